@@ -1,0 +1,51 @@
+# Everything a developer does starts here: `make help` lists it.
+PYTHON ?= .venv/bin/python
+SYSTEM_PYTHON ?= python3
+UV := .venv/bin/uv
+SERVICES := content hybrid user-model neural gateway trainer
+LOCAL := -e libs/common $(SERVICES:%=-e services/%)
+LOCAL_NAMES := common content hybrid neural user-model
+COMPILE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(LOCAL_NAMES:%=--no-emit-package marquee-%)
+EXTRA_INDEX ?=
+
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-trainer lock check test demo bench evaluate train clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: .venv/READY ## .venv: serving, tools and tests
+
+install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and MLflow (3 GB)
+
+.venv/bin/uv: requirements-bootstrap.txt
+	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Marquee needs Python 3.11 or newer (set SYSTEM_PYTHON)" >&2; exit 2; }
+	$(SYSTEM_PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q --require-hashes -r requirements-bootstrap.txt
+	@touch $@
+
+.venv/READY: .venv/bin/uv requirements-dev.txt libs/common/pyproject.toml $(wildcard services/*/pyproject.toml)
+	$(UV) pip install -q -p .venv --require-hashes --compile-bytecode -r requirements-dev.txt
+	$(UV) pip install -q -p .venv --no-deps --no-build-isolation $(LOCAL)
+	@touch $@
+
+.venv-trainer/READY: .venv/READY requirements-trainer.txt
+	test -x .venv-trainer/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-trainer
+	$(UV) pip install -q -p .venv-trainer --require-hashes $(EXTRA_INDEX) -r requirements-trainer.txt
+	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL)
+	@touch $@
+
+lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer versions)
+	$(COMPILE) $(UPGRADE) libs/common/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) \
+		requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) requirements-bootstrap.in -c requirements-dev.txt -o requirements-bootstrap.txt
+	for s in $(SERVICES); do $(COMPILE) services/$$s/pyproject.toml -c requirements-dev.txt \
+		-o services/$$s/requirements.txt || exit; done
+	$(COMPILE) --extra neural services/trainer/pyproject.toml services/gateway/pyproject.toml \
+		requirements-dev.in -c requirements-dev.txt -o requirements-trainer.txt

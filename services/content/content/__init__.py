@@ -1,0 +1,1 @@
+"""Content-based service: films like the ones a user liked."""

@@ -1,0 +1,1 @@
+"""Gateway: one public HTTP address in front of the model services."""

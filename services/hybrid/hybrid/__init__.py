@@ -1,0 +1,1 @@
+"""Hybrid service: collaborative factors blended with film features."""

@@ -1,0 +1,1 @@
+"""Neural service: a trained network's ranking, served with numpy."""

@@ -1,0 +1,1 @@
+"""Trainer: fits, evaluates and publishes the models of all services."""

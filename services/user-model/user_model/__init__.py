@@ -1,0 +1,1 @@
+"""User-model service: tastes of a user, from ratings and clusters."""

@@ -1,1 +1,1 @@
-"""Shared library of the Marquee services."""
+"""What two or more services of Marquee need, one noun a module."""

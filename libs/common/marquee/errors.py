@@ -1,0 +1,113 @@
+"""The errors of Marquee, each with the HTTP status and the stable code that a client sees.
+
+MarqueeError
+├── InvalidInput          422  a field is wrong: names it, and what is allowed
+│   ├── DataError              a data set cannot be used
+│   └── SettingsError          a setting is wrong or unknown
+├── NotFound              404
+├── Conflict              409
+├── UnreadableEvent       422  a message on the bus that is no event of ours
+├── ArtifactError         500  a model's files are missing, altered or of an unknown format
+└── Unavailable           503  something that we depend on does not answer
+    ├── BusUnavailable
+    ├── StoreUnavailable
+    └── ModelUnavailable
+FenceLost                  internal: the stored position is not the one that a step started from
+PositionLost               internal: the log does not hold the stored position
+"""
+
+from typing import ClassVar
+
+
+class MarqueeError(Exception):
+    """Root of all errors that Marquee raises on purpose."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+
+class InvalidInput(MarqueeError):
+    """A value from outside is wrong; the text names the field and the fix."""
+
+    status = 422
+    code = "invalid_input"
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class DataError(InvalidInput):
+    """A data set cannot be used as it is."""
+
+    code = "invalid_data"
+
+
+class SettingsError(InvalidInput):
+    """A setting has a wrong value or an unknown name."""
+
+    code = "invalid_settings"
+
+
+class NotFound(MarqueeError):
+    """What was asked for does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(MarqueeError):
+    """The request contradicts the present state."""
+
+    status = 409
+    code = "conflict"
+
+
+class UnreadableEvent(MarqueeError):
+    """A message that is not one of our events."""
+
+    status = 422
+    code = "unreadable_event"
+
+
+class ArtifactError(MarqueeError):
+    """A model's files are missing, altered, not finite, or of an unknown format."""
+
+    code = "artifact"
+
+
+class Unavailable(MarqueeError):
+    """Something that we depend on does not answer; trying again later may help."""
+
+    status = 503
+    code = "unavailable"
+
+
+class BusUnavailable(Unavailable):
+    """The event bus did not take or give a message in time."""
+
+    code = "bus_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """Redis did not answer in time."""
+
+    code = "store_unavailable"
+
+
+class ModelUnavailable(Unavailable):
+    """No fitted model is loaded yet."""
+
+    code = "model_unavailable"
+
+
+class FenceLost(MarqueeError):
+    """The stored position is not the one that this step started from: another has moved it."""
+
+    code = "fence_lost"
+
+
+class PositionLost(MarqueeError):
+    """The log does not hold the stored position (any more, or yet); an operator must decide."""
+
+    code = "position_lost"

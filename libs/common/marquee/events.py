@@ -1,0 +1,309 @@
+"""The events: CloudEvents 1.0 in JSON, one class a type, with the topic and key of each."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+
+from marquee.errors import UnreadableEvent
+from marquee.films import GENRES, Film, MovieId
+
+MOVIES, RATINGS, MODELS = "movies", "ratings", "models"
+TOPICS: tuple[str, ...] = (MOVIES, RATINGS, MODELS)
+
+MAX_BYTES = 1_000_000
+"""A longer message is unreadable."""
+
+UserId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Stars = Annotated[float, Field(ge=0.5, le=5.0, multiple_of=0.5)]
+
+
+def now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an id that no other event has."""
+    return secrets.token_hex(12)
+
+
+class Data(BaseModel):
+    """What an event says; unknown fields are ignored: older consumers read newer events."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(BaseModel):
+    """The CloudEvents envelope; `(source, id)` names an event once and for all."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    topic: ClassVar[str]
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Annotated[str, Field(min_length=1, max_length=200)] = Field(default_factory=new_id)
+    source: Annotated[str, Field(min_length=1, max_length=200)] = "marquee"
+    time: AwareDatetime = Field(default_factory=now)
+    datacontenttype: Literal["application/json"] = "application/json"
+    type: str
+
+    @property
+    def key(self) -> str:
+        """The key on the bus: events with one key keep their order."""
+        raise NotImplementedError
+
+    def encode(self) -> bytes:
+        """Return the event as it travels on the bus."""
+        return self.model_dump_json().encode()
+
+
+# --- topic `movies`
+
+
+class MovieRef(Data):
+    movie_id: MovieId
+
+
+class MovieChange(Data):
+    """Fields of a film to replace; what is absent or null stays as it is."""
+
+    movie_id: MovieId
+    title: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    year: Annotated[int, Field(ge=1850, le=2200)] | None = None
+    genres: tuple[str, ...] | None = None
+    tags: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
+
+    def apply(self, film: Film) -> Film:
+        """Return `film` with the fields of this change."""
+        changes = self.model_dump(exclude={"movie_id"}, exclude_none=True)
+        return Film.model_validate(film.model_dump() | changes)
+
+
+class Promotion(Data):
+    """Where and for whom a film is placed: `weight` orders promotions, `slots` are ranks from 1."""
+
+    movie_id: MovieId
+    weight: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
+    slots: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(max_length=100)] = ()
+    genres: tuple[str, ...] = ()
+    segments: tuple[int, ...] = ()
+    starts: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = None
+    actor: str = "unknown"
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @field_validator("genres")
+    @classmethod
+    def _known_genres(cls, genres: tuple[str, ...]) -> tuple[str, ...]:
+        for name in genres:
+            if name not in GENRES:
+                raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
+        return genres
+
+
+class Block(Data):
+    """A film that must not appear, until a moment or for good."""
+
+    movie_id: MovieId
+    reason: Annotated[str, Field(max_length=500)] = ""
+    until: AwareDatetime | None = None
+    actor: str = "unknown"
+
+
+class RuleRemoved(Data):
+    movie_id: MovieId
+    actor: str = "unknown"
+
+
+class MovieEvent(Event):
+    topic = MOVIES
+    data: Film | MovieRef | MovieChange | Promotion | Block | RuleRemoved
+
+    @property
+    def key(self) -> str:
+        return str(self.data.movie_id)
+
+
+class MovieAdded(MovieEvent):
+    """A film is in the catalogue from now on; a second one replaces the row."""
+
+    type: Literal["movie.added"] = "movie.added"
+    data: Film
+
+
+class MovieUpdated(MovieEvent):
+    type: Literal["movie.updated"] = "movie.updated"
+    data: MovieChange
+
+
+class MovieRemoved(MovieEvent):
+    type: Literal["movie.removed"] = "movie.removed"
+    data: MovieRef
+
+
+class MoviePromoted(MovieEvent):
+    """A promotion; a second one replaces the first."""
+
+    type: Literal["movie.promoted"] = "movie.promoted"
+    data: Promotion
+
+    def encode(self) -> bytes:
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class MovieUnpromoted(MovieEvent):
+    type: Literal["movie.unpromoted"] = "movie.unpromoted"
+    data: RuleRemoved
+
+
+class MovieBlocked(MovieEvent):
+    type: Literal["movie.blocked"] = "movie.blocked"
+    data: Block
+
+
+class MovieUnblocked(MovieEvent):
+    type: Literal["movie.unblocked"] = "movie.unblocked"
+    data: RuleRemoved
+
+
+# --- topic `ratings`
+
+
+class UserRef(Data):
+    user_id: UserId
+
+
+class UserMovie(Data):
+    user_id: UserId
+    movie_id: MovieId
+    recommendation_id: str | None = None
+
+
+class Rating(UserMovie):
+    """`rating` in stars: 0.5 to 5 in half stars."""
+
+    rating: Stars
+
+
+class RatingEvent(Event):
+    topic = RATINGS
+    data: Rating | UserMovie | UserRef
+
+    @property
+    def key(self) -> str:
+        return str(self.data.user_id)
+
+
+class RatingAdded(RatingEvent):
+    """A rating; a second one of the same film replaces the first."""
+
+    type: Literal["rating.added"] = "rating.added"
+    data: Rating
+
+
+class RatingRemoved(RatingEvent):
+    type: Literal["rating.removed"] = "rating.removed"
+    data: UserMovie
+
+
+class MovieViewed(RatingEvent):
+    type: Literal["movie.viewed"] = "movie.viewed"
+    data: UserMovie
+
+
+class MovieDismissed(RatingEvent):
+    """The viewer is not interested in the film."""
+
+    type: Literal["movie.dismissed"] = "movie.dismissed"
+    data: UserMovie
+
+
+class MovieRestored(RatingEvent):
+    """A dismissal is taken back."""
+
+    type: Literal["movie.restored"] = "movie.restored"
+    data: UserMovie
+
+
+class UserErased(RatingEvent):
+    type: Literal["user.erased"] = "user.erased"
+    data: UserRef
+
+
+# --- topic `models`
+
+
+class ModelVersion(Data):
+    """A trained version: where its files are, their digest, and the positions its data ends at."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    version: Annotated[str, Field(min_length=1, max_length=100)]
+    address: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    cut: dict[str, int] = {}
+    """Position of each partition, `topic:partition` → offset, where the training data ends."""
+
+
+class ModelEvent(Event):
+    topic = MODELS
+    data: ModelVersion
+
+    @property
+    def key(self) -> str:
+        return self.data.name
+
+
+class ModelPublished(ModelEvent):
+    type: Literal["model.published"] = "model.published"
+
+
+class ModelRolledBack(ModelEvent):
+    """An earlier version is to serve again."""
+
+    type: Literal["model.rolled_back"] = "model.rolled_back"
+
+
+AnyEvent = Annotated[
+    MovieAdded
+    | MovieUpdated
+    | MovieRemoved
+    | MoviePromoted
+    | MovieUnpromoted
+    | MovieBlocked
+    | MovieUnblocked
+    | RatingAdded
+    | RatingRemoved
+    | MovieViewed
+    | MovieDismissed
+    | MovieRestored
+    | UserErased
+    | ModelPublished
+    | ModelRolledBack,
+    Field(discriminator="type"),
+]
+
+_ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+def decode(message: bytes) -> AnyEvent:
+    """Return the event that a message holds; `UnreadableEvent` says what is wrong with it."""
+    if len(message) > MAX_BYTES:
+        raise UnreadableEvent(f"message of {len(message)} bytes, at most {MAX_BYTES} are read")
+    try:
+        return _ADAPTER.validate_json(message)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "message"
+        raise UnreadableEvent(f"{where}: {first['msg']}") from None

@@ -1,0 +1,201 @@
+"""Films: the catalogue row, the genre vocabulary, and the table of rows that a model ranks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+GENRES: tuple[str, ...] = (
+    "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
+    "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller",
+    "War", "Western",
+)  # fmt: skip
+"""The genres of MovieLens, in the order of their bits in a mask."""
+
+_BIT = {name: 1 << i for i, name in enumerate(GENRES)}
+
+MovieId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A film's id: it travels in 4 bytes of a packed profile."""
+
+Relevance = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Film(BaseModel):
+    """A film as the catalogue knows it; `tags` maps a tag to its relevance in 0..1."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    movie_id: MovieId
+    title: Annotated[str, Field(min_length=1, max_length=500)]
+    year: Annotated[int, Field(ge=1850, le=2200)] | None = None
+    genres: Annotated[tuple[str, ...], Field(max_length=len(GENRES))] = ()
+    tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] = {}
+
+    @field_validator("genres")
+    @classmethod
+    def _known_genres(cls, genres: tuple[str, ...]) -> tuple[str, ...]:
+        for name in genres:
+            if name not in _BIT:
+                raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
+        return tuple(dict.fromkeys(genres))
+
+
+def genre_mask(genres: Iterable[str]) -> int:
+    """Return the bit mask of genre names; a KeyError names an unknown one."""
+    mask = 0
+    for name in genres:
+        mask |= _BIT[name]
+    return mask
+
+
+def genres_of(mask: int) -> tuple[str, ...]:
+    """Return the genre names in a bit mask."""
+    return tuple(name for name, bit in _BIT.items() if mask & bit)
+
+
+def genre_matrix(masks: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
+    """Return the multi-hot matrix, n × 19, of n genre masks."""
+    bits = np.arange(len(GENRES), dtype=np.uint32)
+    return ((masks[:, None] >> bits) & 1).astype(np.float32)
+
+
+class Films:
+    """The films that a model ranks, one row a film, in arrays that grow as rows are put.
+
+    `movie_ids` int64 n; `genres` uint32 n (bit masks); `years` int16 n (0: unknown); `vectors`
+    float32 n × d, the service's own representation of the film; `clusters` int16 n (-1: none);
+    `alive` bool n (False once the film is removed). A row keeps its index for the table's life.
+    """
+
+    def __init__(
+        self,
+        movie_ids: Sequence[int] | npt.NDArray[np.int64],
+        genres: npt.NDArray[np.uint32],
+        years: npt.NDArray[np.int16],
+        vectors: npt.NDArray[np.float32],
+        clusters: npt.NDArray[np.int16],
+    ) -> None:
+        self._n = len(movie_ids)
+        self._movie_ids = np.array(movie_ids, np.int64)
+        self._genres = np.array(genres, np.uint32)
+        self._years = np.array(years, np.int16)
+        self._vectors = np.array(vectors, np.float32)
+        self._clusters = np.array(clusters, np.int16)
+        self._alive = np.ones(self._n, bool)
+        self._index = {int(movie_id): i for i, movie_id in enumerate(self._movie_ids)}
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def movie_ids(self) -> npt.NDArray[np.int64]:
+        return self._movie_ids[: self._n]
+
+    @property
+    def genres(self) -> npt.NDArray[np.uint32]:
+        return self._genres[: self._n]
+
+    @property
+    def years(self) -> npt.NDArray[np.int16]:
+        return self._years[: self._n]
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        return self._vectors[: self._n]
+
+    @property
+    def clusters(self) -> npt.NDArray[np.int16]:
+        return self._clusters[: self._n]
+
+    @property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        return self._alive[: self._n]
+
+    def index(self, movie_id: int) -> int:
+        """Return the row of a film, or -1 when the table does not have it."""
+        return self._index.get(movie_id, -1)
+
+    def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the rows of those films that the table has, in the order given."""
+        found = (self._index.get(movie_id, -1) for movie_id in movie_ids)
+        return np.array([i for i in found if i >= 0], np.int64)
+
+    def put(
+        self,
+        movie_id: int,
+        genres: int,
+        year: int | None,
+        vector: npt.NDArray[np.float32],
+        cluster: int,
+    ) -> int:
+        """Add a film or replace its row; return its index. `vector` has the d of the table."""
+        i = self._index.get(movie_id, -1)
+        if i < 0:
+            i = self._append(movie_id)
+        self._genres[i] = genres
+        self._years[i] = year or 0
+        self._vectors[i] = vector
+        self._clusters[i] = cluster
+        self._alive[i] = True
+        return i
+
+    def remove(self, movie_id: int) -> None:
+        """Take a film out of every ranking; its row stays, so that indexes hold."""
+        i = self._index.get(movie_id, -1)
+        if i >= 0:
+            self._alive[i] = False
+
+    def _append(self, movie_id: int) -> int:
+        if self._n == len(self._movie_ids):
+            self._grow(max(64, self._n // 8))
+        i = self._n
+        self._movie_ids[i] = movie_id
+        self._index[movie_id] = i
+        self._n += 1
+        return i
+
+    def _grow(self, extra: int) -> None:
+        def longer(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+            return np.concatenate([array, np.zeros((extra, *array.shape[1:]), array.dtype)])
+
+        self._movie_ids = longer(self._movie_ids)  # type: ignore[assignment]
+        self._genres = longer(self._genres)  # type: ignore[assignment]
+        self._years = longer(self._years)  # type: ignore[assignment]
+        self._vectors = longer(self._vectors)  # type: ignore[assignment]
+        self._clusters = longer(self._clusters)  # type: ignore[assignment]
+        self._alive = np.concatenate([self._alive, np.zeros(extra, bool)])
+
+    @classmethod
+    def of(
+        cls,
+        films: Sequence[Film],
+        vectors: npt.NDArray[np.float32],
+        clusters: npt.NDArray[np.int16],
+    ) -> "Films":
+        """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
+        return cls(
+            np.array([film.movie_id for film in films], np.int64),
+            np.array([genre_mask(film.genres) for film in films], np.uint32),
+            np.array([film.year or 0 for film in films], np.int16),
+            vectors,
+            clusters,
+        )
+
+    def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Return what `Films.from_arrays` needs to make the same table again."""
+        return {
+            "movie_ids": self.movie_ids,
+            "genres": self.genres,
+            "years": self.years,
+            "vectors": self.vectors,
+            "clusters": self.clusters,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Films":
+        """Return the table that `arrays` describes."""
+        names = ("movie_ids", "genres", "years", "vectors", "clusters")
+        return cls(*(arrays[name] for name in names))  # type: ignore[arg-type]

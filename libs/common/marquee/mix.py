@@ -1,0 +1,29 @@
+"""A route's score: a weighted sum of z-scores of named signals, weights learned on validation."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = npt.NDArray[np.floating]
+
+
+def standardise(scores: Scores, mask: npt.NDArray[np.bool_]) -> Scores:
+    """Return n scores with mean 0 and deviation 1 over the rows where `mask` holds."""
+    chosen = scores[mask]
+    if len(chosen) == 0:
+        return np.zeros_like(scores)
+    deviation = chosen.std()
+    scaled: Scores = (scores - chosen.mean()) / (deviation if deviation > 1e-12 else 1.0)
+    return scaled
+
+
+def mix(
+    signals: Mapping[str, Scores], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
+) -> Scores:
+    """Return Σ weight · z-score of the signals (n each); one without a weight counts nothing."""
+    total = np.zeros(len(mask))
+    for name, scores in signals.items():
+        if weight := weights.get(name, 0.0):
+            total += weight * standardise(scores, mask)
+    return total

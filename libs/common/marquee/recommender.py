@@ -1,0 +1,186 @@
+"""The contracts: between gateway and model services, and between a service and its model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.events import Stars, UserId
+from marquee.films import Films, MovieId, genre_mask
+from marquee.ratings import RatedFilms
+
+
+class Route(StrEnum):
+    """Who answers, from the least known viewer to the best known one."""
+
+    POPULAR = "popular"
+    SIMILAR = "similar"
+    HYBRID = "hybrid"
+    USER_CLUSTER = "user-cluster"
+    NEURAL = "neural"
+
+
+class Reason(StrEnum):
+    """Why a film is in an answer: the published codes."""
+
+    POPULAR = "popular"
+    POPULAR_IN_GENRE = "popular_in_genre"
+    SIMILAR_TO_VIEWED = "similar_to_viewed"
+    BECAUSE_YOU_LIKED = "because_you_liked"
+    LIKED_BY_SIMILAR_VIEWERS = "liked_by_similar_viewers"
+    PREDICTED_FOR_YOU = "predicted_for_you"
+    NEW = "new"
+    PROMOTED = "promoted"
+
+
+class Body(BaseModel):
+    """A body of the internal calls: an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecommendRequest(Body):
+    """What the gateway asks: the viewer's state travels along, so any replica can answer."""
+
+    route: Route
+    user_id: UserId | None = None
+    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    viewed: tuple[MovieId, ...] = ()
+    dismissed: tuple[MovieId, ...] = ()
+    exclude: tuple[MovieId, ...] = ()
+    genres: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    tag: str | None = None
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+    after: dict[str, int] = {}
+    """Positions (`topic:partition` → next offset) that the app's rows must have passed."""
+    deadline_ms: Annotated[float, Field(gt=0)] = 1000.0
+
+
+class Because(Body):
+    """A film that a recommendation rests on, with its share of the score."""
+
+    movie_id: MovieId
+    weight: float
+
+
+class RecommendedItem(Body):
+    movie_id: MovieId
+    score: float
+    reason: Reason
+    because: tuple[Because, ...] = ()
+
+
+class RecommendAnswer(Body):
+    items: tuple[RecommendedItem, ...]
+    model_version: str
+    positions: dict[str, int]
+    """How far the app's rows have come (`topic:partition` → next offset)."""
+    fresh: bool = True
+    """Whether `after` was passed before the answer."""
+
+
+class PredictRequest(Body):
+    """Ratings of one viewer, and the films whose ratings are asked for."""
+
+    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    movie_ids: Annotated[tuple[MovieId, ...], Field(min_length=1, max_length=1000)]
+
+
+class Prediction(Body):
+    """The expected rating in stars, and the confidence in it, 0 to 1."""
+
+    movie_id: MovieId
+    rating: float
+    confidence: float
+
+
+class PredictAnswer(Body):
+    items: tuple[Prediction, ...]
+    model_version: str
+
+
+class ViewerFeatures(Body):
+    """What a service derived for a viewer: his cluster, segment, and the version that says so."""
+
+    user_id: UserId
+    cluster: int | None = None
+    segment: int | None = None
+    model_version: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A viewer as the models see him: rated films in stars, viewed films."""
+
+    rated: RatedFilms
+    viewed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()) -> "Viewer":
+        """Return a viewer from (movie id, stars) pairs and viewed movie ids."""
+        n = len(ratings)
+        return cls(
+            RatedFilms(
+                np.fromiter((movie_id for movie_id, _ in ratings), np.int64, n),
+                np.fromiter((stars for _, stars in ratings), np.float32, n),
+            ),
+            np.asarray(viewed, np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A recommended film: its score, the reason, and up to three films it rests on with weights."""
+
+    movie_id: int
+    score: float
+    reason: Reason
+    because: tuple[tuple[int, float], ...] = ()
+
+
+class Recommender(Protocol):
+    """A fitted model; it never changes. `films` holds its base rows and those that events put."""
+
+    version: str
+
+    def recommend(
+        self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
+    ) -> list[Scored]:
+        """Return up to k films where `mask` (bool, one a row of `films`) is true, best first."""
+        ...
+
+
+def candidates(request: RecommendRequest, films: Films) -> npt.NDArray[np.bool_]:
+    """Return which rows of `films` may be in the answer: alive, within the filters, not seen."""
+    mask = films.alive.copy()
+    if request.genres:
+        mask &= (films.genres & np.uint32(genre_mask(request.genres))) != 0
+    if request.year_from is not None:
+        mask &= films.years >= request.year_from
+    if request.year_to is not None:
+        mask &= (films.years <= request.year_to) & (films.years > 0)
+    seen = (
+        *(movie_id for movie_id, _ in request.ratings),
+        *request.viewed,
+        *request.dismissed,
+        *request.exclude,
+    )
+    mask[films.indexes(seen)] = False
+    return mask
+
+
+def top(
+    scores: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], k: int
+) -> npt.NDArray[np.int64]:
+    """Return the rows of the k highest scores where `mask` holds, best first, ties by row."""
+    rows = np.flatnonzero(mask)
+    if len(rows) > k:
+        rows = np.sort(rows[np.argpartition(-scores[rows], k - 1)[:k]])
+    return rows[np.argsort(-scores[rows], kind="stable")]

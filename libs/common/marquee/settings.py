@@ -1,0 +1,114 @@
+"""Settings: flag > environment (`MARQUEE_…`, secrets also as `MARQUEE_…_FILE`) > default."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from marquee.errors import SettingsError
+
+PREFIX = "MARQUEE_"
+
+
+class Settings(BaseModel):
+    """Every setting of every process, since they share one environment. Each has a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Path = Path("var")
+    """Folder for all that Marquee keeps."""
+    bus: Literal["redis", "kafka"] = "redis"
+    kafka_servers: str = "127.0.0.1:9092"
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9_-]*$")] = "marquee"
+    """Leads every Redis key, topic and consumer group, so that systems can share servers."""
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 4
+    """Partitions of `movies` and `ratings`; fixed once the topics exist."""
+
+    host: str = "127.0.0.1"
+    """Where the processes of this machine listen."""
+    gateway_port: int = 8080
+    content_port: int = 8101
+    hybrid_port: int = 8102
+    user_model_port: int = 8103
+    neural_port: int = 8104
+    trainer_port: int = 8105
+    consumer_port: int = 0
+    """Port of a consumer's health and metrics; 0: none."""
+    content_url: str = "http://127.0.0.1:8101"
+    hybrid_url: str = "http://127.0.0.1:8102"
+    user_model_url: str = "http://127.0.0.1:8103"
+    neural_url: str = "http://127.0.0.1:8104"
+    trainer_url: str = "http://127.0.0.1:8105"
+    web: Path | None = None
+    """Folder of the page; None: the gateway serves the API alone."""
+
+    deadline_ms: Annotated[float, Field(gt=0)] = 250.0
+    """How long the gateway waits for one model service before it goes down the chain."""
+    wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    """How long a read with `after` waits at most."""
+    few_ratings: Annotated[int, Field(ge=1)] = 5
+    """From so many ratings on, clusters of users answer."""
+    many_ratings: Annotated[int, Field(ge=1)] = 20
+    """From so many ratings on, the neural ranker answers."""
+    positive_ratings: Annotated[int, Field(ge=1)] = 3
+    """So many positive ratings are needed for the two."""
+
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Events that a consumer handles in one step."""
+    train_every_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
+    """Seconds between scheduled trainings; 0: none."""
+    train_after_ratings: Annotated[int, Field(ge=0)] = 10_000
+    """New ratings after which a training starts; 0: never by count."""
+    trainer_python: str = ""
+    """Python that has torch and mlflow; empty: the trainer's own."""
+    mlflow_uri: str = ""
+    """Tracking server; empty: sqlite in the state folder."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def registry(self) -> Path:
+        return self.state / "registry"
+
+    @property
+    def history(self) -> Path:
+        return self.state / "history"
+
+
+def read(environ: Mapping[str, str], **flags: Any) -> Settings:
+    """Return the settings of an environment, overridden by flags that are not None.
+
+    SettingsError names an unknown `MARQUEE_` variable with the nearest known one, or a wrong value.
+    """
+    values: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if variable.startswith(PREFIX):
+            name, text = _named(variable, value)
+            values[name] = text
+    values |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}", name) from None
+
+
+def _named(variable: str, value: str) -> tuple[str, str]:
+    name = variable.removeprefix(PREFIX).lower()
+    if name in Settings.model_fields:
+        return name, value
+    secret = name.removesuffix("_file")
+    if secret != name and secret in Settings.model_fields:
+        return secret, _secret(variable, value)
+    near = difflib.get_close_matches(name, Settings.model_fields, 1, 0.0)
+    raise SettingsError(f"{variable} is no setting; the nearest is {PREFIX}{near[0].upper()}", name)
+
+
+def _secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{variable}: {path}: {error.strerror}", variable) from None

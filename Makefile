@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer lock check test demo bench evaluate train clean
+.PHONY: help install install-trainer lock check test kafka-jars demo bench evaluate train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,7 +45,37 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 	$(COMPILE) $(UPGRADE) libs/common/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) \
 		requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) requirements-bootstrap.in -c requirements-dev.txt -o requirements-bootstrap.txt
-	for s in $(SERVICES); do $(COMPILE) services/$$s/pyproject.toml -c requirements-dev.txt \
-		-o services/$$s/requirements.txt || exit; done
-	$(COMPILE) --extra neural services/trainer/pyproject.toml services/gateway/pyproject.toml \
-		requirements-dev.in -c requirements-dev.txt -o requirements-trainer.txt
+	$(COMPILE) $(UPGRADE) --extra neural services/trainer/pyproject.toml \
+		services/gateway/pyproject.toml requirements-dev.in -c requirements-dev.txt \
+		-o requirements-trainer.txt
+	for s in $(filter-out trainer,$(SERVICES)); do $(COMPILE) services/$$s/pyproject.toml \
+		-c requirements-dev.txt -o services/$$s/requirements.txt || exit; done
+	$(COMPILE) --extra neural services/trainer/pyproject.toml -c requirements-trainer.txt \
+		-o services/trainer/requirements.txt
+
+check: .venv/READY ## formatting, lint and types
+	.venv/bin/ruff format --check -q libs services tests deploy
+	.venv/bin/ruff check -q libs services tests deploy
+	.venv/bin/mypy libs services tests deploy
+
+test: check .venv-trainer/READY kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
+	$(PYTHON) tests/run.py $(KINDS)
+
+kafka-jars:
+	@if command -v java >/dev/null && command -v mvn >/dev/null; \
+		then $(PYTHON) deploy/kafka/broker.py --fetch; fi
+
+demo: .venv/READY .venv-trainer/READY ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
+	@$(PYTHON) deploy/demo.py
+
+bench: .venv/READY .venv-trainer/READY ## measure the budgets
+	$(PYTHON) -m pytest -q -s --timeout=0 tests/bench
+
+train: .venv-trainer/READY ## train and publish all models
+	.venv-trainer/bin/marquee train
+
+evaluate: .venv-trainer/READY ## print the quality of the newest models
+	.venv-trainer/bin/marquee evaluate
+
+clean: ## remove the environments, reports and caches (not var/)
+	rm -rf .venv .venv-trainer reports deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import REGISTRY
 
+from marquee import telemetry
 from marquee.settings import PREFIX, Settings, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +119,29 @@ def test_compose_itself_accepts_the_file() -> None:
         pytest.skip("docker-compose is not installed")
     outcome = subprocess.run([command, "config", "-q"], cwd=ROOT, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
+
+
+def test_prometheus_scrapes_every_process_where_it_listens() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    jobs = {
+        job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]
+    }
+    settings = Settings().model_dump()
+    ports = {name: settings[name.replace("-", "_") + "_port"] for name in SERVICES}
+    assert jobs["app"] == [f"{name}-app:{port}" for name, port in ports.items()]
+    assert jobs["consumer"] == [f"{name}-consumer:9100" for name in SERVICES]
+
+
+@pytest.mark.parametrize(
+    "file", ["deploy/prometheus/alerts.yml", "deploy/grafana/dashboards/marquee.json"]
+)
+def test_alerts_and_dashboard_ask_for_measures_that_exist(file: str) -> None:
+    asked = set(re.findall(r"\bmarquee_[a-z_]+", (ROOT / file).read_text()))
+    assert telemetry.REQUESTS
+    families = [family.name for family in REGISTRY.collect()]
+    exported = {name + end for name in families for end in ("", "_total", "_bucket")}
+    assert asked
+    assert asked - exported == set()
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,203 @@
+"""Facts: what ratings, marks, films and rules there are, and how events change them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.events import (
+    AnyEvent,
+    MovieAdded,
+    MovieBlocked,
+    MoviePromoted,
+    MovieRemoved,
+    MovieUnblocked,
+    MovieUnpromoted,
+    MovieUpdated,
+    decode,
+)
+from marquee.films import Film
+from trainer.dataset import Dataset, make_dataset, position_in
+
+KINDS: tuple[str, ...] = ("added", "removed", "viewed", "dismissed", "restored", "erased")
+"""Kinds of events about a user; the order is that of their codes."""
+ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED = range(len(KINDS))
+
+PROMOTION, BLOCK = "promotion", "block"
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+def _ints() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+def _codes() -> Codes:
+    return np.zeros(0, np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """n rows about (user, film) pairs, in the order of their changes.
+
+    `codes` uint8 n: half stars where the rows are ratings, kinds where they are marks or events.
+    """
+
+    user_ids: Ints = field(default_factory=_ints)
+    movie_ids: Ints = field(default_factory=_ints)
+    codes: Codes = field(default_factory=_codes)
+    times: Ints = field(default_factory=_ints)
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def take(self, rows: Ints | Mask) -> "Rows":
+        """Return some of the rows."""
+        return Rows(self.user_ids[rows], self.movie_ids[rows], self.codes[rows], self.times[rows])
+
+    def by_user(self) -> "Rows":
+        """Return the rows ordered by user; those of one user keep their order."""
+        return self.take(np.argsort(self.user_ids, kind="stable"))
+
+    @classmethod
+    def joined(cls, parts: Iterable["Rows"]) -> "Rows":
+        """Return the rows of all parts, one part after the other."""
+        listed = [cls(), *parts]
+        return cls(
+            np.concatenate([part.user_ids for part in listed]),
+            np.concatenate([part.movie_ids for part in listed]),
+            np.concatenate([part.codes for part in listed]),
+            np.concatenate([part.times for part in listed]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """n events about users, in the order of the log: `rows.codes` are kinds, `half_stars` uint8."""
+
+    rows: Rows = field(default_factory=Rows)
+    half_stars: Codes = field(default_factory=_codes)
+
+    def take(self, rows: Ints | Mask) -> "Events":
+        """Return some of the events."""
+        return Events(self.rows.take(rows), self.half_stars[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that the log has said: ratings, marks (viewed, dismissed), films, rules in force.
+
+    `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule.
+    """
+
+    ratings: Rows = field(default_factory=Rows)
+    marks: Rows = field(default_factory=Rows)
+    films: dict[int, Film] = field(default_factory=dict)
+    rules: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def dataset(self) -> Dataset:
+        """Return the ratings of films that are in the catalogue, and the catalogue."""
+        rows = self.ratings
+        return make_dataset(
+            rows.user_ids, rows.movie_ids, rows.codes, rows.times, self.films.values()
+        )
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Facts":
+        """Return the facts that a data set states."""
+        rows = Rows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
+        return cls(rows, films={film.movie_id: film for film in dataset.films})
+
+
+def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
+    """Return ratings and marks after the events of the same partition, in the order of the log.
+
+    The last event of a pair wins, whatever its time says; an erasure takes all that came before it.
+    """
+    ratings, marks, events = _without_erased(ratings, marks, events)
+    ratings = _fold_pairs(ratings, events, (ADDED, REMOVED), ADDED)
+    viewed = _fold_pairs(marks.take(marks.codes == VIEWED), events, (VIEWED,), VIEWED)
+    dismissed = _fold_pairs(
+        marks.take(marks.codes == DISMISSED), events, (DISMISSED, RESTORED), DISMISSED
+    )
+    return ratings, Rows.joined([viewed, dismissed])
+
+
+def fold_films(
+    films: dict[int, Film], rules: dict[tuple[int, str], str], events: Iterable[str]
+) -> None:
+    """Apply events of the topic `movies`, as JSON, in the order of the log, to films and rules."""
+    for text in events:
+        event = decode(text.encode())
+        _fold_film(films, event)
+        _fold_rule(rules, event, text)
+
+
+def _fold_film(films: dict[int, Film], event: AnyEvent) -> None:
+    match event:
+        case MovieAdded(data=film):
+            films[film.movie_id] = film
+        case MovieUpdated(data=change) if change.movie_id in films:
+            films[change.movie_id] = change.apply(films[change.movie_id])
+        case MovieRemoved(data=ref):
+            films.pop(ref.movie_id, None)
+
+
+def _fold_rule(rules: dict[tuple[int, str], str], event: AnyEvent, text: str) -> None:
+    match event:
+        case MoviePromoted():
+            rules[event.data.movie_id, PROMOTION] = text
+        case MovieUnpromoted():
+            rules.pop((event.data.movie_id, PROMOTION), None)
+        case MovieBlocked():
+            rules[event.data.movie_id, BLOCK] = text
+        case MovieUnblocked():
+            rules.pop((event.data.movie_id, BLOCK), None)
+
+
+def _without_erased(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows, Events]:
+    rows = events.rows
+    at = np.flatnonzero(rows.codes == ERASED)
+    if not len(at):
+        return ratings, marks, events
+    # The last erasure of each user: unique finds the first of the reversed.
+    users, reversed_index = np.unique(rows.user_ids[at][::-1], return_index=True)
+    last = at[::-1][reversed_index]
+    index, erased = position_in(users, rows.user_ids)
+    later = ~erased | (np.arange(len(rows)) > last[index])
+    return (
+        ratings.take(~position_in(users, ratings.user_ids)[1]),
+        marks.take(~position_in(users, marks.user_ids)[1]),
+        events.take(later),
+    )
+
+
+def _fold_pairs(state: Rows, events: Events, kinds: tuple[int, ...], present: int) -> Rows:
+    """Return the state's rows, less the pairs with an event of `kinds`, and the `present` ones."""
+    events = events.take(np.isin(events.rows.codes, kinds))
+    rows = events.rows
+    if not len(rows):
+        return state
+    users = np.unique(rows.user_ids)
+    pairs = _pairs(users, rows)
+    touched, reversed_index = np.unique(pairs[::-1], return_index=True)
+    last = np.sort(len(pairs) - 1 - reversed_index)
+    last = last[rows.codes[last] == present]
+    among, known = position_in(users, state.user_ids)
+    stays = ~known
+    stays[known] = ~np.isin(_pair_keys(among[known], state.movie_ids[known]), touched)
+    codes = events.half_stars if present == ADDED else rows.codes
+    new = Rows(rows.user_ids, rows.movie_ids, codes, rows.times).take(last)
+    return Rows.joined([state.take(stays), new]).by_user()
+
+
+def _pairs(users: Ints, rows: Rows) -> Ints:
+    return _pair_keys(position_in(users, rows.user_ids)[0], rows.movie_ids)
+
+
+def _pair_keys(user_indexes: Ints, movie_ids: Ints) -> Ints:
+    """One integer a pair: a movie id has 31 bits."""
+    return (user_indexes << 31) | movie_ids

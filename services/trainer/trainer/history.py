@@ -1,0 +1,205 @@
+"""The trainer's history on disk: a snapshot of the facts, and the events since, each exactly once.
+
+Events of a partition lie in segments `<topic>-<p>/<first>-<next>.parquet`, each written whole or
+not at all, and each beginning where the one before ends. So the position reached is what the newest
+segment says: no event is lost or taken twice, whatever dies when. Small segments are merged; a
+segment whose events are all in another, or in the snapshot, counts no more.
+"""
+
+import shutil
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from marquee.errors import Conflict, DataError
+from marquee.events import MOVIES, RATINGS
+from marquee.snapshot import Snapshot, newest_snapshot
+from trainer.dataset import Dataset
+from trainer.facts import Facts, Rows, fold_films, fold_users
+from trainer.segments import (
+    SCHEMAS,
+    MovieRow,
+    RatingRow,
+    Segment,
+    delete_stale,
+    read_segments,
+    segments_in,
+    table_of,
+    user_events,
+    write_segment,
+)
+from trainer.snapshots import base_films, base_rows, write_snapshot
+
+_SMALL = 50_000
+_MERGE = 32
+_ATTEMPTS = 5
+
+
+class History:
+    """The history in a folder, for a fixed number of partitions of each topic.
+
+    One process appends to a partition; others may read, and compact, at the same time.
+    """
+
+    def __init__(self, directory: Path, partitions: int) -> None:
+        self._directory = directory
+        self._partitions = partitions
+
+    def import_dataset(self, dataset: Dataset) -> Snapshot:
+        """Write snapshot 0. Conflict: the history holds something already."""
+        held = newest_snapshot(self._directory) is not None or any(self.cut().values())
+        if held:
+            raise Conflict(f"{self._directory}: the history is not empty; import into an empty one")
+        positions = dict.fromkeys(self.cut(), 0)
+        return write_snapshot(
+            self._directory, 0, Facts.of(dataset), self._partitions, positions, dataset.version
+        )
+
+    def position(self, topic: str, partition: int) -> int:
+        """Return the next offset that the history needs."""
+        return self._chain(self._snapshot(), topic, partition)[1]
+
+    def cut(self) -> dict[str, int]:
+        """Return the position of each partition, by `topic:partition`."""
+        snapshot = self._snapshot()
+        return {
+            f"{topic}:{p}": self._chain(snapshot, topic, p)[1]
+            for topic in (MOVIES, RATINGS)
+            for p in range(self._partitions)
+        }
+
+    def append(
+        self,
+        topic: str,
+        partition: int,
+        first: int,
+        next_offset: int,
+        rows: Sequence[RatingRow] | Sequence[MovieRow],
+    ) -> None:
+        """Keep the events of offsets `first` to `next_offset` - 1, all or none of them.
+
+        There may be fewer rows than offsets (dead letters leave none). Conflict: the history does
+        not end at `first`.
+        """
+        position = self.position(topic, partition)
+        if first != position:
+            what = "overlap" if first < position else "gap"
+            raise Conflict(
+                f"{topic}:{partition}: {what}: offset {first} given, {position} is the next"
+            )
+        offsets = [first - 1, *(row.offset for row in rows), next_offset]
+        if any(later <= earlier for earlier, later in pairwise(offsets)):
+            raise ValueError(f"offsets do not rise from {first} to {next_offset}: {offsets[1:-1]}")
+        table = table_of(topic, rows)
+        try:
+            write_segment(self._folder(topic, partition), first, next_offset, table)
+        except FileExistsError:
+            raise Conflict(f"{topic}:{partition}: overlap: a twin wrote {first}") from None
+        self._merge_small(topic, partition)
+
+    def facts(self) -> tuple[Facts, dict[str, int]]:
+        """Return the facts, and the position of each partition that they stand at."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._facts()
+            except FileNotFoundError:  # merged or compacted by another process meanwhile
+                continue
+        return self._facts()
+
+    def dataset(self) -> tuple[Dataset, dict[str, int]]:
+        """Return what models are trained on, and the cut: the position of each partition."""
+        facts, cut = self.facts()
+        return facts.dataset(), cut
+
+    def compact(self) -> Snapshot:
+        """Write the facts as a new snapshot and delete what it replaces; return it.
+
+        After it nothing is left of erased viewers, nor of ratings that others replaced.
+        """
+        before = self._snapshot()
+        facts, cut = self.facts()
+        number = before.manifest.number + 1 if before else 0
+        version = facts.dataset().version
+        after = write_snapshot(self._directory, number, facts, self._partitions, cut, version)
+        self._delete_replaced(after)
+        return after
+
+    def _snapshot(self) -> Snapshot | None:
+        snapshot = newest_snapshot(self._directory)
+        if snapshot and snapshot.manifest.partitions != self._partitions:
+            raise DataError(
+                f"{snapshot.path}: made for {snapshot.manifest.partitions} partitions,"
+                f" not {self._partitions}"
+            )
+        return snapshot
+
+    def _folder(self, topic: str, partition: int) -> Path:
+        if topic not in SCHEMAS or not 0 <= partition < self._partitions:
+            raise ValueError(f"the history keeps no {topic}:{partition}")
+        return self._directory / f"{topic}-{partition}"
+
+    def _chain(
+        self, snapshot: Snapshot | None, topic: str, partition: int
+    ) -> tuple[list[Segment], int]:
+        """Return the segments after the snapshot, each going on where one ends, and the end."""
+        position = snapshot.position(topic, partition) if snapshot else 0
+        chain: list[Segment] = []
+        for segment in segments_in(self._folder(topic, partition)):
+            if segment.next <= position:
+                continue
+            if segment.first > position:
+                raise DataError(f"{segment.path}: offsets from {position} on are missing")
+            chain.append(segment)
+            position = segment.next
+        return chain, position
+
+    def _facts(self) -> tuple[Facts, dict[str, int]]:
+        snapshot = self._snapshot()
+        films, rules = base_films(snapshot, self._partitions)
+        cut: dict[str, int] = {}
+        parts: list[tuple[Rows, Rows]] = []
+        for p in range(self._partitions):
+            table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
+            fold_films(films, rules, table["event"].to_pylist())
+            table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
+            parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
+        ratings = Rows.joined(part[0] for part in parts)
+        return Facts(ratings, Rows.joined(part[1] for part in parts), films, rules), cut
+
+    def _events(self, snapshot: Snapshot | None, topic: str, partition: int) -> tuple[Any, int]:
+        """Return the events after the snapshot as one table, and the position that they end at."""
+        chain, end = self._chain(snapshot, topic, partition)
+        start = snapshot.position(topic, partition) if snapshot else 0
+        return read_segments(chain, topic, start), end
+
+    def _merge_small(self, topic: str, partition: int) -> None:
+        """Make one of the newest segments, once there are many small ones."""
+        chain, _ = self._chain(self._snapshot(), topic, partition)
+        small: list[Segment] = []
+        for segment in reversed(chain):
+            if segment.next - segment.first >= _SMALL:
+                break
+            small.insert(0, segment)
+        if len(small) < _MERGE:
+            return
+        try:
+            merged = read_segments(small, topic, small[0].first)
+        except FileNotFoundError:  # compacted by another process meanwhile
+            return
+        write_segment(self._folder(topic, partition), small[0].first, small[-1].next, merged)
+        for segment in small:
+            segment.path.unlink(missing_ok=True)
+
+    def _delete_replaced(self, snapshot: Snapshot) -> None:
+        for topic in SCHEMAS:
+            for p in range(self._partitions):
+                folder = self._folder(topic, p)
+                for segment in segments_in(folder):
+                    if segment.next <= snapshot.position(topic, p):
+                        segment.path.unlink(missing_ok=True)
+                delete_stale(folder)
+        for path in self._directory.glob("snapshot-*"):
+            if path.name < snapshot.path.name:
+                shutil.rmtree(path, ignore_errors=True)
+        delete_stale(self._directory)

@@ -95,7 +95,12 @@ def child(kind: str, environment: str, marks: str, paths: list[Path]) -> Count:
     report = REPORTS / f"{kind}{environment}.xml"
     report.unlink(missing_ok=True)
     command = [f"{ROOT}/{environment}/bin/python", "-m", "pytest", "-q", "-m", marks]
-    options = [f"--junitxml={report}", f"--timeout={TIMEOUTS[kind]}", "--durations=3"]
+    options = [
+        "--continue-on-collection-errors",
+        f"--junitxml={report}",
+        f"--timeout={TIMEOUTS[kind]}",
+        "--durations=3",
+    ]
     started = time.monotonic()
     files = sorted(str(path.relative_to(ROOT)) for path in paths)
     status = subprocess.run(command + options + files, cwd=ROOT).returncode

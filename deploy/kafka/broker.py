@@ -74,10 +74,11 @@ def fetch() -> bool:
         fail("mvn is not on the PATH: install Maven, which fetches the broker's jars once")
         return False
     partial = LIB.with_name(f"lib.{os.getpid()}")
-    command = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
-    options = [f"-DoutputDirectory={partial}", "-DincludeScope=runtime"]
+    command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", str(HERE / "pom.xml")]
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
     try:
-        if subprocess.run(command + options).returncode:
+        fetched = subprocess.run([*command, *goal, "-DincludeScope=runtime"], stdout=sys.stderr)
+        if fetched.returncode:
             fail("Maven could not fetch the broker's jars (its own words are above)")
         elif not LIB.is_dir():
             partial.rename(LIB)

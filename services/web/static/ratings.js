@@ -1,0 +1,71 @@
+/** Everything that the viewer has rated, to change or take back. */
+
+import { h } from "./dom.js";
+import { createRater, refuse } from "./rater.js";
+import { readable } from "./words.js";
+
+export function createRatings(panel, session) {
+  const heading = h("h2", { id: "ratings-title", tabindex: "-1" }, "Your ratings");
+  const note = h("p", { class: "quiet" });
+  const list = h("ul", { class: "rows", role: "list", "aria-labelledby": "ratings-title" });
+  const gone = h("p", { class: "gone" });
+  const rows = new Map();
+  panel.append(heading, note, gone, list);
+
+  function sync() {
+    const ratings = session.ratings;
+    for (const [id, row] of rows) {
+      if (ratings.has(id)) row.rater.sync();
+      else remove(id, row);
+    }
+    for (const [id, film] of ratings) if (!rows.has(id)) add(id, film);
+    heading.textContent = ratings.size ? `Your ratings (${ratings.size})` : "Your ratings";
+    note.textContent = ratings.size ? "" : "Nothing yet. What you rate is kept here, and can be changed or taken back.";
+  }
+
+  function add(id, film) {
+    const title = readable(film.title);
+    const rater = createRater(film, session);
+    const withdraw = h("button", { type: "button", class: "button small", "aria-label": `Take back ${title}`, onclick: () => takeBack(film, rater.outcome) }, "Take back");
+    const element = h("li", { class: "row rated", "data-movie": id }, h("div", { class: "row-words" }, h("h3", {}, title, " ", film.year ? h("span", { class: "year" }, String(film.year)) : null), rater.element), withdraw);
+    rows.set(id, { element, rater });
+    list.prepend(element);
+  }
+
+  function remove(id, row) {
+    const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
+    const focused = row.element.contains(document.activeElement);
+    row.element.remove();
+    rows.delete(id);
+    if (focused) (neighbour?.querySelector("button.button") ?? heading).focus();
+  }
+
+  async function takeBack(film, outcome) {
+    const rating = session.ratings.get(film.movie_id)?.rating;
+    try {
+      await session.unrate(film);
+      const undo = h("button", { type: "button", class: "link", onclick: () => putBack(film, rating) }, "Undo");
+      gone.replaceChildren(`Took back ${readable(film.title)}. `, undo);
+    } catch (error) {
+      refuse(outcome, error, () => takeBack(film, outcome));
+    }
+  }
+
+  async function putBack(film, rating) {
+    heading.focus();
+    try {
+      await session.rate(film, rating);
+      gone.replaceChildren();
+    } catch (error) {
+      refuse(gone, error, () => putBack(film, rating));
+    }
+  }
+
+  return {
+    sync,
+    reset: () => {
+      gone.replaceChildren();
+      sync();
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** Everything that the page says, in one place, so that it can be read through and translated. */
+
+const plurals = new Intl.PluralRules("en");
+const conjunction = new Intl.ListFormat("en", { type: "conjunction" });
+const either = new Intl.ListFormat("en", { type: "disjunction" });
+const number = new Intl.NumberFormat("en");
+
+/** The routes from the least to the most personal, as the gateway names them. */
+export const ROUTES = [
+  { name: "popular", title: "Popular", headline: "What most people loved", how: "Nothing is known about you yet, so these are the films that most viewers liked." },
+  { name: "similar", title: "Like what you saw", headline: "Like what you have seen", how: "You have seen something but rated nothing: these films resemble it." },
+  { name: "hybrid", title: "First ratings", headline: "From your first ratings", how: "What films are about, together with what people who liked the same ones liked." },
+  { name: "user-cluster", title: "Viewers like you", headline: "Loved by viewers like you", how: "You have rated enough to find your crowd: these are its favourites." },
+  { name: "neural", title: "Made for you", headline: "Made for you alone", how: "A network that knows your taste ranks every film for you." },
+];
+
+export const route = (name) => ROUTES.find((one) => one.name === name) ?? { name, title: name, headline: name, how: "" };
+
+export const count = (n, one, many) => `${number.format(n)} ${plurals.select(n) === "one" ? one : many}`;
+export const milliseconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+export const half = (value) => (Math.round(value * 2) / 2).toString();
+export const starCount = (value) => `${half(value)} ${value === 1 || value === 0.5 ? "star" : "stars"}`;
+
+const WHOLE = ["", "one", "two", "three", "four", "five"];
+
+/** "three and a half of five stars": what a screen reader says for 3.5. */
+export function starsAloud(value) {
+  if (value === null) return "not rated";
+  const whole = Math.floor(value);
+  const words = value === 0.5 ? "half a star" : `${WHOLE[whole]}${value > whole ? " and a half" : ""}`;
+  return value === 0.5 ? `${words} of five` : `${words} of five stars`;
+}
+
+/** "Matrix, The" → "The Matrix": catalogues sort by the second form, people read the first. */
+export function readable(title) {
+  const parts = title.match(/^(.*?), (The|A|An|Les|La|Le|L'|Los|Las|El|Il|Das|Der|Die|Une|Un)( \(.*\))?$/);
+  if (!parts) return title;
+  const [, rest, article, more = ""] = parts;
+  return `${article}${article.endsWith("'") ? "" : " "}${rest}${more}`;
+}
+
+/** Why a film is in the list, from its reason code and the films that it rests on. */
+export function why(item, chosen) {
+  const films = (item.because ?? []).slice(0, 2).map((film) => readable(film.title));
+  const named = films.length ? conjunction.format(films) : null;
+  const shared = item.genres.filter((genre) => chosen.includes(genre));
+  const reasons = {
+    popular: "Loved by many viewers",
+    popular_in_genre: shared.length ? `A favourite in ${conjunction.format(shared)}` : "A favourite of its genre",
+    similar_to_viewed: named ? `Similar to ${named}, which you have seen` : "Similar to what you have seen",
+    because_you_liked: named ? `Because you liked ${named}` : "Because of what you liked",
+    liked_by_similar_viewers: named ? `Viewers like you, who also liked ${named}, loved it` : "Loved by viewers with your taste",
+    predicted_for_you: named ? `Predicted for you, most of all from ${named}` : "Predicted from everything you rated",
+    new: "New in the catalogue",
+    promoted: "Featured",
+  };
+  return reasons[item.reason] ?? "Chosen for you";
+}
+
+/** What the next route needs: `{route, needs, done, of}`, or null at the most personal one. */
+export function nextStep(now, { ratings = 0, positive = 0 } = {}) {
+  if (now === "neural") return null;
+  if (ratings === 0) return { route: route("hybrid"), needs: "1 rating", done: 0, of: 1 };
+  const many = now === "user-cluster" || ratings >= 20;
+  const goal = many ? 20 : 5;
+  const more = Math.max(0, goal - ratings);
+  const liked = Math.max(0, 3 - positive);
+  const needs = [more && count(more, "more rating", "more ratings"), liked && likes(liked, more)].filter(Boolean);
+  const of = goal + 3;
+  const done = Math.min(ratings, goal) + Math.min(positive, 3);
+  return { route: route(many ? "neural" : "user-cluster"), needs: needs.join(", ") || "a moment", done, of };
+}
+
+const likes = (liked, more) =>
+  more >= liked ? `${count(liked, "of them", "of them")} with 4 stars or more` : `${count(liked, "film", "films")} with 4 stars or more`;
+
+/** The gateway's own reason for the route; a bare code is made readable. */
+export const routeReason = (text) => sentence((text ?? "").includes(" ") ? text : (text ?? "").replace(/[_-]/g, " "));
+
+function sentence(text) {
+  const trimmed = text.trim();
+  if (!trimmed) return "";
+  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
+}
+
+export function degraded(answer) {
+  const missed = (answer.fallbacks ?? [])
+    .map((one) => (typeof one === "string" ? one : one.route))
+    .filter((name) => name && name !== answer.route);
+  const who = missed.length ? `“${route(missed[0]).title}”` : "The usual model";
+  return `${who} did not answer in time, so this list is a stand-in. Your ratings are safe; the next list tries again.`;
+}
+
+export const listTitle = (answer, chosen) => {
+  const films = count(answer.items.length, "film", "films");
+  if (answer.route === "popular") return chosen.length ? `${films} in ${either.format(chosen)}` : `${films} to start with`;
+  return `${films} for you${chosen.length ? ` in ${either.format(chosen)}` : ""}`;
+};
+
+/** "Rated Heat 4 stars." and its kin, for the line that announces what a write did. */
+export const deed = {
+  rated: (film, value) => `Rated ${readable(film.title)} ${starCount(value)}.`,
+  unrated: (film) => `Took back your rating of ${readable(film.title)}.`,
+  seen: (film) => `Noted: you have seen ${readable(film.title)}.`,
+  dismissed: (film) => `${readable(film.title)} is out of your lists.`,
+  restored: (film) => `${readable(film.title)} may come back.`,
+};
+
+/** "3 films entered, 3 left, in 84 ms." */
+export function effect({ entered, left }, ms) {
+  if (!entered.length && !left.length) return `The list stayed as it was, ${milliseconds(ms)} later.`;
+  return `${count(entered.length, "film", "films")} entered, ${left.length} left, in ${milliseconds(ms)}.`;
+}

@@ -82,6 +82,10 @@ class Popularity:
         return self._sums[:, 0]
 
     @property
+    def positive(self) -> npt.NDArray[np.int64]:
+        return self._sums[:, 1]
+
+    @property
     def popularity(self) -> npt.NDArray[np.float64]:
         """log(1 + positive ratings) of each film."""
         return np.log1p(self._sums[:, 1])
@@ -102,6 +106,27 @@ class Popularity:
         return rows[np.lexsort(keys)][:k]
 
 
-def popularity_of(films: Films, sums: FilmSums) -> Popularity:
-    """Return the popularity of the rows of a table."""
-    return Popularity(sums.arrays(films.movie_ids))
+class LivePopularity:
+    """The popularity of a table's rows while sums and rows change under it."""
+
+    def __init__(self, films: Films, sums: FilmSums) -> None:
+        self._films, self._sums = films, sums
+        self._totals = sums.arrays(films.movie_ids)
+        self._current: Popularity | None = None
+
+    def update(self, movie_id: int) -> None:
+        """Take over a film's sums, and its row if it is new."""
+        if (missing := len(self._films) - len(self._totals)) > 0:
+            new = self._sums.arrays(self._films.movie_ids[-missing:])
+            self._totals = np.concatenate([self._totals, new])
+        if (row := self._films.index(movie_id)) >= 0:
+            self._totals[row] = self._sums.of(movie_id)
+        self._current = None
+
+    def now(self) -> Popularity:
+        """Return the popularity of all rows at this moment; computed once between changes."""
+        if self._current is None or len(self._current.n) != len(self._films):
+            missing = len(self._films) - len(self._totals)
+            self._totals = np.concatenate([self._totals, np.zeros((missing, 3), np.int64)])
+            self._current = Popularity(self._totals)
+        return self._current

@@ -1,0 +1,150 @@
+"""A consumer's side of model versions: load what is published, re-derive rows, then say so."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from marquee import telemetry
+from marquee.bus import TopicPartition
+from marquee.errors import ArtifactError
+from marquee.events import (
+    MODELS,
+    Event,
+    ModelEvent,
+    ModelPublished,
+    ModelRolledBack,
+    ModelVersion,
+)
+from marquee.facts import Handlers, PartitionSnapshot
+from marquee.registry import Registry
+from marquee.step import Handler, Step
+from marquee.store import Keys, Store
+
+CHECK_SECONDS = 0.5
+OLD_ROWS_SECONDS = 24 * 3600
+"""How long the rows of the version before stay, for a rollback without a re-derivation."""
+CHUNK = 256
+
+
+class Versioned(Protocol):
+    """A fitted model that knows its version."""
+
+    version: str
+
+
+M = TypeVar("M", bound=Versioned)
+Derive = Callable[[Step, M], None]
+"""Puts the derived rows of the films and viewers that a step changed."""
+
+
+class Pointers(Store, Protocol):
+    """A store that also reads single values, such as the pointer to the published version."""
+
+    def get(self, key: str) -> bytes | None: ...
+
+
+class ModelReaction(Generic[M]):
+    """What a service with a model does with events: facts by its handlers, rows by its model."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        store: Pointers,
+        registry: Registry,
+        load: Callable[[Path], M],
+        handlers: Handlers,
+        derive: Derive[M],
+        restore: Callable[[Step, PartitionSnapshot], None],
+    ) -> None:
+        follow: dict[type[Event], Handler] = {
+            ModelPublished: self._point,
+            ModelRolledBack: self._point,
+        }
+        self.handlers: Handlers = {**handlers, **follow}
+        self.restore = restore
+        self._keys, self._store, self._registry = keys, store, registry
+        self._load, self._derive = load, derive
+        self._model: M | None = None
+        self._published: ModelVersion | None = None
+        self._done: dict[TopicPartition, str] = {}
+        self._checked = 0.0
+
+    def derive(self, step: Step) -> str | None:
+        """Derive rows under the loaded version; None while there is none."""
+        if self._model is None:
+            return None
+        if step.keys.partition.topic != MODELS:
+            self._derive(step, self._model)
+        return self._model.version
+
+    def between(self, partitions: frozenset[TopicPartition]) -> None:
+        """Follow the published version, at most twice a second."""
+        if time.monotonic() - self._checked < CHECK_SECONDS:
+            return
+        self._checked = time.monotonic()
+        self._follow()
+        if self._model is not None:
+            for partition in sorted(partitions):
+                if partition.topic != MODELS and self._done.get(partition) != self._model.version:
+                    self._rederive(partition, self._model)
+
+    def _point(self, step: Step, event: ModelEvent) -> None:
+        if event.data.name == self._keys.service:
+            value = event.data.model_dump_json().encode()
+            step.write("SET", step.keys.model, value)
+            step.announce("model", value)
+
+    def _follow(self) -> None:
+        value = self._store.get(self._keys.model)
+        if value is None:
+            return
+        published = ModelVersion.model_validate_json(value)
+        if self._published == published:
+            return
+        try:
+            directory = self._registry.open(published.address, published.sha256)
+            self._model = self._load(directory)
+        except ArtifactError as error:
+            telemetry.log.error("published version refused", detail=str(error))
+            return
+        self._published = published
+        telemetry.log.info("model loaded", version=published.version)
+
+    def _rederive(self, partition: TopicPartition, model: M) -> None:
+        """Derive the rows of all that changed since the training cut, then mark the partition."""
+        keys = self._keys.of(partition)
+        position = self._store.position(keys)
+        if position is None or self._published is None:
+            return
+        before = self._store.get(keys.derived)
+        cut = self._published.cut.get(str(partition), 0)
+        changed = self._store.changed_since(keys, cut)
+        for start in range(0, len(changed), CHUNK):
+            step = Step(keys, self._store)
+            mark_changed(step, changed[start : start + CHUNK])
+            self._derive(step, model)
+            self._store.write(keys, position, position, step.rows(position, model.version))
+        self._finish(partition, position, model.version, before)
+
+    def _finish(
+        self, partition: TopicPartition, position: int, version: str, before: bytes | None
+    ) -> None:
+        keys = self._keys.of(partition)
+        step = Step(keys, self._store)
+        step.write("SET", keys.derived, version)
+        step.announce("derived", version.encode())
+        if before and before.decode() != version:
+            step.write("EXPIRE", keys.rows(before.decode()), OLD_ROWS_SECONDS)
+        self._store.write(keys, position, position, step.rows(position, version))
+        self._done[partition] = version
+
+
+def mark_changed(step: Step, ids: list[int]) -> None:
+    """Name films or viewers whose rows are to be derived anew, and read their facts at once."""
+    if step.keys.partition.topic == "movies":
+        step.prefetch((), ids)
+        step.films.update(dict.fromkeys(ids))
+    else:
+        step.prefetch(ids, ())
+        step.users.update(dict.fromkeys(ids))

@@ -1,0 +1,158 @@
+"""The app of a model service: the internal HTTP calls that all of them answer alike."""
+
+import asyncio
+import contextlib
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
+
+from marquee import telemetry
+from marquee.errors import InvalidInput, MarqueeError
+from marquee.films import Films
+from marquee.overlay import Model, Overlay, Serving
+from marquee.recommender import (
+    Because,
+    RecommendAnswer,
+    RecommendedItem,
+    RecommendRequest,
+    Scored,
+    Viewer,
+    candidates,
+)
+from marquee.registry import Registry
+from marquee.settings import Settings
+from marquee.store import Keys
+from marquee.tail import connect
+
+M = TypeVar("M", bound=Model)
+Answer = Callable[[Serving[M], RecommendRequest], list[Scored]]
+Call = Callable[[Overlay[M], Request], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class ModelService(Generic[M]):
+    """What one model service adds: its model, its answer, and calls of its own (path → call)."""
+
+    name: str
+    load: Callable[[Path], M]
+    answer: Answer[M]
+    gets: Mapping[str, Call[M]] | None = None
+    posts: Mapping[str, Call[M]] | None = None
+
+
+def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
+    """Return the app; it connects when it starts and follows its service's rows and versions."""
+    client = connect(settings.redis_url.get_secret_value())
+    keys = Keys(settings.namespace, service.name, settings.partitions)
+    overlay: Overlay[M] = Overlay(keys, client, Registry(settings.registry), service.load)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        tail = asyncio.create_task(overlay.tail.run())
+        yield
+        tail.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tail
+        await client.aclose()
+
+    app = FastAPI(title=f"Marquee {service.name}", lifespan=lifespan, openapi_url=None)
+    _add(app, "/internal/recommend", "POST", lambda r: _recommend(r, overlay, service.answer))
+    for method, calls in (("GET", service.gets), ("POST", service.posts)):
+        for path, call in (calls or {}).items():
+            _add(app, path, method, functools.partial(call, overlay))
+    _add(app, "/health/live", "GET", _live)
+    _add(app, "/health/ready", "GET", lambda _: _ready(overlay, service.name))
+    app.add_route("/metrics", _metrics)
+    return app
+
+
+async def body(request: Request, model: type[Any]) -> Any:
+    """Return the request's body as `model`; InvalidInput names the first wrong field."""
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"{field}: {first['msg']}", field) from None
+
+
+def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitable[Any]]) -> None:
+    """Mount a call whose value is sent as JSON, with our errors as statuses, and measured."""
+
+    async def endpoint(request: Request) -> Response:
+        started, status = time.perf_counter(), 200
+        try:
+            value = await call(request)
+        except MarqueeError as error:
+            status, value = error.status, {"code": error.code, "detail": str(error)}
+        telemetry.REQUESTS.labels(path, status).inc()
+        telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
+        return Response(orjson.dumps(value), status, media_type="application/json")
+
+    app.add_route(path, endpoint, methods=[method])
+
+
+async def _recommend(request: Request, overlay: Overlay[M], answer: Answer[M]) -> dict[str, Any]:
+    asked: RecommendRequest = await body(request, RecommendRequest)
+    fresh = await overlay.passed(asked.after, asked.deadline_ms / 1000) if asked.after else True
+    positions, serving = overlay.positions, overlay.serving
+    items = tuple(_item(scored) for scored in answer(serving, asked))
+    said = RecommendAnswer(
+        items=items, model_version=serving.model.version, positions=positions, fresh=fresh
+    )
+    return said.model_dump()
+
+
+def _item(scored: Scored) -> RecommendedItem:
+    because = tuple(Because(movie_id=i, weight=weight) for i, weight in scored.because)
+    return RecommendedItem(
+        movie_id=scored.movie_id, score=scored.score, reason=scored.reason, because=because
+    )
+
+
+async def _live(_: Request) -> dict[str, Any]:
+    return {"live": True}
+
+
+async def _ready(overlay: Overlay[M], name: str) -> dict[str, Any]:
+    version = overlay.serving.model.version
+    return {
+        "ready": True,
+        "service": name,
+        "model_version": version,
+        "redis": overlay.tail.connected,
+    }
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class Ranking(Model, Protocol):
+    """A model that ranks films for a viewer."""
+
+    def recommend(
+        self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
+    ) -> list[Scored]: ...
+
+
+def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
+    """Answer by the model alone, within the request's filters: what most services do."""
+    model: Ranking = serving.model
+    viewer = Viewer.of(request.ratings, request.viewed)
+    return model.recommend(viewer, serving.films, candidates(request, serving.films), request.k)
+
+
+async def viewer_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:
+    """Answer what events have derived for a viewer under the serving version."""
+    return await overlay.viewer(int(request.path_params["user_id"]))

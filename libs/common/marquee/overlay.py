@@ -1,0 +1,184 @@
+"""What a model service holds in memory: the serving version and the film rows changed since."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from marquee import telemetry
+from marquee.errors import ArtifactError, ModelUnavailable
+from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
+from marquee.films import Films
+from marquee.popularity import FilmSums, LivePopularity
+from marquee.recommender import ViewerFeatures
+from marquee.registry import Registry
+from marquee.rows import ViewerRow, put_row, unpack_sums
+from marquee.store import Keys, PartitionKeys
+from marquee.tail import Tail, Update
+
+
+class Model(Protocol):
+    """A fitted model as an app uses it."""
+
+    version: str
+
+    def films(self) -> Films:
+        """Return a new table of the rows that the model was fitted with."""
+        ...
+
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Serving(Generic[M]):
+    """One model version with its film rows; a swap replaces the whole by one assignment."""
+
+    model: M
+    films: Films
+    popularity: LivePopularity
+
+
+class Overlay(Generic[M]):
+    """Follows a service's rows and published versions in Redis."""
+
+    def __init__(
+        self, keys: Keys, client: Any, registry: Registry, load: Callable[[Path], M]
+    ) -> None:
+        self._keys, self._redis, self._registry, self._load_model = keys, client, registry, load
+        self._films_of = keys.all(MOVIES)
+        self._sums_of = keys.all(RATINGS)
+        self._serving: Serving[M] | None = None
+        self._published: ModelVersion | None = None
+        self._sums = FilmSums()
+        self._swap: asyncio.Task[None] | None = None
+        self._filling = asyncio.Lock()
+        self._late: list[tuple[str, int, bytes]] = []
+        self.tail = Tail(
+            client, [*self._films_of, *self._sums_of, *keys.all(MODELS)], self._load, self._apply
+        )
+
+    @property
+    def serving(self) -> Serving[M]:
+        """What answers now; ModelUnavailable before the first version."""
+        if self._serving is None:
+            raise ModelUnavailable(f"{self._keys.service}: no model version is loaded yet")
+        return self._serving
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """How far the rows have come: `topic:partition` → next offset."""
+        every = (*self._films_of, *self._sums_of)
+        return {str(keys.partition): self.tail.position(keys) for keys in every}
+
+    async def passed(self, after: dict[str, int], seconds: float) -> bool:
+        """Wait until the rows have passed positions, `topic:partition` → next offset."""
+        followed = {str(k.partition): k.updates for k in (*self._films_of, *self._sums_of)}
+        wanted = {followed[name]: offset for name, offset in after.items() if name in followed}
+        return await self.tail.passed(wanted, seconds)
+
+    async def viewer(self, user_id: int) -> dict[str, Any]:
+        """Return what events have derived for a viewer: cluster, version, position."""
+        keys, version = self._keys.user(user_id), self.serving.model.version
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hget(keys.rows(version), user_id)
+        pipe.get(keys.position)
+        row, position = await pipe.execute()
+        cluster = ViewerRow.unpack(row).cluster if row else None
+        return ViewerFeatures(
+            user_id=user_id,
+            cluster=cluster,
+            model_version=version,
+            position=None if position is None else int(position),
+        ).model_dump()
+
+    # --- reading all rows
+
+    async def _load(self) -> None:
+        """Read the sums and the rows of the serving version, or of the published one."""
+        for keys in self._sums_of:
+            fields = await self._redis.hgetall(keys.sums)
+            rows = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
+            self._sums.replace(keys.partition.partition, rows)
+        async with self._filling:
+            published = await self._read_pointer()
+            if published and (self._serving is None or await self._is_derived(published)):
+                await self._serve(published)
+            elif self._serving is not None:
+                self._serving = await self._filled(self._serving.model)
+
+    async def _read_pointer(self) -> ModelVersion | None:
+        value = await self._redis.get(self._keys.model)
+        return None if value is None else ModelVersion.model_validate_json(value)
+
+    async def _is_derived(self, published: ModelVersion) -> bool:
+        """Whether every partition's rows are complete under a version."""
+        marks = await self._redis.mget([k.derived for k in (*self._films_of, *self._sums_of)])
+        return all(mark is not None and mark.decode() == published.version for mark in marks)
+
+    async def _serve(self, published: ModelVersion) -> None:
+        if self._published == published and self._serving is not None:
+            self._serving = await self._filled(self._serving.model)
+            return
+        try:
+            model = await asyncio.to_thread(self._open, published)
+        except ArtifactError as error:
+            telemetry.log.error("published version refused", detail=str(error))
+            return
+        self._serving = await self._filled(model)
+        self._published = published
+        service = self._keys.service
+        telemetry.MODEL.clear()
+        telemetry.MODEL.labels(service, published.version).set(1)
+        telemetry.log.info("model serves", version=published.version)
+
+    def _open(self, published: ModelVersion) -> M:
+        return self._load_model(self._registry.open(published.address, published.sha256))
+
+    async def _filled(self, model: M) -> Serving[M]:
+        films = model.films()
+        self._late.clear()
+        for keys in self._films_of:
+            rows = await self._redis.hgetall(keys.rows(model.version))
+            for movie_id, row in rows.items():
+                put_row(films, int(movie_id), row)
+        for version, movie_id, row in self._late:  # came while the rows were read
+            if version == model.version:
+                put_row(films, movie_id, row)
+        return Serving(model, films, LivePopularity(films, self._sums))
+
+    # --- following
+
+    def _apply(self, keys: PartitionKeys, update: Update) -> None:
+        for name, value in update.values.items():
+            kind, _, entity = name.partition(":")
+            if kind == "row" and keys.partition.topic == MOVIES:
+                self._put(int(entity), value, update.version)
+            elif kind == "sums":
+                self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
+                if self._serving is not None:
+                    self._serving.popularity.update(int(entity))
+            elif kind in ("model", "derived"):
+                self._look_for_swap()
+
+    def _put(self, movie_id: int, row: bytes, version: str) -> None:
+        if self._filling.locked():
+            self._late.append((version, movie_id, row))
+        serving = self._serving
+        if serving is not None and serving.model.version == version:
+            put_row(serving.films, movie_id, row)
+            serving.popularity.update(movie_id)
+
+    def _look_for_swap(self) -> None:
+        """Swap in the published version beside the following of updates, one swap at a time."""
+        if self._swap is None or self._swap.done():
+            self._swap = asyncio.create_task(self._try_swap())
+
+    async def _try_swap(self) -> None:
+        published = await self._read_pointer()
+        if published is None or published == self._published:
+            return
+        async with self._filling:
+            if self._serving is None or await self._is_derived(published):
+                await self._serve(published)

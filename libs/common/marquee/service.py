@@ -1,0 +1,117 @@
+"""The processes of a service: which role runs, what it connects to, and how it stops."""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from marquee import telemetry
+from marquee.bus import Bus
+from marquee.errors import MarqueeError
+from marquee.settings import Settings, read
+from marquee.worker import Health, Worker, create_topics
+
+DRAIN_SECONDS = 5
+
+
+def run(app: str, consumer: str) -> None:
+    """Run the role that the command line names: `app` or `consumer`, each given as a module.
+
+    Only the module of that role is imported; its `main` gets the settings.
+    """
+    roles = {"app": app, "consumer": consumer}
+    role = sys.argv[1] if len(sys.argv) == 2 else ""
+    if role not in roles:
+        sys.exit(f"usage: {os.path.basename(sys.argv[0])} app|consumer")
+    try:
+        settings = read(os.environ)
+    except MarqueeError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before logging is set up
+        sys.exit(2)
+    telemetry.configure_logging(roles[role].partition(".")[0] + " " + role, settings.log_level)
+    importlib.import_module(roles[role]).main(settings)
+
+
+def serve(app: FastAPI, settings: Settings, port: int) -> None:
+    """Answer HTTP until told to stop; requests under way are finished."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Worker]) -> None:
+    """Run a consumer until told to stop; the step under way is finished."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    prepare_topics(bus, settings.partitions, stop)
+    worker = make(bus)
+    server = _health_server(settings, worker.health)
+    worker.run(stop)
+    if server is not None:
+        server.shutdown()
+    bus.close()
+
+
+def prepare_topics(bus: Bus, partitions: int, stop: threading.Event) -> None:
+    """Create the topics, waiting for the bus as long as it takes."""
+    said = False
+    while not stop.is_set():
+        try:
+            create_topics(bus, partitions)
+            return
+        except MarqueeError as error:
+            if error.status != 503:
+                raise
+            if not said:
+                telemetry.log.warning("waiting for the bus", detail=str(error))
+            said = True
+            stop.wait(0.25)
+
+
+def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | None:
+    if not settings.consumer_port:
+        return None
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = _health_answer(self.path, health)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing: a probe a second is no news."""
+
+    server = ThreadingHTTPServer((settings.host, settings.consumer_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _health_answer(path: str, health: Health) -> tuple[int, str, bytes]:
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+    if path == "/health/live":
+        ok = health.live
+        said: dict[str, object] = {"live": ok}
+    elif path == "/health/ready":
+        ok = health.ready
+        said = {"ready": ok, "waiting_for": health.waiting_for, "stopped": health.stopped}
+    else:
+        return 404, "application/json", b'{"detail":"not found"}'
+    return 200 if ok else 503, "application/json", orjson.dumps(said)

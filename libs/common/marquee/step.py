@@ -1,0 +1,201 @@
+"""One step of a consumer: the facts and derived rows that a batch of one partition changes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+
+from marquee.films import Film
+from marquee.ratings import Ratings
+from marquee.rows import pack_sums, unpack_sums
+from marquee.store import Command, Found, PartitionKeys, Reads, Store
+
+UPDATES_KEPT = 10_000
+"""Entries that a partition's update stream keeps, about; an app that falls behind reads anew."""
+
+
+class Step:
+    """The writes of one batch. What is read sees what was written before in the same step.
+
+    `offset` is that of the event under way; facts that an event changes remember it.
+    """
+
+    def __init__(self, keys: PartitionKeys, store: Store) -> None:
+        self.keys = keys
+        self.store = store
+        self.offset = -1
+        self.users: dict[int, None] = {}
+        """Viewers that this step changed."""
+        self.films: dict[int, None] = {}
+        """Films that this step changed."""
+        self._found = Found({}, {}, {})
+        self._ratings: dict[int, Ratings] = {}
+        self._erased: set[int] = set()
+        self._film: dict[int, Film | None] = {}
+        self._sums: dict[int, tuple[int, int, int]] = {}
+        self._touched_sums: dict[int, None] = {}
+        self._commands: list[Command] = []
+        self._changed: dict[int, int] = {}
+        self._updates: dict[str, bytes] = {}
+
+    # --- reading
+
+    def prefetch(self, users: Iterable[int] = (), films: Iterable[int] = ()) -> None:
+        """Read the facts of viewers and films (rows and sums) in one round trip."""
+        names = [str(movie_id) for movie_id in films]
+        self._found = self.store.read(
+            Reads(
+                [self.keys.user(user_id) for user_id in users],
+                {self.keys.films: names, self.keys.sums: names} if names else None,
+            )
+        )
+
+    def ratings(self, user_id: int) -> Ratings:
+        """Return a viewer's facts; change them only through `put_ratings`."""
+        if user_id not in self._ratings:
+            key = self.keys.user(user_id)
+            if key not in self._found.strings:
+                self._found.strings.update(self.store.read(Reads([key])).strings)
+            self._ratings[user_id] = Ratings.unpack(self._found.strings[key])
+        return self._ratings[user_id]
+
+    def film(self, movie_id: int) -> Film | None:
+        """Return a film's row, None when there is none."""
+        if movie_id not in self._film:
+            value = self._field(self.keys.films, movie_id)
+            self._film[movie_id] = Film.model_validate_json(value) if value else None
+        return self._film[movie_id]
+
+    def sums(self, movie_id: int) -> tuple[int, int, int]:
+        """Return what this partition's ratings sum up to for a film: n, positive, half stars."""
+        if movie_id not in self._sums:
+            self._sums[movie_id] = unpack_sums(self._field(self.keys.sums, movie_id))
+        return self._sums[movie_id]
+
+    def rules(self, movie_id: int) -> dict[str, Any]:
+        """Return a film's rules, `{"promotion": …, "block": …}`, empty when there are none."""
+        key = f"rules:{movie_id}"
+        held = self._updates.get(key)
+        value = held if held is not None else self._field(self.keys.rules, movie_id)
+        return dict(orjson.loads(value)) if value else {}
+
+    def _field(self, key: str, movie_id: int) -> bytes | None:
+        name = (key, str(movie_id))
+        if name not in self._found.fields:
+            self._found.fields.update(self.store.read(Reads((), {key: [name[1]]})).fields)
+        return self._found.fields[name]
+
+    # --- writing facts
+
+    def put_ratings(self, user_id: int, ratings: Ratings) -> None:
+        """Set a viewer's facts."""
+        self._ratings[user_id] = ratings
+        self._erased.discard(user_id)
+        self._touch(self.users, user_id)
+
+    def erase(self, user_id: int) -> None:
+        """Remove a viewer's facts."""
+        self._ratings[user_id] = Ratings()
+        self._erased.add(user_id)
+        self._touch(self.users, user_id)
+
+    def put_film(self, film: Film) -> None:
+        """Set a film's row."""
+        self._film[film.movie_id] = film
+        self._touch(self.films, film.movie_id)
+
+    def remove_film(self, movie_id: int) -> None:
+        """Remove a film's row."""
+        self._film[movie_id] = None
+        self._touch(self.films, movie_id)
+
+    def put_sums(self, movie_id: int, sums: tuple[int, int, int]) -> None:
+        """Set what this partition's ratings sum up to for a film."""
+        self._sums[movie_id] = sums
+        self._touched_sums[movie_id] = None
+
+    def put_rules(self, movie_id: int, rules: dict[str, Any]) -> None:
+        """Set a film's rules; empty removes them."""
+        value = orjson.dumps(rules) if rules else b""
+        self._updates[f"rules:{movie_id}"] = value
+        if rules:
+            self.write("HSET", self.keys.rules, movie_id, value)
+        else:
+            self.write("HDEL", self.keys.rules, movie_id)
+        self.write("SET", self.keys.rules_version, self.offset)
+
+    def _touch(self, touched: dict[int, None], entity: int) -> None:
+        touched[entity] = None
+        self._changed[entity] = self.offset
+
+    # --- writing derived rows
+
+    def put_row(self, version: str, entity: int, row: bytes) -> None:
+        """Set a derived row under a model version; no bytes: the film is removed."""
+        self.write("HSET", self.keys.rows(version), entity, row)
+        self.announce(f"row:{entity}", row)
+
+    def drop_row(self, version: str, entity: int) -> None:
+        """Remove the derived row of a film or viewer under a model version."""
+        self.write("HDEL", self.keys.rows(version), entity)
+        self.announce(f"row:{entity}", b"")
+
+    def announce(self, name: str, value: bytes) -> None:
+        """Tell the apps, in the update entry of this step."""
+        self._updates[name] = value
+
+    def write(self, name: str, key: str, *arguments: bytes | str | int | float) -> None:
+        """Add a command to the step."""
+        self._commands.append((name, key, *arguments))
+
+    # --- what goes to the store
+
+    def commands(self, start: int, end: int, version: str | None = None) -> list[Command]:
+        """Return all writes of the step that goes from position `start` to `end`."""
+        self._write_users()
+        self._write_films()
+        self._write_sums()
+        self._write_changed()
+        return self._with_entry(start, end, version)
+
+    def rows(self, position: int, version: str) -> list[Command]:
+        """Return the writes of a step that changes no fact: derived rows at a position."""
+        return self._with_entry(position, position, version)
+
+    def _with_entry(self, start: int, end: int, version: str | None) -> list[Command]:
+        entry: list[bytes | str | int] = ["from", start, "to", end, "version", version or ""]
+        for name, value in self._updates.items():
+            entry += (name, value)
+        self.write("XADD", self.keys.updates, "MAXLEN", "~", UPDATES_KEPT, "*", *entry)
+        return self._commands
+
+    def _write_users(self) -> None:
+        for user_id in self.users:
+            if user_id in self._erased:
+                self.write("DEL", self.keys.user(user_id))
+            else:
+                self.write("SET", self.keys.user(user_id), self._ratings[user_id].pack())
+
+    def _write_films(self) -> None:
+        for movie_id in self.films:
+            film = self._film[movie_id]
+            value = film.model_dump_json().encode() if film else b""
+            if film:
+                self.write("HSET", self.keys.films, movie_id, value)
+            else:
+                self.write("HDEL", self.keys.films, movie_id)
+            self.announce(f"film:{movie_id}", value)
+
+    def _write_sums(self) -> None:
+        for movie_id in self._touched_sums:
+            value = pack_sums(self._sums[movie_id])
+            self.write("HSET", self.keys.sums, movie_id, value)
+            self.announce(f"sums:{movie_id}", value)
+
+    def _write_changed(self) -> None:
+        for entity, offset in self._changed.items():
+            self.write("ZADD", self.keys.changed, offset, entity)
+
+
+Handler = Callable[[Step, Any], None]
+"""Changes facts by one event; deterministic, reads only the facts of the step's partition."""

@@ -1,0 +1,59 @@
+"""Facts of one partition from the newest snapshot of the history, for a store that has none."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marquee.bus import TopicPartition
+from marquee.events import MOVIES, RATINGS, decode
+from marquee.facts import PartitionSnapshot
+from marquee.ratings import Ratings
+from marquee.snapshot import Snapshot, films_of, newest_snapshot, read_partition
+
+
+class StoredSnapshots:
+    """Reads `<history>/snapshot-…`; the folder may appear later than this reader."""
+
+    def __init__(self, history: Path) -> None:
+        self._history = history
+
+    def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
+        """Return the facts of a partition; None without a snapshot, or for other topics."""
+        snapshot = newest_snapshot(self._history)
+        if snapshot is None or partition.topic not in (MOVIES, RATINGS):
+            return None
+        position = snapshot.position(partition.topic, partition.partition)
+        if partition.topic == RATINGS:
+            viewers = _viewers(snapshot, partition.partition)
+            return PartitionSnapshot(partition, position, viewers=viewers)
+        films = tuple(films_of(read_partition(snapshot, "movies", partition.partition)))
+        events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
+        rules = tuple(decode(event.encode()) for event in events)
+        return PartitionSnapshot(partition, position, films, rules=rules)
+
+
+def _viewers(snapshot: Snapshot, partition: int) -> dict[int, Ratings]:
+    table = read_partition(snapshot, "ratings", partition)
+    users, movies, halves = (_column(table, n) for n in ("user_id", "movie_id", "half_stars"))
+    order = np.argsort(users, kind="stable")
+    ids, starts = np.unique(users[order], return_index=True)
+    movies, halves = movies[order], halves[order]
+    ends = np.append(starts[1:], len(users))
+    viewers = {
+        int(user_id): Ratings(dict(zip(movies[a:b].tolist(), halves[a:b].tolist(), strict=True)))
+        for user_id, a, b in zip(ids, starts, ends, strict=True)
+    }
+    _mark(viewers, read_partition(snapshot, "marks", partition))
+    return viewers
+
+
+def _mark(viewers: dict[int, Ratings], marks: Any) -> None:
+    columns = [marks[name].to_pylist() for name in ("user_id", "movie_id", "kind")]
+    for user_id, movie_id, kind in zip(*columns, strict=True):
+        ratings = viewers.setdefault(user_id, Ratings())
+        (ratings.view if kind == "viewed" else ratings.dismiss)(movie_id)
+
+
+def _column(table: Any, name: str) -> Any:
+    return table[name].to_numpy()

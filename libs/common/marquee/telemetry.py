@@ -1,0 +1,49 @@
+"""Logging as JSON lines, and the measures that every process exports."""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+LATENCY = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+REQUESTS = Counter("marquee_requests_total", "Requests answered", ["path", "status"])
+LATENCIES = Histogram(
+    "marquee_request_seconds", "Time to answer a request", ["path"], buckets=LATENCY
+)
+EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
+DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
+DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])
+LAG = Gauge("marquee_lag_messages", "Messages not yet handled", ["group", "topic", "partition"])
+FRESHNESS = Histogram(
+    "marquee_event_to_applied_seconds",
+    "From the event's own time to its results in the store",
+    ["group", "topic"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0),
+)
+STEPS = Histogram("marquee_step_seconds", "Time of one atomic step", ["group"], buckets=LATENCY)
+MODEL = Gauge("marquee_model_info", "The model version that serves", ["service", "version"])
+
+
+def configure_logging(process: str, level: str) -> None:
+    """Send structlog and the standard library's records to stdout as JSON lines."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.dict_tracebacks, _json],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processor=_json, foreign_pre_chain=shared)
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+log: structlog.stdlib.BoundLogger = structlog.get_logger()

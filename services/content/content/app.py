@@ -1,0 +1,73 @@
+"""The content service: popular films, and films similar to those that were viewed."""
+
+from typing import Any
+
+from fastapi import Request
+
+from content.model import Content
+from marquee.errors import InvalidInput, NotFound
+from marquee.model_service import ModelService, create_app
+from marquee.overlay import Overlay, Serving
+from marquee.recommender import (
+    Reason,
+    RecommendRequest,
+    Route,
+    Scored,
+    Viewer,
+    candidates,
+)
+from marquee.service import serve
+from marquee.settings import Settings
+
+
+def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
+    """Return similar films where there is something to be similar to, else popular ones."""
+    viewer = Viewer.of(request.ratings, request.viewed)
+    liked = bool(viewer.rated.liked.any()) or len(viewer.viewed) > 0
+    if request.route is Route.POPULAR or not liked:
+        return popular(serving, request)
+    mask = candidates(request, serving.films)
+    popularity = serving.popularity.now()
+    return serving.model.recommend(viewer, serving.films, mask, request.k, popularity=popularity)
+
+
+def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
+    """Return films by popularity within the request's filters."""
+    films, popularity = serving.films, serving.popularity.now()
+    rows = popularity.order(films.movie_ids, candidates(request, films), request.k)
+    reason = Reason.POPULAR_IN_GENRE if request.genres else Reason.POPULAR
+    scores = popularity.popularity[rows]
+    return [
+        Scored(int(films.movie_ids[row]), float(score), reason)
+        for row, score in zip(rows, scores, strict=True)
+    ]
+
+
+async def similar(overlay: Overlay[Content], request: Request) -> dict[str, Any]:
+    """Answer which films are nearest to one by content alone."""
+    serving, movie_id = overlay.serving, int(request.path_params["movie_id"])
+    k = _k(request)
+    if serving.films.index(movie_id) < 0:
+        raise NotFound(f"no film {movie_id}")
+    mask = serving.films.alive.copy()
+    mask[serving.films.index(movie_id)] = False
+    found = serving.model.similar(movie_id, serving.films, mask, k)
+    items = [{"movie_id": s.movie_id, "score": s.score, "reason": s.reason} for s in found]
+    return {"items": items, "model_version": serving.model.version}
+
+
+def _k(request: Request) -> int:
+    try:
+        return max(1, min(1000, int(request.query_params.get("k", 10))))
+    except ValueError:
+        raise InvalidInput("k: a whole number from 1 to 1000", "k") from None
+
+
+SERVICE = ModelService(
+    "content", Content.load, answer, gets={"/internal/films/{movie_id:int}/similar": similar}
+)
+
+
+def main(settings: Settings) -> None:
+    """Serve until told to stop."""
+    serve(create_app(SERVICE, settings), settings, settings.content_port)

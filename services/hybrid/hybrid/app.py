@@ -1,0 +1,13 @@
+"""The hybrid service: ALS factors and content for viewers with few ratings."""
+
+from hybrid.model import Hybrid
+from marquee.model_service import ModelService, create_app, ranked
+from marquee.service import serve
+from marquee.settings import Settings
+
+SERVICE = ModelService("hybrid", Hybrid.load, ranked)
+
+
+def main(settings: Settings) -> None:
+    """Serve until told to stop."""
+    serve(create_app(SERVICE, settings), settings, settings.hybrid_port)

@@ -1,0 +1,40 @@
+"""The neural service: the networks rank candidates, and predict ratings."""
+
+from typing import Any
+
+from fastapi import Request
+
+from marquee.model_service import ModelService, body, create_app, ranked, viewer_features
+from marquee.overlay import Overlay
+from marquee.recommender import PredictAnswer, Prediction, PredictRequest, Viewer
+from marquee.service import serve
+from marquee.settings import Settings
+from neural.model import Neural
+
+
+async def predict(overlay: Overlay[Neural], request: Request) -> dict[str, Any]:
+    """Answer the ratings that a viewer would give to films that the model knows."""
+    asked: PredictRequest = await body(request, PredictRequest)
+    serving = overlay.serving
+    known = [i for i in dict.fromkeys(asked.movie_ids) if serving.films.index(i) >= 0]
+    rated = Viewer.of(asked.ratings).rated
+    ratings, confidences = serving.model.predict(rated, known, serving.films)
+    items = tuple(
+        Prediction(movie_id=movie_id, rating=float(rating), confidence=float(confidence))
+        for movie_id, rating, confidence in zip(known, ratings, confidences, strict=True)
+    )
+    return PredictAnswer(items=items, model_version=serving.model.version).model_dump()
+
+
+SERVICE = ModelService(
+    "neural",
+    Neural.load,
+    ranked,
+    gets={"/internal/users/{user_id:int}": viewer_features},
+    posts={"/internal/predict": predict},
+)
+
+
+def main(settings: Settings) -> None:
+    """Serve until told to stop."""
+    serve(create_app(SERVICE, settings), settings, settings.neural_port)

@@ -65,8 +65,8 @@ kafka-jars:
 	@if command -v java >/dev/null && command -v mvn >/dev/null; \
 		then $(PYTHON) deploy/kafka/broker.py --fetch; fi
 
-demo: .venv/READY .venv-trainer/READY ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
-	@$(PYTHON) deploy/demo.py
+demo: ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
+	@PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" BUS="$(BUS)" $(SYSTEM_PYTHON) deploy/demo.py
 
 bench: .venv/READY .venv-trainer/READY ## measure the budgets
 	$(PYTHON) -m pytest -q -s --timeout=0 tests/bench

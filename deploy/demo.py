@@ -1,0 +1,87 @@
+"""`make demo`: look at what was asked for, make the environment, then run the system in it.
+
+Only the standard library, and no syntax newer than Python 3.6, so that an old Python is told so.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import zipfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RATINGS = ("ratings.csv", "ratings.dat", "u.data")
+DEFAULTS = {
+    "PORT": "8080",
+    "STATE": os.path.join(ROOT, "var"),
+    "DATA": os.path.join(ROOT, "data", "ml-latest-small.zip"),
+    "BUS": "redis",
+}
+
+
+def refuse(line: str) -> None:
+    """End with one line on what is wrong and how to mend it."""
+    sys.stderr.write("marquee: " + line + "\n")
+    sys.exit(2)
+
+
+def check_python() -> None:
+    if sys.version_info < (3, 11):
+        refuse(
+            "Python 3.11 or newer is needed, this is %d.%d: make demo SYSTEM_PYTHON=python3.11"
+            % sys.version_info[:2]
+        )
+
+
+def check_bus(bus: str) -> None:
+    if bus not in ("redis", "kafka"):
+        refuse("BUS=%s: choose redis or kafka" % bus)
+
+
+def check_port(text: str) -> None:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        refuse("PORT=%s: a number from 1 to 65535" % text)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            refuse("port %s cannot be used (%s): make demo PORT=8090" % (text, error.strerror))
+
+
+def check_data(path: str) -> None:
+    if not os.path.exists(path):
+        refuse("DATA=%s: no such folder or zip" % path)
+    names = []  # type: list[str]
+    try:
+        names = file_names(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        refuse("DATA=%s cannot be read: %s" % (path, error))
+    if not any(os.path.basename(name) in RATINGS for name in names):
+        refuse("DATA=%s holds no MovieLens release: looked for %s" % (path, ", ".join(RATINGS)))
+
+
+def file_names(path: str) -> "list[str]":
+    if os.path.isdir(path):
+        return os.listdir(path)
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
+
+
+def main() -> None:
+    check_python()
+    wanted = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
+    check_bus(wanted["BUS"])
+    check_data(wanted["DATA"])
+    check_port(wanted["PORT"])
+    status = subprocess.call(["make", "-s", "-C", ROOT, "install"])
+    if status != 0:
+        refuse("the environment could not be made; see above")
+    python = os.path.join(ROOT, ".venv", "bin", "python")
+    wanted["STATE"], wanted["DATA"] = map(os.path.abspath, (wanted["STATE"], wanted["DATA"]))
+    arguments = ["%s=%s" % pair for pair in sorted(wanted.items())]
+    os.execv(python, [python, os.path.join(ROOT, "deploy", "run_demo.py")] + arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Runs the whole system on this machine: servers, first training, every service, then torch."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import NoReturn
+
+from marquee.errors import Unavailable
+from marquee.registry import Registry
+from marquee.servers import BROKER, free_port, kafka_lacks, valkey_command
+from marquee.snapshot import newest_snapshot
+from supervisor import Child, Supervisor
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv" / "bin"
+TRAINER = ROOT / ".venv-trainer"
+FIRST_MODELS = ("content", "hybrid", "user-model")
+SERVICES = ("content", "hybrid", "user_model", "neural", "trainer")
+STOP_SECONDS = 9.0
+START_SECONDS = 120.0
+TRY = """\
+  open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
+  ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
+  API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def refuse(line: str) -> NoReturn:
+    print(f"marquee: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+class Demo:
+    """One running system with its state in one folder."""
+
+    def __init__(self, port: int, state: Path, data: Path, bus: str) -> None:
+        self.port, self.state, self.data, self.bus = port, state, data, bus
+        self.supervisor = Supervisor(state / "log", say)
+        self.servers: list[Child] = []
+        self.stop = threading.Event()
+        self.ports = {name: free_port() for name in ("redis", "kafka", *SERVICES)}
+        self.environ = self._environ()
+
+    def _environ(self) -> dict[str, str]:
+        settings = {
+            "STATE": str(self.state),
+            "BUS": self.bus,
+            "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
+            "KAFKA_SERVERS": f"127.0.0.1:{self.ports['kafka']}",
+            "GATEWAY_PORT": str(self.port),
+            "WEB": str(ROOT / "services" / "web" / "static"),
+            "TRAINER_PYTHON": str(TRAINER / "bin" / "python"),
+        }
+        for name in SERVICES:
+            settings[f"{name.upper()}_PORT"] = str(self.ports[name])
+            settings[f"{name.upper()}_URL"] = f"http://127.0.0.1:{self.ports[name]}"
+        return {f"MARQUEE_{name}": value for name, value in settings.items()}
+
+    # --- before anything is started
+
+    def import_data(self) -> None:
+        """Import the data set, unless the state already holds one."""
+        said = self.state / "data.json"
+        if newest_snapshot(self.state / "history") is not None:
+            held = json.loads(said.read_text())["data"] if said.exists() else str(self.data)
+            if held != str(self.data):
+                refuse(f"{self.state} already holds {held}: choose another folder with STATE=")
+            return
+        if self.run_marquee("data", "import", str(self.data)) != 0:
+            sys.exit(2)
+        said.write_text(json.dumps({"data": str(self.data)}) + "\n")
+
+    def run_marquee(self, *arguments: str, trainer: bool = False) -> int:
+        """Run the command `marquee` with the system's settings; return its status."""
+        python = TRAINER / "bin" if trainer else BIN
+        environ = {**os.environ, **self.environ}
+        return subprocess.call([str(python / "marquee"), *arguments], env=environ)
+
+    # --- starting
+
+    def start_servers(self) -> None:
+        command = valkey_command(self.state / "valkey", self.ports["redis"])
+        self.servers.append(self.supervisor.add("valkey", command, {}))
+        if self.bus == "kafka":
+            port, data = str(self.ports["kafka"]), str(self.state / "kafka")
+            command = [sys.executable, str(BROKER), "--port", port, "--data", data]
+            self.servers.append(self.supervisor.add("kafka", command, {}))
+
+    def start_services(self) -> None:
+        """Start what the Procfile names, each with a port for its health and measures."""
+        for line in (ROOT / "Procfile").read_text().splitlines():
+            name, _, command = line.partition(":")
+            program, *arguments = command.split()
+            environ = dict(self.environ)
+            if name.endswith("-consumer"):
+                environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
+            self.supervisor.add(name, [str(BIN / program), *arguments], environ)
+        lines = [f"{name}={value}\n" for name, value in self.environ.items()]
+        (self.state / "marquee.env").write_text("".join(lines))
+
+    def first_training(self) -> None:
+        """Train what needs no torch, unless versions are there already."""
+        registry = Registry(self.state / "registry")
+        missing = [name for name in FIRST_MODELS if not registry.versions(name)]
+        if missing and self.run_marquee("train", "--only", ",".join(missing)) != 0:
+            raise Unavailable("the first training failed; see above")
+
+    def wait_until_ready(self) -> None:
+        """Wait until the gateway and the services with a model answer that they are ready."""
+        names = ["gateway", *(name for name in SERVICES if name != "neural" or self.has_neural())]
+        ports = {**self.ports, "gateway": self.port}
+        deadline = time.monotonic() + START_SECONDS
+        for name in names:
+            while not is_ready(ports[name]) and not self.stop.is_set():
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
+                self.stop.wait(0.1)
+
+    def has_neural(self) -> bool:
+        return bool(Registry(self.state / "registry").versions("neural"))
+
+    # --- torch, behind the running system
+
+    def join_neural(self) -> None:
+        """Install torch if it is missing, train what needs it, say when its route has joined."""
+        if self.has_neural():
+            return
+        log = self.state / "log" / "neural.log"
+        if not (TRAINER / "READY").exists():
+            say("Installing torch behind this (3 GB, once); until then the other routes answer.")
+        started = time.monotonic()
+        with log.open("ab") as output:
+            for command in (
+                ["make", "-s", "-C", str(ROOT), "install-trainer"],
+                [str(TRAINER / "bin" / "marquee"), "train", "--only", "neural"],
+            ):
+                if not self._run_behind(command, output.fileno()):
+                    return
+        while not is_ready(self.ports["neural"]) and not self.stop.wait(0.2):
+            pass
+        if not self.stop.is_set():
+            say(f"The neural route has joined after {time.monotonic() - started:.0f} s: "
+                "viewers with 20 and more ratings get it.")  # fmt: skip
+
+    def _run_behind(self, command: list[str], output: int) -> bool:
+        environ = {**os.environ, **self.environ}
+        nice = ["nice", "-n", "10"] if shutil.which("nice") else []
+        process = subprocess.Popen(
+            [*nice, *command], env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        while process.poll() is None:
+            if self.stop.wait(0.2):
+                process.terminate()
+        if process.returncode != 0 and not self.stop.is_set():
+            say(f"{' '.join(command[:2])} failed: see {self.state / 'log' / 'neural.log'}; "
+                "the other routes answer.")  # fmt: skip
+        return process.returncode == 0 and not self.stop.is_set()
+
+    # --- the whole
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        self.import_data()
+        watch = threading.Thread(target=self._watch)
+        try:
+            self.start_servers()
+            watch.start()
+            self.start_services()
+            self.first_training()
+            self.wait_until_ready()
+            if not self.stop.is_set():
+                say(f"Marquee is ready: http://127.0.0.1:{self.port}")
+                say(TRY.format(port=self.port, state=self.state))
+                self.join_neural()
+            self.stop.wait()
+            return 0
+        except Unavailable as error:
+            if not self.stop.is_set():
+                print(f"marquee: {error}", file=sys.stderr)
+            return 0 if self.stop.is_set() else 1
+        finally:
+            self.stop.set()
+            watch.join()
+            self.supervisor.stop(STOP_SECONDS, self.servers)
+
+    def _watch(self) -> None:
+        while not self.stop.wait(0.1):
+            self.supervisor.turn()
+
+
+def is_ready(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        address = f"http://127.0.0.1:{port}/health/ready"
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    return False
+
+
+def main() -> int:
+    asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    state = Path(asked["STATE"])
+    if asked["BUS"] == "kafka" and (lacks := kafka_lacks()):
+        refuse(f"BUS=kafka: {lacks}")
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
+        return Demo(int(asked["PORT"]), state, Path(asked["DATA"]), asked["BUS"]).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

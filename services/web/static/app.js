@@ -8,7 +8,7 @@ import { createSearch } from "./search.js";
 import { Session } from "./session.js";
 import { createShelf } from "./shelf.js";
 import { createStrip, difference } from "./strip.js";
-import { deed, effect, listTitle, route } from "./words.js";
+import { deed, effect, listTitle, route, SLOW, SLOW_LIST } from "./words.js";
 
 const SKELETON_MS = 400;
 const SLOW_MS = 2000;
@@ -72,7 +72,7 @@ session.addEventListener("asking", () => {
       shelf.ghosts(5);
     }, SKELETON_MS),
     setTimeout(() => {
-      notice.replaceChildren(h("p", { class: "notice" }, "This takes longer than usual. The list stays as it was until the new one is here."));
+      notice.replaceChildren(h("p", { class: "notice" }, shelf.empty() ? SLOW : SLOW_LIST));
     }, SLOW_MS),
   ];
 });

@@ -32,7 +32,7 @@ export function createStrip(element) {
     title.textContent = now.headline;
     code.textContent = answer.route;
     how.textContent = now.how;
-    const known = evidence(answer.evidence);
+    const known = evidence(answer.evidence ?? {});
     because.textContent = known ? `${known} ${routeReason(answer.route_reason)}` : "";
     trouble.hidden = !answer.degraded;
     trouble.textContent = answer.degraded ? degraded(answer) : "";
@@ -45,8 +45,8 @@ export function createStrip(element) {
   }
 
   function showNext(answer) {
-    const coming = nextStep(answer.route, answer.evidence);
-    next.hidden = false;
+    const coming = nextStep(answer.route, answer.evidence ?? {});
+    next.hidden = coming === null && answer.degraded;
     meter.hidden = coming === null;
     if (coming === null) {
       words.textContent = "This is the most personal list there is. Every further rating sharpens it.";
@@ -94,7 +94,7 @@ function names(label, items) {
   return h("p", { class: "small-text" }, h("span", { class: "tag" }, label), ` ${shown}${more}`);
 }
 
-function evidence({ ratings = 0, positive = 0, viewed = 0 } = {}) {
+function evidence({ ratings = 0, positive = 0, viewed = 0 }) {
   if (!ratings && !viewed) return "";
   const parts = [];
   if (ratings) parts.push(`${count(ratings, "rating", "ratings")}, ${positive} with 4 stars or more`);

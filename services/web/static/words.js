@@ -7,7 +7,7 @@ const number = new Intl.NumberFormat("en");
 
 /** The routes from the least to the most personal, as the gateway names them. */
 export const ROUTES = [
-  { name: "popular", title: "Popular", headline: "What most people loved", how: "Nothing is known about you yet, so these are the films that most viewers liked." },
+  { name: "popular", title: "Popular", headline: "What most people loved", how: "These are the films that most viewers liked: a start until you rate one." },
   { name: "similar", title: "Like what you saw", headline: "Like what you have seen", how: "You have seen something but rated nothing: these films resemble it." },
   { name: "hybrid", title: "First ratings", headline: "From your first ratings", how: "What films are about, together with what people who liked the same ones liked." },
   { name: "user-cluster", title: "Viewers like you", headline: "Loved by viewers like you", how: "You have rated enough to find your crowd: these are its favourites." },
@@ -41,7 +41,7 @@ export function readable(title) {
 
 /** Why a film is in the list, from its reason code and the films that it rests on. */
 export function why(item, chosen) {
-  const films = (item.because ?? []).slice(0, 2).map((film) => readable(film.title));
+  const films = (item.because ?? []).filter((film) => film.title).slice(0, 2).map((film) => readable(film.title));
   const named = films.length ? conjunction.format(films) : null;
   const shared = item.genres.filter((genre) => chosen.includes(genre));
   const reasons = {
@@ -58,10 +58,10 @@ export function why(item, chosen) {
 }
 
 /** What the next route needs: `{route, needs, done, of}`, or null at the most personal one. */
-export function nextStep(now, { ratings = 0, positive = 0 } = {}) {
-  if (now === "neural") return null;
+export function nextStep(now, { ratings = 0, positive = 0 }) {
+  if (now === "neural" || (ratings >= 20 && positive >= 3)) return null;
   if (ratings === 0) return { route: route("hybrid"), needs: "1 rating", done: 0, of: 1 };
-  const many = now === "user-cluster" || ratings >= 20;
+  const many = now === "user-cluster" || (ratings >= 5 && positive >= 3) || ratings >= 20;
   const goal = many ? 20 : 5;
   const more = Math.max(0, goal - ratings);
   const liked = Math.max(0, 3 - positive);
@@ -96,6 +96,9 @@ export const listTitle = (answer, chosen) => {
   if (answer.route === "popular") return chosen.length ? `${films} in ${either.format(chosen)}` : `${films} to start with`;
   return `${films} for you${chosen.length ? ` in ${either.format(chosen)}` : ""}`;
 };
+
+export const SLOW = "This takes longer than usual.";
+export const SLOW_LIST = `${SLOW} The list stays as it was until the new one is here.`;
 
 /** "Rated Heat 4 stars." and its kin, for the line that announces what a write did. */
 export const deed = {

@@ -29,7 +29,12 @@ def murmur2(data: bytes) -> int:
 
 def partition_of(key: int | str, partitions: int) -> int:
     """Return the partition of a key (its decimal ASCII text) among `partitions`."""
-    return (murmur2(str(key).encode()) & 0x7FFFFFFF) % partitions
+    return partition_of_bytes(str(key).encode(), partitions)
+
+
+def partition_of_bytes(key: bytes, partitions: int) -> int:
+    """Return the partition of a key as it travels on the bus."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def partitions_of(keys: npt.NDArray[np.int64], partitions: int) -> npt.NDArray[np.int64]:

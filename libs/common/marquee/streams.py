@@ -1,0 +1,133 @@
+"""Streams on Redis as logs with dense offsets: the message with id `0-n` has offset n − 1.
+
+A stream exists from the topic's creation on and XADD never makes one, so that a log that was lost
+is noticed. Reading checks that no offset is missing: what was trimmed away is a PositionLost.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from marquee.bus import Message, Outgoing, Published, TopicPartition
+from marquee.errors import BusUnavailable, NotFound
+from marquee.sharing import position_lost
+
+_HEADER = b"h:"
+
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Turn what the client raises into BusUnavailable."""
+    try:
+        yield
+    except RedisError as error:
+        raise BusUnavailable(f"Redis: {error}") from error
+
+
+class Streams:
+    """One stream a partition; `prefix` leads the keys. Everything raises BusUnavailable."""
+
+    def __init__(self, client: "Redis", prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+
+    def make(self, partitions: Iterable[TopicPartition]) -> None:
+        """Make empty streams; those that exist stay as they are."""
+        # No command makes an empty stream; making a group does, and the group is not needed.
+        pipe = self._client.pipeline(transaction=False)
+        for partition in partitions:
+            pipe.xgroup_create(self._key(partition), "maker", "$", mkstream=True)
+            pipe.xgroup_destroy(self._key(partition), "maker")
+        with answering():
+            for reply in pipe.execute(raise_on_error=False):
+                # Another process may be making the same streams.
+                if isinstance(reply, Exception) and "BUSYGROUP" not in str(reply):
+                    raise reply
+
+    def append(self, items: Iterable[tuple[TopicPartition, Outgoing]]) -> list[Published]:
+        """Append messages, in order over one connection; NotFound when a stream is gone."""
+        targets = []
+        pipe: Any = self._client.pipeline(transaction=False)
+        for target, message in items:
+            fields = [b"k", message.key, b"v", message.value]
+            for name, value in message.headers.items():
+                fields += [_HEADER + name.encode(), value.encode()]
+            pipe.execute_command("XADD", self._key(target), "NOMKSTREAM", "0-*", *fields)
+            targets.append(target)
+        with answering():
+            ids = pipe.execute()
+        return [_published(target, id_) for target, id_ in zip(targets, ids, strict=True)]
+
+    def read(
+        self, positions: Mapping[TopicPartition, int], count: int, seconds: float
+    ) -> dict[TopicPartition, list[Message]]:
+        """Return up to `count` messages of each partition, waiting `seconds` for the first."""
+        names = {self._key(partition).encode(): partition for partition in positions}
+        streams: Any = {name: f"0-{positions[names[name]]}" for name in names}
+        # BLOCK 0 would wait for ever.
+        block = max(1, int(seconds * 1000)) if seconds > 0 else None
+        with answering():
+            reply: Any = self._client.xread(streams, count=count, block=block)
+        found = {}
+        for name, entries in reply:
+            partition = names[name]
+            position = positions[partition]
+            # Ids ascend, so the ends tell whether one in between is missing.
+            if (_offset(entries[0][0]), _offset(entries[-1][0]) + 1) != (
+                position,
+                position + len(entries),
+            ):
+                raise position_lost(partition, position, *self.ranges([partition])[partition])
+            found[partition] = [
+                _message(at, fields) for at, (_, fields) in enumerate(entries, position)
+            ]
+        return found
+
+    def ranges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first offset and the end of each partition's log."""
+        ordered = list(partitions)
+        pipe = self._client.pipeline(transaction=False)
+        for partition in ordered:
+            pipe.xinfo_stream(self._key(partition))
+        with answering():
+            replies = pipe.execute(raise_on_error=False)
+            return dict(zip(ordered, map(_range, replies), strict=True))
+
+    def trim(self, partition: TopicPartition, keep: int) -> int:
+        """Drop all but about the last `keep` messages; return how many went."""
+        with answering():
+            return int(self._client.xtrim(self._key(partition), maxlen=keep, approximate=True))
+
+    def _key(self, partition: TopicPartition) -> str:
+        return f"{self._prefix}log:{{{partition}}}"
+
+
+def _published(target: TopicPartition, id_: bytes | None) -> Published:
+    if id_ is None:
+        raise NotFound(f"the log of {target} is gone")
+    return Published(target, _offset(id_))
+
+
+def _offset(id_: bytes) -> int:
+    return int(id_.partition(b"-")[2]) - 1
+
+
+def _range(info: Any) -> tuple[int, int]:
+    if isinstance(info, Exception):
+        if "no such key" in str(info):
+            return 0, 0
+        raise info
+    end = _offset(info["last-generated-id"]) + 1
+    first = info["first-entry"]
+    return (end if first is None else _offset(first[0])), end
+
+
+def _message(offset: int, fields: dict[bytes, bytes]) -> Message:
+    key, value = fields.pop(b"k"), fields.pop(b"v")
+    if not fields:
+        return Message(offset, key, value)
+    headers = {name.removeprefix(_HEADER).decode(): text.decode() for name, text in fields.items()}
+    return Message(offset, key, value, headers)

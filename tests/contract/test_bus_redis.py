@@ -1,0 +1,40 @@
+"""The bus on Redis Streams keeps the contract, on a real server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from marquee.bus_redis import RedisBus
+from marquee.testing import GROUP, PARTITIONS, TOPIC, BusContract, Restartable, killable
+
+MEMBER = """
+import sys
+from marquee.bus_redis import RedisBus
+bus = RedisBus(sys.argv[1], sys.argv[2])
+subscription = bus.subscribe(sys.argv[3], [sys.argv[4]], lambda _: 0, lambda _: None)
+while True:
+    subscription.poll(0.2, 1)
+"""
+
+
+class TestRedisBus(BusContract):
+    patience = 2.5
+
+    @pytest.fixture
+    def bus(self, redis_server: Restartable, namespace: str) -> Iterator[RedisBus]:
+        self.server, self.namespace = redis_server, namespace
+        bus = RedisBus(redis_server.address, namespace)
+        yield bus
+        bus.close()
+
+    def dying(self, _: RedisBus) -> AbstractContextManager[Callable[[], object]]:
+        return killable(MEMBER, self.server.address, self.namespace, GROUP, TOPIC)
+
+    def outage(self, _: RedisBus) -> AbstractContextManager[object]:
+        return self.server.outage()
+
+    def trim(self, bus: RedisBus) -> None:
+        for partition in range(PARTITIONS):
+            key = f"{self.namespace}:log:{{{TOPIC}:{partition}}}"
+            assert bus.client.xtrim(key, maxlen=0, approximate=False)

@@ -1,0 +1,44 @@
+"""Servers for the integration tests: one of each for the session, one namespace for each test."""
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from marquee import servers
+from marquee.testing import Restartable
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
+    directory = tmp_path_factory.mktemp("valkey")
+    server = Restartable(lambda port: servers.valkey(directory, port))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: Restartable) -> str:
+    return redis_server.address
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
+    lacks = servers.kafka_lacks()
+    if lacks:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lacks)
+    directory = tmp_path_factory.mktemp("kafka")
+    server = Restartable(lambda port: servers.kafka(directory, port))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(kafka_server: Restartable) -> str:
+    return kafka_server.address
+
+
+@pytest.fixture
+def namespace() -> str:
+    return f"test-{secrets.token_hex(4)}"

@@ -18,8 +18,8 @@ from marquee.store import Keys, Reads, Store
 
 WINDOW = 4096
 """How many (source, id) of a partition are remembered to drop late duplicates."""
-TRIES, TRY_SECONDS = 5, 30.0
-"""A single event that makes its handler throw is tried so often, within so many seconds."""
+PAUSES = (0.2, 0.8, 3.2, 12.8)
+"""Seconds before each further try of an event that makes its handler throw."""
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
 
@@ -45,7 +45,7 @@ class Reaction(Protocol):
 class Snapshots(Protocol):
     """Where facts come from when the store has none."""
 
-    def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
+    def read(self, partition: TopicPartition, /) -> PartitionSnapshot | None:
         """Return the newest snapshot of a partition, None when there is none."""
         ...
 
@@ -88,6 +88,7 @@ class Worker:
         snapshots: Snapshots,
         reaction: Reaction,
         batch: int = 256,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
         self.keys = keys
         self.topics = topics
@@ -96,6 +97,7 @@ class Worker:
         self.snapshots = snapshots
         self.reaction = reaction
         self.batch = batch
+        self.pauses = pauses
         self.health = Health()
         self._positions: dict[TopicPartition, int] = {}
         self._failures: dict[TopicPartition, int] = {}
@@ -198,9 +200,8 @@ class Worker:
                     self._retry_or_bury(partition, part[0], error)
 
     def _retry_or_bury(self, partition: TopicPartition, read: Read, error: Exception) -> None:
-        deadline = time.monotonic() + TRY_SECONDS
-        for turn in range(1, TRIES):
-            time.sleep(min(0.05 * 4**turn, max(0.0, deadline - time.monotonic())))
+        for pause in self.pauses:
+            time.sleep(pause)
             self.health.beat = time.monotonic()
             try:
                 self._step(partition, [read])

@@ -1,0 +1,252 @@
+"""Published versions on a real Valkey: rows are re-derived first, then every app swaps."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.artifacts import load_arrays, read_manifest, save_arrays, seal
+from marquee.bus import Bus, Outgoing, Published
+from marquee.bus_redis import RedisBus
+from marquee.derive import derive_all
+from marquee.events import (
+    MODELS,
+    MOVIES,
+    RATINGS,
+    Event,
+    ModelPublished,
+    ModelRolledBack,
+    ModelVersion,
+    MovieAdded,
+    RatingAdded,
+)
+from marquee.facts import FILM_HANDLERS, VIEWER_HANDLERS, PartitionSnapshot, restore_facts
+from marquee.films import Film, Films
+from marquee.follower import ModelReaction
+from marquee.overlay import Overlay
+from marquee.ratings import RatedFilms
+from marquee.registry import Registry
+from marquee.rows import Vector, ViewerRow
+from marquee.store import Keys, RedisStore
+from marquee.tail import connect
+from marquee.worker import Worker, create_topics
+
+SERVICE, PARTITIONS = "tiny", 4
+
+
+class Tiny:
+    """A model of one number: a film's vector is that number times its year."""
+
+    def __init__(self, version: str, factor: float) -> None:
+        self.version, self.factor = version, np.float32(factor)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Tiny":
+        factor = load_arrays(directory / "factor.npz")["factor"]
+        return cls(read_manifest(directory).version, float(factor[0]))
+
+    def films(self) -> Films:
+        known = [Film(movie_id=1, title="Known", year=2000)]
+        vectors = np.array([[self.factor * 2000]], np.float32)
+        return Films.of(known, vectors, np.zeros(1, np.int16))
+
+    def row(self, film: Film, _: tuple[int, int, int]) -> tuple[Vector, int]:
+        return np.array([self.factor * (film.year or 0)], np.float32), 3
+
+    def sums(self, _: int) -> tuple[int, int, int]:
+        return 0, 0, 0
+
+    def encode(self, rated: RatedFilms) -> tuple[Vector, int]:
+        return np.array([self.factor * rated.stars.sum()], np.float32), len(rated.movie_ids)
+
+
+class NoSnapshots:
+    def read(self, _: object) -> PartitionSnapshot | None:
+        return None
+
+
+@dataclass
+class System:
+    bus: Bus
+    url: str
+    keys: Keys
+    registry: "SealingRegistry"
+    overlay: Overlay[Tiny]
+
+    def release(self, folder: Path, factor: float, cut: dict[str, int] | None = None) -> str:
+        folder.mkdir()
+        save_arrays(folder / "factor.npz", factor=np.array([factor], np.float32))
+        manifest = self.registry.add_sealed(folder, cut or {})
+        self.publish(ModelPublished(data=self.version(manifest)))
+        return manifest
+
+    def version(self, version: str) -> ModelVersion:
+        manifest = self.registry.manifest(SERVICE, version)
+        return ModelVersion(
+            name=SERVICE,
+            version=version,
+            address=self.registry.address(SERVICE, version),
+            sha256=manifest.digest,
+            cut=manifest.cut,
+        )
+
+    def publish(self, event: Event) -> Published:
+        return self.bus.producer().publish([Outgoing.of(event)])[0]
+
+
+class SealingRegistry(Registry):
+    """A registry that seals what it takes in."""
+
+    def add_sealed(self, folder: Path, cut: dict[str, int]) -> str:
+        seal(folder, SERVICE, "test", cut=cut)
+        return self.add(folder).version
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[System]:
+    bus, keys = RedisBus(redis_url, namespace), Keys(namespace, SERVICE, PARTITIONS)
+    create_topics(bus, PARTITIONS)
+    registry, store = SealingRegistry(tmp_path / "registry"), RedisStore(redis_url)
+    reaction = ModelReaction(
+        keys,
+        store,
+        registry,
+        Tiny.load,
+        {**FILM_HANDLERS, **VIEWER_HANDLERS},
+        derive_all,
+        restore_facts,
+    )
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction)
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    client = connect(redis_url)
+    overlay = Overlay(keys, client, registry, Tiny.load)
+    tail = asyncio.create_task(overlay.tail.run())
+    yield System(bus, redis_url, keys, registry, overlay)
+    tail.cancel()
+    stop.set()
+    await asyncio.to_thread(thread.join, 10)
+    await asyncio.gather(tail, return_exceptions=True)
+    await client.aclose()
+    bus.close()
+
+
+def film(movie_id: int, year: int) -> MovieAdded:
+    return MovieAdded(data=Film(movie_id=movie_id, title=f"Film {movie_id}", year=year))
+
+
+def vector(system: System, movie_id: int) -> float | None:
+    films = system.overlay.serving.films
+    row = films.index(movie_id)
+    return None if row < 0 else float(films.vectors[row, 0])
+
+
+def serves(system: System, version: str) -> bool:
+    try:
+        return system.overlay.serving.model.version == version
+    except Exception:
+        return False
+
+
+async def test_a_new_film_is_in_every_app_by_its_event_alone(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    system.publish(film(77, 1990))
+    await until(lambda: vector(system, 77) == 1990.0)
+    assert vector(system, 1) == 2000.0
+
+
+async def test_rows_that_came_after_the_cut_are_derived_anew_before_the_swap(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    system.publish(film(77, 1990))
+    await until(lambda: vector(system, 77) == 1990.0)
+    second = system.release(tmp_path / "two", 2.0)
+    await until(lambda: serves(system, second))
+    assert vector(system, 77) == 3980.0
+    system.publish(ModelRolledBack(data=system.version(first)))
+    await until(lambda: serves(system, first))
+    assert vector(system, 77) == 1990.0
+
+
+async def test_a_film_from_before_the_first_version_is_derived_when_the_version_comes(
+    system: System, tmp_path: Path
+) -> None:
+    system.publish(film(77, 1990))
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first) and vector(system, 77) == 1990.0)
+
+
+async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_stays(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    (tmp_path / "two").mkdir()
+    save_arrays(tmp_path / "two" / "factor.npz", factor=np.array([5], np.float32))
+    second = system.registry.add_sealed(tmp_path / "two", {})
+    altered = system.registry.path(SERVICE, second) / "factor.npz"
+    announced = system.version(second)
+    altered.write_bytes(altered.read_bytes() + b"x")
+    system.publish(ModelPublished(data=announced))
+    system.publish(film(78, 1980))
+    await until(lambda: vector(system, 78) == 1980.0)
+    assert serves(system, first)
+
+
+async def test_a_viewer_gets_a_code_and_a_cluster_from_his_rating_event(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    data = {"user_id": 9, "movie_id": 1, "rating": 4.5}
+    system.publish(RatingAdded.model_validate({"data": data}))
+    keys, store = system.keys.user(9), RedisStore(system.url)
+    await until(lambda: b"9" in store.scan(keys.rows(first)))
+    row = ViewerRow.unpack(store.scan(keys.rows(first))[b"9"])
+    assert (row.cluster, row.code.tolist()) == (1, [4.5])
+    assert (await system.overlay.viewer(9))["cluster"] == 1
+
+
+async def test_an_app_that_missed_entries_reads_all_rows_anew(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    keys, store = system.keys.movie(5), RedisStore(system.url)
+    position = store.position(keys) or 0
+    row = b"\x00\x00\x00\x00\xc6\x07\x03\x00" + np.float32(7).tobytes()
+    missed = [("HSET", keys.rows(first), "5", row)]
+    store.write(keys, position, position + 1, missed)  # a step whose entry no app ever sees
+    entry = ("XADD", keys.updates, "*", "from", position + 1, "to", position + 2, "version", "")
+    store.write(keys, position + 1, position + 2, [entry])
+    await until(lambda: vector(system, 5) == 7.0)
+
+
+async def test_a_reader_waits_for_a_position_and_says_when_it_did_not_come(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    published = system.publish(film(77, 1990))
+    after = {str(published.partition): published.offset + 1}
+    assert await system.overlay.passed(after, 5.0)
+    assert vector(system, 77) == 1990.0
+    assert not await system.overlay.passed({str(published.partition): published.offset + 2}, 0.05)

@@ -55,7 +55,6 @@ class RecommendRequest(Body):
     genres: tuple[str, ...] = ()
     year_from: int | None = None
     year_to: int | None = None
-    tag: str | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     after: dict[str, int] = {}
     """Positions (`topic:partition` → next offset) that the app's rows must have passed."""

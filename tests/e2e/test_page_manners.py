@@ -176,12 +176,12 @@ def test_a_stand_in_list_is_called_one(visit):
 
     def degrade(route):
         answer = route.fetch()
-        body = answer.json() | {"degraded": True, "fallbacks": ["hybrid"], "route": "popular"}
+        body = answer.json() | {"degraded": True, "fallbacks": [{"route": "hybrid", "why": "down"}]}
         route.fulfill(response=answer, json=body)
 
     page.route(re.compile(r"/v1/recommendations"), degrade)
     arrive(page)
-    expect(page.locator("#strip .notice")).to_contain_text("did not answer in time")
+    expect(page.locator("#strip .notice")).to_contain_text("could not answer just now")
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])

@@ -1,7 +1,7 @@
 /** The strip that says which route answers, why, what the next one needs, and what the last write changed. */
 
 import { h } from "./dom.js";
-import { readable, ROUTES, route, routeReason, nextStep, effect, deed, degraded, count } from "./words.js";
+import { readable, ROUTES, route, routeReason, nextStep, effect, deed, degraded } from "./words.js";
 
 const NAMED = 3;
 const PROMISE = "Rate a film, and here stands what entered your list, what left it, and how fast.";
@@ -32,8 +32,7 @@ export function createStrip(element) {
     title.textContent = now.headline;
     code.textContent = answer.route;
     how.textContent = now.how;
-    const known = evidence(answer.evidence ?? {});
-    because.textContent = known ? `${known} ${routeReason(answer.route_reason)}` : "";
+    because.textContent = routeReason(answer.route_reason);
     trouble.hidden = !answer.degraded;
     trouble.textContent = answer.degraded ? degraded(answer) : "";
     const place = ROUTES.findIndex((one) => one.name === answer.route);
@@ -92,12 +91,4 @@ function names(label, items) {
   const shown = some.map((item) => readable(item.title)).join(", ");
   const more = items.length > some.length ? ` and ${items.length - some.length} more` : "";
   return h("p", { class: "small-text" }, h("span", { class: "tag" }, label), ` ${shown}${more}`);
-}
-
-function evidence({ ratings = 0, positive = 0, viewed = 0 }) {
-  if (!ratings && !viewed) return "";
-  const parts = [];
-  if (ratings) parts.push(`${count(ratings, "rating", "ratings")}, ${positive} with 4 stars or more`);
-  if (viewed) parts.push(`${count(viewed, "film", "films")} seen`);
-  return `Known of you: ${parts.join("; ")}.`;
 }

@@ -33,6 +33,7 @@ export function starsAloud(value) {
 
 /** "Matrix, The" → "The Matrix": catalogues sort by the second form, people read the first. */
 export function readable(title) {
+  if (!title) return "Untitled film";
   const parts = title.match(/^(.*?), (The|A|An|Les|La|Le|L'|Los|Las|El|Il|Das|Der|Die|Une|Un)( \(.*\))?$/);
   if (!parts) return title;
   const [, rest, article, more = ""] = parts;
@@ -74,21 +75,18 @@ export function nextStep(now, { ratings = 0, positive = 0 }) {
 const likes = (liked, more) =>
   more >= liked ? `${count(liked, "of them", "of them")} with 4 stars or more` : `${count(liked, "film", "films")} with 4 stars or more`;
 
-/** The gateway's own reason for the route; a bare code is made readable. */
-export const routeReason = (text) => sentence((text ?? "").includes(" ") ? text : (text ?? "").replace(/[_-]/g, " "));
+/** The gateway's own reason for the route, as a sentence. */
+export const routeReason = (text) => (text ? `Known of you: ${text}.` : "");
 
-function sentence(text) {
-  const trimmed = text.trim();
-  if (!trimmed) return "";
-  return trimmed[0].toUpperCase() + trimmed.slice(1) + (/[.!?]$/.test(trimmed) ? "" : ".");
-}
-
-export function degraded(answer) {
-  const missed = (answer.fallbacks ?? [])
-    .map((one) => (typeof one === "string" ? one : one.route))
-    .filter((name) => name && name !== answer.route);
-  const who = missed.length ? `“${route(missed[0]).title}”` : "The usual model";
-  return `${who} did not answer in time, so this list is a stand-in. Your ratings are safe; the next list tries again.`;
+/** What is wanting in a list that is not the usual one. */
+export function degraded({ route: now, profile, fallbacks }) {
+  if (profile === "unavailable") return "Your ratings cannot be read just now, so this list does without them. They are safe.";
+  const missed = (fallbacks ?? []).map((one) => one.route);
+  const absent = missed.find((name) => name !== now);
+  if (absent && absent === missed[0]) {
+    return `“${route(absent).title}” could not answer just now, so “${route(now).title}” stands in. Your ratings are safe; the next list tries again.`;
+  }
+  return `“${route(now).title}” found few films for this choice, so others fill up the list.`;
 }
 
 export const listTitle = (answer, chosen) => {

@@ -1,0 +1,256 @@
+"""One request's walk: evidence, route, the services down the chain, filter stage, answer."""
+
+import itertools
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.catalogue import Catalogue, Row
+from gateway.filters import FilterStage, Outcome, Viewer, Wish
+from gateway.popular import PopularList
+from gateway.profiles import Profile
+from gateway.routing import Decision, Evidence, Thresholds, chain, decide
+from gateway.token import Positions, of_topics
+from gateway.upstream import Failure, Models, Recommended
+from marquee.events import MOVIES, RATINGS
+from marquee.recommender import Route, Scored
+
+RESERVE = 50
+"""So many films more than k are asked for, since rules may remove some."""
+OWN = "gateway"
+"""The model version of an answer that the gateway gives from its own popular list."""
+LEAST_S = 0.01
+"""With less time left than this no service is asked."""
+
+_TOPICS = {
+    Route.POPULAR: (MOVIES, RATINGS),
+    Route.SIMILAR: (MOVIES,),
+    Route.HYBRID: (MOVIES, RATINGS),
+    Route.USER_CLUSTER: (MOVIES,),
+    Route.NEURAL: (MOVIES,),
+}
+"""What a route's rows depend on; the viewer's own facts travel in the request."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for one call, for all calls of a request (the wait for freshness comes on top)."""
+
+    call: float = 0.25
+    request: float = 0.6
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who asks for what: a viewer (no id: a session), the wish, and what must be applied before."""
+
+    profile: Profile
+    wish: Wish
+    user_id: int | None = None
+    after: Positions = field(default_factory=dict)
+    wait: float = 0.0
+    """Seconds that a service may wait for its rows to pass `after`."""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A route that did not fill the list, and why."""
+
+    route: Route
+    why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The films, the route that gave the first of them, and how it came to that."""
+
+    decision: Decision
+    route: Route
+    outcome: Outcome
+    fallbacks: tuple[Fallback, ...]
+    model_version: str
+    fresh: bool
+    recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+
+class Answers:
+    """Answers questions with the model services, and at the end with the gateway's own list."""
+
+    def __init__(
+        self,
+        models: Models,
+        popular: PopularList,
+        thresholds: Thresholds,
+        patience: Patience | None = None,
+    ) -> None:
+        self.models = models
+        self.popular = popular
+        self.thresholds = thresholds
+        self.patience = patience or Patience()
+
+    async def answer(self, question: Question) -> Answer:
+        """Return up to k films: k whenever there are k that the viewer may be shown."""
+        decision = decide(Evidence.of(question.profile.facts), self.thresholds)
+        walk = _Walk(self, question)
+        for route in chain(decision.route, decision.evidence):
+            if await walk.ask(route):
+                break
+        return walk.answer(decision)
+
+
+class _Walk:
+    """What one request has gathered so far."""
+
+    def __init__(self, answers: Answers, question: Question) -> None:
+        self._models = answers.models
+        self._popular = answers.popular
+        self._patience = answers.patience
+        self._question = question
+        self._until = time.monotonic() + answers.patience.request + question.wait
+        self._stage = FilterStage(
+            question.profile.rules, answers.popular.catalogue, datetime.now(UTC)
+        )
+        self._viewer = Viewer(question.profile.facts)
+        self._facts = _facts(question)
+        self._pool: list[Scored] = []
+        self._outcome = Outcome(())
+        self._fallbacks: list[Fallback] = []
+        self._source: tuple[Route, str] | None = None
+        self._fresh = True
+
+    async def ask(self, route: Route) -> bool:
+        """Ask a route's service, and again where rules leave too few; return whether to stop."""
+        wanted = self._question.wish.k + RESERVE
+        for _ in range(2):
+            got = await self._recommend(route, wanted)
+            if isinstance(got, Failure):
+                self._fallbacks.append(Fallback(route, got.why))
+                return False
+            self._take(route, got)
+            if self._full or len(got.items) < wanted:
+                break
+        if self._full or self._nothing_left():
+            return True
+        n, k = len(self._outcome.items), self._question.wish.k
+        self._fallbacks.append(Fallback(route, f"{n} of {k} films found"))
+        return False
+
+    def answer(self, decision: Decision) -> Answer:
+        """Return what was gathered, filled up from the gateway's own list if need be."""
+        if not self._full:
+            self._outcome = self._filled()
+        route, version = self._source or (Route.POPULAR, OWN)
+        fallbacks = tuple(self._fallbacks)
+        return Answer(decision, route, self._outcome, fallbacks, version, self._fresh)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._outcome.items) >= self._question.wish.k
+
+    def _take(self, route: Route, got: Recommended) -> None:
+        self._pool += got.items
+        self._outcome = self._apply(self._pool)
+        if self._source is None and self._outcome.items:
+            self._source = (route, got.model_version)
+            self._fresh = got.fresh
+
+    def _apply(self, items: Any) -> Outcome:
+        return self._stage.apply(items, self._viewer, self._question.wish)
+
+    def _filled(self) -> Outcome:
+        own = self._popular.films(self._question.wish.films)
+        return self._apply(itertools.chain(self._pool, own))
+
+    def _nothing_left(self) -> bool:
+        """Return whether the catalogue has no more films that could be shown."""
+        return len(self._filled().items) == len(self._outcome.items)
+
+    async def _recommend(self, route: Route, wanted: int) -> Recommended | Failure:
+        left = self._until - time.monotonic()
+        seconds = min(self._patience.call + self._question.wait, left)
+        if seconds < LEAST_S:
+            return Failure("no time is left for it")
+        request = self._facts | {
+            "route": route,
+            "k": wanted,
+            "exclude": [*self._question.wish.exclude, *(item.movie_id for item in self._pool)],
+            "after": of_topics(self._question.after, *_TOPICS[route]),
+            "deadline_ms": seconds * 1000,
+        }
+        return await self._models.recommend(route, request, seconds)
+
+
+def _facts(question: Question) -> dict[str, Any]:
+    """Return the part of an internal request that stays the same down the chain."""
+    facts, films = question.profile.facts, question.wish.films
+    return {
+        "user_id": question.user_id,
+        "ratings": [(movie_id, half / 2) for movie_id, half in facts.rated.items()],
+        "viewed": list(facts.viewed),
+        "dismissed": list(facts.dismissed),
+        "genres": films.genres,
+        "year_from": films.year_from,
+        "year_to": films.year_to,
+        "tag": films.tag,
+    }
+
+
+def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the answer as the API shows it, films with their titles."""
+    evidence, reason = answer.decision.evidence, answer.decision.reason
+    placed = {p.movie_id for p in answer.outcome.placed}
+    items = [shown_item(item, item.movie_id in placed, catalogue) for item in answer.outcome.items]
+    return {
+        "recommendation_id": answer.recommendation_id,
+        "user_id": question.user_id,
+        "route": answer.route,
+        "reason": reason,
+        "route_reason": reason,
+        "evidence": {
+            "ratings": evidence.ratings,
+            "positive": evidence.positive,
+            "viewed": evidence.viewed,
+        },
+        "profile": "known" if question.profile.known else "unavailable",
+        "degraded": bool(answer.fallbacks) or not question.profile.known,
+        "fallbacks": [{"route": f.route, "why": f.why} for f in answer.fallbacks],
+        "model_version": answer.model_version,
+        "fresh": answer.fresh,
+        "items": items,
+    }
+
+
+def explanation(outcome: Outcome) -> dict[str, Any]:
+    """Return what the rules removed and placed, for `explain=true`."""
+    return {
+        "removed": [
+            {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in outcome.removed
+        ],
+        "placed": [
+            {
+                "movie_id": p.movie_id,
+                "rank": p.rank,
+                "rule": "promoted",
+                "detail": p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"}),
+            }
+            for p in outcome.placed
+        ],
+    }
+
+
+def shown_item(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
+    """Return a recommended film as the API shows it, with its title and grounds."""
+    row = catalogue.get(item.movie_id) or Row.unknown(item.movie_id)
+    shown = row.brief()
+    shown["score"] = item.score
+    shown["reason"] = item.reason
+    shown["because"] = [_ground(film, catalogue) for film in item.because]
+    shown["promoted"] = promoted
+    return shown
+
+
+def _ground(film: tuple[int, float], catalogue: Catalogue) -> dict[str, Any]:
+    row = catalogue.get(film[0])
+    return {"movie_id": film[0], "title": row.title if row else None, "weight": film[1]}

@@ -1,0 +1,137 @@
+"""The catalogue: list and search, a film, films like it, genres, and the writes that change it."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.answers import RESERVE, shown_item
+from gateway.catalogue import FilmFilter
+from gateway.context import Context, of, receipt
+from gateway.documents import (
+    AddedMovieDocument,
+    GenresDocument,
+    MovieDocument,
+    MoviesDocument,
+    ReceiptDocument,
+    SimilarDocument,
+)
+from gateway.filters import FilterStage, Viewer, Wish
+from gateway.pages import page
+from gateway.routes import router, said, shows
+from gateway.schemas import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
+from gateway.upstream import Call, Failure, read_recommended
+from marquee.errors import Conflict, ModelUnavailable, NotFound
+from marquee.events import (
+    MovieAdded,
+    MovieChange,
+    MovieRef,
+    MovieRemoved,
+    MovieUpdated,
+    now,
+)
+from marquee.films import Film
+
+routes = router("Films")
+
+
+@routes.get("/v1/movies", responses=shows(MoviesDocument))
+async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) -> Response:
+    """Films by popularity; with `query` those whose titles have its words (or words that begin
+    so), best match first."""
+    context = of(request)
+    movie_ids, cursor = page(_listed(context, query), query.limit, query.cursor)
+    rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
+    return said({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
+
+
+@routes.get("/v1/movies/{movie_id}", responses=shows(MovieDocument))
+async def get_movie(request: Request, movie_id: MovieId) -> Response:
+    """A film with its tags."""
+    context = of(request)
+    await context.known_film(movie_id)
+    row = context.catalogue.get(movie_id)
+    if row is None:
+        raise NotFound(f"there is no film {movie_id}")
+    return said(row.full())
+
+
+@routes.get("/v1/movies/{movie_id}/similar", responses=shows(SimilarDocument))
+async def list_similar_movies(
+    request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
+) -> Response:
+    """The films nearest to one by content alone; blocked films are left out."""
+    context = of(request)
+    await context.known_film(movie_id)
+    path = f"/internal/films/{movie_id}/similar?k={query.k + RESERVE}"
+    seconds = context.settings.deadline_ms / 1000
+    reply = await context.models.call("content", Call("GET", path, None, seconds))
+    if isinstance(reply, Failure):
+        raise ModelUnavailable(reply.why)
+    if reply.status == 404:
+        raise NotFound(f"there is no film {movie_id}")
+    found = read_recommended(reply.body) if reply.ok else reply.failure("content")
+    if isinstance(found, Failure):
+        raise ModelUnavailable(found.why)
+    profile = await context.profiles.read(None)
+    stage = FilterStage(profile.rules, context.catalogue, now())
+    wish = Wish(query.k, exclude=frozenset((movie_id,)))
+    outcome = stage.apply(found.items, Viewer(), wish, promote=False)
+    items = [shown_item(item, False, context.catalogue) for item in outcome.items]
+    return said({"movie_id": movie_id, "model_version": found.model_version, "items": items})
+
+
+@routes.get("/v1/genres", responses=shows(GenresDocument))
+async def list_genres(request: Request) -> Response:
+    """The genres, with the number of films in each."""
+    counts = of(request).catalogue.genre_counts()
+    return said({"items": [{"name": name, "films": n} for name, n in counts.items()]})
+
+
+@routes.post("/v1/movies", status_code=202, responses=shows(AddedMovieDocument, 202))
+async def add_movie(request: Request, body: MovieBody) -> Response:
+    """Add a film; it is recommendable within a second, from its genres and tags alone."""
+    context = of(request)
+    if body.movie_id is not None and context.catalogue.get(body.movie_id) is not None:
+        raise Conflict(f"there is a film {body.movie_id} already; PATCH changes it")
+    movie_id = body.movie_id or _free_id(context)
+    event = MovieAdded(data=Film.model_validate(body.model_dump() | {"movie_id": movie_id}))
+    places = await context.publisher.publish([event])
+    return said(receipt([event], places) | {"movie_id": movie_id}, 202)
+
+
+@routes.patch("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
+    """Change fields of a film; those left out stay as they are."""
+    await of(request).known_film(movie_id)
+    change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
+    return await of(request).write(MovieUpdated(data=change))
+
+
+@routes.delete("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+async def remove_movie(request: Request, movie_id: MovieId) -> Response:
+    """Take a film out of the catalogue and of every list."""
+    await of(request).known_film(movie_id)
+    return await of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
+
+
+def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
+    allowed = FilmFilter(tuple(query.genre))
+    popular = context.memory.popular
+    if not query.query.strip():
+        return (row.movie_id for row in popular.rows(allowed))
+    matches = context.catalogue.search(query.query)
+    rows = {movie_id: context.catalogue.get(movie_id) for movie_id in matches}
+    fitting = [movie_id for movie_id, row in rows.items() if row and allowed.allows(row)]
+    return sorted(fitting, key=lambda i: (matches[i], popular.rank(i), i))
+
+
+def _free_id(context: Context) -> int:
+    """Return an id that no film has: from the upper half, where no data set's ids are."""
+    while True:
+        movie_id = 2**30 + secrets.randbelow(2**30)
+        if context.catalogue.get(movie_id) is None:
+            return movie_id

@@ -1,0 +1,151 @@
+"""The gateway's app: its parts put together, started and stopped."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from gateway import (
+    api_docs,
+    api_events,
+    api_health,
+    api_movies,
+    api_operations,
+    api_predictions,
+    api_recommendations,
+    api_rules,
+    api_users,
+    problems,
+)
+from gateway.answers import Answers, Patience
+from gateway.context import Context
+from gateway.edge import Edge
+from gateway.memory import Memory
+from gateway.profiles import RedisProfiles
+from gateway.publisher import Publisher
+from gateway.routes import Allow, router
+from gateway.routing import Thresholds
+from gateway.scopes import Scope
+from gateway.upstream import HttpModels
+from marquee import telemetry
+from marquee.buses import open_bus
+from marquee.errors import MarqueeError
+from marquee.service import serve
+from marquee.settings import Settings
+from marquee.store import Keys
+from marquee.tail import connect
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_ABOUT = (
+    "Recommendations for anyone, from the first click on. Every answer says which route gave it and"
+    " why; a write answers with a token, and a read with after=<token> follows it. Errors are"
+    " application/problem+json with a stable code."
+)
+_MODULES = (
+    api_recommendations,
+    api_users,
+    api_predictions,
+    api_movies,
+    api_rules,
+    api_events,
+    api_operations,
+    api_health,
+    api_docs,
+)
+
+
+async def open_access(_: Request, __: Scope) -> None:
+    """Let anybody do anything: for one machine, said loudly at the start."""
+
+
+def create_app(
+    context: Context, lifespan: Lifespan | None = None, allow: Allow = open_access
+) -> FastAPI:
+    """Return the app over the parts of a context; nothing connects before it starts."""
+    app = FastAPI(
+        title="Marquee",
+        description=_ABOUT,
+        version=version("marquee-gateway"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.context, app.state.allow = context, allow
+    for module in _MODULES:
+        app.router.routes.extend(module.routes.routes)
+    if context.settings.web is not None:
+        _add_page(app, context.settings.web)
+    app.add_exception_handler(MarqueeError, problems.on_marquee_error)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(Exception, problems.on_fault)
+    app.add_middleware(Edge)
+    return app
+
+
+def _add_page(app: FastAPI, folder: Path) -> None:
+    files = folder / "static" if (folder / "static").is_dir() else folder
+    routes = router("Page")
+
+    @routes.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(files / "index.html")
+
+    app.router.routes.extend(routes.routes)
+    app.mount("/static", StaticFiles(directory=files), name="static_file")
+
+
+def build(settings: Settings) -> FastAPI:
+    """Return the app with its real parts."""
+    url = settings.redis_url.get_secret_value()
+    own = Keys(settings.namespace, "gateway", settings.partitions)
+    client = connect(url)
+    memory = Memory(client, own, Keys(settings.namespace, "content", settings.partitions))
+    models = HttpModels(_urls(settings))
+    profiles = RedisProfiles(url, own)
+    publisher = Publisher(lambda: open_bus(settings).producer())
+    deadline = settings.deadline_ms / 1000
+    thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
+    answers = Answers(models, memory.popular, thresholds, Patience(deadline, 2.5 * deadline))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        telemetry.log.warning("open access: every caller may do everything, without a key")
+        tail = asyncio.create_task(memory.tail.run())
+        yield
+        tail.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await tail
+        for part in (publisher, models, profiles):
+            await part.close()
+        await client.aclose()
+
+    context = Context(settings, memory, profiles, models, answers, publisher)
+    return create_app(context, lifespan)
+
+
+def _urls(settings: Settings) -> dict[str, str]:
+    return {
+        "content": settings.content_url,
+        "hybrid": settings.hybrid_url,
+        "user-model": settings.user_model_url,
+        "neural": settings.neural_url,
+        "trainer": settings.trainer_url,
+    }
+
+
+def main(settings: Settings) -> None:
+    """Serve until told to stop."""
+    serve(build(settings), settings, settings.gateway_port)

@@ -1,0 +1,141 @@
+"""What the calls of the API work with, built once when the app is made."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import token
+from gateway.answers import Answers, Question, document, explanation
+from gateway.catalogue import Catalogue
+from gateway.popular import PopularList
+from gateway.profiles import Profile, Profiles
+from gateway.routes import said
+from gateway.token import Positions
+from gateway.upstream import Models
+from marquee.bus import Published
+from marquee.errors import NotFound
+from marquee.events import MOVIES, RATINGS, Event
+from marquee.partition import partition_of
+from marquee.settings import Settings
+
+FILM_PATIENCE_S = 0.3
+"""A film that is not known may have been added a moment ago: so long a write waits for it."""
+STORED_S = 1.0
+"""So long a rule's write waits until the rule is stored."""
+
+
+class Publishing(Protocol):
+    """Publishes events."""
+
+    async def publish(self, events: Sequence[Event]) -> list[Published]:
+        """Return where the log has put each event; BusUnavailable when it may not have all."""
+        ...
+
+
+class Freshness(Protocol):
+    """What the gateway holds in memory and how far it has come."""
+
+    catalogue: Catalogue
+    popular: PopularList
+
+    async def passed(self, after: Positions, seconds: float) -> bool:
+        """Return whether films and profiles have passed `after`, waiting up to `seconds` for it."""
+        ...
+
+    async def appeared(self, movie_id: int, seconds: float) -> bool:
+        """Return whether a film is in the catalogue, waiting up to `seconds` for it."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether what is in memory is what the store holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A viewer as read: whether a token was passed, its positions, and the seconds left to wait."""
+
+    profile: Profile
+    fresh: bool = True
+    after: Positions = field(default_factory=dict)
+    left: float = 0.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of the gateway."""
+
+    settings: Settings
+    memory: Freshness
+    profiles: Profiles
+    models: Models
+    answers: Answers
+    publisher: Publishing
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.memory.catalogue
+
+    @property
+    def wait_s(self) -> float:
+        return self.settings.wait_ms / 1000
+
+    async def viewer(self, user_id: int, after: str | None) -> Seen:
+        """Return a viewer's facts, once they, the films and the rules have passed a token."""
+        until = time.monotonic() + self.wait_s
+        positions = token.decode(after) if after else {}
+        mine = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
+        wanted = token.of_topics(positions, MOVIES)
+        if mine in positions:
+            wanted[mine] = positions[mine]
+        fresh = not wanted or await self.memory.passed(wanted, self.wait_s)
+        profile = await self.profiles.read(user_id)
+        left = max(0.0, until - time.monotonic()) if positions else 0.0
+        return Seen(profile, fresh and profile.known, positions, left)
+
+    async def known_film(self, movie_id: int) -> None:
+        """Raise NotFound for a film that the catalogue does not have, nor gets in a moment."""
+        if self.catalogue.get(movie_id) is not None or not self.memory.connected:
+            return
+        if not await self.memory.appeared(movie_id, FILM_PATIENCE_S):
+            raise NotFound(f"there is no film {movie_id}")
+
+    async def write(self, *events: Event) -> Response:
+        """Publish events and answer 202 with the token to read them by."""
+        places = await self.publisher.publish(events)
+        return said(receipt(events, places), 202)
+
+    async def rule(self, event: Event) -> Response:
+        """Publish a rule and answer 200 once it is stored, 202 when that takes too long."""
+        places = await self.publisher.publish([event])
+        stored = await self.memory.passed(token.positions_of(places), STORED_S)
+        return said(receipt([event], places), 200 if stored else 202)
+
+    async def answer(self, question: Question, fresh: bool, explain: bool) -> Response:
+        """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""
+        answer = await self.answers.answer(question)
+        shown = document(answer, question, self.catalogue)
+        shown["fresh"] = answer.fresh and fresh
+        if explain:
+            shown["explain"] = explanation(answer.outcome)
+        return said(shown)
+
+
+def of(request: Request) -> Context:
+    """Return the context of the app that handles a request."""
+    return cast(Context, request.app.state.context)
+
+
+def receipt(events: Sequence[Event], places: Sequence[Published]) -> dict[str, Any]:
+    """Return what a write answers: the event's id and the token to read it by."""
+    return {
+        "event_id": events[0].id,
+        "token": token.encode(token.positions_of(places)),
+        "accepted_at": datetime.now(UTC).isoformat(),
+    }

@@ -1,0 +1,154 @@
+"""What the API answers, for its description; the responses are built as plain data."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from marquee.recommender import Reason, Route
+
+
+class GroundDocument(BaseModel):
+    movie_id: int
+    title: str | None
+    weight: float = Field(description="Its share of the score.")
+
+
+class FilmDocument(BaseModel):
+    movie_id: int
+    title: str | None
+    year: int | None
+    genres: list[str]
+
+
+class MovieDocument(FilmDocument):
+    tags: dict[str, float] = Field(description="Tag → relevance in 0..1, most relevant first.")
+
+
+class RecommendationDocument(FilmDocument):
+    score: float
+    reason: Reason
+    because: list[GroundDocument] = Field(description="The films that it rests on.")
+    promoted: bool
+
+
+class EvidenceDocument(BaseModel):
+    ratings: int
+    positive: int
+    viewed: int
+
+
+class FallbackDocument(BaseModel):
+    route: Route
+    why: str
+
+
+class RecommendationsDocument(BaseModel):
+    """A list, and how it came to be."""
+
+    recommendation_id: str
+    user_id: int | None
+    route: Route = Field(description="The route that gave the list (the first film of it).")
+    reason: str = Field(
+        description="What is known of the viewer, and the rule that chose the route.",
+        examples=["6 ratings, 2 positive: fewer than 3 positive ratings"],
+    )
+    route_reason: str = Field(description="The same as `reason`.")
+    evidence: EvidenceDocument
+    profile: Literal["known", "unavailable"]
+    degraded: bool = Field(description="Whether a route down the chain had to help out.")
+    fallbacks: list[FallbackDocument] = Field(description="Routes that did not fill the list.")
+    model_version: str
+    fresh: bool = Field(description="Whether the write of `after` is part of the answer.")
+    items: list[RecommendationDocument]
+    explain: dict[str, Any] | None = None
+
+
+class ReceiptDocument(BaseModel):
+    """A write that the log has."""
+
+    event_id: str
+    token: str = Field(description="Give it as `after` to a read that must follow this write.")
+    accepted_at: datetime
+
+
+class AddedMovieDocument(ReceiptDocument):
+    movie_id: int
+
+
+class ViewerDocument(BaseModel):
+    user_id: int
+    ratings: int
+    positive: int
+    viewed: int
+    dismissed: int
+    route: Route
+    reason: str
+    cluster: int | None
+    segment: int | None
+    model_version: str | None
+    profile: Literal["known", "unavailable"]
+    fresh: bool
+
+
+class RatedDocument(FilmDocument):
+    rating: float
+
+
+class RatingsDocument(BaseModel):
+    items: list[RatedDocument]
+    next_cursor: str | None
+    profile: Literal["known", "unavailable"]
+    fresh: bool
+
+
+class PredictionDocument(BaseModel):
+    movie_id: int
+    rating: float | None = Field(description="Stars; null for a film that nobody knows.")
+    confidence: float
+
+
+class PredictionsDocument(BaseModel):
+    items: list[PredictionDocument]
+    model_version: str
+    degraded: bool
+    fallbacks: list[FallbackDocument]
+
+
+class MoviesDocument(BaseModel):
+    items: list[FilmDocument]
+    next_cursor: str | None
+
+
+class SimilarDocument(BaseModel):
+    movie_id: int
+    model_version: str
+    items: list[RecommendationDocument]
+
+
+class GenreDocument(BaseModel):
+    name: str
+    films: int
+
+
+class GenresDocument(BaseModel):
+    items: list[GenreDocument]
+
+
+class RulesDocument(BaseModel):
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class EventOutcomeDocument(BaseModel):
+    index: int
+    id: str | None
+    status: Literal["accepted", "rejected"]
+    detail: str | None = None
+
+
+class EventsDocument(BaseModel):
+    accepted: int
+    rejected: int
+    token: str | None
+    items: list[EventOutcomeDocument]

@@ -1,0 +1,83 @@
+"""Search in titles: without case and accents, by words and beginnings of words."""
+
+import bisect
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"\w+")
+_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|les|la|le|l'|los|las|el|il|das|der|die|une|un)\b")
+
+EXACT, BEGINNING, WORDS, PREFIXES = range(4)
+"""How a title matches: it is the query; begins with it; has its words; has words that begin so."""
+
+
+def fold(text: str) -> str:
+    """Return text without case, accents and punctuation, words apart by one space."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))
+
+
+def reading(title: str) -> str:
+    """Return a title as people say it, folded: "Matrix, The" is "the matrix"."""
+    moved = _ARTICLE_LAST.match(title.casefold())
+    return fold(f"{moved[2]} {moved[1]} {title[moved.end() :]}" if moved else title)
+
+
+class TitleIndex:
+    """Films by the words of their titles; the year counts as a word."""
+
+    def __init__(self, films: Iterable[tuple[int, str, int | None]] = ()) -> None:
+        self._films: dict[str, set[int]] = {}
+        self._readings: dict[int, str] = {}
+        for movie_id, title, year in films:
+            self._readings[movie_id] = reading(title)
+            for word in _words(self._readings[movie_id], year):
+                self._films.setdefault(word, set()).add(movie_id)
+        self._sorted = sorted(self._films)
+
+    def put(self, movie_id: int, title: str, year: int | None) -> None:
+        """Add a film."""
+        self._readings[movie_id] = reading(title)
+        for word in _words(self._readings[movie_id], year):
+            if word not in self._films:
+                self._films[word] = set()
+                bisect.insort(self._sorted, word)
+            self._films[word].add(movie_id)
+
+    def remove(self, movie_id: int, title: str, year: int | None) -> None:
+        """Take a film out that was put with this title and year; its words stay known."""
+        self._readings.pop(movie_id, None)
+        for word in _words(reading(title), year):
+            self._films[word].discard(movie_id)
+
+    def search(self, query: str) -> dict[int, int]:
+        """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES, for films with all query words."""
+        folded = fold(query)
+        words = folded.split()
+        if not words:
+            return {}
+        found = set.intersection(*(self._beginning(word) for word in words))
+        whole = set.intersection(*(self._films.get(word, set()) for word in words))
+        return {movie_id: self._match(movie_id, folded, whole) for movie_id in found}
+
+    def _match(self, movie_id: int, folded: str, whole: set[int]) -> int:
+        title = self._readings[movie_id]
+        if title == folded:
+            return EXACT
+        if f"{title} ".startswith(f"{folded} "):
+            return BEGINNING
+        return WORDS if movie_id in whole else PREFIXES
+
+    def _beginning(self, prefix: str) -> set[int]:
+        found: set[int] = set()
+        for i in range(bisect.bisect_left(self._sorted, prefix), len(self._sorted)):
+            if not self._sorted[i].startswith(prefix):
+                break
+            found |= self._films[self._sorted[i]]
+        return found
+
+
+def _words(folded: str, year: int | None) -> list[str]:
+    words = folded.split()
+    return words if year is None else [*words, str(year)]

@@ -1,0 +1,151 @@
+"""The model services as the gateway asks them: a deadline a call, a breaker a service."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+import orjson
+
+from gateway.breaker import Breaker
+from marquee.recommender import Reason, Route, Scored
+
+SERVICES: Mapping[Route, str] = {
+    Route.POPULAR: "content",
+    Route.SIMILAR: "content",
+    Route.HYBRID: "hybrid",
+    Route.USER_CLUSTER: "user-model",
+    Route.NEURAL: "neural",
+}
+"""Which service answers a route."""
+
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """What a model service answered to a recommend call."""
+
+    items: tuple[Scored, ...]
+    model_version: str
+    fresh: bool = True
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a service has not answered, in words for a reader of the answer."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """An internal call: a body of None is no body."""
+
+    method: str
+    path: str
+    body: Any = None
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The status and JSON that a service answered."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def failure(self, service: str) -> Failure:
+        """Return a refusal as the reason why a service has not answered."""
+        detail = self.body.get("detail") if isinstance(self.body, dict) else None
+        return Failure(f"{service} answered {self.status}: {detail or 'no detail'}")
+
+
+class Models(Protocol):
+    """The model services."""
+
+    async def recommend(
+        self, route: Route, request: Mapping[str, Any], seconds: float
+    ) -> Recommended | Failure:
+        """Ask the service of a route, waiting at most `seconds`; never raises."""
+        ...
+
+    async def call(self, service: str, call: Call) -> Reply | Failure:
+        """Return what a service answers to any internal call; never raises."""
+        ...
+
+
+class HttpModels:
+    """The model services over HTTP."""
+
+    def __init__(self, urls: Mapping[str, str], client: httpx.AsyncClient | None = None) -> None:
+        """Take the address of each service by its name."""
+        self._urls = {name: url.rstrip("/") for name, url in urls.items()}
+        self._client = client or _client()
+        self._breakers = {name: Breaker() for name in urls}
+
+    async def recommend(
+        self, route: Route, request: Mapping[str, Any], seconds: float
+    ) -> Recommended | Failure:
+        """Ask the service of a route, waiting at most `seconds`; never raises."""
+        service = SERVICES[route]
+        reply = await self.call(service, Call("POST", "/internal/recommend", request, seconds))
+        if isinstance(reply, Failure):
+            return reply
+        return read_recommended(reply.body) if reply.ok else reply.failure(service)
+
+    async def call(self, service: str, call: Call) -> Reply | Failure:
+        """Return what a service answers to any internal call; never raises."""
+        breaker = self._breakers[service]
+        if not breaker.allows():
+            return Failure(f"{service} is left alone for a moment after failed calls")
+        content = None if call.body is None else orjson.dumps(call.body)
+        try:
+            async with asyncio.timeout(call.seconds):
+                response = await self._send(call.method, self._urls[service] + call.path, content)
+        except (TimeoutError, httpx.TimeoutException):
+            breaker.timed_out()
+            return Failure(f"{service} did not answer within {call.seconds * 1000:.0f} ms")
+        except httpx.HTTPError:
+            breaker.failed()
+            return Failure(f"{service} cannot be reached")
+        breaker.succeeded()
+        try:
+            return Reply(response.status_code, orjson.loads(response.content))
+        except ValueError:
+            return Failure(f"{service} answered what is not JSON")
+
+    async def _send(self, method: str, url: str, content: bytes | None) -> httpx.Response:
+        try:
+            return await self._client.request(method, url, content=content, headers=_JSON)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            # A kept connection that the service has closed meanwhile; the calls are all reads.
+            return await self._client.request(method, url, content=content, headers=_JSON)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def _client() -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=30)
+    return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, follow_redirects=False)
+
+
+def read_recommended(answer: Any) -> Recommended | Failure:
+    """Return an answer's films; unchecked, as the services are ours and this is the hot path."""
+    try:
+        items = tuple(map(_scored, answer["items"]))
+        return Recommended(items, answer["model_version"], answer.get("fresh", True))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return Failure(f"the answer cannot be read: {error!r}")
+
+
+def _scored(item: Mapping[str, Any]) -> Scored:
+    because = tuple((film["movie_id"], film["weight"]) for film in item.get("because", ()))
+    return Scored(item["movie_id"], item["score"], Reason(item["reason"]), because)

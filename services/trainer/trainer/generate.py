@@ -1,10 +1,10 @@
 """Generates a data set in the format of MovieLens with latent structure, at any size.
 
 Films and users are points in one space of tastes: a film lies near the directions of its genres, a
-user near one of a few archetypes. A user picks films by popularity (a power law with a cut-off) times
-e^affinity, and rates them by the film's quality, the own mean and the affinity. Tags are directions
-in the same space, so they say something about who likes a film. What is written depends on the
-arguments alone.
+user near one of a few archetypes. A user picks films by popularity (a power law over the ranks, cut
+off at the tail) times e^affinity, and rates them by the film's quality, the own mean and the
+affinity. Tags are directions in the same space, so they say something about who likes a film. What
+is written depends on the arguments alone.
 """
 
 import csv
@@ -24,12 +24,12 @@ from trainer.generated_titles import make_tags, make_titles
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-_DIMENSIONS = 12
+_DIMENSIONS = 8
 _ARCHETYPES = 16
 _BLOCK = 256
 _CANDIDATES = 2000
 _MIN_RATINGS = 20
-_PICKINESS = 1.6
+_PICKINESS = 5.0
 _START, _DAYS = 1_104_537_600, 5_800
 # Shares of films with a genre, in the order of GENRES, about those of the published data.
 _GENRE_SHARES = np.array(
@@ -182,8 +182,8 @@ def _half_stars(
         part = slice(start, start + (1 << 20))
         users, films = user_rows[part], film_rows[part]
         affinity = np.einsum("nd,nd->n", world.users[users], world.films[films])
-        stars = world.means[users] + world.quality[films] + 0.9 * (affinity - 0.25)
-        stars += 0.65 * random.standard_normal(len(users), np.float32)
+        stars = world.means[users] + world.quality[films] + 1.5 * (affinity - 0.4)
+        stars += 0.8 * random.standard_normal(len(users), np.float32)
         half_stars[part] = np.clip(np.rint(2 * stars), 1, 10)
     return half_stars
 
@@ -254,7 +254,7 @@ def _write_tags(
 
 def _write_genome(directory: Path, films: Ints, scores: Floats, vocabulary: list[str]) -> None:
     n = len(vocabulary)
-    relevances = 1.0 / (1.0 + np.exp(-(8.0 * scores[films] - 4.0)))
+    relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[films] - 5.0)))
     _write(directory / "genome-tags.csv", {"tagId": np.arange(1, n + 1), "tag": vocabulary})
     table = {
         "movieId": np.repeat(films + 1, n),

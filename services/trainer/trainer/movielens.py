@@ -261,15 +261,15 @@ def _open_release(path: Path) -> Iterator[Files]:
 
 
 def _innermost(members: Files) -> Files:
-    """Return the files, by their own name, of the topmost folder that holds ratings."""
-    marks = {form.ratings for form in _FORMATS}
-    folders = sorted(
-        {PurePosixPath(name).parent for name in members if PurePosixPath(name).name in marks},
-        key=lambda folder: (len(folder.parts), str(folder)),
-    )
-    folder = folders[0] if folders else PurePosixPath(".")
-    paths = {PurePosixPath(name): opener for name, opener in members.items()}
-    return {path.name: opener for path, opener in paths.items() if path.parent == folder}
+    """Return the files, by their own name, of the topmost folder that holds a release, if any."""
+    folders: dict[PurePosixPath, dict[str, Callable[[], BinaryIO]]] = {}
+    for name, opener in members.items():
+        path = PurePosixPath(name)
+        folders.setdefault(path.parent, {})[path.name] = opener
+    for _, files in sorted(folders.items(), key=lambda item: (len(item[0].parts), item[0])):
+        if any(form.ratings in files and form.movies in files for form in _FORMATS):
+            return files
+    return {}
 
 
 def _opener(file: Path) -> Callable[[], BinaryIO]:

@@ -209,7 +209,7 @@ def _parse_block(
             frame = pd.read_csv(
                 io.BytesIO(block), sep=separator, header=None, names=names, engine="c",
                 dtype={column.name: column.dtype for column in columns}, index_col=False,
-                quoting=csv.QUOTE_NONE, float_precision="high",
+                quoting=csv.QUOTE_NONE,
             )  # fmt: skip
     except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning):
         return None

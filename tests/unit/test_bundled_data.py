@@ -1,0 +1,23 @@
+"""The data set in the repository is MovieLens latest-small, complete, with its licence."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from trainer.movielens import read_movielens
+
+ARCHIVE = Path(__file__).parents[2] / "data" / "ml-latest-small.zip"
+
+
+def test_the_bundled_release_is_complete() -> None:
+    data, report = read_movielens(ARCHIVE)
+    users = len(np.unique(data.user_ids))
+    assert (len(data), users, len(data.films)) == (100_836, 610, 9_742)
+    assert report.malformed == 0
+
+
+def test_the_bundled_release_carries_its_licence() -> None:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        licence = archive.read("ml-latest-small/README.txt").decode()
+    assert "redistribute" in licence

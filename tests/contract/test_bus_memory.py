@@ -12,19 +12,20 @@ from marquee.testing import GROUP, TOPIC, BusContract
 class TestMemoryBus(BusContract):
     @pytest.fixture
     def bus(self) -> MemoryBus:
-        return MemoryBus(session_s=0.5)
+        self.memory = MemoryBus(session_s=0.5)
+        return self.memory
 
     @contextmanager
-    def dying(self, bus: MemoryBus) -> Iterator[Callable[[], object]]:
-        member = bus.subscribe(GROUP, [TOPIC], lambda _: 0, lambda _: None)
+    def dying(self) -> Iterator[Callable[[], object]]:
+        member = self.memory.subscribe(GROUP, [TOPIC], lambda _: 0, lambda _: None)
         member.poll(0.0, 1)
         yield lambda: None
 
     @contextmanager
-    def outage(self, bus: MemoryBus) -> Iterator[None]:
-        bus.available = False
+    def outage(self) -> Iterator[None]:
+        self.memory.available = False
         yield
-        bus.available = True
+        self.memory.available = True
 
-    def trim(self, bus: MemoryBus) -> None:
-        bus.trim(TOPIC, 0)
+    def trim(self) -> None:
+        self.memory.trim(TOPIC, 0)

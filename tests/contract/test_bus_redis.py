@@ -25,16 +25,17 @@ class TestRedisBus(BusContract):
     def bus(self, redis_server: Restartable, namespace: str) -> Iterator[RedisBus]:
         self.server, self.namespace = redis_server, namespace
         bus = RedisBus(redis_server.address, namespace)
+        self.client = bus.client
         yield bus
         bus.close()
 
-    def dying(self, _: RedisBus) -> AbstractContextManager[Callable[[], object]]:
+    def dying(self) -> AbstractContextManager[Callable[[], object]]:
         return killable(MEMBER, self.server.address, self.namespace, GROUP, TOPIC)
 
-    def outage(self, _: RedisBus) -> AbstractContextManager[object]:
+    def outage(self) -> AbstractContextManager[object]:
         return self.server.outage()
 
-    def trim(self, bus: RedisBus) -> None:
+    def trim(self) -> None:
         for partition in range(PARTITIONS):
             key = f"{self.namespace}:log:{{{TOPIC}:{partition}}}"
-            assert bus.client.xtrim(key, maxlen=0, approximate=False)
+            assert self.client.xtrim(key, maxlen=0, approximate=False)

@@ -21,6 +21,8 @@ class Settings(BaseModel):
     """Folder for all that Marquee keeps."""
     bus: Literal["redis", "kafka"] = "redis"
     kafka_servers: str = "127.0.0.1:9092"
+    kafka_replication: Annotated[int, Field(ge=-1)] = -1
+    """Copies of each new topic; -1: the brokers' default."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9_-]*$")] = "marquee"
     """Leads every Redis key, topic and consumer group, so that systems can share servers."""

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from kafka.partitioner.default import murmur2
 
 from marquee.bus import Bus, Message, Outgoing, Published, TopicPartition
 from marquee.errors import BusUnavailable, Conflict, NotFound, PositionLost
@@ -106,8 +107,12 @@ class Reader:
         return dict(found)
 
 
+Publish = Callable[[list[Outgoing]], list[Published]]
+Join = Callable[[], Reader]
+
+
 class BusContract:
-    """What each bus promises. Subclasses give the fixture `bus`, whose server nobody else stops."""
+    """What each bus promises. Subclasses give the fixture `bus` and what breaks it."""
 
     patience = 5.0
     """Seconds within which members agree who reads what, also after one has died."""
@@ -117,15 +122,15 @@ class BusContract:
         """Yield a bus without topics."""
         raise NotImplementedError
 
-    def dying(self, bus: Bus, /) -> AbstractContextManager[Callable[[], object]]:
+    def dying(self) -> AbstractContextManager[Callable[[], object]]:
         """Return a member of the group that keeps reading; what is yielded kills it silently."""
         raise NotImplementedError
 
-    def outage(self, bus: Bus, /) -> AbstractContextManager[object]:
-        """Take the server of `bus` down for the time of the context."""
+    def outage(self) -> AbstractContextManager[object]:
+        """Take the server down for the time of the context."""
         raise NotImplementedError
 
-    def trim(self, bus: Bus, /) -> None:
+    def trim(self) -> None:
         """Forget all messages that TOPIC has."""
         raise NotImplementedError
 
@@ -136,14 +141,14 @@ class BusContract:
         return bus
 
     @pytest.fixture
-    def publish(self, topic: Bus) -> Iterator[Callable[[list[Outgoing]], list[Published]]]:
+    def publish(self, topic: Bus) -> Iterator[Publish]:
         """Yield a producer's method."""
         producer = topic.producer()
         yield producer.publish
         producer.close()
 
     @pytest.fixture
-    def join(self, topic: Bus) -> Iterator[Callable[..., Reader]]:
+    def join(self, topic: Bus) -> Iterator[Join]:
         """Yield a function that adds a reader; all of them share their positions."""
         readers: list[Reader] = []
         positions: dict[TopicPartition, int] = {}
@@ -191,9 +196,9 @@ class BusContract:
 
     # --- publishing and reading
 
-    def test_offsets_are_dense_and_keys_keep_their_order_and_partition(self, publish, join) -> None:
-        from kafka.partitioner.default import murmur2
-
+    def test_offsets_are_dense_and_keys_keep_their_order_and_partition(
+        self, publish: Publish, join: Join
+    ) -> None:
         sent = numbered(400)
         places = publish(sent[:1]) + publish(sent[1:])
         for message, place in zip(sent, places, strict=True):
@@ -213,7 +218,7 @@ class BusContract:
             assert [(m.offset, m.key, m.value) for m in log] == expected
             assert [m.offset for m in log] == list(range(len(log)))
 
-    def test_headers_and_bytes_come_back(self, publish, join) -> None:
+    def test_headers_and_bytes_come_back(self, publish: Publish, join: Join) -> None:
         value, headers = bytes(range(256)), {"reason": "späte Nachricht", "group": "content"}
         publish([Outgoing(TOPIC, b"7", value, headers), Outgoing(TOPIC, b"7", b"")])
         reader = join()
@@ -222,7 +227,7 @@ class BusContract:
         assert (first.key, first.value, dict(first.headers)) == (b"7", value, headers)
         assert (second.value, dict(second.headers)) == (b"", {})
 
-    def test_threads_may_share_a_producer(self, publish, join) -> None:
+    def test_threads_may_share_a_producer(self, publish: Publish, join: Join) -> None:
         def work(key: str) -> None:
             for n in range(0, 50, 10):
                 publish([Outgoing(TOPIC, key.encode(), b"%d" % i) for i in range(n, n + 10)])
@@ -238,7 +243,9 @@ class BusContract:
             values = [m.value for _, m in reader.read if m.key == key.encode()]
             assert values == [b"%d" % n for n in range(50)]
 
-    def test_a_poll_keeps_its_limit_and_starves_no_partition(self, publish, join) -> None:
+    def test_a_poll_keeps_its_limit_and_starves_no_partition(
+        self, publish: Publish, join: Join
+    ) -> None:
         publish(numbered(400))
         reader = join()
         self.settle_without_reading(reader)
@@ -258,14 +265,16 @@ class BusContract:
         for partition in reader.subscription.assigned:
             reader.subscription.seek(partition, 0)
 
-    def test_an_empty_poll_returns_in_time(self, join) -> None:
+    def test_an_empty_poll_returns_in_time(self, join: Join) -> None:
         reader = join()
         self.settle(reader)
         start = time.monotonic()
         assert reader.subscription.poll(0.4, 10) == {}
         assert 0.3 < time.monotonic() - start < 2.0
 
-    def test_a_waiting_poll_returns_soon_after_a_message(self, publish, join) -> None:
+    def test_a_waiting_poll_returns_soon_after_a_message(
+        self, publish: Publish, join: Join
+    ) -> None:
         reader = join()
         self.settle(reader)
         timer = threading.Timer(0.2, publish, [numbered(1)])
@@ -277,7 +286,9 @@ class BusContract:
 
     # --- positions
 
-    def test_reading_starts_where_on_assigned_says_and_seek_replays(self, publish, join) -> None:
+    def test_reading_starts_where_on_assigned_says_and_seek_replays(
+        self, publish: Publish, join: Join
+    ) -> None:
         places = publish(numbered(200))
         reader = join()
         skipped = {TopicPartition(TOPIC, p): 3 * p for p in range(PARTITIONS)}
@@ -296,7 +307,7 @@ class BusContract:
             (p, m) for p, m in reader.read[:before] if p == again and m.offset >= 7
         ]
 
-    def test_ends_and_commits_tell_the_lag(self, publish, join) -> None:
+    def test_ends_and_commits_tell_the_lag(self, publish: Publish, join: Join) -> None:
         places = publish(numbered(100))
         reader = join()
         self.settle(reader)
@@ -307,7 +318,9 @@ class BusContract:
         assert reader.subscription.ends() == ends == reader.positions
 
     @pytest.mark.parametrize("distance", [1, 1000])
-    def test_a_position_beyond_the_end_is_lost(self, publish, join, distance) -> None:
+    def test_a_position_beyond_the_end_is_lost(
+        self, publish: Publish, join: Join, distance: int
+    ) -> None:
         places = publish(numbered(40))
         target = places[0].partition
         end = sum(place.partition == target for place in places)
@@ -318,18 +331,20 @@ class BusContract:
         reader.subscription.seek(target, end)
         until(lambda: len(reader.read) >= 40 - end, self.patience, reader.step)
 
-    def test_a_position_that_was_trimmed_away_is_lost(self, topic, publish, join) -> None:
+    def test_a_position_that_was_trimmed_away_is_lost(self, publish: Publish, join: Join) -> None:
         places = publish(numbered(40))
         reader = join()
         until(lambda: len(reader.read) >= 40, self.patience, reader.step)
-        self.trim(topic)
+        self.trim()
         assert publish(numbered(1))[0].offset == reader.positions[places[0].partition]
         until(lambda: len(reader.read) >= 41, self.patience, reader.step)
         reader.subscription.seek(places[0].partition, 0)
         with pytest.raises(PositionLost, match=f"{places[0].partition}.*position 0"):
             until(lambda: False, self.patience, reader.step)
 
-    def test_a_store_that_fails_in_on_assigned_is_asked_again(self, topic, publish) -> None:
+    def test_a_store_that_fails_in_on_assigned_is_asked_again(
+        self, topic: Bus, publish: Publish
+    ) -> None:
         publish(numbered(40))
         asked: list[TopicPartition] = []
 
@@ -355,7 +370,7 @@ class BusContract:
 
     # --- groups
 
-    def test_members_share_partitions_and_lose_nothing(self, publish, join) -> None:
+    def test_members_share_partitions_and_lose_nothing(self, publish: Publish, join: Join) -> None:
         first = join()
         self.settle(first)
         publish(numbered(200))
@@ -377,11 +392,11 @@ class BusContract:
         seen = [(p, m.offset) for reader in both for p, m in reader.read]
         assert len(seen) == len(set(seen)) == 600
 
-    def test_a_member_that_dies_is_replaced(self, topic, publish, join) -> None:
+    def test_a_member_that_dies_is_replaced(self, publish: Publish, join: Join) -> None:
         publish(numbered(40))
         reader = join()
         self.settle(reader)
-        with self.dying(topic) as kill:
+        with self.dying() as kill:
             until(lambda: len(reader.subscription.assigned) == 2, 30.0, reader.step)
             kill()
             self.settle(reader)
@@ -391,11 +406,11 @@ class BusContract:
 
     # --- a server that goes and comes
 
-    def test_an_outage_is_said_and_loses_nothing(self, topic, publish, join) -> None:
+    def test_an_outage_is_said_and_loses_nothing(self, publish: Publish, join: Join) -> None:
         publish(numbered(40))
         reader = join()
         until(lambda: len(reader.read) >= 40, self.patience, reader.step)
-        with self.outage(topic):
+        with self.outage():
             with pytest.raises(BusUnavailable):
                 publish(numbered(1, 1000))
             with pytest.raises(BusUnavailable):

@@ -1,0 +1,17 @@
+"""The bus that the settings name."""
+
+from marquee.bus import Bus
+from marquee.bus_redis import RedisBus
+from marquee.settings import Settings
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Return the bus of the settings; it connects when first used."""
+    if settings.bus == "kafka":
+        # Here, since the client costs memory and time that processes on Redis need not pay.
+        from marquee.bus_kafka import KafkaBus
+
+        return KafkaBus(
+            settings.kafka_servers, settings.namespace, replication=settings.kafka_replication
+        )
+    return RedisBus(settings.redis_url.get_secret_value(), settings.namespace)

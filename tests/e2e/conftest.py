@@ -1,0 +1,159 @@
+"""One whole running system for the end-to-end tests: the demo, with a state folder of its own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from marquee.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 300.0
+NEURAL_SECONDS = 600.0
+
+
+@dataclass
+class System:
+    """The running demo: its address, its folder, and its processes by name."""
+
+    url: str
+    state: Path
+    process: "subprocess.Popen[bytes]"
+    client: httpx.Client
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Return what a GET answers; any status but 200 fails the test."""
+        answer = self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def send(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Return what a write answers; a status of 300 or more fails the test."""
+        answer = self.client.request(method, path, json=body)
+        assert answer.status_code < 300, answer.text
+        return dict(answer.json())
+
+    def rate(self, user_id: int, ratings: dict[int, float]) -> str:
+        """Rate films as a viewer; return the token of the last write."""
+        token = ""
+        for movie_id, stars in ratings.items():
+            path = f"/v1/users/{user_id}/ratings/{movie_id}"
+            token = self.send("PUT", path, {"rating": stars})["token"]
+        return token
+
+    def recommend(self, user_id: int, **query: Any) -> dict[str, Any]:
+        """Return a viewer's recommendations."""
+        return self.get(f"/v1/users/{user_id}/recommendations", **query)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process whose command line names service and role, such as `content app`."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, ValueError):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and name in command:
+                    return int(folder.name)
+        return None
+
+    def running(self, name: str) -> int:
+        """Return the pid of a process, waiting until it runs."""
+        until(lambda: self.pid(name) is not None, 10.0)
+        pid = self.pid(name)
+        assert pid is not None
+        return pid
+
+    @contextlib.contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """Stop a process by SIGSTOP for as long as the block runs."""
+        pid = self.running(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def command(self, *arguments: str) -> str:
+        """Return what the command `marquee` prints for this system."""
+        environ = {**os.environ, "MARQUEE_STATE": str(self.state)}
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("marquee")), *arguments],
+            env=environ,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> float:
+    """Wait for a condition; return the seconds that it took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, "the condition did not come true in time"
+        time.sleep(0.02)
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., float]:
+    """`until`, for tests: they import nothing from here."""
+    return until
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The demo, ready to answer; the neural route may join later."""
+    state, port = tmp_path_factory.mktemp("state"), free_port()
+    output = state / "demo.txt"
+    environ = {**os.environ, "PORT": str(port), "STATE": str(state), "DATA": "", "BUS": ""}
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "deploy" / "demo.py")],
+            env=environ,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: "is ready" in said(process, output), READY_SECONDS)
+        with httpx.Client(base_url=url, timeout=10.0) as client:
+            yield System(url, state, process, client)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def full_system(system: System) -> System:
+    """The demo once the neural route has joined."""
+    joined = "The neural route has joined"
+    until(lambda: joined in said(system.process, system.state / "demo.txt"), NEURAL_SECONDS)
+    return system
+
+
+@pytest.fixture(scope="session")
+def marquee_url(full_system: System) -> str:
+    """The address of the running system."""
+    return full_system.url
+
+
+@pytest.fixture
+def new_user() -> int:
+    """Return a viewer whom nobody knows."""
+    return int.from_bytes(os.urandom(6), "big") | 1 << 40
+
+
+def said(process: "subprocess.Popen[bytes]", output: Path) -> str:
+    """Return what the demo has printed; its end fails the test with its last words."""
+    text = output.read_text(errors="replace")
+    assert process.poll() is None, f"the demo ended with {process.returncode}: {text[-2000:]}"
+    return text

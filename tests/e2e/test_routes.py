@@ -1,0 +1,139 @@
+"""Who answers whom: the routing table, seen from outside on real data."""
+
+import csv
+import io
+import math
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marquee.films import GENRES
+
+pytestmark = pytest.mark.timeout(700)
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
+LIKED = [1, 260, 318, 356, 296, 2571, 593, 480, 527, 110]
+OTHERS = [2, 10, 32, 34, 39, 47, 50, 62, 70, 95, 104, 111, 141, 150, 153, 160, 161, 165, 172, 185]
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with zipfile.ZipFile(DATA) as archive:
+        path = next(member for member in archive.namelist() if member.endswith(name))
+        return list(csv.DictReader(io.StringIO(archive.read(path).decode())))
+
+
+@pytest.fixture(scope="module")
+def by_popularity() -> list[int]:
+    """All films of the CSV: log(1 + positive ratings), ties by shrunk mean, then by id."""
+    positive: dict[int, int] = defaultdict(int)
+    count: dict[int, int] = defaultdict(int)
+    total: dict[int, float] = defaultdict(float)
+    for row in rows("/ratings.csv"):
+        movie_id, stars = int(row["movieId"]), float(row["rating"])
+        positive[movie_id] += stars > 3.5
+        count[movie_id] += 1
+        total[movie_id] += stars
+    mean = sum(total.values()) / sum(count.values())
+    films = [int(row["movieId"]) for row in rows("/movies.csv")]
+    return sorted(
+        films,
+        key=lambda i: (
+            -math.log1p(positive[i]),
+            -(total[i] + 25 * mean) / (count[i] + 25),
+            i,
+        ),
+    )
+
+
+def ids(answer: dict[str, Any]) -> list[int]:
+    return [item["movie_id"] for item in answer["items"]]
+
+
+def test_a_cold_viewer_gets_the_five_most_popular_films_of_any_genre(
+    system: Any, by_popularity: list[int]
+) -> None:
+    genres = {int(r["movieId"]): r["genres"].split("|") for r in rows("/movies.csv")}
+    answer = system.get("/v1/recommendations")
+    assert ids(answer) == by_popularity[:5]
+    for genre in GENRES:
+        answer = system.get("/v1/recommendations", genre=genre)
+        expected = [i for i in by_popularity if genre in genres[i]][:5]
+        assert (answer["route"], ids(answer)) == ("popular", expected), genre
+
+
+def test_viewed_films_lead_to_similar_ones(system: Any) -> None:
+    answer = system.get("/v1/recommendations", viewed=[1, 3114, 4886], k=10)
+    assert (answer["route"], len(answer["items"])) == ("similar", 10)
+    assert not {1, 3114, 4886} & set(ids(answer))
+    assert any("Animation" in item["genres"] for item in answer["items"])
+
+
+@pytest.mark.parametrize(
+    ("n_liked", "n_other", "route"),
+    [(1, 0, "hybrid"), (4, 0, "hybrid"), (3, 2, "user-cluster"), (2, 4, "hybrid")],
+)
+def test_a_session_with_ratings_goes_by_their_number_and_the_positive_ones(
+    system: Any, n_liked: int, n_other: int, route: str
+) -> None:
+    check_session(system, n_liked, n_other, route)
+
+
+def test_twenty_ratings_are_ranked_by_the_networks(full_system: Any) -> None:
+    check_session(full_system, 5, 15, "neural")
+
+
+def check_session(system: Any, n_liked: int, n_other: int, route: str) -> None:
+    ratings = [{"movie_id": i, "rating": 4.5} for i in LIKED[:n_liked]]
+    ratings += [{"movie_id": i, "rating": 2.5} for i in OTHERS[:n_other]]
+    answer = system.send("POST", "/v1/recommendations", {"ratings": ratings, "k": 10})
+    assert answer["route"] == route
+    assert answer["degraded"] is False, answer["fallbacks"]
+    assert answer["reason"]
+    assert answer["model_version"]
+    assert len(answer["items"]) == 10
+    assert not set(ids(answer)) & {r["movie_id"] for r in ratings}
+
+
+def test_an_unknown_viewer_gets_popular_films(
+    system: Any, new_user: int, by_popularity: list[int]
+) -> None:
+    answer = system.recommend(new_user)
+    assert (answer["route"], ids(answer)) == ("popular", by_popularity[:10])
+
+
+def test_a_viewer_of_the_data_set_is_known_from_the_start(full_system: Any) -> None:
+    answer = full_system.recommend(1, k=20)
+    assert answer["route"] == "neural"
+    assert answer["evidence"]["ratings"] == 232
+    rated = {int(r["movieId"]) for r in rows("/ratings.csv") if r["userId"] == "1"}
+    assert not rated & set(ids(answer))
+
+
+def test_predicted_ratings_lie_within_the_scale(full_system: Any) -> None:
+    body = {"user_id": 1, "movie_ids": [318, 2, 1721]}
+    items = full_system.send("POST", "/v1/predictions", body)["items"]
+    assert [item["movie_id"] for item in items] == [318, 2, 1721]
+    assert all(0.5 <= item["rating"] <= 5.0 for item in items)
+    assert all(0.0 <= item["confidence"] <= 1.0 for item in items)
+
+
+def test_genres_are_a_filter_on_every_route(full_system: Any) -> None:
+    for user_id in (1, 53, 442):
+        answer = full_system.recommend(user_id, genre=["War", "Western"], k=20)
+        assert len(answer["items"]) == 20
+        assert all({"War", "Western"} & set(item["genres"]) for item in answer["items"])
+
+
+def test_a_wrong_request_is_told_which_field_and_what_is_allowed(system: Any) -> None:
+    for path, field in (
+        ("/v1/recommendations?genre=Comdy", "genre"),
+        ("/v1/recommendations?k=0", "k"),
+        ("/v1/recommendations?gnre=Comedy", "gnre"),
+    ):
+        answer = system.client.get(path)
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert field in answer.text

@@ -172,12 +172,14 @@ class _Walk:
         seconds = min(self._patience.call + self._question.wait, left)
         if seconds < LEAST_S:
             return Failure("no time is left for it")
+        # A service waits that long for its rows; the rest of the time is for the answer itself.
+        deadline = min(self._question.wait or seconds, seconds)
         request = self._facts | {
             "route": route,
             "k": wanted,
             "exclude": [*self._question.wish.exclude, *(item.movie_id for item in self._pool)],
             "after": of_topics(self._question.after, *_TOPICS[route]),
-            "deadline_ms": seconds * 1000,
+            "deadline_ms": deadline * 1000,
         }
         return await self._models.recommend(route, request, seconds)
 

@@ -1,7 +1,13 @@
-"""The edge of the app: headers that every response carries."""
+"""The edge of the app: the limit of a body's size, and headers that every response carries."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.problems import problem
+
+MAX_BODY = 1_000_000
+"""Bytes of a request's body."""
 
 CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
@@ -17,7 +23,7 @@ _HEADERS = {
 
 
 class Edge:
-    """Adds headers for safety and caching to responses that do not set them themselves."""
+    """Refuses large bodies, and adds headers to responses that do not set them themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,4 +41,31 @@ class Edge:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        if _length(scope) > MAX_BODY:
+            await problem("too_large", _TOO_LARGE)(scope, receive, with_headers)
+        else:
+            await self._app(scope, _limited(receive), with_headers)
+
+
+_TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
+
+
+def _length(scope: Scope) -> int:
+    """Return the length that a request says its body has; 0 when it says none."""
+    text = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(text) if text.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return `receive` for a body whose length is not said before: it ends at the limit."""
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return limited

@@ -15,9 +15,6 @@ from gateway.problems import FieldError, InvalidFields, unknown_field
 from gateway.scopes import SCOPES, Scope
 from marquee import telemetry
 
-MAX_BODY = 1_000_000
-"""Bytes of a request's body."""
-
 Allow = Callable[[Request, Scope], Awaitable[None]]
 """Raises when the caller of a request lacks a scope."""
 
@@ -74,7 +71,6 @@ def router(tag: str) -> APIRouter:
     return APIRouter(
         tags=[tag],
         route_class=StrictRoute,
-        max_body_size=MAX_BODY,
         generate_unique_id_function=lambda route: route.name,
         responses={422: {"description": "A parameter or field is wrong, or unknown."}},
     )

@@ -1,0 +1,217 @@
+"""The walk of one request: who is asked, what is done when he does not answer, what comes out."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gateway.answers import OWN, Answer, Answers, Patience, Question, document
+from gateway.catalogue import Catalogue, FilmFilter, Row
+from gateway.filters import Wish
+from gateway.popular import PopularList
+from gateway.profiles import Profile
+from gateway.routing import Thresholds
+from gateway.rules import FilmRules, Rules
+from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.events import Block
+from marquee.films import Film
+from marquee.popularity import FilmSums
+from marquee.ratings import Ratings
+from marquee.recommender import Reason, Route, Scored
+
+N = 200
+CATALOGUE = Catalogue(
+    Row.of(Film(movie_id=i, title=f"Film {i}", genres=("Crime",) if i <= 4 else ("Drama",)))
+    for i in range(1, N + 1)
+)
+LIKER = Ratings(dict.fromkeys(range(1, 21), 9))
+NOVICE = Ratings({1: 9})
+
+
+@dataclass
+class FakeModels:
+    """Services that know all films in reverse order, but for those that fail or hold few."""
+
+    down: dict[str, str] = field(default_factory=dict)
+    few: dict[Route, int] = field(default_factory=dict)
+    delay: float = 0.0
+    fresh: bool = True
+    asked: list[tuple[Route, dict[str, Any], float]] = field(default_factory=list)
+
+    async def recommend(
+        self, route: Route, request: dict[str, Any], seconds: float
+    ) -> Recommended | Failure:
+        self.asked.append((route, request, seconds))
+        time.sleep(self.delay)
+        if route in self.down:
+            return Failure(self.down[route])
+        films = self._films(request)[: min(request["k"], self.few.get(route, N))]
+        return Recommended(tuple(films), f"{route}-1", self.fresh)
+
+    async def call(self, _: str, __: Call) -> Reply | Failure:
+        raise AssertionError("a walk only recommends")
+
+    def _films(self, request: dict[str, Any]) -> list[Scored]:
+        seen = {movie_id for movie_id, _ in request["ratings"]} | {
+            *request["viewed"],
+            *request["dismissed"],
+            *request["exclude"],
+        }
+        allowed = FilmFilter(tuple(request["genres"]))
+        return [
+            Scored(row.movie_id, float(row.movie_id), Reason.PREDICTED_FOR_YOU)
+            for row in sorted(CATALOGUE, key=lambda row: -row.movie_id)
+            if row.movie_id not in seen and allowed.allows(row)
+        ]
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for route, *_ in self.asked]
+
+
+def answers(models: FakeModels, **patience: float) -> Answers:
+    popular = PopularList(CATALOGUE, FilmSums())
+    return Answers(models, popular, Thresholds(), Patience(**patience))
+
+
+async def ask(models: FakeModels, facts: Ratings, wish: Wish | None = None, **more: Any) -> Answer:
+    question = Question(Profile(facts, more.pop("rules", Rules())), wish or Wish(10), **more)
+    return await answers(models).answer(question)
+
+
+def ids(answer: Answer) -> list[int]:
+    return [item.movie_id for item in answer.outcome.items]
+
+
+def blocked(*movie_ids: int) -> Rules:
+    return Rules({i: FilmRules(block=Block(movie_id=i)) for i in movie_ids})
+
+
+async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_films_are_the_answer() -> (
+    None
+):
+    models = FakeModels()
+    answer = await ask(models, LIKER, user_id=7)
+    assert ids(answer) == list(range(200, 190, -1))
+    assert (answer.route, answer.model_version, answer.fallbacks) == (Route.NEURAL, "neural-1", ())
+    [(route, request, _)] = models.asked
+    assert (route, request["k"], request["user_id"]) == (Route.NEURAL, 60, 7)
+    assert request["ratings"][0] == (1, 4.5)
+
+
+async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:
+    models = FakeModels(down={Route.NEURAL: "it is down", Route.USER_CLUSTER: "it is slow"})
+    answer = await ask(models, LIKER)
+    assert answer.route is Route.HYBRID
+    assert [(f.route, f.why) for f in answer.fallbacks] == [
+        (Route.NEURAL, "it is down"),
+        (Route.USER_CLUSTER, "it is slow"),
+    ]
+    assert len(ids(answer)) == 10
+
+
+async def test_without_any_service_the_own_popular_list_answers_k_films_not_seen() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "no connection"))
+    answer = await ask(models, LIKER, Wish(30))
+    assert ids(answer) == list(range(21, 51))
+    assert (answer.route, answer.model_version) == (Route.POPULAR, OWN)
+    assert models.routes == ["neural", "user-cluster", "hybrid", "similar", "popular"]
+    assert len(answer.fallbacks) == 5
+
+
+async def test_where_rules_leave_too_few_the_same_service_is_asked_once_more() -> None:
+    models = FakeModels()
+    answer = await ask(models, LIKER, rules=blocked(*range(135, 201)))
+    assert ids(answer) == list(range(134, 124, -1))
+    assert models.routes == [Route.NEURAL, Route.NEURAL]
+    assert set(models.asked[1][1]["exclude"]) == set(range(141, 201))
+    assert answer.fallbacks == ()
+
+
+async def test_where_that_is_still_too_little_the_next_service_adds_its_films() -> None:
+    models = FakeModels(few={Route.NEURAL: 3})
+    answer = await ask(models, LIKER)
+    assert ids(answer) == list(range(200, 190, -1))
+    assert models.routes == [Route.NEURAL, Route.USER_CLUSTER]
+    assert answer.route is Route.NEURAL
+    assert [(f.route, f.why) for f in answer.fallbacks] == [(Route.NEURAL, "3 of 10 films found")]
+
+
+async def test_a_service_without_films_is_not_named_as_the_route() -> None:
+    models = FakeModels(few={Route.NEURAL: 0})
+    answer = await ask(models, LIKER)
+    assert (answer.route, answer.model_version) == (Route.USER_CLUSTER, "user-cluster-1")
+
+
+async def test_a_short_list_is_no_failure_where_no_more_films_exist() -> None:
+    models = FakeModels()
+    answer = await ask(models, NOVICE, Wish(10, FilmFilter(("Crime",))))
+    assert ids(answer) == [4, 3, 2]
+    assert (models.routes, answer.fallbacks) == ([Route.HYBRID], ())
+
+
+async def test_blocked_films_stay_out_of_the_own_list_too() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "no connection"))
+    answer = await ask(models, NOVICE, Wish(3), rules=blocked(2, 3))
+    assert ids(answer) == [4, 5, 6]
+
+
+async def test_similar_is_skipped_where_there_is_no_film_to_start_from() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "no connection"))
+    await ask(models, Ratings({1: 2}))
+    assert models.routes == [Route.HYBRID, Route.POPULAR]
+
+
+async def test_services_are_told_only_the_positions_that_their_rows_depend_on() -> None:
+    after = {"movies:1": 4, "ratings:2": 9}
+    models = FakeModels()
+    await ask(models, LIKER, after=after, wait=0.5)
+    assert models.asked[0][1]["after"] == {"movies:1": 4}
+    await ask(models, Ratings(), after=after, wait=0.5)
+    route, request, seconds = models.asked[1]
+    assert (route, request["after"]) == (Route.POPULAR, after)
+    assert request["deadline_ms"] == 500
+    assert seconds == pytest.approx(0.75, abs=0.01)
+
+
+async def test_an_answer_is_as_fresh_as_the_service_that_gave_it() -> None:
+    answer = await ask(FakeModels(fresh=False), LIKER)
+    assert answer.fresh is False
+
+
+async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "slow"), delay=0.03)
+    answer = await answers(models, call=0.05, request=0.05).answer(
+        Question(Profile(LIKER), Wish(5))
+    )
+    assert len(models.asked) < 5
+    assert answer.fallbacks[-1].why == "no time is left for it"
+    assert len(ids(answer)) == 5
+
+
+async def test_the_document_shows_films_with_titles_and_grounds() -> None:
+    answer = await ask(FakeModels(), NOVICE, Wish(1), user_id=3)
+    shown = document(answer, Question(Profile(NOVICE), Wish(1), 3), CATALOGUE)
+    assert shown["reason"] == shown["route_reason"] == "1 rating, 1 positive: fewer than 5 ratings"
+    assert shown["evidence"] == {"ratings": 1, "positive": 1, "viewed": 0}
+    assert (shown["user_id"], shown["degraded"], shown["profile"]) == (3, False, "known")
+    assert shown["items"] == [
+        {
+            "movie_id": 200,
+            "title": "Film 200",
+            "year": None,
+            "genres": ("Drama",),
+            "score": 200.0,
+            "reason": "predicted_for_you",
+            "because": [],
+            "promoted": False,
+        }
+    ]
+
+
+async def test_an_unknown_profile_makes_the_answer_degraded() -> None:
+    question = Question(Profile(known=False), Wish(2))
+    answer = await answers(FakeModels()).answer(question)
+    shown = document(answer, question, CATALOGUE)
+    assert (shown["profile"], shown["degraded"], shown["route"]) == ("unavailable", True, "popular")

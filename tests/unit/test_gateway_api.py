@@ -1,0 +1,683 @@
+"""The public API over hand-written parts: answers, errors, writes, scopes."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import Mount
+
+from gateway import token
+from gateway.answers import Answers
+from gateway.app import create_app
+from gateway.catalogue import Catalogue, Row
+from gateway.context import Context
+from gateway.edge import MAX_BODY
+from gateway.popular import PopularList
+from gateway.problems import CODES
+from gateway.profiles import Profile
+from gateway.routes import StrictRoute
+from gateway.routing import Thresholds
+from gateway.rules import FilmRules, Rules
+from gateway.scopes import SCOPES, Scope
+from gateway.token import Positions
+from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.bus import Published, TopicPartition
+from marquee.errors import BusUnavailable, MarqueeError
+from marquee.events import Event
+from marquee.films import GENRES, Film
+from marquee.partition import partition_of
+from marquee.popularity import FilmSums
+from marquee.ratings import Ratings
+from marquee.recommender import Reason, Route, Scored
+from marquee.settings import Settings
+
+FILMS = [
+    Film(movie_id=i, title=f"Film {i}", year=1990 + i, genres=("Crime" if i % 2 else "Drama",))
+    for i in range(1, 41)
+]
+
+
+@dataclass
+class Memory:
+    """Films in memory; positions are passed unless told otherwise."""
+
+    catalogue: Catalogue
+    popular: PopularList
+    connected: bool = True
+    reached: bool = True
+    asked: list[Positions] = field(default_factory=list)
+
+    async def passed(self, after: Positions, _: float) -> bool:
+        self.asked.append(after)
+        return self.reached
+
+    async def appeared(self, movie_id: int, _: float) -> bool:
+        return self.catalogue.get(movie_id) is not None
+
+
+@dataclass
+class Profiles:
+    """Viewers' facts and the rules."""
+
+    facts: dict[int | None, Ratings] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    known: bool = True
+
+    async def read(self, user_id: int | None) -> Profile:
+        return Profile(self.facts.get(user_id, Ratings()), self.rules, self.known)
+
+
+@dataclass
+class Models:
+    """Services that recommend the films from the last one down, and answer calls as told."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+
+    async def recommend(
+        self, route: Route, request: dict[str, Any], _: float
+    ) -> Recommended | Failure:
+        seen = {i for i, _ in request["ratings"]} | {*request["viewed"], *request["exclude"]}
+        films = [f for f in reversed(FILMS) if f.movie_id not in seen]
+        items = [Scored(f.movie_id, 1.0, Reason.POPULAR) for f in films]
+        return Recommended(tuple(items), f"{route}-1")
+
+    async def call(self, service: str, call: Call) -> Reply | Failure:
+        self.calls.append((service, call))
+        return self.replies.get(service, Failure(f"{service} cannot be reached"))
+
+
+@dataclass
+class Publisher:
+    """Keeps what is published."""
+
+    events: list[Event] = field(default_factory=list)
+    down: bool = False
+
+    async def publish(self, events: Sequence[Event]) -> list[Published]:
+        if self.down:
+            raise BusUnavailable("the bus does not answer")
+        places = []
+        for event in events:
+            partition = TopicPartition(event.topic, partition_of(event.key, 4))
+            places.append(Published(partition, len(self.events)))
+            self.events.append(event)
+        return places
+
+
+@dataclass
+class House:
+    """An app with its parts, and a client of it."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    memory: Memory
+    profiles: Profiles
+    models: Models
+    publisher: Publisher
+
+    async def get(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+
+def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, Publisher]:
+    catalogue = Catalogue(map(Row.of, FILMS))
+    memory = Memory(catalogue, PopularList(catalogue, FilmSums()))
+    profiles, models, publisher = Profiles(), Models(), Publisher()
+    answers = Answers(models, memory.popular, Thresholds())
+    context = Context(Settings(web=web), memory, profiles, models, answers, publisher)
+    return context, memory, profiles, models, publisher
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    context, *rest = parts()
+    app = create_app(context)
+    async with client_of(app) as client:
+        yield House(app, client, *rest)
+
+
+def movie_ids(response: httpx.Response) -> list[int]:
+    assert response.status_code == 200, response.text
+    return [item["movie_id"] for item in response.json()["items"]]
+
+
+def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
+    return body
+
+
+def fields_of(response: httpx.Response) -> dict[str, dict[str, Any]]:
+    errors = problem_of(response, 422, "invalid_input")["errors"]
+    return {error["field"]: error for error in errors}
+
+
+# --- recommendations
+
+
+async def test_anyone_gets_five_films_and_is_told_why(house: House) -> None:
+    response = await house.get("/v1/recommendations")
+    assert movie_ids(response) == [40, 39, 38, 37, 36]
+    body = response.json()
+    assert (body["route"], body["reason"]) == ("popular", "no rating, no viewed film")
+    assert body["user_id"] is None
+    assert body["recommendation_id"]
+    assert response.headers["cache-control"] == "no-store"
+
+
+async def test_genres_are_a_union_and_viewed_films_change_the_route(house: House) -> None:
+    response = await house.get("/v1/recommendations?genre=Crime&viewed=39&viewed=37&k=2")
+    assert movie_ids(response) == [35, 33]
+    assert response.json()["route"] == "similar"
+    both = await house.get("/v1/recommendations?genre=Crime&genre=Drama&k=2")
+    assert movie_ids(both) == [40, 39]
+
+
+@pytest.mark.parametrize(
+    ("stars", "route"),
+    [
+        ([], "popular"),
+        ([5] * 4, "hybrid"),
+        ([5, 5, 4, 1, 1], "user-cluster"),
+        ([5, 5, 3.5, 1, 1, 1], "hybrid"),
+        ([5] * 20, "neural"),
+    ],
+)
+async def test_a_session_is_routed_by_what_it_sends(house: House, stars, route) -> None:
+    ratings = [{"movie_id": i, "rating": s} for i, s in enumerate(stars, 1)]
+    response = await house.client.post("/v1/recommendations", json={"ratings": ratings, "k": 3})
+    assert len(movie_ids(response)) == 3
+    assert response.json()["route"] == route
+
+
+async def test_a_viewers_list_leaves_out_what_he_knows_and_what_he_excludes(house: House) -> None:
+    house.profiles.facts[7] = Ratings({40: 10}, {39: None}, {38: None})
+    response = await house.get("/v1/users/7/recommendations?k=2&exclude=37")
+    assert movie_ids(response) == [36, 35]
+    assert response.json()["evidence"] == {"ratings": 1, "positive": 1, "viewed": 1}
+
+
+async def test_an_unknown_viewer_is_a_new_one(house: House) -> None:
+    response = await house.get("/v1/users/999/recommendations")
+    assert len(movie_ids(response)) == 10
+    assert response.json()["route"] == "popular"
+
+
+async def test_rules_hold_and_are_explained(house: House) -> None:
+    house.profiles.rules = Rules(
+        {
+            40: FilmRules.parse(b'{"promotion": null, "block": {"movie_id": 40, "reason": "r"}}'),
+            2: FilmRules.parse(b'{"promotion": {"movie_id": 2, "slots": [2]}, "block": null}'),
+        }
+    )
+    response = await house.get("/v1/users/1/recommendations?k=3&explain=true")
+    assert movie_ids(response) == [39, 2, 38]
+    assert [item["promoted"] for item in response.json()["items"]] == [False, True, False]
+    explained = response.json()["explain"]
+    assert [(r["movie_id"], r["rule"]) for r in explained["removed"]] == [(40, "blocked")]
+    assert [(p["movie_id"], p["rank"]) for p in explained["placed"]] == [(2, 2)]
+    assert "explain" not in (await house.get("/v1/users/1/recommendations")).json()
+
+
+async def test_without_the_store_the_answer_says_so(house: House) -> None:
+    house.profiles.known = False
+    body = (await house.get("/v1/users/1/recommendations")).json()
+    assert (body["profile"], body["degraded"], body["fresh"]) == ("unavailable", True, False)
+
+
+async def test_a_read_after_a_write_waits_for_the_viewers_partition_and_the_films(house) -> None:
+    mine = f"ratings:{partition_of(7, 4)}"
+    other = f"ratings:{(partition_of(7, 4) + 1) % 4}"
+    after = token.encode({mine: 3, other: 9, "movies:2": 5})
+    fresh = await house.get(f"/v1/users/7/recommendations?after={after}")
+    assert fresh.json()["fresh"] is True
+    assert house.memory.asked == [{mine: 3, "movies:2": 5}]
+    house.memory.reached = False
+    stale = await house.get(f"/v1/users/7/recommendations?after={after}")
+    assert stale.json()["fresh"] is False
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "near"),
+    [
+        ("/v1/recommendations?genres=Crime", "genres", "genre"),
+        ("/v1/users/1/recommendations?yearfrom=1990", "yearfrom", "year_from"),
+        ("/v1/movies?q=heat", "q", None),
+        ("/v1/genres?x=1", "x", None),
+        ("/v1/users/1?aftr=1", "aftr", "after"),
+    ],
+)
+async def test_an_unknown_parameter_is_an_error_that_names_the_nearest(house, path, name, near):
+    error = fields_of(await house.get(path))[name]
+    assert error["detail"] == "unknown parameter" + (f"; did you mean {near}?" if near else "")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/v1/recommendations?k=0", "k"),
+        ("/v1/recommendations?k=101", "k"),
+        ("/v1/recommendations?k=many", "k"),
+        ("/v1/recommendations?viewed=x", "viewed.0"),
+        ("/v1/users/abc/recommendations", "user_id"),
+        ("/v1/users/0", "user_id"),
+        (f"/v1/users/{2**63}", "user_id"),
+        ("/v1/users/1/recommendations?after=nonsense", "after"),
+        ("/v1/users/1/recommendations?year_from=12", "year_from"),
+        ("/v1/movies?cursor=nonsense", "cursor"),
+        ("/v1/movies?limit=1000", "limit"),
+    ],
+)
+async def test_a_wrong_value_is_an_error_that_names_the_field(house: House, path, field) -> None:
+    assert field in fields_of(await house.get(path))
+
+
+async def test_a_wrong_genre_is_answered_with_the_genres(house: House) -> None:
+    error = fields_of(await house.get("/v1/recommendations?genre=Krimi"))["genre.0"]
+    assert error["allowed"] == list(GENRES)
+
+
+@pytest.mark.parametrize("rating", [0, 0.3, 5.5, "5", True, None, "NaN"])
+async def test_a_rating_is_half_a_star_to_five_in_half_stars(house: House, rating: Any) -> None:
+    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": rating})
+    assert "rating" in fields_of(response)
+    assert house.publisher.events == []
+
+
+async def test_the_allowed_ratings_are_named(house: House) -> None:
+    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": 6})
+    assert fields_of(response)["rating"]["allowed"] == [n / 2 for n in range(1, 11)]
+
+
+async def test_an_unknown_field_is_an_error_that_names_the_nearest(house: House) -> None:
+    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": 4, "ratng": 4})
+    assert fields_of(response)["ratng"]["detail"] == "unknown field; did you mean rating?"
+    nested = {"ratings": [{"movie_id": 1, "stars": 4}]}
+    response = await house.client.post("/v1/recommendations", json=nested)
+    assert "stars" in fields_of(response)
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"[]", b"\xff"])
+async def test_a_body_that_cannot_be_read_is_a_problem(house: House, content: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    response = await house.client.put("/v1/users/1/ratings/2", content=content, headers=headers)
+    assert response.status_code in (400, 422)
+    assert response.json()["code"] in ("unreadable_body", "invalid_input")
+
+
+async def test_a_body_beyond_the_limit_is_refused(house: House) -> None:
+    content = b'{"events": [' + b" " * MAX_BODY + b"]}"
+    headers = {"content-type": "application/json"}
+    response = await house.client.post("/v1/events", content=content, headers=headers)
+    problem_of(response, 413, "too_large")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), 100_000):
+            yield content[start : start + 100_000]
+
+    response = await house.client.post("/v1/events", content=chunks(), headers=headers)
+    problem_of(response, 413, "too_large")
+
+
+async def test_addresses_and_methods_that_do_not_exist_are_problems(house: House) -> None:
+    problem_of(await house.get("/v1/nothing"), 404, "not_found")
+    response = await house.client.post("/v1/genres")
+    problem_of(response, 405, "method_not_allowed")
+
+
+async def test_a_fault_of_ours_is_reported_without_its_details(house: House) -> None:
+    house.app.state.context = None
+    body = problem_of(await house.get("/v1/genres"), 500, "internal")
+    assert body["detail"] == CODES["internal"][2]
+
+
+async def test_every_code_has_an_address_that_explains_it(house: House) -> None:
+    for code in CODES:
+        assert (await house.get(f"/problems/{code}")).json()["code"] == code
+    problem_of(await house.get("/problems/none"), 404, "not_found")
+
+
+# --- writes
+
+
+WRITES = [
+    ("PUT", "/v1/users/1/ratings/2", {"rating": 4.5, "recommendation_id": "r"}, "rating.added"),
+    ("DELETE", "/v1/users/1/ratings/2", None, "rating.removed"),
+    ("POST", "/v1/users/1/views", {"movie_id": 2}, "movie.viewed"),
+    ("PUT", "/v1/users/1/dismissed/2", None, "movie.dismissed"),
+    ("DELETE", "/v1/users/1/dismissed/2", None, "movie.restored"),
+    ("DELETE", "/v1/users/1", None, "user.erased"),
+    ("POST", "/v1/movies", {"title": "New", "genres": ["Crime"]}, "movie.added"),
+    ("PATCH", "/v1/movies/2", {"title": "Other"}, "movie.updated"),
+    ("DELETE", "/v1/movies/2", None, "movie.removed"),
+]
+RULES = [
+    ("PUT", "/v1/movies/2/promotion", {"slots": [1], "from": "2026-01-01T00:00:00Z"}, "promoted"),
+    ("DELETE", "/v1/movies/2/promotion?actor=ann", None, "unpromoted"),
+    ("PUT", "/v1/movies/2/block", {"reason": "withdrawn"}, "blocked"),
+    ("DELETE", "/v1/movies/2/block", None, "unblocked"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "kind"), WRITES)
+async def test_a_write_publishes_one_event_and_gives_a_token(house, method, path, body, kind):
+    response = await house.client.request(method, path, json=body)
+    assert response.status_code == 202, response.text
+    [event] = house.publisher.events
+    assert event.type == kind
+    assert response.json()["event_id"] == event.id
+    place = f"{event.topic}:{partition_of(event.key, 4)}"
+    assert token.decode(response.json()["token"]) == {place: 1}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "kind"), RULES)
+async def test_a_rule_is_acknowledged_when_it_is_stored(house, method, path, body, kind) -> None:
+    response = await house.client.request(method, path, json=body)
+    assert response.status_code == 200, response.text
+    [event] = house.publisher.events
+    assert event.type == f"movie.{kind}"
+    assert house.memory.asked == [token.decode(response.json()["token"])]
+    house.memory.reached = False
+    response = await house.client.request(method, path, json=body)
+    assert response.status_code == 202
+
+
+@pytest.mark.parametrize(("method", "path", "body", "_"), WRITES + RULES)
+async def test_without_the_bus_a_write_is_refused_to_be_sent_again(house, method, path, body, _):
+    house.publisher.down = True
+    response = await house.client.request(method, path, json=body)
+    problem_of(response, 503, "bus_unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/v1/users/1/ratings/99", {"rating": 4}),
+        ("POST", "/v1/users/1/views", {"movie_id": 99}),
+        ("PATCH", "/v1/movies/99", {}),
+        ("DELETE", "/v1/movies/99", None),
+        ("PUT", "/v1/movies/99/block", {}),
+        ("PUT", "/v1/movies/99/promotion", {}),
+        ("GET", "/v1/movies/99", None),
+    ],
+)
+async def test_a_film_that_does_not_exist_is_not_found(house, method, path, body) -> None:
+    problem_of(await house.client.request(method, path, json=body), 404, "not_found")
+    assert house.publisher.events == []
+
+
+async def test_without_the_store_writes_are_taken_for_films_that_cannot_be_looked_up(house):
+    house.memory.connected = False
+    response = await house.client.put("/v1/users/1/ratings/99", json={"rating": 4})
+    assert response.status_code == 202
+
+
+async def test_a_film_that_exists_is_not_added_again(house: House) -> None:
+    response = await house.client.post("/v1/movies", json={"movie_id": 2, "title": "Two"})
+    problem_of(response, 409, "conflict")
+
+
+async def test_a_promotion_ends_after_it_begins(house: House) -> None:
+    body = {"from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
+    response = await house.client.put("/v1/movies/2/promotion", json=body)
+    assert "until" in fields_of(response)
+
+
+async def test_events_are_accepted_or_rejected_one_by_one(house: House) -> None:
+    rating = {"user_id": 1, "movie_id": 2, "rating": 4.0}
+    events = [
+        {"specversion": "1.0", "id": "a", "source": "t", "type": "rating.added", "data": rating},
+        {"type": "rating.added", "data": rating | {"rating": 9}},
+        {"type": "nothing"},
+        {
+            "type": "model.published",
+            "data": {"name": "x", "version": "1", "address": "a", "sha256": "0" * 64},
+        },
+    ]
+    response = await house.client.post("/v1/events", json={"events": events})
+    assert response.status_code == 202
+    body = response.json()
+    assert (body["accepted"], body["rejected"]) == (1, 3)
+    assert [item["status"] for item in body["items"]] == ["accepted", *["rejected"] * 3]
+    assert all(item["detail"] for item in body["items"][1:])
+    assert [event.id for event in house.publisher.events] == ["a"]
+    assert token.decode(body["token"]) == {f"ratings:{partition_of(1, 4)}": 1}
+
+
+# --- reads
+
+
+async def test_what_is_known_of_a_viewer(house: House) -> None:
+    house.profiles.facts[7] = Ratings({1: 10, 2: 4}, {3: None}, {4: None})
+    features = {"user_id": 7, "cluster": 3, "segment": None, "model_version": "v1"}
+    house.models.replies["user-model"] = Reply(200, features)
+    body = (await house.get("/v1/users/7")).json()
+    assert body == {
+        "user_id": 7,
+        "ratings": 2,
+        "positive": 1,
+        "viewed": 1,
+        "dismissed": 1,
+        "route": "hybrid",
+        "reason": "2 ratings, 1 positive: fewer than 5 ratings",
+        "cluster": 3,
+        "segment": None,
+        "model_version": "v1",
+        "profile": "known",
+        "fresh": True,
+    }
+
+
+async def test_ratings_are_listed_newest_first_in_pages(house: House) -> None:
+    house.profiles.facts[7] = Ratings({1: 10, 2: 4, 99: 1})
+    first = (await house.get("/v1/users/7/ratings?limit=2")).json()
+    assert [(i["movie_id"], i["rating"], i["title"]) for i in first["items"]] == [
+        (99, 0.5, None),
+        (2, 2.0, "Film 2"),
+    ]
+    second = (await house.get(f"/v1/users/7/ratings?cursor={first['next_cursor']}")).json()
+    assert [i["movie_id"] for i in second["items"]] == [1]
+    assert second["next_cursor"] is None
+
+
+async def test_films_are_listed_in_pages_that_neither_repeat_nor_skip(house: House) -> None:
+    found, path = [], "/v1/movies?limit=7&genre=Crime"
+    while path:
+        body = (await house.get(path)).json()
+        found += [item["movie_id"] for item in body["items"]]
+        cursor = body["next_cursor"]
+        path = f"/v1/movies?limit=7&genre=Crime&cursor={cursor}" if cursor else ""
+    assert found == list(range(1, 41, 2))
+
+
+async def test_films_are_found_by_title(house: House) -> None:
+    assert movie_ids(await house.get("/v1/movies?query=FILM%204&limit=3")) == [4, 40]
+
+
+async def test_a_film_is_shown_with_its_tags(house: House) -> None:
+    house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
+    body = (await house.get("/v1/movies/50")).json()
+    assert list(body["tags"]) == ["b", "a"]
+
+
+async def test_genres_are_listed_with_their_films(house: House) -> None:
+    items = (await house.get("/v1/genres")).json()["items"]
+    assert [item["name"] for item in items] == list(GENRES)
+    assert {item["name"]: item["films"] for item in items}["Crime"] == 20
+
+
+async def test_similar_films_come_from_content_without_blocked_ones(house: House) -> None:
+    house.profiles.rules = Rules({5: FilmRules.parse(b'{"block": {"movie_id": 5}}')})
+    items = [{"movie_id": i, "score": 1.0, "reason": "similar_to_viewed"} for i in (5, 6, 7)]
+    house.models.replies["content"] = Reply(200, {"items": items, "model_version": "v1"})
+    response = await house.get("/v1/movies/2/similar?k=2")
+    assert movie_ids(response) == [6, 7]
+    assert house.models.calls[0][1].path == "/internal/films/2/similar?k=52"
+    house.models.replies.clear()
+    problem_of(await house.get("/v1/movies/2/similar"), 503, "model_unavailable")
+
+
+async def test_predictions_come_from_the_network_or_else_are_the_films_mean(house: House) -> None:
+    item = {"movie_id": 2, "rating": 4.2, "confidence": 0.5}
+    house.models.replies["neural"] = Reply(200, {"items": [item], "model_version": "v1"})
+    house.profiles.facts[7] = Ratings({1: 9})
+    body = {"user_id": 7, "movie_ids": [2, 3, 99]}
+    answer = (await house.client.post("/v1/predictions", json=body)).json()
+    assert answer["items"] == [
+        item,
+        {"movie_id": 3, "rating": 3.5, "confidence": 0.0},
+        {"movie_id": 99, "rating": None, "confidence": 0.0},
+    ]
+    assert house.models.calls[0][1].body["ratings"] == [(1, 4.5)]
+    house.models.replies.clear()
+    answer = (await house.client.post("/v1/predictions", json=body)).json()
+    assert answer["degraded"] is True
+
+
+@pytest.mark.parametrize("body", [{}, {"user_id": 1, "ratings": []}])
+async def test_a_prediction_needs_either_a_viewer_or_ratings(house: House, body) -> None:
+    response = await house.client.post("/v1/predictions", json=body | {"movie_ids": [1]})
+    assert "user_id" in fields_of(response)
+
+
+async def test_rules_are_listed_with_who_and_when(house: House) -> None:
+    row = b'{"block": {"movie_id": 5, "actor": "ann", "at": "2026-01-01", "until": null}}'
+    house.profiles.rules = Rules({5: FilmRules.parse(row)})
+    body = (await house.get("/v1/blocks")).json()
+    assert [(i["movie_id"], i["title"], i["actor"], i["at"]) for i in body["items"]] == [
+        (5, "Film 5", "ann", "2026-01-01")
+    ]
+    assert (await house.get("/v1/promotions")).json()["items"] == []
+    house.profiles.known = False
+    problem_of(await house.get("/v1/blocks"), 503, "store_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "internal"),
+    [
+        ("GET", "/v1/models", "/internal/models"),
+        ("POST", "/v1/trainings", "/internal/trainings"),
+        ("GET", "/v1/trainings", "/internal/trainings"),
+        ("GET", "/v1/trainings/t1", "/internal/trainings/t1"),
+    ],
+)
+async def test_operators_calls_are_the_trainers(house, method, path, internal) -> None:
+    problem_of(await house.client.request(method, path), 503, "unavailable")
+    house.models.replies["trainer"] = Reply(202, {"id": "t1"})
+    response = await house.client.request(method, path)
+    assert (response.status_code, response.json()) == (202, {"id": "t1"})
+    assert house.models.calls[-1][1].path == internal
+    house.models.replies["trainer"] = Reply(404, {"code": "not_found", "detail": "no"})
+    assert problem_of(await house.client.request(method, path), 404, "not_found")["detail"] == "no"
+
+
+async def test_a_rollback_names_the_model_and_the_version(house: House) -> None:
+    house.models.replies["trainer"] = Reply(202, {})
+    response = await house.client.post("/v1/models/content/rollback", json={"version": "v1"})
+    assert response.status_code == 202
+    [(_, call)] = house.models.calls
+    assert (call.path, call.body) == ("/internal/models/content/rollback", {"version": "v1"})
+
+
+# --- health, description, page
+
+
+async def test_health_is_live_and_ready_even_without_the_store(house: House) -> None:
+    assert (await house.get("/health/live")).json() == {"live": True}
+    house.memory.connected = False
+    ready = await house.get("/health/ready")
+    assert (ready.status_code, ready.json()["degraded"]) == (200, True)
+
+
+async def test_measures_count_requests_by_route(house: House) -> None:
+    await house.get("/v1/users/1/recommendations")
+    text = (await house.get("/metrics")).text
+    assert 'marquee_requests_total{path="/v1/users/{user_id}/recommendations",status="200"}' in text
+
+
+async def test_the_description_names_every_call_and_needs_no_foreign_host(house: House) -> None:
+    schema = (await house.get("/openapi.json")).json()
+    named = {call["operationId"] for path in schema["paths"].values() for call in path.values()}
+    assert named <= set(SCOPES)
+    assert len(named) > 25
+    page = await house.get("/docs")
+    assert all(f'id="{name}"' in page.text for name in named)
+    assert "http://" not in page.text.replace("http://gateway", "")
+    assert "https://" not in page.text
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+async def test_responses_are_safe_to_show_in_a_browser(house: House) -> None:
+    headers = (await house.get("/v1/genres")).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'self'" in headers["content-security-policy"]
+
+
+async def test_the_page_is_served_where_its_folder_is_set(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>page</title>")
+    (tmp_path / "app.js").write_text("1")
+    app = create_app(parts(tmp_path)[0])
+    async with client_of(app) as client:
+        assert "page" in (await client.get("/")).text
+        script = await client.get("/static/app.js")
+        assert (script.text, script.headers["cache-control"]) == ("1", "no-cache")
+        assert (await client.get("/static/../secret")).status_code == 404
+
+
+# --- scopes
+
+
+def test_every_route_has_a_scope_and_every_scope_a_route(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    app = create_app(parts(tmp_path)[0])
+    named = set()
+    for route in app.routes:
+        assert isinstance(route, StrictRoute | Mount), route
+        if isinstance(route, APIRoute):
+            assert isinstance(route.scope_needed, Scope)
+        named.add(route.name)
+    assert named == set(SCOPES)
+
+
+def test_writes_need_more_than_the_scope_to_read() -> None:
+    app = create_app(parts()[0])
+    asking = {"recommend_session", "predict"}
+    for route in app.routes:
+        if isinstance(route, StrictRoute) and not (route.methods or set()) <= {"GET", "HEAD"}:
+            assert (SCOPES[route.name] is Scope.READ) == (route.name in asking)
+            assert SCOPES[route.name] is not Scope.OPEN
+
+
+async def test_a_caller_without_the_scope_is_refused_before_anything_is_done() -> None:
+    class Forbidden(MarqueeError):
+        status, code = 403, "forbidden"
+
+    async def only_read(_: Request, scope: Scope) -> None:
+        if scope is not Scope.READ:
+            raise Forbidden(f"the scope {scope} is needed")
+
+    context, *_, publisher = parts()
+    async with client_of(create_app(context, allow=only_read)) as client:
+        problem_of(await client.delete("/v1/users/1"), 403, "forbidden")
+        assert publisher.events == []
+        assert (await client.get("/v1/genres")).status_code == 200
+        assert (await client.get("/health/live")).status_code == 200

@@ -1,0 +1,166 @@
+"""Calls to model services: what comes back, what fails, and when a service is left alone."""
+
+import asyncio
+
+import httpx
+import orjson
+import pytest
+
+from gateway.breaker import PAUSE_S, TIMEOUTS, Breaker
+from gateway.upstream import Call, Failure, HttpModels, Recommended, Reply
+from marquee.recommender import Reason, Route, Scored
+
+ANSWER = {
+    "items": [
+        {
+            "movie_id": 5,
+            "score": 0.5,
+            "reason": "because_you_liked",
+            "because": [{"movie_id": 2, "weight": 1.0}],
+        }
+    ],
+    "model_version": "v1",
+    "positions": {},
+    "fresh": False,
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Service:
+    """A service behind a transport: it answers what it is told to, and counts the calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[httpx.Request] = []
+        self.content: bytes = orjson.dumps(ANSWER)
+        self.status = 200
+        self.error: Exception | None = None
+        self.hang = False
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.calls.append(request)
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        return httpx.Response(self.status, content=self.content)
+
+    def models(self) -> HttpModels:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self))
+        return HttpModels({"hybrid": "http://hybrid/"}, client)
+
+
+async def ask(models: HttpModels, seconds: float = 1.0) -> Recommended | Failure:
+    return await models.recommend(Route.HYBRID, {"k": 1}, seconds)
+
+
+async def test_an_answer_is_read() -> None:
+    service = Service()
+    models = service.models()
+    assert await ask(models) == Recommended(
+        (Scored(5, 0.5, Reason.BECAUSE_YOU_LIKED, ((2, 1.0),)),), "v1", False
+    )
+    assert str(service.calls[0].url) == "http://hybrid/internal/recommend"
+    assert orjson.loads(service.calls[0].content) == {"k": 1}
+    await models.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "why"),
+    [
+        (503, b'{"detail":"no model"}', "hybrid answered 503: no model"),
+        (500, b"[]", "hybrid answered 500: no detail"),
+        (200, b"<html>", "hybrid answered what is not JSON"),
+        (200, b'{"items":[{}],"model_version":"v1"}', "the answer cannot be read: KeyError"),
+        (200, b"[]", "the answer cannot be read: TypeError"),
+    ],
+)
+async def test_what_is_no_answer_is_a_failure_that_says_why(status, content, why) -> None:
+    service = Service()
+    service.status, service.content = status, content
+    answer = await ask(service.models())
+    assert isinstance(answer, Failure)
+    assert answer.why.startswith(why)
+
+
+async def test_a_refusal_does_not_break_the_circuit() -> None:
+    service = Service()
+    service.status = 503
+    models = service.models()
+    for _ in range(5):
+        await ask(models)
+    assert len(service.calls) == 5
+
+
+async def test_after_a_failed_connection_a_service_is_left_alone() -> None:
+    service = Service()
+    service.error = httpx.ConnectError("refused")
+    models = service.models()
+    assert await ask(models) == Failure("hybrid cannot be reached")
+    second = await ask(models)
+    assert isinstance(second, Failure)
+    assert "left alone" in second.why
+    assert len(service.calls) == 1
+
+
+async def test_a_kept_connection_that_was_closed_is_replaced_at_once() -> None:
+    service = Service()
+    service.error = httpx.RemoteProtocolError("closed")
+    await ask(service.models())
+    assert len(service.calls) == 2
+
+
+async def test_a_slow_service_is_given_up_after_the_deadline_and_after_three_left_alone() -> None:
+    service = Service()
+    service.hang = True
+    models = service.models()
+    whys = [(await ask(models, 0.01)) for _ in range(TIMEOUTS + 1)]
+    assert whys[0] == Failure("hybrid did not answer within 10 ms")
+    assert whys[-1] == Failure("hybrid is left alone for a moment after failed calls")
+    assert len(service.calls) == TIMEOUTS
+
+
+async def test_any_internal_call_gives_status_and_body() -> None:
+    service = Service()
+    service.status, service.content = 404, b'{"detail":"none"}'
+    reply = await service.models().call("hybrid", Call("GET", "/internal/users/1"))
+    assert reply == Reply(404, {"detail": "none"})
+    assert service.calls[0].content == b""
+
+
+def test_after_the_pause_one_caller_tries_and_the_others_wait_for_him() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    breaker.failed()
+    assert not breaker.allows()
+    clock.now += PAUSE_S
+    assert [breaker.allows() for _ in range(3)] == [True, False, False]
+    breaker.succeeded()
+    assert breaker.allows()
+
+
+def test_a_probe_that_fails_or_never_ends_starts_the_pause_anew() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    breaker.failed()
+    clock.now += PAUSE_S
+    assert breaker.allows()
+    clock.now += PAUSE_S
+    assert breaker.allows()
+    breaker.failed()
+    assert not breaker.allows()
+
+
+def test_timeouts_break_the_circuit_only_in_a_row() -> None:
+    breaker = Breaker(Clock())
+    for _ in range(TIMEOUTS - 1):
+        breaker.timed_out()
+    breaker.succeeded()
+    breaker.timed_out()
+    assert breaker.allows()

@@ -52,9 +52,11 @@ class Memory:
     connected: bool = True
     reached: bool = True
     asked: list[Positions] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
 
-    async def passed(self, after: Positions, _: float) -> bool:
+    async def passed(self, after: Positions, seconds: float) -> bool:
         self.asked.append(after)
+        self.waited.append(seconds)
         return self.reached
 
     async def appeared(self, movie_id: int, _: float) -> bool:
@@ -247,8 +249,9 @@ async def test_a_read_after_a_write_waits_for_the_viewers_partition_and_the_film
     assert fresh.json()["fresh"] is True
     assert house.memory.asked == [{mine: 3, "movies:2": 5}]
     house.memory.reached = False
-    stale = await house.get(f"/v1/users/7/recommendations?after={after}")
+    stale = await house.get(f"/v1/users/7/recommendations?after={after}&wait_ms=5")
     assert stale.json()["fresh"] is False
+    assert house.memory.waited == [1.0, 0.005]
 
 
 # --- errors
@@ -516,6 +519,7 @@ async def test_a_film_is_shown_with_its_tags(house: House) -> None:
     house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
     body = (await house.get("/v1/movies/50")).json()
     assert list(body["tags"]) == ["b", "a"]
+    assert (body["ratings"], body["positive"], body["mean_rating"]) == (0, 0, 3.5)
 
 
 async def test_genres_are_listed_with_their_films(house: House) -> None:

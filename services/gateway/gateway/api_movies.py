@@ -50,13 +50,15 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
 
 @routes.get("/v1/movies/{movie_id}", responses=shows(MovieDocument))
 async def get_movie(request: Request, movie_id: MovieId) -> Response:
-    """A film with its tags."""
+    """A film with its tags and what its ratings come to."""
     context = of(request)
     await context.known_film(movie_id)
     row = context.catalogue.get(movie_id)
     if row is None:
         raise NotFound(f"there is no film {movie_id}")
-    return said(row.full())
+    n, positive, _ = context.memory.popular.sums.of(movie_id)
+    mean = context.memory.popular.mean(movie_id)
+    return said(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
 
 
 @routes.get("/v1/movies/{movie_id}/similar", responses=shows(SimilarDocument))

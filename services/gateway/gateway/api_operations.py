@@ -27,11 +27,12 @@ async def list_models(request: Request) -> Response:
 
 
 @routes.post("/v1/models/{name}/rollback", status_code=202)
-async def rollback_model(request: Request, name: Name, body: RollbackBody) -> Response:
+async def rollback_model(
+    request: Request, name: Name, body: RollbackBody | None = None
+) -> Response:
     """Let an earlier version serve again: the one named, or the one before the present."""
-    return await _trainer(
-        request, "POST", f"/internal/models/{name}/rollback", body.model_dump(exclude_none=True)
-    )
+    sent = body.model_dump(exclude_none=True) if body else {}
+    return await _trainer(request, "POST", f"/internal/models/{name}/rollback", sent)
 
 
 @routes.post("/v1/trainings", status_code=202)

@@ -47,7 +47,7 @@ async def recommend_user(
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`."""
-    seen = await of(request).viewer(user_id, query.after)
+    seen = await of(request).viewer(user_id, query.after, query.wait_ms)
     wish = Wish(query.k, query.films(), frozenset(query.exclude))
     return await _answer(request, seen, wish, user_id, query.explain)
 

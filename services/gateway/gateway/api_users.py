@@ -37,7 +37,7 @@ async def get_user(
     """What is known of a viewer: counts, the route that answers him and why, his cluster and
     segment. An unknown viewer is a new one."""
     context = of(request)
-    seen = await context.viewer(user_id, query.after)
+    seen = await context.viewer(user_id, query.after, query.wait_ms)
     facts = seen.profile.facts
     decision = decide(Evidence.of(facts), context.answers.thresholds)
     features = await _features(request, user_id) if facts else {}
@@ -64,7 +64,7 @@ async def list_ratings(
 ) -> Response:
     """What a viewer rated, newest first."""
     context = of(request)
-    seen = await context.viewer(user_id, query.after)
+    seen = await context.viewer(user_id, query.after, query.wait_ms)
     rated = seen.profile.facts.rated
     movie_ids, cursor = page(reversed(rated), query.limit, query.cursor)
     items = [_rated(context.catalogue.get(i), i, rated[i] / 2) for i in movie_ids]

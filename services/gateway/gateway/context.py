@@ -82,19 +82,19 @@ class Context:
     def catalogue(self) -> Catalogue:
         return self.memory.catalogue
 
-    @property
-    def wait_s(self) -> float:
-        return self.settings.wait_ms / 1000
+    async def viewer(self, user_id: int, after: str | None, wait_ms: int | None = None) -> Seen:
+        """Return a viewer's facts, once they, the films and the rules have passed a token.
 
-    async def viewer(self, user_id: int, after: str | None) -> Seen:
-        """Return a viewer's facts, once they, the films and the rules have passed a token."""
-        until = time.monotonic() + self.wait_s
+        Waits up to `wait_ms` (None: the setting) for that.
+        """
+        wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
+        until = time.monotonic() + wait
         positions = token.decode(after) if after else {}
         mine = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
         wanted = token.of_topics(positions, MOVIES)
         if mine in positions:
             wanted[mine] = positions[mine]
-        fresh = not wanted or await self.memory.passed(wanted, self.wait_s)
+        fresh = not wanted or await self.memory.passed(wanted, wait)
         profile = await self.profiles.read(user_id)
         left = max(0.0, until - time.monotonic()) if positions else 0.0
         return Seen(profile, fresh and profile.known, positions, left)

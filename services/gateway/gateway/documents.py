@@ -23,6 +23,9 @@ class FilmDocument(BaseModel):
 
 class MovieDocument(FilmDocument):
     tags: dict[str, float] = Field(description="Tag → relevance in 0..1, most relevant first.")
+    ratings: int
+    positive: int = Field(description="Ratings above 3.5 stars.")
+    mean_rating: float | None = Field(description="Mean in stars, drawn to the mean of all.")
 
 
 class RecommendationDocument(FilmDocument):

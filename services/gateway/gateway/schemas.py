@@ -58,6 +58,10 @@ RecommendationId = Annotated[
 After = Annotated[
     str | None, Field(max_length=8192, description="Token of a write that the answer must follow.")
 ]
+WaitMs = Annotated[
+    int | None,
+    Field(ge=0, le=10_000, description="How long to wait for `after` at most; 1000 by default."),
+]
 Cursor = Annotated[str | None, Field(max_length=500, description="`next_cursor` of a page.")]
 
 
@@ -97,6 +101,7 @@ class UserQuery(Closed):
     tag: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
     after: After = None
+    wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
     def films(self) -> FilmFilter:
@@ -123,6 +128,7 @@ class FreshQuery(Closed):
     """Parameters of what is known of a viewer."""
 
     after: After = None
+    wait_ms: WaitMs = None
 
 
 class RulesQuery(Closed):
@@ -237,9 +243,9 @@ class EventsBody(Closed):
 
 
 class TrainingBody(Closed):
-    """Why a training is started."""
+    """What to train: models by name; all that can be trained, when left out."""
 
-    reason: Reason = ""
+    models: Annotated[list[str], Field(max_length=20, examples=[["content", "hybrid"]])] = []
 
 
 class RollbackBody(Closed):

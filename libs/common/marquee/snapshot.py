@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 
 Part = Literal["ratings", "movies", "marks", "rules"]
 
+_ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
 
 
@@ -60,10 +61,20 @@ class Snapshot:
 
 def newest_snapshot(directory: Path) -> Snapshot | None:
     """Return the newest snapshot in the history's folder, or None. DataError: it is unreadable."""
+    for _ in range(_ATTEMPTS):
+        path = _newest(directory)
+        if path is None:
+            return None
+        if (path / MANIFEST).exists() or _newest(directory) == path:
+            return open_snapshot(path)
+    raise DataError(f"{directory}: snapshots come and go faster than they can be read")
+
+
+def _newest(directory: Path) -> Path | None:
     if not directory.is_dir():
         return None
-    names = sorted(path.name for path in directory.iterdir() if _NAME.fullmatch(path.name))
-    return open_snapshot(directory / names[-1]) if names else None
+    names = [path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+    return directory / max(names) if names else None
 
 
 def open_snapshot(path: Path) -> Snapshot:
@@ -78,7 +89,11 @@ def open_snapshot(path: Path) -> Snapshot:
 
 
 def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
-    """Return a partition's rows as a pyarrow Table. DataError: the file is not what was written."""
+    """Return a partition's rows as a pyarrow Table.
+
+    DataError: the file is not what was written. FileNotFoundError: a newer snapshot has replaced
+    this one meanwhile; take that.
+    """
     import pyarrow.parquet
 
     name = f"{part}-{partition}.parquet"

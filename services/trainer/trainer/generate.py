@@ -29,6 +29,7 @@ _ARCHETYPES = 16
 _BLOCK = 256
 _CANDIDATES = 2000
 _MIN_RATINGS = 20
+# So strong that co-watching finds twice as many held-out films as popularity does, as in MovieLens.
 _PICKINESS = 5.0
 _START, _DAYS = 1_104_537_600, 5_800
 # Shares of films with a genre, in the order of GENRES, about those of the published data.

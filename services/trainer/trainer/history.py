@@ -7,10 +7,11 @@ segment whose events are all in another, or in the snapshot, counts no more.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
@@ -35,6 +36,12 @@ _SMALL = 50_000
 _MERGE = 32
 _ATTEMPTS = 5
 
+T = TypeVar("T")
+
+
+class _Gap(DataError):
+    """Offsets are missing between two segments."""
+
 
 class History:
     """The history in a folder, for a fixed number of partitions of each topic.
@@ -58,13 +65,12 @@ class History:
 
     def position(self, topic: str, partition: int) -> int:
         """Return the next offset that the history needs."""
-        return self._chain(self._snapshot(), topic, partition)[1]
+        return self._undisturbed(lambda: self._chain(self._snapshot(), topic, partition)[1])
 
     def cut(self) -> dict[str, int]:
         """Return the position of each partition, by `topic:partition`."""
-        snapshot = self._snapshot()
         return {
-            f"{topic}:{p}": self._chain(snapshot, topic, p)[1]
+            f"{topic}:{p}": self.position(topic, p)
             for topic in (MOVIES, RATINGS)
             for p in range(self._partitions)
         }
@@ -96,16 +102,12 @@ class History:
             write_segment(self._folder(topic, partition), first, next_offset, table)
         except FileExistsError:
             raise Conflict(f"{topic}:{partition}: overlap: a twin wrote {first}") from None
-        self._merge_small(topic, partition)
+        with suppress(FileNotFoundError, FileExistsError, _Gap):  # compacted meanwhile: not needed
+            self._merge_small(topic, partition)
 
     def facts(self) -> tuple[Facts, dict[str, int]]:
         """Return the facts, and the position of each partition that they stand at."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._facts()
-            except FileNotFoundError:  # merged or compacted by another process meanwhile
-                continue
-        return self._facts()
+        return self._undisturbed(self._facts)
 
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
         """Return what models are trained on, and the cut: the position of each partition."""
@@ -124,6 +126,20 @@ class History:
         after = write_snapshot(self._directory, number, facts, self._partitions, cut, version)
         self._delete_replaced(after)
         return after
+
+    def _undisturbed(self, read: Callable[[], T]) -> T:
+        """Return what `read` does, done again when another process merged or compacted meanwhile.
+
+        Files are deleted only after what replaces them is there: a newer snapshot, or a segment
+        that the listing of a folder may have missed.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            before = self._snapshot()
+            with suppress(FileNotFoundError, _Gap):
+                result = read()
+                if self._snapshot() == before:
+                    return result
+        return read()
 
     def _snapshot(self) -> Snapshot | None:
         snapshot = newest_snapshot(self._directory)
@@ -149,7 +165,7 @@ class History:
             if segment.next <= position:
                 continue
             if segment.first > position:
-                raise DataError(f"{segment.path}: offsets from {position} on are missing")
+                raise _Gap(f"{segment.path}: offsets from {position} on are missing")
             chain.append(segment)
             position = segment.next
         return chain, position
@@ -183,10 +199,7 @@ class History:
             small.insert(0, segment)
         if len(small) < _MERGE:
             return
-        try:
-            merged = read_segments(small, topic, small[0].first)
-        except FileNotFoundError:  # compacted by another process meanwhile
-            return
+        merged = read_segments(small, topic, small[0].first)
         write_segment(self._folder(topic, partition), small[0].first, small[-1].next, merged)
         for segment in small:
             segment.path.unlink(missing_ok=True)

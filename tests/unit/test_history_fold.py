@@ -1,0 +1,206 @@
+"""The events of the history fold into the facts that one would get by applying them one by one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.events import (
+    MovieAdded,
+    MovieBlocked,
+    MovieDismissed,
+    MovieRemoved,
+    MovieUpdated,
+    RatingAdded,
+    RatingRemoved,
+    UserErased,
+)
+from marquee.films import Film
+from marquee.partition import partition_of
+from trainer.dataset import Dataset, make_dataset
+from trainer.history import History
+from trainer.segments import MovieRow, RatingRow, row_of
+
+P = 2
+FILMS = [
+    Film(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
+    for i in range(1, 6)
+]
+
+
+def dataset(rows: Sequence[tuple[int, int, int, int]]) -> Dataset:
+    columns = np.array(rows, np.int64).reshape(-1, 4).T
+    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], FILMS)
+
+
+def rated(data: Dataset) -> dict[tuple[int, int], int]:
+    pairs = zip(data.user_ids.tolist(), data.movie_ids.tolist(), strict=True)
+    return dict(zip(pairs, data.half_stars.tolist(), strict=True))
+
+
+def added(offset: int, user_id: int, movie_id: int, half_stars: int = 8) -> RatingRow:
+    return RatingRow(offset, "added", user_id, movie_id, half_stars, 1000 + offset)
+
+
+def of_kind(kind: str, offset: int, user_id: int, movie_id: int = 0) -> RatingRow:
+    return RatingRow(offset, kind, user_id, movie_id, 0, 1000 + offset)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "history", P)
+
+
+def imported(history: History) -> Dataset:
+    data = dataset([(1, 1, 10, 5), (1, 2, 3, 6), (2, 1, 8, 7), (3, 5, 1, 8)])
+    history.import_dataset(data)
+    return data
+
+
+def partition_with(*user_ids: int) -> int:
+    """Return the one partition of users, who must have been chosen to share it."""
+    (partition,) = {partition_of(user_id, P) for user_id in user_ids}
+    return partition
+
+
+def test_the_last_event_of_a_pair_wins_whatever_its_time(history: History) -> None:
+    imported(history)
+    p = partition_with(1)
+    history.append(
+        "ratings", p, 0, 4,
+        [added(0, 1, 1, 2), added(1, 1, 3, 9)._replace(time=0), of_kind("removed", 2, 1, 2),
+         added(3, 1, 3, 7)._replace(time=0)],
+    )  # fmt: skip
+    data, cut = history.dataset()
+    assert rated(data) == {(1, 1): 2, (1, 3): 7, (2, 1): 8, (3, 5): 1}
+    assert cut[f"ratings:{p}"] == 4
+
+
+def test_a_rating_that_is_removed_and_given_again_is_there(history: History) -> None:
+    imported(history)
+    p = partition_with(1)
+    history.append("ratings", p, 0, 2, [of_kind("removed", 0, 1, 1), added(1, 1, 1, 4)])
+    assert rated(history.dataset()[0])[1, 1] == 4
+
+
+def test_an_erasure_takes_all_before_it_and_nothing_after(history: History) -> None:
+    imported(history)
+    p = partition_with(1)
+    events = [added(0, 1, 4), of_kind("viewed", 1, 1, 4), of_kind("erased", 2, 1), added(3, 1, 5)]
+    history.append("ratings", p, 0, 4, events)
+    facts, _ = history.facts()
+    assert rated(facts.dataset()) == {(1, 5): 8, (2, 1): 8, (3, 5): 1}
+    assert len(facts.marks) == 0
+
+
+def test_marks_follow_their_last_event(history: History) -> None:
+    kinds = [("viewed", 1), ("dismissed", 2), ("dismissed", 3), ("restored", 2), ("viewed", 1)]
+    rows = [of_kind(kind, offset, 1, movie) for offset, (kind, movie) in enumerate(kinds)]
+    history.append("ratings", 0, 0, len(rows), rows)
+    assert len(history.facts()[0].ratings) == 0
+    history.compact()
+    facts, _ = history.facts()
+    assert sorted(facts.marks.movie_ids.tolist()) == [1, 3]
+
+
+def test_ratings_of_a_removed_film_come_back_with_the_film(history: History) -> None:
+    imported(history)
+    p = partition_of(1, P)
+
+    def append(offset: int, event: MovieAdded | MovieRemoved) -> None:
+        row = row_of(offset, event)
+        assert isinstance(row, MovieRow)
+        history.append("movies", p, offset, offset + 1, [row])
+
+    append(0, MovieRemoved(data={"movie_id": 1}))
+    data, _ = history.dataset()
+    assert {film.movie_id for film in data.films} == {2, 3, 4, 5}
+    assert (1, 1) not in rated(data)
+    history.compact()
+    append(1, MovieAdded(data=FILMS[0]))
+    assert rated(history.dataset()[0])[1, 1] == 10
+
+
+def test_film_events_add_change_and_rule(history: History) -> None:
+    imported(history)
+    p = partition_of(9, P)
+    events = [
+        MovieAdded(data=Film(movie_id=9, title="New", genres=("War",))),
+        MovieUpdated(data={"movie_id": 9, "title": "Newer", "tags": {"fast": 1.0}}),
+        MovieUpdated(data={"movie_id": 99, "title": "Never added"}),
+        MovieBlocked(data={"movie_id": 9, "reason": "rights"}),
+    ]
+    rows = [row_of(offset, event) for offset, event in enumerate(events)]
+    history.append("movies", p, 0, 4, [row for row in rows if isinstance(row, MovieRow)])
+    films = {film.movie_id: film for film in history.dataset()[0].films}
+    assert films[9] == Film(movie_id=9, title="Newer", genres=("War",), tags={"fast": 1.0})
+    assert 99 not in films
+    history.compact()
+    assert list(history.facts()[0].rules) == [(9, "block")]
+
+
+def test_compacting_changes_no_fact_and_leaves_nothing_of_the_erased(
+    history: History, tmp_path: Path
+) -> None:
+    imported(history)
+    p = partition_with(1)
+    history.append("ratings", p, 0, 3, [added(0, 1, 4), of_kind("erased", 1, 1), added(2, 3, 1)])
+    before, cut = history.dataset()
+    history.compact()
+    after, cut_after = history.dataset()
+    assert (after.version, cut_after) == (before.version, cut)
+    assert [path.name for path in (tmp_path / "history").glob("snapshot-*")] == ["snapshot-000001"]
+    assert list((tmp_path / f"history/ratings-{p}").iterdir()) == []
+    assert history.position("ratings", p) == 3
+    history.append("ratings", p, 3, 4, [added(3, 3, 2)])
+    assert (3, 2) in rated(history.dataset()[0])
+
+
+def test_rows_of_a_user_keep_the_order_of_their_last_change(history: History) -> None:
+    imported(history)
+    p = partition_with(1)
+    history.append("ratings", p, 0, 2, [added(0, 1, 4)._replace(time=0), added(1, 1, 1)])
+    history.compact()
+    ratings = history.facts()[0].ratings
+    assert ratings.movie_ids[ratings.user_ids == 1].tolist() == [2, 4, 1]
+
+
+def test_events_become_rows() -> None:
+    rating = RatingAdded(data={"user_id": 2**62, "movie_id": 7, "rating": 3.5})
+    assert row_of(5, rating) == RatingRow(5, "added", 2**62, 7, 7, int(rating.time.timestamp()))
+    pair = {"user_id": 1, "movie_id": 7}
+    kinds = [
+        row_of(0, event)[1]
+        for event in (
+            RatingRemoved(data=pair), MovieDismissed(data=pair), UserErased(data={"user_id": 1})
+        )
+    ]  # fmt: skip
+    assert kinds == ["removed", "dismissed", "erased"]
+
+
+def test_random_events_fold_as_one_by_one(history: History) -> None:
+    random = np.random.default_rng(1)
+    users = [user for user in range(1, 20) if partition_of(user, P) == 0]
+    expected: dict[tuple[int, int], int] = {}
+    offset = 0
+    for batch in range(30):
+        rows = []
+        for _ in range(20):
+            kind = str(random.choice(["added", "added", "added", "removed", "erased"]))
+            user = int(random.choice(users))
+            movie, half = (int(random.integers(1, high)) for high in (6, 11))
+            rows.append(RatingRow(offset, kind, user, movie, half, int(random.integers(100))))
+            offset += 1
+            if kind == "added":
+                expected[user, movie] = half
+            elif kind == "removed":
+                expected.pop((user, movie), None)
+            else:
+                expected = {pair: h for pair, h in expected.items() if pair[0] != user}
+        history.append("ratings", 0, rows[0].offset, offset, rows)
+        if batch % 10 == 9:
+            history.compact()
+        facts = history.facts()[0].ratings
+        pairs = zip(facts.user_ids.tolist(), facts.movie_ids.tolist(), strict=True)
+        assert dict(zip(pairs, facts.codes.tolist(), strict=True)) == expected

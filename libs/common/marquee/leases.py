@@ -73,6 +73,8 @@ class Leases:
     def held(self) -> dict[TopicPartition, int]:
         """Return the partitions with a good lease and a token each; a sign of life."""
         self._polled = time.monotonic()
+        if not self._thread.is_alive():
+            raise BusUnavailable("the thread that renews the leases has ended")
         with self._changed:
             return {
                 partition: token

@@ -137,4 +137,4 @@ def _still_starting(process: "subprocess.Popen[bytes]", deadline: float, log: Pa
         return
     words = log.read_text(errors="replace")[-500:].strip() if log.exists() else ""
     why = "did not answer" if ended is None else f"ended with status {ended}"
-    raise Unavailable(f"{Path(process.args[0]).name} {why}: {words}")  # type: ignore[index,arg-type]
+    raise Unavailable(f"{log.stem} {why}: {words}")

@@ -1,4 +1,4 @@
-"""What `make demo` cannot do it says in one line, with exit status 2, before anything is started."""
+"""What the demo cannot do it says in one line, with status 2, before anything is started."""
 
 import os
 import socket
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from marquee.servers import free_port
 
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "demo.py"

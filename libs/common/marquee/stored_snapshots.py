@@ -1,15 +1,19 @@
 """Facts of one partition from the newest snapshot of the history, for a store that has none."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from marquee.bus import TopicPartition
+from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.facts import PartitionSnapshot
 from marquee.ratings import Ratings
 from marquee.snapshot import Snapshot, films_of, newest_snapshot, read_partition
+
+TRIES = 5
 
 
 class StoredSnapshots:
@@ -20,8 +24,16 @@ class StoredSnapshots:
 
     def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
         """Return the facts of a partition; None without a snapshot, or for other topics."""
+        if partition.topic not in (MOVIES, RATINGS):
+            return None
+        for _ in range(TRIES):
+            with contextlib.suppress(FileNotFoundError):  # a newer one has just replaced it
+                return self._facts(partition)
+        raise StoreUnavailable(f"{self._history}: the snapshot is replaced again and again")
+
+    def _facts(self, partition: TopicPartition) -> PartitionSnapshot | None:
         snapshot = newest_snapshot(self._history)
-        if snapshot is None or partition.topic not in (MOVIES, RATINGS):
+        if snapshot is None:
             return None
         position = snapshot.position(partition.topic, partition.partition)
         if partition.topic == RATINGS:

@@ -240,15 +240,18 @@ class Worker:
 
     def _unseen(self, step: Step, reads: list[Read]) -> Iterator[tuple[int, Event]]:
         """Yield the events that the window does not hold, and write them into it."""
-        digests = {_digest(r.event): r for r in reversed(reads) if r.event is not None}
-        if not digests:
+        first: dict[bytes, tuple[int, Event]] = {}
+        for read in reads:
+            if read.event is not None:
+                first.setdefault(_digest(read.event), (read.message.offset, read.event))
+        if not first:
             return
         window = step.keys.window
-        scores = self.store.read(Reads((), None, {window: list(digests)})).scores
-        for digest, read in reversed(digests.items()):
-            if scores[window, digest] is None and read.event is not None:
-                step.write("ZADD", window, read.message.offset, digest)
-                yield read.message.offset, read.event
+        scores = self.store.read(Reads((), None, {window: list(first)})).scores
+        for digest, (offset, event) in first.items():
+            if scores[window, digest] is None:
+                step.write("ZADD", window, offset, digest)
+                yield offset, event
         step.write("ZREMRANGEBYRANK", window, 0, -WINDOW - 1)
 
     def _read(self, partition: TopicPartition, message: Message) -> Read:

@@ -72,6 +72,29 @@ def test_a_member_whose_lease_another_has_taken_reads_no_more(
     bus.close()
 
 
+def test_a_busy_member_keeps_its_partitions_until_it_polls_again(
+    redis_url: str, namespace: str
+) -> None:
+    bus = RedisBus(redis_url, namespace, lease_s=0.5)
+    bus.create_topics({TOPIC: PARTITIONS})
+    busy = Reader(bus)
+    until(lambda: len(busy.subscription.assigned) == PARTITIONS, 5.0, busy.step)
+    other = Reader(bus)
+    busy_until = time.monotonic() + 1.5
+    while time.monotonic() < busy_until:
+        other.step()
+        assert not other.subscription.assigned
+    until(
+        lambda: len(other.subscription.assigned) == 2,
+        5.0,
+        lambda: [reader.step() for reader in (busy, other)],
+    )
+    assert busy.subscription.assigned.isdisjoint(other.subscription.assigned)
+    for reader in (busy, other):
+        reader.subscription.close()
+    bus.close()
+
+
 def test_leases_run_out_for_a_member_that_cannot_renew_them(tmp_path: Path, namespace: str) -> None:
     server = Restartable(lambda port: servers.valkey(tmp_path, port))
     bus = RedisBus(server.address, namespace, timeout_s=0.5)

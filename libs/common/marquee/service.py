@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
 import orjson
 import uvicorn
@@ -17,7 +18,7 @@ from marquee import telemetry
 from marquee.bus import Bus
 from marquee.errors import MarqueeError
 from marquee.settings import Settings, read
-from marquee.worker import Health, Worker, create_topics
+from marquee.worker import Health, create_topics
 
 DRAIN_SECONDS = 5
 
@@ -53,15 +54,25 @@ def serve(app: FastAPI, settings: Settings, port: int) -> None:
     )
 
 
-def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Worker]) -> None:
+class Consumer(Protocol):
+    """What runs in a consumer process, such as a `Worker`."""
+
+    health: Health
+
+    def run(self, stop: threading.Event, /) -> None:
+        """Handle events until `stop` is set."""
+        ...
+
+
+def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> None:
     """Run a consumer until told to stop; the step under way is finished."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     prepare_topics(bus, settings.partitions, stop)
-    worker = make(bus)
-    server = _health_server(settings, worker.health)
-    worker.run(stop)
+    consumer = make(bus)
+    server = _health_server(settings, consumer.health)
+    consumer.run(stop)
     if server is not None:
         server.shutdown()
     bus.close()

@@ -1,0 +1,88 @@
+"""`marquee models`: versions, what serves, and back to an earlier one."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from marquee.artifacts import Manifest
+from marquee.registry import Registry
+from trainer.terminal import Session, print_json, print_lines, print_table
+from trainer.versions import Model, list_models, read_model, roll_back
+
+app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, roll back.")
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Name = Annotated[str, typer.Argument(help="content, hybrid, user-model or neural.")]
+Version = Annotated[str | None, typer.Argument(help="A version.")]
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the versions of every model; `*` marks the one that serves."""
+    session: Session = context.obj
+    models = list_models(session.settings)
+    if as_json:
+        print_json([model.as_json() for model in models])
+        return
+    rows = [_row(model, manifest) for model in models for manifest in reversed(model.versions)]
+    print_table(("model", "version", "serves", "created", "data", "code", "metrics"), rows)
+    if not rows:
+        session.say("no versions yet; next: marquee train")
+
+
+@app.command()
+def show(
+    context: typer.Context, name: Name, version: Version = None, as_json: Json = False
+) -> None:
+    """Show what a version says of itself, by default the one that serves, else the newest."""
+    session: Session = context.obj
+    model = read_model(session.settings, name)
+    wanted = version or model.serving or (model.versions[-1].version if model.versions else "")
+    manifest = Registry(session.settings.registry).manifest(name, wanted)
+    if as_json:
+        print_json(manifest.model_dump(mode="json") | {"serving": model.serving == wanted})
+        return
+    state = "serves" if model.serving == wanted else "does not serve"
+    print_lines([f"{name} {wanted} ({state})", *_lines(manifest)])
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    name: Name,
+    version: Version = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Let an earlier version serve again, by default the one before the serving one."""
+    session: Session = context.obj
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Roll {name} back to {version or 'the version before'}?", abort=True)
+    data = roll_back(session.settings, name, version)
+    print_lines([f"{name} {data.version} serves again"])
+
+
+def _row(model: Model, manifest: Manifest) -> tuple[str, ...]:
+    return (
+        model.name,
+        manifest.version,
+        "*" if manifest.version == model.serving else "",
+        manifest.created[:19],
+        manifest.data_version[:8],
+        manifest.code_version,
+        ", ".join(f"{key} {value:.4g}" for key, value in list(manifest.metrics.items())[:4]),
+    )
+
+
+def _lines(manifest: Manifest) -> list[str]:
+    lines = [
+        f"created       {manifest.created}",
+        f"data version  {manifest.data_version}",
+        f"code version  {manifest.code_version}",
+        f"digest        {manifest.digest}",
+    ]
+    lines += [f"parameter     {key}: {value}" for key, value in manifest.parameters.items()]
+    lines += [f"metric        {key}: {value:.6g}" for key, value in manifest.metrics.items()]
+    lines += [f"cut           {key}: {value}" for key, value in manifest.cut.items()]
+    lines += [f"file          {name}" for name in manifest.files]
+    return lines

@@ -1,0 +1,178 @@
+"""What each service holds of one film or viewer: facts, derived row, cluster, version, position."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from marquee.events import RATINGS, ModelVersion
+from marquee.films import Films
+from marquee.ratings import RatedFilms, Ratings
+from marquee.registry import MODEL_NAMES, Registry
+from marquee.rows import FilmRow, ViewerRow, unpack_sums
+from marquee.settings import Settings
+from marquee.store import Keys, PartitionKeys, Reads, RedisStore
+
+SERVICES: tuple[str, ...] = ("gateway", *MODEL_NAMES)
+EVENTS, TRAINING = "events", "training"
+_MODELS = {
+    "content": ("content.model", "Content"),
+    "hybrid": ("hybrid.model", "Hybrid"),
+    "user-model": ("user_model.model", "UserModel"),
+    "neural": ("neural.model", "Neural"),
+}
+_WITH_VIEWERS = ("user-model", "neural")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derived row: `source` is `events`, or `training` where nothing has changed since."""
+
+    vector: list[float]
+    cluster: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one service holds; `facts` is None where it has none."""
+
+    service: str
+    partition: str
+    position: int | None
+    version: str | None
+    facts: dict[str, Any] | None
+    derived: Derived | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it all."""
+        derived = self.derived
+        return {
+            "service": self.service,
+            "partition": self.partition,
+            "position": self.position,
+            "version": self.version,
+            "facts": self.facts,
+            "vector": derived.vector if derived else None,
+            "cluster": derived.cluster if derived else None,
+            "from": derived.source if derived else None,
+        }
+
+
+class Inspection:
+    """Reads the store, and published bundles for what has not changed since the training."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = RedisStore(settings.redis_url.get_secret_value(), timeout=2.0)
+        self._registry = Registry(settings.registry)
+
+    def movie(self, movie_id: int) -> list[Seen]:
+        """Return what each service holds of a film."""
+        return [self._movie(service, movie_id) for service in SERVICES]
+
+    def user(self, user_id: int) -> list[Seen]:
+        """Return what each service holds of a viewer."""
+        return [self._user(service, user_id) for service in SERVICES]
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _keys(self, service: str) -> Keys:
+        return Keys(self._settings.namespace, service, self._settings.partitions)
+
+    def _movie(self, service: str, movie_id: int) -> Seen:
+        keys = self._keys(service)
+        partition, name = keys.movie(movie_id), str(movie_id)
+        sums = [k.sums for k in keys.all(RATINGS)]
+        hashes = {key: [name] for key in (partition.films, partition.rules, *sums)}
+        found = self._store.read(Reads((), hashes)).fields
+        facts: dict[str, Any] = {}
+        if film := found[partition.films, name]:
+            facts["film"] = orjson.loads(film)
+        if rules := found[partition.rules, name]:
+            facts["rules"] = orjson.loads(rules)
+        if any(found[key, name] for key in sums):
+            columns = zip(*(unpack_sums(found[key, name]) for key in sums), strict=True)
+            facts |= zip(("n", "positive", "half_stars"), map(sum, columns), strict=True)
+        published = self._published(service)
+        row = self._row(partition, published, movie_id)
+        derived = None
+        if row:
+            unpacked = FilmRow.unpack(row)
+            derived = Derived(unpacked.vector.tolist(), unpacked.cluster, EVENTS)
+        elif row is None and published:
+            derived = self._film_of_training(service, published, movie_id)
+        return self._seen(service, partition, published, facts, derived)
+
+    def _user(self, service: str, user_id: int) -> Seen:
+        partition = self._keys(service).user(user_id)
+        packed = self._store.get(partition.user(user_id))
+        ratings = Ratings.unpack(packed)
+        facts = {} if packed is None else _ratings_json(ratings)
+        published = self._published(service)
+        row = self._row(partition, published, user_id)
+        derived = None
+        if row:
+            unpacked = ViewerRow.unpack(row)
+            derived = Derived(unpacked.code.tolist(), unpacked.cluster, EVENTS)
+        elif published and service in _WITH_VIEWERS and ratings.rated:
+            code, cluster = self._load(service, published).encode(RatedFilms.of(ratings))
+            derived = Derived(code.tolist(), int(cluster), TRAINING)
+        return self._seen(service, partition, published, facts, derived)
+
+    def _seen(
+        self,
+        service: str,
+        partition: PartitionKeys,
+        published: ModelVersion | None,
+        facts: dict[str, Any],
+        derived: Derived | None,
+    ) -> Seen:
+        return Seen(
+            service=service,
+            partition=str(partition.partition),
+            position=self._store.position(partition),
+            version=published.version if published else None,
+            facts=facts or None,
+            derived=derived,
+        )
+
+    def _published(self, service: str) -> ModelVersion | None:
+        value = self._store.get(self._keys(service).model)
+        return None if value is None else ModelVersion.model_validate_json(value)
+
+    def _row(
+        self, partition: PartitionKeys, published: ModelVersion | None, entity: int
+    ) -> bytes | None:
+        """Return the derived row, b"" for a removed film, None where nothing changed."""
+        if published is None:
+            return None
+        key = partition.rows(published.version)
+        return self._store.read(Reads((), {key: [str(entity)]})).fields[key, str(entity)]
+
+    def _film_of_training(
+        self, service: str, published: ModelVersion, movie_id: int
+    ) -> Derived | None:
+        films: Films = self._load(service, published).films()
+        index = films.index(movie_id)
+        if index < 0:
+            return None
+        return Derived(films.vectors[index].tolist(), int(films.clusters[index]), TRAINING)
+
+    def _load(self, service: str, published: ModelVersion) -> Any:
+        module, name = _MODELS[service]
+        load: Callable[..., Any] = getattr(importlib.import_module(module), name).load
+        return load(self._registry.open(published.address, published.sha256))
+
+
+def _ratings_json(ratings: Ratings) -> dict[str, Any]:
+    return {
+        "ratings": [[movie_id, half / 2] for movie_id, half in ratings.rated.items()],
+        "positive": ratings.positive,
+        "viewed": list(ratings.viewed),
+        "dismissed": list(ratings.dismissed),
+    }

@@ -1,0 +1,79 @@
+"""Parameters of a training: `params.yaml`, with the seed and one section a model."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from marquee.errors import SettingsError
+from marquee.registry import MODEL_NAMES
+
+FILE = Path("params.yaml")
+"""Read by default, from the folder that one works in; without it the models' defaults hold."""
+
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The seed, and what deviates from the defaults of each model's config."""
+
+    seed: int = 1
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str = str(FILE)
+
+    def config(self, model: str, kind: type[C]) -> C:
+        """Return the config of a model. SettingsError names the key and what is wrong with it."""
+        section = self.sections.get(model, {})
+        _check_keys(section, kind, f"{self.source}: {model}")
+        try:
+            return kind.model_validate(section)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join((model, *map(str, first["loc"])))
+            raise SettingsError(f"{self.source}: {key}: {first['msg']}", key) from None
+
+
+def read_parameters(path: Path = FILE) -> Parameters:
+    """Return the parameters of a file; those of no file at the default path are the defaults."""
+    if path == FILE and not path.exists():
+        return Parameters()
+    try:
+        found = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: {' '.join(str(error).split())}", "params") from None
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: expected the seed and one section a model", "params")
+    for key in found:
+        _known(str(key), ("seed", *MODEL_NAMES), str(path))
+    seed = found.pop("seed", 1)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise SettingsError(f"{path}: seed: a whole number from 0 to {2**32 - 1}", "seed")
+    return Parameters(seed, {name: _section(path, name, v) for name, v in found.items()}, str(path))
+
+
+def _section(path: Path, name: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise SettingsError(f"{path}: {name}: expected keys and values", name)
+    return value
+
+
+def _check_keys(section: Mapping[str, Any], kind: type[BaseModel], where: str) -> None:
+    for key, value in section.items():
+        _known(str(key), kind.model_fields, where)
+        inner = kind.model_fields[key].annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            _check_keys(value, inner, f"{where}.{key}")
+
+
+def _known(key: str, known: Iterable[str], where: str) -> None:
+    names = list(known)
+    if key not in names:
+        near = difflib.get_close_matches(key, names, 1, 0.0) or ["nothing"]
+        raise SettingsError(f"{where}: unknown key {key}; the nearest is {near[0]}", key)

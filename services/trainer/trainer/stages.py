@@ -1,0 +1,281 @@
+"""The stages of a training: data → each model → evaluate → publish. This list is their definition.
+
+Nothing that serves is touched before `publish`: models are made in the training's own folder.
+"""
+
+import importlib
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from marquee import telemetry
+from marquee.artifacts import MANIFEST, Manifest, seal, verify
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.settings import Settings
+from trainer.history import History
+from trainer.parameters import Parameters
+from trainer.publishing import Gate, Publisher
+from trainer.tracking import NoTracking, Tracking
+
+Progress = Callable[[str, float, str], None]
+"""Called with a stage, how much of it is done (0 to 1), and a few words."""
+OnEpoch = Callable[..., None]
+
+
+class Fitted(Protocol):
+    """A model just fitted."""
+
+    def save(self, directory: Path, /) -> None: ...
+
+
+@dataclass
+class Training:
+    """One training under way: what stages read, and what they leave to the stages after them."""
+
+    training_id: str
+    settings: Settings
+    parameters: Parameters
+    work: Path
+    progress: Progress = lambda _stage, _done, _words: None
+    tracking: Tracking = field(default_factory=NoTracking)
+    code_version: str = "unknown"
+    data: Dataset | None = None
+    cut: dict[str, int] = field(default_factory=dict)
+    bundles: dict[str, Path] = field(default_factory=dict)
+    """Sealed bundles by model, in `work`."""
+    versions: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the models are fitted on, once the stage `data` has read it."""
+        if self.data is None:
+            raise DataError("the stage data has not run")
+        return self.data
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a training. `run` returns a few words on its result.
+
+    `needs` are stages that always run before it; `lacks` says what is missing here to run it;
+    `check` raises, before the first stage runs, what would make this one fail for sure.
+    """
+
+    name: str
+    run: Callable[[Training], str]
+    needs: tuple[str, ...] = ()
+    lacks: Callable[[], str | None] = lambda: None
+    check: Callable[[Training], None] = lambda _training: None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a service fits its model; `reports_epochs`: `fit` takes `on_epoch(epoch, metrics)`."""
+
+    config: type[BaseModel]
+    fit: Callable[..., Fitted]
+    reports_epochs: bool = False
+
+
+def _content() -> Fit:
+    from content.fit import ContentConfig, fit
+
+    return Fit(ContentConfig, fit)
+
+
+def _hybrid() -> Fit:
+    from hybrid.fit import HybridConfig, fit
+
+    return Fit(HybridConfig, fit)
+
+
+def _user_model() -> Fit:
+    from user_model.fit import UserModelConfig, fit
+
+    return Fit(UserModelConfig, fit)
+
+
+def _neural() -> Fit:
+    from neural.fit import NeuralConfig, fit
+
+    return Fit(NeuralConfig, fit, reports_epochs=True)
+
+
+FITS: Mapping[str, Callable[[], Fit]] = {
+    "content": _content,
+    "hybrid": _hybrid,
+    "user-model": _user_model,
+    "neural": _neural,
+}
+"""By model; a call imports the service's fit and what it needs."""
+
+
+def data_stage() -> Stage:
+    """Return the stage that reads the history."""
+
+    def run(training: Training) -> str:
+        settings = training.settings
+        training.data, training.cut = History(settings.history, settings.partitions).dataset()
+        ratings, films = len(training.data), len(training.data.films)
+        if not ratings or not films:
+            raise DataError("there is nothing to train on: run `marquee data import` first")
+        return f"{ratings:,} ratings of {films:,} films"
+
+    return Stage("data", run)
+
+
+def model_stage(
+    name: str, load: Callable[[], Fit], lacks: Callable[[], str | None] = lambda: None
+) -> Stage:
+    """Return the stage that fits a model, saves it and seals the bundle."""
+
+    def run(training: Training) -> str:
+        fit = load()
+        config = training.parameters.config(name, fit.config)
+        values = config.model_dump(mode="json") | {"seed": training.parameters.seed}
+        training.tracking.start_model(name, values)
+        model = _fitted(training, name, fit, config)
+        bundle = _save(training, name, model, values)
+        training.bundles[name] = bundle
+        manifest = verify(bundle)
+        training.tracking.finish_model(name, bundle, manifest)
+        return ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
+
+    def check(training: Training) -> None:
+        training.parameters.config(name, load().config)
+
+    return Stage(name, run, ("data",), lacks, check)
+
+
+def evaluate_stage() -> Stage:
+    """Return the stage that measures the new models; its figures go into their manifests."""
+
+    def run(training: Training) -> str:
+        found: Mapping[str, Mapping[str, float]] = _evaluation().evaluate_training(training)
+        for name, metrics in found.items():
+            if name in training.bundles:
+                add_metrics(training.bundles[name], metrics)
+                training.tracking.add_metrics(name, metrics)
+        return f"{sum(map(len, found.values()))} figures"
+
+    return Stage("evaluate", run, needs=("data",), lacks=_lacks("trainer.evaluate", "evaluation"))
+
+
+def publish_stage(publisher: Publisher | None = None) -> Stage:
+    """Return the stage that puts bundles into the registry and announces them on the bus."""
+
+    def run(training: Training) -> str:
+        outcome = (publisher or Publisher(gate=_gate())).publish(
+            training.settings, training.bundles
+        )
+        training.versions, training.refused = outcome.versions, outcome.refused
+        for name, version in outcome.versions.items():
+            training.tracking.published(name, version)
+        for name, reason in outcome.refused.items():
+            telemetry.log.warning("version refused", model=name, reason=reason)
+        return ", ".join(outcome.versions) or "nothing"
+
+    def check(training: Training) -> None:
+        (publisher or Publisher()).check(training.settings)
+
+    return Stage("publish", run, check=check)
+
+
+def _lacks(module: str, what: str) -> Callable[[], str | None]:
+    def lacks() -> str | None:
+        return None if importlib.util.find_spec(module) else f"{what} is not installed here"
+
+    return lacks
+
+
+def _lacks_torch() -> str | None:
+    if importlib.util.find_spec("torch"):
+        return None
+    return "torch is not installed here; train it with the Python of .venv-trainer"
+
+
+STAGES: tuple[Stage, ...] = (
+    data_stage(),
+    model_stage("content", FITS["content"]),
+    model_stage("hybrid", FITS["hybrid"]),
+    model_stage("user-model", FITS["user-model"]),
+    model_stage("neural", FITS["neural"], _lacks_torch),
+    evaluate_stage(),
+    publish_stage(),
+)
+"""In the order in which they run."""
+
+
+def add_metrics(bundle: Path, metrics: Mapping[str, float]) -> Manifest:
+    """Add figures to the manifest of a bundle that is not published yet; its version stays."""
+    manifest = verify(bundle)
+    manifest = manifest.model_copy(update={"metrics": manifest.metrics | dict(metrics)})
+    part = bundle / f"{MANIFEST}.part"
+    part.write_text(manifest.model_dump_json(indent=1) + "\n")
+    part.replace(bundle / MANIFEST)
+    return manifest
+
+
+def code_version() -> str:
+    """Return the commit that the code stands at, else the version of the package."""
+    root = Path(__file__).resolve().parents[3]
+    if (root / ".git").exists() and (git := shutil.which("git")):
+        command = [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return package_version("marquee-trainer")
+
+
+def _fitted(training: Training, name: str, fit: Fit, config: BaseModel) -> Fitted:
+    seed = training.parameters.seed
+    if not fit.reports_epochs:
+        return fit.fit(training.dataset, config, seed)
+    epochs = int(getattr(config, "epochs", 0))
+
+    def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+        training.tracking.epoch(name, epoch, metrics)
+        words = ", ".join(f"{key} {value:.4f}" for key, value in metrics.items())
+        training.progress(name, min(1.0, (epoch + 1) / epochs) if epochs else 0.0, words)
+
+    return fit.fit(training.dataset, config, seed, on_epoch=on_epoch)
+
+
+def _save(training: Training, name: str, model: Fitted, values: Mapping[str, Any]) -> Path:
+    """Return the sealed bundle; it is there whole or not at all."""
+    part, bundle = training.work / f".{name}.part", training.work / name
+    part.mkdir(parents=True)
+    model.save(part)
+    metrics: Mapping[str, float] = getattr(model, "metrics", {})
+    seal(
+        part,
+        name,
+        data_version=training.dataset.version,
+        code_version=training.code_version,
+        parameters=values,
+        metrics=metrics,
+        cut=training.cut,
+    )
+    part.rename(bundle)
+    return bundle
+
+
+def _evaluation() -> Any:
+    return importlib.import_module("trainer.evaluate")
+
+
+def _gate() -> Gate:
+    """Return the evaluation's judgement; without it every version may serve."""
+    if importlib.util.find_spec("trainer.evaluate") is None:
+        return Publisher.gate
+    gate: Gate = _evaluation().worse
+    return gate

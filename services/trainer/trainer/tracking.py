@@ -1,0 +1,234 @@
+"""Tracking of trainings in MLflow: a run per training, and in it a run per model with its curve.
+
+The files of a version are the registry's; MLflow mirrors which of them serves by an alias. Tracking
+never stops a training: what MLflow does not take is said in the log.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from marquee import telemetry
+from marquee.artifacts import MANIFEST, Manifest
+from marquee.settings import Settings
+
+EXPERIMENT = "marquee"
+CHAMPION, PREVIOUS = "champion", "previous"
+_LARGEST = 50 * 2**20
+"""Bytes of the largest file that is logged; larger ones are in the registry alone."""
+
+
+class Tracking(Protocol):
+    """What is told of a training, in this order for each model."""
+
+    def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """A model is about to be fitted."""
+        ...
+
+    def epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """One epoch of a fit is over."""
+        ...
+
+    def finish_model(self, name: str, bundle: Path, manifest: Manifest) -> None:
+        """A bundle is sealed."""
+        ...
+
+    def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        """The evaluation has figures."""
+        ...
+
+    def published(self, name: str, version: str) -> None:
+        """A version serves from now on."""
+        ...
+
+    def end(self, error: str | None) -> None:
+        """The training is over."""
+        ...
+
+
+class NoTracking:
+    """Tells nobody."""
+
+    def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def finish_model(self, name: str, bundle: Path, manifest: Manifest) -> None:
+        """Nothing."""
+
+    def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def published(self, name: str, version: str) -> None:
+        """Nothing."""
+
+    def end(self, error: str | None) -> None:
+        """Nothing."""
+
+
+def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -> Tracking:
+    """Return tracking by MLflow where it is installed and answers."""
+    if importlib.util.find_spec("mlflow") is None:
+        telemetry.log.info("tracking is off", reason="mlflow is not installed here")
+        return NoTracking()
+    try:
+        return MlflowTracking(open_client(settings), settings, training_id, stages)
+    except _errors() as error:
+        telemetry.log.warning("tracking is off", reason=str(error))
+        return NoTracking()
+
+
+def tracking_uri(settings: Settings) -> str:
+    """Return the server of the settings, or the database in the state folder."""
+    if settings.mlflow_uri:
+        return settings.mlflow_uri
+    folder = (settings.state / "mlflow").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def open_client(settings: Settings) -> Any:
+    """Return a client of MLflow, which sends nothing to anybody else."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    uri = tracking_uri(settings)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def mirror(client: Any, name: str, version: str) -> None:
+    """Point the alias `champion` to a version, and `previous` to the champion before."""
+    model = registered_name(name)
+    wanted = next(
+        v for v in client.search_model_versions(f"name='{model}'") if v.tags["marquee"] == version
+    )
+    aliases = client.get_registered_model(model).aliases
+    before = aliases.get(CHAMPION)
+    if before is not None and str(before) != str(wanted.version):
+        client.set_registered_model_alias(model, PREVIOUS, before)
+    client.set_registered_model_alias(model, CHAMPION, wanted.version)
+
+
+def registered_name(name: str) -> str:
+    """Return the name under which MLflow's registry holds a model."""
+    return f"marquee-{name}"
+
+
+class MlflowTracking:
+    """See `Tracking`. After an error of MLflow the rest of the training is not tracked."""
+
+    def __init__(
+        self, client: Any, settings: Settings, training_id: str, stages: Sequence[str]
+    ) -> None:
+        self._client = client
+        self._experiment = _experiment(client, settings)
+        self._training_id = training_id
+        self._runs: dict[str, str] = {}
+        self._parent = self._start(training_id, {"stages": ", ".join(stages)})
+        self._on = True
+
+    def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
+        def start() -> None:
+            run_id = self._start(name, {"mlflow.parentRunId": self._parent, "model": name})
+            self._runs[name] = run_id
+            self._client.log_batch(run_id, params=_params(parameters))
+
+        self._guard(start)
+
+    def epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._guard(lambda: self._log(name, metrics, epoch))
+
+    def finish_model(self, name: str, bundle: Path, manifest: Manifest) -> None:
+        def finish() -> None:
+            run_id = self._runs[name]
+            for key in ("version", "data_version", "code_version"):
+                self._client.set_tag(run_id, key, getattr(manifest, key))
+            self._log(name, manifest.metrics, 0)
+            for path in (bundle / file for file in (*manifest.files, MANIFEST)):
+                if path.stat().st_size <= _LARGEST:
+                    folder = path.relative_to(bundle).parent
+                    self._client.log_artifact(run_id, str(path), str(Path("bundle") / folder))
+            self._register(name, run_id, manifest.version)
+
+        self._guard(finish)
+
+    def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        self._guard(lambda: self._log(name, metrics, 0))
+
+    def published(self, name: str, version: str) -> None:
+        self._guard(lambda: mirror(self._client, name, version))
+
+    def end(self, error: str | None) -> None:
+        status = "FAILED" if error else "FINISHED"
+
+        def end() -> None:
+            if error:
+                self._client.set_tag(self._parent, "error", error)
+            for run_id in (*self._runs.values(), self._parent):
+                self._client.set_terminated(run_id, status)
+
+        self._guard(end)
+
+    def _start(self, name: str, tags: Mapping[str, str]) -> str:
+        own = {"training_id": self._training_id, **tags}
+        return str(self._client.create_run(self._experiment, tags=own, run_name=name).info.run_id)
+
+    def _log(self, name: str, metrics: Mapping[str, float], step: int) -> None:
+        for key, value in metrics.items():
+            self._client.log_metric(self._runs[name], _metric_name(key), value, step=step)
+
+    def _register(self, name: str, run_id: str, version: str) -> None:
+        model = registered_name(name)
+        if not self._client.search_registered_models(f"name='{model}'"):
+            self._client.create_registered_model(model)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/bundle"
+        self._client.create_model_version(model, source, run_id, tags={"marquee": version})
+
+    def _guard(self, call: Callable[[], None]) -> None:
+        if not self._on:
+            return
+        try:
+            call()
+        except _errors() as error:
+            self._on = False
+            telemetry.log.warning("tracking is off for this training", reason=str(error))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException, OSError, StopIteration
+
+
+def _experiment(client: Any, settings: Settings) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    where = None
+    if not settings.mlflow_uri:
+        where = (settings.state / "mlflow" / "artifacts").resolve().as_uri()
+    return str(client.create_experiment(EXPERIMENT, artifact_location=where))
+
+
+def _params(parameters: Mapping[str, Any]) -> list[Any]:
+    from mlflow.entities import Param
+
+    return [Param(key, str(value)[:500]) for key, value in _flat(parameters).items()]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _metric_name(key: str) -> str:
+    return key.replace("@", "_at_")

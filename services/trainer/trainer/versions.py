@@ -1,0 +1,108 @@
+"""Model versions as an operator sees them: what there is, what serves, and the way back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from marquee.artifacts import Manifest
+from marquee.bus import Outgoing
+from marquee.buses import open_bus
+from marquee.errors import Conflict, NotFound, StoreUnavailable
+from marquee.events import ModelRolledBack, ModelVersion
+from marquee.registry import MODEL_NAMES, Registry
+from marquee.settings import Settings
+from marquee.store import Keys, RedisStore
+
+
+@dataclass(frozen=True)
+class Model:
+    """The versions of a model, oldest first, and the one that serves (None: unknown or none)."""
+
+    name: str
+    serving: str | None
+    versions: tuple[Manifest, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the API answers, newest version first."""
+        return {
+            "name": self.name,
+            "serving": self.serving,
+            "versions": [_version_json(manifest) for manifest in reversed(self.versions)],
+        }
+
+
+def list_models(settings: Settings) -> list[Model]:
+    """Return every model with its versions."""
+    return [read_model(settings, name) for name in MODEL_NAMES]
+
+
+def read_model(settings: Settings, name: str) -> Model:
+    """Return a model with its versions; NotFound for a name that is none."""
+    if name not in MODEL_NAMES:
+        raise NotFound(f"no model {name}; there are {', '.join(MODEL_NAMES)}")
+    registry = Registry(settings.registry)
+    manifests = tuple(registry.manifest(name, version) for version in registry.versions(name))
+    return Model(name, serving_version(settings, name), manifests)
+
+
+def serving_version(settings: Settings, name: str) -> str | None:
+    """Return the version that the store names as the published one; None without store or one."""
+    store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
+    try:
+        value = store.get(Keys(settings.namespace, name, settings.partitions).model)
+    except StoreUnavailable:
+        return None
+    finally:
+        store.close()
+    return None if value is None else ModelVersion.model_validate_json(value).version
+
+
+def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:
+    """Make an earlier version serve again, by default the one before the serving one.
+
+    NotFound: there is no such version. Conflict: it serves already, or there is none before.
+    """
+    model = read_model(settings, name)
+    target = version or _before(model)
+    if target == model.serving:
+        raise Conflict(f"version {target} of {name} serves already")
+    registry = Registry(settings.registry)
+    manifest = registry.manifest(name, target)
+    data = version_of(registry, manifest)
+    bus = open_bus(settings)
+    try:
+        producer = bus.producer()
+        producer.publish([Outgoing.of(ModelRolledBack(source="trainer", data=data))])
+        producer.close()
+    finally:
+        bus.close()
+    return data
+
+
+def version_of(registry: Registry, manifest: Manifest) -> ModelVersion:
+    """Return what events say of a version."""
+    return ModelVersion(
+        name=manifest.name,
+        version=manifest.version,
+        address=registry.address(manifest.name, manifest.version),
+        sha256=manifest.digest,
+        cut=manifest.cut,
+    )
+
+
+def _before(model: Model) -> str:
+    names = [manifest.version for manifest in model.versions]
+    serving = model.serving or (names[-1] if names else "")
+    earlier = [name for name in names if name < serving]
+    if not earlier:
+        raise Conflict(f"model {model.name} has no version before {serving or 'the first'}")
+    return earlier[-1]
+
+
+def _version_json(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "version": manifest.version,
+        "created": manifest.created,
+        "data_version": manifest.data_version,
+        "code_version": manifest.code_version,
+        "metrics": manifest.metrics,
+    }

@@ -1,0 +1,167 @@
+"""The command `marquee`: results on stdout, one line on stderr for what is wrong, exit statuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from marquee.artifacts import seal
+from marquee.registry import Registry
+from trainer.cli import app
+
+DATA = {
+    "movies.csv": "movieId,title,genres\n1,Toy Story (1995),Comedy\n2,Heat (1995),Crime\n",
+    "ratings.csv": "userId,movieId,rating,timestamp\n1,1,4.5,10\n1,2,3.0,20\n2,1,5.0,30\n",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A small release."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    for name, text in DATA.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder, and an address at which no Redis listens."""
+    state = tmp_path / "state"
+    monkeypatch.setenv("MARQUEE_STATE", str(state))
+    monkeypatch.setenv("MARQUEE_REDIS_URL", "redis://127.0.0.1:1/0")
+    return state
+
+
+def marquee(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def add_version(state: Path, name: str, text: str) -> str:
+    bundle = state / "made" / text
+    bundle.mkdir(parents=True)
+    (bundle / "model.txt").write_text(text)
+    seal(bundle, name, "d" * 64, "c0de", {"size": 3}, {"ndcg": 0.25}, {"ratings:0": 12})
+    return Registry(state / "registry").add(bundle).version
+
+
+def test_an_import_makes_the_base_of_the_history_and_names_the_next_step(
+    source: Path, state: Path
+) -> None:
+    result = marquee("data", "import", source)
+    assert result.exit_code == 0, result.output
+    assert "3 ratings of 2 films" in result.stdout
+    assert "next: marquee train" in result.stderr
+    assert list((state / "history").glob("snapshot-*"))
+
+
+def test_a_second_import_is_refused_in_one_line(source: Path) -> None:
+    marquee("data", "import", source)
+    result = marquee("data", "import", source)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "not empty" in result.stderr
+
+
+def test_a_check_writes_nothing(source: Path, state: Path) -> None:
+    result = marquee("data", "check", source, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["ratings"] == 3
+    assert not state.exists()
+
+
+def test_a_folder_without_data_files_ends_in_one_line(tmp_path: Path) -> None:
+    result = marquee("data", "check", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    assert "no MovieLens data" in result.stderr
+
+
+def test_a_malformed_file_names_file_and_line(source: Path) -> None:
+    (source / "ratings.csv").write_text(DATA["ratings.csv"] + "1,1,9.5,40\n")
+    result = marquee("data", "check", source)
+    assert result.exit_code == 2
+    assert "ratings.csv, line 5" in result.stderr
+    assert marquee("data", "check", source, "--max-bad-share", "0.5").exit_code == 0
+
+
+def test_generated_data_can_be_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    sizes = ("--users", 30, "--movies", 60, "--ratings", 700, "--seed", 4)
+    assert marquee("data", "generate", folder, *sizes).exit_code == 0
+    assert "700 ratings of 60 films" in marquee("data", "check", folder).stdout
+
+
+def test_models_are_listed_and_shown(state: Path) -> None:
+    version = add_version(state, "content", "one")
+    assert version in marquee("models", "list").stdout
+    (content, *_) = json.loads(marquee("models", "list", "--json").stdout)
+    assert (content["serving"], content["versions"][0]["metrics"]) == (None, {"ndcg": 0.25})
+    shown = json.loads(marquee("models", "show", "content", "--json").stdout)
+    assert (shown["version"], shown["cut"]) == (version, {"ratings:0": 12})
+
+
+def test_an_unknown_version_is_named_with_those_that_there_are(state: Path) -> None:
+    version = add_version(state, "content", "one")
+    result = marquee("models", "show", "content", "20000101T000000-00000000")
+    assert result.exit_code == 2
+    assert version in result.stderr
+
+
+def test_there_is_nothing_before_the_first_version(state: Path) -> None:
+    add_version(state, "content", "one")
+    result = marquee("models", "rollback", "content", "--yes")
+    assert result.exit_code == 2
+    assert "no version before" in result.stderr
+
+
+def test_a_training_without_a_bus_stops_before_it_works(source: Path) -> None:
+    marquee("data", "import", source)
+    result = marquee("train", "--only", "content")
+    assert result.exit_code == 2
+    assert "Redis" in result.stderr.splitlines()[-1]
+
+
+def test_a_flag_wins_over_the_environment(source: Path, state: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    assert marquee("--state", other, "data", "import", source).exit_code == 0
+    assert (other / "history").exists()
+    assert not state.exists()
+
+
+def test_an_unknown_variable_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARQUEE_STAET", "x")
+    result = marquee("models", "list")
+    assert (result.exit_code, "MARQUEE_STATE" in result.stderr) == (2, True)
+
+
+def test_a_misspelt_command_is_met_with_a_suggestion() -> None:
+    result = marquee("modles")
+    assert result.exit_code == 2
+    assert "models" in result.stderr
+
+
+def test_the_doctor_says_what_to_do_about_a_redis_that_is_away() -> None:
+    result = marquee("doctor", "--json")
+    findings = {finding["subject"]: finding for finding in json.loads(result.stdout)}
+    assert result.exit_code == 2
+    assert findings["Redis"]["state"] == "bad"
+    assert findings["Redis"]["remedy"]
+    assert findings["data"]["remedy"] == "marquee data import SRC"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from trainer.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pandas', 'sklearn', 'torch', 'mlflow', 'scipy', 'pyarrow'} & set(sys.modules)\n"
+        "sys.exit(' '.join(heavy) if heavy else 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "inspect" in found.stdout

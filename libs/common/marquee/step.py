@@ -13,6 +13,9 @@ from marquee.store import Command, Found, PartitionKeys, Reads, Store
 UPDATES_KEPT = 10_000
 """Entries that a partition's update stream keeps, about; an app that falls behind reads anew."""
 
+ENTRY_VALUES = 1000
+"""Values of one entry; a step with more writes several, as Lua cannot pass on 8,000 arguments."""
+
 
 class Step:
     """The writes of one batch. What is read sees what was written before in the same step.
@@ -163,10 +166,12 @@ class Step:
         return self._with_entry(position, position, version)
 
     def _with_entry(self, start: int, end: int, version: str | None) -> list[Command]:
-        entry: list[bytes | str | int] = ["from", start, "to", end, "version", version or ""]
-        for name, value in self._updates.items():
-            entry += (name, value)
-        self.write("XADD", self.keys.updates, "MAXLEN", "~", UPDATES_KEPT, "*", *entry)
+        head = ("from", start, "to", end, "version", version or "")
+        values = list(self._updates.items())
+        for at in range(0, max(1, len(values)), ENTRY_VALUES):
+            entry = [part for value in values[at : at + ENTRY_VALUES] for part in value]
+            trim = ("MAXLEN", "~", UPDATES_KEPT)
+            self.write("XADD", self.keys.updates, *trim, "*", *head, *entry)
         return self._commands
 
     def _write_users(self) -> None:

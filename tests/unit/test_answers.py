@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.answers import OWN, Answer, Answers, Patience, Question, document
@@ -18,7 +19,7 @@ from marquee.events import Block
 from marquee.films import Film
 from marquee.popularity import FilmSums
 from marquee.ratings import Ratings
-from marquee.recommender import Reason, Route, Scored
+from marquee.recommender import Reason, RecommendRequest, Route, Scored
 
 N = 200
 CATALOGUE = Catalogue(
@@ -42,6 +43,7 @@ class FakeModels:
     async def recommend(
         self, route: Route, request: dict[str, Any], seconds: float
     ) -> Recommended | Failure:
+        RecommendRequest.model_validate_json(orjson.dumps(request))
         self.asked.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:

@@ -185,7 +185,10 @@ class _Walk:
 
 
 def _facts(question: Question) -> dict[str, Any]:
-    """Return the part of an internal request that stays the same down the chain."""
+    """Return the part of an internal request that stays the same down the chain.
+
+    A tag is not in it: models' rows carry no tags, so the filter stage alone applies it.
+    """
     facts, films = question.profile.facts, question.wish.films
     return {
         "user_id": question.user_id,
@@ -195,7 +198,6 @@ def _facts(question: Question) -> dict[str, Any]:
         "genres": films.genres,
         "year_from": films.year_from,
         "year_to": films.year_to,
-        "tag": films.tag,
     }
 
 

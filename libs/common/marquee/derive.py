@@ -12,7 +12,10 @@ from marquee.step import Step
 class FilmModel(Protocol):
     """A model that derives a film's row."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
 
     def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Vector, int]:
         """Return the vector (float32 d) and cluster of a new or changed film."""

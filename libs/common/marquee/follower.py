@@ -30,7 +30,10 @@ CHUNK = 256
 class Versioned(Protocol):
     """A fitted model that knows its version."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
 
 
 M = TypeVar("M", bound=Versioned)

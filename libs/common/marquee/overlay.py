@@ -21,7 +21,10 @@ from marquee.tail import Tail, Update
 class Model(Protocol):
     """A fitted model as an app uses it."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
 
     def films(self) -> Films:
         """Return a new table of the rows that the model was fitted with."""

@@ -147,7 +147,10 @@ class Scored:
 class Recommender(Protocol):
     """A fitted model; it never changes. `films` holds its base rows and those that events put."""
 
-    version: str
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
 
     def recommend(
         self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int

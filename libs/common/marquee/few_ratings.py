@@ -1,0 +1,61 @@
+"""Scores from very few ratings: a linear model with a channel for liked and one for other films."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.artifacts import load_arrays, save_arrays
+from marquee.ratings import POSITIVE
+
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class FewRatings:
+    """score = intercept + Σ weights of the films rated, those of the channel liked or not liked.
+
+    Over n film rows: `intercept` float32 n; `inputs` int32 n, the place of a film among the h that
+    have weights, or -1. `columns` int32 and `values` float32, channels × h × kept: the film rows
+    that an input acts on, and how much. With one channel a film counts alike whatever its rating.
+    """
+
+    intercept: Matrix
+    inputs: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    values: Matrix
+
+    def deviation(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
+        """Return what the ratings add to the intercept, n_rows; rows past the fitted ones get 0."""
+        sums = np.zeros(n_rows, np.float32)
+        liked = half_stars >= POSITIVE
+        for film, likes in zip(films.tolist(), liked.tolist(), strict=True):
+            place = self.inputs[film] if film < len(self.inputs) else -1
+            if place >= 0:
+                channel = 0 if likes else len(self.columns) - 1
+                sums[self.columns[channel, place]] += self.values[channel, place]
+        return sums
+
+    def scores(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
+        """Return the scores of n_rows film rows for rated film rows and their half stars."""
+        scores = self.deviation(films, half_stars, n_rows)
+        scores[: len(self.intercept)] += self.intercept
+        return scores
+
+    def save(self, directory: Path, name: str = "few_ratings") -> None:
+        """Write `<name>.npz`."""
+        save_arrays(
+            directory / f"{name}.npz",
+            intercept=self.intercept,
+            inputs=self.inputs,
+            columns=self.columns,
+            values=self.values,
+        )
+
+    @classmethod
+    def load(cls, directory: Path, name: str = "few_ratings") -> "FewRatings":
+        """Read `<name>.npz`."""
+        arrays = load_arrays(directory / f"{name}.npz")
+        return cls(arrays["intercept"], arrays["inputs"], arrays["columns"], arrays["values"])

@@ -1,0 +1,279 @@
+"""Fits the linear model of few ratings: the ridge that a random fold-in of n ratings expects.
+
+Inputs z of a user with N ratings are a random n of them (liked films in one channel, the others in
+a second); targets y are the liked films left out. Over all draws E[z zᵀ] is n(n-1)/N(N-1) off the
+diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A film's own weights
+are held at 0, as in EASE (Steck 2019); the intercept is free and carries popularity.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import linalg, sparse
+
+from marquee.cases import gather
+from marquee.few_ratings import FewRatings, Matrix
+from marquee.rating_rows import Case, RatingRows
+
+Reals = npt.NDArray[np.float64]
+
+
+class FewRatingsConfig(BaseModel):
+    """How many ratings the model expects, and how large it may grow."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(3, ge=1)
+    """Ratings in a fold-in."""
+    penalty: float = Field(1.0, gt=0)
+    """Ridge penalty on the weights."""
+    head: int = Field(2500, ge=1)
+    """Only the films rated most often have weights: a system of channels × head is solved."""
+    kept: int = Field(300, ge=1)
+    """Weights kept of each input film, the largest ones."""
+    channels: int = Field(2, ge=1, le=2)
+    """2: liked and not liked apart. 1: a film counts as seen, whatever its rating."""
+    max_users: int = Field(50_000, ge=1)
+    """More users than this are sampled."""
+
+
+def fit_few_ratings(
+    rows: RatingRows, n_films: int, config: FewRatingsConfig, seed: int = 0
+) -> FewRatings:
+    """Return the model of n_films film rows, learned from the ratings of u users."""
+    problem = _Problem.of(_sample(rows, config.max_users, seed), n_films, config)
+    weights = _solve(problem)
+    intercept = problem.base_rate.copy()
+    intercept[problem.head] -= (problem.means @ weights) / problem.total
+    kept = min(config.kept, len(problem.head))
+    columns, values = _largest(weights, kept)
+    inputs = np.full(n_films, -1, np.int32)
+    inputs[problem.head] = np.arange(len(problem.head))
+    shape = (config.channels, len(problem.head), kept)
+    return FewRatings(
+        intercept.astype(np.float32),
+        inputs,
+        problem.head[columns].astype(np.int32).reshape(shape),
+        values.reshape(shape),
+    )
+
+
+def choose_few_ratings(
+    rows: RatingRows,
+    config: FewRatingsConfig,
+    penalties: Sequence[float],
+    cases: Sequence[Case],
+    candidates: npt.NDArray[np.int64],
+    n_films: int,
+) -> FewRatingsConfig:
+    """Return the config with the penalty that ranks the candidate rows best in the cases."""
+    reached = []
+    for penalty in penalties:
+        tried = config.model_copy(update={"penalty": penalty})
+        model = fit_few_ratings(rows, n_films, tried)
+
+        def score(case: Case, model: FewRatings = model) -> dict[str, Matrix]:
+            return {"score": model.scores(case.films, case.half_stars, n_films)}
+
+        reached.append((gather(cases, score, candidates, n_films).quality({"score": 1.0}), tried))
+    return max(reached, key=lambda pair: pair[0])[1] if reached else config
+
+
+def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
+    """Return the users with two ratings or more, at most max_users of them."""
+    users = np.flatnonzero(rows.sizes >= 2)
+    if len(users) > max_users:
+        users = np.sort(np.random.default_rng(seed).choice(users, max_users, replace=False))
+    return rows.of_users(users)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The moments of the ridge for c channels of h films: inputs have c·h rows.
+
+    `roots` (c·h × u): the low-rank part of E[z zᵀ]; `diagonal` c·h; `means` c·h: E[z];
+    `total`: weight of all users; `cross` (c·h × h): E[z yᵀ] less what the intercept explains;
+    `base_rate` n_films: E[y] / total.
+    """
+
+    head: npt.NDArray[np.int64]
+    channels: int
+    roots: sparse.csr_matrix
+    diagonal: Reals
+    means: Reals
+    total: float
+    cross: Matrix
+    base_rate: Reals
+
+    @classmethod
+    def of(cls, rows: RatingRows, n_films: int, config: FewRatingsConfig) -> "_Problem":
+        head = _head(rows, n_films, config.head)
+        size = rows.sizes.astype(float)
+        shown = np.minimum(config.n, np.maximum(1, rows.sizes // 2))
+        weight = size**-0.5
+        pair = shown * (shown - 1) / (size * (size - 1))
+        once = shown / size
+        inputs = _inputs(rows, head, n_films, config.channels)
+        likes = _likes(rows, head, n_films)
+        means = inputs @ (weight * once)
+        spread = inputs @ (weight * (once - pair))
+        held_out = weight * (1 - once)
+        owners, liked = rows.owners, rows.liked
+        rates = np.bincount(rows.films[liked], held_out[owners[liked]], n_films)
+        total = max(float(weight.sum()), 1e-9)
+        mixed = weight * shown * (size - shown) / (size * (size - 1))
+        cross = (inputs @ sparse.diags(mixed) @ likes).toarray()
+        cross -= np.outer(means, rates[head] / total)
+        return cls(
+            head, config.channels, (inputs @ sparse.diags(np.sqrt(weight * pair))).tocsr(),
+            config.penalty + spread, means, total, cross.astype(np.float32), rates / total,
+        )  # fmt: skip
+
+
+def _head(rows: RatingRows, n_films: int, limit: int) -> npt.NDArray[np.int64]:
+    """Return the film rows rated most often, at least once and at most `limit`, in order of row."""
+    counts = np.bincount(rows.films, minlength=n_films)
+    chosen = np.argsort(-counts, kind="stable")[:limit]
+    return np.sort(chosen[counts[chosen] > 0])
+
+
+def _places(head: npt.NDArray[np.int64], n_films: int) -> npt.NDArray[np.int64]:
+    places = np.full(n_films, -1, np.int64)
+    places[head] = np.arange(len(head))
+    return places
+
+
+def _inputs(
+    rows: RatingRows, head: npt.NDArray[np.int64], n_films: int, channels: int
+) -> sparse.csr_matrix:
+    """Return which inputs (c·h) each of u users can show: 1 or 0."""
+    places = _places(head, n_films)[rows.films]
+    channel = np.where(rows.liked, 0, channels - 1)
+    known = places >= 0
+    at = (channel * len(head) + places)[known]
+    ones = np.ones(len(at), np.float64)
+    shape = (channels * len(head), len(rows))
+    return sparse.csr_matrix((ones, (at, rows.owners[known])), shape)
+
+
+def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_films: int) -> sparse.csr_matrix:
+    """Return which of the h films each of u users likes, u × h."""
+    places = _places(head, n_films)[rows.films]
+    chosen = (places >= 0) & rows.liked
+    ones = np.ones(int(chosen.sum()), np.float64)
+    shape = (len(rows), len(head))
+    return sparse.csr_matrix((ones, (rows.owners[chosen], places[chosen])), shape)
+
+
+class _Inverse(Protocol):
+    """The inverse P (c·h × c·h) of the ridge's system, whole or in parts."""
+
+    def times(self, right: Matrix) -> Matrix:
+        """Return P · right."""
+        ...
+
+    def columns(self, block: slice) -> Matrix:
+        """Return some columns of P."""
+        ...
+
+    def between(self, rows: slice, columns: slice) -> Matrix:
+        """Return the diagonal of a square block of P."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """P itself, for many users."""
+
+    inverse: Matrix
+
+    def times(self, right: Matrix) -> Matrix:
+        return self.inverse @ right
+
+    def columns(self, block: slice) -> Matrix:
+        return self.inverse[:, block]
+
+    def between(self, rows: slice, columns: slice) -> Matrix:
+        return np.diagonal(self.inverse[rows, columns])
+
+
+@dataclass(frozen=True)
+class _LowRank:
+    """P = 1/D - left · right for few users (Woodbury): users × users is all that is inverted."""
+
+    diagonal: Matrix
+    left: Matrix
+    right: Matrix
+
+    def times(self, right: Matrix) -> Matrix:
+        product: Matrix = right / self.diagonal[:, None] - self.left @ (self.right @ right)
+        return product
+
+    def columns(self, block: slice) -> Matrix:
+        columns: Matrix = -(self.left @ self.right[:, block])
+        places = np.arange(block.start, block.stop)
+        columns[places, places - block.start] += 1 / self.diagonal[block]
+        return columns
+
+    def between(self, rows: slice, columns: slice) -> Matrix:
+        low_rank = np.einsum("ij,ji->i", self.left[rows], self.right[:, columns])
+        own = 1 / self.diagonal[rows] if rows == columns else 0.0
+        between: Matrix = own - low_rank
+        return between
+
+
+def _solve(problem: _Problem) -> Matrix:
+    """Return the weights, c·h × h, a film's own ones being 0."""
+    h = len(problem.head)
+    few = problem.roots.shape[1] < problem.roots.shape[0] // 2
+    inverse: _Inverse = _low_rank(problem) if few else _whole(problem)
+    weights = inverse.times(problem.cross)
+    blocks = [slice(c * h, (c + 1) * h) for c in range(problem.channels)]
+    own = np.stack([np.diagonal(weights[block]) for block in blocks], axis=1)
+    corners = np.stack(
+        [np.stack([inverse.between(a, b) for b in blocks], axis=1) for a in blocks], axis=1
+    )
+    excess = np.linalg.solve(corners.astype(np.float64), own[:, :, None].astype(np.float64))
+    for c, block in enumerate(blocks):
+        weights -= inverse.columns(block) * excess[:, c, 0].astype(np.float32)
+    for block in blocks:
+        np.fill_diagonal(weights[block], 0.0)
+    return weights
+
+
+def _whole(problem: _Problem) -> _Whole:
+    system = (problem.roots @ problem.roots.T).toarray()
+    system -= np.outer(problem.means, problem.means / problem.total)
+    system[np.diag_indices_from(system)] += problem.diagonal
+    factor = linalg.cholesky(system.astype(np.float32), overwrite_a=True, check_finite=False)
+    inverse, _ = linalg.lapack.spotri(factor)
+    upper = np.triu(inverse)
+    return _Whole(upper + np.triu(upper, 1).T)
+
+
+def _low_rank(problem: _Problem) -> _LowRank:
+    mean = problem.means / np.sqrt(problem.total)
+    roots = np.column_stack([problem.roots.toarray(), mean])
+    signs = np.ones(roots.shape[1])
+    signs[-1] = -1.0
+    scaled = roots / problem.diagonal[:, None]
+    core = np.linalg.inv(np.diag(signs) + roots.T @ scaled)
+    return _LowRank(
+        problem.diagonal.astype(np.float32),
+        scaled.astype(np.float32),
+        (core @ scaled.T).astype(np.float32),
+    )
+
+
+def _largest(weights: Matrix, kept: int) -> tuple[npt.NDArray[np.int64], Matrix]:
+    """Return the columns and values of the `kept` largest weights of each row, columns in order."""
+    if kept < weights.shape[1]:
+        chosen = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]
+        columns = np.sort(chosen, axis=1)
+    else:
+        columns = np.tile(np.arange(weights.shape[1]), (len(weights), 1))
+    return columns, np.take_along_axis(weights, columns, axis=1)

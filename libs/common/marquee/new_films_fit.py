@@ -1,0 +1,55 @@
+"""Learns what stands in for evidence where nobody has rated a film."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.few_ratings import FewRatings
+from marquee.rating_rows import Case
+from marquee.ridge import Ridge, fit_ridge
+
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def fit_predictions(
+    content: Matrix,
+    positive: Ints,
+    factors: Matrix,
+    known: npt.NDArray[np.bool_],
+    penalty: float,
+) -> Ridge:
+    """Return n × d content → (log popularity, f factors), learned where `known` (n) holds.
+
+    Factors weigh by the root of popularity, since those of little known films are mostly noise;
+    popularity itself is learned from all known films alike. `factors` is n × f, f may be 0.
+    """
+    log_positive = np.log1p(positive)[:, None].astype(np.float32)
+    prior = fit_ridge(content, log_positive, penalty, known.astype(np.float64))
+    predicted = fit_ridge(content, factors, penalty, np.sqrt(positive) * known)
+    return Ridge(
+        np.hstack([prior.weights, predicted.weights]), np.concatenate([prior.bias, predicted.bias])
+    )
+
+
+def intercept_rate(few_ratings: FewRatings, positive: Ints) -> float:
+    """Return the intercept of the model of few ratings per positive rating (least squares)."""
+    counts = positive.astype(np.float64)
+    squares = float(counts @ counts)
+    return float(few_ratings.intercept @ counts) / squares if squares > 0 else 0.0
+
+
+def deviation_slope(
+    few_ratings: FewRatings, cases: Sequence[Case], related: Callable[[Case], Matrix]
+) -> float:
+    """Return the deviation of few ratings per unit of a related signal (least squares)."""
+    head = np.flatnonzero(few_ratings.inputs >= 0)
+    products = squares = 0.0
+    for case in cases:
+        signal = related(case)
+        unit = signal[head] - signal[head].mean()
+        deviation = few_ratings.deviation(case.films, case.half_stars, len(signal))[head]
+        products += float(unit @ deviation)
+        squares += float(unit @ unit)
+    return products / squares if squares > 0 else 0.0

@@ -1,0 +1,203 @@
+"""The content recommender: films near to what a viewer saw, by what is known of the films."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.artifacts import (
+    MANIFEST,
+    load_arrays,
+    load_json,
+    read_manifest,
+    save_arrays,
+    save_json,
+)
+from marquee.few_ratings import FewRatings
+from marquee.films import Film, Films
+from marquee.mix import mix
+from marquee.movie_vector import MovieVectors
+from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
+from marquee.pipeline import Matrix, Pipeline, unit
+from marquee.popularity import Popularity
+from marquee.ratings import POSITIVE
+from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.similar import contributions, direction
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+_UNSEALED = "unsealed"
+_SEEN = 100
+"""Only so many of the films seen last count: taste moves on, and an answer has a time limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """A fitted content model; a row of `Films.vectors` is unit code (e), prior, cold.
+
+    `prior` is the log popularity that a film's content predicts, `cold` is 1 where nobody had rated
+    the film. `few_ratings` has one channel: films that the same viewers saw. `base_sums` int64
+    n × 3: ratings, positive ones and half stars of each base film.
+    """
+
+    movie_vectors: MovieVectors
+    pipeline: Pipeline
+    few_ratings: FewRatings
+    new_films: NewFilms
+    weights: dict[str, float]
+    base: Films
+    base_sums: Ints
+    version: str = _UNSEALED
+
+    def films(self) -> Films:
+        """Return a table of the films that the model was fitted with, the caller's to change."""
+        return Films.from_arrays(self.base.arrays())
+
+    def sums(self, movie_id: int) -> tuple[int, int, int]:
+        """Return the sums that the model was fitted with, zeros for a film it does not know."""
+        row = self.base.index(movie_id)
+        if row < 0:
+            return 0, 0, 0
+        n, positive, half_stars = self.base_sums[row].tolist()
+        return n, positive, half_stars
+
+    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
+        """Return the row's vector and cluster of a new or changed film with its sums."""
+        i = self.base.index(film.movie_id)
+        cold = i < 0 or bool(self.base.vectors[i, -1])
+        vectors, clusters = self.encode(
+            self.movie_vectors.vector(film, sums)[None], np.array([cold])
+        )
+        return vectors[0], int(clusters[0])
+
+    def encode(self, movie_vectors: Matrix, cold: Mask) -> tuple[Matrix, npt.NDArray[np.int16]]:
+        """Return the table's vectors and clusters of n films, of which some are cold."""
+        prior, _ = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
+        flags = cold.astype(np.float32)
+        codes, clusters = self.pipeline.apply(
+            with_prior_popularity(movie_vectors, self.movie_vectors, prior, flags)
+        )
+        return np.hstack([unit(codes), prior[:, None], flags[:, None]]), clusters
+
+    def similar(self, movie_id: int, films: Films, mask: Mask, k: int) -> list[Scored]:
+        """Return up to k films where `mask` holds, nearest first; none for an unknown film.
+
+        The score is the cosine of the codes.
+        """
+        source = films.index(movie_id)
+        if source < 0:
+            return []
+        codes = films.vectors[:, :-2]
+        scores = codes @ codes[source]
+        others = mask.copy()
+        others[source] = False
+        return [
+            Scored(
+                int(films.movie_ids[row]), float(scores[row]), Reason.SIMILAR_TO_VIEWED,
+                ((movie_id, 1.0),),
+            )
+            for row in top(scores, others, k)
+        ]  # fmt: skip
+
+    def recommend(
+        self,
+        viewer: Viewer,
+        films: Films,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+    ) -> list[Scored]:
+        """Return up to k films where `mask` holds, nearest to what was viewed or liked first."""
+        seen = self.seen(viewer, films)
+        scores = self.scores(seen, films, mask, popularity)
+        rows = top(scores, mask, k)
+        codes, sources = films.vectors[:, :-2], films.movie_ids[seen]
+        because = contributions(codes[rows], codes[seen], np.ones(len(seen)))
+        return [
+            Scored(
+                int(films.movie_ids[row]),
+                float(scores[row]),
+                Reason.SIMILAR_TO_VIEWED if shares else Reason.POPULAR,
+                tuple((int(sources[i]), share) for i, share in shares),
+            )
+            for row, shares in zip(rows, because, strict=True)
+        ]
+
+    def seen(self, viewer: Viewer, films: Films) -> Ints:
+        """Return the rows of films that the viewer liked or viewed, the newest 100 of them."""
+        liked = viewer.rated.movie_ids[viewer.rated.liked].tolist()
+        wanted = dict.fromkeys((*liked, *viewer.viewed.tolist()))
+        return films.indexes(list(wanted)[-_SEEN:])
+
+    def scores(
+        self, seen: Ints, films: Films, mask: Mask, popularity: Popularity | None = None
+    ) -> npt.NDArray[np.floating]:
+        """Return the mixed score of every row; a row outside `mask` has one of no meaning."""
+        signals = self.signals(seen, films, popularity)
+        scores = mix(signals, self.weights, mask)
+        return scores + self.new_films.offset * films.vectors[:, -1]
+
+    def signals(
+        self, seen: Ints, films: Films, popularity: Popularity | None = None
+    ) -> dict[str, Matrix]:
+        """Return the signals of the mix by name, one number a row of `films` each."""
+        codes, prior, cold = films.vectors[:, :-2], films.vectors[:, -2], films.vectors[:, -1]
+        signals = {"popularity": self._popularity(films, popularity)}
+        if not len(seen):
+            return signals
+        content = codes @ direction(codes[seen])
+        likes = np.full(len(seen), POSITIVE)
+        together = self.few_ratings.scores(seen, likes, len(films))
+        signals |= {
+            "content": content,
+            "nearest": (codes @ codes[seen[-5:]].T).max(axis=1),
+            "seen_together": self.new_films.fill(together, content, prior, cold),
+            "cluster": self._cluster_shares(seen, films),
+        }
+        return signals
+
+    def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
+        if popularity is not None:
+            known = popularity.popularity
+        else:
+            known = np.zeros(len(films))
+            known[: len(self.base_sums)] = np.log1p(self.base_sums[:, 1])
+        return log_popularity(known, films.vectors[:, -2], films.vectors[:, -1])
+
+    def _cluster_shares(self, seen: Ints, films: Films) -> Matrix:
+        """Return for each row the share of the films seen that are in its cluster."""
+        sizes = np.bincount(films.clusters[seen], minlength=len(self.pipeline.kmeans.centers))
+        shares: Matrix = (sizes / max(1, len(seen))).astype(np.float32)[films.clusters]
+        return shares
+
+    def save(self, directory: Path) -> None:
+        """Write the artifacts into a directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.movie_vectors.save(directory)
+        self.pipeline.save(directory)
+        self.few_ratings.save(directory, "seen_together")
+        self.new_films.save(directory)
+        save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
+        save_json(directory / "mix.json", self.weights)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Content":
+        """Read the artifacts of a directory; the version is the manifest's."""
+        films = load_arrays(directory / "films.npz")
+        sealed = (directory / MANIFEST).exists()
+        return cls(
+            MovieVectors.load(directory),
+            Pipeline.load(directory),
+            FewRatings.load(directory, "seen_together"),
+            NewFilms.load(directory),
+            load_json(directory / "mix.json"),
+            Films.from_arrays(films),
+            films["sums"],
+            read_manifest(directory).version if sealed else _UNSEALED,
+        )
+
+    def with_new_films(self, new_films: NewFilms) -> "Content":
+        """Return the same model with other predictions for films without ratings."""
+        return replace(self, new_films=new_films)

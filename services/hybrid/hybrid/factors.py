@@ -1,0 +1,55 @@
+"""Implicit ALS as served: the item factors, and a viewer's factor solved from his ratings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.artifacts import load_arrays, save_arrays
+from marquee.ratings import POSITIVE
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Hu, Koren and Volinsky 2008: `items` float32 n × f, `gram` f × f = itemsᵀ·items + penalty·I.
+
+    A liked film has preference 1 with confidence `liked`, another rated film preference 0 with
+    confidence `other`, a film not rated preference 0 with confidence 1.
+    """
+
+    items: Matrix
+    gram: npt.NDArray[np.float64]
+    liked: float
+    other: float
+
+    @property
+    def f(self) -> int:
+        """Number of factors."""
+        return int(self.items.shape[1])
+
+    def fold_in(self, rows: Matrix, half_stars: npt.NDArray[np.integer]) -> Matrix:
+        """Return the factor, f, of a viewer who rated films with factors `rows`, n × f."""
+        likes = half_stars >= POSITIVE
+        confidence = np.where(likes, self.liked, self.other)
+        system = self.gram + (rows.T * (confidence - 1)) @ rows
+        right = rows.T @ (confidence * likes)
+        factor: Matrix = np.linalg.solve(system, right).astype(np.float32)
+        return factor
+
+    def save(self, directory: Path) -> None:
+        """Write `item_factors.npz`."""
+        save_arrays(
+            directory / "item_factors.npz",
+            items=self.items,
+            gram=self.gram,
+            confidence=np.array([self.liked, self.other]),
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> "Factors":
+        """Read `item_factors.npz`."""
+        arrays = load_arrays(directory / "item_factors.npz")
+        return cls(arrays["items"], arrays["gram"], *arrays["confidence"].tolist())

@@ -1,0 +1,220 @@
+"""The hybrid recommender, for few ratings: ALS factors and content in one reduced space."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hybrid.factors import Factors
+from marquee.artifacts import (
+    MANIFEST,
+    load_arrays,
+    load_json,
+    read_manifest,
+    save_arrays,
+    save_json,
+)
+from marquee.few_ratings import FewRatings
+from marquee.films import Film, Films
+from marquee.mix import mix
+from marquee.movie_vector import MovieVectors
+from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
+from marquee.pipeline import Matrix, Pipeline, unit
+from marquee.popularity import Popularity
+from marquee.ratings import POSITIVE
+from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.similar import contributions, direction
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+_UNSEALED = "unsealed"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Rated films that the table has: their rows and half stars, n each."""
+
+    rows: Ints
+    half_stars: Ints
+
+    @property
+    def liked(self) -> Mask:
+        """Which of them are liked."""
+        return self.half_stars >= POSITIVE
+
+
+@dataclass(frozen=True, eq=False)
+class Hybrid:
+    """A fitted hybrid model; a row of `Films.vectors` is factor (f), unit code (e), prior, cold.
+
+    `prior` is the log popularity that a film's content predicts, `cold` is 1 where nobody had rated
+    the film, so that its factor is predicted too. `base_sums` int64 n × 3: ratings,
+    positive ones and half stars of each base film.
+    """
+
+    movie_vectors: MovieVectors
+    factors: Factors
+    pipeline: Pipeline
+    few_ratings: FewRatings
+    new_films: NewFilms
+    weights: dict[str, float]
+    base: Films
+    base_sums: Ints
+    version: str = _UNSEALED
+
+    def films(self) -> Films:
+        """Return a table of the films that the model was fitted with, the caller's to change."""
+        return Films.from_arrays(self.base.arrays())
+
+    def sums(self, movie_id: int) -> tuple[int, int, int]:
+        """Return the sums that the model was fitted with, zeros for a film it does not know."""
+        row = self.base.index(movie_id)
+        if row < 0:
+            return 0, 0, 0
+        n, positive, half_stars = self.base_sums[row].tolist()
+        return n, positive, half_stars
+
+    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
+        """Return the row's vector and cluster of a new or changed film with its sums."""
+        i = self.base.index(film.movie_id)
+        known = i >= 0 and not self.base.vectors[i, -1]
+        factor = self.factors.items[i : i + 1] if known else None
+        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], factor)
+        return vectors[0], int(clusters[0])
+
+    def encode(
+        self, movie_vectors: Matrix, factors: Matrix | None = None
+    ) -> tuple[Matrix, npt.NDArray[np.int16]]:
+        """Return the table's vectors and clusters of n films; without factors they are cold."""
+        prior, predicted = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
+        cold = np.full(len(prior), factors is None, np.float32)
+        chosen = predicted if factors is None else factors
+        rows = with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
+        codes, clusters = self.pipeline.apply(self.joined(chosen, rows))
+        return np.hstack([chosen, unit(codes), prior[:, None], cold[:, None]]), clusters
+
+    def joined(self, factors: Matrix, movie_vectors: Matrix) -> Matrix:
+        """Return [factors ++ vectors], the tags of films that have none imputed by their mean."""
+        f, tags = factors.shape[1], self.movie_vectors.blocks["tags"]
+        rows = np.hstack([factors, movie_vectors])
+        block = slice(f + tags.start, f + tags.stop)
+        rows[~self.movie_vectors.has_tags(movie_vectors), block] = self.pipeline.scaler.mean[block]
+        return rows
+
+    def recommend(
+        self,
+        viewer: Viewer,
+        films: Films,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+    ) -> list[Scored]:
+        """Return up to k films where `mask` holds, best first, with the liked ones they rest on."""
+        evidence = self.evidence(viewer, films)
+        scores = self.scores(evidence, films, mask, popularity)
+        rows = top(scores, mask, k)
+        liked = evidence.liked
+        codes = films.vectors[:, self._codes]
+        because = contributions(
+            codes[rows], codes[evidence.rows[liked]], evidence.half_stars[liked] - POSITIVE + 1
+        )
+        sources = films.movie_ids[evidence.rows[liked]]
+        return [
+            Scored(
+                int(films.movie_ids[row]),
+                float(scores[row]),
+                Reason.BECAUSE_YOU_LIKED if shares else Reason.POPULAR,
+                tuple((int(sources[i]), share) for i, share in shares),
+            )
+            for row, shares in zip(rows, because, strict=True)
+        ]
+
+    def evidence(self, viewer: Viewer, films: Films) -> Evidence:
+        """Return the viewer's ratings of films that the table has."""
+        found = [films.index(movie_id) for movie_id in viewer.rated.movie_ids.tolist()]
+        rows = np.array(found, np.int64)
+        half_stars = np.rint(viewer.rated.stars * 2).astype(np.int64)
+        return Evidence(rows[rows >= 0], half_stars[rows >= 0])
+
+    def scores(
+        self, evidence: Evidence, films: Films, mask: Mask, popularity: Popularity | None = None
+    ) -> npt.NDArray[np.floating]:
+        """Return the mixed score of every row; a row outside `mask` has one of no meaning."""
+        signals = self.signals(evidence, films, popularity)
+        scores = mix(signals, self.weights, mask)
+        return scores + self.new_films.offset * films.vectors[:, -1]
+
+    def signals(
+        self, evidence: Evidence, films: Films, popularity: Popularity | None = None
+    ) -> dict[str, Matrix]:
+        """Return the signals of the mix by name, one number a row of `films` each."""
+        vectors = films.vectors
+        prior, cold = vectors[:, -2], vectors[:, -1]
+        signals = {"popularity": self._popularity(films, popularity)}
+        if not len(evidence.rows):
+            return signals
+        factors, codes = vectors[:, : self.factors.f], vectors[:, self._codes]
+        als = factors @ self.factors.fold_in(factors[evidence.rows], evidence.half_stars)
+        few = self.few_ratings.scores(evidence.rows, evidence.half_stars, len(films))
+        liked = evidence.liked
+        signals |= {
+            "few_ratings": self.new_films.fill(few, als, prior, cold),
+            "als": als,
+            "space": codes @ direction(codes[evidence.rows[liked]]),
+            "space_other": codes @ direction(codes[evidence.rows[~liked]]),
+            "cluster": self._cluster_shares(evidence.rows[liked], films),
+        }
+        return signals
+
+    def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
+        if popularity is not None:
+            known = popularity.popularity
+        else:
+            known = np.zeros(len(films))
+            known[: len(self.base_sums)] = np.log1p(self.base_sums[:, 1])
+        return log_popularity(known, films.vectors[:, -2], films.vectors[:, -1])
+
+    def _cluster_shares(self, liked: Ints, films: Films) -> Matrix:
+        """Return for each row the share of the liked films that are in its cluster."""
+        sizes = np.bincount(films.clusters[liked], minlength=len(self.pipeline.kmeans.centers))
+        shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[films.clusters]
+        return shares
+
+    @cached_property
+    def _codes(self) -> slice:
+        return slice(self.factors.f, self.factors.f + len(self.pipeline.encoder.components))
+
+    def save(self, directory: Path) -> None:
+        """Write the artifacts into a directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.movie_vectors.save(directory)
+        self.factors.save(directory)
+        self.pipeline.save(directory)
+        self.few_ratings.save(directory)
+        self.new_films.save(directory)
+        save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
+        save_json(directory / "mix.json", self.weights)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Hybrid":
+        """Read the artifacts of a directory; the version is the manifest's."""
+        films = load_arrays(directory / "films.npz")
+        sealed = (directory / MANIFEST).exists()
+        return cls(
+            MovieVectors.load(directory),
+            Factors.load(directory),
+            Pipeline.load(directory),
+            FewRatings.load(directory),
+            NewFilms.load(directory),
+            load_json(directory / "mix.json"),
+            Films.from_arrays(films),
+            films["sums"],
+            read_manifest(directory).version if sealed else _UNSEALED,
+        )
+
+    def with_new_films(self, new_films: NewFilms) -> "Hybrid":
+        """Return the same model with other predictions for films without ratings."""
+        return replace(self, new_films=new_films)

@@ -1,0 +1,90 @@
+"""The content model: the contract of recommenders, and films like one film."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from content.fit import ContentConfig, fit
+from content.model import Content
+from marquee.dataset import Dataset
+from marquee.few_ratings_fit import FewRatingsConfig
+from marquee.films import Film, genre_mask
+from marquee.popularity import Popularity
+from marquee.recommender import Reason, Viewer
+from marquee.testing import RecommenderContract, checkerboard
+
+SMALL = ContentConfig(
+    dimensions=6, clusters=4, seen_together=FewRatingsConfig(channels=1, head=20, kept=20),
+    penalties=(0.3, 1.0), new_film_penalty=1.0,
+)  # fmt: skip
+
+
+class TestContent(RecommenderContract):
+    @classmethod
+    def fit(cls, dataset: Dataset, seed: int = 0) -> Content:
+        return fit(dataset, SMALL, seed)
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    return fit(checkerboard(), SMALL, 0)
+
+
+def test_viewed_films_alone_lead_to_their_kind_and_are_named(content: Content) -> None:
+    films = content.films()
+    mask = ~np.isin(films.movie_ids, [11, 13])
+    answer = content.recommend(Viewer.of((), [11, 13]), films, mask, 5)
+    assert {scored.movie_id % 2 for scored in answer} == {1}
+    assert {scored.reason for scored in answer} == {Reason.SIMILAR_TO_VIEWED}
+    for scored in answer:
+        assert {movie_id for movie_id, _ in scored.because} <= {11, 13}
+        assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
+
+
+def test_films_rated_low_are_no_source(content: Content) -> None:
+    films = content.films()
+    viewer = Viewer.of([(10, 1.0), (11, 5.0)])
+    assert content.seen(viewer, films).tolist() == [films.index(11)]
+
+
+def test_similar_films_share_genres_and_tags(content: Content) -> None:
+    films = content.films()
+    answer = content.similar(10, films, films.alive, 8)
+    assert [scored.movie_id % 2 for scored in answer] == [0] * 8
+    assert 10 not in {scored.movie_id for scored in answer}
+
+
+def test_a_film_put_by_an_event_is_similar_at_once(content: Content) -> None:
+    films = content.films()
+    film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
+    films.put(900, genre_mask(film.genres), film.year, *content.row(film, (0, 0, 0)))
+    nearest = [scored.movie_id for scored in content.similar(900, films, films.alive, 5)]
+    assert {movie_id % 2 for movie_id in nearest} == {1}
+    assert 900 in {scored.movie_id for scored in content.similar(11, films, films.alive, 24)}
+
+
+def test_films_similar_to_an_unknown_one_are_none(content: Content) -> None:
+    films = content.films()
+    assert content.similar(77777, films, films.alive, 5) == []
+
+
+def test_live_popularity_changes_the_order(content: Content) -> None:
+    films = content.films()
+    sums = np.array([content.sums(int(i)) for i in films.movie_ids], np.int64)
+    sums[films.index(18)] = (5000, 5000, 50000)
+    viewer, mask = Viewer.of((), [10]), films.movie_ids != 10
+    model = replace(content, weights={"content": 0.1, "popularity": 1.0})
+    before = [scored.movie_id for scored in model.recommend(viewer, films, mask, 24)]
+    live = Popularity(sums)
+    after = [scored.movie_id for scored in model.recommend(viewer, films, mask, 24, live)]
+    assert before[0] != 18
+    assert after[0] == 18
+
+
+def test_sums_are_those_of_the_data(content: Content) -> None:
+    dataset = checkerboard()
+    chosen = dataset.movie_ids == 12
+    half = dataset.half_stars[chosen]
+    assert content.sums(12) == (int(chosen.sum()), int((half >= 8).sum()), int(half.sum()))
+    assert content.sums(12345) == (0, 0, 0)

@@ -9,7 +9,13 @@ from typing import Protocol
 
 from marquee import telemetry
 from marquee.bus import Bus, Message, Outgoing, Subscription, TopicPartition, dead
-from marquee.errors import BusUnavailable, FenceLost, StoreUnavailable, UnreadableEvent
+from marquee.errors import (
+    BusUnavailable,
+    FenceLost,
+    PositionLost,
+    StoreUnavailable,
+    UnreadableEvent,
+)
 from marquee.events import MODELS, MOVIES, RATINGS, Event, decode
 from marquee.facts import Handlers, PartitionSnapshot, chunks, prefetch
 from marquee.partition import partition_of
@@ -112,6 +118,8 @@ class Worker:
                 self.health.waiting_for = None
             except (StoreUnavailable, BusUnavailable) as error:
                 self._wait(stop, error)
+            except PositionLost as error:
+                self._stand_still(stop, error)
             except FenceLost as error:
                 telemetry.log.warning("fence lost, reading positions again", detail=str(error))
                 self._seek(subscription)
@@ -289,6 +297,14 @@ class Worker:
         telemetry.log.warning("dead letter", position=headers["marquee-position"], reason=fault)
 
     # --- waiting and measuring
+
+    def _stand_still(self, stop: threading.Event, error: PositionLost) -> None:
+        """Read nothing more: which events are missing is for an operator to judge."""
+        if "log" not in self.health.stopped:
+            telemetry.log.error("the log lacks the stored position", detail=str(error))
+        self.health.stopped["log"] = f"{error}; restore the log, or rebuild the store from it"
+        self.health.beat = time.monotonic()
+        stop.wait(1.0)
 
     def _wait(self, stop: threading.Event, error: Exception) -> None:
         if self.health.waiting_for is None:

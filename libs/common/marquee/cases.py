@@ -25,9 +25,11 @@ class CaseSignals:
     relevant: npt.NDArray[np.bool_]
     n_relevant: npt.NDArray[np.int64]
 
-    def learn(self, start: dict[str, float]) -> dict[str, float]:
-        """Return the weights that rank best, from those of `start`."""
-        return learn_weights(self.signals, self.relevant, self.n_relevant, start)
+    def learn(
+        self, start: dict[str, float], least: dict[str, float] | None = None
+    ) -> dict[str, float]:
+        """Return the weights that rank best, from those of `start`, none below its `least`."""
+        return learn_weights(self.signals, self.relevant, self.n_relevant, start, least)
 
     def quality(self, weights: dict[str, float]) -> float:
         """Return the mean of NDCG@10 and NDCG@100 that weights reach."""

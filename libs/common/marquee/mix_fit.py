@@ -20,12 +20,14 @@ def learn_weights(
     relevant: npt.NDArray[np.bool_],
     n_relevant: npt.NDArray[np.int64],
     start: Mapping[str, float],
+    least: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """Return the weight of each signal: those of `start`, moved while validation gains by it.
 
     `signals`: z-scores by name, cases × candidates; `relevant`: the same shape; `n_relevant`: how
     many relevant films a case has, candidates or not. Without a case `start` is the answer. Steps
-    are a share of the largest weight; a signal that `start` lacks begins at 0.
+    are a share of the largest weight; a signal that `start` lacks begins at 0, and no weight goes
+    below what `least` says of it.
     """
     weights = {name: float(start.get(name, 0.0)) for name in signals}
     if not len(relevant):
@@ -37,6 +39,8 @@ def learn_weights(
         for name, scores in signals.items():
             unit = max(abs(weight) for weight in weights.values()) or 1.0
             for step in _STEPS:
+                if least and weights[name] + step * unit < least.get(name, -np.inf):
+                    continue
                 moved = total + np.float32(step * unit) * scores
                 reached = quality(moved, relevant, n_relevant)
                 if reached > best + _SMALLEST_GAIN:

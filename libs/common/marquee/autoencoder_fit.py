@@ -1,0 +1,185 @@
+"""Training of the autoencoder in numpy: random fold-in sizes, softmax over the films not shown."""
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from marquee.autoencoder import Autoencoder, Matrix
+from marquee.rating_rows import Ints, RatingRows
+
+
+class AutoencoderConfig(BaseModel):
+    """Width of the code, and how it is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int = Field(128, ge=2)
+    epochs: int = Field(150, ge=1)
+    batch_size: int = Field(128, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    decay: float = Field(1.0, ge=0)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    long_share: float = Field(0.3, ge=0, le=1)
+    """Share of fold-ins whose size is uniform up to 90 % of the row; the others are log-uniform."""
+
+
+def inputs_of(rows: RatingRows, films: int) -> sparse.csr_matrix:
+    """Return the u × 2·films inputs of whole rows: 1/√n in the channel liked or not liked."""
+    sizes = rows.sizes
+    columns = rows.films + np.where(rows.liked, 0, films)
+    values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes).astype(np.float32)
+    return sparse.csr_matrix((values, columns, rows.starts), (len(rows), 2 * films))
+
+
+def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
+    """Return the codes, u × e, of whole rows."""
+    codes: Matrix = np.tanh(inputs_of(rows, network.films) @ network.inputs + network.bias)
+    return codes
+
+
+def fit_autoencoder(
+    rows: RatingRows, films: int, config: AutoencoderConfig, seed: int
+) -> Autoencoder:
+    """Return the network trained on users' rows over `films` films.
+
+    Each step shows a random part of each row and predicts the likes that it hides (Liang et al.
+    2018, with the multinomial loss, fold-in sizes drawn as they come in serving).
+    """
+    rng = np.random.default_rng(seed)
+    network = _start(rows, films, config, rng)
+    likes = np.bincount(rows.owners, rows.liked, len(rows))
+    users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
+    if not len(users):
+        return network
+    batches = -(-len(users) // config.batch_size)
+    adam = _Adam(_arrays(network), config, batches * config.epochs)
+    with threadpool_limits(1):
+        for _ in range(config.epochs):
+            for batch in np.array_split(rng.permutation(users), batches):
+                adam.step(_gradients(network, rows, batch, config, rng))
+    return network
+
+
+def _arrays(network: Autoencoder) -> list[Matrix]:
+    return [network.inputs, network.bias, network.outputs, network.prior]
+
+
+def _start(
+    rows: RatingRows, films: int, config: AutoencoderConfig, rng: np.random.Generator
+) -> Autoencoder:
+    scale = np.float32(1 / np.sqrt(config.width))
+    positive = np.bincount(rows.films[rows.liked], minlength=films)
+    return Autoencoder(
+        scale * rng.standard_normal((2 * films, config.width), np.float32),
+        np.zeros(config.width, np.float32),
+        np.float32(0.1) * scale * rng.standard_normal((films, config.width), np.float32),
+        np.log(positive + 0.3).astype(np.float32),
+    )
+
+
+def _gradients(
+    network: Autoencoder,
+    rows: RatingRows,
+    users: Ints,
+    config: AutoencoderConfig,
+    rng: np.random.Generator,
+) -> list[Matrix]:
+    batch = rows.of_users(users)
+    films, liked, owners = batch.films, batch.liked, batch.owners
+    shown = _shown(batch.sizes, owners, config.long_share, rng)
+    inputs = _batch_inputs(films, liked, owners, shown, network.films, config.dropout, rng)
+    hidden = np.tanh(inputs @ network.inputs + network.bias)
+    errors = hidden @ network.outputs.T
+    errors += network.prior
+    _softmax_errors(errors, films, owners, shown, liked)
+    back = (errors @ network.outputs) * (1 - hidden * hidden)
+    return [inputs.T @ back, back.sum(0), errors.T @ hidden, errors.sum(0)]
+
+
+def _shown(
+    sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Return which ratings a step shows: a random part of each row, of a random size."""
+    short = np.exp(rng.random(len(sizes)) * np.log(np.maximum(1.0, 0.8 * sizes)))
+    long = rng.random(len(sizes)) * 0.9 * sizes
+    counts = np.maximum(1, np.where(rng.random(len(sizes)) < long_share, long, short)).astype(int)
+    order = np.lexsort((rng.random(len(owners)), owners))
+    ranks = np.empty(len(owners), np.int64)
+    ranks[order] = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shown: npt.NDArray[np.bool_] = ranks < counts[owners]
+    return shown
+
+
+def _batch_inputs(
+    films: Ints,
+    liked: npt.NDArray[np.bool_],
+    owners: Ints,
+    shown: npt.NDArray[np.bool_],
+    width: int,
+    dropout: float,
+    rng: np.random.Generator,
+) -> sparse.csr_matrix:
+    n = owners.max() + 1
+    sizes = np.bincount(owners[shown], minlength=n)
+    keep = shown & (rng.random(len(films)) >= dropout)
+    values = (1 / np.sqrt(sizes[owners[keep]]) / (1 - dropout)).astype(np.float32)
+    columns = films[keep] + np.where(liked[keep], 0, width)
+    return sparse.csr_matrix((values, (owners[keep], columns)), (n, 2 * width))
+
+
+def _softmax_errors(
+    logits: Matrix,
+    films: Ints,
+    owners: Ints,
+    shown: npt.NDArray[np.bool_],
+    liked: npt.NDArray[np.bool_],
+) -> None:
+    """Turn b × i logits into the gradient of the weighted cross-entropy, in place."""
+    logits[owners[shown], films[shown]] = -np.inf
+    hidden = ~shown & liked
+    counts = np.bincount(owners[hidden], minlength=len(logits))
+    weights = np.sqrt(counts)
+    weights /= max(weights.sum(), 1.0)
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits *= (weights / logits.sum(axis=1))[:, None].astype(np.float32)
+    share = weights / np.maximum(counts, 1)
+    logits[owners[hidden], films[hidden]] -= share[owners[hidden]].astype(np.float32)
+
+
+class _Adam:
+    """Adam (Kingma & Ba 2015) with a cosine schedule and decoupled decay, on arrays in place."""
+
+    def __init__(self, arrays: list[Matrix], config: AutoencoderConfig, steps: int) -> None:
+        self._arrays = arrays
+        self._config = config
+        self._steps = steps
+        self._step = 0
+        self._first = [np.zeros_like(array) for array in arrays]
+        self._second = [np.zeros_like(array) for array in arrays]
+        self._buffers = [np.empty_like(array) for array in arrays]
+
+    def step(self, gradients: list[Matrix]) -> None:
+        self._step += 1
+        cosine = 0.5 * (1 + np.cos(np.pi * (self._step - 1) / self._steps))
+        rate = self._config.learning_rate * max(cosine, 0.01)
+        correction = np.sqrt(1 - 0.999**self._step) / (1 - 0.9**self._step)
+        for array, gradient, first, second, buffer in zip(
+            self._arrays, gradients, self._first, self._second, self._buffers, strict=True
+        ):
+            first *= np.float32(0.9)
+            np.multiply(gradient, np.float32(0.1), out=buffer)
+            first += buffer
+            second *= np.float32(0.999)
+            np.multiply(gradient, gradient, out=buffer)
+            buffer *= np.float32(0.001)
+            second += buffer
+            np.sqrt(second, out=buffer)
+            buffer += np.float32(1e-8)
+            np.divide(first, buffer, out=buffer)
+            if self._config.decay and array.ndim == 2:
+                array *= np.float32(1 - rate * self._config.decay)
+            buffer *= np.float32(rate * correction)
+            array -= buffer

@@ -1,0 +1,273 @@
+"""Training of the user model: autoencoder → KMeans of viewers → weights of the mix → bonus."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.cluster import KMeans as SkKMeans
+from threadpoolctl import threadpool_limits
+
+from marquee.autoencoder import Autoencoder
+from marquee.autoencoder_fit import AutoencoderConfig, encode, fit_autoencoder
+from marquee.bonus import fair_bonus, margins
+from marquee.cases import gather
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.films import Film, Films
+from marquee.mix import standardise
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import KMeans, Matrix, unit
+from marquee.rating_rows import Case, Ints, RatingRows, draw_cases, split_users
+from marquee.ridge import fit_ridge
+from user_model.model import Mix, Training, UserModel
+from user_model.rows import ColdRows, Layout
+
+_SHRINKAGE = 30.0
+"""Viewers that the share of all weighs in a cluster's share of viewers who liked a film."""
+
+_CANDIDATES = 1500
+"""The most popular films: those that weights are learned on."""
+
+
+class UserModelConfig(BaseModel):
+    """How the user model is trained; the weights of its mix are learned, `weights` starts them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    clusters: int | None = Field(None, ge=1, le=1000)
+    """None: one for 75 viewers, 2 to 64."""
+    reach: int = Field(3, ge=1)
+    near: int = Field(100, ge=1)
+    min_ratings: int = Field(3, ge=1)
+    """A film with fewer ratings gets a row predicted from its content."""
+    cold_penalty: float = Field(30.0, gt=0)
+    cold_share: float = Field(0.5, ge=0, le=1)
+    """Part of the places that hidden films would have, had their ratings been known."""
+    validation_share: float = Field(0.2, ge=0, lt=1)
+    validation_sizes: tuple[int, ...] = (5, 10, 15)
+    weights: dict[str, float] = {
+        "preference": 2.0, "near": 0.4, "clusters": 0.1, "popularity": -0.4,
+    }  # fmt: skip
+    least: dict[str, float] = {"near": 0.1, "clusters": 0.1}
+
+
+def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
+    """Return the model of all viewers, its mix learned on viewers held out from a first fit.
+
+    DataError when there is no rating.
+    """
+    if not len(dataset):
+        raise DataError("no ratings: a user model needs at least one")
+    rows = RatingRows.of(dataset)
+    user_ids = np.unique(dataset.user_ids)
+    kept, held_out = split_users(len(rows), config.validation_share, seed)
+    cases = draw_cases(rows, held_out, config.validation_sizes, 2, seed)
+    if cases:
+        first = _fit(dataset.films, rows.of_users(kept), user_ids[kept], config, seed)
+        mix = _learn(first, cases, dataset.films, config)
+    else:
+        mix = _start(config)
+    model = _fit(dataset.films, rows, user_ids, config, seed)
+    return replace(model, mix=mix)
+
+
+def _start(config: UserModelConfig) -> Mix:
+    return Mix(dict(config.weights), 0.0, config.reach, config.near)
+
+
+def _fit(
+    films: Sequence[Film], rows: RatingRows, user_ids: Ints, config: UserModelConfig, seed: int
+) -> UserModel:
+    sums = rows.sums(len(films))
+    network = _fit_network(rows, sums[:, 0], config, seed)
+    codes = unit(encode(network, rows))
+    kmeans = _fit_kmeans(codes, config.clusters or round(len(rows) / 75), seed)
+    clusters = kmeans.assign(codes)
+    learned = np.concatenate(
+        [
+            network.outputs,
+            network.prior[:, None],
+            _rates(rows, clusters, len(kmeans.centers), len(films)),
+            np.log1p(sums[:, 1:2]),
+        ],
+        axis=1,
+    ).astype(np.float32)
+    layout = Layout(network.outputs.shape[1], len(kmeans.centers))
+    cold = _fit_cold(films, learned, sums, config, layout)
+    vectors = _complete(films, learned, sums, cold, config)
+    order = np.argsort(clusters, kind="stable")
+    ordered = rows.of_users(order)
+    return UserModel(
+        inputs=network.inputs,
+        bias=network.bias,
+        kmeans=kmeans,
+        base=Films.of(films, vectors, layout.likers(vectors)),
+        base_sums=sums,
+        cold=cold,
+        codes=codes[order],
+        bounds=np.searchsorted(clusters[order], np.arange(len(kmeans.centers) + 1)),
+        training=Training(user_ids[order], ordered.starts, ordered.films, ordered.half_stars),
+        mix=_start(config),
+    )
+
+
+def _fit_network(rows: RatingRows, counts: Ints, config: UserModelConfig, seed: int) -> Autoencoder:
+    """Return the autoencoder over all films; those with too few ratings have rows of zeros."""
+    trained = np.flatnonzero(counts >= min(config.min_ratings, counts.max()))
+    place = np.full(len(counts), -1)
+    place[trained] = np.arange(len(trained))
+    keep = place[rows.films] >= 0
+    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
+    shown = RatingRows(starts, place[rows.films[keep]], rows.half_stars[keep])
+    small = fit_autoencoder(shown, len(trained), config.autoencoder, seed)
+    width = config.autoencoder.width
+    inputs = np.zeros((2 * len(counts), width), np.float32)
+    inputs[np.concatenate([trained, trained + len(counts)])] = small.inputs
+    outputs = np.zeros((len(counts), width), np.float32)
+    outputs[trained] = small.outputs
+    prior = np.zeros(len(counts), np.float32)
+    prior[trained] = small.prior
+    return Autoencoder(inputs, small.bias, outputs, prior)
+
+
+def _fit_kmeans(codes: Matrix, clusters: int, seed: int) -> KMeans:
+    different = len(np.unique(codes.round(5), axis=0))
+    k = min(max(clusters, 2), 64, different)
+    with threadpool_limits(1):
+        fitted = SkKMeans(k, n_init=4, random_state=seed).fit(codes)
+    return KMeans(np.ascontiguousarray(fitted.cluster_centers_, np.float32))
+
+
+def _rates(
+    rows: RatingRows, clusters: npt.NDArray[np.int16], k: int, n_films: int
+) -> npt.NDArray[np.float64]:
+    """Return the share of each cluster's viewers who liked each film, n_films × k, shrunk."""
+    liked = rows.liked
+    cells = rows.films[liked] * k + clusters[rows.owners[liked]]
+    likes = np.bincount(cells, minlength=n_films * k).reshape(n_films, k)
+    shares = (likes.sum(axis=1, keepdims=True) + 0.1) / (len(rows) + 1)
+    sizes = np.bincount(clusters, minlength=k)
+    rates: npt.NDArray[np.float64] = (likes + _SHRINKAGE * shares) / (sizes + _SHRINKAGE)
+    return rates
+
+
+def _fit_cold(
+    films: Sequence[Film], learned: Matrix, sums: Ints, config: UserModelConfig, layout: Layout
+) -> ColdRows:
+    """Return what predicts rows, learned from the films that the network was shown."""
+    vectors = MovieVectors.fit(films, sums)
+    content = vectors.matrix(films, np.zeros_like(sums))[:, vectors.content]
+    ridge = fit_ridge(content, learned, config.cold_penalty, _importance(sums, config))
+    return ColdRows(vectors, ridge, layout)
+
+
+def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
+    shown = sums[:, 0] >= min(config.min_ratings, sums[:, 0].max())
+    return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
+
+
+def _complete(
+    films: Sequence[Film], learned: Matrix, sums: Ints, cold: ColdRows, config: UserModelConfig
+) -> Matrix:
+    """Return the rows of all films: learned ones, and predicted ones where there were few ratings.
+
+    Such a film keeps its own shares and popularity; only one that nobody rated is cold.
+    """
+    predicted = cold.predict(films, np.zeros(len(films), np.int64))
+    rated = sums[:, 0] > 0
+    own = np.concatenate([learned, (~rated)[:, None].astype(np.float32)], axis=1)
+    shown = _importance(sums, config) > 0
+    width = cold.layout.width
+    own[~shown, :width] = predicted[~shown, :width]
+    # The network never saw it as a target: its prior is what the network starts from.
+    own[~shown, width] = np.log(sums[~shown, 1] + 0.3)
+    own[~rated] = predicted[~rated]
+    return own
+
+
+def _learn(
+    model: UserModel, cases: Sequence[Case], films: Sequence[Film], config: UserModelConfig
+) -> Mix:
+    """Return the mix with learned weights and the bonus for films without ratings."""
+    learned = _learn_weights(model, cases, config)
+    judged = replace(model, mix=replace(model.mix, weights=learned))
+    bonus = _learn_bonus(judged, cases, films, config)
+    return replace(judged.mix, bonus=bonus)
+
+
+def _learn_weights(
+    model: UserModel, cases: Sequence[Case], config: UserModelConfig
+) -> dict[str, float]:
+    rows = model.base.vectors
+
+    def signals(case: Case) -> dict[str, Matrix]:
+        code = model.code(case.films, case.half_stars)
+        return model.signals(code, model.near(code), rows)
+
+    candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[:_CANDIDATES]
+    gathered = gather(cases, signals, candidates, len(rows))
+    return gathered.learn(dict(config.weights), dict(config.least))
+
+
+def _scaled(
+    model: UserModel, case: Case, rows: Matrix
+) -> tuple[dict[str, npt.NDArray[np.floating]], npt.NDArray[np.bool_]]:
+    mask = np.ones(len(rows), bool)
+    mask[case.films] = False
+    code = model.code(case.films, case.half_stars)
+    signals = model.signals(code, model.near(code), rows)
+    return {name: standardise(values, mask) for name, values in signals.items()}, mask
+
+
+def _learn_bonus(
+    model: UserModel, cases: Sequence[Case], films: Sequence[Film], config: UserModelConfig
+) -> float:
+    """Return the bonus with which films, were they new, take `cold_share` of their places in lists.
+
+    Each film is hidden once: its row is predicted by what the other four fifths of films teach.
+    """
+    warm = model.base.vectors
+    hidden = _hidden_rows(model, films, config)
+    missed = []
+    for case in cases:
+        scores, mask, moved = _both_scores(model, case, warm, hidden)
+        missed.append(margins(scores[mask], moved[mask]))
+    return fair_bonus(missed, config.cold_share)
+
+
+def _both_scores(
+    model: UserModel, case: Case, warm: Matrix, hidden: Matrix
+) -> tuple[Matrix, npt.NDArray[np.bool_], Matrix]:
+    """Return the scores of all films as they are, the mask, and each film's score were it new."""
+    scaled, mask = _scaled(model, case, warm)
+    code = model.code(case.films, case.half_stars)
+    near = model.near(code)
+    before, after = model.signals(code, near, warm), model.signals(code, near, hidden)
+    moved = {
+        name: (after[name] - before[name][mask].mean())
+        / max(float(before[name][mask].std()), 1e-12)
+        for name in after
+    }
+    return (
+        model.total(scaled, np.zeros(len(warm), np.float32)),
+        mask,
+        model.total(moved, np.ones(len(warm), np.float32)),
+    )
+
+
+def _hidden_rows(model: UserModel, films: Sequence[Film], config: UserModelConfig) -> Matrix:
+    vectors, layout = model.cold.vectors, model.cold.layout
+    content = vectors.matrix(films, np.zeros((len(films), 3), np.int64))[:, vectors.content]
+    importance = _importance(model.base_sums, config)
+    rows = np.zeros_like(model.base.vectors)
+    for fold in range(5):
+        out = np.arange(len(films)) % 5 == fold
+        ridge = fit_ridge(
+            content, model.base.vectors[:, :-1], config.cold_penalty, np.where(out, 0, importance)
+        )
+        cold = ColdRows(vectors, ridge, layout)
+        rows[out] = cold.complete(ridge.apply(content[out]), np.zeros(out.sum(), np.int64))
+    return rows

@@ -1,0 +1,280 @@
+"""The user model: a viewer's code and cluster, and films ranked by what viewers like him liked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.artifacts import (
+    MANIFEST,
+    load_arrays,
+    load_json,
+    read_manifest,
+    save_arrays,
+    save_json,
+)
+from marquee.autoencoder import Autoencoder
+from marquee.dataset import position_in
+from marquee.films import Film, Films
+from marquee.mix import standardise
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import KMeans, Matrix, unit
+from marquee.popularity import Popularity
+from marquee.ratings import POSITIVE, RatedFilms
+from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.ridge import Ridge
+from user_model.neighbours import Near, Neighbours
+from user_model.rows import ColdRows, Layout
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Signals = dict[str, Matrix]
+
+SOFTNESS = 0.05
+"""Squared distance at which a cluster counts e times less than the nearest one could."""
+
+_SMOOTHING = np.float32(0.01)
+"""Share of near viewers below which a film's share among them says little."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How signals become a score: learned `weights`, the `bonus` of a film that nobody rated yet,
+    and how many `near` viewers of how many nearest clusters (`reach`) are asked."""
+
+    weights: Mapping[str, float]
+    bonus: float
+    reach: int
+    near: int
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """The viewers of the training: their ids, and their ratings by row of the base films."""
+
+    user_ids: Ints
+    starts: Ints
+    films: Ints
+    half_stars: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class UserModel:
+    """Autoencoder → KMeans of viewers → score; `base` is the table of films at the training,
+    `base_sums` int64 n × 3 their ratings, positive ones and half stars."""
+
+    inputs: Matrix
+    bias: Matrix
+    kmeans: KMeans
+    base: Films
+    base_sums: Ints
+    cold: ColdRows
+    codes: Matrix
+    bounds: Ints
+    training: Training
+    mix: Mix
+    version: str = "unpublished"
+
+    def films(self) -> Films:
+        """Return a fresh table of the films known at the training."""
+        return Films.from_arrays(self.base.arrays())
+
+    def sums(self, movie_id: int) -> tuple[int, int, int]:
+        """Return the ratings, positive ones and half stars of a film at the training."""
+        i = self.base.index(movie_id)
+        n, positive, half = self.base_sums[i].tolist() if i >= 0 else (0, 0, 0)
+        return n, positive, half
+
+    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
+        """Return the row (d) and cluster of a new or changed film with its sums.
+
+        What viewers did says more than content: a film rated before the training keeps its row.
+        """
+        index = self.base.index(film.movie_id)
+        if index >= 0 and self.base_sums[index, 0] > 0:
+            return self.base.vectors[index], int(self.base.clusters[index])
+        rows = self.cold.predict([film], np.array([sums[0]]))
+        return rows[0], int(self._layout.likers(rows)[0])
+
+    def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:
+        """Return the code (e) of a viewer and his cluster."""
+        code = self._code(rated)
+        return code, int(self.kmeans.assign(unit(code[None]))[0])
+
+    def recommend(
+        self,
+        viewer: Viewer,
+        films: Films,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+    ) -> list[Scored]:
+        """Return up to k films where `mask` is true, best first, each with what it rests on."""
+        code = self._code(viewer.rated)
+        near = self.near(code)
+        scores = self.scores(code, near, films, mask, popularity)
+        rows = top(scores, mask, k)
+        reasons = self._because(near, films, rows, viewer.rated)
+        return [
+            Scored(
+                int(films.movie_ids[row]),
+                float(scores[row]),
+                Reason.LIKED_BY_SIMILAR_VIEWERS,
+                because,
+            )
+            for row, because in zip(rows, reasons, strict=True)
+        ]
+
+    def scores(
+        self, code: Matrix, near: Near, films: Films, mask: Mask, popularity: Popularity | None
+    ) -> Matrix:
+        """Return the score of each of n films."""
+        signals = self.signals(code, near, films.vectors, popularity)
+        scaled = {name: standardise(values, mask) for name, values in signals.items()}
+        return self.total(scaled, self._layout.coldness(films.vectors))
+
+    def total(self, scaled: Mapping[str, npt.NDArray[np.floating]], coldness: Matrix) -> Matrix:
+        """Return the scores, n, of z-scored signals; a film without ratings has no near viewers."""
+        weights = self.mix.weights
+        total = np.float32(self.mix.bonus) * coldness
+        for name, values in scaled.items():
+            if name == "near":
+                values = values + coldness * (scaled["preference"] - values)
+            total = total + np.float32(weights.get(name, 0.0)) * values
+        return total.astype(np.float32)
+
+    def near(self, code: Matrix) -> Near:
+        """Return the viewers of the training who are near to a code."""
+        return self._neighbours.near(
+            unit(code[None])[0], self.kmeans, self.mix.reach, self.mix.near
+        )
+
+    def signals(
+        self, code: Matrix, near: Near, rows: Matrix, popularity: Popularity | None = None
+    ) -> Signals:
+        """Return what speaks for each of n films, by name: the scores that the mix weighs."""
+        layout = self._layout
+        distances = self.kmeans.distances(unit(code[None]))[0]
+        shares = np.exp((distances.min() - distances) / SOFTNESS)
+        shares /= shares.sum()
+        known = layout.popularity(rows)
+        if popularity is not None:
+            live = popularity.popularity.astype(np.float32)
+            known = np.where(layout.coldness(rows) > 0, np.maximum(live, known), live)
+        return {
+            "preference": layout.outputs(rows) @ code + layout.prior(rows),
+            "clusters": np.log(layout.rates(rows) @ shares),
+            "near": np.log(near.rates(len(rows)).astype(np.float32) + _SMOOTHING),
+            "popularity": known,
+        }
+
+    def save(self, directory: Path) -> None:
+        """Write the artifacts of the model."""
+        directory.mkdir(parents=True, exist_ok=True)
+        training = self.training
+        save_arrays(directory / "encoder.npz", inputs=self.inputs, bias=self.bias)
+        save_arrays(directory / "kmeans.npz", centers=self.kmeans.centers)
+        save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
+        save_arrays(
+            directory / "interaction_codes.npz",
+            user_ids=training.user_ids, codes=self.codes, bounds=self.bounds,
+        )  # fmt: skip
+        save_arrays(
+            directory / "ratings_csr.npz",
+            user_ids=training.user_ids, starts=training.starts,
+            films=training.films.astype(np.int32), half_stars=training.half_stars,
+        )  # fmt: skip
+        ridge = self.cold.ridge
+        save_arrays(directory / "cold_rows.npz", weights=ridge.weights, bias=ridge.bias)
+        self.cold.vectors.save(directory)
+        save_json(directory / "mix.json", {
+            "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
+            "reach": self.mix.reach, "near": self.mix.near,
+        })  # fmt: skip
+
+    @classmethod
+    def load(cls, directory: Path) -> "UserModel":
+        """Read what `save` wrote; the version is that of the manifest."""
+        sealed = (directory / MANIFEST).is_file()
+        encoder = load_arrays(directory / "encoder.npz")
+        kmeans = KMeans(load_arrays(directory / "kmeans.npz")["centers"])
+        codes = load_arrays(directory / "interaction_codes.npz")
+        ratings = load_arrays(directory / "ratings_csr.npz")
+        cold = load_arrays(directory / "cold_rows.npz")
+        films = load_arrays(directory / "films.npz")
+        return cls(
+            inputs=encoder["inputs"],
+            bias=encoder["bias"],
+            kmeans=kmeans,
+            base=Films.from_arrays(films),
+            base_sums=films["sums"],
+            cold=ColdRows(
+                MovieVectors.load(directory),
+                Ridge(cold["weights"], cold["bias"]),
+                Layout(len(encoder["bias"]), len(kmeans.centers)),
+            ),
+            codes=codes["codes"],
+            bounds=codes["bounds"],
+            training=Training(
+                ratings["user_ids"],
+                ratings["starts"],
+                ratings["films"].astype(np.int64),
+                ratings["half_stars"],
+            ),
+            mix=Mix(**load_json(directory / "mix.json")),
+            version=read_manifest(directory).version if sealed else "unpublished",
+        )
+
+    @property
+    def _layout(self) -> Layout:
+        return self.cold.layout
+
+    @cached_property
+    def _network(self) -> Autoencoder:
+        rows = self.base.vectors
+        return Autoencoder(
+            self.inputs, self.bias, self._layout.outputs(rows), self._layout.prior(rows)
+        )
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        liked = self.training.half_stars >= POSITIVE
+        starts = np.concatenate([[0], np.cumsum(liked)])[self.training.starts]
+        return Neighbours(self.codes, self.bounds, starts, self.training.films[liked])
+
+    def code(self, rows: Ints, half_stars: npt.NDArray[np.integer]) -> Matrix:
+        """Return the code (e) of a viewer from rows of base films and half stars, n each."""
+        return self._network.code(rows, half_stars >= POSITIVE)
+
+    def _code(self, rated: RatedFilms) -> Matrix:
+        rows, known = position_in(self._sorted_ids[0], rated.movie_ids)
+        return self._network.code(self._sorted_ids[1][rows[known]], rated.liked[known])
+
+    @cached_property
+    def _sorted_ids(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.base.movie_ids)
+        return self.base.movie_ids[order], order
+
+    def _because(
+        self, near: Near, films: Films, rows: Ints, rated: RatedFilms
+    ) -> list[tuple[tuple[int, float], ...]]:
+        """Return for each of r rows up to three liked films that near viewers liked as well."""
+        liked = rated.movie_ids[rated.liked]
+        columns = films.indexes(liked.tolist())
+        if not len(columns):
+            return [()] * len(rows)
+        ties = near.ties(rows, columns, len(films))
+        outputs = unit(self._layout.outputs(films.vectors[np.concatenate([rows, columns])]))
+        alike = np.maximum(outputs[: len(rows)] @ outputs[len(rows) :].T, 0)
+        ties = np.where(ties.sum(axis=1, keepdims=True) > 0, ties, alike)
+        ids = films.movie_ids[columns]
+        return [_strongest(ids, shares) for shares in ties / (ties.sum(1, keepdims=True) + 1e-12)]
+
+
+def _strongest(movie_ids: Ints, shares: npt.NDArray[np.floating]) -> tuple[tuple[int, float], ...]:
+    """Return the up to three films with the largest shares above 0."""
+    order = np.argsort(-shares, kind="stable")[:3]
+    return tuple((int(movie_ids[i]), float(shares[i])) for i in order if shares[i] > 0)

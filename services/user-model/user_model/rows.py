@@ -1,0 +1,75 @@
+"""How a film's row is laid out, and how the row of a film without ratings is predicted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.films import Film
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import Matrix
+from marquee.ridge import Ridge
+
+PATIENCE = 5.0
+"""After this many ratings a new film's bonus is half of what it was."""
+
+_LEAST = 1e-4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The numbers of a film's row: `width` of the output, its prior, the share of each of
+    `clusters` clusters of viewers who liked it, log popularity, coldness (1: nobody rated it)."""
+
+    width: int
+    clusters: int
+
+    @property
+    def d(self) -> int:
+        return self.width + self.clusters + 3
+
+    def outputs(self, rows: Matrix) -> Matrix:
+        return rows[:, : self.width]
+
+    def prior(self, rows: Matrix) -> Matrix:
+        return rows[:, self.width]
+
+    def rates(self, rows: Matrix) -> Matrix:
+        return rows[:, self.width + 1 : self.width + 1 + self.clusters]
+
+    def popularity(self, rows: Matrix) -> Matrix:
+        return rows[:, -2]
+
+    def coldness(self, rows: Matrix) -> Matrix:
+        return rows[:, -1]
+
+    def likers(self, rows: Matrix) -> npt.NDArray[np.int16]:
+        """Return for each row the cluster of viewers that likes it most beyond the average."""
+        rates = self.rates(rows)
+        lifts = rates / np.maximum(rates.mean(axis=1, keepdims=True), _LEAST)
+        likers: npt.NDArray[np.int16] = lifts.argmax(axis=1).astype(np.int16)
+        return likers
+
+
+@dataclass(frozen=True, eq=False)
+class ColdRows:
+    """Predicts a row, but its coldness, from genres, year and tags."""
+
+    vectors: MovieVectors
+    ridge: Ridge
+    layout: Layout
+
+    def predict(self, films: Sequence[Film], ratings: npt.NDArray[np.int64]) -> Matrix:
+        """Return the rows, m × d, of m films that have so many `ratings` (m)."""
+        sums = np.zeros((len(films), 3), np.int64)
+        content = self.vectors.matrix(films, sums)[:, self.vectors.content]
+        return self.complete(self.ridge.apply(content), ratings)
+
+    def complete(self, predicted: Matrix, ratings: npt.NDArray[np.int64]) -> Matrix:
+        """Return m × d rows from m × (d - 1) predictions."""
+        coldness = (PATIENCE / (PATIENCE + ratings)).astype(np.float32)
+        rows: Matrix = np.concatenate([predicted, coldness[:, None]], axis=1)
+        rates = self.layout.rates(rows)
+        np.clip(rates, _LEAST, 1, out=rates)
+        return rows

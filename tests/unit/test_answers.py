@@ -213,7 +213,8 @@ async def test_the_document_shows_films_with_titles_and_grounds() -> None:
 
 
 async def test_an_unknown_profile_makes_the_answer_degraded() -> None:
-    question = Question(Profile(known=False), Wish(2))
+    question = Question(Profile(known=False), Wish(2), user_id=1)
     answer = await answers(FakeModels()).answer(question)
     shown = document(answer, question, CATALOGUE)
     assert (shown["profile"], shown["degraded"], shown["route"]) == ("unavailable", True, "popular")
+    assert shown["reason"] == "the profile cannot be read; no rating, no viewed film"

@@ -204,6 +204,8 @@ def _facts(question: Question) -> dict[str, Any]:
 def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
+    if question.user_id is not None and not question.profile.known:
+        reason = f"the profile cannot be read; {reason}"
     placed = {p.movie_id for p in answer.outcome.placed}
     items = [shown_item(item, item.movie_id in placed, catalogue) for item in answer.outcome.items]
     return {

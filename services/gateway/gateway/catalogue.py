@@ -10,7 +10,7 @@ import numpy.typing as npt
 import orjson
 
 from gateway.titles import TitleIndex
-from marquee.films import GENRES, Film, Films, genre_mask
+from marquee.films import GENRES, Film, Films, genre_mask, genre_matrix
 
 RELEVANT = 0.3
 """A film has a tag, for the filter `tag`, from this relevance on."""
@@ -98,6 +98,8 @@ class Catalogue:
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.version = 0
+        self._counts: dict[str, int] = {}
+        self._counted = -1
         self.replace(rows)
 
     def __len__(self) -> int:
@@ -147,11 +149,11 @@ class Catalogue:
 
     def genre_counts(self) -> dict[str, int]:
         """Return how many films each genre has, in the order of the vocabulary."""
-        counts = dict.fromkeys(GENRES, 0)
-        for row in self:
-            for genre in row.genres:
-                counts[genre] += 1
-        return counts
+        if self._counted != self.version:
+            alive = genre_matrix(self.table.genres[self.table.alive])
+            self._counts = dict(zip(GENRES, map(int, alive.sum(axis=0)), strict=True))
+            self._counted = self.version
+        return self._counts
 
     def search(self, query: str) -> dict[int, int]:
         """Return movie id → how well its title matches (0 best, see `TitleIndex.search`)."""

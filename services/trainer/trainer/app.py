@@ -143,6 +143,8 @@ def _json(record: TrainingRecord) -> dict[str, Any]:
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, MarqueeError)
     said = {"code": error.code, "detail": str(error)}
+    if isinstance(error, InvalidInput) and error.field:
+        said["field"] = error.field
     if isinstance(error, TrainingRuns):
         said["training_id"] = error.training_id
     return JSONResponse(said, error.status)

@@ -19,6 +19,13 @@ CHAMPION, PREVIOUS = "champion", "previous"
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
 
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A server that is away shall cost a training seconds, not minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
 
 class Tracking(Protocol):
     """What is told of a training, in this order for each model."""
@@ -93,7 +100,8 @@ def tracking_uri(settings: Settings) -> str:
 
 def open_client(settings: Settings) -> Any:
     """Return a client of MLflow, which sends nothing to anybody else."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     uri = tracking_uri(settings)

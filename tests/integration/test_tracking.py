@@ -1,0 +1,119 @@
+"""Tracking in a real MLflow: runs, the curve, the files, the registered version and its aliases."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from marquee.bus_memory import MemoryBus
+from marquee.dataset import Dataset, make_dataset
+from marquee.errors import DataError
+from marquee.films import Film
+from marquee.settings import Settings
+from trainer.history import History
+from trainer.publishing import Publisher
+from trainer.running import Order, run
+from trainer.stages import Fit, Stage, data_stage, model_stage, publish_stage
+from trainer.tracking import EXPERIMENT, open_client
+from trainer.trainings import TrainingRecord
+
+pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
+
+
+class ToyConfig(BaseModel):
+    size: int = 3
+    epochs: int = 3
+
+
+class Toy:
+    metrics = {"ndcg@10": 0.5}
+
+    def save(self, directory: Path) -> None:
+        (directory / "toy.txt").write_text("weights")
+
+
+def fit(_dataset: Dataset, config: ToyConfig, _seed: int, on_epoch: Callable[..., None]) -> Toy:
+    for epoch in range(config.epochs):
+        on_epoch(epoch, {"loss": 1 / (epoch + 1)})
+    return Toy()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(state=tmp_path)
+    ids = np.array([1, 2])
+    films = [Film(movie_id=1, title="One"), Film(movie_id=2, title="Two")]
+    dataset = make_dataset(ids, ids, np.array([8, 4], np.uint8), ids, films)
+    History(settings.history, settings.partitions).import_dataset(dataset)
+    return settings
+
+
+@pytest.fixture
+def client(settings: Settings) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return open_client(settings)
+
+
+def stages() -> list[Stage]:
+    bus = MemoryBus()
+    neural = model_stage("neural", lambda: Fit(ToyConfig, fit, reports_epochs=True))
+    return [data_stage(), neural, publish_stage(Publisher(lambda _: bus, lambda *_: None))]
+
+
+def runs(client: Any, record: TrainingRecord) -> dict[str, Any]:
+    """Return the runs of a training by name."""
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    found = client.search_runs(
+        [experiment.experiment_id], f"tags.training_id = '{record.training_id}'"
+    )
+    return {run.info.run_name: run for run in found}
+
+
+def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
+    settings: Settings, client: Any
+) -> None:
+    first = run(stages(), settings)
+    second = run(stages(), settings)
+    found = runs(client, second)
+    assert set(found) == {second.training_id, "neural"}
+    model, parent = found["neural"], found[second.training_id]
+    assert model.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert model.data.params == {"size": "3", "epochs": "3", "seed": "1"}
+    assert model.data.tags["data_version"] == second.data_version
+    assert model.data.tags["code_version"] == second.code_version
+    assert model.data.metrics["ndcg_at_10"] == 0.5
+    curve = client.get_metric_history(model.info.run_id, "loss")
+    assert [(point.step, point.value) for point in curve] == [(0, 1), (1, 0.5), (2, 1 / 3)]
+    files = {file.path for file in client.list_artifacts(model.info.run_id, "bundle")}
+    assert files == {"bundle/toy.txt", "bundle/manifest.json"}
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+
+    champion = client.get_model_version_by_alias("marquee-neural", "champion")
+    previous = client.get_model_version_by_alias("marquee-neural", "previous")
+    assert champion.tags["marquee"] == second.versions["neural"]
+    assert previous.tags["marquee"] == first.versions["neural"]
+    assert champion.run_id == model.info.run_id
+    assert list((settings.state / "mlflow" / "artifacts").iterdir())
+
+
+def test_a_failed_training_is_tracked_as_failed(settings: Settings, client: Any) -> None:
+    def fail(_training: object) -> str:
+        raise DataError("no luck")
+
+    order = Order(publish=False, training_id="failing")
+    with pytest.raises(DataError):
+        run([*stages()[:2], Stage("evaluate", fail)], settings, order)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    found = client.search_runs([experiment.experiment_id], "tags.error = 'no luck'")
+    assert [run.info.status for run in found] == ["FAILED"]
+
+
+def test_an_mlflow_that_is_away_stops_no_training(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    away = settings.model_copy(update={"mlflow_uri": f"sqlite:///{tmp_path}/file/mlflow.db"})
+    assert run(stages(), away).status == "succeeded"

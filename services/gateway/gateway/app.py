@@ -29,6 +29,7 @@ from gateway import (
 from gateway.answers import Answers, Patience
 from gateway.context import Context
 from gateway.edge import Edge
+from gateway.host import Host
 from gateway.memory import Memory
 from gateway.profiles import RedisProfiles
 from gateway.publisher import Publisher
@@ -113,7 +114,7 @@ def build(settings: Settings) -> FastAPI:
     own = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
     memory = Memory(client, own, Keys(settings.namespace, "content", settings.partitions))
-    models = HttpModels(_urls(settings))
+    models = HttpModels({name: Host(url) for name, url in _urls(settings).items()})
     profiles = RedisProfiles(url, own)
     publisher = Publisher(lambda: open_bus(settings).producer())
     deadline = settings.deadline_ms / 1000

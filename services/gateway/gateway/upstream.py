@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
 import orjson
 
 from gateway.breaker import Breaker
+from gateway.host import RawReply
 from marquee.recommender import Reason, Route, Scored
 
 SERVICES: Mapping[Route, str] = {
@@ -19,8 +19,6 @@ SERVICES: Mapping[Route, str] = {
     Route.NEURAL: "neural",
 }
 """Which service answers a route."""
-
-_JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -80,14 +78,24 @@ class Models(Protocol):
         ...
 
 
-class HttpModels:
-    """The model services over HTTP."""
+class Address(Protocol):
+    """Where a service answers."""
 
-    def __init__(self, urls: Mapping[str, str], client: httpx.AsyncClient | None = None) -> None:
-        """Take the address of each service by its name."""
-        self._urls = {name: url.rstrip("/") for name, url in urls.items()}
-        self._client = client or _client()
-        self._breakers = {name: Breaker() for name in urls}
+    async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
+        """Return the reply to one call; OSError when there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class HttpModels:
+    """The model services over HTTP, each at its address."""
+
+    def __init__(self, addresses: Mapping[str, Address]) -> None:
+        self._addresses = addresses
+        self._breakers = {name: Breaker() for name in addresses}
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
@@ -107,34 +115,23 @@ class HttpModels:
         content = None if call.body is None else orjson.dumps(call.body)
         try:
             async with asyncio.timeout(call.seconds):
-                response = await self._send(call.method, self._urls[service] + call.path, content)
-        except (TimeoutError, httpx.TimeoutException):
+                raw = await self._addresses[service].send(call.method, call.path, content)
+        except TimeoutError:
             breaker.timed_out()
             return Failure(f"{service} did not answer within {call.seconds * 1000:.0f} ms")
-        except httpx.HTTPError:
+        except OSError:
             breaker.failed()
             return Failure(f"{service} cannot be reached")
         breaker.succeeded()
         try:
-            return Reply(response.status_code, orjson.loads(response.content))
+            return Reply(raw.status, orjson.loads(raw.body))
         except ValueError:
             return Failure(f"{service} answered what is not JSON")
 
-    async def _send(self, method: str, url: str, content: bytes | None) -> httpx.Response:
-        try:
-            return await self._client.request(method, url, content=content, headers=_JSON)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            # A kept connection that the service has closed meanwhile; the calls are all reads.
-            return await self._client.request(method, url, content=content, headers=_JSON)
-
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
-
-
-def _client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=100, keepalive_expiry=30)
-    return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, follow_redirects=False)
+        for address in self._addresses.values():
+            await address.close()
 
 
 def read_recommended(answer: Any) -> Recommended | Failure:

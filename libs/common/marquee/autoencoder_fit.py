@@ -4,10 +4,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
+from sklearn.cluster import KMeans as SkKMeans
 from threadpoolctl import threadpool_limits
 
 from marquee.autoencoder import Autoencoder, Matrix
+from marquee.pipeline import KMeans
 from marquee.rating_rows import Ints, RatingRows
+
+_PRIOR = 0.3
+"""Positive ratings that a film has beside its own when training starts."""
 
 
 class AutoencoderConfig(BaseModel):
@@ -62,6 +67,39 @@ def fit_autoencoder(
     return network
 
 
+def fit_over_films(
+    rows: RatingRows, sums: Ints, min_ratings: int, config: AutoencoderConfig, seed: int
+) -> Autoencoder:
+    """Return the network over all i films, whose `sums` (i × 3) start with their ratings.
+
+    Films with fewer than `min_ratings` are left out of the training: their weights are 0, and their
+    prior is the one that training starts from.
+    """
+    trained = np.flatnonzero(sums[:, 0] >= min(min_ratings, sums[:, 0].max()))
+    place = np.full(len(sums), -1)
+    place[trained] = np.arange(len(trained))
+    keep = place[rows.films] >= 0
+    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
+    shown = RatingRows(starts, place[rows.films[keep]], rows.half_stars[keep])
+    small = fit_autoencoder(shown, len(trained), config, seed)
+    inputs = np.zeros((2 * len(sums), config.width), np.float32)
+    inputs[np.concatenate([trained, trained + len(sums)])] = small.inputs
+    outputs = np.zeros((len(sums), config.width), np.float32)
+    outputs[trained] = small.outputs
+    prior = np.log(sums[:, 1] + _PRIOR).astype(np.float32)
+    prior[trained] = small.prior
+    return Autoencoder(inputs, small.bias, outputs, prior)
+
+
+def fit_viewer_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
+    """Return the clusters of u × e unit codes; None: one for 75 viewers, 2 to 64."""
+    wanted = clusters or min(max(round(len(codes) / 75), 2), 64)
+    k = min(wanted, len(np.unique(codes.round(5), axis=0)))
+    with threadpool_limits(1):
+        fitted = SkKMeans(k, n_init=4, random_state=seed).fit(codes)
+    return KMeans(np.ascontiguousarray(fitted.cluster_centers_, np.float32))
+
+
 def _arrays(network: Autoencoder) -> list[Matrix]:
     return [network.inputs, network.bias, network.outputs, network.prior]
 
@@ -75,7 +113,7 @@ def _start(
         scale * rng.standard_normal((2 * films, config.width), np.float32),
         np.zeros(config.width, np.float32),
         np.float32(0.1) * scale * rng.standard_normal((films, config.width), np.float32),
-        np.log(positive + 0.3).astype(np.float32),
+        np.log(positive + _PRIOR).astype(np.float32),
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.cluster import KMeans as SkKMeans
-from threadpoolctl import threadpool_limits
 
-from marquee.autoencoder import Autoencoder
-from marquee.autoencoder_fit import AutoencoderConfig, encode, fit_autoencoder
+from marquee.autoencoder_fit import (
+    AutoencoderConfig,
+    encode,
+    fit_over_films,
+    fit_viewer_clusters,
+)
 from marquee.bonus import fair_bonus, margins
 from marquee.cases import gather
 from marquee.dataset import Dataset
@@ -18,7 +20,7 @@ from marquee.errors import DataError
 from marquee.films import Film, Films
 from marquee.mix import standardise
 from marquee.movie_vector import MovieVectors
-from marquee.pipeline import KMeans, Matrix, unit
+from marquee.pipeline import Matrix, unit
 from marquee.rating_rows import Case, Ints, RatingRows, draw_cases, split_users
 from marquee.ridge import fit_ridge
 from user_model.model import Mix, Training, UserModel
@@ -49,9 +51,10 @@ class UserModelConfig(BaseModel):
     validation_share: float = Field(0.2, ge=0, lt=1)
     validation_sizes: tuple[int, ...] = (5, 10, 15)
     weights: dict[str, float] = {
-        "preference": 2.0, "near": 0.4, "clusters": 0.1, "popularity": -0.4,
+        "preference": 2.0, "near": 0.1, "clusters": 0.1, "popularity": -0.2,
     }  # fmt: skip
     least: dict[str, float] = {"near": 0.1, "clusters": 0.1}
+    """Weights that learning does not go below: clusters stay evidence."""
 
 
 def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
@@ -82,9 +85,9 @@ def _fit(
     films: Sequence[Film], rows: RatingRows, user_ids: Ints, config: UserModelConfig, seed: int
 ) -> UserModel:
     sums = rows.sums(len(films))
-    network = _fit_network(rows, sums[:, 0], config, seed)
+    network = fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
     codes = unit(encode(network, rows))
-    kmeans = _fit_kmeans(codes, config.clusters or round(len(rows) / 75), seed)
+    kmeans = fit_viewer_clusters(codes, config.clusters, seed)
     clusters = kmeans.assign(codes)
     learned = np.concatenate(
         [
@@ -112,33 +115,6 @@ def _fit(
         training=Training(user_ids[order], ordered.starts, ordered.films, ordered.half_stars),
         mix=_start(config),
     )
-
-
-def _fit_network(rows: RatingRows, counts: Ints, config: UserModelConfig, seed: int) -> Autoencoder:
-    """Return the autoencoder over all films; those with too few ratings have rows of zeros."""
-    trained = np.flatnonzero(counts >= min(config.min_ratings, counts.max()))
-    place = np.full(len(counts), -1)
-    place[trained] = np.arange(len(trained))
-    keep = place[rows.films] >= 0
-    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    shown = RatingRows(starts, place[rows.films[keep]], rows.half_stars[keep])
-    small = fit_autoencoder(shown, len(trained), config.autoencoder, seed)
-    width = config.autoencoder.width
-    inputs = np.zeros((2 * len(counts), width), np.float32)
-    inputs[np.concatenate([trained, trained + len(counts)])] = small.inputs
-    outputs = np.zeros((len(counts), width), np.float32)
-    outputs[trained] = small.outputs
-    prior = np.zeros(len(counts), np.float32)
-    prior[trained] = small.prior
-    return Autoencoder(inputs, small.bias, outputs, prior)
-
-
-def _fit_kmeans(codes: Matrix, clusters: int, seed: int) -> KMeans:
-    different = len(np.unique(codes.round(5), axis=0))
-    k = min(max(clusters, 2), 64, different)
-    with threadpool_limits(1):
-        fitted = SkKMeans(k, n_init=4, random_state=seed).fit(codes)
-    return KMeans(np.ascontiguousarray(fitted.cluster_centers_, np.float32))
 
 
 def _rates(
@@ -182,8 +158,6 @@ def _complete(
     shown = _importance(sums, config) > 0
     width = cold.layout.width
     own[~shown, :width] = predicted[~shown, :width]
-    # The network never saw it as a target: its prior is what the network starts from.
-    own[~shown, width] = np.log(sums[~shown, 1] + 0.3)
     own[~rated] = predicted[~rated]
     return own
 

@@ -40,7 +40,8 @@ class Near:
         weighted = table * self.weights[:, None]
         counts = weighted[:, len(rows) :].sum(axis=0)
         ties: Floats = weighted[:, : len(rows)].T @ table[:, len(rows) :]
-        return ties / np.sqrt(np.maximum(counts, 1e-12))
+        ties /= np.sqrt(np.maximum(counts, 1e-12))
+        return ties
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,311 @@
+"""Training of the neural model: RatingPredictor, autoencoder, item weights, mix, bonus."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.autoencoder import Autoencoder
+from marquee.autoencoder_fit import (
+    AutoencoderConfig,
+    encode,
+    fit_over_films,
+    fit_viewer_clusters,
+)
+from marquee.bonus import fair_bonus, margins
+from marquee.cases import gather
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.few_ratings import FewRatings
+from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
+from marquee.films import Film, Films
+from marquee.mix import standardise
+from marquee.mix_fit import quality
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import Matrix, unit
+from marquee.pipeline_fit import fit_pipeline
+from marquee.popularity import Popularity
+from marquee.rating_rows import Case, Ints, RatingRows
+from marquee.recommender import top
+from marquee.ridge import fit_ridge
+from neural.extras import extras_of
+from neural.model import POOL, Mix, Neural
+from neural.predictor import Weights
+from neural.rows import FilmRows, Layout
+from neural.training import NetworkConfig, OnEpoch, Rated, Trained, train
+
+_SERVED = ("viewers.", "films.layers.", "joint.")
+"""Weights that serving needs; what else the network learned is in the films' rows."""
+
+_VARIANCE_FLOOR = 0.02
+
+
+class NeuralConfig(BaseModel):
+    """How the neural model is trained; the weights of its mix are learned from `weights`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: NetworkConfig = NetworkConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
+    many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=10.0)
+    """n beyond half of any history: half of it is shown."""
+    content: int = Field(48, ge=1)
+    """Numbers that a film's raw vector is reduced to."""
+    film_clusters: int = Field(32, ge=1)
+    viewer_clusters: int | None = Field(None, ge=1)
+    min_ratings: int = Field(3, ge=1)
+    """A film with fewer ratings gets the autoencoder's output predicted from its content."""
+    cold_penalty: float = Field(30.0, gt=0)
+    cold_share: float = Field(0.5, ge=0, le=1)
+    """Part of the places that hidden films would have, had their ratings been known."""
+    validation_share: float = Field(0.1, ge=0, lt=1)
+    long_history: int = Field(20, ge=2)
+    """Ratings of the viewers that this model serves."""
+    candidates: int = Field(1500, ge=1)
+    """The most popular films: those that weights are learned on."""
+    weights: dict[str, float] = {"preference": 4.0, "many": 1.0, "popularity": -1.0}
+    rating_weights: tuple[float, ...] = (0.02, 0.05, 0.1)
+    """Weights, of a list's deviation, that the predicted rating may have."""
+
+
+def _ignore(epoch: int, measures: dict[str, float]) -> None:
+    """Log nothing."""
+
+
+def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _ignore) -> Neural:
+    """Return the model; `on_epoch` is told number and measures (loss, rmse, mae) of each epoch.
+
+    A fifth of some long histories is held out: it stops the RatingPredictor's training and, for
+    scorers fitted without these viewers, judges the mix. DataError when there is no rating.
+    """
+    if not len(dataset):
+        raise DataError("no ratings: a neural model needs at least one")
+    rows = RatingRows.of(dataset)
+    films = _film_rows(dataset.films, rows, config, seed)
+    hidden, viewers = _hide(rows, config, seed)
+    rated = Rated(_only(rows, ~hidden), _only(rows, hidden))
+    content = films.pipeline.encode(films.raw(list(dataset.films)))
+    trained = train(rated, content, config.network, seed, on_epoch)
+    mix = _start(config)
+    cases = [case for case in (_case(rated, int(user)) for user in viewers) if len(case.targets)]
+    if cases:
+        kept = np.setdiff1d(np.arange(len(rows)), viewers)
+        first = _assemble(dataset.films, rows.of_users(kept), trained, films, config, seed)
+        mix = _learn(first, cases, dataset.films, config)
+    model = _assemble(dataset.films, rows, trained, films, config, seed)
+    return replace(model, mix=mix, extras=extras_of(dataset, rows, model, trained))
+
+
+def _start(config: NeuralConfig) -> Mix:
+    return Mix(dict(config.weights), 0.0)
+
+
+def _film_rows(
+    films: Sequence[Film], rows: RatingRows, config: NeuralConfig, seed: int
+) -> FilmRows:
+    """Return film → vector → scaler → encoder → KMeans; its ridge predicts nothing yet."""
+    sums = rows.sums(len(films))
+    vectors = MovieVectors.fit(films, sums)
+    raw = vectors.matrix(films, np.zeros_like(sums))[:, vectors.content]
+    pipeline, _ = fit_pipeline(
+        raw, np.ones(raw.shape[1]), config.content, config.film_clusters, seed, _VARIANCE_FLOOR
+    )
+    width = config.autoencoder.width
+    ridge = fit_ridge(raw, np.zeros((len(raw), width + 2), np.float32), 1.0, np.zeros(len(raw)))
+    return FilmRows(vectors, pipeline, ridge, Layout(config.network.d, width))
+
+
+def _hide(rows: RatingRows, config: NeuralConfig, seed: int) -> tuple[npt.NDArray[np.bool_], Ints]:
+    """Return which ratings are held out, a fifth of some long histories, and whose they are."""
+    rng = np.random.default_rng(seed)
+    long = rng.permutation(np.flatnonzero(rows.sizes >= config.long_history))
+    viewers = np.sort(long[: min(round(config.validation_share * len(rows)), len(rows) - 1)])
+    hidden = np.zeros(len(rows.films), bool)
+    for user in viewers:
+        start, size = int(rows.starts[user]), int(rows.sizes[user])
+        hidden[start + rng.permutation(size)[: size // 5]] = True
+    return hidden, viewers
+
+
+def _only(rows: RatingRows, keep: npt.NDArray[np.bool_]) -> RatingRows:
+    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
+    return RatingRows(starts, rows.films[keep], rows.half_stars[keep])
+
+
+def _case(rated: Rated, user: int) -> Case:
+    films, half_stars = rated.shown.of_user(user)
+    held_out = rated.held_out.of_users(np.array([user]))
+    return Case(films, half_stars, held_out.films[held_out.liked])
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """What the ratings of a fit teach of each film."""
+
+    network: Autoencoder
+    many: FewRatings
+    sums: Ints
+
+
+def _assemble(
+    films: Sequence[Film],
+    rows: RatingRows,
+    trained: Trained,
+    film_rows: FilmRows,
+    config: NeuralConfig,
+    seed: int,
+) -> Neural:
+    """Return the model whose scorers of preference are fitted on `rows`."""
+    sums = rows.sums(len(films))
+    network = fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
+    learned = _Learned(network, fit_few_ratings(rows, len(films), config.many, seed), sums)
+    raw = film_rows.raw(list(films))
+    ridge = fit_ridge(raw, _targets(learned), config.cold_penalty, _importance(sums, config))
+    film_rows = replace(film_rows, ridge=ridge)
+    predictor = replace(trained.predictor, weights=_served(trained.predictor.weights))
+    served = replace(trained, predictor=predictor)
+    vectors, clusters = _rows(raw, learned, served, film_rows, config)
+    return Neural(
+        Films.of(films, vectors, clusters),
+        sums,
+        film_rows,
+        predictor,
+        network.inputs,
+        network.bias,
+        fit_viewer_clusters(unit(encode(network, rows)), config.viewer_clusters, seed),
+        learned.many,
+        _start(config),
+    )
+
+
+def _served(weights: Weights) -> Weights:
+    return {name: array for name, array in weights.items() if name.startswith(_SERVED)}
+
+
+def _targets(learned: _Learned) -> Matrix:
+    network = learned.network
+    popularity = np.log1p(learned.sums[:, 1:2])
+    targets: Matrix = np.concatenate(
+        [network.outputs, network.prior[:, None], popularity], axis=1, dtype=np.float32
+    )
+    return targets
+
+
+def _importance(sums: Ints, config: NeuralConfig) -> npt.NDArray[np.float64]:
+    shown = sums[:, 0] >= min(config.min_ratings, sums[:, 0].max())
+    return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
+
+
+def _rows(
+    raw: Matrix, learned: _Learned, trained: Trained, film_rows: FilmRows, config: NeuralConfig
+) -> tuple[Matrix, npt.NDArray[np.int16]]:
+    """Return the rows of all films: learned ones, and predicted ones where there were no ratings.
+
+    The output of a film with too few ratings for the autoencoder is predicted too.
+    """
+    cold, clusters = film_rows.cold(raw, trained.predictor)
+    sums, layout = learned.sums, film_rows.layout
+    preference = _targets(learned)[:, :-1]
+    few = _importance(sums, config) == 0
+    preference[few, :-1] = layout.outputs(cold)[few]
+    popularity = Popularity(sums)
+    others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
+    own = layout.join(trained.films, preference, others.astype(np.float32))
+    return np.where((sums[:, :1] > 0), own, cold), clusters
+
+
+def _learn(
+    model: Neural, cases: Sequence[Case], films: Sequence[Film], config: NeuralConfig
+) -> Mix:
+    """Return the mix: weights of preference, of the predicted rating, and the bonus."""
+
+    def signals(case: Case) -> dict[str, Matrix]:
+        return model.signals(case.films, case.half_stars, model.base.vectors)
+
+    candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[: config.candidates]
+    gathered = gather(cases, signals, candidates, len(films))
+    weights = gathered.learn(dict(config.weights), {"preference": 0.1, "many": 0.1})
+    judged = replace(model, mix=Mix(weights, 0.0))
+    weights["rating"] = _learn_rating_weight(judged, cases, config)
+    return Mix(weights, _learn_bonus(judged, cases, films, config))
+
+
+def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralConfig) -> float:
+    """Return the weight of the predicted rating, among the best films by preference, that is best.
+
+    It is at least the smallest of the weights allowed, and at most the largest.
+    """
+    pool = min(POOL, len(model.base))
+    scores = np.zeros((len(cases), pool), np.float32)
+    ratings = np.zeros((len(cases), pool), np.float32)
+    relevant = np.zeros((len(cases), pool), bool)
+    coldness = model.film_rows.layout.coldness(model.base.vectors)
+    for i, case in enumerate(cases):
+        mask = _mask(model, case)
+        scaled = model.scaled(case.films, case.half_stars, model.base.vectors, mask)
+        total = model.total(scaled, coldness)
+        best = top(total, mask, pool)
+        scores[i], scores[i, : len(best)] = -1e6, total[best]
+        rows = model.base.vectors[best]
+        ratings[i, : len(best)] = model.ratings_of(case.films, case.half_stars, rows)
+        relevant[i, : len(best)] = np.isin(best, case.targets)
+    counts = np.array([len(case.targets) for case in cases])
+    spread = float(np.mean([row[row > -1e5].std() for row in scores]))
+    weights = [round(spread * share, 5) for share in config.rating_weights]
+    return max(weights, key=lambda w: quality(scores + np.float32(w) * ratings, relevant, counts))
+
+
+def _mask(model: Neural, case: Case) -> npt.NDArray[np.bool_]:
+    mask = np.ones(len(model.base), bool)
+    mask[case.films] = False
+    return mask
+
+
+def _learn_bonus(
+    model: Neural, cases: Sequence[Case], films: Sequence[Film], config: NeuralConfig
+) -> float:
+    """Return the bonus with which films, were they new, take `cold_share` of their places in lists.
+
+    Each film is hidden once: its row is predicted by what the other four fifths of films teach.
+    """
+    warm, hidden = model.base.vectors, _hidden_rows(model, films, config)
+    missed = []
+    for case in cases:
+        mask = _mask(model, case)
+        before = model.signals(case.films, case.half_stars, warm)
+        after = model.signals(case.films, case.half_stars, hidden)
+        scaled = {name: standardise(values, mask) for name, values in before.items()}
+        moved = {name: _as(values, before[name][mask]) for name, values in after.items()}
+        scores = model.total(scaled, np.zeros(len(warm), np.float32))
+        missed.append(
+            margins(scores[mask], model.total(moved, np.ones(len(warm), np.float32))[mask])
+        )
+    return fair_bonus(missed, config.cold_share)
+
+
+def _as(values: Matrix, scale: Matrix) -> Matrix:
+    """Return values less the mean of `scale`, over its deviation."""
+    scaled: Matrix = (values - scale.mean()) / max(float(scale.std()), 1e-12)
+    return scaled
+
+
+def _hidden_rows(model: Neural, films: Sequence[Film], config: NeuralConfig) -> Matrix:
+    film_rows = model.film_rows
+    raw = film_rows.raw(list(films))
+    content = film_rows.pipeline.encode(raw)
+    vectors, layout = model.base.vectors, film_rows.layout
+    targets = np.concatenate(
+        [layout.outputs(vectors), layout.prior(vectors)[:, None],
+         layout.popularity(vectors)[:, None]], axis=1,
+    )  # fmt: skip
+    importance = _importance(model.base_sums, config)
+    rows = np.zeros_like(vectors)
+    for fold in range(5):
+        out = np.arange(len(films)) % 5 == fold
+        if not out.any():
+            continue
+        ridge = fit_ridge(raw, targets, config.cold_penalty, np.where(out, 0, importance))
+        rows[out] = film_rows.cold_rows(content[out], ridge.apply(raw[out]), model.predictor)
+    return rows

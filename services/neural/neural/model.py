@@ -1,0 +1,279 @@
+"""The neural model: preference by autoencoder and item weights, stars by the RatingPredictor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_tensors
+
+from marquee.artifacts import (
+    MANIFEST,
+    load_arrays,
+    load_json,
+    read_manifest,
+    save_arrays,
+    save_json,
+)
+from marquee.autoencoder import Autoencoder
+from marquee.dataset import position_in
+from marquee.few_ratings import FewRatings
+from marquee.films import Film, Films
+from marquee.mix import standardise
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import KMeans, Matrix, Pipeline, unit
+from marquee.popularity import Popularity
+from marquee.ratings import POSITIVE, RatedFilms
+from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.ridge import Ridge
+from marquee.similar import contributions
+from neural.predictor import Predictor
+from neural.rows import FilmRows, Layout
+from neural.ties import ties
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+HalfStars = npt.NDArray[np.integer]
+
+POOL = 200
+"""Films, the best by preference, that the predicted rating may put in another order."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How signals become a score: learned `weights`, and the `bonus` of a film without ratings."""
+
+    weights: Mapping[str, float]
+    bonus: float
+
+
+@dataclass(frozen=True, eq=False)
+class Neural:
+    """Fitted networks; `base` is the table of films at the training, `base_sums` int64 n × 3.
+
+    `inputs` and `bias` are the autoencoder's, `kmeans` clusters its codes of viewers; `many` are
+    item weights for long histories. `extras`: artifacts that only a training writes, by file name.
+    """
+
+    base: Films
+    base_sums: Ints
+    film_rows: FilmRows
+    predictor: Predictor
+    inputs: Matrix
+    bias: Matrix
+    kmeans: KMeans
+    many: FewRatings
+    mix: Mix
+    version: str = "unpublished"
+    extras: Mapping[str, bytes] = field(default_factory=dict)
+
+    def films(self) -> Films:
+        """Return a fresh table of the films known at the training."""
+        return Films.from_arrays(self.base.arrays())
+
+    def sums(self, movie_id: int) -> tuple[int, int, int]:
+        """Return the ratings, positive ones and half stars of a film at the training."""
+        i = self.base.index(movie_id)
+        n, positive, half = self.base_sums[i].tolist() if i >= 0 else (0, 0, 0)
+        return n, positive, half
+
+    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:  # noqa: ARG002
+        """Return the row and cluster of a new or changed film: vector → scaler → encoder → KMeans.
+
+        A film that had ratings at the training keeps what they taught; its cluster follows content.
+        """
+        rows, clusters = self.film_rows.cold(self.film_rows.raw([film]), self.predictor)
+        i = self.base.index(film.movie_id)
+        known = i >= 0 and self.base_sums[i, 0] > 0
+        return (self.base.vectors[i] if known else rows[0]), int(clusters[0])
+
+    def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:
+        """Return the code (e) of a viewer and his cluster."""
+        code = self.code(*self._known(rated))
+        return code, int(self.kmeans.assign(unit(code[None]))[0])
+
+    def predict(
+        self, rated: RatedFilms, movie_ids: Sequence[int], films: Films | None = None
+    ) -> tuple[Matrix, Matrix]:
+        """Return ratings in stars (n, 0.5 to 5) and the confidence in each (n, 0 to 1).
+
+        Without a rating of the viewer it is the film's mean, for an unknown film that of all.
+        """
+        table = self.base if films is None else films
+        found = np.array([table.index(movie_id) for movie_id in movie_ids], np.int64)
+        stars = np.full(len(found), self.predictor.mean, np.float32)
+        confidences = np.zeros(len(found), np.float32)
+        rows = table.vectors[found[found >= 0]]
+        known, half_stars = self._known(rated)
+        counts = np.expm1(self._layout.rated(rows).log_counts)
+        confidences[found >= 0] = np.sqrt(len(known) / (len(known) + 5) * counts / (counts + 3))
+        stars[found >= 0] = (
+            self._ratings(known, half_stars, rows) if len(known) else self._layout.means(rows)
+        )
+        return np.clip(stars, 0.5, 5), confidences
+
+    def recommend(
+        self,
+        viewer: Viewer,
+        films: Films,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+    ) -> list[Scored]:
+        """Return up to k films where `mask` is true, best first, each with what it rests on."""
+        known, half_stars = self._known(viewer.rated)
+        scaled = self.scaled(known, half_stars, films.vectors, mask, popularity)
+        scores = self.total(scaled, self._layout.coldness(films.vectors))
+        pool = top(scores, mask, max(POOL, k))
+        final = scores[pool] + self._rating_part(known, half_stars, films.vectors[pool])
+        order = np.argsort(-final, kind="stable")[:k]
+        rows = pool[order]
+        because = self._because(known[half_stars >= POSITIVE], films, rows)
+        return [
+            Scored(int(films.movie_ids[row]), float(score), Reason.PREDICTED_FOR_YOU, films_with)
+            for row, score, films_with in zip(rows, final[order], because, strict=True)
+        ]
+
+    def scaled(
+        self,
+        known: Ints,
+        half_stars: HalfStars,
+        rows: Matrix,
+        mask: Mask,
+        popularity: Popularity | None = None,
+    ) -> dict[str, npt.NDArray[np.floating]]:
+        """Return the z-scored signals of preference, n each, for rows of rated base films."""
+        signals = self.signals(known, half_stars, rows, popularity)
+        return {name: standardise(values, mask) for name, values in signals.items()}
+
+    def signals(
+        self, known: Ints, half_stars: HalfStars, rows: Matrix, popularity: Popularity | None = None
+    ) -> dict[str, Matrix]:
+        """Return what speaks for each of n film rows, by name."""
+        layout = self._layout
+        favour = layout.popularity(rows)
+        if popularity is not None:
+            live = popularity.popularity.astype(np.float32)
+            favour = np.where(layout.coldness(rows) > 0, np.maximum(live, favour), live)
+        return {
+            "preference": layout.outputs(rows) @ self.code(known, half_stars) + layout.prior(rows),
+            "many": self.many.scores(known, half_stars, len(rows)),
+            "popularity": favour,
+        }
+
+    def total(self, scaled: Mapping[str, npt.NDArray[np.floating]], coldness: Matrix) -> Matrix:
+        """Return the scores, n; a film without ratings has no item weights but its preference."""
+        weights = self.mix.weights
+        many = scaled["many"] + coldness * (scaled["preference"] - scaled["many"])
+        total: Matrix = (
+            np.float32(weights.get("preference", 0)) * scaled["preference"]
+            + np.float32(weights.get("many", 0)) * many
+            + np.float32(weights.get("popularity", 0)) * scaled["popularity"]
+            + np.float32(self.mix.bonus) * coldness
+        ).astype(np.float32)
+        return total
+
+    def ratings_of(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+        """Return the z-scores of the predicted ratings of film rows, m: the last signal."""
+        ratings = self._ratings(known, half_stars, rows)
+        scaled: Matrix = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
+        return scaled
+
+    def code(self, known: Ints, half_stars: HalfStars) -> Matrix:
+        """Return the code (e) of a viewer from rows of base films and half stars, n each."""
+        return self._network.code(known, half_stars >= POSITIVE)
+
+    def _rating_part(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+        weight = self.mix.weights.get("rating", 0.0)
+        if not weight or not len(known):
+            return np.zeros(len(rows), np.float32)
+        return np.float32(weight) * self.ratings_of(known, half_stars, rows)
+
+    def _ratings(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+        biases = self._layout.rated(self.base.vectors).biases[known]
+        viewer = self.predictor.viewer(known, (half_stars / 2).astype(np.float32), biases)
+        return self.predictor.predict(viewer, self._layout.rated(rows))
+
+    def _because(
+        self, liked: Ints, films: Films, rows: Ints
+    ) -> list[tuple[tuple[int, float], ...]]:
+        """Return for each of r rows up to three liked films whose item weights speak for it."""
+        spoken = ties(self.many, rows, liked, len(films))
+        if not all(spoken):  # no item weights: films alike in the autoencoder's outputs
+            outputs = self._layout.outputs(films.vectors)
+            alike = contributions(unit(outputs[rows]), unit(outputs[liked]), np.ones(len(liked)))
+            spoken = [first or second for first, second in zip(spoken, alike, strict=True)]
+        ids = films.movie_ids[liked]
+        return [tuple((int(ids[i]), share) for i, share in sources) for sources in spoken]
+
+    def _known(self, rated: RatedFilms) -> tuple[Ints, HalfStars]:
+        """Return the rows of the rated base films and their half stars."""
+        places, known = position_in(self._sorted_ids[0], rated.movie_ids)
+        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
+        return self._sorted_ids[1][places[known]], half_stars
+
+    @property
+    def _layout(self) -> Layout:
+        return self.film_rows.layout
+
+    @cached_property
+    def _network(self) -> Autoencoder:
+        rows = self.base.vectors
+        return Autoencoder(
+            self.inputs, self.bias, self._layout.outputs(rows), self._layout.prior(rows)
+        )
+
+    @cached_property
+    def _sorted_ids(self) -> tuple[Ints, Ints]:
+        order = np.argsort(self.base.movie_ids)
+        return self.base.movie_ids[order], order
+
+    def save(self, directory: Path) -> None:
+        """Write the artifacts of the model."""
+        directory.mkdir(parents=True, exist_ok=True)
+        rows = self.film_rows
+        save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
+        save_arrays(directory / "autoencoder.npz", inputs=self.inputs, bias=self.bias)
+        save_arrays(directory / "user_kmeans.npz", centers=self.kmeans.centers)
+        save_arrays(directory / "new_films.npz", weights=rows.ridge.weights, bias=rows.ridge.bias)
+        rows.vectors.save(directory)
+        rows.pipeline.save(directory)
+        self.many.save(directory, "many_ratings")
+        weights = {name: np.ascontiguousarray(w) for name, w in self.predictor.weights.items()}
+        (directory / "neural_model.safetensors").write_bytes(save_tensors(weights))
+        save_json(directory / "mix.json", {
+            "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
+            "mean": self.predictor.mean,
+        })  # fmt: skip
+        for name, data in self.extras.items():
+            (directory / name).write_bytes(data)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Neural":
+        """Read what serving needs of what `save` wrote; the version is that of the manifest."""
+        films = load_arrays(directory / "films.npz")
+        network = load_arrays(directory / "autoencoder.npz")
+        ridge = load_arrays(directory / "new_films.npz")
+        mix = load_json(directory / "mix.json")
+        predictor = Predictor(load_file(directory / "neural_model.safetensors"), mix["mean"])
+        sealed = (directory / MANIFEST).is_file()
+        return cls(
+            Films.from_arrays(films),
+            films["sums"],
+            FilmRows(
+                MovieVectors.load(directory),
+                Pipeline.load(directory),
+                Ridge(ridge["weights"], ridge["bias"]),
+                Layout(predictor.d, len(network["bias"])),
+            ),
+            predictor,
+            network["inputs"],
+            network["bias"],
+            KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
+            FewRatings.load(directory, "many_ratings"),
+            Mix(mix["weights"], mix["bonus"]),
+            read_manifest(directory).version if sealed else "unpublished",
+        )

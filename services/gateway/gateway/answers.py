@@ -152,7 +152,7 @@ class _Walk:
     def _take(self, route: Route, got: Recommended) -> None:
         self._pool += got.items
         self._outcome = self._apply(self._pool)
-        if self._source is None and self._outcome.items:
+        if self._source is None and got.items and self._outcome.items:
             self._source = (route, got.model_version)
             self._fresh = got.fresh
 

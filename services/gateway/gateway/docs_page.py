@@ -17,7 +17,7 @@ pre { overflow-x: auto; background: #8882; padding: .6rem; border-radius: .3rem 
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; padding: .2rem .6rem .2rem 0; vertical-align: top;
   border-bottom: 1px solid #8884 }
-.verb { display: inline-block; min-width: 4.2rem; font-weight: 700 }
+.verb { display: inline-block; min-width: 5rem; font-weight: 700 }
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CSP = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'"

@@ -1,0 +1,138 @@
+"""The offline evaluation: every route on the viewers that it serves, against what it must beat."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from marquee.artifacts import Manifest
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.registry import MODEL_NAMES
+from marquee.settings import Settings
+from trainer.cold_films import evaluate_cold_films
+from trainer.evaluation_cache import EvaluationCache
+from trainer.evaluation_run import Plan, Run, Say
+from trainer.history import History
+from trainer.movielens import read_movielens
+from trainer.parameters import Parameters, read_parameters
+from trainer.rating_errors import evaluate_ratings
+from trainer.report import ColdFilms, RatingErrors, Report
+from trainer.report_pages import write
+from trainer.report_tables import show
+from trainer.slices import QUICK
+from trainer.splits import SEED
+from trainer.stages import Training, code_version
+
+MARGIN = 0.02
+"""NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""
+
+_GAIN = "gain_ndcg@10"
+
+
+def main(
+    settings: Settings,
+    as_json: bool = False,
+    folds: int = 2,
+    quick: bool = False,
+    data: Path | None = None,
+    parameters: Parameters | None = None,
+) -> Report:
+    """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
+
+    The files are in STATE/evaluation. DataError: there is nothing to evaluate on.
+    """
+    plan, dataset = Plan.of(folds, quick), _read(settings, data)
+    folder = settings.state / "evaluation"
+    cache = EvaluationCache(folder / "cache")
+    with Console(stderr=True).status("evaluation") as status:
+        report = evaluate(
+            dataset, parameters or read_parameters(), settings, plan, cache, status.update
+        )
+    write(report, folder)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 200
+    if as_json:
+        console.file.write(report.model_dump_json(indent=1) + "\n")
+    else:
+        show(report, console)
+    return report
+
+
+def evaluate(
+    dataset: Dataset,
+    parameters: Parameters,
+    settings: Settings,
+    plan: Plan | None = None,
+    cache: EvaluationCache | None = None,
+    say: Say = lambda _words: None,
+) -> Report:
+    """Return how each route does on its slice of held-out users, beside the baselines.
+
+    What is in `cache` is not computed again; `say` is called with what is being computed.
+    """
+    started = time.perf_counter()
+    plan = plan or Plan()
+    run = Run(plan, parameters, settings, cache or EvaluationCache(None), say)
+    splits = run.add_all(dataset)
+    rating_errors: tuple[RatingErrors, ...] = ()
+    cold_films: tuple[ColdFilms, ...] = ()
+    if plan.extras:
+        say("predicted ratings")
+        rating_errors = evaluate_ratings(dataset, parameters, run.missing)
+        say("cold films")
+        cold_films = evaluate_cold_films(dataset, parameters)
+    return Report(
+        data_version=dataset.version,
+        code_version=code_version(),
+        users=run.users,
+        films=len(dataset.films),
+        splits=tuple(splits),
+        seed=SEED,
+        slices=tuple(run.reports(len(dataset.films))),
+        rating_errors=rating_errors,
+        cold_films=cold_films,
+        notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
+        seconds=round(time.perf_counter() - started, 1),
+    )
+
+
+def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
+    """Return the figures of each model of a training, fitted anew without the users of one fold."""
+    models = tuple(name for name in MODEL_NAMES if name in training.bundles)
+    plan = Plan((0,), QUICK, models, families=(), by_time=False)
+    done = iter(range(1, len(models) + 1))
+
+    def say(words: str) -> None:
+        training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
+
+    run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
+    run.add_all(training.dataset)
+    return {name: figures for name in models if (figures := run.figures(name))}
+
+
+def worse(new: Manifest, serving: Manifest) -> str | None:
+    """Return why a new version shall not serve: it gains less over popularity than the serving one.
+
+    None where either was not evaluated, or the loss is within `MARGIN`.
+    """
+    if _GAIN not in new.metrics or _GAIN not in serving.metrics:
+        return None
+    before, now = serving.metrics[_GAIN], new.metrics[_GAIN]
+    if now >= before - MARGIN:
+        return None
+    return (
+        f"its NDCG@10 over popularity is {now:+.3f}, that of the serving version {before:+.3f}: "
+        f"more than {MARGIN} behind"
+    )
+
+
+def _read(settings: Settings, data: Path | None) -> Dataset:
+    if data is not None:
+        dataset, _ = read_movielens(data)
+    else:
+        dataset, _ = History(settings.history, settings.partitions).dataset()
+    if not len(dataset):
+        raise DataError("there is nothing to evaluate on: run `marquee data import` first")
+    return dataset

@@ -1,0 +1,128 @@
+"""The tables of a report, and how they look on the terminal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from trainer.report import OURS, POPULARITY, Report, SliceReport
+
+RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", OURS)
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """A table as text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def show(report: Report, console: Console) -> None:
+    """Print all tables and the verdict."""
+    console.print(heading(report), style="bold")
+    for found in tables(report):
+        table = Table(*found.columns, title=found.title, title_justify="left")
+        for row in found.rows:
+            table.add_row(*row)
+        console.print(table)
+    for note in report.notes:
+        console.print(note, style="dim")
+    console.print(report.verdict, style="bold red" if report.below else "bold green")
+
+
+def heading(report: Report) -> str:
+    """Return what the figures were measured on, and how long it took."""
+    return (
+        f"{report.users} tested users, {report.films} films, {', '.join(report.splits)}, "
+        f"seed {report.seed}, {report.seconds:.0f} s"
+    )
+
+
+def tables(report: Report) -> Iterator[Tabular]:
+    """Yield the tables that a report has rows for."""
+    yield _figures(report)
+    yield _differences(report)
+    if report.rating_errors:
+        yield Tabular(
+            "Predicted ratings, a random tenth held out, in stars",
+            ("predictor", "RMSE", "MAE"),
+            [(one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}") for one in report.rating_errors],
+        )
+    if report.cold_films:
+        yield _cold_films(report)
+
+
+def choices(report: Report) -> Tabular:
+    """Return what validation chose for the baselines."""
+    rows = [
+        (one.name, figures.name, figures.words)
+        for one in report.slices
+        for figures in one.figures
+        if figures.words
+    ]
+    columns = ("given", "baseline", "settings in each split")
+    return Tabular("What validation chose for the baselines", columns, rows)
+
+
+def _figures(report: Report) -> Tabular:
+    rows = [
+        (
+            one.name,
+            str(one.users) if one.figures else one.note,
+            *(_cell(one, name) for name in RECOMMENDERS),
+        )
+        for one in report.slices
+    ]
+    return Tabular("recall@20 / NDCG@10 / NDCG@100", ("given", "users", *RECOMMENDERS), rows)
+
+
+def _differences(report: Report) -> Tabular:
+    rows = [
+        (
+            one.name,
+            _answered_by(one),
+            str(one.over_popularity),
+            str(one.over_best),
+            one.best,
+            _coverages(one),
+            {True: "yes", False: "NO", None: ""}[one.holds],
+        )
+        for one in report.slices
+        if one.figures
+    ]
+    columns = ("given", "answered by", "- popularity", "- best", "best", "coverage", "≥ popularity")
+    return Tabular(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
+
+
+def _cold_films(report: Report) -> Tabular:
+    rows = [
+        (one.route, one.name, f"{one.hit_rate_at_10:.3f}", f"{one.ndcg_at_10:.3f}", str(one.cases))
+        for one in report.cold_films
+    ]
+    columns = ("route", "recommender", "hit rate@10", "NDCG@10", "cases")
+    return Tabular("Films that nobody rated, among such films alone", columns, rows)
+
+
+def _cell(one: SliceReport, name: str) -> str:
+    """Return recall@20/NDCG@10/NDCG@100 of a recommender on a slice."""
+    found = one.of(name)
+    if found is None:
+        return ""
+    figures = (found.recall_at_20, found.ndcg_at_10, found.ndcg_at_100)
+    return "/".join(f"{figure:.3f}".removeprefix("0") for figure in figures)
+
+
+def _answered_by(one: SliceReport) -> str:
+    """Return the routes, with the share of cases where there are several, and what was left out."""
+    shares = [f"{route} {share:.0%}" for route, share in one.answered.items()]
+    routes = ", ".join(shares) if len(shares) > 1 else next(iter(one.answered), "")
+    return f"{routes} ({one.note})" if one.note else routes
+
+
+def _coverages(one: SliceReport) -> str:
+    """Return the coverage of ours and of the best baseline."""
+    ours, best = one.of(OURS), one.of(one.best)
+    return "" if ours is None or best is None else f"{ours.coverage:.1%} / {best.coverage:.1%}"

@@ -1,0 +1,101 @@
+"""The models under test: fitted on training users, saved, loaded and asked as by the services."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.dataset import Dataset
+from marquee.films import Films
+from marquee.popularity import Popularity
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Route, Viewer
+from marquee.settings import Settings
+from trainer.measures import DEPTH, Outcome, measure
+from trainer.parameters import Parameters
+from trainer.slices import Case, Cases, route_of
+from trainer.splits import Split
+from trainer.stages import FITS, Fit
+
+Ints = npt.NDArray[np.int64]
+
+Fits = Mapping[str, Callable[[], Fit]]
+
+MODELS = {
+    Route.SIMILAR: "content",
+    Route.HYBRID: "hybrid",
+    Route.USER_CLUSTER: "user-model",
+    Route.NEURAL: "neural",
+}
+"""Which model answers a route."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A loaded model, the film ids of its data set by row, and the popularity at the training."""
+
+    model: Any
+    movie_ids: Ints
+    popularity: Popularity | None
+
+    def list_for(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> Ints:
+        """Return the rows that a service would answer, best first; `among`: the candidates."""
+        films = self.films
+        mask = films.alive.copy() if among is None else among.copy()
+        mask[films.indexes(self.movie_ids[case.films].tolist())] = False
+        live = {} if self.popularity is None else {"popularity": self.popularity}
+        scored = self.model.recommend(self._viewer(case), films, mask, DEPTH, **live)
+        found = np.array([item.movie_id for item in scored], np.int64)
+        return np.searchsorted(self.movie_ids, found)
+
+    @cached_property
+    def films(self) -> Films:
+        """The table that a service would have."""
+        films: Films = self.model.films()
+        return films
+
+    def _viewer(self, case: Case) -> Viewer:
+        movie_ids = self.movie_ids[case.films].tolist()
+        if case.viewed:
+            return Viewer.of(viewed=movie_ids)
+        return Viewer.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
+
+
+def run_model(
+    name: str,
+    split: Split,
+    cases: Cases,
+    settings: Settings,
+    parameters: Parameters,
+    fits: Fits = FITS,
+) -> dict[str, Outcome]:
+    """Return how a model does on those cases of each slice that are routed to it."""
+    asked = fitted(name, split.train, parameters, fits)
+    outcomes = {}
+    for slice_name, chosen in cases.items():
+        own = routed(name, chosen, settings)
+        outcomes[slice_name] = measure(own, [asked.list_for(case) for case in own])
+    return outcomes
+
+
+def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:
+    """Return the cases that a model answers."""
+    return [case for case in cases if MODELS[route_of(case, settings)] == name]
+
+
+def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS) -> Asked:
+    """Return a model of a data set as a service would load it."""
+    fit = fits[name]()
+    model = fit.fit(train, parameters.config(name, fit.config), parameters.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
+    movie_ids = np.array([film.movie_id for film in train.films], np.int64)
+    # Of the services only content hands the live popularity to its model.
+    live = Popularity(RatingRows.of(train).sums(len(train.films))) if name == "content" else None
+    return Asked(loaded, movie_ids, live)

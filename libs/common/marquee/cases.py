@@ -94,7 +94,7 @@ class OffsetSearch:
         self._relevant.append(np.isin(rows, targets))
         self._n_relevant.append(len(targets))
 
-    def largest(self, loss: float = 0.01) -> float:
+    def largest(self, loss: float = 0.005) -> float:
         """Return the largest offset that costs at most `loss` of the quality; 0 without a case.
 
         Quality alone hardly tells offsets apart, and a film that never appears is never rated.

@@ -18,14 +18,15 @@ def contributions(
     `codes` k × e and `sources` m × e have unit rows; a source's part is cosine · its weight (m),
     left out when not above 0. Shares of a film sum to 1.
     """
-    parts = (codes @ sources.T) * weights
+    parts = np.maximum((codes @ sources.T) * weights, 0)
     order = np.argsort(-parts, axis=1, kind="stable")[:, :_SOURCES]
-    result = []
-    for places, row in zip(order, parts, strict=True):
-        chosen = [(int(i), float(row[i])) for i in places if row[i] > 0]
-        total = sum(part for _, part in chosen)
-        result.append(tuple((i, round(part / total, 4)) for i, part in chosen))
-    return result
+    chosen = np.take_along_axis(parts, order, axis=1)
+    total = chosen.sum(axis=1, keepdims=True)
+    shares = (chosen / np.where(total > 0, total, 1)).round(4)
+    return [
+        tuple((i, share) for i, share in zip(places, row, strict=True) if share > 0)
+        for places, row in zip(order.tolist(), shares.tolist(), strict=True)
+    ]
 
 
 def direction(codes: Matrix) -> Matrix:

@@ -23,6 +23,8 @@ from marquee.ridge import Ridge
 
 START = {"seen_together": 1.0, "popularity": 0.5, "content": 0.2, "nearest": 0.1, "cluster": 0.05}
 """Weights before any validation, and where there are no validation users."""
+LEAST = {"popularity": 0.0, "seen_together": 0.0, "content": 0.1, "nearest": 0.0, "cluster": 0.02}
+"""Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
 class ContentConfig(BaseModel):
@@ -30,7 +32,7 @@ class ContentConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dimensions: int = Field(64, ge=1)
+    dimensions: int = Field(80, ge=1)
     clusters: int = Field(32, ge=1)
     min_films_per_tag: int = Field(3, ge=1)
     """A tag of fewer films is not in the vocabulary."""
@@ -143,7 +145,7 @@ def _validate(trial: _Parts, cases: list[Case]) -> tuple[ContentConfig, dict[str
     model = trial.model(seen_config, dict(START))
     films = model.films()
     gathered = gather(cases, lambda case: model.signals(case.films, films), candidates, n_films)
-    weights = gathered.learn(dict(START))
+    weights = gathered.learn(dict(START), LEAST)
     config = config.model_copy(update={"seen_together": seen_config})
     return config, weights, _cold_offset(trial, replace(model, weights=weights), cases)
 

@@ -113,16 +113,18 @@ class Content:
         seen = self.seen(viewer, films)
         scores = self.scores(seen, films, mask, popularity)
         rows = top(scores, mask, k)
-        codes, sources = films.vectors[:, :-2], films.movie_ids[seen]
+        codes, sources = films.vectors[:, :-2], films.movie_ids[seen].tolist()
         because = contributions(codes[rows], codes[seen], np.ones(len(seen)))
         return [
             Scored(
-                int(films.movie_ids[row]),
-                float(scores[row]),
+                movie_id,
+                score,
                 Reason.SIMILAR_TO_VIEWED if shares else Reason.POPULAR,
-                tuple((int(sources[i]), share) for i, share in shares),
+                tuple((sources[i], share) for i, share in shares),
             )
-            for row, shares in zip(rows, because, strict=True)
+            for movie_id, score, shares in zip(
+                films.movie_ids[rows].tolist(), scores[rows].tolist(), because, strict=True
+            )
         ]
 
     def seen(self, viewer: Viewer, films: Films) -> Ints:
@@ -152,7 +154,7 @@ class Content:
         together = self.few_ratings.scores(seen, likes, len(films))
         signals |= {
             "content": content,
-            "nearest": (codes @ codes[seen[-5:]].T).max(axis=1),
+            "nearest": (codes[seen[-5:]] @ codes.T).max(axis=0),
             "seen_together": self.new_films.fill(together, content, prior, cold),
             "cluster": self._cluster_shares(seen, films),
         }

@@ -25,6 +25,8 @@ from marquee.ridge import Ridge
 
 START = {"few_ratings": 1.0, "als": 0.3, "space": 0.1, "popularity": 0.3, "cluster": 0.05}
 """Weights before any validation, and where there are no validation users."""
+LEAST = {"popularity": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1, "cluster": 0.02}
+"""Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
 class HybridConfig(BaseModel):
@@ -211,7 +213,7 @@ def _validate(trial: _Parts, cases: list[Case]) -> tuple[HybridConfig, dict[str,
     gathered = gather(
         cases, lambda case: model.signals(_evidence(case), films), candidates, n_films
     )
-    weights = gathered.learn(dict(START))
+    weights = gathered.learn(dict(START), LEAST)
     config = config.model_copy(update={"few_ratings": few_config})
     return config, weights, _cold_offset(trial, replace(model, weights=weights), cases)
 

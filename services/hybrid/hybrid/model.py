@@ -121,15 +121,17 @@ class Hybrid:
         because = contributions(
             codes[rows], codes[evidence.rows[liked]], evidence.half_stars[liked] - POSITIVE + 1
         )
-        sources = films.movie_ids[evidence.rows[liked]]
+        sources = films.movie_ids[evidence.rows[liked]].tolist()
         return [
             Scored(
-                int(films.movie_ids[row]),
-                float(scores[row]),
+                movie_id,
+                score,
                 Reason.BECAUSE_YOU_LIKED if shares else Reason.POPULAR,
-                tuple((int(sources[i]), share) for i, share in shares),
+                tuple((sources[i], share) for i, share in shares),
             )
-            for row, shares in zip(rows, because, strict=True)
+            for movie_id, score, shares in zip(
+                films.movie_ids[rows].tolist(), scores[rows].tolist(), because, strict=True
+            )
         ]
 
     def evidence(self, viewer: Viewer, films: Films) -> Evidence:

@@ -1,0 +1,90 @@
+"""The model of few ratings: its closed form, its two ways to solve, and what it leaves out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.few_ratings import FewRatings
+from marquee.few_ratings_fit import FewRatingsConfig, _low_rank, _Problem, _whole, fit_few_ratings
+from marquee.rating_rows import RatingRows
+from marquee.testing import checkerboard
+
+N_FILMS = 24
+CONFIG = FewRatingsConfig(n=3, penalty=0.5, head=20, kept=20)
+
+
+@pytest.fixture(scope="module")
+def rows() -> RatingRows:
+    return RatingRows.of(checkerboard())
+
+
+@pytest.fixture(scope="module")
+def model(rows: RatingRows) -> FewRatings:
+    return fit_few_ratings(rows, N_FILMS, CONFIG)
+
+
+def test_liked_and_disliked_films_pull_apart(model: FewRatings) -> None:
+    liked = model.deviation(np.array([0]), np.array([10]), N_FILMS)
+    disliked = model.deviation(np.array([0]), np.array([2]), N_FILMS)
+    even = np.arange(N_FILMS) % 2 == 0
+    assert liked[even].mean() > liked[~even].mean()
+    assert disliked[even].mean() < disliked[~even].mean()
+
+
+def test_a_film_says_nothing_of_itself(model: FewRatings) -> None:
+    for film in np.flatnonzero(model.inputs >= 0):
+        for half in (10, 2):
+            assert model.deviation(np.array([film]), np.array([half]), N_FILMS)[film] == 0
+
+
+def test_films_outside_the_head_and_past_the_table_add_nothing(model: FewRatings) -> None:
+    outside = np.array([*np.flatnonzero(model.inputs < 0)[:1], N_FILMS + 5])
+    scores = model.scores(outside, np.array([10, 10]), N_FILMS + 6)
+    assert (scores[:N_FILMS] == model.intercept).all()
+    assert (scores[N_FILMS:] == 0).all()
+
+
+def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
+    problem = _Problem.of(rows, N_FILMS, CONFIG)
+    low_rank, whole = _low_rank(problem), _whole(problem)
+    assert np.allclose(low_rank.times(problem.cross), whole.times(problem.cross), atol=1e-4)
+    first, second = slice(0, 20), slice(20, 40)
+    assert np.allclose(low_rank.columns(first), whole.columns(first), atol=1e-4)
+    assert np.allclose(low_rank.between(first, second), whole.between(first, second), atol=1e-4)
+
+
+def test_the_closed_form_is_the_mean_over_random_fold_ins(rows: RatingRows) -> None:
+    one = rows.of_users(np.array([20]))
+    problem = _Problem.of(one, N_FILMS, CONFIG)
+    films, half_stars = one.of_user(0)
+    place = {int(film): i for i, film in enumerate(problem.head)}
+    generator = np.random.default_rng(0)
+    shown = np.zeros(len(problem.means))
+    draws = 20_000
+    for _ in range(draws):
+        for i in generator.permutation(len(films))[: CONFIG.n]:
+            if (at := place.get(int(films[i]))) is not None:
+                shown[at + (0 if half_stars[i] >= 8 else len(problem.head))] += 1
+    expected = shown / draws * len(films) ** -0.5
+    assert np.abs(problem.means - expected).max() < 0.01
+
+
+def test_one_channel_takes_no_notice_of_the_rating(rows: RatingRows) -> None:
+    config = CONFIG.model_copy(update={"channels": 1})
+    model = fit_few_ratings(rows, N_FILMS, config)
+    liked = model.scores(np.array([3]), np.array([10]), N_FILMS)
+    assert (liked == model.scores(np.array([3]), np.array([1]), N_FILMS)).all()
+
+
+def test_only_the_largest_weights_are_kept(rows: RatingRows) -> None:
+    model = fit_few_ratings(rows, N_FILMS, CONFIG.model_copy(update={"kept": 5}))
+    assert model.values.shape == (2, 20, 5)
+    assert np.count_nonzero(model.deviation(np.array([4]), np.array([9]), N_FILMS)) <= 5
+
+
+def test_what_was_saved_scores_the_same(model: FewRatings, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    films, half_stars = np.array([2, 5]), np.array([9, 3])
+    again = FewRatings.load(tmp_path).scores(films, half_stars, N_FILMS)
+    assert (again == model.scores(films, half_stars, N_FILMS)).all()

@@ -1,0 +1,94 @@
+"""Films that nobody has rated: what stands in for evidence, and how they rank."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.cases import OffsetSearch, hide
+from marquee.new_films import NewFilms, log_popularity
+from marquee.rating_rows import Case, RatingRows, draw_cases, split_users
+from marquee.ridge import fit_ridge
+from marquee.similar import contributions
+from marquee.testing import checkerboard
+
+
+def test_ridge_finds_a_line_and_leaves_the_bias_free() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    y = (x @ np.array([[1.0], [-2.0], [0.0]]) + 7).astype(np.float32)
+    ridge = fit_ridge(x, y, 1e-3, np.ones(200))
+    assert np.allclose(ridge.apply(x), y, atol=1e-2)
+    flat = fit_ridge(x, y, 1e9, np.ones(200))
+    assert flat.apply(x)[0, 0] == pytest.approx(y.mean(), abs=1e-2)
+
+
+def test_rows_without_importance_do_not_count() -> None:
+    x = np.arange(4, dtype=np.float32)[:, None]
+    y = np.array([[0], [1], [2], [99]], np.float32)
+    ridge = fit_ridge(x, y, 1e-6, np.array([1.0, 1, 1, 0]))
+    assert ridge.apply(x)[3, 0] == pytest.approx(3, abs=1e-3)
+    assert (fit_ridge(x, y, 1.0, np.zeros(4)).apply(x) == 0).all()
+
+
+def test_the_prior_counts_as_ratings_in_cold_rows_only() -> None:
+    known, prior = np.log1p(np.array([3.0, 0.0, 4.0])), np.log1p(np.array([9, 5, 5], np.float32))
+    scores = log_popularity(known, prior, np.array([0, 1, 1], np.float32))
+    assert np.expm1(scores) == pytest.approx([3, 5, 9], rel=1e-5)
+
+
+def test_cold_rows_get_predicted_scores_and_the_others_keep_theirs(tmp_path: Path) -> None:
+    ridge = fit_ridge(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1.0, np.ones(2))
+    new_films = NewFilms(ridge, rate=0.1, slope=2.0)
+    new_films.save(tmp_path)
+    filled = NewFilms.load(tmp_path).fill(
+        np.array([5, 0], np.float32), np.array([1, 1], np.float32),
+        np.log1p(np.array([3, 3], np.float32)), np.array([0, 1], np.float32),
+    )  # fmt: skip
+    assert filled.tolist() == pytest.approx([5, 0.1 * 3 + 2.0])
+
+
+def test_hidden_films_are_a_share_of_the_rated_and_all_others() -> None:
+    rated = np.arange(100) < 80
+    known, cold = hide(rated, 0.25, 0)
+    assert (cold == ~known).all()
+    assert known.sum() == 60
+    assert not known[80:].any()
+
+
+def test_the_offset_lifts_hidden_films_where_viewers_want_them() -> None:
+    hidden = np.arange(20) >= 10
+    wanted, unwanted = OffsetSearch(hidden, 10), OffsetSearch(hidden, 10)
+    scores = np.where(hidden, -3.0, 0.0).astype(np.float32)
+    for _ in range(5):
+        wanted.add(scores, np.ones(20, bool), np.arange(10, 20))
+        unwanted.add(scores, np.ones(20, bool), np.arange(0, 10))
+    assert wanted.largest() > 3
+    assert unwanted.largest() <= 3
+    assert OffsetSearch(hidden).largest() == 0
+
+
+def test_cases_show_n_ratings_and_want_the_other_liked_films() -> None:
+    rows = RatingRows.of(checkerboard())
+    users, _ = split_users(len(rows), 0.5, 0)
+    for case in draw_cases(rows, users, (2,), 3, 0):
+        assert isinstance(case, Case)
+        assert len(case.films) == 2
+        assert not set(case.films) & set(case.targets)
+    same = [draw_cases(rows, users, (2,), 1, 5)[0].films.tolist() for _ in range(2)]
+    assert same[0] == same[1]
+
+
+def test_users_are_split_into_two_and_one_stays() -> None:
+    kept, held_out = split_users(10, 0.3, 1)
+    assert sorted([*kept, *held_out]) == list(range(10))
+    assert len(held_out) == 3
+    assert [len(part) for part in split_users(1, 0.5, 1)] == [1, 0]
+    assert [len(part) for part in split_users(0, 0.5, 1)] == [0, 0]
+
+
+def test_contributions_name_the_nearest_sources_with_shares() -> None:
+    codes = np.array([[1, 0], [-1, 0]], np.float32)
+    sources = np.array([[0.6, 0.8], [1, 0], [0, 1], [-1, 0]], np.float32)
+    first, second = contributions(codes, sources, np.array([1, 1, 1, 0]))
+    assert first == ((1, 0.625), (0, 0.375))
+    assert second == ()

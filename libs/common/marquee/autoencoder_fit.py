@@ -56,8 +56,9 @@ def fit_autoencoder(
     network = _start(rows, films, config, rng)
     likes = np.bincount(rows.owners, rows.liked, len(rows))
     users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
-    if not len(users):
-        return network
+    if not len(users):  # nothing to learn: every viewer gets the prior
+        nothing = [np.zeros_like(array) for array in _arrays(network)[:3]]
+        return Autoencoder(*nothing, network.prior)
     batches = -(-len(users) // config.batch_size)
     adam = _Adam(_arrays(network), config, batches * config.epochs)
     with threadpool_limits(1):
@@ -93,6 +94,8 @@ def fit_over_films(
 
 def fit_viewer_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
     """Return the clusters of u × e unit codes; None: one for 75 viewers, 2 to 64."""
+    if not len(codes):
+        return KMeans(np.zeros((1, codes.shape[1]), np.float32))
     wanted = clusters or min(max(round(len(codes) / 75), 2), 64)
     k = min(wanted, len(np.unique(codes.round(5), axis=0)))
     with threadpool_limits(1):

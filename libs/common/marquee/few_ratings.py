@@ -29,13 +29,12 @@ class FewRatings:
 
     def deviation(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
         """Return what the ratings add to the intercept, n_rows; rows past the fitted ones get 0."""
-        sums = np.zeros(n_rows, np.float32)
-        liked = half_stars >= POSITIVE
-        for film, likes in zip(films.tolist(), liked.tolist(), strict=True):
-            place = self.inputs[film] if film < len(self.inputs) else -1
-            if place >= 0:
-                channel = 0 if likes else len(self.columns) - 1
-                sums[self.columns[channel, place]] += self.values[channel, place]
+        known = films < len(self.inputs)
+        places = self.inputs[films[known]]
+        channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)
+        channels, places = channels[places >= 0], places[places >= 0]
+        columns, values = self.columns[channels, places], self.values[channels, places]
+        sums = np.bincount(columns.ravel(), values.ravel(), n_rows).astype(np.float32)
         return sums
 
     def scores(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:

@@ -31,7 +31,8 @@ def _parts(weights: FewRatings, rows: Ints, liked: Ints, n_rows: int) -> npt.NDA
     places[rows] = np.arange(len(rows))
     parts = np.zeros((len(rows), len(liked)), np.float32)
     inputs = weights.inputs[liked]
-    for i in np.flatnonzero(inputs >= 0).tolist():
-        at = places[weights.columns[0, inputs[i]]]
-        parts[at[at >= 0], i] = weights.values[0, inputs[i]][at >= 0]
+    sources = np.flatnonzero(inputs >= 0)
+    at = places[weights.columns[0, inputs[sources]]]
+    source, entry = np.nonzero(at >= 0)
+    parts[at[source, entry], sources[source]] = weights.values[0, inputs[sources[source]], entry]
     return np.maximum(parts, 0)

@@ -60,10 +60,10 @@ class UserModelConfig(BaseModel):
 def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     """Return the model of all viewers, its mix learned on viewers held out from a first fit.
 
-    DataError when there is no rating.
+    Without ratings every viewer is like any other. DataError when there is no film.
     """
-    if not len(dataset):
-        raise DataError("no ratings: a user model needs at least one")
+    if not dataset.films:
+        raise DataError("no films: a user model needs at least one")
     rows = RatingRows.of(dataset)
     user_ids = np.unique(dataset.user_ids)
     kept, held_out = split_users(len(rows), config.validation_share, seed)

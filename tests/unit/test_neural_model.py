@@ -1,0 +1,206 @@
+"""The neural model as served, with weights made by hand: no training, no torch."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.few_ratings import FewRatings
+from marquee.films import Film, Films
+from marquee.movie_vector import MovieVectors
+from marquee.pipeline import Encoder, KMeans, Pipeline, Scaler
+from marquee.ratings import RatedFilms
+from marquee.recommender import Reason, Viewer
+from marquee.ridge import Ridge
+from neural.model import Mix, Neural
+from neural.predictor import FilmVectors, Predictor, ViewerVector, gelu
+from neural.rows import FilmRows, Layout
+
+D, WIDTH = 2, 2
+CATALOGUE = [
+    Film(movie_id=10 + i, title=f"Film {i}", year=2000, genres=(("Action", "Romance")[i % 2],))
+    for i in range(6)
+]
+
+
+def small_predictor() -> Predictor:
+    """Return a predictor whose layers say nothing: what is left is μ + biases + ⟨viewer, film⟩."""
+
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros(shape, np.float32)
+
+    linear = zeros(D, 2 * D + 3)
+    linear[:, :D] = np.eye(D)
+    weights = {
+        "viewers.value.weight": np.eye(D, dtype=np.float32)[np.arange(6) % 2],
+        "viewers.seen.weight": zeros(6, D),
+        "viewers.linear.weight": linear,
+        "viewers.layers.0.weight": zeros(3, 2 * D + 3),
+        "viewers.layers.0.bias": zeros(3),
+        "viewers.layers.3.weight": zeros(D, 3),
+        "viewers.layers.3.bias": zeros(D),
+        "films.layers.0.weight": zeros(3, 2 + 4),
+        "films.layers.0.bias": zeros(3),
+        "films.layers.3.weight": zeros(D, 3),
+        "films.layers.3.bias": np.array([0.25, 0.5], np.float32),
+        "joint.0.weight": zeros(3, 3 * D + 6),
+        "joint.0.bias": zeros(3),
+        "joint.3.weight": zeros(1, 3),
+        "joint.3.bias": zeros(1),
+    }
+    return Predictor(weights, 3.5)
+
+
+def small_model() -> Neural:
+    """Return a model of two tastes: even films and odd ones."""
+    layout = Layout(D, WIDTH)
+    kinds = np.eye(2, dtype=np.float32)[np.arange(6) % 2]
+    ones = np.ones(6, np.float32)
+    rated = FilmVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
+    others = np.stack([ones * 3.7, np.log1p(np.arange(6.0)), ones * 0], axis=1)
+    rows = layout.join(rated, np.hstack([kinds, ones[:, None] * 0]), others.astype(np.float32))
+    vectors = MovieVectors.fit(CATALOGUE, np.zeros((6, 3), np.int64))
+    d = vectors.content.stop
+    components = np.zeros((2, d), np.float32)
+    components[0, 0] = components[1, 14] = 1  # Action, Romance
+    pipeline = Pipeline(
+        Scaler(np.zeros(d, np.float32), np.ones(d, np.float32)),
+        Encoder(np.zeros(d, np.float32), components),
+        KMeans(np.eye(2, dtype=np.float32)),
+    )
+    content = np.zeros((d, WIDTH + 2), np.float32)
+    content[0, 0] = content[14, 1] = 1
+    ridge = Ridge(content, np.array([0, 0, 0.5, 1], np.float32))
+    columns = np.array([[2, 4], [3, 5], [0, 4], [1, 5], [0, 2], [1, 3]], np.int32)
+    values = np.tile(np.array([0.3, 0.1], np.float32), (6, 1))
+    many = FewRatings(
+        np.zeros(6, np.float32),
+        np.arange(6, dtype=np.int32),
+        np.stack([columns, columns]),
+        np.stack([values, -values]),
+    )
+    return Neural(
+        Films.of(CATALOGUE, rows, (np.arange(6) % 2).astype(np.int16)),
+        np.tile(np.array([[9, 5, 60]]), (6, 1)),
+        FilmRows(vectors, pipeline, ridge, layout),
+        small_predictor(),
+        np.concatenate([kinds, -kinds]),
+        np.zeros(2, np.float32),
+        KMeans(np.eye(2, dtype=np.float32)),
+        many,
+        Mix({"preference": 1.0, "many": 0.5, "popularity": 0.0, "rating": 0.01}, 0.5),
+    )
+
+
+@pytest.fixture
+def model() -> Neural:
+    return small_model()
+
+
+def rated(*ratings: tuple[int, float]) -> RatedFilms:
+    return Viewer.of(ratings).rated
+
+
+def test_the_film_s_mean_answers_where_nothing_is_rated(model: Neural) -> None:
+    stars, confidences = model.predict(rated(), [10, 11, 999])
+    assert stars == pytest.approx([3.7, 3.7, 3.5])
+    assert confidences.tolist() == [0, 0, 0]
+
+
+def test_a_rating_is_mean_and_biases_and_product(model: Neural) -> None:
+    stars, confidences = model.predict(rated((10, 4.5)), [12, 13])
+    rest = 4.5 - 3.5 - 0.2
+    bias = rest / 6
+    plain = 3.5 + bias + 0.2 + 0.1
+    assert stars == pytest.approx([plain + (rest - bias) / np.sqrt(2), plain], abs=1e-5)
+    assert confidences == pytest.approx([np.sqrt(1 / 6 * 9 / 12)] * 2, abs=1e-5)
+
+
+def test_predictions_stay_within_the_stars(model: Neural) -> None:
+    huge = replace(model, predictor=replace(model.predictor, mean=40.0))
+    stars, _ = huge.predict(rated((10, 5.0)), [11, 12])
+    assert stars.tolist() == [5.0, 5.0]
+    tiny = replace(model, predictor=replace(model.predictor, mean=-40.0))
+    assert tiny.predict(rated((10, 0.5)), [12])[0].tolist() == [0.5]
+
+
+def test_the_joint_layers_see_vectors_product_and_numbers() -> None:
+    rng = np.random.default_rng(0)
+    predictor = small_predictor()
+    first = rng.normal(size=(3, 12)).astype(np.float32)
+    last = rng.normal(size=(1, 3)).astype(np.float32)
+    weights = {**predictor.weights, "joint.0.weight": first, "joint.3.weight": last}
+    z = ViewerVector(np.array([0.3, -0.2], np.float32), 0.4, 1.5, 0.9)
+    q = np.array([[0.5, 0.7]], np.float32)
+    film = FilmVectors(q, *(np.array([x], np.float32) for x in (0.2, 0.1, 2.0)))
+    row = np.concatenate([z.vector, q[0], z.vector * q[0], [0.4, 0.2, 1.5, 2.0, 0.9, 0.08]])
+    expected = 3.5 + 0.4 + 0.2 + 0.1 + z.vector @ q[0] + last[0] @ gelu(first @ row)
+    assert Predictor(weights, 3.5).predict(z, film)[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_preference_ranks_and_names_the_films_it_rests_on(model: Neural) -> None:
+    films = model.films()
+    mask = ~np.isin(films.movie_ids, [10, 11])
+    answer = model.recommend(Viewer.of([(10, 5.0), (11, 1.0)]), films, mask, 2)
+    assert {scored.movie_id for scored in answer} == {12, 14}
+    for scored in answer:
+        assert scored.reason is Reason.PREDICTED_FOR_YOU
+        assert scored.because == ((10, 1.0),)
+
+
+def test_the_predicted_rating_weighs_little_but_decides_a_tie(model: Neural) -> None:
+    better = model.base.vectors.copy()
+    better[3, -6] += 1.0  # film 13: a higher bias, of the taste that the viewer has not
+    better[4, -6] += 0.5  # film 14: a higher bias, of the viewer's taste
+    many = replace(model.many, values=np.zeros_like(model.many.values))
+    base = Films.of(CATALOGUE, better, model.base.clusters)
+    changed = replace(model, base=base, many=many)
+    mask = ~np.isin(base.movie_ids, [10])
+    answer = changed.recommend(Viewer.of([(10, 5.0)]), changed.films(), mask, 5)
+    assert [scored.movie_id for scored in answer][:2] == [14, 12]
+
+
+def test_a_new_film_passes_scaler_encoder_and_kmeans(model: Neural) -> None:
+    film = Film(movie_id=500, title="New", year=2024, genres=("Romance",))
+    row, cluster = model.row(film, (0, 0, 0))
+    assert cluster == 1
+    layout = model.film_rows.layout
+    assert layout.outputs(row[None])[0].tolist() == [0, 1]
+    assert layout.rated(row[None]).vectors[0].tolist() == [0.25, 0.5]
+    assert row[-1] == 1
+    films = model.films()
+    films.put(500, 0, 2024, row, cluster)
+    answer = model.recommend(Viewer.of([(11, 5.0)]), films, films.movie_ids != 11, 3)
+    assert 500 in [scored.movie_id for scored in answer]
+    assert 0.5 <= model.predict(rated((11, 5.0)), [500], films)[0][0] <= 5
+
+
+def test_a_rated_film_keeps_what_its_ratings_taught(model: Neural) -> None:
+    row, cluster = model.row(CATALOGUE[3], model.sums(13))
+    assert np.array_equal(row, model.base.vectors[3])
+    assert cluster == 1
+    assert model.sums(13) == (9, 5, 60)
+    assert model.sums(999) == (0, 0, 0)
+
+
+def test_a_viewer_s_cluster_follows_his_taste(model: Neural) -> None:
+    even, cluster = model.encode(rated((10, 5.0), (12, 4.0)))
+    assert cluster == 0
+    assert even[0] > 0.8
+    assert model.encode(rated((11, 5.0)))[1] == 1
+    assert model.encode(rated((10, 1.0), (11, 5.0)))[1] == 1
+
+
+def test_what_was_saved_answers_the_same(model: Neural, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    again = Neural.load(tmp_path)
+    viewer, films = Viewer.of([(10, 5.0), (13, 2.0)]), model.films()
+    mask = ~np.isin(films.movie_ids, [10, 13])
+    assert again.recommend(viewer, again.films(), mask, 4) == model.recommend(
+        viewer, films, mask, 4
+    )
+    for ours, theirs in zip(
+        model.predict(viewer.rated, [11, 12]), again.predict(viewer.rated, [11, 12]), strict=True
+    ):
+        assert np.array_equal(ours, theirs)

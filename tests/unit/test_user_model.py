@@ -1,0 +1,121 @@
+"""The user model: the contract of recommenders, and what each of its parts adds."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marquee.autoencoder_fit import AutoencoderConfig
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.films import Film
+from marquee.popularity import Popularity
+from marquee.recommender import Reason, Viewer
+from marquee.testing import RecommenderContract, checkerboard
+from user_model.fit import UserModelConfig, fit
+from user_model.model import UserModel
+from user_model.neighbours import Near
+
+SMALL = UserModelConfig(
+    autoencoder=AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1),
+    clusters=2,
+    near=10,
+    cold_penalty=1.0,
+    validation_sizes=(3, 5),
+)
+
+
+class TestUserModel(RecommenderContract):
+    @classmethod
+    def fit(cls, dataset: Dataset, seed: int = 0) -> UserModel:
+        return fit(dataset, SMALL, seed)
+
+
+@pytest.fixture(scope="module")
+def model() -> UserModel:
+    return fit(checkerboard(), SMALL, 0)
+
+
+def test_viewers_of_one_taste_share_a_cluster(model: UserModel) -> None:
+    def cluster(*movie_ids: int) -> int:
+        return model.encode(Viewer.of([(i, 5.0) for i in movie_ids]).rated)[1]
+
+    assert cluster(10, 12, 14) == cluster(16, 18, 20)
+    assert cluster(11, 13, 15) == cluster(17, 19, 21)
+    assert cluster(10, 12, 14) != cluster(11, 13, 15)
+
+
+def test_a_film_belongs_to_the_cluster_that_likes_it(model: UserModel) -> None:
+    fans = model.encode(Viewer.of([(10, 5.0), (12, 5.0), (14, 5.0)]).rated)[1]
+    films = model.films()
+    assert set(films.clusters[films.movie_ids % 2 == 0].tolist()) == {fans}
+    assert fans not in films.clusters[films.movie_ids % 2 == 1]
+
+
+def test_a_low_rating_turns_the_list_to_the_other_kind(model: UserModel) -> None:
+    films = model.films()
+    mask = ~np.isin(films.movie_ids, [10, 12, 14])
+    answer = model.recommend(Viewer.of([(10, 1.0), (12, 1.0), (14, 0.5)]), films, mask, 5)
+    assert {scored.movie_id % 2 for scored in answer} == {1}
+
+
+def test_the_liked_films_that_near_viewers_liked_too_are_named(model: UserModel) -> None:
+    films = model.films()
+    mask = ~np.isin(films.movie_ids, [10, 12, 13])
+    answer = model.recommend(Viewer.of([(10, 5.0), (12, 4.0), (13, 1.0)]), films, mask, 5)
+    for scored in answer:
+        assert scored.reason is Reason.LIKED_BY_SIMILAR_VIEWERS
+        assert {movie_id for movie_id, _ in scored.because} == {10, 12}
+        assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("part", ["preference", "clusters", "near", "popularity"])
+def test_each_part_moves_scores(model: UserModel, part: str) -> None:
+    films = model.films()
+    weights = {"preference": 1.0, "clusters": 1.0, "near": 1.0, "popularity": 1.0}
+    code, _ = model.encode(Viewer.of([(10, 5.0), (13, 2.0)]).rated)
+
+    def scores(weights: dict[str, float]) -> np.ndarray:
+        judged = replace(model, mix=replace(model.mix, weights=weights))
+        return judged.scores(code, judged.near(code), films, films.alive, None)
+
+    assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
+
+
+def test_live_popularity_counts(model: UserModel) -> None:
+    loud = replace(model, mix=replace(model.mix, weights={"popularity": 1.0}))
+    films = loud.films()
+    sums = np.ones((len(films), 3), np.int64)
+    sums[films.index(21)] = (90, 80, 700)
+    viewer = Viewer.of([(10, 5.0)])
+    answer = loud.recommend(viewer, films, films.alive, 1, Popularity(sums))
+    assert [scored.movie_id for scored in answer] == [21]
+
+
+def test_a_new_film_has_a_bonus_that_fades_with_ratings(model: UserModel) -> None:
+    film = Film(movie_id=500, title="New", year=1990, genres=("Action",))
+    fresh, _ = model.row(film, (0, 0, 0))
+    rated, _ = model.row(film, (5, 4, 40))
+    assert (fresh[-1], rated[-1]) == (1.0, 0.5)
+
+
+def test_sums_are_those_of_the_training(model: UserModel) -> None:
+    dataset = checkerboard()
+    n, positive, half = model.sums(12)
+    chosen = dataset.half_stars[dataset.movie_ids == 12]
+    assert (n, positive, half) == (len(chosen), (chosen >= 8).sum(), chosen.sum())
+    assert model.sums(999) == (0, 0, 0)
+
+
+def test_near_viewers_weigh_by_nearness() -> None:
+    near = Near(np.array([3.0, 1.0]), np.array([0, 0, 1]), np.array([0, 1, 1]))
+    assert near.rates(3).tolist() == [0.75, 1.0, 0.0]
+    ties = near.ties(np.array([1]), np.array([0, 2]), 3)
+    assert ties[0, 0] == pytest.approx(3 / np.sqrt(3))
+    assert ties[0, 1] == 0
+
+
+def test_a_data_set_without_films_is_refused() -> None:
+    nothing = checkerboard().of_rows(np.zeros(len(checkerboard()), bool))
+    with pytest.raises(DataError, match="no films"):
+        fit(replace(nothing, films=()), SMALL, 0)

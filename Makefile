@@ -68,8 +68,8 @@ kafka-jars:
 demo: ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
 	@PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" BUS="$(BUS)" $(SYSTEM_PYTHON) deploy/demo.py
 
-bench: .venv/READY .venv-trainer/READY ## measure the budgets
-	$(PYTHON) -m pytest -q -s --timeout=0 tests/bench
+bench: .venv/READY .venv-trainer/READY ## measure the budgets (ARGS="--quick --bus redis", ARGS=--help)
+	$(PYTHON) tests/bench/run.py $(ARGS)
 
 train: .venv-trainer/READY ## train and publish all models
 	.venv-trainer/bin/marquee train

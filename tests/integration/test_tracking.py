@@ -15,10 +15,11 @@ from marquee.errors import DataError
 from marquee.films import Film
 from marquee.settings import Settings
 from trainer.history import History
+from trainer.parameters import Parameters
 from trainer.publishing import Publisher
 from trainer.running import Order, run
 from trainer.stages import Fit, Stage, data_stage, model_stage, publish_stage
-from trainer.tracking import EXPERIMENT, open_client
+from trainer.tracking import EXPERIMENT, mirror_rollback, open_client
 from trainer.trainings import TrainingRecord
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
@@ -32,14 +33,17 @@ class ToyConfig(BaseModel):
 class Toy:
     metrics = {"ndcg@10": 0.5}
 
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
     def save(self, directory: Path) -> None:
-        (directory / "toy.txt").write_text("weights")
+        (directory / "toy.txt").write_text(f"weights {self.seed}")
 
 
-def fit(_dataset: Dataset, config: ToyConfig, _seed: int, on_epoch: Callable[..., None]) -> Toy:
+def fit(_dataset: Dataset, config: ToyConfig, seed: int, on_epoch: Callable[..., None]) -> Toy:
     for epoch in range(config.epochs):
         on_epoch(epoch, {"loss": 1 / (epoch + 1)})
-    return Toy()
+    return Toy(seed)
 
 
 @pytest.fixture
@@ -61,8 +65,14 @@ def client(settings: Settings) -> Any:
 
 def stages() -> list[Stage]:
     bus = MemoryBus()
-    neural = model_stage("neural", lambda: Fit(ToyConfig, fit, reports_epochs=True))
+    neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
     return [data_stage(), neural, publish_stage(Publisher(lambda _: bus, lambda *_: None))]
+
+
+def train_twice(settings: Settings) -> tuple[TrainingRecord, TrainingRecord]:
+    """Run two trainings that differ by their seed."""
+    first = run(stages(), settings, parameters=Parameters(1))
+    return first, run(stages(), settings, parameters=Parameters(2))
 
 
 def runs(client: Any, record: TrainingRecord) -> dict[str, Any]:
@@ -77,13 +87,12 @@ def runs(client: Any, record: TrainingRecord) -> dict[str, Any]:
 def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     settings: Settings, client: Any
 ) -> None:
-    first = run(stages(), settings)
-    second = run(stages(), settings)
+    first, second = train_twice(settings)
     found = runs(client, second)
     assert set(found) == {second.training_id, "neural"}
     model, parent = found["neural"], found[second.training_id]
     assert model.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert model.data.params == {"size": "3", "epochs": "3", "seed": "1"}
+    assert model.data.params == {"size": "3", "epochs": "3", "seed": "2"}
     assert model.data.tags["data_version"] == second.data_version
     assert model.data.tags["code_version"] == second.code_version
     assert model.data.metrics["ndcg_at_10"] == 0.5
@@ -117,3 +126,10 @@ def test_an_mlflow_that_is_away_stops_no_training(settings: Settings, tmp_path: 
     (tmp_path / "file").write_text("")
     away = settings.model_copy(update={"mlflow_uri": f"sqlite:///{tmp_path}/file/mlflow.db"})
     assert run(stages(), away).status == "succeeded"
+
+
+def test_an_alias_follows_a_rollback(settings: Settings, client: Any) -> None:
+    first, second = train_twice(settings)
+    mirror_rollback(settings, "neural", first.versions["neural"])
+    champion = client.get_model_version_by_alias("marquee-neural", "champion")
+    assert champion.tags["marquee"] == first.versions["neural"] != second.versions["neural"]

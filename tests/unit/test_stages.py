@@ -261,14 +261,14 @@ def test_epochs_of_a_fit_are_told_to_progress(settings: Settings) -> None:
         return Toy("")
 
     told: list[tuple[float, str]] = []
-    stage = model_stage("neural", lambda: Fit(EpochConfig, fit, reports_epochs=True))
+    stage = model_stage("neural", lambda: Fit(EpochConfig, fit, lambda config: int(config.epochs)))
     run(
         [data_stage(), stage],
         settings,
         Order(publish=False),
         progress=lambda name, done, words: told.append((done, words)) if name == "neural" else None,
     )
-    assert told[1:3] == [(0.5, "loss 1.0000"), (1.0, "loss 0.5000")]
+    assert told[1:3] == [(0.5, "loss 1.0000"), (0.99, "loss 0.5000")]
 
 
 def test_an_unknown_parameter_is_refused_before_any_stage_runs(settings: Settings) -> None:

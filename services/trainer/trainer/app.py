@@ -58,7 +58,7 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
     app.add_exception_handler(MarqueeError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_trainings(app, trainings, children)
-    _add_models(app, settings)
+    _add_models(app, settings, children)
     _add_health(app, children)
     return app
 
@@ -84,7 +84,9 @@ def _add_trainings(app: FastAPI, trainings: Trainings, children: Children) -> No
         return _json(trainings.get(training_id))
 
 
-def _add_models(app: FastAPI, settings: Settings) -> None:
+def _add_models(app: FastAPI, settings: Settings, children: Children) -> None:
+    mirrors: set[asyncio.Task[None]] = set()
+
     @app.get("/internal/models")
     def every() -> dict[str, Any]:
         return {"items": [model.as_json() for model in list_models(settings)]}
@@ -94,9 +96,13 @@ def _add_models(app: FastAPI, settings: Settings) -> None:
         return read_model(settings, name).as_json()
 
     @app.post("/internal/models/{name}/rollback")
-    def rollback(name: str, request: RollbackRequest | None = None) -> dict[str, Any]:
+    async def rollback(name: str, request: RollbackRequest | None = None) -> dict[str, Any]:
         wanted = request.version if request else None
-        return roll_back(settings, name, wanted).model_dump()
+        data = await asyncio.to_thread(roll_back, settings, name, wanted)
+        task = asyncio.create_task(children.mirror(name, data.version))
+        mirrors.add(task)  # the loop keeps no reference of its own
+        task.add_done_callback(mirrors.discard)
+        return data.model_dump()
 
 
 def _add_health(app: FastAPI, children: Children) -> None:

@@ -7,17 +7,22 @@ import asyncio
 import contextlib
 import json
 import os
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from marquee import telemetry
-from marquee.errors import InvalidInput
 from marquee.settings import Settings
 from trainer.trainings import TrainingRecord, TrainingRuns, Trainings, new_training_id
 
 _GRACE_SECONDS = 3.0
+_PROBE = """
+import sys
+from importlib.util import find_spec
+sys.exit(not all(map(find_spec, ("trainer", "sklearn", "implicit", "torch", "mlflow"))))
+"""
 
 
 class Children:
@@ -50,7 +55,9 @@ class Children:
             )
             self._trainings.save(record)
             self._training_id = record.training_id
-            self._process = await self._spawn(record, only)
+            order = {"only": list(only), "reason": reason, "settings": _plain(self._settings)}
+            module = ("trainer.train_process", record.training_id)
+            self._process = await self._spawn(module, order)
             self._watch = asyncio.create_task(self._wait(self._process, record.training_id))
             return record
 
@@ -73,19 +80,19 @@ class Children:
                 process.kill()
             await watch
 
+    async def mirror(self, name: str, version: str) -> None:
+        """Let MLflow's alias follow a rollback; what becomes of it is in the log."""
+        order = {"name": name, "version": version, "settings": _plain(self._settings)}
+        process = await self._spawn(("trainer.mirror_process",), order)
+        await process.wait()
+
     async def _spawn(
-        self, record: TrainingRecord, only: Sequence[str]
+        self, module: Sequence[str], order: Mapping[str, object]
     ) -> asyncio.subprocess.Process:
-        command = [python_of(self._settings), "-m", "trainer.train_process", record.training_id]
-        order = {"only": list(only), "reason": record.reason, "settings": _plain(self._settings)}
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.PIPE, env=_environment()
-            )
-        except OSError as error:
-            failed = {"status": "failed", "error": f"{command[0]}: {error.strerror}"}
-            self._trainings.save(record.model_copy(update=failed))
-            raise InvalidInput(str(failed["error"]), "trainer_python") from None
+        python = await asyncio.to_thread(python_of, self._settings)
+        process = await asyncio.create_subprocess_exec(
+            python, "-m", *module, stdin=asyncio.subprocess.PIPE, env=_environment()
+        )
         assert process.stdin is not None
         # Settings travel so, since arguments and environments are for everybody to read.
         process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -107,10 +114,20 @@ class Children:
 
 
 def python_of(settings: Settings) -> str:
-    """Return the Python that trains: the one of the settings, else the one that runs this."""
-    return (
-        str(Path(settings.trainer_python).absolute()) if settings.trainer_python else sys.executable
-    )
+    """Return the Python that trains: that of the settings where it is ready, else the own one."""
+    wanted = settings.trainer_python
+    if not wanted:
+        return sys.executable
+    path = Path(wanted).absolute()  # a virtual environment's Python is a link: not resolved
+    try:
+        found = subprocess.run([path, "-c", _PROBE], capture_output=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        ready = False
+    else:
+        ready = found.returncode == 0
+    if not ready:
+        telemetry.log.info("training without torch", reason=f"{wanted} is not ready")
+    return str(path) if ready else sys.executable
 
 
 def _plain(settings: Settings) -> dict[str, object]:

@@ -8,6 +8,7 @@ import typer
 from marquee.artifacts import Manifest
 from marquee.registry import Registry
 from trainer.terminal import Session, print_json, print_lines, print_table
+from trainer.tracking import mirror_rollback
 from trainer.versions import Model, list_models, read_model, roll_back
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, roll back.")
@@ -59,6 +60,7 @@ def rollback(
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Roll {name} back to {version or 'the version before'}?", abort=True)
     data = roll_back(session.settings, name, version)
+    mirror_rollback(session.settings, name, data.version)
     print_lines([f"{name} {data.version} serves again"])
 
 

@@ -1,5 +1,6 @@
 """`marquee train` and `marquee evaluate`."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,11 @@ from trainer.terminal import (
     stage_progress,
     stage_row,
 )
-from trainer.trainings import TrainingRecord
+from trainer.trainings import TrainingRecord, Trainings
 
 Json = Annotated[bool, typer.Option("--json", help="Write the record of the training as JSON.")]
+
+Parameters = Annotated[Path, typer.Option("--params", help="File with the models' parameters.")]
 
 
 def train(
@@ -25,9 +28,10 @@ def train(
         str, typer.Option(help="Stages, with commas between: content,hybrid,user-model,neural.")
     ] = "",
     publish: Annotated[bool, typer.Option(help="Let the services take the new versions.")] = True,
-    parameters: Annotated[
-        Path, typer.Option("--params", help="File with the models' parameters.")
-    ] = FILE,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for a training that is under way.")
+    ] = False,
+    parameters: Parameters = FILE,
     as_json: Json = False,
 ) -> None:
     """Train models on the history and publish them.
@@ -42,9 +46,11 @@ def train(
 
     session: Session = context.obj
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    values = read_parameters(parameters)
+    order, values = Order(names, publish), read_parameters(parameters)
+    if wait:
+        _wait_for_others(session)
     with stage_progress(session) as progress:
-        record = run(STAGES, session.settings, Order(names, publish), values, progress)
+        record = run(STAGES, session.settings, order, values, progress)
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
@@ -53,13 +59,30 @@ def train(
 
 def evaluate(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    folds: Annotated[int, typer.Option(min=1, help="Folds of users, of ten.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="One fold, fewer sizes.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="A MovieLens release instead of the history.")
+    ] = None,
+    parameters: Parameters = FILE,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
 ) -> None:
     """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE."""
-    from importlib import import_module
+    from trainer.evaluate import main
+    from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    import_module("trainer.evaluate").main(session.settings, as_json)
+    main(session.settings, as_json, folds, quick, data, read_parameters(parameters))
+
+
+def _wait_for_others(session: Session) -> None:
+    """Return once no training is under way."""
+    trainings, said = Trainings(session.settings.state), None
+    while (running := trainings.running()) is not None:
+        if running != said:
+            session.say(f"waiting for training {running}")
+        said = running
+        time.sleep(0.2)
 
 
 def _print(session: Session, record: TrainingRecord) -> None:

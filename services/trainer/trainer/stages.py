@@ -79,11 +79,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a service fits its model; `reports_epochs`: `fit` takes `on_epoch(epoch, metrics)`."""
+    """How a service fits its model. `epochs` tells how many there are at most, by the config, where
+    `fit` takes `on_epoch(epoch, metrics)`."""
 
     config: type[BaseModel]
     fit: Callable[..., Fitted]
-    reports_epochs: bool = False
+    epochs: Callable[[Any], int] | None = None
 
 
 def _content() -> Fit:
@@ -107,7 +108,7 @@ def _user_model() -> Fit:
 def _neural() -> Fit:
     from neural.fit import NeuralConfig, fit
 
-    return Fit(NeuralConfig, fit, reports_epochs=True)
+    return Fit(NeuralConfig, fit, lambda config: int(config.network.epochs))
 
 
 FITS: Mapping[str, Callable[[], Fit]] = {
@@ -143,8 +144,8 @@ def model_stage(
         config = training.parameters.config(name, fit.config)
         values = config.model_dump(mode="json") | {"seed": training.parameters.seed}
         training.tracking.start_model(name, values)
-        model = _fitted(training, name, fit, config)
-        bundle = _save(training, name, model, values)
+        model, metrics = _fitted(training, name, fit, config)
+        bundle = _save(training, name, model, values, metrics)
         training.bundles[name] = bundle
         manifest = verify(bundle)
         training.tracking.finish_model(name, bundle, manifest)
@@ -236,26 +237,39 @@ def code_version() -> str:
     return package_version("marquee-trainer")
 
 
-def _fitted(training: Training, name: str, fit: Fit, config: BaseModel) -> Fitted:
+def _fitted(
+    training: Training, name: str, fit: Fit, config: BaseModel
+) -> tuple[Fitted, Mapping[str, float]]:
+    """Return the model and its figures: its own, and those of its best epoch on validation."""
     seed = training.parameters.seed
-    if not fit.reports_epochs:
-        return fit.fit(training.dataset, config, seed)
-    epochs = int(getattr(config, "epochs", 0))
+    if fit.epochs is None:
+        model = fit.fit(training.dataset, config, seed)
+        return model, getattr(model, "metrics", {})
+    most, told = fit.epochs(config), list[Mapping[str, float]]()
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+        told.append(metrics)
         training.tracking.epoch(name, epoch, metrics)
         words = ", ".join(f"{key} {value:.4f}" for key, value in metrics.items())
-        training.progress(name, min(1.0, (epoch + 1) / epochs) if epochs else 0.0, words)
+        training.progress(name, min(0.99, (epoch + 1) / most), words)
 
-    return fit.fit(training.dataset, config, seed, on_epoch=on_epoch)
+    model = fit.fit(training.dataset, config, seed, on_epoch=on_epoch)
+    best = min(told, key=lambda metrics: metrics.get("rmse", 0.0), default={})
+    figures = {f"validation_{key}": value for key, value in best.items()}
+    return model, figures | getattr(model, "metrics", {})
 
 
-def _save(training: Training, name: str, model: Fitted, values: Mapping[str, Any]) -> Path:
+def _save(
+    training: Training,
+    name: str,
+    model: Fitted,
+    values: Mapping[str, Any],
+    metrics: Mapping[str, float],
+) -> Path:
     """Return the sealed bundle; it is there whole or not at all."""
     part, bundle = training.work / f".{name}.part", training.work / name
     part.mkdir(parents=True)
     model.save(part)
-    metrics: Mapping[str, float] = getattr(model, "metrics", {})
     seal(
         part,
         name,

@@ -5,6 +5,7 @@ never stops a training: what MLflow does not take is said in the log.
 """
 
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ _LARGEST = 50 * 2**20
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     # A server that is away shall cost a training seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -102,6 +104,7 @@ def open_client(settings: Settings) -> Any:
     """Return a client of MLflow, which sends nothing to anybody else."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
     uri = tracking_uri(settings)
@@ -119,6 +122,17 @@ def mirror(client: Any, name: str, version: str) -> None:
     if before is not None and str(before) != str(wanted.version):
         client.set_registered_model_alias(model, PREVIOUS, before)
     client.set_registered_model_alias(model, CHAMPION, wanted.version)
+
+
+def mirror_rollback(settings: Settings, name: str, version: str) -> None:
+    """Point the alias to a version that serves again, where trainings are tracked."""
+    tracked = settings.mlflow_uri or (settings.state / "mlflow" / "mlflow.db").exists()
+    if not tracked or importlib.util.find_spec("mlflow") is None:
+        return
+    try:
+        mirror(open_client(settings), name, version)
+    except _errors() as error:
+        telemetry.log.warning("the alias was not moved", model=name, reason=str(error))
 
 
 def registered_name(name: str) -> str:

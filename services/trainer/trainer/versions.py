@@ -1,5 +1,6 @@
 """Model versions as an operator sees them: what there is, what serves, and the way back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,28 +33,42 @@ class Model:
 
 def list_models(settings: Settings) -> list[Model]:
     """Return every model with its versions."""
-    return [read_model(settings, name) for name in MODEL_NAMES]
+    serving = _serving(settings, MODEL_NAMES)
+    return [_model(settings, name, serving.get(name)) for name in MODEL_NAMES]
 
 
 def read_model(settings: Settings, name: str) -> Model:
     """Return a model with its versions; NotFound for a name that is none."""
     if name not in MODEL_NAMES:
         raise NotFound(f"no model {name}; there are {', '.join(MODEL_NAMES)}")
-    registry = Registry(settings.registry)
-    manifests = tuple(registry.manifest(name, version) for version in registry.versions(name))
-    return Model(name, serving_version(settings, name), manifests)
+    return _model(settings, name, serving_version(settings, name))
 
 
 def serving_version(settings: Settings, name: str) -> str | None:
     """Return the version that the store names as the published one; None without store or one."""
+    return _serving(settings, (name,)).get(name)
+
+
+def _serving(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    keys = {name: Keys(settings.namespace, name, settings.partitions).model for name in names}
     store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
     try:
-        value = store.get(Keys(settings.namespace, name, settings.partitions).model)
+        found = {name: store.get(key) for name, key in keys.items()}
     except StoreUnavailable:
-        return None
+        return {}
     finally:
         store.close()
-    return None if value is None else ModelVersion.model_validate_json(value).version
+    return {
+        name: ModelVersion.model_validate_json(value).version
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def _model(settings: Settings, name: str, serving: str | None) -> Model:
+    registry = Registry(settings.registry)
+    manifests = tuple(registry.manifest(name, version) for version in registry.versions(name))
+    return Model(name, serving, manifests)
 
 
 def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:

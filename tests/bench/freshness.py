@@ -137,8 +137,11 @@ class _Probe:
 
         async def visible() -> bool:
             path = f"/v1/movies/{like}/similar"
-            answer = (await self._client.get(path, params={"k": 20})).raise_for_status().json()
-            return movie_id in {item["movie_id"] for item in answer["items"]}
+            answer = await self._client.get(path, params={"k": 20})
+            if answer.status_code == 503:  # too slow at this moment; this call has no fallback
+                return False
+            found = answer.raise_for_status().json()["items"]
+            return movie_id in {item["movie_id"] for item in found}
 
         sample = await _watched(sent, accepted, visible)
         await self._send("DELETE", f"/v1/movies/{movie_id}")

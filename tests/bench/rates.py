@@ -5,15 +5,23 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
-import orjson
+import redis
 
+from gateway import token
 from load import load, rendered
-from viewers import STARS, follow, new_viewer, rating
+from marquee.bus import TopicPartition
+from marquee.settings import read
+from marquee.store import Keys
+from system import System
+from viewers import STARS, new_viewer, publish, rating
 
 CALLERS = 32
 IN_CALL = 1000
+SERVICES = ("gateway", "content", "hybrid", "user-model", "neural")
+LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -29,27 +37,28 @@ class Rate:
     errors: int = 0
 
 
-async def rates(url: str, films: Sequence[int], calls: int, seconds: float) -> list[Rate]:
-    """Measure bulk calls one after the other, until all is visible, then single ratings."""
+async def rates(system: System, films: Sequence[int], calls: int, seconds: float) -> list[Rate]:
+    """Measure bulk calls one after the other, until all is applied, then single ratings."""
+    url = system.url
     bodies = [_bulk(url, films) for _ in range(calls)]
     began = time.perf_counter()
     bulk = await load(url, bodies, 1, 120.0)
-    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
-        follow(client, [_last_token(client, films)])
-        whole = time.perf_counter() - began
-        single = await load(url, _ratings(url, films), CALLERS, seconds)
-        follow(client, [_last_token(client, films)])
+    accepted = time.perf_counter() - began
+    _applied(system, films)
+    applied = time.perf_counter() - began
+    single = await load(url, _ratings(url, films), CALLERS, seconds)
+    _applied(system, films)
     n = calls * IN_CALL
     return [
         Rate(
             f"POST /v1/events, {IN_CALL:,} a call, 1 connection: accepted",
             n,
-            bulk.per_second * IN_CALL,
+            n / accepted,
             bulk.quantile_ms(0.5),
             bulk.quantile_ms(0.99),
             bulk.errors,
         ),
-        Rate("the same until profiles and every model's rows have them", n, n / whole),
+        Rate(f"the same until all {len(SERVICES)} consumers have applied them", n, n / applied),
         Rate(
             f"PUT of a rating, {CALLERS} connections: accepted",
             len(single.latencies),
@@ -77,9 +86,25 @@ def _ratings(url: str, films: Sequence[int]) -> Iterator[bytes]:
         yield rendered(url, "PUT", path, {"rating": STARS[at % len(STARS)]})
 
 
-def _last_token(client: httpx.Client, films: Sequence[int]) -> str:
-    """Write on every partition; return a token that stands behind all written before."""
+def _applied(system: System, films: Sequence[int]) -> None:
+    """Write on every partition, and wait until each consumer has passed what was written."""
     first = new_viewer()
-    events = [rating(first + at, films[0], 4.0).model_dump(mode="json") for at in range(64)]
-    answer = client.post("/v1/events", content=orjson.dumps({"events": events}))
-    return str(answer.raise_for_status().json()["token"])
+    with httpx.Client(base_url=system.url, timeout=30.0, trust_env=False) as client:
+        [written] = publish(client, [rating(first + at, films[0], 4.0) for at in range(64)])
+    positions = {TopicPartition.parse(name): at for name, at in token.decode(written).items()}
+    settings = read(system.settings())
+    names = [
+        (Keys(settings.namespace, service, settings.partitions).of(partition).position, at)
+        for service in SERVICES
+        for partition, at in positions.items()
+    ]
+    deadline = time.monotonic() + LIMIT_S
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as store:
+        while any(int(_value(store, name)) < at for name, at in names):
+            if time.monotonic() > deadline:
+                raise SystemExit("the events are not applied; is a consumer missing?")
+            time.sleep(0.01)
+
+
+def _value(store: Any, name: str) -> bytes:
+    return store.get(name) or b"0"

@@ -16,14 +16,13 @@ from freshness import freshness
 from latency import latencies, request_sets
 from marquee.servers import kafka_lacks
 from processes import Start, memory, starts, store_memory
-from rates import rates
+from rates import SERVICES, rates
 from replay import replay
 from report import Report
 from system import ROOT, System, found, started
 from viewers import make_viewers, popular_films
 
 PARTS = ("latency", "freshness", "rates", "memory", "starts", "replay")
-SERVICES = ("gateway", "content", "hybrid", "user-model", "neural")
 
 
 @dataclass(frozen=True)
@@ -53,16 +52,18 @@ def main() -> int:
     if "kafka" in buses and (lacks := kafka_lacks()):
         report.notes.append(f"Kafka was left out: {lacks}")
         buses = tuple(bus for bus in buses if bus != "kafka")
-    with _folder(asked.state) as folder:
-        bench = Bench(report, size, tuple(asked.parts), console)
-        if asked.url:
-            bench.measure(found(asked.url), whole=True)
-        else:
-            for at, bus in enumerate(buses):
-                bench.on_bus(folder / bus, bus, whole=at == 0)
-        bench.replay(folder, buses)
-    report.show(console)
-    report.save(ROOT / "reports")
+    bench = Bench(report, size, tuple(asked.parts), console)
+    try:
+        with _folder(asked.state) as folder:
+            if asked.url:
+                bench.measure(found(asked.url), whole=True)
+            else:
+                for at, bus in enumerate(buses):
+                    bench.on_bus(folder / bus, bus, whole=at == 0)
+            bench.replay(folder, buses)
+    finally:  # what was measured before something failed, or was stopped, is shown
+        report.show(console)
+        report.save(ROOT / "reports")
     return 0
 
 
@@ -133,7 +134,7 @@ class Bench:
                 freshness(system.url, system.bus, known, self.films, size.ratings, size.others)
             )
         if self.has("rates", whole):
-            report.rates += uvloop.run(rates(system.url, self.films, size.calls, size.seconds))
+            report.rates += uvloop.run(rates(system, self.films, size.calls, size.seconds))
         if self.has("memory", whole):
             report.memory, report.store = memory(system), [store_memory(system)]
         if self.has("starts", whole):

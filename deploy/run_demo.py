@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Container
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +26,9 @@ BIN = ROOT / ".venv" / "bin"
 TRAINER = ROOT / ".venv-trainer"
 FIRST_MODELS = ("content", "hybrid", "user-model")
 SERVICES = ("content", "hybrid", "user_model", "neural", "trainer")
+SCHEDULER = "trainer-app"
+PROCESSES = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
+PROCESSES.remove(SCHEDULER)
 STOP_SECONDS = 9.0
 START_SECONDS = 120.0
 TRY = """\
@@ -98,15 +102,20 @@ class Demo:
             command = [sys.executable, str(BROKER), "--port", port, "--data", data]
             self.servers.append(self.supervisor.add("kafka", command, {}))
 
-    def start_services(self) -> None:
+    def start_services(self, names: Container[str]) -> None:
         """Start what the Procfile names, each with a port for its health and measures."""
         for line in (ROOT / "Procfile").read_text().splitlines():
             name, _, command = line.partition(":")
+            if name not in names:
+                continue
             program, *arguments = command.split()
             environ = dict(self.environ)
             if name.endswith("-consumer"):
                 environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
             self.supervisor.add(name, [str(BIN / program), *arguments], environ)
+
+    def write_settings(self) -> None:
+        """Leave the settings in the state folder, where the command `marquee` finds them."""
         lines = [f"{name}={value}\n" for name, value in self.environ.items()]
         (self.state / "marquee.env").write_text("".join(lines))
 
@@ -178,8 +187,10 @@ class Demo:
         try:
             self.start_servers()
             watch.start()
-            self.start_services()
+            self.write_settings()
+            self.start_services(PROCESSES)
             self.first_training()
+            self.start_services((SCHEDULER,))  # it would start a training of its own
             self.wait_until_ready()
             if not self.stop.is_set():
                 say(f"Marquee is ready: http://127.0.0.1:{self.port}")

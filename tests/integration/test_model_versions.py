@@ -211,6 +211,20 @@ async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_sta
     assert serves(system, first)
 
 
+async def test_a_version_that_this_code_cannot_read_is_refused_and_the_old_one_stays(
+    system: System, tmp_path: Path
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    (tmp_path / "two").mkdir()
+    save_arrays(tmp_path / "two" / "factor.npz", of_another_layout=np.ones(1, np.float32))
+    second = system.registry.add_sealed(tmp_path / "two", {})
+    system.publish(ModelPublished(data=system.version(second)))
+    system.publish(film(79, 1970))
+    await until(lambda: vector(system, 79) == 1970.0)
+    assert serves(system, first)
+
+
 async def test_a_viewer_gets_a_code_and_a_cluster_from_his_rating_event(
     system: System, tmp_path: Path
 ) -> None:

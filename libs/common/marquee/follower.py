@@ -70,6 +70,7 @@ class ModelReaction(Generic[M]):
         self._load, self._derive = load, derive
         self._model: M | None = None
         self._published: ModelVersion | None = None
+        self._refused: ModelVersion | None = None
         self._done: dict[TopicPartition, str] = {}
         self._checked = 0.0
 
@@ -106,10 +107,11 @@ class ModelReaction(Generic[M]):
         if self._published == published:
             return
         try:
-            directory = self._registry.open(published.address, published.sha256)
-            self._model = self._load(directory)
+            self._model = self._registry.load(published.address, published.sha256, self._load)
         except ArtifactError as error:
-            telemetry.log.error("published version refused", detail=str(error))
+            if self._refused != published:
+                telemetry.log.error("published version refused", detail=str(error))
+            self._refused = published
             return
         self._published = published
         telemetry.log.info("model loaded", version=published.version)

@@ -137,7 +137,7 @@ class Overlay(Generic[M]):
         telemetry.log.info("model serves", version=published.version)
 
     def _open(self, published: ModelVersion) -> M:
-        return self._load_model(self._registry.open(published.address, published.sha256))
+        return self._registry.load(published.address, published.sha256, self._load_model)
 
     async def _filled(self, model: M) -> Serving[M]:
         films = model.films()

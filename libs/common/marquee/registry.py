@@ -2,10 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from marquee.artifacts import MANIFEST, Manifest, read_manifest, verify
 from marquee.errors import ArtifactError, NotFound
+
+M = TypeVar("M")
 
 MODEL_NAMES: tuple[str, ...] = ("content", "hybrid", "user-model", "neural")
 
@@ -56,3 +60,11 @@ class Registry:
             raise ArtifactError(f"address {address!r} leaves the registry")
         verify(directory, sha256)
         return directory
+
+    def load(self, address: str, sha256: str, load: Callable[[Path], M]) -> M:
+        """Return the model at an address; ArtifactError: altered, or not what this code reads."""
+        directory = self.open(address, sha256)
+        try:
+            return load(directory)
+        except (KeyError, ValueError, TypeError, OSError) as error:
+            raise ArtifactError(f"{address}: cannot be read by this version: {error!r}") from error

@@ -37,7 +37,8 @@ def run(app: str, consumer: str) -> None:
     except MarqueeError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is set up
         sys.exit(2)
-    telemetry.configure_logging(roles[role].partition(".")[0] + " " + role, settings.log_level)
+    service = roles[role].partition(".")[0].replace("_", "-")
+    telemetry.configure_logging(f"{service} {role}", settings.log_level)
     importlib.import_module(roles[role]).main(settings)
 
 

@@ -1,0 +1,48 @@
+"""Every route on held-out viewers of real data: none may fall below the popular list."""
+
+from pathlib import Path
+
+import pytest
+
+from marquee.settings import Settings
+from trainer.evaluate import evaluate
+from trainer.evaluation_run import Plan
+from trainer.movielens import read_movielens
+from trainer.parameters import Parameters
+from trainer.report import OURS, POPULARITY
+from trainer.slices import QUICK
+
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
+LEAST_GAIN = {"similar": 0.02, "hybrid": 0.01, "user-cluster": 0.04, "neural": 0.1}
+"""NDCG@10 over popularity that a route reaches at least, on the slice where it gains least."""
+
+
+@pytest.fixture(scope="module")
+def report():
+    """Return the report of one fold, popularity being the only rival."""
+    dataset, _ = read_movielens(DATA)
+    plan = Plan((0,), QUICK, families=(), by_time=False)
+    return evaluate(dataset, Parameters(), Settings(), plan)
+
+
+@pytest.mark.parametrize("name", [one.name for one in QUICK])
+def test_a_route_is_not_below_popularity_on_its_slice(report, name):
+    one = next(found for found in report.slices if found.name == name)
+    ours, popular = one.of(OURS), one.of(POPULARITY)
+    assert ours.ndcg_at_10 >= popular.ndcg_at_10
+    assert ours.recall_at_20 >= popular.recall_at_20
+    assert ours.ndcg_at_100 >= popular.ndcg_at_100
+    assert one.over_popularity.mean >= LEAST_GAIN[one.route]
+
+
+def test_lists_of_two_viewers_differ_more_than_popular_lists_do(report):
+    for one in report.slices:
+        assert one.of(OURS).coverage > 1.5 * one.of(POPULARITY).coverage
+
+
+def test_every_route_answered(report):
+    routes = {route for one in report.slices for route in one.answered}
+    assert routes == {"similar", "hybrid", "user-cluster", "neural"}
+    assert "No route falls below" in report.verdict

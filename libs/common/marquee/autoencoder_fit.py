@@ -57,8 +57,9 @@ def fit_autoencoder(
     likes = np.bincount(rows.owners, rows.liked, len(rows))
     users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
     if not len(users):  # nothing to learn: every viewer gets the prior
-        nothing = [np.zeros_like(array) for array in _arrays(network)[:3]]
-        return Autoencoder(*nothing, network.prior)
+        return Autoencoder(
+            np.zeros_like(network.inputs), network.bias, network.outputs * 0, network.prior
+        )
     batches = -(-len(users) // config.batch_size)
     adam = _Adam(_arrays(network), config, batches * config.epochs)
     with threadpool_limits(1):

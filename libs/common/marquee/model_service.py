@@ -1,10 +1,9 @@
 """The app of a model service: the internal HTTP calls that all of them answer alike."""
 
-import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,9 +20,6 @@ from marquee.errors import InvalidInput, MarqueeError
 from marquee.films import Films
 from marquee.overlay import Model, Overlay, Serving
 from marquee.recommender import (
-    Because,
-    RecommendAnswer,
-    RecommendedItem,
     RecommendRequest,
     Scored,
     Viewer,
@@ -58,11 +54,9 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tail = asyncio.create_task(overlay.tail.run())
+        overlay.tail.start()
         yield
-        tail.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await tail
+        await overlay.close()
         await client.aclose()
 
     app = FastAPI(title=f"Marquee {service.name}", lifespan=lifespan, openapi_url=None)
@@ -106,18 +100,29 @@ async def _recommend(request: Request, overlay: Overlay[M], answer: Answer[M]) -
     asked: RecommendRequest = await body(request, RecommendRequest)
     fresh = await overlay.passed(asked.after, asked.deadline_ms / 1000) if asked.after else True
     positions, serving = overlay.positions, overlay.serving
-    items = tuple(_item(scored) for scored in answer(serving, asked))
-    said = RecommendAnswer(
-        items=items, model_version=serving.model.version, positions=positions, fresh=fresh
-    )
-    return said.model_dump()
+    items = answer(serving, asked)
+    return recommend_answer(items, serving.model.version, positions, fresh)
 
 
-def _item(scored: Scored) -> RecommendedItem:
-    because = tuple(Because(movie_id=i, weight=weight) for i, weight in scored.because)
-    return RecommendedItem(
-        movie_id=scored.movie_id, score=scored.score, reason=scored.reason, because=because
-    )
+def recommend_answer(
+    items: Sequence[Scored], version: str, positions: Mapping[str, int], fresh: bool
+) -> dict[str, Any]:
+    """Return what `RecommendAnswer` describes; not built from it, as this is the hot path."""
+    return {
+        "items": [_item(scored) for scored in items],
+        "model_version": version,
+        "positions": positions,
+        "fresh": fresh,
+    }
+
+
+def _item(scored: Scored) -> dict[str, Any]:
+    return {
+        "movie_id": scored.movie_id,
+        "score": scored.score,
+        "reason": scored.reason,
+        "because": [{"movie_id": i, "weight": weight} for i, weight in scored.because],
+    }
 
 
 async def _live(_: Request) -> dict[str, Any]:

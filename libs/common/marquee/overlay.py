@@ -62,6 +62,12 @@ class Overlay(Generic[M]):
             client, [*self._films_of, *self._sums_of, *keys.all(MODELS)], self._load, self._apply
         )
 
+    async def close(self) -> None:
+        """Follow no more, and let a swap under way end."""
+        await self.tail.close()
+        if self._swap is not None:
+            await asyncio.wait({self._swap})
+
     @property
     def serving(self) -> Serving[M]:
         """What answers now; ModelUnavailable before the first version."""

@@ -59,6 +59,8 @@ class Tail:
         self._ids: dict[str, str] = {}
         self._positions: dict[str, int] = {}
         self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self.connected = False
         """Whether the rows in memory are those of the store, as far as is known."""
 
@@ -71,9 +73,20 @@ class Tail:
         """Return the next offset of a partition that this tail follows, 0 before the first."""
         return self._positions.get(keys.updates, 0)
 
-    async def run(self) -> None:
-        """Follow until cancelled; trouble with Redis is waited out."""
-        while True:
+    def start(self) -> None:
+        """Follow from now on, beside whatever else the loop does; trouble is waited out."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Follow no more."""
+        self._closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        # A client may swallow the one cancellation that it gets, hence the flag.
+        while not self._closed:
             try:
                 await self._reload()
                 await self._follow()
@@ -118,7 +131,7 @@ class Tail:
         self._wake()
 
     async def _follow(self) -> None:
-        while True:
+        while not self._closed:
             entries = await self._redis.xread(self._ids, count=500, block=BLOCK_MS)
             for key, messages in _pairs(entries):
                 name = key.decode()

@@ -1,6 +1,5 @@
 """The gateway's app: its parts put together, started and stopped."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -124,11 +123,9 @@ def build(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         telemetry.log.warning("open access: every caller may do everything, without a key")
-        tail = asyncio.create_task(memory.tail.run())
+        memory.tail.start()
         yield
-        tail.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await tail
+        await memory.tail.close()
         for part in (publisher, models, profiles):
             await part.close()
         await client.aclose()

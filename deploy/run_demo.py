@@ -153,7 +153,7 @@ class Demo:
         with log.open("ab") as output:
             for command in (
                 ["make", "-s", "-C", str(ROOT), "install-trainer"],
-                [str(TRAINER / "bin" / "marquee"), "train", "--only", "neural"],
+                [str(TRAINER / "bin" / "marquee"), "train", "--only", "neural", "--wait"],
             ):
                 if not self._run_behind(command, output.fileno()):
                     return

@@ -12,6 +12,7 @@ from content.consumer import HANDLERS as CONTENT_HANDLERS
 from content.consumer import restore as restore_content
 from gateway.consumer import GatewayReaction
 from marquee.bus import Bus, Outgoing, Published, TopicPartition, dead
+from marquee.bus_kafka import KafkaBus
 from marquee.bus_redis import RedisBus
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.events import (
@@ -147,16 +148,29 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture
-def system(redis_url: str, namespace: str) -> Iterator[System]:
-    bus = RedisBus(redis_url, namespace)
+def open_redis(request: pytest.FixtureRequest, namespace: str) -> Bus:
+    return RedisBus(request.getfixturevalue("redis_url"), namespace)
+
+
+def open_kafka(request: pytest.FixtureRequest, namespace: str) -> Bus:
+    return KafkaBus(request.getfixturevalue("kafka_servers"), namespace)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(open_redis, id="redis"),
+        pytest.param(open_kafka, id="kafka", marks=pytest.mark.kafka),
+    ]
+)
+def system(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[System]:
+    bus: Bus = request.param(request, namespace)
     create_topics(bus, PARTITIONS)
     made = System(bus, redis_url, namespace)
     yield made
     for stop, _ in made.threads:
         stop.set()
     for _, thread in made.threads:
-        thread.join(10)
+        thread.join(20)
         assert not thread.is_alive()
     bus.close()
 

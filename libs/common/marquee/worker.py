@@ -26,6 +26,8 @@ WINDOW = 4096
 """How many (source, id) of a partition are remembered to drop late duplicates."""
 PAUSES = (0.2, 0.8, 3.2, 12.8)
 """Seconds before each further try of an event that makes its handler throw."""
+LAG_SECONDS = 2.0
+"""How often the lag is measured."""
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
 
@@ -106,6 +108,7 @@ class Worker:
         self.pauses = pauses
         self.health = Health()
         self._positions: dict[TopicPartition, int] = {}
+        self._lag_said = 0.0
         self._failures: dict[TopicPartition, int] = {}
         self._producer = bus.producer()
 
@@ -141,6 +144,7 @@ class Worker:
             subscription.commit({partition: self._positions[partition]})
             self.health.beat = time.monotonic()
         self.reaction.between(subscription.assigned)
+        self._report_lag(subscription)
 
     # --- positions
 
@@ -312,6 +316,14 @@ class Worker:
         self.health.waiting_for = str(error)
         self.health.beat = time.monotonic()
         stop.wait(0.25)
+
+    def _report_lag(self, subscription: Subscription) -> None:
+        if time.monotonic() - self._lag_said < LAG_SECONDS:
+            return
+        self._lag_said = time.monotonic()
+        for partition, end in subscription.ends().items():
+            lag = max(0, end - self._positions.get(partition, end))
+            telemetry.LAG.labels(self.keys.service, partition.topic, partition.partition).set(lag)
 
     def _measure(
         self, partition: TopicPartition, events: list[tuple[int, Event]], seconds: float

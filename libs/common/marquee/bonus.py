@@ -1,4 +1,4 @@
-"""What to add to the score of a film without ratings, so that lists hold a fair share of such."""
+"""What to add to the score of a film without ratings, so that it comes before some viewers."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,33 @@ import numpy.typing as npt
 Reals = npt.NDArray[np.floating]
 
 DEPTH = 20
-"""Length of a list in which films without ratings get their share."""
+"""Length of the lists that a film without ratings is to come into."""
+
+REACH = 0.02
+"""The viewers whom it is to reach: this share of all, those whom it suits best."""
+
+MAX_CASES = 200
+"""So many viewers are enough to tell."""
 
 
-def margins(scores: Reals, hidden: Reals) -> Reals:
-    """Return by how much hidden films miss a list of `scores`, m each: the smallest margins first.
+def margins(scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """Return by how much each of n films, were it new, misses a list of the films of `mask`.
 
     `hidden` are the scores of the same films, were their ratings not known.
     """
-    least = np.partition(scores, -min(DEPTH, len(scores)))[-min(DEPTH, len(scores))]
-    missed: Reals = np.sort(least - hidden)[: 5 * DEPTH]
+    chosen = scores[mask]
+    depth = min(DEPTH, -(-len(chosen) // 10))  # a tenth, where 20 were nearly all films
+    least = np.partition(chosen, -depth)[-depth] if depth else 0.0
+    missed: npt.NDArray[np.float32] = (least - hidden).astype(np.float32)
     return missed
 
 
-def fair_bonus(cases: Sequence[Reals], share: float) -> float:
-    """Return the bonus with which films, hidden in turn, take `share` of the places they had."""
+def fair_bonus(cases: Sequence[npt.NDArray[np.float32]], share: float) -> float:
+    """Return the bonus by which `share` of the films, each hidden in turn, would reach viewers.
+
+    Film by film, so that the few that look popular by their content do not take all places.
+    """
     if not cases:
         return 0.0
-    ordered = np.sort(np.concatenate(cases))
-    return float(ordered[min(int(share * DEPTH * len(cases)), len(ordered) - 1)])
+    needed = np.quantile(np.stack(cases), REACH, axis=0)
+    return float(np.quantile(needed, share))

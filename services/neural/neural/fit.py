@@ -14,7 +14,7 @@ from marquee.autoencoder_fit import (
     fit_over_films,
     fit_viewer_clusters,
 )
-from marquee.bonus import fair_bonus, margins
+from marquee.bonus import MAX_CASES, fair_bonus, margins
 from marquee.cases import gather
 from marquee.dataset import Dataset
 from marquee.errors import DataError
@@ -31,6 +31,7 @@ from marquee.rating_rows import Case, Ints, RatingRows
 from marquee.recommender import top
 from marquee.ridge import fit_ridge
 from neural.extras import extras_of
+from neural.held_out import case_of, hide, only
 from neural.model import POOL, Mix, Neural
 from neural.predictor import Weights
 from neural.rows import FilmRows, Layout
@@ -58,8 +59,8 @@ class NeuralConfig(BaseModel):
     min_ratings: int = Field(3, ge=1)
     """A film with fewer ratings gets the autoencoder's output predicted from its content."""
     cold_penalty: float = Field(30.0, gt=0)
-    cold_share: float = Field(0.5, ge=0, le=1)
-    """Part of the places that hidden films would have, had their ratings been known."""
+    cold_share: float = Field(0.4, ge=0, le=1)
+    """Share of films that, were they new, come before the viewers whom they suit best."""
     validation_share: float = Field(0.1, ge=0, lt=1)
     long_history: int = Field(20, ge=2)
     """Ratings of the viewers that this model serves."""
@@ -84,12 +85,12 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
         raise DataError("no ratings: a neural model needs at least one")
     rows = RatingRows.of(dataset)
     films = _film_rows(dataset.films, rows, config, seed)
-    hidden, viewers = _hide(rows, config, seed)
-    rated = Rated(_only(rows, ~hidden), _only(rows, hidden))
+    hidden, viewers = hide(rows, config.long_history, config.validation_share, seed)
+    rated = Rated(only(rows, ~hidden), only(rows, hidden))
     content = films.pipeline.encode(films.raw(list(dataset.films)))
     trained = train(rated, content, config.network, seed, on_epoch)
     mix = _start(config)
-    cases = [case for case in (_case(rated, int(user)) for user in viewers) if len(case.targets)]
+    cases = [case for case in (case_of(rated, int(user)) for user in viewers) if len(case.targets)]
     if cases:
         kept = np.setdiff1d(np.arange(len(rows)), viewers)
         first = _assemble(dataset.films, rows.of_users(kept), trained, films, config, seed)
@@ -115,29 +116,6 @@ def _film_rows(
     width = config.autoencoder.width
     ridge = fit_ridge(raw, np.zeros((len(raw), width + 2), np.float32), 1.0, np.zeros(len(raw)))
     return FilmRows(vectors, pipeline, ridge, Layout(config.network.d, width))
-
-
-def _hide(rows: RatingRows, config: NeuralConfig, seed: int) -> tuple[npt.NDArray[np.bool_], Ints]:
-    """Return which ratings are held out, a fifth of some long histories, and whose they are."""
-    rng = np.random.default_rng(seed)
-    long = rng.permutation(np.flatnonzero(rows.sizes >= config.long_history))
-    viewers = np.sort(long[: min(round(config.validation_share * len(rows)), len(rows) - 1)])
-    hidden = np.zeros(len(rows.films), bool)
-    for user in viewers:
-        start, size = int(rows.starts[user]), int(rows.sizes[user])
-        hidden[start + rng.permutation(size)[: size // 5]] = True
-    return hidden, viewers
-
-
-def _only(rows: RatingRows, keep: npt.NDArray[np.bool_]) -> RatingRows:
-    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    return RatingRows(starts, rows.films[keep], rows.half_stars[keep])
-
-
-def _case(rated: Rated, user: int) -> Case:
-    films, half_stars = rated.shown.of_user(user)
-    held_out = rated.held_out.of_users(np.array([user]))
-    return Case(films, half_stars, held_out.films[held_out.liked])
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,22 +244,21 @@ def _mask(model: Neural, case: Case) -> npt.NDArray[np.bool_]:
 def _learn_bonus(
     model: Neural, cases: Sequence[Case], films: Sequence[Film], config: NeuralConfig
 ) -> float:
-    """Return the bonus with which films, were they new, take `cold_share` of their places in lists.
+    """Return the bonus with which `cold_share` of the films, were they new, reach some viewers.
 
     Each film is hidden once: its row is predicted by what the other four fifths of films teach.
     """
     warm, hidden = model.base.vectors, _hidden_rows(model, films, config)
     missed = []
-    for case in cases:
+    for case in cases[:MAX_CASES]:
         mask = _mask(model, case)
         before = model.signals(case.films, case.half_stars, warm)
         after = model.signals(case.films, case.half_stars, hidden)
         scaled = {name: standardise(values, mask) for name, values in before.items()}
         moved = {name: _as(values, before[name][mask]) for name, values in after.items()}
         scores = model.total(scaled, np.zeros(len(warm), np.float32))
-        missed.append(
-            margins(scores[mask], model.total(moved, np.ones(len(warm), np.float32))[mask])
-        )
+        moved_scores = model.total(moved, np.ones(len(warm), np.float32))
+        missed.append(margins(scores, moved_scores, mask))
     return fair_bonus(missed, config.cold_share)
 
 

@@ -13,7 +13,7 @@ from marquee.autoencoder_fit import (
     fit_over_films,
     fit_viewer_clusters,
 )
-from marquee.bonus import fair_bonus, margins
+from marquee.bonus import MAX_CASES, fair_bonus, margins
 from marquee.cases import gather
 from marquee.dataset import Dataset
 from marquee.errors import DataError
@@ -46,8 +46,8 @@ class UserModelConfig(BaseModel):
     min_ratings: int = Field(3, ge=1)
     """A film with fewer ratings gets a row predicted from its content."""
     cold_penalty: float = Field(30.0, gt=0)
-    cold_share: float = Field(0.5, ge=0, le=1)
-    """Part of the places that hidden films would have, had their ratings been known."""
+    cold_share: float = Field(0.4, ge=0, le=1)
+    """Share of films that, were they new, come before the viewers whom they suit best."""
     validation_share: float = Field(0.2, ge=0, lt=1)
     validation_sizes: tuple[int, ...] = (5, 10, 15)
     weights: dict[str, float] = {
@@ -199,16 +199,16 @@ def _scaled(
 def _learn_bonus(
     model: UserModel, cases: Sequence[Case], films: Sequence[Film], config: UserModelConfig
 ) -> float:
-    """Return the bonus with which films, were they new, take `cold_share` of their places in lists.
+    """Return the bonus with which `cold_share` of the films, were they new, reach some viewers.
 
     Each film is hidden once: its row is predicted by what the other four fifths of films teach.
     """
     warm = model.base.vectors
     hidden = _hidden_rows(model, films, config)
     missed = []
-    for case in cases:
+    for case in cases[:MAX_CASES]:
         scores, mask, moved = _both_scores(model, case, warm, hidden)
-        missed.append(margins(scores[mask], moved[mask]))
+        missed.append(margins(scores, moved, mask))
     return fair_bonus(missed, config.cold_share)
 
 

@@ -5,6 +5,7 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,12 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
+@cache
 def code_digest(*modules: str) -> str:
-    """Return a digest of the sources of modules, packages with all that they hold."""
+    """Return a digest of the sources of modules, packages with all that they hold.
+
+    Read once a process, since what was imported stays as it was.
+    """
     digest = hashlib.sha256()
     for module in modules:
         spec = importlib.util.find_spec(module)

@@ -1,0 +1,157 @@
+"""Baselines, their tuning and the measures, on data whose answers are known in advance."""
+
+import numpy as np
+import pytest
+
+from marquee.dataset import Dataset, make_dataset
+from marquee.films import Film
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Route
+from marquee.testing import checkerboard
+from trainer.baselines import FAMILIES, Family, fit_ease, likes_of, shown_to
+from trainer.measures import coverage, difference, measure
+from trainer.parameters import Parameters
+from trainer.popular import run_popularity
+from trainer.rating_errors import evaluate_ratings, predict_by_biases
+from trainer.slices import Case, Slice, draw, draw_slice
+from trainer.splits import Split, split_by_user
+from trainer.tuning import ranked, run_baseline, tune
+
+
+def dataset_of(rows, n_films: int) -> Dataset:
+    """Return a data set of (user, film, half stars) rows; each is a second later."""
+    users, films, halves = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    catalogue = [Film(movie_id=i, title=f"Film {i}") for i in range(1, n_films + 1)]
+    return make_dataset(users, films, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
+
+
+def test_popularity_is_what_a_hand_reckons():
+    likes = {1: 5, 2: 4, 3: 3, 4: 2}
+    rows = [(user, film, 10) for film, n in likes.items() for user in range(100, 100 + n)]
+    train = dataset_of(rows, 6)
+    case = Case(1, np.array([0]), np.array([10], np.uint8), np.array([2, 5]))
+    outcome = run_popularity(Split("by hand", train, train), {"a": [case]})["a"]
+    # After film 1, which was shown: 2, 3, 4, 5, 6. Wanted are film 3, second, and film 6, fifth.
+    gain = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))
+    assert outcome.values[0] == pytest.approx([1.0, gain, gain])
+    assert outcome.shown[0].tolist() == [1, 2, 3, 4, 5, -1, -1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_baseline_solves_the_checkerboard(family):
+    dataset = checkerboard(200, 60)
+    split = split_by_user(dataset, 0)
+    slices = (Slice("4", Route.HYBRID, given=4), Slice("8", Route.USER_CLUSTER, given=8))
+
+    def validation(held_out):
+        rows, users = RatingRows.of(held_out), np.unique(held_out.user_ids)
+        return {one.name: draw_slice(rows, users, one) for one in slices}
+
+    cases = draw(split, slices)
+    outcomes = run_baseline(family, split, cases, validation)
+    for case, shown in zip(cases["8"], outcomes["8"].shown, strict=True):
+        if len(case.liked):
+            assert {row % 2 for row in shown.tolist()} == {(case.user_id - 1) % 2}
+    assert "popularity" in outcomes["8"].words
+
+
+@pytest.mark.parametrize("users", [20, 400])
+def test_ease_of_few_users_is_ease(users):
+    likes = likes_of(checkerboard(users, 40))
+    gram = (likes.T @ likes).toarray() + 7 * np.eye(40)
+    inverse = np.linalg.inv(gram)
+    weights = -inverse / np.diagonal(inverse)
+    np.fill_diagonal(weights, 0)
+    case = Case(1, np.array([3, 7]), np.array([10, 9], np.uint8), np.array([1]))
+    shown = shown_to([case], 40)
+    others = np.setdiff1d(np.arange(40), case.films)
+    expected = (shown @ weights)[:, others]
+    assert fit_ease(likes, 7).scores(shown)[:, others] == pytest.approx(expected, abs=1e-4)
+
+
+def test_baselines_see_liked_films_and_never_recommend_shown_ones():
+    likes = likes_of(checkerboard(60, 40))
+    rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
+    viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
+    shown = shown_to([rated, viewed], 40)
+    assert shown[0].indices.tolist() == [3]
+    assert sorted(shown[1].indices.tolist()) == [3, 8]
+    for case, rows in zip(
+        (rated, viewed), ranked(fit_ease(likes, 7), 0.0, likes, [rated, viewed]), strict=True
+    ):
+        assert sorted([*rows, *case.films]) == list(range(40))
+
+
+class Fixed:
+    """Scores film rows as told."""
+
+    def __init__(self, scores) -> None:
+        self._scores = np.asarray(scores, np.float32)
+
+    def scores(self, shown):
+        return np.tile(self._scores, (shown.shape[0], 1))
+
+
+def test_validation_chooses_the_better_settings_and_the_share_of_popularity():
+    likes = likes_of(dataset_of([(u, f, 10) for f in range(1, 31) for u in range(f)], 30))
+    good = np.zeros(30)
+    good[1] = 1.0
+    family = Family("Told", ({"right": 0}, {"right": 1}), lambda _, right: Fixed(good * right))
+    one = Case(1, np.array([5]), np.array([10], np.uint8), np.array([1]))
+    popular = Case(1, np.array([5]), np.array([10], np.uint8), np.array([29]))
+    choices = tune(family, likes, {"odd": [one], "usual": [popular]})
+    assert choices["odd"].settings == {"right": 1}
+    assert choices["odd"].reached == pytest.approx(1.0)
+    assert choices["usual"].popularity > 0
+
+
+def test_equal_recommenders_do_not_differ_and_a_constant_gain_is_certain():
+    values, users = np.random.default_rng(1).random(50), np.arange(50) // 2
+    same, more = difference(values, values, users), difference(values + 0.1, values, users)
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+    assert (more.mean, more.low, more.high) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_an_interval_is_that_of_the_mean_over_users():
+    generator = np.random.default_rng(2)
+    found = difference(generator.normal(0.3, 1.0, 400), np.zeros(400), np.arange(400))
+    assert found.low < found.mean < found.high
+    assert found.high - found.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+def test_each_user_counts_once_however_many_cases_he_has():
+    ours = np.array([1.0, 1.0, 1.0, 0.0])
+    found = difference(ours, np.zeros(4), np.array([1, 1, 1, 2]))
+    assert found.mean == pytest.approx(0.5)
+
+
+def test_coverage_is_the_share_of_the_catalogue_in_any_list():
+    assert coverage(np.array([[0, 1, -1], [1, 2, -1]]), 10) == pytest.approx(0.3)
+
+
+def test_damped_biases_find_an_additive_world():
+    generator = np.random.default_rng(3)
+    users, films = generator.integers(-2, 3, 300), generator.integers(-2, 3, 40)
+    rows = [
+        (u + 1, f + 1, int(np.clip(6 + users[u] + films[f], 1, 10)))
+        for u in range(300)
+        for f in range(40)
+        if generator.random() < 0.8
+    ]
+    dataset = dataset_of(rows, 40)
+    errors = {e.name: e for e in evaluate_ratings(dataset, Parameters(), {"neural": "missing"})}
+    assert errors["damped biases"].rmse < 0.3 < errors["global mean"].rmse
+    assert list(errors) == ["global mean", "damped biases"]
+
+
+def test_an_unknown_film_and_viewer_get_the_mean():
+    train = dataset_of([(1, 1, 8), (2, 2, 4)], 3)
+    test = dataset_of([(9, 3, 10)], 3)
+    assert predict_by_biases(train, test) == pytest.approx([3.0])
+
+
+def test_lists_are_measured_one_by_one():
+    case = Case(1, np.array([0]), np.array([10], np.uint8), np.array([4]))
+    outcome = measure([case, case], [np.array([4, 1]), np.array([], np.int64)])
+    assert outcome.values.tolist() == [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+    assert outcome.shown[1].tolist() == [-1] * 10

@@ -1,0 +1,87 @@
+"""Who is tested on what, and by whom he is answered."""
+
+import numpy as np
+import pytest
+
+from gateway.routing import Evidence, Thresholds, decide
+from marquee.dataset import Dataset, make_dataset
+from marquee.films import Film
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Route
+from marquee.settings import Settings
+from trainer.slices import SLICES, Case, Slice, draw, draw_slice, route_of
+from trainer.splits import FOLDS, fold_of, split_by_time, split_by_user
+
+SETTINGS = Settings()
+FEW = Slice("4", Route.HYBRID, given=4)
+SOME = Slice("8", Route.USER_CLUSTER, given=8)
+
+
+def opinions() -> Dataset:
+    """Return 60 users who rated all of 40 films and like every other one, film after film."""
+    users, films = (grid.ravel() + 1 for grid in np.indices((60, 40)))
+    halves = np.where((users + films) % 2 == 0, 10, 2).astype(np.uint8)
+    catalogue = [Film(movie_id=i, title=f"Film {i}") for i in range(1, 41)]
+    return make_dataset(users, films, halves, films * 100 + users, catalogue)
+
+
+def test_every_user_is_tested_in_exactly_one_fold():
+    dataset = opinions()
+    tested = [np.unique(split_by_user(dataset, fold).test.user_ids) for fold in range(FOLDS)]
+    assert sorted(np.concatenate(tested)) == list(range(1, 61))
+    assert np.bincount(fold_of(np.arange(10_000))).min() > 900
+
+
+def test_a_users_fold_does_not_depend_on_other_users():
+    assert fold_of(np.arange(100))[40:50].tolist() == fold_of(np.arange(40, 50)).tolist()
+
+
+def test_a_cut_by_time_trains_only_what_was_earlier():
+    dataset = opinions()
+    split = split_by_time(dataset)
+    assert split.cut is not None
+    assert split.train.times.max() < split.cut
+    assert len(split.train) == pytest.approx(0.8 * len(dataset), abs=1)
+    cases = draw(split, ())["earlier ones"]
+    known = set(zip(split.train.user_ids.tolist(), split.train.movie_ids.tolist(), strict=True))
+    assert cases
+    for case in cases:
+        assert not {(case.user_id, row + 1) for row in case.targets.tolist()} & known
+
+
+def test_a_case_shows_what_its_slice_says_and_wants_the_other_liked_films():
+    dataset = opinions()
+    rows, users = RatingRows.of(dataset), np.unique(dataset.user_ids)
+    for case in draw_slice(rows, users, FEW):
+        films, halves = rows.of_user(case.user_id - 1)
+        assert len(case.films) == 4
+        assert set(case.targets) == set(films[halves >= 8]) - set(case.films)
+    share = Slice("80 %", Route.NEURAL, share=0.8, draws=1, at_least=20)
+    assert {len(case.films) for case in draw_slice(rows, users, share)} == {32}
+    too_many = Slice("41 and more", Route.NEURAL, share=0.8, at_least=41)
+    assert draw_slice(rows, users, too_many) == []
+
+
+def test_more_ratings_are_the_fewer_ones_and_others():
+    dataset = opinions()
+    rows, users = RatingRows.of(dataset), np.unique(dataset.user_ids)
+    few, some = draw_slice(rows, users, FEW), draw_slice(rows, users, SOME)
+    assert all((a.films == b.films[:4]).all() for a, b in zip(few, some, strict=True) if a.user_id)
+
+
+def test_cases_are_routed_as_the_gateway_routes_viewers():
+    thresholds = Thresholds(SETTINGS.few_ratings, SETTINGS.many_ratings, SETTINGS.positive_ratings)
+    for n in range(1, 25):
+        for positive in range(n + 1):
+            halves = np.array([10] * positive + [2] * (n - positive), np.uint8)
+            case = Case(1, np.arange(n), halves, np.array([99]))
+            assert route_of(case, SETTINGS) is decide(Evidence(n, positive), thresholds).route
+    viewed = Case(1, np.arange(3), np.full(3, 10, np.uint8), np.array([99]), viewed=True)
+    assert route_of(viewed, SETTINGS) is decide(Evidence(viewed=3), thresholds).route
+
+
+def test_each_slice_is_routed_to_the_route_that_it_is_made_for():
+    for one in SLICES:
+        n = one.size(30)
+        case = Case(1, np.arange(n), np.full(n, 10, np.uint8), np.array([99]), one.viewed)
+        assert route_of(case, SETTINGS) is one.route

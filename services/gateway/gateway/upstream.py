@@ -144,5 +144,8 @@ def read_recommended(answer: Any) -> Recommended | Failure:
 
 
 def _scored(item: Mapping[str, Any]) -> Scored:
-    because = tuple((film["movie_id"], film["weight"]) for film in item.get("because", ()))
-    return Scored(item["movie_id"], item["score"], Reason(item["reason"]), because)
+    because = tuple([(film["movie_id"], film["weight"]) for film in item.get("because", ())])
+    return Scored(item["movie_id"], item["score"], _REASONS[item["reason"]], because)
+
+
+_REASONS = {reason.value: reason for reason in Reason}

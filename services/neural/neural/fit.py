@@ -191,6 +191,7 @@ def _rows(
     popularity = Popularity(sums)
     others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
     own = layout.join(trained.films, preference, others.astype(np.float32))
+    cold[:, -1] = 0  # they were there to be rated: no newer than others
     return np.where((sums[:, :1] > 0), own, cold), clusters
 
 

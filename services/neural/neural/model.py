@@ -88,6 +88,8 @@ class Neural:
         rows, clusters = self.film_rows.cold(self.film_rows.raw([film]), self.predictor)
         i = self.base.index(film.movie_id)
         known = i >= 0 and self.base_sums[i, 0] > 0
+        if i >= 0:  # it was there to be rated: no newer than others
+            rows[0, -1] = 0
         return (self.base.vectors[i] if known else rows[0]), int(clusters[0])
 
     def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:

@@ -18,7 +18,7 @@ _NUMBERS = 7
 class Layout:
     """The numbers of a film's row: vector of the RatingPredictor (`d`), output of the autoencoder
     (`width`) and its prior; bias, correction, log(1 + ratings), mean in stars, log popularity,
-    coldness (1: nobody had rated it)."""
+    coldness (1: new, nobody had rated it)."""
 
     d: int
     width: int

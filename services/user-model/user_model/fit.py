@@ -46,7 +46,7 @@ class UserModelConfig(BaseModel):
     min_ratings: int = Field(3, ge=1)
     """A film with fewer ratings gets a row predicted from its content."""
     cold_penalty: float = Field(30.0, gt=0)
-    cold_share: float = Field(0.4, ge=0, le=1)
+    cold_share: float = Field(0.05, ge=0, le=1)
     """Share of films that, were they new, come before the viewers whom they suit best."""
     validation_share: float = Field(0.2, ge=0, lt=1)
     validation_sizes: tuple[int, ...] = (5, 10, 15)
@@ -150,15 +150,16 @@ def _complete(
 ) -> Matrix:
     """Return the rows of all films: learned ones, and predicted ones where there were few ratings.
 
-    Such a film keeps its own shares and popularity; only one that nobody rated is cold.
+    Such a film keeps its own shares and popularity, if any. None is cold: it was there to be rated.
     """
     predicted = cold.predict(films, np.zeros(len(films), np.int64))
     rated = sums[:, 0] > 0
-    own = np.concatenate([learned, (~rated)[:, None].astype(np.float32)], axis=1)
+    nothing = np.zeros((len(films), 1), np.float32)
+    own = np.concatenate([learned, nothing], axis=1)
     shown = _importance(sums, config) > 0
     width = cold.layout.width
     own[~shown, :width] = predicted[~shown, :width]
-    own[~rated] = predicted[~rated]
+    own[~rated, :-1] = predicted[~rated, :-1]
     return own
 
 

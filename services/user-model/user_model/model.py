@@ -97,6 +97,8 @@ class UserModel:
         if index >= 0 and self.base_sums[index, 0] > 0:
             return self.base.vectors[index], int(self.base.clusters[index])
         rows = self.cold.predict([film], np.array([sums[0]]))
+        if index >= 0:  # it was there to be rated: no newer than others
+            rows[0, -1] = 0
         return rows[0], int(self._layout.likers(rows)[0])
 
     def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:

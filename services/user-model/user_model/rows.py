@@ -20,7 +20,7 @@ _LEAST = 1e-4
 @dataclass(frozen=True)
 class Layout:
     """The numbers of a film's row: `width` of the output, its prior, the share of each of
-    `clusters` clusters of viewers who liked it, log popularity, coldness (1: nobody rated it)."""
+    `clusters` clusters of viewers who liked it, log popularity, coldness (1: new)."""
 
     width: int
     clusters: int

@@ -75,12 +75,14 @@ def run_model(
     fits: Fits = FITS,
 ) -> dict[str, Outcome]:
     """Return how a model does on those cases of each slice that are routed to it."""
+    own = {key: routed(name, chosen, settings) for key, chosen in cases.items()}
+    if not any(own.values()):
+        return {key: measure([], []) for key in own}
     asked = fitted(name, split.train, parameters, fits)
-    outcomes = {}
-    for slice_name, chosen in cases.items():
-        own = routed(name, chosen, settings)
-        outcomes[slice_name] = measure(own, [asked.list_for(case) for case in own])
-    return outcomes
+    return {
+        key: measure(chosen, [asked.list_for(case) for case in chosen])
+        for key, chosen in own.items()
+    }
 
 
 def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:

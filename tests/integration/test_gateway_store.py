@@ -185,5 +185,5 @@ async def test_without_the_store_rules_hold_from_memory_and_profiles_are_unknown
         with pytest.raises(BusUnavailable):
             await system.publisher.publish([rating(1, 6)])
     async with asyncio.timeout(PATIENCE_S):
-        while not (await system.profiles.read(1)).known:
+        while not ((await system.profiles.read(1)).known and system.memory.connected):
             await asyncio.sleep(0.05)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue import Catalogue, FilmFilter, Row
@@ -202,6 +202,7 @@ wishes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(movie_ids, max_size=60),
     st.lists(promotions, max_size=8),

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import token
@@ -14,6 +14,7 @@ names = st.builds("{}:{}".format, st.sampled_from(["movies", "ratings"]), st.int
 vectors = st.dictionaries(names, st.integers(0, 2**53), max_size=20)
 
 
+@settings(deadline=None)
 @given(vectors)
 def test_a_token_holds_its_vector_and_may_stand_in_a_url(vector):
     text = token.encode(vector)
@@ -21,6 +22,7 @@ def test_a_token_holds_its_vector_and_may_stand_in_a_url(vector):
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@settings(deadline=None)
 @given(vectors, vectors)
 def test_what_has_passed_a_merged_vector_has_passed_both(a, b):
     merged = token.merge(a, b)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -102,6 +103,15 @@ class Demo:
             command = [sys.executable, str(BROKER), "--port", port, "--data", data]
             self.servers.append(self.supervisor.add("kafka", command, {}))
 
+    def wait_for_servers(self) -> None:
+        """Wait until the servers take connections: a training asks the bus before it begins."""
+        names = ("redis", "kafka") if self.bus == "kafka" else ("redis",)
+        deadline = time.monotonic() + START_SECONDS
+        for name in names:
+            while not listens(self.ports[name]) and not self.stop.wait(0.1):
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{name} does not start; see {self.state / 'log'}")
+
     def start_services(self, names: Container[str]) -> None:
         """Start what the Procfile names, each with a port for its health and measures."""
         for line in (ROOT / "Procfile").read_text().splitlines():
@@ -136,6 +146,9 @@ class Demo:
                 if time.monotonic() > deadline:
                     raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
                 self.stop.wait(0.1)
+        while not holds_films(self.port) and not self.stop.wait(0.1):
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the gateway gets no films; see {self.state / 'log'}")
 
     def has_neural(self) -> bool:
         return bool(Registry(self.state / "registry").versions("neural"))
@@ -217,6 +230,22 @@ def is_ready(port: int) -> bool:
         address = f"http://127.0.0.1:{port}/health/ready"
         with urllib.request.urlopen(address, timeout=2) as answer:
             return bool(answer.status == 200)
+    return False
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def holds_films(port: int) -> bool:
+    """Whether the gateway, which is ready without them too, holds the films of the store."""
+    with contextlib.suppress(OSError):
+        address = f"http://127.0.0.1:{port}/health/ready"
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            said = json.load(answer)
+            return bool(said["redis"] and said["films"])
     return False
 
 

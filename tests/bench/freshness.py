@@ -109,7 +109,8 @@ class _Probe:
         self, client: httpx.AsyncClient, viewers: Sequence[int], films: Sequence[int]
     ) -> None:
         self._client = client
-        self._viewers, self._films = itertools.cycle(viewers), itertools.cycle(films)
+        # Popularity is a part of likeness, and a new film has none: like the less popular ones.
+        self._viewers, self._films = itertools.cycle(viewers), itertools.cycle(reversed(films))
 
     async def rating(self) -> Sample:
         """Rate the first film of a viewer's list; visible: fresh, and the film is gone from it."""
@@ -137,7 +138,7 @@ class _Probe:
 
         async def visible() -> bool:
             path = f"/v1/movies/{like}/similar"
-            answer = await self._client.get(path, params={"k": 20})
+            answer = await self._client.get(path, params={"k": 100})
             if answer.status_code == 503:  # too slow at this moment; this call has no fallback
                 return False
             found = answer.raise_for_status().json()["items"]

@@ -1,6 +1,7 @@
 """Viewers for the measurements, made through the API: as many ratings as each route asks for."""
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,8 +39,17 @@ KNOWN = ("8 ratings", "30 ratings", "300 ratings")
 """The kinds that count as known users."""
 
 
-def popular_films(client: httpx.Client, n: int = FILMS) -> list[int]:
-    """Return the ids of the n most popular films."""
+def popular_films(client: httpx.Client, n: int = FILMS, seconds: float = 60.0) -> list[int]:
+    """Return the ids of the n most popular films, once the gateway holds so many."""
+    deadline = time.monotonic() + seconds
+    while len(movie_ids := _listed(client, n)) < n:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the catalogue holds {len(movie_ids)} films; {n} are needed")
+        time.sleep(0.1)
+    return movie_ids
+
+
+def _listed(client: httpx.Client, n: int) -> list[int]:
     movie_ids: list[int] = []
     cursor = None
     while len(movie_ids) < n:

@@ -19,6 +19,7 @@ from typing import NoReturn
 from marquee.errors import Unavailable
 from marquee.registry import Registry
 from marquee.servers import BROKER, free_port, kafka_lacks, valkey_command
+from marquee.settings import STATE_FILE
 from marquee.snapshot import newest_snapshot
 from supervisor import Child, Supervisor
 
@@ -127,7 +128,7 @@ class Demo:
     def write_settings(self) -> None:
         """Leave the settings in the state folder, where the command `marquee` finds them."""
         lines = [f"{name}={value}\n" for name, value in self.environ.items()]
-        (self.state / "marquee.env").write_text("".join(lines))
+        (self.state / STATE_FILE).write_text("".join(lines))
 
     def first_training(self) -> None:
         """Train what needs no torch, unless versions are there already."""

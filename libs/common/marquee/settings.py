@@ -1,4 +1,4 @@
-"""Settings: flag > environment (`MARQUEE_…`, secrets also as `MARQUEE_…_FILE`) > default."""
+"""Settings: flag > environment (`MARQUEE_…`, secrets also as `…_FILE`) > state file > default."""
 
 import difflib
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from marquee.errors import SettingsError
 
 PREFIX = "MARQUEE_"
+STATE_FILE = "marquee.env"
 
 
 class Settings(BaseModel):
@@ -96,6 +97,19 @@ def read(environ: Mapping[str, str], **flags: Any) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}", name) from None
+
+
+def with_state_file(environ: Mapping[str, str], state: Path | None = None) -> dict[str, str]:
+    """Return an environment over the settings that a running system left in its state folder.
+
+    `make demo` leaves `marquee.env` there, so that a command finds the servers it has started.
+    """
+    folder = state or Path(environ.get(f"{PREFIX}STATE") or Settings().state)
+    try:
+        lines = (folder / STATE_FILE).read_text().splitlines()
+    except OSError:
+        return dict(environ)
+    return dict(line.split("=", 1) for line in lines if "=" in line) | dict(environ)
 
 
 def _named(variable: str, value: str) -> tuple[str, str]:

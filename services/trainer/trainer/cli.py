@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from marquee.errors import MarqueeError
-from marquee.settings import read
+from marquee.settings import read, with_state_file
 from trainer import cli_data, cli_inspect, cli_models, cli_train
 from trainer.terminal import Session, log_to_stderr, print_error
 
@@ -68,7 +68,7 @@ def root(
     fault of ours, 2 something that you can mend, said in one line.
     """
     log_to_stderr("debug" if debug else "warning")
-    settings = read(os.environ, state=state, bus=bus, namespace=namespace)
+    settings = read(with_state_file(os.environ, state), state=state, bus=bus, namespace=namespace)
     context.obj = Session(settings, quiet)
 
 

@@ -1,6 +1,7 @@
 """The walk of one request: who is asked, what is done when he does not answer, what comes out."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +39,10 @@ class FakeModels:
     few: dict[Route, int] = field(default_factory=dict)
     delay: float = 0.0
     fresh: bool = True
-    asked: list[tuple[Route, dict[str, Any], float]] = field(default_factory=list)
+    asked: list[tuple[Route, Mapping[str, Any], float]] = field(default_factory=list)
 
     async def recommend(
-        self, route: Route, request: dict[str, Any], seconds: float
+        self, route: Route, request: Mapping[str, Any], seconds: float
     ) -> Recommended | Failure:
         RecommendRequest.model_validate_json(orjson.dumps(request))
         self.asked.append((route, request, seconds))
@@ -54,7 +55,7 @@ class FakeModels:
     async def call(self, _: str, __: Call) -> Reply | Failure:
         raise AssertionError("a walk only recommends")
 
-    def _films(self, request: dict[str, Any]) -> list[Scored]:
+    def _films(self, request: Mapping[str, Any]) -> list[Scored]:
         seen = {movie_id for movie_id, _ in request["ratings"]} | {
             *request["viewed"],
             *request["dismissed"],

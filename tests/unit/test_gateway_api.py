@@ -1,6 +1,6 @@
 """The public API over hand-written parts: answers, errors, writes, scopes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class Models:
     calls: list[tuple[str, Call]] = field(default_factory=list)
 
     async def recommend(
-        self, route: Route, request: dict[str, Any], _: float
+        self, route: Route, request: Mapping[str, Any], _: float
     ) -> Recommended | Failure:
         seen = {i for i, _ in request["ratings"]} | {*request["viewed"], *request["exclude"]}
         films = [f for f in reversed(FILMS) if f.movie_id not in seen]
@@ -144,10 +144,10 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    context, *rest = parts()
+    context, memory, profiles, models, publisher = parts()
     app = create_app(context)
     async with client_of(app) as client:
-        yield House(app, client, *rest)
+        yield House(app, client, memory, profiles, models, publisher)
 
 
 def movie_ids(response: httpx.Response) -> list[int]:
@@ -158,7 +158,7 @@ def movie_ids(response: httpx.Response) -> list[int]:
 def problem_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    body = response.json()
+    body: dict[str, Any] = response.json()
     assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
     return body
 
@@ -360,7 +360,8 @@ async def test_every_code_has_an_address_that_explains_it(house: House) -> None:
 # --- writes
 
 
-WRITES = [
+Write = tuple[str, str, dict[str, Any] | None, str]
+WRITES: list[Write] = [
     ("PUT", "/v1/users/1/ratings/2", {"rating": 4.5, "recommendation_id": "r"}, "rating.added"),
     ("DELETE", "/v1/users/1/ratings/2", None, "rating.removed"),
     ("POST", "/v1/users/1/views", {"movie_id": 2}, "movie.viewed"),
@@ -371,7 +372,7 @@ WRITES = [
     ("PATCH", "/v1/movies/2", {"title": "Other"}, "movie.updated"),
     ("DELETE", "/v1/movies/2", None, "movie.removed"),
 ]
-RULES = [
+RULES: list[Write] = [
     ("PUT", "/v1/movies/2/promotion", {"slots": [1], "from": "2026-01-01T00:00:00Z"}, "promoted"),
     ("DELETE", "/v1/movies/2/promotion?actor=ann", None, "unpromoted"),
     ("PUT", "/v1/movies/2/block", {"reason": "withdrawn"}, "blocked"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from marquee.events import (
+    AnyEvent,
     MovieAdded,
     MovieBlocked,
     MovieDismissed,
@@ -125,7 +126,7 @@ def test_ratings_of_a_removed_film_come_back_with_the_film(history: History) -> 
 def test_film_events_add_change_and_rule(history: History) -> None:
     imported(history)
     p = partition_of(9, P)
-    events = [
+    events: list[AnyEvent] = [
         MovieAdded(data=Film(movie_id=9, title="New", genres=("War",))),
         MovieUpdated(data={"movie_id": 9, "title": "Newer", "tags": {"fast": 1.0}}),
         MovieUpdated(data={"movie_id": 99, "title": "Never added"}),

@@ -75,8 +75,8 @@ def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) 
     head = _head(likes)
     chosen = likes[:, head]
     together = np.asarray((chosen.T @ chosen).todense(), np.float32)
-    norms = np.sqrt(np.diagonal(together))
-    weights = together / (np.outer(norms, norms) + np.float32(shrinkage))
+    norms: Matrix = np.sqrt(np.diagonal(together))
+    weights: Matrix = together / (np.outer(norms, norms) + np.float32(shrinkage))
     np.fill_diagonal(weights, 0.0)
     k = min(int(neighbours), len(head))
     if k < len(head):

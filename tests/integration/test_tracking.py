@@ -14,11 +14,12 @@ from marquee.dataset import Dataset, make_dataset
 from marquee.errors import DataError
 from marquee.films import Film
 from marquee.settings import Settings
+from trainer.fits import Fit
 from trainer.history import History
 from trainer.parameters import Parameters
 from trainer.publishing import Publisher
 from trainer.running import Order, run
-from trainer.stages import Fit, Stage, data_stage, model_stage, publish_stage
+from trainer.stages import Stage, data_stage, model_stage, publish_stage
 from trainer.tracking import EXPERIMENT, mirror_rollback, open_client
 from trainer.trainings import TrainingRecord
 

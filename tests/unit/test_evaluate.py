@@ -17,12 +17,13 @@ from trainer.comparison import Measured, compare
 from trainer.evaluate import MARGIN, evaluate, evaluate_training, worse
 from trainer.evaluation_cache import EvaluationCache
 from trainer.evaluation_run import Plan, Run
+from trainer.fits import Fit
 from trainer.parameters import Parameters
 from trainer.report import OURS, POPULARITY, Interval, Report, SliceReport
 from trainer.report_pages import html, markdown
 from trainer.slices import Slice
 from trainer.splits import split_by_user
-from trainer.stages import Fit, Training
+from trainer.training import Training
 
 SETTINGS = Settings()
 FEW = Slice("4", Route.HYBRID, given=4)

@@ -20,19 +20,19 @@ from marquee.events import MODELS, ModelPublished, decode
 from marquee.films import Film
 from marquee.registry import Registry
 from marquee.settings import Settings
+from trainer.fits import Fit
 from trainer.history import History
 from trainer.parameters import Parameters, read_parameters
 from trainer.publishing import Publisher
 from trainer.running import Order, run, select
 from trainer.stages import (
     STAGES,
-    Fit,
     Stage,
-    Training,
     data_stage,
     model_stage,
     publish_stage,
 )
+from trainer.training import Training
 from trainer.trainings import TrainingRuns, Trainings
 
 

@@ -22,7 +22,7 @@ from trainer.report_pages import write
 from trainer.report_tables import show
 from trainer.slices import QUICK
 from trainer.splits import SEED
-from trainer.stages import Training, code_version
+from trainer.training import Training, code_version
 
 MARGIN = 0.02
 """NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""

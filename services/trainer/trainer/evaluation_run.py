@@ -16,6 +16,7 @@ from marquee.settings import Settings
 from trainer.baselines import FAMILIES, Family
 from trainer.comparison import Measured, compare, own_figures
 from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
+from trainer.fits import FITS
 from trainer.measures import Outcome
 from trainer.parameters import Parameters
 from trainer.popular import run_popularity
@@ -23,7 +24,6 @@ from trainer.report import POPULARITY, SliceReport
 from trainer.served import MODELS, Fits, run_model
 from trainer.slices import BY_TIME, QUICK, SLICES, Cases, Slice, draw, draw_slice
 from trainer.splits import FOLDS, Split, split_by_time, split_by_user
-from trainer.stages import FITS
 from trainer.tuning import run_baseline
 
 Say = Callable[[str], None]

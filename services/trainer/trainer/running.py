@@ -14,8 +14,9 @@ from marquee import telemetry
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.settings import Settings
 from trainer.parameters import Parameters
-from trainer.stages import Progress, Stage, Training, code_version
+from trainer.stages import Stage
 from trainer.tracking import open_tracking
+from trainer.training import Progress, Training, code_version
 from trainer.trainings import StageRecord, TrainingRecord, Trainings, new_training_id
 
 

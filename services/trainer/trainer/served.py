@@ -16,11 +16,11 @@ from marquee.popularity import Popularity
 from marquee.rating_rows import RatingRows
 from marquee.recommender import Route, Viewer
 from marquee.settings import Settings
+from trainer.fits import FITS, Fit
 from trainer.measures import DEPTH, Outcome, measure
 from trainer.parameters import Parameters
 from trainer.slices import Case, Cases, route_of
 from trainer.splits import Split
-from trainer.stages import FITS, Fit
 
 Ints = npt.NDArray[np.int64]
 

@@ -5,61 +5,20 @@ Nothing that serves is touched before `publish`: models are made in the training
 
 import importlib
 import importlib.util
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import version as package_version
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel
 
 from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest, seal, verify
-from marquee.dataset import Dataset
 from marquee.errors import DataError
-from marquee.settings import Settings
+from trainer.fits import FITS, Fit, Fitted
 from trainer.history import History
-from trainer.parameters import Parameters
 from trainer.publishing import Gate, Publisher
-from trainer.tracking import NoTracking, Tracking
-
-Progress = Callable[[str, float, str], None]
-"""Called with a stage, how much of it is done (0 to 1), and a few words."""
-OnEpoch = Callable[..., None]
-
-
-class Fitted(Protocol):
-    """A model just fitted."""
-
-    def save(self, directory: Path, /) -> None: ...
-
-
-@dataclass
-class Training:
-    """One training under way: what stages read, and what they leave to the stages after them."""
-
-    training_id: str
-    settings: Settings
-    parameters: Parameters
-    work: Path
-    progress: Progress = lambda _stage, _done, _words: None
-    tracking: Tracking = field(default_factory=NoTracking)
-    code_version: str = "unknown"
-    data: Dataset | None = None
-    cut: dict[str, int] = field(default_factory=dict)
-    bundles: dict[str, Path] = field(default_factory=dict)
-    """Sealed bundles by model, in `work`."""
-    versions: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def dataset(self) -> Dataset:
-        """What the models are fitted on, once the stage `data` has read it."""
-        if self.data is None:
-            raise DataError("the stage data has not run")
-        return self.data
+from trainer.training import Training
 
 
 @dataclass(frozen=True)
@@ -75,49 +34,6 @@ class Stage:
     needs: tuple[str, ...] = ()
     lacks: Callable[[], str | None] = lambda: None
     check: Callable[[Training], None] = lambda _training: None
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a service fits its model. `epochs` tells how many there are at most, by the config, where
-    `fit` takes `on_epoch(epoch, metrics)`."""
-
-    config: type[BaseModel]
-    fit: Callable[..., Fitted]
-    epochs: Callable[[Any], int] | None = None
-
-
-def _content() -> Fit:
-    from content.fit import ContentConfig, fit
-
-    return Fit(ContentConfig, fit)
-
-
-def _hybrid() -> Fit:
-    from hybrid.fit import HybridConfig, fit
-
-    return Fit(HybridConfig, fit)
-
-
-def _user_model() -> Fit:
-    from user_model.fit import UserModelConfig, fit
-
-    return Fit(UserModelConfig, fit)
-
-
-def _neural() -> Fit:
-    from neural.fit import NeuralConfig, fit
-
-    return Fit(NeuralConfig, fit, lambda config: int(config.network.epochs))
-
-
-FITS: Mapping[str, Callable[[], Fit]] = {
-    "content": _content,
-    "hybrid": _hybrid,
-    "user-model": _user_model,
-    "neural": _neural,
-}
-"""By model; a call imports the service's fit and what it needs."""
 
 
 def data_stage() -> Stage:
@@ -224,17 +140,6 @@ def add_metrics(bundle: Path, metrics: Mapping[str, float]) -> Manifest:
     part.write_text(manifest.model_dump_json(indent=1) + "\n")
     part.replace(bundle / MANIFEST)
     return manifest
-
-
-def code_version() -> str:
-    """Return the commit that the code stands at, else the version of the package."""
-    root = Path(__file__).resolve().parents[3]
-    if (root / ".git").exists() and (git := shutil.which("git")):
-        command = [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        if found.returncode == 0:
-            return found.stdout.strip()
-    return package_version("marquee-trainer")
 
 
 def _fitted(

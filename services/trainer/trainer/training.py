@@ -1,0 +1,54 @@
+"""One training under way, and the code that it runs."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from marquee.dataset import Dataset
+from marquee.errors import DataError
+from marquee.settings import Settings
+from trainer.parameters import Parameters
+from trainer.tracking import NoTracking, Tracking
+
+Progress = Callable[[str, float, str], None]
+"""Called with a stage, how much of it is done (0 to 1), and a few words."""
+
+
+@dataclass
+class Training:
+    """One training under way: what stages read, and what they leave to the stages after them."""
+
+    training_id: str
+    settings: Settings
+    parameters: Parameters
+    work: Path
+    progress: Progress = lambda _stage, _done, _words: None
+    tracking: Tracking = field(default_factory=NoTracking)
+    code_version: str = "unknown"
+    data: Dataset | None = None
+    cut: dict[str, int] = field(default_factory=dict)
+    bundles: dict[str, Path] = field(default_factory=dict)
+    """Sealed bundles by model, in `work`."""
+    versions: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the models are fitted on, once the stage `data` has read it."""
+        if self.data is None:
+            raise DataError("the stage data has not run")
+        return self.data
+
+
+def code_version() -> str:
+    """Return the commit that the code stands at, else the version of the package."""
+    root = Path(__file__).resolve().parents[3]
+    if (root / ".git").exists() and (git := shutil.which("git")):
+        command = [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return package_version("marquee-trainer")

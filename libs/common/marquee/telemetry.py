@@ -32,9 +32,12 @@ def configure_logging(process: str, level: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        # As text, and without local variables: those may hold what no log may show.
+        structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.dict_tracebacks, _json],
+        processors=[*shared, _json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
     )
     structlog.contextvars.bind_contextvars(process=process)

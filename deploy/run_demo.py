@@ -203,6 +203,7 @@ class Demo:
             watch.start()
             self.write_settings()
             self.start_services(PROCESSES)
+            self.wait_for_servers()
             self.first_training()
             self.start_services((SCHEDULER,))  # it would start a training of its own
             self.wait_until_ready()

@@ -94,20 +94,65 @@ def test_a_promoted_film_is_placed_and_a_block_wins_over_it(system: Any, new_use
         system.send("DELETE", f"/v1/movies/{movie_id}/promotion")
 
 
-def test_inspect_shows_how_events_change_features_in_redis(
+MODEL_SERVICES = ("content", "hybrid", "user-model", "neural")
+
+
+def inspected(system: Any, kind: str, entity: int) -> dict[str, dict[str, Any]]:
+    """Return what `marquee inspect` says, by service."""
+    said = json.loads(system.command("inspect", kind, str(entity), "--json"))
+    return {part["service"]: part for part in said["services"]}
+
+
+def test_inspect_shows_the_features_that_a_new_film_got_in_every_service(
     full_system: Any, wait_until: Wait
 ) -> None:
     film = {"title": "Inspected", "year": 1999, "genres": ["Drama"], "tags": {"prison": 0.9}}
     movie_id = full_system.send("POST", "/v1/movies", film)["movie_id"]
-    movie: dict[str, Any] = {}
 
-    def shows_film() -> bool:
-        movie.update(json.loads(full_system.command("inspect", "movie", str(movie_id), "--json")))
-        services = ("content", "hybrid", "user-model", "neural")
-        return all((movie.get(s) or {}).get("vector") for s in services)
+    def has_features() -> bool:
+        said = inspected(full_system, "movie", movie_id)
+        return all(said[service]["from"] == "events" for service in MODEL_SERVICES)
 
-    wait_until(shows_film, 20.0)
-    assert all(movie[s]["version"] for s in ("content", "hybrid", "user-model", "neural"))
+    wait_until(has_features, 20.0)
+    said = inspected(full_system, "movie", movie_id)
+    before = {service: said[service]["vector"] for service in MODEL_SERVICES}
+    changed = {"genres": ["Horror"], "tags": {"zombies": 1.0}}
+    full_system.send("PATCH", f"/v1/movies/{movie_id}", changed)
+
+    def has_changed() -> bool:
+        said = inspected(full_system, "movie", movie_id)
+        return all(said[service]["vector"] != before[service] for service in MODEL_SERVICES)
+
+    wait_until(has_changed, 20.0)
+    after = inspected(full_system, "movie", movie_id)
+    for service in MODEL_SERVICES:
+        assert after[service]["position"] > said[service]["position"]
+        assert after[service]["version"] == said[service]["version"]
+        assert after[service]["cluster"] is not None
+
+
+def test_inspect_shows_how_a_rating_changes_a_viewer_in_every_service(
+    full_system: Any, new_user: int, wait_until: Wait
+) -> None:
+    full_system.rate(new_user, {318: 5.0, 296: 4.5})
+    services = ("user-model", "neural")
+
+    def has_features() -> bool:
+        said = inspected(full_system, "user", new_user)
+        return all(said[service]["from"] == "events" for service in services)
+
+    wait_until(has_features, 20.0)
+    before = inspected(full_system, "user", new_user)
+    full_system.rate(new_user, {318: 1.0})
+
+    def has_changed() -> bool:
+        said = inspected(full_system, "user", new_user)
+        return all(said[service]["vector"] != before[service]["vector"] for service in services)
+
+    wait_until(has_changed, 20.0)
+    after = inspected(full_system, "user", new_user)
+    for service in (*services, "gateway", "content"):
+        assert after[service]["position"] > before[service]["position"]
 
 
 def test_many_events_at_once_are_reported_one_by_one(system: Any, new_user: int) -> None:

@@ -2,15 +2,11 @@
 
 import csv
 import io
-import math
 import zipfile
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from marquee.films import GENRES
 
 pytestmark = pytest.mark.timeout(700)
 
@@ -25,43 +21,8 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(archive.read(path).decode())))
 
 
-@pytest.fixture(scope="module")
-def by_popularity() -> list[int]:
-    """All films of the CSV: log(1 + positive ratings), ties by shrunk mean, then by id."""
-    positive: dict[int, int] = defaultdict(int)
-    count: dict[int, int] = defaultdict(int)
-    total: dict[int, float] = defaultdict(float)
-    for row in rows("/ratings.csv"):
-        movie_id, stars = int(row["movieId"]), float(row["rating"])
-        positive[movie_id] += stars > 3.5
-        count[movie_id] += 1
-        total[movie_id] += stars
-    mean = sum(total.values()) / sum(count.values())
-    films = [int(row["movieId"]) for row in rows("/movies.csv")]
-    return sorted(
-        films,
-        key=lambda i: (
-            -math.log1p(positive[i]),
-            -(total[i] + 25 * mean) / (count[i] + 25),
-            i,
-        ),
-    )
-
-
 def ids(answer: dict[str, Any]) -> list[int]:
     return [item["movie_id"] for item in answer["items"]]
-
-
-def test_a_cold_viewer_gets_the_five_most_popular_films_of_any_genre(
-    system: Any, by_popularity: list[int]
-) -> None:
-    genres = {int(r["movieId"]): r["genres"].split("|") for r in rows("/movies.csv")}
-    answer = system.get("/v1/recommendations")
-    assert ids(answer) == by_popularity[:5]
-    for genre in GENRES:
-        answer = system.get("/v1/recommendations", genre=genre)
-        expected = [i for i in by_popularity if genre in genres[i]][:5]
-        assert (answer["route"], ids(answer)) == ("popular", expected), genre
 
 
 def test_viewed_films_lead_to_similar_ones(system: Any) -> None:
@@ -95,13 +56,6 @@ def check_session(system: Any, n_liked: int, n_other: int, route: str) -> None:
     assert answer["model_version"]
     assert len(answer["items"]) == 10
     assert not set(ids(answer)) & {r["movie_id"] for r in ratings}
-
-
-def test_an_unknown_viewer_gets_popular_films(
-    system: Any, new_user: int, by_popularity: list[int]
-) -> None:
-    answer = system.recommend(new_user)
-    assert (answer["route"], ids(answer)) == ("popular", by_popularity[:10])
 
 
 def test_a_viewer_of_the_data_set_is_known_from_the_start(full_system: Any) -> None:

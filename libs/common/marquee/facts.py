@@ -127,11 +127,16 @@ def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSn
         yield PartitionSnapshot(snapshot.partition, snapshot.position, (), piece)
 
 
-def restore_facts(step: Step, piece: PartitionSnapshot) -> None:
-    """Put the films and viewers of a piece of a snapshot."""
+def restore_films(step: Step, piece: PartitionSnapshot) -> None:
+    """Put the films of a piece of a snapshot, for a service that keeps nothing of viewers."""
     step.offset = piece.position - 1
     for film in piece.films:
         step.put_film(film)
+
+
+def restore_facts(step: Step, piece: PartitionSnapshot) -> None:
+    """Put the films and viewers of a piece of a snapshot."""
+    restore_films(step, piece)
     for user_id, ratings in (piece.viewers or {}).items():
         step.put_ratings(user_id, ratings)
 

@@ -24,7 +24,14 @@ from marquee.recommender import Reason, RecommendRequest, Route, Scored
 
 N = 200
 CATALOGUE = Catalogue(
-    Row.of(Film(movie_id=i, title=f"Film {i}", genres=("Crime",) if i <= 4 else ("Drama",)))
+    Row.of(
+        Film(
+            movie_id=i,
+            title=f"Film {i}",
+            genres=("Crime",) if i <= 4 else ("Drama",),
+            tags={"Square": 0.9} if i in (1, 4, 9, 16, 25, 36) else {},
+        )
+    )
     for i in range(1, N + 1)
 )
 LIKER = Ratings(dict.fromkeys(range(1, 21), 9))
@@ -65,7 +72,9 @@ class FakeModels:
         return [
             Scored(row.movie_id, float(row.movie_id), Reason.PREDICTED_FOR_YOU)
             for row in sorted(CATALOGUE, key=lambda row: -row.movie_id)
-            if row.movie_id not in seen and allowed.allows(row)
+            if row.movie_id not in seen
+            and allowed.allows(row)
+            and (request["only"] is None or row.movie_id in request["only"])
         ]
 
     @property
@@ -152,6 +161,36 @@ async def test_a_short_list_is_no_failure_where_no_more_films_exist() -> None:
     answer = await ask(models, NOVICE, Wish(10, FilmFilter(("Crime",))))
     assert ids(answer) == [4, 3, 2]
     assert (models.routes, answer.fallbacks) == ([Route.HYBRID], ())
+
+
+async def test_a_tag_is_asked_for_as_the_films_that_carry_it() -> None:
+    models = FakeModels()
+    answer = await ask(models, NOVICE, Wish(3, FilmFilter(tag="square")))
+    assert ids(answer) == [36, 25, 16]
+    [(route, request, _)] = models.asked
+    assert (route, sorted(request["only"])) == (Route.HYBRID, [1, 4, 9, 16, 25, 36])
+    assert (answer.route, answer.fallbacks) == (Route.HYBRID, ())
+
+
+async def test_without_a_tag_all_films_are_asked_for() -> None:
+    models = FakeModels()
+    await ask(models, NOVICE)
+    assert models.asked[0][1]["only"] is None
+
+
+async def test_the_own_list_keeps_to_the_tag_too() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "no connection"))
+    answer = await ask(models, NOVICE, Wish(10, FilmFilter(tag="SQUARE")))
+    assert ids(answer) == [4, 9, 16, 25, 36]
+
+
+async def test_a_tag_that_no_film_carries_is_an_empty_list_that_says_so() -> None:
+    models, wish = FakeModels(), Wish(3, FilmFilter(tag="cube"))
+    answer = await ask(models, NOVICE, wish)
+    assert (ids(answer), models.asked) == ([], [])
+    shown = document(answer, Question(Profile(NOVICE), wish), CATALOGUE)
+    assert shown["reason"].startswith("no film is known to carry the tag 'cube'; 1 rating")
+    assert (shown["items"], shown["degraded"], shown["fallbacks"]) == ([], False, [])
 
 
 async def test_blocked_films_stay_out_of_the_own_list_too() -> None:

@@ -516,6 +516,15 @@ async def test_films_are_found_by_title(house: House) -> None:
     assert movie_ids(await house.get("/v1/movies?query=FILM%204&limit=3")) == [4, 40]
 
 
+async def test_a_viewers_list_can_be_of_one_tag(house: House) -> None:
+    house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"Heist": 0.9})))
+    path = "/v1/users/1/recommendations"
+    assert movie_ids(await house.client.get(path, params={"tag": "heist"})) == [50]
+    unknown = await house.client.get(path, params={"tag": "no such tag"})
+    assert movie_ids(unknown) == []
+    assert "no film is known to carry the tag 'no such tag'" in unknown.json()["reason"]
+
+
 async def test_a_film_is_shown_with_its_tags(house: House) -> None:
     house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
     body = (await house.get("/v1/movies/50")).json()

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = {"content", "hybrid", "user_model", "neural", "gateway", "trainer"}
 FITTING = {"torch", "mlflow", "sklearn", "implicit", "pandas", "scipy"}
-ADAPTERS = {"redis", "kafka", "httpx", "fastapi", "mlflow"}
+ADAPTERS = {"redis", "kafka", "aiohttp", "httpx", "fastapi", "mlflow"}
 PURE = {"model", "pipeline", "films", "ratings", "routing", "filters", "recommender"}
 MODULES = sorted((ROOT / "libs").rglob("*.py")) + sorted((ROOT / "services").rglob("*.py"))
 

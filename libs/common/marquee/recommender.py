@@ -52,6 +52,8 @@ class RecommendRequest(Body):
     viewed: tuple[MovieId, ...] = ()
     dismissed: tuple[MovieId, ...] = ()
     exclude: tuple[MovieId, ...] = ()
+    only: tuple[MovieId, ...] | None = None
+    """The films that are allowed (the gateway names those with a tag so); None: all are."""
     genres: tuple[str, ...] = ()
     year_from: int | None = None
     year_to: int | None = None
@@ -168,6 +170,10 @@ def candidates(request: RecommendRequest, films: Films) -> npt.NDArray[np.bool_]
         mask &= films.years >= request.year_from
     if request.year_to is not None:
         mask &= (films.years <= request.year_to) & (films.years > 0)
+    if request.only is not None:
+        allowed = np.zeros(len(films), bool)
+        allowed[films.indexes(request.only)] = True
+        mask &= allowed
     seen = (
         *(movie_id for movie_id, _ in request.ratings),
         *request.viewed,

@@ -94,6 +94,8 @@ class Answers:
         """Return up to k films: k whenever there are k that the viewer may be shown."""
         decision = decide(Evidence.of(question.profile.facts), self.thresholds)
         walk = _Walk(self, question)
+        if walk.hopeless:
+            return walk.answer(decision)
         for route in chain(decision.route, decision.evidence):
             if await walk.ask(route):
                 break
@@ -113,12 +115,17 @@ class _Walk:
             question.profile.rules, answers.popular.catalogue, datetime.now(UTC)
         )
         self._viewer = Viewer(question.profile.facts)
-        self._facts = _facts(question)
+        self._facts = _facts(question, answers.popular.catalogue)
         self._pool: list[Scored] = []
         self._outcome = Outcome(())
         self._fallbacks: list[Fallback] = []
         self._source: tuple[Route, str] | None = None
         self._fresh = True
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether there is no film to ask for: none carries the tag."""
+        return bool(self._facts["only"] == [])
 
     async def ask(self, route: Route) -> bool:
         """Ask a route's service, and again where rules leave too few; return whether to stop."""
@@ -184,10 +191,10 @@ class _Walk:
         return await self._models.recommend(route, request, seconds)
 
 
-def _facts(question: Question) -> dict[str, Any]:
+def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:
     """Return the part of an internal request that stays the same down the chain.
 
-    A tag is not in it: models' rows carry no tags, so the filter stage alone applies it.
+    A tag is in it as the films that carry it: models' rows have no tags.
     """
     facts, films = question.profile.facts, question.wish.films
     return {
@@ -198,12 +205,16 @@ def _facts(question: Question) -> dict[str, Any]:
         "genres": films.genres,
         "year_from": films.year_from,
         "year_to": films.year_to,
+        "only": None if films.tag is None else [*catalogue.tagged(films.tag)],
     }
 
 
 def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
+    tag = question.wish.films.tag
+    if tag is not None and not catalogue.tagged(tag):
+        reason = f"no film is known to carry the tag {tag!r}; {reason}"
     if question.user_id is not None and not question.profile.known:
         reason = f"the profile cannot be read; {reason}"
     placed = {p.movie_id for p in answer.outcome.placed}

@@ -1,6 +1,6 @@
 """The films that the gateway knows: rows for answers, genre counts, listing and search."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from gateway.tags import TagIndex, carried, folded
 from gateway.titles import TitleIndex
 from marquee.films import GENRES, Film, Films, genre_mask, genre_matrix
-
-RELEVANT = 0.3
-"""A film has a tag, for the filter `tag`, from this relevance on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,8 @@ class Row:
         return cls(movie_id, None, None, (), {}, 0)
 
     def has_tag(self, tag: str) -> bool:
-        """Return whether the film has a tag (lower case) with some relevance."""
-        return any(name.lower() == tag and weight >= RELEVANT for name, weight in self.tags.items())
+        """Return whether the film carries a tag, in whatever case."""
+        return folded(tag) in carried(self.tags)
 
     def brief(self) -> dict[str, Any]:
         """Return what a list of films shows of it."""
@@ -90,7 +88,7 @@ class FilmFilter:
             return False
         if self.year_to is not None and (row.year is None or row.year > self.year_to):
             return False
-        return self.tag is None or row.has_tag(self.tag.lower())
+        return self.tag is None or row.has_tag(self.tag)
 
 
 class Catalogue:
@@ -118,6 +116,7 @@ class Catalogue:
         self.table = _table(list(self))
         """The same films as arrays; a film keeps its row of the table until all are replaced."""
         self._titles = TitleIndex((row.movie_id, row.title or "", row.year) for row in self)
+        self._tags = TagIndex((row.movie_id, row.tags) for row in self)
         self.version += 1
 
     def put(self, row: Row) -> None:
@@ -125,6 +124,7 @@ class Catalogue:
         self.remove(row.movie_id)
         self._rows[row.movie_id] = row
         self._titles.put(row.movie_id, row.title or "", row.year)
+        self._tags.put(row.movie_id, row.tags)
         self.table.put(row.movie_id, row.mask, row.year, _NO_VECTOR, -1)
         self.version += 1
 
@@ -133,12 +133,17 @@ class Catalogue:
         row = self._rows.pop(movie_id, None)
         if row is not None:
             self._titles.remove(movie_id, row.title or "", row.year)
+            self._tags.remove(movie_id, row.tags)
             self.table.remove(movie_id)
             self.version += 1
 
     def within(self, allowed: FilmFilter) -> npt.NDArray[np.bool_]:
-        """Return which rows of the table have the genres and years of a filter, its tag aside."""
+        """Return which rows of the table a filter allows."""
         years, mask = self.table.years, self.table.alive.copy()
+        if allowed.tag is not None:
+            carrying = np.zeros(len(mask), bool)
+            carrying[self.table.indexes(self.tagged(allowed.tag))] = True
+            mask &= carrying
         if allowed.mask:
             mask &= (self.table.genres & np.uint32(allowed.mask)) != 0
         if allowed.year_from is not None:
@@ -146,6 +151,10 @@ class Catalogue:
         if allowed.year_to is not None:
             mask &= (years <= allowed.year_to) & (years > 0)
         return mask
+
+    def tagged(self, tag: str) -> Sequence[int]:
+        """Return the ids of the films that carry a tag, in whatever case; none: unknown tag."""
+        return self._tags.films(tag)
 
     def genre_counts(self) -> dict[str, int]:
         """Return how many films each genre has, in the order of the vocabulary."""

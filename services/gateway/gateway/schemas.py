@@ -7,6 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gateway.catalogue import FilmFilter
+from gateway.tags import RELEVANT
 from marquee.films import GENRES, Relevance, Tag
 
 MAX_LIST = 1000
@@ -62,6 +63,18 @@ WaitMs = Annotated[
     int | None,
     Field(ge=0, le=10_000, description="How long to wait for `after` at most; 1000 by default."),
 ]
+Tagged = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=100,
+        description=(
+            f"Films that carry this tag, in whatever case, with a relevance of {RELEVANT} or more."
+            " Where no film does, the list is empty and `reason` says so."
+        ),
+        examples=["prison"],
+    ),
+]
 Cursor = Annotated[str | None, Field(max_length=500, description="`next_cursor` of a page.")]
 
 
@@ -98,7 +111,7 @@ class UserQuery(Closed):
     genre: Annotated[list[Genre], Field(max_length=19, description="Repeatable.")] = []
     year_from: Year | None = None
     year_to: Year | None = None
-    tag: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    tag: Tagged = None
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
     after: After = None
     wait_ms: WaitMs = None

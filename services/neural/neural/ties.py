@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.few_ratings import FewRatings
+from marquee.similar import largest
 
 Ints = npt.NDArray[np.int64]
 
@@ -18,7 +19,7 @@ def ties(
     A share is a liked film's part of what the weights above 0 add; rows lie among `n_rows`.
     """
     parts = _parts(weights, rows, liked, n_rows)
-    order = np.argsort(-parts, axis=1, kind="stable")[:, :_SOURCES]
+    order = largest(parts, _SOURCES)
     totals = parts.sum(axis=1)
     return [
         tuple((int(i), round(float(part[i] / total), 4)) for i in best if part[i] > 0)

@@ -43,6 +43,7 @@ class FakeModels:
     """Services that know all films in reverse order, but for those that fail or hold few."""
 
     down: dict[str, str] = field(default_factory=dict)
+    silent: bool = False
     few: dict[Route, int] = field(default_factory=dict)
     delay: float = 0.0
     fresh: bool = True
@@ -55,7 +56,7 @@ class FakeModels:
         self.asked.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:
-            return Failure(self.down[route])
+            return Failure(self.down[route], self.silent)
         films = self._films(request)[: min(request["k"], self.few.get(route, N))]
         return Recommended(tuple(films), f"{route}-1", self.fresh)
 
@@ -197,6 +198,18 @@ async def test_blocked_films_stay_out_of_the_own_list_too() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
     answer = await ask(models, NOVICE, Wish(3), rules=blocked(2, 3))
     assert ids(answer) == [4, 5, 6]
+
+
+async def test_a_service_that_was_silent_is_not_waited_for_twice() -> None:
+    models = FakeModels(down=dict.fromkeys(Route, "no word"), silent=True)
+    answer = await ask(models, NOVICE, Wish(3))
+    assert models.routes == [Route.HYBRID, Route.SIMILAR]
+    assert [(f.route, f.why) for f in answer.fallbacks] == [
+        (route, "no word") for route in (Route.HYBRID, Route.SIMILAR, Route.POPULAR)
+    ]
+    refusing = FakeModels(down=dict.fromkeys(Route, "no model"))
+    await ask(refusing, NOVICE, Wish(3))
+    assert refusing.routes == [Route.HYBRID, Route.SIMILAR, Route.POPULAR]
 
 
 async def test_similar_is_skipped_where_there_is_no_film_to_start_from() -> None:

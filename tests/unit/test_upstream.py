@@ -1,6 +1,7 @@
 """Calls to model services: what comes back, what fails, and when a service is left alone."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import orjson
 import pytest
@@ -56,6 +57,17 @@ class Service:
 
     def models(self) -> HttpModels:
         return HttpModels({"hybrid": self})
+
+
+async def until(
+    condition: Callable[[], bool], again: Callable[[], Awaitable[object]] | None = None
+) -> None:
+    """Wait for a condition, doing something again and again if need be."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+            if again is not None:
+                await again()
 
 
 async def ask(models: HttpModels, seconds: float = 1.0) -> Recommended | Failure:
@@ -119,6 +131,46 @@ async def test_a_slow_service_is_given_up_after_the_deadline_and_after_three_lef
     assert whys[0] == Failure("hybrid did not answer within 10 ms")
     assert whys[-1] == Failure("hybrid is left alone for a moment after failed calls")
     assert len(service.calls) == TIMEOUTS
+
+
+async def test_a_broken_service_is_tried_in_the_background_until_it_answers() -> None:
+    service = Service()
+    service.error = ConnectionRefusedError("refused")
+    models = HttpModels({"hybrid": service}, pause=0.01)
+    await ask(models)
+    await until(lambda: len(service.calls) >= 4)
+    assert set(service.calls[1:]) == {("GET", "/health/live", None)}
+    service.error = None
+    await until(lambda: service.calls[-1][0] == "POST", lambda: ask(models))
+    assert isinstance(await ask(models), Recommended)
+    calls = len(service.calls)
+    await asyncio.sleep(0.05)
+    assert len(service.calls) == calls
+    await models.close()
+
+
+async def test_a_service_that_only_answers_trials_is_left_alone_after_one_more_timeout() -> None:
+    service = Service()
+    service.hang = True
+    models = HttpModels({"hybrid": service}, pause=0.01)
+    await asyncio.gather(*(ask(models, 0.01) for _ in range(TIMEOUTS)))
+    service.hang = False
+    await until(lambda: len(service.calls) > TIMEOUTS)
+    await asyncio.sleep(0)
+    service.hang = True
+    assert await ask(models, 0.01) == Failure("hybrid did not answer within 10 ms")
+    assert await ask(models) == Failure("hybrid is left alone for a moment after failed calls")
+    await models.close()
+
+
+async def test_nothing_is_tried_once_it_is_closed() -> None:
+    service = Service()
+    service.error = ConnectionRefusedError("refused")
+    models = HttpModels({"hybrid": service}, pause=0.01)
+    await ask(models)
+    await models.close()
+    await asyncio.sleep(0.05)
+    assert len(service.calls) == 1
 
 
 async def test_any_internal_call_gives_status_and_body() -> None:

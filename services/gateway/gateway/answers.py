@@ -13,7 +13,7 @@ from gateway.popular import PopularList
 from gateway.profiles import Profile
 from gateway.routing import Decision, Evidence, Thresholds, chain, decide
 from gateway.token import Positions, of_topics
-from gateway.upstream import Failure, Models, Recommended
+from gateway.upstream import SERVICES, Failure, Models, Recommended
 from marquee.events import MOVIES, RATINGS
 from marquee.recommender import Route, Scored
 
@@ -119,6 +119,7 @@ class _Walk:
         self._pool: list[Scored] = []
         self._outcome = Outcome(())
         self._fallbacks: list[Fallback] = []
+        self._silent: dict[str, Failure] = {}
         self._source: tuple[Route, str] | None = None
         self._fresh = True
 
@@ -175,6 +176,16 @@ class _Walk:
         return len(self._filled().items) == len(self._outcome.items)
 
     async def _recommend(self, route: Route, wanted: int) -> Recommended | Failure:
+        """Ask a route's service, unless it has been silent in this walk: one wait is enough."""
+        service = SERVICES[route]
+        if service in self._silent:
+            return self._silent[service]
+        got = await self._call(route, wanted)
+        if isinstance(got, Failure) and got.silent:
+            self._silent[service] = got
+        return got
+
+    async def _call(self, route: Route, wanted: int) -> Recommended | Failure:
         left = self._until - time.monotonic()
         seconds = min(self._patience.call + self._question.wait, left)
         if seconds < LEAST_S:

@@ -1,10 +1,10 @@
-"""A circuit breaker: who does not answer is left alone for a moment, then tried by one caller."""
+"""A circuit breaker: who does not answer is left alone for a moment, then tried again."""
 
 import time
 from collections.abc import Callable
 
 PAUSE_S = 0.5
-"""So long nobody asks a broken service; a restarted one answers within this and a probe."""
+"""So long nobody asks a broken service; a restarted one answers within this and a trial."""
 TIMEOUTS = 3
 """So many timeouts in a row break the circuit; a failed connection breaks it at once."""
 
@@ -26,6 +26,16 @@ class Breaker:
             return False
         self._open_until = now + PAUSE_S
         return True
+
+    @property
+    def broken(self) -> bool:
+        """Whether the service has failed and has not answered since."""
+        return self._open_until is not None
+
+    def answered_trial(self) -> None:
+        """The service has answered a trial that proves little: one more timeout breaks it again."""
+        self._timeouts = TIMEOUTS - 1
+        self._open_until = None
 
     def succeeded(self) -> None:
         """The service has answered."""

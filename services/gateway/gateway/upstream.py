@@ -1,13 +1,17 @@
-"""The model services as the gateway asks them: a deadline a call, a breaker a service."""
+"""The model services as the gateway asks them: a deadline a call, a breaker a service.
+
+While a circuit is broken no request waits for the service: it is tried in the background, by its
+health call, until it answers.
+"""
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
 
-from gateway.breaker import Breaker
+from gateway.breaker import PAUSE_S, Breaker
 from gateway.host import RawReply
 from marquee.recommender import Reason, Route, Scored
 
@@ -35,6 +39,8 @@ class Failure:
     """Why a service has not answered, in words for a reader of the answer."""
 
     why: str
+    silent: bool = field(default=False, compare=False)
+    """Whether it said nothing at all, so that to ask it again at once is to wait again."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,10 @@ class Reply:
         """Return a refusal as the reason why a service has not answered."""
         detail = self.body.get("detail") if isinstance(self.body, dict) else None
         return Failure(f"{service} answered {self.status}: {detail or 'no detail'}")
+
+
+_TRIAL = Call("GET", "/health/live")
+"""How a service is tried while its circuit is broken."""
 
 
 class Models(Protocol):
@@ -93,9 +103,11 @@ class Address(Protocol):
 class HttpModels:
     """The model services over HTTP, each at its address."""
 
-    def __init__(self, addresses: Mapping[str, Address]) -> None:
+    def __init__(self, addresses: Mapping[str, Address], pause: float = PAUSE_S) -> None:
         self._addresses = addresses
+        self._pause = pause
         self._breakers = {name: Breaker() for name in addresses}
+        self._trials: dict[str, asyncio.Task[None]] = {}
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
@@ -109,20 +121,12 @@ class HttpModels:
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
         """Return what a service answers to any internal call; never raises."""
-        breaker = self._breakers[service]
-        if not breaker.allows():
-            return Failure(f"{service} is left alone for a moment after failed calls")
-        content = None if call.body is None else orjson.dumps(call.body)
-        try:
-            async with asyncio.timeout(call.seconds):
-                raw = await self._addresses[service].send(call.method, call.path, content)
-        except TimeoutError:
-            breaker.timed_out()
-            return Failure(f"{service} did not answer within {call.seconds * 1000:.0f} ms")
-        except OSError:
-            breaker.failed()
-            return Failure(f"{service} cannot be reached")
-        breaker.succeeded()
+        if self._breakers[service].broken:
+            return Failure(f"{service} is left alone for a moment after failed calls", silent=True)
+        raw = await self._send(service, call)
+        if isinstance(raw, Failure):
+            return raw
+        self._breakers[service].succeeded()
         try:
             return Reply(raw.status, orjson.loads(raw.body))
         except ValueError:
@@ -130,8 +134,37 @@ class HttpModels:
 
     async def close(self) -> None:
         """Close the connections."""
+        for trial in self._trials.values():
+            trial.cancel()
         for address in self._addresses.values():
             await address.close()
+
+    async def _send(self, service: str, call: Call) -> RawReply | Failure:
+        """Send a call whatever the circuit; a failure counts, and may break it."""
+        content = None if call.body is None else orjson.dumps(call.body)
+        try:
+            async with asyncio.timeout(call.seconds):
+                return await self._addresses[service].send(call.method, call.path, content)
+        except TimeoutError:
+            self._breakers[service].timed_out()
+            why = f"{service} did not answer within {call.seconds * 1000:.0f} ms"
+        except OSError:
+            self._breakers[service].failed()
+            why = f"{service} cannot be reached"
+        if self._breakers[service].broken and service not in self._trials:
+            self._trials[service] = asyncio.create_task(self._try(service))
+        return Failure(why, silent=True)
+
+    async def _try(self, service: str) -> None:
+        """Try a service after each pause, until it answers."""
+        breaker = self._breakers[service]
+        try:
+            while breaker.broken:
+                await asyncio.sleep(self._pause)
+                if breaker.broken and isinstance(await self._send(service, _TRIAL), RawReply):
+                    breaker.answered_trial()
+        finally:
+            del self._trials[service]
 
 
 def read_recommended(answer: Any) -> Recommended | Failure:

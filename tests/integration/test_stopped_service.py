@@ -1,0 +1,120 @@
+"""What a service that stands (SIGSTOP) costs those who ask: one deadline at first, then nothing."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from gateway.answers import Answer, Answers, Patience, Question
+from gateway.breaker import TIMEOUTS
+from gateway.catalogue import Catalogue, Row
+from gateway.filters import Wish
+from gateway.host import Host
+from gateway.popular import PopularList
+from gateway.profiles import Profile
+from gateway.routing import Thresholds
+from gateway.upstream import HttpModels
+from marquee.films import Film
+from marquee.popularity import FilmSums
+from marquee.ratings import Ratings
+from marquee.servers import free_port
+
+SERVICE = """
+import sys
+import uvicorn
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/health/live")
+async def live():
+    return {"live": True}
+
+@app.post("/internal/recommend")
+async def recommend():
+    items = [{"movie_id": i, "score": 1.0, "reason": "popular"} for i in range(1, 71)]
+    return {"items": items, "model_version": "v1", "positions": {}, "fresh": True}
+
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+"""
+DEADLINE_S = 0.25
+NO_ANSWER = "content did not answer within 250 ms"
+LEFT_ALONE = "content is left alone for a moment after failed calls"
+CATALOGUE = Catalogue(Row.of(Film(movie_id=i, title=f"Film {i}")) for i in range(1, 101))
+VIEWED = Ratings(viewed={1: None})
+"""Leads to the route `similar`, then `popular`: both are the content service's."""
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[str, int]]:
+    """A service of its own process: its address and its pid."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    with subprocess.Popen([sys.executable, "-c", SERVICE, str(port)]) as process:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{url}/health/live")
+                break
+            time.sleep(0.02)
+        yield url, process.pid
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+
+
+@pytest.fixture
+async def answers(service: tuple[str, int]) -> AsyncIterator[Answers]:
+    models = HttpModels({"content": Host(service[0])})
+    popular = PopularList(CATALOGUE, FilmSums())
+    yield Answers(models, popular, Thresholds(), Patience(DEADLINE_S, 2.5 * DEADLINE_S))
+    await models.close()
+
+
+async def timed(answers: Answers) -> tuple[float, Answer]:
+    """Ask once; return the seconds that it took, and the answer, which is a full one always."""
+    started = time.perf_counter()
+    answer = await answers.answer(Question(Profile(VIEWED), Wish(10)))
+    assert len(answer.outcome.items) == 10
+    return time.perf_counter() - started, answer
+
+
+def whys(answer: Answer) -> list[str]:
+    """Return why services did not answer; both routes are to be named."""
+    assert len(answer.fallbacks) == 2
+    return [fallback.why for fallback in answer.fallbacks]
+
+
+async def back(answers: Answers) -> None:
+    """Wait until the service answers again."""
+    async with asyncio.timeout(10):
+        while (await timed(answers))[1].fallbacks:
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("at_once", [1, 32])
+async def test_a_stopped_service_costs_one_deadline_at_first_and_later_nothing(
+    service: tuple[str, int], answers: Answers, at_once: int
+) -> None:
+    await back(answers)
+    os.kill(service[1], signal.SIGSTOP)
+    first: list[tuple[float, Answer]] = []
+    while len(first) < TIMEOUTS:
+        first += await asyncio.gather(*map(timed, [answers] * at_once))
+    assert DEADLINE_S * 0.9 < min(took for took, _ in first) < 2 * DEADLINE_S
+    assert {why for _, answer in first for why in whys(answer)} == {NO_ANSWER}
+    later: list[tuple[float, Answer]] = []
+    until = time.monotonic() + 2.5
+    while time.monotonic() < until:
+        later += await asyncio.gather(*map(timed, [answers] * at_once))
+        await asyncio.sleep(0.02)
+    assert {why for _, answer in later for why in whys(answer)} == {LEFT_ALONE}
+    assert statistics.median(took for took, _ in later) < DEADLINE_S / 2
+    os.kill(service[1], signal.SIGCONT)
+    await back(answers)

@@ -32,6 +32,8 @@ SCHEDULER = "trainer-app"
 PROCESSES = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
 PROCESSES.remove(SCHEDULER)
 STOP_SECONDS = 9.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""Processes share the cores; threads within one would only wait for each other."""
 START_SECONDS = 120.0
 TRY = """\
   open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
@@ -252,6 +254,8 @@ def holds_films(port: int) -> bool:
 
 
 def main() -> int:
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
     asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
     state = Path(asked["STATE"])
     if asked["BUS"] == "kafka" and (lacks := kafka_lacks()):

@@ -12,6 +12,9 @@ from marquee.ratings import POSITIVE
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+_AT_ONCE = 64
+"""Ratings added at once: what they gather stays in the cache, however many a viewer has."""
+
 
 @dataclass(frozen=True, eq=False)
 class FewRatings:
@@ -33,8 +36,10 @@ class FewRatings:
         places = self.inputs[films[known]]
         channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)
         channels, places = channels[places >= 0], places[places >= 0]
-        columns, values = self.columns[channels, places], self.values[channels, places]
-        sums = np.bincount(columns.ravel(), values.ravel(), n_rows).astype(np.float32)
+        sums = np.zeros(n_rows, np.float32)
+        for start in range(0, len(places), _AT_ONCE):
+            part = channels[start : start + _AT_ONCE], places[start : start + _AT_ONCE]
+            np.add.at(sums, self.columns[part].ravel(), self.values[part].ravel())
         return sums
 
     def scores(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:

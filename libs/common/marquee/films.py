@@ -1,5 +1,6 @@
 """Films: the catalogue row, the genre vocabulary, and the table of rows that a model ranks."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
@@ -120,8 +121,8 @@ class Films:
 
     def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
         """Return the rows of those films that the table has, in the order given."""
-        found = (self._index.get(movie_id, -1) for movie_id in movie_ids)
-        return np.array([i for i in found if i >= 0], np.int64)
+        found = np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
+        return found[found >= 0]
 
     def put(
         self,

@@ -22,8 +22,8 @@ def mix(
     signals: Mapping[str, Scores], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
 ) -> Scores:
     """Return Σ weight · z-score of the signals (n each); one without a weight counts nothing."""
-    total = np.zeros(len(mask))
+    total = np.zeros(len(mask), np.float32)
     for name, scores in signals.items():
         if weight := weights.get(name, 0.0):
-            total += weight * standardise(scores, mask)
+            total += np.float32(weight) * standardise(scores, mask)
     return total

@@ -126,14 +126,9 @@ class Viewer:
     @classmethod
     def of(cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()) -> "Viewer":
         """Return a viewer from (movie id, stars) pairs and viewed movie ids."""
-        n = len(ratings)
-        return cls(
-            RatedFilms(
-                np.fromiter((movie_id for movie_id, _ in ratings), np.int64, n),
-                np.fromiter((stars for _, stars in ratings), np.float32, n),
-            ),
-            np.asarray(viewed, np.int64),
-        )
+        movie_ids, stars = zip(*ratings, strict=True) if ratings else ((), ())
+        rated = RatedFilms(np.array(movie_ids, np.int64), np.array(stars, np.float32))
+        return cls(rated, np.asarray(viewed, np.int64))
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,25 @@ def contributions(
     """
     parts = np.maximum((codes @ sources.T) * weights, 0)
     order = largest(parts, _SOURCES)
-    chosen = np.take_along_axis(parts, order, axis=1)
-    total = chosen.sum(axis=1, keepdims=True)
-    shares = (chosen / np.where(total > 0, total, 1)).round(4)
+    total = np.take_along_axis(parts, order, axis=1).sum(axis=1)
+    return strongest(parts, total, order)
+
+
+def strongest(
+    parts: Matrix, totals: Matrix, order: npt.NDArray[np.intp] | None = None
+) -> list[tuple[tuple[int, float], ...]]:
+    """Return for each of k rows up to three (column, share of the row's total), largest first.
+
+    `parts` k × m, at least 0; `order` are the columns, if they are known; a share of 0 is left out.
+    """
+    places = largest(parts, _SOURCES) if order is None else order
+    chosen = np.take_along_axis(parts, places, axis=1)
+    shares = chosen / np.where(totals > 0, totals, 1)[:, None]
+    # A list's numbers are Python's own: those of an array cost ten times as much to read.
+    rows = zip(places.tolist(), shares.astype(np.float64).round(4).tolist(), strict=True)
     return [
-        tuple((i, share) for i, share in zip(places, row, strict=True) if share > 0)
-        for places, row in zip(order.tolist(), shares.tolist(), strict=True)
+        tuple((i, share) for i, share in zip(columns, row, strict=True) if share > 0)
+        for columns, row in rows
     ]
 
 

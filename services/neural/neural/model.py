@@ -134,9 +134,10 @@ class Neural:
         order = np.argsort(-final, kind="stable")[:k]
         rows = pool[order]
         because = self._because(known[half_stars >= POSITIVE], films, rows)
+        ids, found = films.movie_ids[rows].tolist(), final[order].tolist()
         return [
-            Scored(int(films.movie_ids[row]), float(score), Reason.PREDICTED_FOR_YOU, films_with)
-            for row, score, films_with in zip(rows, final[order], because, strict=True)
+            Scored(movie_id, score, Reason.PREDICTED_FOR_YOU, films_with)
+            for movie_id, score, films_with in zip(ids, found, because, strict=True)
         ]
 
     def scaled(
@@ -204,12 +205,15 @@ class Neural:
     ) -> list[tuple[tuple[int, float], ...]]:
         """Return for each of r rows up to three liked films whose item weights speak for it."""
         spoken = ties(self.many, rows, liked, len(films))
-        if not all(spoken):  # no item weights: films alike in the autoencoder's outputs
+        mute = [i for i, sources in enumerate(spoken) if not sources]
+        if mute:  # no item weights: films alike in the autoencoder's outputs
             outputs = self._layout.outputs(films.vectors)
-            alike = contributions(unit(outputs[rows]), unit(outputs[liked]), np.ones(len(liked)))
-            spoken = [first or second for first, second in zip(spoken, alike, strict=True)]
-        ids = films.movie_ids[liked]
-        return [tuple((int(ids[i]), share) for i, share in sources) for sources in spoken]
+            codes, weights = unit(outputs[rows[mute]]), np.ones(len(liked), np.float32)
+            alike = contributions(codes, unit(outputs[liked]), weights)
+            for i, sources in zip(mute, alike, strict=True):
+                spoken[i] = sources
+        ids = films.movie_ids[liked].tolist()
+        return [tuple((ids[i], share) for i, share in sources) for sources in spoken]
 
     def _known(self, rated: RatedFilms) -> tuple[Ints, HalfStars]:
         """Return the rows of the rated base films and their half stars."""

@@ -4,11 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.few_ratings import FewRatings
-from marquee.similar import largest
+from marquee.similar import strongest
 
 Ints = npt.NDArray[np.int64]
-
-_SOURCES = 3
 
 
 def ties(
@@ -19,12 +17,7 @@ def ties(
     A share is a liked film's part of what the weights above 0 add; rows lie among `n_rows`.
     """
     parts = _parts(weights, rows, liked, n_rows)
-    order = largest(parts, _SOURCES)
-    totals = parts.sum(axis=1)
-    return [
-        tuple((int(i), round(float(part[i] / total), 4)) for i in best if part[i] > 0)
-        for best, part, total in zip(order, parts, totals, strict=True)
-    ]
+    return strongest(parts, parts.sum(axis=1))
 
 
 def _parts(weights: FewRatings, rows: Ints, liked: Ints, n_rows: int) -> npt.NDArray[np.float32]:
@@ -34,6 +27,6 @@ def _parts(weights: FewRatings, rows: Ints, liked: Ints, n_rows: int) -> npt.NDA
     inputs = weights.inputs[liked]
     sources = np.flatnonzero(inputs >= 0)
     at = places[weights.columns[0, inputs[sources]]]
-    source, entry = np.nonzero(at >= 0)
+    source, entry = np.divmod(np.flatnonzero(at >= 0), max(1, at.shape[1]))
     parts[at[source, entry], sources[source]] = weights.values[0, inputs[sources[source]], entry]
     return np.maximum(parts, 0)

@@ -26,6 +26,7 @@ from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.ridge import Ridge
+from marquee.similar import strongest
 from user_model.neighbours import Near, Neighbours
 from user_model.rows import ColdRows, Layout
 
@@ -120,14 +121,10 @@ class UserModel:
         scores = self.scores(code, near, films, mask, popularity)
         rows = top(scores, mask, k)
         reasons = self._because(near, films, rows, viewer.rated)
+        ids, found = films.movie_ids[rows].tolist(), scores[rows].tolist()
         return [
-            Scored(
-                int(films.movie_ids[row]),
-                float(scores[row]),
-                Reason.LIKED_BY_SIMILAR_VIEWERS,
-                because,
-            )
-            for row, because in zip(rows, reasons, strict=True)
+            Scored(movie_id, score, Reason.LIKED_BY_SIMILAR_VIEWERS, because)
+            for movie_id, score, because in zip(ids, found, reasons, strict=True)
         ]
 
     def scores(
@@ -272,11 +269,6 @@ class UserModel:
         outputs = unit(self._layout.outputs(films.vectors[np.concatenate([rows, columns])]))
         alike = np.maximum(outputs[: len(rows)] @ outputs[len(rows) :].T, 0)
         ties = np.where(ties.sum(axis=1, keepdims=True) > 0, ties, alike)
-        ids = films.movie_ids[columns]
-        return [_strongest(ids, shares) for shares in ties / (ties.sum(1, keepdims=True) + 1e-12)]
-
-
-def _strongest(movie_ids: Ints, shares: npt.NDArray[np.floating]) -> tuple[tuple[int, float], ...]:
-    """Return the up to three films with the largest shares above 0."""
-    order = np.argsort(-shares, kind="stable")[:3]
-    return tuple((int(movie_ids[i]), float(shares[i])) for i in order if shares[i] > 0)
+        ids = films.movie_ids[columns].tolist()
+        found = strongest(ties.astype(np.float32), ties.sum(axis=1).astype(np.float32))
+        return [tuple((ids[i], share) for i, share in sources) for sources in found]

@@ -1,0 +1,91 @@
+"""Parameters of a read, as the signature of its endpoint declares them.
+
+FastAPI documents them, but its way to their values takes 0.1 ms, a sixth of what the gateway does
+for a list. Pydantic alone comes to the same values and errors.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+Endpoint = Callable[..., Awaitable[Response]]
+Errors = list[Any]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """An endpoint's parameters: the request, values of the path by name, one model of the query."""
+
+    path: Mapping[str, TypeAdapter[Any]]
+    request: str | None = None
+    query: tuple[str, type[BaseModel], frozenset[str]] | None = None
+    """Its name, the model, and those of its fields that may be repeated."""
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, path: frozenset[str]) -> "Parameters | None":
+        """Return the parameters of an endpoint; None when it has others than these."""
+        hints = get_type_hints(endpoint, include_extras=True)
+        adapters: dict[str, TypeAdapter[Any]] = {}
+        request, query = None, None
+        for name in inspect.signature(endpoint).parameters:
+            model = _query_model(hints[name])
+            if name in path:
+                adapters[name] = TypeAdapter(hints[name])
+            elif hints[name] is Request:
+                request = name
+            elif model is not None and query is None:
+                query = (name, model, _lists(model))
+            else:
+                return None
+        return cls(adapters, request, query)
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """Return the arguments of the endpoint; RequestValidationError names all that is wrong."""
+        errors: Errors = []
+        values: dict[str, Any] = {}
+        if self.request is not None:
+            values[self.request] = request
+        for name, adapter in self.path.items():
+            try:
+                values[name] = adapter.validate_python(request.path_params[name])
+            except ValidationError as error:
+                errors += _located(error, "path", name)
+        if self.query is not None:
+            name, model, lists = self.query
+            try:
+                values[name] = model.model_validate(_sent(request.query_params, lists))
+            except ValidationError as error:
+                errors += _located(error, "query")
+        if errors:
+            raise RequestValidationError(errors)
+        return values
+
+
+def _query_model(hint: Any) -> type[BaseModel] | None:
+    if get_origin(hint) is not Annotated:
+        return None
+    model, *notes = get_args(hint)
+    is_query = any(isinstance(note, Query) for note in notes)
+    return model if is_query and issubclass(model, BaseModel) else None
+
+
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    fields = model.model_fields.items()
+    return frozenset(f.alias or name for name, f in fields if get_origin(f.annotation) is list)
+
+
+def _sent(query: QueryParams, lists: frozenset[str]) -> dict[str, Any]:
+    return {name: query.getlist(name) if name in lists else query[name] for name in query}
+
+
+def _located(error: ValidationError, *place: str) -> Errors:
+    found = error.errors(include_url=False)
+    return [{**one, "loc": (*place, *one["loc"])} for one in found]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.answers import OWN, Answer, Answers, Patience, Question, document
+from gateway.answers import OWN, RESERVE, SPARE, Answer, Answers, Patience, Question, document
 from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.filters import Wish
 from gateway.popular import PopularList
@@ -109,8 +109,17 @@ async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_films_are_
     assert ids(answer) == list(range(200, 190, -1))
     assert (answer.route, answer.model_version, answer.fallbacks) == (Route.NEURAL, "neural-1", ())
     [(route, request, _)] = models.asked
-    assert (route, request["k"], request["user_id"]) == (Route.NEURAL, 60, 7)
+    assert (route, request["k"], request["user_id"]) == (Route.NEURAL, 15, 7)
     assert request["ratings"][0] == (1, 4.5)
+
+
+async def test_as_many_more_films_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:
+    models = FakeModels()
+    await ask(models, LIKER, rules=blocked(*range(1, 5)))
+    assert [request["k"] for _, request, _ in models.asked] == [10 + SPARE + 4]
+    models = FakeModels()
+    await ask(models, LIKER, rules=blocked(*range(135, 201)))
+    assert [request["k"] for _, request, _ in models.asked] == [10 + RESERVE, 10 + RESERVE]
 
 
 async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:

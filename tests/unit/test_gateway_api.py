@@ -304,6 +304,15 @@ async def test_a_rating_is_half_a_star_to_five_in_half_stars(house: House, ratin
     assert house.publisher.events == []
 
 
+async def test_all_that_is_wrong_in_path_and_query_is_named_at_once(house: House) -> None:
+    response = await house.get(
+        "/v1/users/0/recommendations?k=0&genre=Crime&genre=Crimes&exclude=2&exclude=x&year_to=soon"
+    )
+    errors = fields_of(response)
+    assert set(errors) == {"user_id", "k", "genre.1", "exclude.1", "year_to"}
+    assert errors["genre.1"]["allowed"] == list(GENRES)
+
+
 async def test_the_allowed_ratings_are_named(house: House) -> None:
     response = await house.client.put("/v1/users/1/ratings/2", json={"rating": 6})
     assert fields_of(response)["rating"]["allowed"] == [n / 2 for n in range(1, 11)]
@@ -544,9 +553,22 @@ async def test_similar_films_come_from_content_without_blocked_ones(house: House
     house.models.replies["content"] = Reply(200, {"items": items, "model_version": "v1"})
     response = await house.get("/v1/movies/2/similar?k=2")
     assert movie_ids(response) == [6, 7]
-    assert house.models.calls[0][1].path == "/internal/films/2/similar?k=52"
-    house.models.replies.clear()
-    problem_of(await house.get("/v1/movies/2/similar"), 503, "model_unavailable")
+    assert house.models.calls[0][1].path == "/internal/films/2/similar?k=8"
+    assert response.json()["degraded"] is False
+
+
+async def test_without_content_the_films_like_another_are_popular_ones_of_its_genres(
+    house: House,
+) -> None:
+    house.profiles.rules = Rules({4: FilmRules.parse(b'{"block": {"movie_id": 4}}')})
+    genres = set((await house.get("/v1/movies/2")).json()["genres"])
+    response = await house.get("/v1/movies/2/similar?k=5")
+    shown = response.json()
+    assert (shown["degraded"], shown["model_version"]) == (True, "gateway")
+    assert shown["fallbacks"] == [{"route": "similar", "why": "content cannot be reached"}]
+    assert len(shown["items"]) == 5
+    assert not {2, 4} & set(movie_ids(response))
+    assert all(genres & set(item["genres"]) for item in shown["items"])
 
 
 async def test_predictions_come_from_the_network_or_else_are_the_films_mean(house: House) -> None:

@@ -12,13 +12,16 @@ from gateway.filters import FilterStage, Outcome, Viewer, Wish
 from gateway.popular import PopularList
 from gateway.profiles import Profile
 from gateway.routing import Decision, Evidence, Thresholds, chain, decide
+from gateway.rules import Rules
 from gateway.token import Positions, of_topics
 from gateway.upstream import SERVICES, Failure, Models, Recommended
 from marquee.events import MOVIES, RATINGS
 from marquee.recommender import Route, Scored
 
 RESERVE = 50
-"""So many films more than k are asked for, since rules may remove some."""
+"""At most so many films more than k are asked for, since rules may remove some."""
+SPARE = 5
+"""So many more where there are no rules: the catalogue may just have lost films."""
 OWN = "gateway"
 """The model version of an answer that the gateway gives from its own popular list."""
 LEAST_S = 0.01
@@ -130,8 +133,8 @@ class _Walk:
 
     async def ask(self, route: Route) -> bool:
         """Ask a route's service, and again where rules leave too few; return whether to stop."""
-        wanted = self._question.wish.k + RESERVE
-        for _ in range(2):
+        k = self._question.wish.k
+        for wanted in (k + reserve(self._question.profile.rules), k + RESERVE):
             got = await self._recommend(route, wanted)
             if isinstance(got, Failure):
                 self._fallbacks.append(Fallback(route, got.why))
@@ -141,7 +144,7 @@ class _Walk:
                 break
         if self._full or self._nothing_left():
             return True
-        n, k = len(self._outcome.items), self._question.wish.k
+        n = len(self._outcome.items)
         self._fallbacks.append(Fallback(route, f"{n} of {k} films found"))
         return False
 
@@ -200,6 +203,11 @@ class _Walk:
             "deadline_ms": deadline * 1000,
         }
         return await self._models.recommend(route, request, seconds)
+
+
+def reserve(rules: Rules) -> int:
+    """Return how many films more than k to ask for: no more than may be removed or placed."""
+    return min(RESERVE, SPARE + len(rules))
 
 
 def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:

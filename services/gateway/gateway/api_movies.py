@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.answers import RESERVE, shown_item
+from gateway.answers import OWN, reserve, shown_item
 from gateway.catalogue import FilmFilter
 from gateway.context import Context, of, receipt
 from gateway.documents import (
@@ -23,8 +23,8 @@ from gateway.filters import FilterStage, Viewer, Wish
 from gateway.pages import page
 from gateway.routes import router, said, shows
 from gateway.schemas import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
-from gateway.upstream import Call, Failure, read_recommended
-from marquee.errors import Conflict, ModelUnavailable, NotFound
+from gateway.upstream import Call, Failure, Recommended, read_recommended
+from marquee.errors import Conflict, NotFound
 from marquee.events import (
     MovieAdded,
     MovieChange,
@@ -34,6 +34,7 @@ from marquee.events import (
     now,
 )
 from marquee.films import Film
+from marquee.recommender import Route, Scored
 
 routes = router("Films")
 
@@ -65,25 +66,48 @@ async def get_movie(request: Request, movie_id: MovieId) -> Response:
 async def list_similar_movies(
     request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
 ) -> Response:
-    """The films nearest to one by content alone; blocked films are left out."""
+    """The films nearest to one by content alone; blocked films are left out. Without an answer of
+    the content service popular films of the same genres, and `degraded: true`."""
     context = of(request)
     await context.known_film(movie_id)
-    path = f"/internal/films/{movie_id}/similar?k={query.k + RESERVE}"
+    profile = await context.profiles.read(None)
+    found = await _similar(context, movie_id, query.k + reserve(profile.rules))
+    fallbacks = []
+    films: Iterable[Scored]
+    if isinstance(found, Failure):
+        fallbacks.append({"route": Route.SIMILAR, "why": found.why})
+        films, model_version = _popular_like(context, movie_id), OWN
+    else:
+        films, model_version = found.items, found.model_version
+    stage = FilterStage(profile.rules, context.catalogue, now())
+    wish = Wish(query.k, exclude=frozenset((movie_id,)))
+    outcome = stage.apply(films, Viewer(), wish, promote=False)
+    return said(
+        {
+            "movie_id": movie_id,
+            "model_version": model_version,
+            "degraded": bool(fallbacks),
+            "fallbacks": fallbacks,
+            "items": [shown_item(item, False, context.catalogue) for item in outcome.items],
+        }
+    )
+
+
+async def _similar(context: Context, movie_id: int, k: int) -> Recommended | Failure:
+    """Ask the content service; NotFound when the film is none that it knows."""
+    path = f"/internal/films/{movie_id}/similar?k={k}"
     seconds = context.settings.deadline_ms / 1000
     reply = await context.models.call("content", Call("GET", path, None, seconds))
     if isinstance(reply, Failure):
-        raise ModelUnavailable(reply.why)
+        return reply
     if reply.status == 404:
         raise NotFound(f"there is no film {movie_id}")
-    found = read_recommended(reply.body) if reply.ok else reply.failure("content")
-    if isinstance(found, Failure):
-        raise ModelUnavailable(found.why)
-    profile = await context.profiles.read(None)
-    stage = FilterStage(profile.rules, context.catalogue, now())
-    wish = Wish(query.k, exclude=frozenset((movie_id,)))
-    outcome = stage.apply(found.items, Viewer(), wish, promote=False)
-    items = [shown_item(item, False, context.catalogue) for item in outcome.items]
-    return said({"movie_id": movie_id, "model_version": found.model_version, "items": items})
+    return read_recommended(reply.body) if reply.ok else reply.failure("content")
+
+
+def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
+    row = context.catalogue.get(movie_id)
+    return context.memory.popular.films(FilmFilter(row.genres if row else ()))
 
 
 @routes.get("/v1/genres", responses=shows(GenresDocument))

@@ -126,6 +126,10 @@ class MoviesDocument(BaseModel):
 class SimilarDocument(BaseModel):
     movie_id: int
     model_version: str
+    degraded: bool = Field(
+        description="Whether these are popular films of its genres, as nothing better answers."
+    )
+    fallbacks: list[FallbackDocument]
     items: list[RecommendationDocument]
 
 

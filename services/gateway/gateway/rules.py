@@ -57,6 +57,10 @@ class Rules:
         """Return the rules of films that are kept in parts, one a partition."""
         return cls({movie_id: rules for part in parts for movie_id, rules in part.items()})
 
+    def __len__(self) -> int:
+        """Return how many films have rules, in force or not."""
+        return len(self._films)
+
     def block(self, movie_id: int, now: datetime) -> Block | None:
         """Return the block that keeps a film out now, if any."""
         block = self._blocks.get(movie_id)

@@ -11,7 +11,7 @@ from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.facts import PartitionSnapshot
 from marquee.ratings import Ratings
-from marquee.snapshot import Snapshot, films_of, newest_snapshot, read_partition
+from marquee.snapshot import Snapshot, films_of, give_back, newest_snapshot, read_partition
 
 TRIES = 5
 
@@ -28,7 +28,9 @@ class StoredSnapshots:
             return None
         for _ in range(TRIES):
             with contextlib.suppress(FileNotFoundError):  # a newer one has just replaced it
-                return self._facts(partition)
+                facts = self._facts(partition)
+                give_back()
+                return facts
         raise StoreUnavailable(f"{self._history}: the snapshot is replaced again and again")
 
     def _facts(self, partition: TopicPartition) -> PartitionSnapshot | None:
@@ -68,4 +70,5 @@ def _mark(viewers: dict[int, Ratings], marks: Any) -> None:
 
 
 def _column(table: Any, name: str) -> Any:
-    return table[name].to_numpy()
+    # Not to_numpy, which loads pandas where it is.
+    return np.from_dlpack(table[name].combine_chunks())

@@ -66,7 +66,7 @@ kafka-jars:
 		then $(PYTHON) deploy/kafka/broker.py --fetch; fi
 
 demo: ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
-	@PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" BUS="$(BUS)" $(SYSTEM_PYTHON) deploy/demo.py
+	@export PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" BUS="$(BUS)"; exec $(SYSTEM_PYTHON) deploy/demo.py
 
 bench: .venv/READY .venv-trainer/READY ## measure the budgets (ARGS="--quick --bus redis", ARGS=--help)
 	$(PYTHON) tests/bench/run.py $(ARGS)

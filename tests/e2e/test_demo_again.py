@@ -1,0 +1,74 @@
+"""A second start of `make demo` reuses what was trained; a signal ends every process of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from marquee.servers import free_port
+
+pytestmark = pytest.mark.timeout(700)
+
+ROOT = Path(__file__).resolve().parents[2]
+Wait = Callable[..., float]
+
+
+@pytest.fixture
+def trained(full_system: Any, tmp_path: Path) -> Path:
+    """A state folder that holds data and models, but of which nothing runs."""
+    state = tmp_path / "state"
+    for name in ("history", "registry"):
+        shutil.copytree(full_system.state / name, state / name)
+    shutil.copy(full_system.state / "data.json", state)
+    return state
+
+
+@contextmanager
+def demo(state: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    with (state / "demo.txt").open("wb") as output:
+        process = subprocess.Popen(
+            ["make", "-s", "demo", f"STATE={state}", f"PORT={port}"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def members(session: int) -> list[str]:
+    """Return the command lines of the processes of a session."""
+    listed = subprocess.run(
+        ["ps", "-o", "args=", "-s", str(session)], capture_output=True, text=True, check=False
+    )
+    return [line for line in listed.stdout.splitlines() if "defunct" not in line]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_it_starts_with_its_models_and_leaves_no_process(
+    trained: Path, wait_until: Wait, number: signal.Signals
+) -> None:
+    port = free_port()
+    with demo(trained, port) as process:
+        output = trained / "demo.txt"
+        wait_until(lambda: "is ready" in output.read_text(), 120.0)
+        assert "starts" not in output.read_text(), "it trains although models are there"
+        answer = httpx.get(f"http://127.0.0.1:{port}/v1/users/1/recommendations", timeout=10).json()
+        assert answer["route"] == "neural"
+        assert len(members(process.pid)) > 12
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        wait_until(lambda: process.poll() is not None and not members(process.pid), 10.0)

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from marquee.errors import Unavailable
-from marquee.registry import Registry
+from marquee.registry import MODEL_NAMES, Registry
 from marquee.servers import BROKER, free_port, kafka_lacks, valkey_command
-from marquee.settings import STATE_FILE
+from marquee.settings import STATE_FILE, read
 from marquee.snapshot import newest_snapshot
+from marquee.store import Keys, RedisStore
 from supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,16 +80,20 @@ class Demo:
     # --- before anything is started
 
     def import_data(self) -> None:
-        """Import the data set, unless the state already holds one."""
-        said = self.state / "data.json"
-        if newest_snapshot(self.state / "history") is not None:
-            held = json.loads(said.read_text())["data"] if said.exists() else str(self.data)
-            if held != str(self.data):
-                refuse(f"{self.state} already holds {held}: choose another folder with STATE=")
+        """Import the data set, unless the state already holds one.
+
+        Positions of one bus mean nothing on another, so a state stays on the bus it began with.
+        """
+        said, asked = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
+        if newest_snapshot(self.state / "history") is None:
+            if self.run_marquee("data", "import", str(self.data)) != 0:
+                sys.exit(2)
+            said.write_text(json.dumps(asked) + "\n")
             return
-        if self.run_marquee("data", "import", str(self.data)) != 0:
-            sys.exit(2)
-        said.write_text(json.dumps({"data": str(self.data)}) + "\n")
+        held = json.loads(said.read_text()) if said.exists() else asked
+        for name in asked:
+            if held[name] != asked[name]:
+                refuse(f"{self.state} is on {name} {held[name]}: choose another folder with STATE=")
 
     def run_marquee(self, *arguments: str, trainer: bool = False) -> int:
         """Run the command `marquee` with the system's settings; return its status."""
@@ -138,6 +143,18 @@ class Demo:
         missing = [name for name in FIRST_MODELS if not registry.versions(name)]
         if missing and self.run_marquee("train", "--only", ",".join(missing)) != 0:
             raise Unavailable("the first training failed; see above")
+
+    def announce_models(self) -> None:
+        """Publish the newest versions where Redis knows of none: its folder may have been lost."""
+        settings = read({**os.environ, **self.environ})
+        store = RedisStore(settings.redis_url.get_secret_value())
+        registry = Registry(settings.registry)
+        for name in MODEL_NAMES:
+            keys = Keys(settings.namespace, name, settings.partitions)
+            versions = registry.versions(name)
+            if versions and store.get(keys.model) is None:
+                self.run_marquee("-q", "models", "rollback", name, versions[-1], "--yes")
+        store.close()
 
     def wait_until_ready(self) -> None:
         """Wait until the gateway and the services with a model answer that they are ready."""
@@ -207,6 +224,7 @@ class Demo:
             self.start_services(PROCESSES)
             self.wait_for_servers()
             self.first_training()
+            self.announce_models()
             self.start_services((SCHEDULER,))  # it would start a training of its own
             self.wait_until_ready()
             if not self.stop.is_set():

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from marquee.servers import free_port
 
 pytestmark = pytest.mark.timeout(700)
@@ -25,7 +26,7 @@ def trained(full_system: Any, tmp_path: Path) -> Path:
     state = tmp_path / "state"
     for name in ("history", "registry"):
         shutil.copytree(full_system.state / name, state / name)
-    shutil.copy(full_system.state / "data.json", state)
+    shutil.copy(full_system.state / "demo.json", state)
     return state
 
 
@@ -72,3 +73,21 @@ def test_it_starts_with_its_models_and_leaves_no_process(
         else:
             process.send_signal(number)
         wait_until(lambda: process.poll() is not None and not members(process.pid), 10.0)
+
+
+def test_it_refuses_other_data_on_a_folder_in_use(trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
+    (other / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,0\n")
+    ended = subprocess.run(
+        ["make", "-s", "demo", f"STATE={trained}", f"PORT={free_port()}", f"DATA={other}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "choose another folder" in ended.stderr
+    assert not (trained / "valkey").exists()

@@ -16,9 +16,11 @@ from collections.abc import Container
 from pathlib import Path
 from typing import NoReturn
 
+from marquee.buses import open_bus
 from marquee.errors import Unavailable
 from marquee.registry import MODEL_NAMES, Registry
 from marquee.servers import BROKER, free_port, kafka_lacks, valkey_command
+from marquee.service import prepare_topics
 from marquee.settings import STATE_FILE, read
 from marquee.snapshot import newest_snapshot
 from marquee.store import Keys, RedisStore
@@ -149,6 +151,7 @@ class Demo:
         settings = read({**os.environ, **self.environ})
         store = RedisStore(settings.redis_url.get_secret_value())
         registry = Registry(settings.registry)
+        prepare_topics(open_bus(settings), settings.partitions, self.stop)
         for name in MODEL_NAMES:
             keys = Keys(settings.namespace, name, settings.partitions)
             versions = registry.versions(name)

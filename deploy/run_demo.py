@@ -151,7 +151,9 @@ class Demo:
         settings = read({**os.environ, **self.environ})
         store = RedisStore(settings.redis_url.get_secret_value())
         registry = Registry(settings.registry)
-        prepare_topics(open_bus(settings), settings.partitions, self.stop)
+        bus = open_bus(settings)
+        prepare_topics(bus, settings.partitions, self.stop)
+        bus.close()
         for name in MODEL_NAMES:
             keys = Keys(settings.namespace, name, settings.partitions)
             versions = registry.versions(name)

@@ -1,4 +1,4 @@
-"""`marquee train` and `marquee evaluate`."""
+"""`marquee train`, `marquee stage` and `marquee evaluate`."""
 
 import time
 from pathlib import Path
@@ -55,6 +55,31 @@ def train(
         print_json(record.model_dump(mode="json"))
     else:
         _print(session, record)
+
+
+def stage(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="data, a model, evaluate or publish.")],
+    work: Annotated[Path, typer.Option(help="Folder that the stages share.")] = Path("pipeline"),
+    data: Annotated[
+        Path | None, typer.Option(help="A MovieLens release instead of the history.")
+    ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Log to MLflow, under the folder's name.")
+    ] = False,
+    parameters: Parameters = FILE,
+) -> None:
+    """Run one stage of a training in a process of its own, as dvc.yaml and Airflow do.
+
+    marquee stage data --data data/ml-latest-small.zip; marquee stage content
+    """
+    from trainer.parameters import read_parameters
+    from trainer.stage_process import StageRun, Work
+    from trainer.stages import STAGES
+
+    session: Session = context.obj
+    run = StageRun(session.settings, read_parameters(parameters), Work(work), data, track)
+    print_lines([f"{name}: {run.run(name, STAGES)}"])
 
 
 def evaluate(

@@ -109,6 +109,7 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
 
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
     run.add_all(training.dataset)
+    training.slices = tuple(run.reports(len(training.dataset.films)))
     return {name: figures for name in models if (figures := run.figures(name))}
 
 

@@ -150,7 +150,7 @@ def _fitted(
     if fit.epochs is None:
         model = fit.fit(training.dataset, config, seed)
         return model, getattr(model, "metrics", {})
-    most, told = fit.epochs(config), list[Mapping[str, float]]()
+    most, told = fit.epochs(config), training.curves.setdefault(name, [])
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
         told.append(metrics)

@@ -20,7 +20,7 @@ TIMEOUTS = {
     "integration": 180,
     "e2e": 300,
     "quality": 600,
-    "pipeline": 300,
+    "pipeline": 600,
 }
 FOR_TRAINER = re.compile(r"\bmark\.trainer\b")
 ALL_FOR_TRAINER = re.compile(r"^pytestmark\b.*\bmark\.trainer\b", re.MULTILINE)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from trainer.generate import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = tuple(MODEL_NAMES)
-PARAMETERS = "seed: 3\ncontent: {}\nhybrid: {}\nuser-model: {}\nneural: {network: {epochs: 2}}\n"
+PARAMETERS = (
+    "seed: 3\ncontent: {}\nhybrid: {}\nuser-model: {}\nneural: {network: {epochs: 2, hidden: 8}}\n"
+)
 SERVICES = ("content", "hybrid", "user-model", "neural", "gateway", "trainer")
 
 
@@ -94,13 +97,20 @@ def dvc() -> Path:
 
 
 @pytest.fixture(scope="module")
-def clone(new_clone: Callable[[], Path], dvc: Path) -> Path:
-    """A clone in which `dvc repro` has run, its results committed."""
+def clones(new_clone: Callable[[], Path], dvc: Path) -> list[Path]:
+    """Two clones in which `dvc repro` has run, its results committed."""
     tool(".venv-trainer", "python")
-    clone = new_clone()
-    run_in(clone, dvc, "repro")
-    commit(clone)
-    return clone
+    clones = [new_clone(), new_clone()]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda clone: run_in(clone, dvc, "repro"), clones))
+    for clone in clones:
+        commit(clone)
+    return clones
+
+
+@pytest.fixture(scope="module")
+def clone(clones: list[Path]) -> Path:
+    return clones[0]
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +131,9 @@ def metrics(clone: Path) -> dict[str, object]:
 
 
 def test_dvc_repro_on_two_clean_clones_gives_the_same_metrics_and_models(
-    clone: Path, new_clone: Callable[[], Path], dvc: Path
+    clones: list[Path],
 ) -> None:
-    again = new_clone()
-    run_in(again, dvc, "repro")
+    clone, again = clones
     assert metrics(again) == metrics(clone)
     assert set(metrics(clone)) == {"data", *MODELS, "evaluate"}
     assert digests(again / "pipeline" / "models") == digests(clone / "pipeline" / "models")
@@ -175,7 +184,7 @@ def test_dvc_runs_only_what_a_parameter_changes_and_tells_the_difference(
     assert "up to date" in run_in(clone, dvc, "repro")
     before = digests(clone / "pipeline" / "models")
     (clone / "params.yaml").write_text(
-        (clone / "params.yaml").read_text().replace("epochs: 2", "epochs: 3")
+        (clone / "params.yaml").read_text().replace("hidden: 8", "hidden: 12")
     )
     said = run_in(clone, dvc, "repro")
     assert re.findall(r"Running stage '([^']+)'", said) == ["fit@neural", "evaluate"]

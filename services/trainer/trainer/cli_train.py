@@ -91,13 +91,16 @@ def evaluate(
     ] = None,
     parameters: Parameters = FILE,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
+    docs: Annotated[
+        Path | None, typer.Option(help="Write the report, explained, to a Markdown file.")
+    ] = None,
 ) -> None:
     """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE."""
     from trainer.evaluate import main
     from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    main(session.settings, as_json, folds, quick, data, read_parameters(parameters))
+    main(session.settings, as_json, folds, quick, data, read_parameters(parameters), docs)
 
 
 def _wait_for_others(session: Session) -> None:

@@ -20,6 +20,7 @@ from trainer.facts import Facts
 from trainer.history import History
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters
+from trainer.report_pages import write
 from trainer.running import peak_mb, select
 from trainer.snapshots import write_snapshot
 from trainer.stages import Stage
@@ -164,6 +165,8 @@ class StageRun:
         }
         _write_json(self.work.metrics("evaluate"), found)
         _write_csv(self.work.quality, _quality(training))
+        if training.report is not None:
+            write(training.report, self.work.root / "report")
         return words
 
     def _fitted(self, folder: Path) -> dict[str, Path]:
@@ -187,7 +190,7 @@ def _quality(training: Training) -> list[dict[str, Any]]:
     """Return a row a slice; a CSV needs one at least."""
     rows = [
         {"slice": one.name, **{found.name: found.ndcg_at_10 for found in one.figures}}
-        for one in training.slices
+        for one in (training.report.slices if training.report else ())
         if one.figures
     ]
     return rows or [{"slice": "none"}]

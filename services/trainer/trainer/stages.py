@@ -82,6 +82,8 @@ def evaluate_stage() -> Stage:
             if name in training.bundles:
                 add_metrics(training.bundles[name], metrics)
                 training.tracking.add_metrics(name, metrics)
+        if training.report is not None:
+            training.tracking.report(training.report)
         return f"{sum(map(len, found.values()))} figures"
 
     return Stage("evaluate", run, needs=("data",), lacks=_lacks("trainer.evaluate", "evaluation"))

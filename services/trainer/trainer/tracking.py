@@ -7,6 +7,7 @@ never stops a training: what MLflow does not take is said in the log.
 import importlib.util
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
 from trainer.model_diff import flat
+from trainer.report import Report
+from trainer.report_pages import write
 
 EXPERIMENT = "marquee"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -50,6 +53,10 @@ class Tracking(Protocol):
         """The evaluation has figures."""
         ...
 
+    def report(self, report: Report) -> None:
+        """The evaluation has a report."""
+        ...
+
     def published(self, name: str, version: str) -> None:
         """A version serves from now on."""
         ...
@@ -72,6 +79,9 @@ class NoTracking:
         """Nothing."""
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def report(self, report: Report) -> None:
         """Nothing."""
 
     def published(self, name: str, version: str) -> None:
@@ -184,6 +194,14 @@ class MlflowTracking:
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
         self._guard(lambda: self._log(name, metrics, 0))
+
+    def report(self, report: Report) -> None:
+        def log() -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                write(report, Path(folder))
+                self._client.log_artifacts(self._parent, folder, "report")
+
+        self._guard(log)
 
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))

@@ -11,7 +11,7 @@ from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.settings import Settings
 from trainer.parameters import Parameters
-from trainer.report import SliceReport
+from trainer.report import Report
 from trainer.tracking import NoTracking, Tracking
 
 Progress = Callable[[str, float, str], None]
@@ -35,8 +35,8 @@ class Training:
     """Sealed bundles by model, in `work`."""
     curves: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
     """What each epoch of a fit told, by model."""
-    slices: tuple[SliceReport, ...] = ()
-    """What the evaluation found, slice by slice."""
+    report: Report | None = None
+    """What the evaluation found."""
     versions: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""`marquee train`, `marquee stage` and `marquee evaluate`."""
+"""`marquee train`, `marquee stage`, `marquee tune` and `marquee evaluate`."""
 
 import time
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from marquee.errors import InvalidInput
 from trainer.parameters import FILE
 from trainer.terminal import (
     Session,
@@ -80,6 +81,35 @@ def stage(
     session: Session = context.obj
     run = StageRun(session.settings, read_parameters(parameters), Work(work), data, track)
     print_lines([f"{name}: {run.run(name, STAGES)}"])
+
+
+def tune(
+    context: typer.Context,
+    only: Annotated[str, typer.Option(help="Models, with commas between.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="A MovieLens release instead of the history.")
+    ] = None,
+    parameters: Parameters = FILE,
+) -> None:
+    """Search for better parameters and write them into the file: hours, and never needed.
+
+    Each number of a model's config is doubled and halved while that helps on validation users. What
+    was tried is kept: a search that was stopped goes on where it was.
+    """
+    from trainer.evaluate import read_data
+    from trainer.fits import FITS
+    from trainer.parameters import read_parameters
+    from trainer.tune import tune as find
+    from trainer.tune import write_parameters
+
+    session: Session = context.obj
+    models = [name.strip() for name in only.split(",") if name.strip()] or list(FITS)
+    if unknown := [name for name in models if name not in FITS]:
+        raise InvalidInput(f"no model {unknown[0]}; there are {', '.join(FITS)}", "only")
+    dataset, values = read_data(session.settings, data), read_parameters(parameters)
+    found = find(dataset, session.settings, values, models, session.say)
+    write_parameters(found, parameters)
+    session.say(f"wrote {parameters}; next: marquee train")
 
 
 def evaluate(

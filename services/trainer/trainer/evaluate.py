@@ -47,7 +47,7 @@ def main(
     The files are in STATE/evaluation; `docs` is written for readers of the repository. DataError:
     there is nothing to evaluate on.
     """
-    plan, dataset = Plan.of(folds, quick), _read(settings, data)
+    plan, dataset = Plan.of(folds, quick), read_data(settings, data)
     folder = settings.state / "evaluation"
     cache = EvaluationCache(folder / "cache")
     with Console(stderr=True).status("evaluation") as status:
@@ -160,7 +160,8 @@ def worse(new: Manifest, serving: Manifest) -> str | None:
     )
 
 
-def _read(settings: Settings, data: Path | None) -> Dataset:
+def read_data(settings: Settings, data: Path | None) -> Dataset:
+    """Return the release at `data`, else the history; DataError: there are no ratings."""
     if data is not None:
         dataset, _ = read_movielens(data)
     else:

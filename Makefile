@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer lock check test kafka-jars demo bench evaluate train clean
+.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench evaluate repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +41,13 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL)
 	@touch $@
 
+.venv-pipeline/READY .venv-airflow/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt
+	test -x .venv-$*/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-$*
+	$(UV) pip install -q -p .venv-$* --require-hashes -r requirements-$*.txt
+	@touch $@
+
+install-pipeline: .venv-pipeline/READY .venv-airflow/READY ## DVC and Airflow, an environment each
+
 lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer versions)
 	$(COMPILE) $(UPGRADE) libs/common/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) \
 		requirements-dev.in -o requirements-dev.txt
@@ -50,6 +57,8 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 		-o requirements-trainer.txt
 	for s in $(filter-out trainer,$(SERVICES)); do $(COMPILE) services/$$s/pyproject.toml \
 		-c requirements-dev.txt -o services/$$s/requirements.txt || exit; done
+	for e in pipeline airflow; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
+		-o requirements-$$e.txt || exit; done
 	$(COMPILE) --extra neural services/trainer/pyproject.toml -c requirements-trainer.txt \
 		-o services/trainer/requirements.txt
 
@@ -58,7 +67,7 @@ check: .venv/READY ## formatting, lint and types
 	.venv/bin/ruff check -q libs services tests deploy
 	.venv/bin/mypy libs services tests deploy
 
-test: check .venv-trainer/READY kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
+test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
 
 kafka-jars:
@@ -71,6 +80,9 @@ demo: ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
 bench: .venv/READY .venv-trainer/READY ## measure the budgets (ARGS="--quick --bus redis", ARGS=--help)
 	$(PYTHON) tests/bench/run.py $(ARGS)
 
+repro: .venv-trainer/READY .venv-pipeline/READY ## train on the bundled data by dvc.yaml, what changed only
+	.venv-pipeline/bin/dvc repro
+
 train: .venv-trainer/READY ## train and publish all models
 	.venv-trainer/bin/marquee train
 
@@ -78,4 +90,4 @@ evaluate: .venv-trainer/READY ## print the quality of the newest models
 	.venv-trainer/bin/marquee evaluate
 
 clean: ## remove the environments, reports and caches (not var/)
-	rm -rf .venv .venv-trainer reports deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-trainer .venv-pipeline .venv-airflow reports deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

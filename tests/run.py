@@ -14,7 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
 # Seconds that one test of a kind may take.
-TIMEOUTS = {"unit": 30, "contract": 120, "integration": 180, "e2e": 300, "quality": 600}
+TIMEOUTS = {
+    "unit": 30,
+    "contract": 120,
+    "integration": 180,
+    "e2e": 300,
+    "quality": 600,
+    "pipeline": 600,
+}
 FOR_TRAINER = re.compile(r"\bmark\.trainer\b")
 ALL_FOR_TRAINER = re.compile(r"^pytestmark\b.*\bmark\.trainer\b", re.MULTILINE)
 

@@ -20,7 +20,7 @@ from trainer.parameters import Parameters
 from trainer.publishing import Publisher
 from trainer.running import Order, run
 from trainer.stages import Stage, data_stage, model_stage, publish_stage
-from trainer.tracking import EXPERIMENT, mirror_rollback, open_client
+from trainer.tracking import EXPERIMENT, mirror_rollback, open_client, open_tracking
 from trainer.trainings import TrainingRecord
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
@@ -108,7 +108,42 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert champion.tags["marquee"] == second.versions["neural"]
     assert previous.tags["marquee"] == first.versions["neural"]
     assert champion.run_id == model.info.run_id
+    assert "challenger" not in client.get_registered_model("marquee-neural").aliases
     assert list((settings.state / "mlflow" / "artifacts").iterdir())
+
+
+def test_a_version_that_does_not_serve_is_the_challenger(settings: Settings, client: Any) -> None:
+    first = run(stages(), settings, parameters=Parameters(1))
+    refused = stages()
+    gate = Publisher(
+        lambda _: MemoryBus(),
+        lambda _settings, name: first.versions[name],
+        lambda _new, _serving: "worse",
+    )
+    refused[-1] = publish_stage(gate)
+    second = run(refused, settings, parameters=Parameters(2))
+    challenger = client.get_model_version_by_alias("marquee-neural", "challenger")
+    champion = client.get_model_version_by_alias("marquee-neural", "champion")
+    assert champion.tags["marquee"] == first.versions["neural"]
+    assert challenger.run_id == runs(client, second)["neural"].info.run_id
+
+
+def test_stages_in_processes_of_their_own_share_the_runs_of_their_training(
+    settings: Settings, client: Any
+) -> None:
+    first = open_tracking(settings, "shared", ["data", "neural"])
+    first.start_model("neural", {"size": 3})
+    second = open_tracking(settings, "shared", ["data", "neural"])
+    second.add_metrics("neural", {"ndcg@10": 0.25})
+    second.end(None)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    found = client.search_runs([experiment.experiment_id], "tags.training_id = 'shared'")
+    assert {run.info.run_name: run.info.status for run in found} == {
+        "shared": "FINISHED",
+        "neural": "FINISHED",
+    }
+    (model,) = (run for run in found if run.info.run_name == "neural")
+    assert model.data.metrics == {"ndcg_at_10": 0.25}
 
 
 def test_a_failed_training_is_tracked_as_failed(settings: Settings, client: Any) -> None:

@@ -110,7 +110,7 @@ def verify(directory: Path, sha256: str | None = None) -> Manifest:
 
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
     """Write arrays to an `.npz`; a value that is not finite is an ArtifactError."""
-    _check(path, arrays)
+    check_finite(path, arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, allow_pickle=False, **arrays)
 
@@ -122,7 +122,7 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path.name}: {error}") from None
-    _check(path, arrays)
+    check_finite(path, arrays)
     return arrays
 
 
@@ -139,7 +139,8 @@ def load_json(path: Path) -> Any:
         raise ArtifactError(f"{path.name}: {error}") from None
 
 
-def _check(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def check_finite(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Do nothing; ArtifactError: an array of a file has a value that is not a finite number."""
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
             raise ArtifactError(f"{path.name}: {name} has a value that is not a finite number")

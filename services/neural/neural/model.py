@@ -12,6 +12,7 @@ from safetensors.numpy import save as save_tensors
 
 from marquee.artifacts import (
     MANIFEST,
+    check_finite,
     load_arrays,
     load_json,
     read_manifest,
@@ -249,7 +250,9 @@ class Neural:
         rows.pipeline.save(directory)
         self.many.save(directory, "many_ratings")
         weights = {name: np.ascontiguousarray(w) for name, w in self.predictor.weights.items()}
-        (directory / "neural_model.safetensors").write_bytes(save_tensors(weights))
+        path = directory / "neural_model.safetensors"
+        check_finite(path, weights)
+        path.write_bytes(save_tensors(weights))
         save_json(directory / "mix.json", {
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
             "mean": self.predictor.mean,
@@ -264,7 +267,10 @@ class Neural:
         network = load_arrays(directory / "autoencoder.npz")
         ridge = load_arrays(directory / "new_films.npz")
         mix = load_json(directory / "mix.json")
-        predictor = Predictor(load_file(directory / "neural_model.safetensors"), mix["mean"])
+        path = directory / "neural_model.safetensors"
+        weights = load_file(path)
+        check_finite(path, weights)
+        predictor = Predictor(weights, mix["mean"])
         sealed = (directory / MANIFEST).is_file()
         return cls(
             Films.from_arrays(films),

@@ -35,6 +35,8 @@ app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_inspect.app, name="inspect")
 app.command("train")(cli_train.train)
+app.command("stage")(cli_train.stage)
+app.command("tune")(cli_train.tune)
 app.command("evaluate")(cli_train.evaluate)
 app.command("doctor")(cli_inspect.doctor)
 

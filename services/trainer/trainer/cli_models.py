@@ -7,11 +7,12 @@ import typer
 
 from marquee.artifacts import Manifest
 from marquee.registry import Registry
+from trainer.model_diff import Change, changes, find_version
 from trainer.terminal import Session, print_json, print_lines, print_table
 from trainer.tracking import mirror_rollback
 from trainer.versions import Model, list_models, read_model, roll_back
 
-app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, roll back.")
+app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, compare, roll back.")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Name = Annotated[str, typer.Argument(help="content, hybrid, user-model or neural.")]
@@ -49,6 +50,25 @@ def show(
 
 
 @app.command()
+def diff(
+    context: typer.Context,
+    before: Annotated[str, typer.Argument(help="A version, or model/version.")],
+    after: Annotated[str, typer.Argument(help="Another version of the same model.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two versions: parameters, metrics, data, code and files."""
+    session: Session = context.obj
+    registry = Registry(session.settings.registry)
+    found = changes(find_version(registry, before), find_version(registry, after))
+    if as_json:
+        print_json([change.as_json() for change in found])
+        return
+    print_table(("", "what", "before", "after", "change"), [_change_row(c) for c in found])
+    if not found:
+        session.say("the two versions are equal")
+
+
+@app.command()
 def rollback(
     context: typer.Context,
     name: Name,
@@ -62,6 +82,21 @@ def rollback(
     data = roll_back(session.settings, name, version)
     mirror_rollback(session.settings, name, data.version)
     print_lines([f"{name} {data.version} serves again"])
+
+
+def _change_row(change: Change) -> tuple[str, ...]:
+    shown = [_shown(change, value) for value in (change.before, change.after)]
+    delta = "" if change.delta is None else f"{change.delta:+.4g}"
+    return change.kind, change.key, *shown, delta
+
+
+def _shown(change: Change, value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    # The start of a checksum tells it from another.
+    return str(value)[:12] if change.kind in ("about", "file") else str(value)
 
 
 def _row(model: Model, manifest: Manifest) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`marquee train` and `marquee evaluate`."""
+"""`marquee train`, `marquee stage`, `marquee tune` and `marquee evaluate`."""
 
 import time
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from marquee.errors import InvalidInput
 from trainer.parameters import FILE
 from trainer.terminal import (
     Session,
@@ -57,6 +58,60 @@ def train(
         _print(session, record)
 
 
+def stage(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="data, a model, evaluate or publish.")],
+    work: Annotated[Path, typer.Option(help="Folder that the stages share.")] = Path("pipeline"),
+    data: Annotated[
+        Path | None, typer.Option(help="A MovieLens release instead of the history.")
+    ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Log to MLflow, under the folder's name.")
+    ] = False,
+    parameters: Parameters = FILE,
+) -> None:
+    """Run one stage of a training in a process of its own, as dvc.yaml and Airflow do.
+
+    marquee stage data --data data/ml-latest-small.zip; marquee stage content
+    """
+    from trainer.parameters import read_parameters
+    from trainer.stage_process import StageRun, Work
+    from trainer.stages import STAGES
+
+    session: Session = context.obj
+    run = StageRun(session.settings, read_parameters(parameters), Work(work), data, track)
+    print_lines([f"{name}: {run.run(name, STAGES)}"])
+
+
+def tune(
+    context: typer.Context,
+    only: Annotated[str, typer.Option(help="Models, with commas between.")] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="A MovieLens release instead of the history.")
+    ] = None,
+    parameters: Parameters = FILE,
+) -> None:
+    """Search for better parameters and write them into the file: hours, and never needed.
+
+    Each number of a model's config is doubled and halved while that helps on validation users. What
+    was tried is kept: a search that was stopped goes on where it was.
+    """
+    from trainer.evaluate import read_data
+    from trainer.fits import FITS
+    from trainer.parameters import read_parameters
+    from trainer.tune import tune as find
+    from trainer.tune import write_parameters
+
+    session: Session = context.obj
+    models = [name.strip() for name in only.split(",") if name.strip()] or list(FITS)
+    if unknown := [name for name in models if name not in FITS]:
+        raise InvalidInput(f"no model {unknown[0]}; there are {', '.join(FITS)}", "only")
+    dataset, values = read_data(session.settings, data), read_parameters(parameters)
+    found = find(dataset, session.settings, values, models, session.say)
+    write_parameters(found, parameters)
+    session.say(f"wrote {parameters}; next: marquee train")
+
+
 def evaluate(
     context: typer.Context,
     folds: Annotated[int, typer.Option(min=1, help="Folds of users, of ten.")] = 2,
@@ -66,13 +121,16 @@ def evaluate(
     ] = None,
     parameters: Parameters = FILE,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
+    docs: Annotated[
+        Path | None, typer.Option(help="Write the report, explained, to a Markdown file.")
+    ] = None,
 ) -> None:
     """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE."""
     from trainer.evaluate import main
     from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    main(session.settings, as_json, folds, quick, data, read_parameters(parameters))
+    main(session.settings, as_json, folds, quick, data, read_parameters(parameters), docs)
 
 
 def _wait_for_others(session: Session) -> None:

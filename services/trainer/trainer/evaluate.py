@@ -1,6 +1,7 @@
 """The offline evaluation: every route on the viewers that it serves, against what it must beat."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,11 +19,13 @@ from trainer.movielens import read_movielens
 from trainer.parameters import Parameters, read_parameters
 from trainer.rating_errors import evaluate_ratings
 from trainer.report import ColdFilms, RatingErrors, Report
+from trainer.report_document import document
 from trainer.report_pages import write
 from trainer.report_tables import show
 from trainer.slices import QUICK
 from trainer.splits import SEED
 from trainer.training import Training, code_version
+from trainer.trainings import Trainings
 
 MARGIN = 0.02
 """NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""
@@ -37,19 +40,26 @@ def main(
     quick: bool = False,
     data: Path | None = None,
     parameters: Parameters | None = None,
+    docs: Path | None = None,
 ) -> Report:
     """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
 
-    The files are in STATE/evaluation. DataError: there is nothing to evaluate on.
+    The files are in STATE/evaluation; `docs` is written for readers of the repository. DataError:
+    there is nothing to evaluate on.
     """
-    plan, dataset = Plan.of(folds, quick), _read(settings, data)
+    plan, dataset = Plan.of(folds, quick), read_data(settings, data)
     folder = settings.state / "evaluation"
     cache = EvaluationCache(folder / "cache")
     with Console(stderr=True).status("evaluation") as status:
         report = evaluate(
             dataset, parameters or read_parameters(), settings, plan, cache, status.update
         )
+    trained = Trainings(settings.state).newest(succeeded=True)
+    if trained is not None:
+        report = report.model_copy(update={"curves": curves_of(trained.curves)})
     write(report, folder)
+    if docs is not None:
+        docs.write_text(document(report))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 200
@@ -93,6 +103,7 @@ def evaluate(
         slices=tuple(run.reports(len(dataset.films))),
         rating_errors=rating_errors,
         cold_films=cold_films,
+        by_ratings=tuple(run.by_ratings(len(dataset.films))),
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
         seconds=round(time.perf_counter() - started, 1),
     )
@@ -108,8 +119,29 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
         training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
 
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
-    run.add_all(training.dataset)
+    started = time.perf_counter()
+    splits, n_films = run.add_all(training.dataset), len(training.dataset.films)
+    training.report = Report(
+        data_version=training.dataset.version,
+        code_version=training.code_version,
+        users=run.users,
+        films=n_films,
+        splits=tuple(splits),
+        seed=SEED,
+        slices=tuple(run.reports(n_films)),
+        by_ratings=tuple(run.by_ratings(n_films)),
+        curves=curves_of(training.curves),
+        notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
+        seconds=round(time.perf_counter() - started, 1),
+    )
     return {name: figures for name in models if (figures := run.figures(name))}
+
+
+def curves_of(
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+) -> dict[str, tuple[dict[str, float], ...]]:
+    """Return the learning curves of a training as a report keeps them."""
+    return {name: tuple(map(dict, epochs)) for name, epochs in curves.items() if epochs}
 
 
 def worse(new: Manifest, serving: Manifest) -> str | None:
@@ -128,7 +160,8 @@ def worse(new: Manifest, serving: Manifest) -> str | None:
     )
 
 
-def _read(settings: Settings, data: Path | None) -> Dataset:
+def read_data(settings: Settings, data: Path | None) -> Dataset:
+    """Return the release at `data`, else the history; DataError: there are no ratings."""
     if data is not None:
         dataset, _ = read_movielens(data)
     else:

@@ -20,9 +20,9 @@ from trainer.fits import FITS
 from trainer.measures import Outcome
 from trainer.parameters import Parameters
 from trainer.popular import run_popularity
-from trainer.report import POPULARITY, SliceReport
+from trainer.report import OURS, POPULARITY, Point, SliceReport
 from trainer.served import MODELS, Fits, run_model
-from trainer.slices import BY_TIME, QUICK, SLICES, Cases, Slice, draw, draw_slice
+from trainer.slices import BY_TIME, CURVE, QUICK, SLICES, Cases, Slice, draw, draw_slice
 from trainer.splits import FOLDS, Split, split_by_time, split_by_user
 from trainer.tuning import run_baseline
 
@@ -44,6 +44,8 @@ class Plan:
     fits: Fits = field(default_factory=lambda: FITS)
     extras: bool = False
     """Predicted ratings and cold films too."""
+    curve: tuple[Slice, ...] = ()
+    """Slices that only the models and popularity are asked on."""
 
     @classmethod
     def of(cls, folds: int, quick: bool) -> "Plan":
@@ -52,7 +54,7 @@ class Plan:
             return cls((0,), QUICK, by_time=False)
         if not 1 <= folds <= FOLDS:
             raise InvalidInput(f"folds: from 1 to {FOLDS}", "folds")
-        return cls(tuple(range(folds)), extras=True)
+        return cls(tuple(range(folds)), extras=True, curve=CURVE)
 
 
 class Run:
@@ -69,6 +71,7 @@ class Run:
         self._plan, self._parameters, self._settings = plan, parameters, settings
         self._cache, self._say = cache, say
         self._slices: dict[str, Slice] = {}
+        self._curve: dict[str, Slice] = {}
         self._measured: dict[str, Measured] = {}
         self._users: set[int] = set()
         self.missing = _missing(plan)
@@ -82,23 +85,25 @@ class Run:
         """Measure all splits of the plan; return their names."""
         names = []
         for fold in self._plan.folds:
-            self.add(split_by_user(dataset, fold), self._plan.slices)
+            self.add(split_by_user(dataset, fold), self._plan.slices, self._plan.curve)
             names.append(f"fold {fold}")
         if self._plan.by_time:
             self.add(split_by_time(dataset), (BY_TIME,))
             names.append("a cut by time")
         return names
 
-    def add(self, split: Split, slices: tuple[Slice, ...]) -> None:
+    def add(self, split: Split, slices: tuple[Slice, ...], curve: tuple[Slice, ...] = ()) -> None:
         """Measure all recommenders on the cases of a split."""
-        cases = draw(split, slices)
-        for one in slices:
-            self._slices[one.name] = one
+        cases = draw(split, (*slices, *curve))
+        self._slices |= {one.name: one for one in slices}
+        self._curve |= {one.name: one for one in curve}
+        for one in (*slices, *curve):
             self._measured.setdefault(one.name, Measured()).cases += cases[one.name]
             self._users |= {case.user_id for case in cases[one.name]}
         self._add_parts(POPULARITY, run_popularity(split, cases))
+        rivals = {one.name: cases[one.name] for one in slices}
         for family in self._plan.families:
-            self._add_parts(family.name, self._baseline(family, split, cases, slices))
+            self._add_parts(family.name, self._baseline(family, split, rivals, slices))
         for name in self._plan.models:
             if name not in self.missing:
                 for key, outcome in self._model(name, split, cases).items():
@@ -110,6 +115,25 @@ class Run:
             compare(one, self._measured[name], self._settings, n_films, self.missing)
             for name, one in self._slices.items()
         ]
+
+    def by_ratings(self, n_films: int) -> list[Point]:
+        """Return ours and popularity by the number of ratings given, in rising order."""
+        given = [one for one in (*self._slices.values(), *self._curve.values()) if _counts(one)]
+        points = []
+        for one in sorted(given, key=lambda one: one.given):
+            measured = self._measured[one.name]
+            found = compare(one, measured, self._settings, n_films, self.missing)
+            ours, popular = found.of(OURS), found.of(POPULARITY)
+            if ours is not None and popular is not None:
+                points.append(
+                    Point(
+                        ratings=one.given,
+                        users=found.users,
+                        ours=ours.ndcg_at_10,
+                        popularity=popular.ndcg_at_10,
+                    )
+                )
+        return points
 
     def figures(self, model: str) -> dict[str, float]:
         """Return the mean figures of a model over its slices, on the cases routed to it."""
@@ -157,6 +181,11 @@ class Run:
         telemetry.log.info("evaluated", split=split, recommender=name, seconds=seconds)
         self._cache.put(f"{split}-{name}", key, outcomes)
         return outcomes
+
+
+def _counts(one: Slice) -> bool:
+    """Whether a slice is one of so many ratings, of any user."""
+    return one.given > 0 and not one.viewed and one.name == str(one.given)
 
 
 def _about(split: Split) -> str:

@@ -31,7 +31,7 @@ class Parameters:
         section = self.sections.get(model, {})
         _check_keys(section, kind, f"{self.source}: {model}")
         try:
-            return kind.model_validate(section)
+            return kind.model_validate(filled(kind(), section))
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join((model, *map(str, first["loc"])))
@@ -54,6 +54,20 @@ def read_parameters(path: Path = FILE) -> Parameters:
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise SettingsError(f"{path}: seed: a whole number from 0 to {2**32 - 1}", "seed")
     return Parameters(seed, {name: _section(path, name, v) for name, v in found.items()}, str(path))
+
+
+def filled(default: BaseModel, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a config where a section holds only what differs, at any depth.
+
+    Without it, a number in an inner section would reset its neighbours to those of their class.
+    """
+    values = {name: getattr(default, name) for name in type(default).model_fields}
+    for key, value in section.items():
+        inner = values.get(key)
+        if isinstance(inner, BaseModel) and isinstance(value, Mapping):
+            value = filled(inner, value)
+        values[key] = value
+    return values
 
 
 def _section(path: Path, name: str, value: Any) -> Mapping[str, Any]:

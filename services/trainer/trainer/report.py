@@ -93,6 +93,15 @@ class ColdFilms(Part):
     cases: int
 
 
+class Point(Part):
+    """NDCG@10 of ours and of popularity when so many ratings are known of a viewer."""
+
+    ratings: int
+    users: int
+    ours: float
+    popularity: float
+
+
 class Report(Part):
     """All that an evaluation found."""
 
@@ -105,6 +114,9 @@ class Report(Part):
     slices: tuple[SliceReport, ...]
     rating_errors: tuple[RatingErrors, ...] = ()
     cold_films: tuple[ColdFilms, ...] = ()
+    by_ratings: tuple[Point, ...] = ()
+    curves: dict[str, tuple[dict[str, float], ...]] = {}
+    """What each epoch of the newest training told, by model."""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -5,13 +5,16 @@ from html import escape
 from pathlib import Path
 
 from trainer.report import Report
+from trainer.report_plots import plots
 from trainer.report_tables import Tabular, choices, heading, tables
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
   color: #1c2230; background: #fff }
 table { border-collapse: collapse; margin: 1rem 0 2rem; display: block; overflow-x: auto }
-caption { text-align: left; font-weight: 600; padding: .3rem 0; white-space: nowrap }
+figure { margin: 1rem 0 2rem }
+svg { max-width: 100%; height: auto }
+figcaption, caption { text-align: left; font-weight: 600; padding: .3rem 0; white-space: nowrap }
 th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #d5d9e2;
   font-variant-numeric: tabular-nums; white-space: nowrap }
 """
@@ -47,10 +50,15 @@ def html(report: Report) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
         f"<p>{escape(heading(report))}. <strong>{escape(report.verdict)}</strong></p>",
+        *(_figure(title, svg) for title, svg in plots(report).items()),
         *(_table(table) for table in (*tables(report), choices(report))),
         *(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _figure(title: str, svg: str) -> str:
+    return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
 def _table(table: Tabular) -> str:

@@ -51,6 +51,15 @@ def tables(report: Report) -> Iterator[Tabular]:
             ("predictor", "RMSE", "MAE"),
             [(one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}") for one in report.rating_errors],
         )
+    if report.by_ratings:
+        yield Tabular(
+            "NDCG@10 by how many ratings of a viewer are known",
+            ("ratings", "users", OURS, POPULARITY),
+            [
+                (str(p.ratings), str(p.users), f"{p.ours:.3f}", f"{p.popularity:.3f}")
+                for p in report.by_ratings
+            ],
+        )
     if report.cold_films:
         yield _cold_films(report)
 

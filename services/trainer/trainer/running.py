@@ -175,6 +175,7 @@ class _Run:
         self._update(
             stages=stages,
             cut=training.cut,
+            curves=training.curves,
             data_version=training.data.version if training.data is not None else "",
             versions=training.versions,
             refused=training.refused,

@@ -48,6 +48,11 @@ SLICES = (
 )
 QUICK = tuple(one for one in SLICES if one.name in {"3 viewed", "1", "3", "5", "10", "80 % of 20+"})
 
+CURVE = tuple(
+    Slice(f"{n}", Route.NEURAL, given=n, draws=1, at_least=n + 5) for n in (20, 30, 40, 50)
+)
+"""Beside `SLICES`: how quality goes on with more ratings, against popularity alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:

@@ -82,6 +82,8 @@ def evaluate_stage() -> Stage:
             if name in training.bundles:
                 add_metrics(training.bundles[name], metrics)
                 training.tracking.add_metrics(name, metrics)
+        if training.report is not None:
+            training.tracking.report(training.report)
         return f"{sum(map(len, found.values()))} figures"
 
     return Stage("evaluate", run, needs=("data",), lacks=_lacks("trainer.evaluate", "evaluation"))
@@ -150,7 +152,7 @@ def _fitted(
     if fit.epochs is None:
         model = fit.fit(training.dataset, config, seed)
         return model, getattr(model, "metrics", {})
-    most, told = fit.epochs(config), list[Mapping[str, float]]()
+    most, told = fit.epochs(config), training.curves.setdefault(name, [])
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
         told.append(metrics)

@@ -7,6 +7,7 @@ never stops a training: what MLflow does not take is said in the log.
 import importlib.util
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +15,13 @@ from typing import Any, Protocol
 from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
+from trainer.model_diff import flat
+from trainer.report import Report
+from trainer.report_pages import write
 
 EXPERIMENT = "marquee"
-CHAMPION, PREVIOUS = "champion", "previous"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+"""What serves, the newest version that does not (yet), and what served before."""
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
 
@@ -48,6 +53,10 @@ class Tracking(Protocol):
         """The evaluation has figures."""
         ...
 
+    def report(self, report: Report) -> None:
+        """The evaluation has a report."""
+        ...
+
     def published(self, name: str, version: str) -> None:
         """A version serves from now on."""
         ...
@@ -70,6 +79,9 @@ class NoTracking:
         """Nothing."""
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def report(self, report: Report) -> None:
         """Nothing."""
 
     def published(self, name: str, version: str) -> None:
@@ -121,6 +133,8 @@ def mirror(client: Any, name: str, version: str) -> None:
     before = aliases.get(CHAMPION)
     if before is not None and str(before) != str(wanted.version):
         client.set_registered_model_alias(model, PREVIOUS, before)
+    if str(aliases.get(CHALLENGER)) == str(wanted.version):
+        client.delete_registered_model_alias(model, CHALLENGER)
     client.set_registered_model_alias(model, CHAMPION, wanted.version)
 
 
@@ -149,8 +163,8 @@ class MlflowTracking:
         self._client = client
         self._experiment = _experiment(client, settings)
         self._training_id = training_id
-        self._runs: dict[str, str] = {}
-        self._parent = self._start(training_id, {"stages": ", ".join(stages)})
+        parent, self._runs = self._known()
+        self._parent = parent or self._start(training_id, {"stages": ", ".join(stages)})
         self._on = True
 
     def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
@@ -181,6 +195,14 @@ class MlflowTracking:
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
         self._guard(lambda: self._log(name, metrics, 0))
 
+    def report(self, report: Report) -> None:
+        def log() -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                write(report, Path(folder))
+                self._client.log_artifacts(self._parent, folder, "report")
+
+        self._guard(log)
+
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))
 
@@ -195,6 +217,13 @@ class MlflowTracking:
 
         self._guard(end)
 
+    def _known(self) -> tuple[str | None, dict[str, str]]:
+        """Return the runs that stages in other processes began: the training's, and by model."""
+        wanted = f"tags.training_id = '{self._training_id}'"
+        runs = self._client.search_runs([self._experiment], wanted, max_results=100)
+        models = {run.data.tags.get("model"): str(run.info.run_id) for run in reversed(runs)}
+        return models.pop(None, None), models
+
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
         own = {"training_id": self._training_id, **tags}
         return str(self._client.create_run(self._experiment, tags=own, run_name=name).info.run_id)
@@ -208,7 +237,8 @@ class MlflowTracking:
         if not self._client.search_registered_models(f"name='{model}'"):
             self._client.create_registered_model(model)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/bundle"
-        self._client.create_model_version(model, source, run_id, tags={"marquee": version})
+        made = self._client.create_model_version(model, source, run_id, tags={"marquee": version})
+        self._client.set_registered_model_alias(model, CHALLENGER, made.version)
 
     def _guard(self, call: Callable[[], None]) -> None:
         if not self._on:
@@ -239,17 +269,7 @@ def _experiment(client: Any, settings: Settings) -> str:
 def _params(parameters: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
-    return [Param(key, str(value)[:500]) for key, value in _flat(parameters).items()]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+    return [Param(key, str(value)[:500]) for key, value in flat(parameters).items()]
 
 
 def _metric_name(key: str) -> str:

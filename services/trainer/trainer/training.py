@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -11,6 +11,7 @@ from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.settings import Settings
 from trainer.parameters import Parameters
+from trainer.report import Report
 from trainer.tracking import NoTracking, Tracking
 
 Progress = Callable[[str, float, str], None]
@@ -32,6 +33,10 @@ class Training:
     cut: dict[str, int] = field(default_factory=dict)
     bundles: dict[str, Path] = field(default_factory=dict)
     """Sealed bundles by model, in `work`."""
+    curves: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
+    """What each epoch of a fit told, by model."""
+    report: Report | None = None
+    """What the evaluation found."""
     versions: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 

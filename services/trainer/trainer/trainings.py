@@ -52,6 +52,8 @@ class TrainingRecord(BaseModel):
     """Models that are worse than the serving version, with the reason."""
     bundles: dict[str, str] = {}
     """Where the bundles of a training lie that published nothing."""
+    curves: dict[str, list[dict[str, float]]] = {}
+    """What each epoch of a fit told, by model."""
     data_version: str = ""
     code_version: str = ""
     cut: dict[str, int] = {}

@@ -1,0 +1,179 @@
+"""A training that fails, or is killed at any stage, changes nothing of what serves; going back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from marquee.bus import TopicPartition
+from marquee.bus_redis import RedisBus
+from marquee.events import MODELS
+from marquee.registry import Registry
+from marquee.servers import free_port
+from marquee.testing import until
+from trainer.generate import generate
+from trainer.history import History
+from trainer.movielens import read_movielens
+
+STAGES = ("data", "content", "evaluate", "publish")
+
+TRAINING = """
+    import os, signal, sys
+    from dataclasses import replace
+    from marquee.errors import DataError
+    from marquee.settings import read
+    from trainer.running import Order, run
+    from trainer.stages import STAGES
+
+    how, when, at = sys.argv[1:]
+
+    def fall(_training=None):
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise DataError("a stage fails")
+
+    def falling(stage):
+        def work(training):
+            if when == "before":
+                fall()
+            words = stage.run(training)
+            if when == "after":
+                fall()
+            return words
+        return replace(stage, run=work) if stage.name == at else stage
+
+    run([falling(stage) for stage in STAGES], read(os.environ), Order(("content", "evaluate")))
+"""
+
+
+@dataclass
+class Running:
+    """The app and the consumer of the content service on a history of generated ratings."""
+
+    environ: dict[str, str]
+    client: httpx.Client
+    bus: RedisBus
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(Path(self.environ["MARQUEE_STATE"]) / "registry")
+
+    def marquee(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "trainer.cli", *arguments]
+        return subprocess.check_output(command, env=os.environ | self.environ, text=True)
+
+    def training(self, how: str, when: str, at: str) -> int:
+        """Run a training that falls; return its exit status."""
+        command = [sys.executable, "-c", textwrap.dedent(TRAINING), how, when, at]
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.run(command, env=os.environ | self.environ, **quiet).returncode
+
+    def events(self) -> int:
+        found = self.bus.streams.read({TopicPartition(MODELS, 0): 0}, 1000, 0)
+        return sum(len(messages) for messages in found.values())
+
+    def answer(self) -> dict[str, Any]:
+        """Return what the app answers to a viewer, {} while it has no model."""
+        body = {"route": "similar", "viewed": [1, 2, 3], "k": 10}
+        answered = self.client.post("/internal/recommend", json=body)
+        return answered.json() if answered.status_code == 200 else {}
+
+    def wait_for(self, version: str) -> None:
+        wait(lambda: self.answer().get("model_version") == version)
+
+
+def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
+    until(condition, seconds, lambda: time.sleep(0.05))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Running]:
+    folder, port = tmp_path_factory.mktemp("state"), free_port()
+    generate(60, 120, 3000, 5, folder / "release")
+    dataset, _ = read_movielens(folder / "release")
+    History(folder / "history", 4).import_dataset(dataset)
+    environ = {
+        "MARQUEE_STATE": str(folder),
+        "MARQUEE_REDIS_URL": redis_url,
+        "MARQUEE_NAMESPACE": "untouched",
+        "MARQUEE_CONTENT_PORT": str(port),
+    }
+    with ExitStack() as stack:
+        bus = RedisBus(redis_url, "untouched")
+        stack.callback(bus.close)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        system = Running(environ, stack.enter_context(client), bus)
+        system.marquee("train", "--only", "content")
+        for role in ("consumer", "app"):
+            child = subprocess.Popen(
+                [sys.executable, "-m", "content", role],
+                env=os.environ | environ,
+                stdout=subprocess.DEVNULL,
+            )
+            stack.callback(child.wait, 10)
+            stack.callback(child.terminate)
+        wait(lambda: ready(client))
+        (version,) = system.registry.versions("content")
+        system.wait_for(version)
+        yield system
+
+
+def ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("how", "when", "at"),
+    [
+        *(("killed", "before", stage) for stage in STAGES),
+        *(("killed", "after", stage) for stage in STAGES[:-1]),
+        *(("failed", "before", stage) for stage in STAGES),
+    ],
+)
+def test_what_serves_stays_when_a_training_falls(
+    running: Running, how: str, when: str, at: str
+) -> None:
+    versions, events, answer = (
+        running.registry.versions("content"),
+        running.events(),
+        running.answer(),
+    )
+    status = running.training(how, when, at)
+    assert status == (-signal.SIGKILL if how == "killed" else 1)
+    assert running.registry.versions("content") == versions
+    assert running.events() == events
+    assert running.answer() == answer
+
+
+def test_after_a_killed_training_another_serves_and_one_can_go_back(running: Running) -> None:
+    before = running.registry.versions("content")[-1]
+    old = running.answer()
+    running.wait_for(before)
+    assert running.training("killed", "after", "content") == -signal.SIGKILL
+    running.marquee("train", "--only", "content")
+    after = running.registry.versions("content")[-1]
+    assert after != before
+    running.wait_for(after)
+
+    running.marquee("models", "rollback", "content", "--yes")
+    running.wait_for(before)
+    assert running.answer()["items"] == old["items"]
+    listed = json.loads(running.marquee("models", "list", "--json"))
+    assert next(one["serving"] for one in listed if one["name"] == "content") == before
+
+    found = json.loads(running.marquee("models", "diff", before, after, "--json"))
+    assert {change["key"] for change in found} <= {"code_version"}  # equal data, equal model

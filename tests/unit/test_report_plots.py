@@ -1,0 +1,46 @@
+"""The plots of a report and the document of the repository: what they show, and the same again."""
+
+from trainer.report import Point, Report
+from trainer.report_document import document
+from trainer.report_pages import html
+from trainer.report_plots import plots
+
+
+def report(**parts: object) -> Report:
+    values: dict[str, object] = {
+        "data_version": "d" * 64,
+        "code_version": "c0de",
+        "users": 61,
+        "films": 100,
+        "splits": ("fold 0",),
+        "seed": 1,
+        "slices": (),
+    }
+    return Report.model_validate(values | parts)
+
+
+POINTS = tuple(Point(ratings=n, users=60, ours=0.4, popularity=0.3) for n in (1, 5, 50))
+CURVES = {"neural": ({"loss": 1.0, "rmse": 0.9}, {"loss": 0.5, "rmse": 0.8})}
+
+
+def test_a_report_without_figures_has_no_plots() -> None:
+    assert plots(report()) == {}
+
+
+def test_a_page_holds_a_plot_of_quality_by_ratings_and_one_of_each_curve() -> None:
+    page = html(report(by_ratings=POINTS, curves=CURVES))
+    assert page.count("<svg") == 2
+    for words in ("by how many ratings", "Learning curves of the neural model", "rmse", "epoch"):
+        assert words in page
+
+
+def test_equal_reports_give_equal_plots() -> None:
+    one = report(by_ratings=POINTS, curves=CURVES)
+    assert plots(one) == plots(one.model_copy())
+
+
+def test_the_document_explains_and_then_shows_the_figures() -> None:
+    text = document(report(by_ratings=POINTS))
+    assert text.startswith("# Quality\n")
+    assert text.index("How it is measured") < text.index("| 50 | 60 | 0.400 | 0.300 |")
+    assert text.count("\n# ") == 0

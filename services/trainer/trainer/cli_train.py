@@ -64,6 +64,9 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")
     ] = None,
+    ratings: Annotated[
+        int, typer.Option(min=0, help="Splits to measure predicted ratings on; 5 in full.")
+    ] = 0,
     parameters: Parameters = FILE,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
 ) -> None:
@@ -72,7 +75,8 @@ def evaluate(
     from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    main(session.settings, as_json, folds, quick, data, read_parameters(parameters))
+    values = read_parameters(parameters)
+    main(session.settings, as_json, folds, quick, data, values, ratings)
 
 
 def _wait_for_others(session: Session) -> None:

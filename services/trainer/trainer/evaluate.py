@@ -16,8 +16,10 @@ from trainer.evaluation_run import Plan, Run, Say
 from trainer.history import History
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters, read_parameters
+from trainer.rating_comparison import comparisons
 from trainer.rating_errors import evaluate_ratings
-from trainer.report import ColdFilms, RatingErrors, Report
+from trainer.rating_quality import measure_ratings
+from trainer.report import ColdFilms, RatingErrors, RatingTrials, Reliability, Report
 from trainer.report_pages import write
 from trainer.report_tables import show
 from trainer.slices import QUICK
@@ -37,12 +39,15 @@ def main(
     quick: bool = False,
     data: Path | None = None,
     parameters: Parameters | None = None,
+    rating_splits: int = 0,
 ) -> Report:
     """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
 
+    `rating_splits`: splits on which predicted ratings are measured at length (four fits each).
+
     The files are in STATE/evaluation. DataError: there is nothing to evaluate on.
     """
-    plan, dataset = Plan.of(folds, quick), _read(settings, data)
+    plan, dataset = Plan.of(folds, quick, rating_splits), _read(settings, data)
     folder = settings.state / "evaluation"
     cache = EvaluationCache(folder / "cache")
     with Console(stderr=True).status("evaluation") as status:
@@ -77,7 +82,13 @@ def evaluate(
     run = Run(plan, parameters, settings, cache or EvaluationCache(None), say)
     splits = run.add_all(dataset)
     rating_errors: tuple[RatingErrors, ...] = ()
+    trials: tuple[RatingTrials, ...] = ()
+    sure: tuple[Reliability, ...] = ()
     cold_films: tuple[ColdFilms, ...] = ()
+    if plan.rating_splits and "neural" not in run.missing:
+        trials, sure = measure_ratings(
+            dataset, parameters, plan.rating_splits, say, others=comparisons()
+        )
     if plan.extras:
         say("predicted ratings")
         rating_errors = evaluate_ratings(dataset, parameters, run.missing)
@@ -92,6 +103,8 @@ def evaluate(
         seed=SEED,
         slices=tuple(run.reports(len(dataset.films))),
         rating_errors=rating_errors,
+        rating_trials=trials,
+        reliability=sure,
         cold_films=cold_films,
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
         seconds=round(time.perf_counter() - started, 1),

@@ -44,15 +44,17 @@ class Plan:
     fits: Fits = field(default_factory=lambda: FITS)
     extras: bool = False
     """Predicted ratings and cold films too."""
+    rating_splits: int = 0
+    """Splits on which predicted ratings are measured at length."""
 
     @classmethod
-    def of(cls, folds: int, quick: bool) -> "Plan":
+    def of(cls, folds: int, quick: bool, rating_splits: int = 0) -> "Plan":
         """Return the plan of so many folds; a quick one has one, fewer sizes, no cut by time."""
         if quick:
-            return cls((0,), QUICK, by_time=False)
+            return cls((0,), QUICK, by_time=False, rating_splits=rating_splits)
         if not 1 <= folds <= FOLDS:
             raise InvalidInput(f"folds: from 1 to {FOLDS}", "folds")
-        return cls(tuple(range(folds)), extras=True)
+        return cls(tuple(range(folds)), extras=True, rating_splits=rating_splits)
 
 
 class Run:

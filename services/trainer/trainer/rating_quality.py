@@ -1,6 +1,6 @@
 """How good predicted ratings are: warm, for unseen viewers, for unseen films, and how sure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,13 @@ Say = Callable[[str], None]
 SPLITS = 5
 NEURAL, BIASES, VIEWER = "neural", "damped biases", "viewer's mean"
 
+KINDS = (WARM, UNSEEN_VIEWER, UNSEEN_FILM, UNTAGGED) = (
+    "warm",
+    "unseen viewer",
+    "unseen film",
+    "unseen film, no tags",
+)
+
 _BARE = {
     "autoencoder": {"epochs": 1},
     "many": {"head": 50, "kept": 50},
@@ -37,6 +44,7 @@ def measure_ratings(
     splits: int = SPLITS,
     say: Say = lambda _words: None,
     others: Mapping[str, Callable[[Trial], list[Reals]]] | None = None,
+    kinds: Sequence[str] = KINDS,
 ) -> tuple[tuple[RatingTrials, ...], tuple[Reliability, ...]]:
     """Return errors by kind of trial, means over `splits`, and how often confidence was right.
 
@@ -45,12 +53,13 @@ def measure_ratings(
     found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
     pairs: list[tuple[Reals, Reals]] = []
     for split in range(splits):
-        for name, trials in _drawn(dataset, split):
+        for name in kinds:
+            trials = _drawn(name, dataset, split)
             say(f"predicted ratings, {name}, split {split + 1} of {splits}")
             network = _Network(trials[0].train, parameters)
             for words, trial in zip(_words(name, trials), trials, strict=True):
                 answers = _answers(trial, network)
-                for other, predict in (others or {}).items() if name == "warm" else ():
+                for other, predict in (others or {}).items() if name == WARM else ():
                     answers[other] = predict(trial)
                 for predictor, predicted in answers.items():
                     found.setdefault((words, predictor), []).append(judge(trial, predicted))
@@ -103,13 +112,16 @@ def reliability(pairs: Sequence[tuple[Reals, Reals]]) -> tuple[Reliability, ...]
     )
 
 
-def _drawn(dataset: Dataset, split: int) -> Iterator[tuple[str, list[Trial]]]:
-    """Yield the kinds of trials of a split; those of one kind share their training set."""
-    yield "warm", [by_ratings(dataset, split)]
-    yield "unseen viewer", list(by_viewers(dataset, split).values())
-    yield "unseen film", [by_films(dataset, split)]
-    bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
-    yield "unseen film, no tags", [by_films(replace(dataset, films=bare), split)]
+def _drawn(kind: str, dataset: Dataset, split: int) -> list[Trial]:
+    """Return the trials of a kind and split; they share their training set."""
+    if kind == WARM:
+        return [by_ratings(dataset, split)]
+    if kind == UNSEEN_VIEWER:
+        return list(by_viewers(dataset, split).values())
+    if kind == UNTAGGED:
+        bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
+        return [by_films(replace(dataset, films=bare), split)]
+    return [by_films(dataset, split)]
 
 
 def _words(name: str, trials: Sequence[Trial]) -> list[str]:

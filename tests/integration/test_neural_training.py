@@ -72,6 +72,17 @@ def test_liked_kinds_are_predicted_higher(model: Neural) -> None:
     assert stars[0] > stars[1]
 
 
+def test_who_knows_more_is_not_less_sure(model: Neural) -> None:
+    few = model.predict(Viewer.of([(10, 5.0)]).rated, [14])[1]
+    more = model.predict(Viewer.of([(10, 5.0), (12, 5.0), (11, 1.0)]).rated, [14])[1]
+    assert 0 < few[0] <= more[0] < 1
+
+
+def test_confidence_is_saved_with_the_model(model: Neural, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert Neural.load(tmp_path).confidence == model.confidence
+
+
 def test_every_named_artifact_is_written_and_readable(model: Neural, tmp_path: Path) -> None:
     model.save(tmp_path)
     dataset = checkerboard()

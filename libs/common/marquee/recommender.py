@@ -94,7 +94,7 @@ class PredictRequest(Body):
 
 
 class Prediction(Body):
-    """The expected rating in stars, and the confidence in it, 0 to 1."""
+    """The expected rating in stars; the probability that it is at most half a star off."""
 
     movie_id: MovieId
     rating: float

@@ -108,7 +108,10 @@ class RatingsDocument(BaseModel):
 class PredictionDocument(BaseModel):
     movie_id: int
     rating: float | None = Field(description="Stars; null for a film that nobody knows.")
-    confidence: float
+    confidence: float = Field(
+        description="Probability that the rating is at most half a star off, by how many ratings "
+        "the viewer gave and the film got; 0 where the rating is not the network's but a mean."
+    )
 
 
 class PredictionsDocument(BaseModel):

@@ -30,6 +30,7 @@ from marquee.popularity import Popularity
 from marquee.rating_rows import Case, Ints, RatingRows
 from marquee.recommender import top
 from marquee.ridge import fit_ridge
+from neural.calibration import calibrate
 from neural.extras import extras_of
 from neural.held_out import case_of, hide, only
 from neural.model import POOL, Mix, Neural
@@ -96,7 +97,12 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
         first = _assemble(dataset.films, rows.of_users(kept), trained, films, config, seed)
         mix = _learn(first, cases, dataset.films, config)
     model = _assemble(dataset.films, rows, trained, films, config, seed)
-    return replace(model, mix=mix, extras=extras_of(dataset, rows, model, trained))
+    zeros = np.zeros(len(content), np.float32)
+    cold = trained.predictor.films(content, zeros, zeros)
+    confidence = calibrate(rated, trained, cold, seed)
+    return replace(
+        model, mix=mix, confidence=confidence, extras=extras_of(dataset, rows, model, trained)
+    )
 
 
 def _start(config: NeuralConfig) -> Mix:

@@ -1,7 +1,7 @@
 """The neural model: preference by autoencoder and item weights, stars by the RatingPredictor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.ridge import Ridge
 from marquee.similar import contributions
+from neural.confidence import Confidence
 from neural.predictor import Predictor
 from neural.rows import FilmRows, Layout
 from neural.ties import ties
@@ -68,6 +69,7 @@ class Neural:
     kmeans: KMeans
     many: FewRatings
     mix: Mix
+    confidence: Confidence = Confidence()
     version: str = "unpublished"
     extras: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -101,9 +103,10 @@ class Neural:
     def predict(
         self, rated: RatedFilms, movie_ids: Sequence[int], films: Films | None = None
     ) -> tuple[Matrix, Matrix]:
-        """Return ratings in stars (n, 0.5 to 5) and the confidence in each (n, 0 to 1).
+        """Return ratings in stars (n, 0.5 to 5), and how sure each is (n, 0 to 1; `Confidence`).
 
-        Without a rating of the viewer it is the film's mean, for an unknown film that of all.
+        Without a rating of the viewer it is the film's mean, for an unknown film that of all: no
+        prediction of the network, so the confidence is 0.
         """
         table = self.base if films is None else films
         found = np.array([table.index(movie_id) for movie_id in movie_ids], np.int64)
@@ -111,8 +114,9 @@ class Neural:
         confidences = np.zeros(len(found), np.float32)
         rows = table.vectors[found[found >= 0]]
         known, half_stars = self._known(rated)
-        counts = np.expm1(self._layout.rated(rows).log_counts)
-        confidences[found >= 0] = np.sqrt(len(known) / (len(known) + 5) * counts / (counts + 3))
+        if len(known):
+            log_counts = self._layout.rated(rows).log_counts
+            confidences[found >= 0] = self.confidence.of(np.log1p(len(known)), log_counts)
         stars[found >= 0] = (
             self._ratings(known, half_stars, rows) if len(known) else self._layout.means(rows)
         )
@@ -255,7 +259,7 @@ class Neural:
         path.write_bytes(save_tensors(weights))
         save_json(directory / "mix.json", {
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
-            "mean": self.predictor.mean,
+            "mean": self.predictor.mean, "confidence": asdict(self.confidence),
         })  # fmt: skip
         for name, data in self.extras.items():
             (directory / name).write_bytes(data)
@@ -287,5 +291,6 @@ class Neural:
             KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             FewRatings.load(directory, "many_ratings"),
             Mix(mix["weights"], mix["bonus"]),
+            Confidence(**mix.get("confidence", {})),
             read_manifest(directory).version if sealed else "unpublished",
         )

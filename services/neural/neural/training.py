@@ -26,7 +26,7 @@ class NetworkConfig(BaseModel):
     hidden: int = Field(64, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     epochs: int = Field(20, ge=1)
-    patience: int = Field(4, ge=1)
+    patience: int = Field(12, ge=1)
     """Epochs without a better one after which training ends."""
     viewers_per_batch: int = Field(64, ge=1)
     learning_rate: float = Field(3e-3, gt=0)

@@ -119,6 +119,9 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")
     ] = None,
+    ratings: Annotated[
+        int, typer.Option(min=0, help="Splits to measure predicted ratings on; 5 in full.")
+    ] = 0,
     parameters: Parameters = FILE,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
     docs: Annotated[
@@ -130,7 +133,8 @@ def evaluate(
     from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    main(session.settings, as_json, folds, quick, data, read_parameters(parameters), docs)
+    values = read_parameters(parameters)
+    main(session.settings, as_json, folds, quick, data, values, docs, ratings)
 
 
 def _wait_for_others(session: Session) -> None:

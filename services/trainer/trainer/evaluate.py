@@ -17,8 +17,10 @@ from trainer.evaluation_run import Plan, Run, Say
 from trainer.history import History
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters, read_parameters
+from trainer.rating_comparison import comparisons
 from trainer.rating_errors import evaluate_ratings
-from trainer.report import ColdFilms, RatingErrors, Report
+from trainer.rating_quality import measure_ratings
+from trainer.report import ColdFilms, RatingErrors, RatingTrials, Reliability, Report
 from trainer.report_document import document
 from trainer.report_pages import write
 from trainer.report_tables import show
@@ -41,13 +43,16 @@ def main(
     data: Path | None = None,
     parameters: Parameters | None = None,
     docs: Path | None = None,
+    rating_splits: int = 0,
 ) -> Report:
     """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
+
+    `rating_splits`: splits on which predicted ratings are measured at length (four fits each).
 
     The files are in STATE/evaluation; `docs` is written for readers of the repository. DataError:
     there is nothing to evaluate on.
     """
-    plan, dataset = Plan.of(folds, quick), read_data(settings, data)
+    plan, dataset = Plan.of(folds, quick, rating_splits), read_data(settings, data)
     folder = settings.state / "evaluation"
     cache = EvaluationCache(folder / "cache")
     with Console(stderr=True).status("evaluation") as status:
@@ -87,7 +92,13 @@ def evaluate(
     run = Run(plan, parameters, settings, cache or EvaluationCache(None), say)
     splits = run.add_all(dataset)
     rating_errors: tuple[RatingErrors, ...] = ()
+    trials: tuple[RatingTrials, ...] = ()
+    sure: tuple[Reliability, ...] = ()
     cold_films: tuple[ColdFilms, ...] = ()
+    if plan.rating_splits and "neural" not in run.missing:
+        trials, sure = measure_ratings(
+            dataset, parameters, plan.rating_splits, say, others=comparisons()
+        )
     if plan.extras:
         say("predicted ratings")
         rating_errors = evaluate_ratings(dataset, parameters, run.missing)
@@ -102,6 +113,8 @@ def evaluate(
         seed=SEED,
         slices=tuple(run.reports(len(dataset.films))),
         rating_errors=rating_errors,
+        rating_trials=trials,
+        reliability=sure,
         cold_films=cold_films,
         by_ratings=tuple(run.by_ratings(len(dataset.films))),
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),

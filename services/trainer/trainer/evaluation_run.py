@@ -46,15 +46,17 @@ class Plan:
     """Predicted ratings and cold films too."""
     curve: tuple[Slice, ...] = ()
     """Slices that only the models and popularity are asked on."""
+    rating_splits: int = 0
+    """Splits on which predicted ratings are measured at length."""
 
     @classmethod
-    def of(cls, folds: int, quick: bool) -> "Plan":
+    def of(cls, folds: int, quick: bool, rating_splits: int = 0) -> "Plan":
         """Return the plan of so many folds; a quick one has one, fewer sizes, no cut by time."""
         if quick:
-            return cls((0,), QUICK, by_time=False)
+            return cls((0,), QUICK, by_time=False, rating_splits=rating_splits)
         if not 1 <= folds <= FOLDS:
             raise InvalidInput(f"folds: from 1 to {FOLDS}", "folds")
-        return cls(tuple(range(folds)), extras=True, curve=CURVE)
+        return cls(tuple(range(folds)), extras=True, curve=CURVE, rating_splits=rating_splits)
 
 
 class Run:

@@ -83,6 +83,26 @@ class RatingErrors(Part):
     mae: float
 
 
+class RatingTrials(Part):
+    """Means over splits of one kind: errors in stars, and NDCG@10 (gain 2^stars - 1) over the
+    ratings asked of users with five and more; None where there is no such user."""
+
+    trial: str
+    name: str
+    rmse: float
+    mae: float
+    ndcg_at_10: float | None
+    splits: int
+
+
+class Reliability(Part):
+    """Predictions of like confidence: the mean that was said, and the share within half a star."""
+
+    said: float
+    found: float
+    ratings: int
+
+
 class ColdFilms(Part):
     """How lists of ten films that nobody had rated do, cold films alone being candidates."""
 
@@ -113,6 +133,8 @@ class Report(Part):
     seed: int
     slices: tuple[SliceReport, ...]
     rating_errors: tuple[RatingErrors, ...] = ()
+    rating_trials: tuple[RatingTrials, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
     cold_films: tuple[ColdFilms, ...] = ()
     by_ratings: tuple[Point, ...] = ()
     curves: dict[str, tuple[dict[str, float], ...]] = {}

@@ -60,6 +60,14 @@ def tables(report: Report) -> Iterator[Tabular]:
                 for p in report.by_ratings
             ],
         )
+    if report.rating_trials:
+        yield _rating_trials(report)
+    if report.reliability:
+        yield Tabular(
+            "Confidence, and the share of predictions at most half a star off",
+            ("said", "found", "ratings"),
+            [(f"{r.said:.3f}", f"{r.found:.3f}", str(r.ratings)) for r in report.reliability],
+        )
     if report.cold_films:
         yield _cold_films(report)
 
@@ -104,6 +112,16 @@ def _differences(report: Report) -> Tabular:
     ]
     columns = ("given", "answered by", "- popularity", "- best", "best", "coverage", "≥ popularity")
     return Tabular(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
+
+
+def _rating_trials(report: Report) -> Tabular:
+    rows = [
+        (one.trial, one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}",
+         "" if one.ndcg_at_10 is None else f"{one.ndcg_at_10:.3f}", str(one.splits))
+        for one in report.rating_trials
+    ]  # fmt: skip
+    columns = ("trial", "predictor", "RMSE", "MAE", "NDCG@10 of those asked", "splits")
+    return Tabular("Predicted ratings by kind of trial, in stars", columns, rows)
 
 
 def _cold_films(report: Report) -> Tabular:

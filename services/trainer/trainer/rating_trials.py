@@ -1,0 +1,132 @@
+"""What a predictor of ratings is asked: splits by ratings, by viewers and by films, as values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.dataset import Dataset, position_in
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+GIVEN = (1, 3, 5, 10, 20)
+"""Ratings of an unseen viewer; what is asked for lies beyond the largest of them."""
+
+SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Ratings given of one viewer (rows of `Trial.whole`), and those to be predicted, as rows."""
+
+    user_id: int
+    given: Ints
+    asked: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A split: what is trained on, and the questions, whose rows are those of the whole data."""
+
+    whole: Dataset
+    train: Dataset
+    questions: tuple[Question, ...]
+
+    @property
+    def truth(self) -> npt.NDArray[np.float64]:
+        """The stars asked for, question by question."""
+        rows = [question.asked for question in self.questions]
+        stars: npt.NDArray[np.float64] = self.whole.half_stars[np.concatenate(rows)] / 2
+        return stars
+
+
+def by_ratings(dataset: Dataset, seed: int) -> Trial:
+    """Return the split that holds a random tenth of all ratings out."""
+    held_out = np.random.default_rng(seed).random(len(dataset)) < SHARE
+    return _answered_by_the_rest(dataset, held_out)
+
+
+def by_films(dataset: Dataset, seed: int) -> Trial:
+    """Return the split that holds every rating of a random tenth of the films out."""
+    movie_ids = np.array([film.movie_id for film in dataset.films], np.int64)
+    chosen = movie_ids[np.random.default_rng(seed).random(len(movie_ids)) < SHARE]
+    return _answered_by_the_rest(dataset, np.isin(dataset.movie_ids, chosen))
+
+
+def by_viewers(dataset: Dataset, seed: int) -> dict[int, Trial]:
+    """Return the split that holds a random tenth of the viewers out, by the ratings given.
+
+    Those with more than max(GIVEN) ratings are asked, for the same ones whatever is given.
+    """
+    rng = np.random.default_rng(seed)
+    user_ids = np.unique(dataset.user_ids)
+    chosen = rng.permutation(user_ids)[: max(1, round(SHARE * len(user_ids)))]
+    held_out = np.isin(dataset.user_ids, chosen)
+    train = dataset.of_rows(~held_out)
+    drawn = [
+        (user_id, rng.permutation(rows))
+        for user_id, rows in _rows_by_user(dataset, held_out)
+        if len(rows) > max(GIVEN)
+    ]
+    return {
+        n: Trial(
+            dataset, train, tuple(Question(u, rows[:n], rows[max(GIVEN) :]) for u, rows in drawn)
+        )
+        for n in GIVEN
+    }
+
+
+def _answered_by_the_rest(dataset: Dataset, held_out: Bools) -> Trial:
+    """Return the trial in which all other ratings of a viewer are given."""
+    given = dict(_rows_by_user(dataset, ~held_out))
+    nothing = np.zeros(0, np.int64)
+    questions = tuple(
+        Question(user_id, given.get(user_id, nothing), rows)
+        for user_id, rows in _rows_by_user(dataset, held_out)
+    )
+    return Trial(dataset, dataset.of_rows(~held_out), questions)
+
+
+def _rows_by_user(dataset: Dataset, keep: Bools) -> Iterator[tuple[int, Ints]]:
+    rows = np.flatnonzero(keep)
+    rows = rows[np.argsort(dataset.user_ids[rows], kind="stable")]
+    user_ids, starts = np.unique(dataset.user_ids[rows], return_index=True)
+    yield from zip(user_ids.tolist(), np.split(rows, starts[1:]), strict=True)
+
+
+class Biases:
+    """Damped means of a training set: what a network has to beat."""
+
+    def __init__(self, train: Dataset, film_damping: float, viewer_damping: float) -> None:
+        stars = train.half_stars / 2
+        self.mean = float(stars.mean())
+        self._movie_ids, numbers = np.unique(train.movie_ids, return_inverse=True)
+        rest = np.bincount(numbers, stars - self.mean)
+        self._films = rest / (np.bincount(numbers) + film_damping)
+        self._damping = viewer_damping
+
+    def predict(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
+        """Return mean + film bias + viewer bias, the latter of the ratings given, not clipped."""
+        rest = self._rest(trial, question.given) - self._of(trial, question.given)
+        viewer = rest.sum() / (len(rest) + self._damping)
+        predicted: npt.NDArray[np.float64] = self.mean + self._of(trial, question.asked) + viewer
+        return predicted
+
+    def predict_by_viewer(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
+        """Return the damped mean of the ratings given, for each film asked for."""
+        rest = self._rest(trial, question.given)
+        mean = self.mean + rest.sum() / (len(rest) + self._damping)
+        return np.full(len(question.asked), mean)
+
+    def _rest(self, trial: Trial, rows: Ints) -> npt.NDArray[np.float64]:
+        rest: npt.NDArray[np.float64] = trial.whole.half_stars[rows] / 2 - self.mean
+        return rest
+
+    def _of(self, trial: Trial, rows: Ints) -> npt.NDArray[np.float64]:
+        places, known = position_in(self._movie_ids, trial.whole.movie_ids[rows])
+        biases: npt.NDArray[np.float64] = np.where(
+            known, self._films[np.minimum(places, len(self._films) - 1)], 0
+        )
+        return biases

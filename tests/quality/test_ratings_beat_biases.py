@@ -1,0 +1,42 @@
+"""Predicted ratings on real data: better than damped biases, and as sure as they may be."""
+
+from pathlib import Path
+
+import pytest
+
+from trainer.movielens import read_movielens
+from trainer.parameters import Parameters
+from trainer.rating_quality import BIASES, NEURAL, UNSEEN_VIEWER, WARM, measure_ratings
+
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Return the trials of one split, by kind and predictor, and the reliability."""
+    dataset, _ = read_movielens(DATA)
+    trials, sure = measure_ratings(dataset, Parameters(), 1, kinds=(WARM, UNSEEN_VIEWER))
+    return {(one.trial, one.name): one for one in trials}, sure
+
+
+def test_known_viewers_and_films_are_well_above_biases(measured):
+    ours, biases = (measured[0][WARM, name] for name in (NEURAL, BIASES))
+    assert ours.rmse < biases.rmse - 0.04
+    assert ours.mae < biases.mae - 0.03
+    assert ours.ndcg_at_10 > biases.ndcg_at_10
+
+
+def test_an_unseen_viewer_is_not_worse_served_than_by_biases(measured):
+    found = measured[0]
+    trials = [trial for trial, name in found if name == NEURAL and trial != WARM]
+    gains = [found[trial, BIASES].rmse - found[trial, NEURAL].rmse for trial in trials]
+    assert len(gains) == 5
+    assert sum(gains) > 0
+
+
+def test_what_is_said_of_confidence_holds(measured):
+    off = [abs(one.said - one.found) for one in measured[1] if one.ratings >= 500]
+    assert off
+    assert max(off) < 0.08

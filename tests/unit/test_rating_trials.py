@@ -1,0 +1,118 @@
+"""Trials of predicted ratings: who is asked what, and the figures by hand."""
+
+import numpy as np
+import pytest
+
+from marquee.dataset import Dataset, make_dataset
+from marquee.films import Film
+from neural.confidence import Confidence, fit_confidence
+from trainer.rating_quality import graded_ndcg, judge, reliability
+from trainer.rating_trials import GIVEN, Biases, Question, Trial, by_films, by_ratings, by_viewers
+
+
+def world(users: int = 40, films: int = 40) -> Dataset:
+    rng = np.random.default_rng(0)
+    user_ids, movie_ids = np.divmod(np.flatnonzero(rng.random(users * films) < 0.8), films)
+    half_stars = rng.integers(1, 11, len(user_ids)).astype(np.uint8)
+    catalogue = [Film(movie_id=i + 1, title=f"Film {i}") for i in range(films)]
+    times = np.arange(len(user_ids))
+    return make_dataset(user_ids + 1, movie_ids + 1, half_stars, times, catalogue)
+
+
+def pairs_of(dataset: Dataset, rows: np.ndarray | None = None) -> set[tuple[int, int]]:
+    kept = dataset if rows is None else dataset.of_rows(rows)
+    return set(zip(kept.user_ids.tolist(), kept.movie_ids.tolist(), strict=True))
+
+
+def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_viewer():
+    whole = world()
+    trial = by_ratings(whole, 0)
+    asked = pairs_of(whole, np.concatenate([q.asked for q in trial.questions]))
+    assert not asked & pairs_of(trial.train)
+    assert asked | pairs_of(trial.train) == pairs_of(whole)
+    for question in trial.questions:
+        mine = {pair for pair in pairs_of(trial.train) if pair[0] == question.user_id}
+        assert pairs_of(whole, question.given) == mine
+
+
+def test_no_rating_of_an_unseen_film_is_trained_on_or_given():
+    whole = world()
+    trial = by_films(whole, 1)
+    unseen = set(whole.movie_ids[np.concatenate([q.asked for q in trial.questions])].tolist())
+    assert unseen
+    assert not unseen & set(trial.train.movie_ids.tolist())
+    for question in trial.questions:
+        assert not unseen & set(whole.movie_ids[question.given].tolist())
+
+
+def test_an_unseen_viewer_is_asked_the_same_whatever_is_given():
+    whole = world()
+    trials = by_viewers(whole, 2)
+    assert tuple(trials) == GIVEN
+    for n, trial in trials.items():
+        for question, most in zip(trial.questions, trials[20].questions, strict=True):
+            assert question.user_id not in trial.train.user_ids
+            assert len(question.given) == n
+            assert question.given.tolist() == most.given[:n].tolist()
+            assert question.asked.tolist() == most.asked.tolist()
+            assert not set(question.asked.tolist()) & set(most.given.tolist())
+            size = int((whole.user_ids == question.user_id).sum())
+            assert len(question.asked) == size - 20
+
+
+def two_ratings_and_one_asked() -> Trial:
+    films = [Film(movie_id=i, title=f"Film {i}") for i in (1, 2)]
+    users, movies = np.array([1, 2, 2]), np.array([1, 1, 2])
+    whole = make_dataset(users, movies, np.array([8, 4, 10], np.uint8), np.arange(3), films)
+    return Trial(
+        whole, whole.of_rows(np.array([0, 1])), (Question(2, np.array([1]), np.array([2])),)
+    )
+
+
+def test_biases_are_damped_as_by_hand():
+    trial = two_ratings_and_one_asked()
+    biases, question = Biases(trial.train, 3.0, 5.0), trial.questions[0]
+    # mean 3, film 1 has bias 0, the viewer gave 2: -1/6; film 2 is unknown.
+    assert biases.predict(trial, question) == pytest.approx([3 - 1 / 6])
+    assert biases.predict_by_viewer(trial, question) == pytest.approx([3 - 1 / 6])
+
+
+def test_errors_are_judged_after_clipping_to_half_a_star_and_five():
+    rmse, mae, ndcg = judge(two_ratings_and_one_asked(), [np.array([7.0])])
+    assert (rmse, mae) == (0.0, 0.0)
+    assert np.isnan(ndcg)
+
+
+def test_graded_ndcg_by_hand():
+    worst = graded_ndcg(np.array([1.0, 2.0]), np.array([2.0, 1.0]))
+    assert worst == pytest.approx((1 + 3 / np.log2(3)) / (3 + 1 / np.log2(3)))
+    assert graded_ndcg(np.array([2.0, 1.0]), np.array([2.0, 1.0])) == pytest.approx(1.0)
+
+
+def test_reliability_sets_what_was_said_beside_what_was_found():
+    said, errors = np.array([0.52, 0.53, 0.91]), np.array([0.5, -0.6, 0.1])
+    low, high = reliability([(said, errors)])
+    assert (low.found, low.ratings) == (0.5, 2)
+    assert [low.said, high.said] == pytest.approx([0.525, 0.91])
+    assert (high.found, high.ratings) == (1.0, 1)
+
+
+def errors_at(chances: np.ndarray) -> np.ndarray:
+    near = np.random.default_rng(5).random(len(chances)) < chances
+    return np.where(near, 0.2, 1.0)
+
+
+def test_confidence_finds_the_probabilities_that_made_the_errors():
+    rng = np.random.default_rng(4)
+    viewer, film = rng.random(40_000) * 5, rng.random(40_000) * 5
+    truth = Confidence(-1.0, 0.2, 0.3)
+    found = fit_confidence(viewer, film, errors_at(truth.of(viewer, film)))
+    assert (found.constant, found.viewer, found.film) == pytest.approx((-1, 0.2, 0.3), abs=0.05)
+
+
+def test_confidence_never_falls_with_what_is_known():
+    rng = np.random.default_rng(6)
+    viewer, film = rng.random(4000) * 5, rng.random(4000) * 5
+    found = fit_confidence(viewer, film, errors_at(Confidence(1.0, -0.4, 0.2).of(viewer, film)))
+    assert found.viewer == 0
+    assert found.film > 0

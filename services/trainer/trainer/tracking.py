@@ -48,6 +48,10 @@ class Tracking(Protocol):
         """The evaluation has figures."""
         ...
 
+    def add_file(self, name: str, path: Path) -> None:
+        """A file says more of a model than its bundle."""
+        ...
+
     def published(self, name: str, version: str) -> None:
         """A version serves from now on."""
         ...
@@ -70,6 +74,9 @@ class NoTracking:
         """Nothing."""
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Nothing."""
+
+    def add_file(self, name: str, path: Path) -> None:
         """Nothing."""
 
     def published(self, name: str, version: str) -> None:
@@ -180,6 +187,9 @@ class MlflowTracking:
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
         self._guard(lambda: self._log(name, metrics, 0))
+
+    def add_file(self, name: str, path: Path) -> None:
+        self._guard(lambda: self._client.log_artifact(self._runs[name], str(path)))
 
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))

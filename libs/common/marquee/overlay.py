@@ -11,6 +11,7 @@ from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
 from marquee.films import Films
 from marquee.popularity import FilmSums, LivePopularity
+from marquee.ratings import Ratings
 from marquee.recommender import ViewerFeatures
 from marquee.registry import Registry
 from marquee.rows import ViewerRow, put_row, unpack_sums
@@ -101,6 +102,10 @@ class Overlay(Generic[M]):
             model_version=version,
             position=None if position is None else int(position),
         ).model_dump()
+
+    async def facts(self, user_id: int) -> Ratings:
+        """Return what the service holds of a viewer's ratings, views and dismissals."""
+        return Ratings.unpack(await self._redis.get(self._keys.user(user_id).user(user_id)))
 
     # --- reading all rows
 

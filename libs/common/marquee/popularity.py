@@ -78,6 +78,10 @@ class Popularity:
         return float(self._total[2] / (2 * self._total[0])) if self._total[0] else 3.5
 
     @property
+    def sums(self) -> npt.NDArray[np.int64]:
+        return self._sums
+
+    @property
     def n(self) -> npt.NDArray[np.int64]:
         return self._sums[:, 0]
 

@@ -13,6 +13,7 @@ from gateway.popular import PopularList
 from gateway.profiles import Profile
 from gateway.routing import Decision, Evidence, Thresholds, chain, decide
 from gateway.rules import Rules
+from gateway.segments import viewer_segment
 from gateway.token import Positions, of_topics
 from gateway.upstream import SERVICES, Failure, Models, Recommended
 from marquee.events import MOVIES, RATINGS
@@ -97,6 +98,8 @@ class Answers:
         """Return up to k films: k whenever there are k that the viewer may be shown."""
         decision = decide(Evidence.of(question.profile.facts), self.thresholds)
         walk = _Walk(self, question)
+        if question.profile.rules.addressed(walk.now):
+            await walk.find_segment()
         if walk.hopeless:
             return walk.answer(decision)
         for route in chain(decision.route, decision.evidence):
@@ -114,9 +117,8 @@ class _Walk:
         self._patience = answers.patience
         self._question = question
         self._until = time.monotonic() + answers.patience.request + question.wait
-        self._stage = FilterStage(
-            question.profile.rules, answers.popular.catalogue, datetime.now(UTC)
-        )
+        self.now = datetime.now(UTC)
+        self._stage = FilterStage(question.profile.rules, answers.popular.catalogue, self.now)
         self._viewer = Viewer(question.profile.facts)
         self._facts = _facts(question, answers.popular.catalogue)
         self._pool: list[Scored] = []
@@ -130,6 +132,16 @@ class _Walk:
     def hopeless(self) -> bool:
         """Whether there is no film to ask for: none carries the tag."""
         return bool(self._facts["only"] == [])
+
+    async def find_segment(self) -> None:
+        """Ask which segment the viewer is in; promotions for segments are left out otherwise."""
+        facts = self._question.profile.facts
+        found = await viewer_segment(self._models, facts, self._patience.call)
+        if isinstance(found, Failure):
+            why = f"promotions for segments were left out: {found.why}"
+            self._fallbacks.append(Fallback(Route.USER_CLUSTER, why))
+        elif found is not None:
+            self._viewer = Viewer(facts, frozenset((found,)))
 
     async def ask(self, route: Route) -> bool:
         """Ask a route's service, and again where rules leave too few; return whether to stop."""

@@ -22,6 +22,7 @@ from gateway import (
     api_predictions,
     api_recommendations,
     api_rules,
+    api_segments,
     api_users,
     problems,
 )
@@ -57,6 +58,7 @@ _MODULES = (
     api_predictions,
     api_movies,
     api_rules,
+    api_segments,
     api_events,
     api_operations,
     api_health,

@@ -162,3 +162,35 @@ class EventsDocument(BaseModel):
     rejected: int
     token: str | None
     items: list[EventOutcomeDocument]
+
+
+class SegmentDocument(BaseModel):
+    """Films that are alike, or viewers whose likes are."""
+
+    id: int
+    name: str
+    named: bool = Field(description="Whether an operator gave the name.")
+    size: int = Field(description="Films, or viewers at the training; 5 viewers at least.")
+    genres: dict[str, float] = Field(description="Share of its films or likes in each genre.")
+    apart: dict[str, list[str]] = Field(description="What is more frequent in it than elsewhere.")
+    typical: list[FilmDocument]
+
+
+class SegmentsDocument(BaseModel):
+    kind: Literal["movies", "users"]
+    model_version: str
+    wanted: int | None = Field(description="The number that the next training makes; null: any.")
+    choice: dict[str, Any] = Field(description="How their number was chosen: votes and curves.")
+    items: list[SegmentDocument]
+
+
+class SegmentListDocument(BaseModel):
+    kind: Literal["movies", "users"]
+    segment: int
+    model_version: str
+    items: list[RecommendationDocument]
+
+
+class SegmentsWishDocument(BaseModel):
+    kind: Literal["movies", "users"]
+    k: int | None

@@ -51,6 +51,7 @@ class Rules:
         promotions = (rules.promotion for rules in films.values() if rules.promotion)
         self._promotions = tuple(sorted(promotions, key=lambda p: (-p.weight, p.movie_id)))
         self._films = films
+        self._addressed = tuple(p for p in self._promotions if p.segments)
 
     @classmethod
     def of(cls, parts: Iterable[Mapping[int, FilmRules]]) -> "Rules":
@@ -69,6 +70,10 @@ class Rules:
     def promotions(self, now: datetime) -> list[Promotion]:
         """Return the promotions in force, heaviest first, ties by film id."""
         return [p for p in self._promotions if promotion_holds(p, now)]
+
+    def addressed(self, now: datetime) -> bool:
+        """Return whether a promotion in force is for viewers of some segments alone."""
+        return any(promotion_holds(p, now) for p in self._addressed)
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """Return all stored rules of a kind (`promotion`, `block`) by film id, ended ones too."""

@@ -255,6 +255,24 @@ class EventsBody(Closed):
     events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)]
 
 
+class SegmentQuery(Closed):
+    """Parameters of the list for a segment."""
+
+    k: K = 10
+
+
+class SegmentsBody(Closed):
+    """How many segments of a kind the next training makes; null: as many as the data show."""
+
+    k: Annotated[int, Field(ge=1, le=200, strict=True)] | None
+
+
+class SegmentBody(Closed):
+    """A segment's name, kept by the next versions' segment that is most like it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+
+
 class TrainingBody(Closed):
     """What to train: models by name; all that can be trained, when left out."""
 

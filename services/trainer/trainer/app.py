@@ -15,6 +15,7 @@ from marquee.errors import InvalidInput, MarqueeError
 from marquee.registry import MODEL_NAMES
 from marquee.service import serve
 from marquee.settings import Settings
+from trainer.api_segments import add_segments
 from trainer.children import Children
 from trainer.history import History
 from trainer.schedule import Plan, due, keep_schedule, utc_now
@@ -59,6 +60,7 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_trainings(app, trainings, children)
     _add_models(app, settings, children)
+    add_segments(app, settings)
     _add_health(app, children)
     return app
 

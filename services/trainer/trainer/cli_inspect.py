@@ -69,4 +69,6 @@ def _lines(held: dict[str, Any]) -> list[str]:
         rest = " …" if len(held["vector"]) > _SHOWN else ""
         lines.append(f"  vector   {shown}{rest} ({len(held['vector'])} numbers)")
         lines.append(f"  cluster  {held['cluster']}  from: {held['from']}")
+    if held["segment"] is not None:
+        lines.append(f"  segment  {held['segment']}")
     return lines

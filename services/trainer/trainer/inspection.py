@@ -2,13 +2,14 @@
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import orjson
 
 from marquee.events import RATINGS, ModelVersion
-from marquee.films import Films
+from marquee.films import Films, genre_mask
 from marquee.ratings import RatedFilms, Ratings
 from marquee.registry import MODEL_NAMES, Registry
 from marquee.rows import FilmRow, ViewerRow, unpack_sums
@@ -23,6 +24,7 @@ _MODELS = {
     "user-model": ("user_model.model", "UserModel"),
     "neural": ("neural.model", "Neural"),
 }
+SEGMENTED = "user-model"
 _WITH_VIEWERS = ("user-model", "neural")
 
 
@@ -33,6 +35,7 @@ class Derived:
     vector: list[float]
     cluster: int
     source: str
+    segment: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Seen:
             "facts": self.facts,
             "vector": derived.vector if derived else None,
             "cluster": derived.cluster if derived else None,
+            "segment": derived.segment if derived else None,
             "from": derived.source if derived else None,
         }
 
@@ -106,6 +110,9 @@ class Inspection:
             derived = Derived(unpacked.vector.tolist(), unpacked.cluster, EVENTS)
         elif row is None and published:
             derived = self._film_of_training(service, published, movie_id)
+        if derived and published and service == SEGMENTED:
+            segment = self._film_segment(published, film, facts)
+            derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
 
     def _user(self, service: str, user_id: int) -> Seen:
@@ -122,6 +129,9 @@ class Inspection:
         elif published and service in _WITH_VIEWERS and ratings.rated:
             code, cluster = self._load(service, published).encode(RatedFilms.of(ratings))
             derived = Derived(code.tolist(), int(cluster), TRAINING)
+        if derived and published and service == SEGMENTED:
+            segment = self._load(service, published).segment(RatedFilms.of(ratings))
+            derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
 
     def _seen(
@@ -162,6 +172,16 @@ class Inspection:
         if index < 0:
             return None
         return Derived(films.vectors[index].tolist(), int(films.clusters[index]), TRAINING)
+
+    def _film_segment(
+        self, published: ModelVersion, film: bytes | None, facts: dict[str, Any]
+    ) -> int | None:
+        segments = self._load(SEGMENTED, published).segments
+        if segments is None or film is None:
+            return None
+        genres = np.array([genre_mask(orjson.loads(film)["genres"])], np.uint32)
+        sums = np.array([[facts.get(name, 0) for name in ("n", "positive", "half_stars")]])
+        return int(segments.films.assign(genres, sums)[0])
 
     def _load(self, service: str, published: ModelVersion) -> Any:
         module, name = _MODELS[service]

@@ -93,7 +93,10 @@ def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:
 def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS) -> Asked:
     """Return a model of a data set as a service would load it."""
     fit = fits[name]()
-    model = fit.fit(train, parameters.config(name, fit.config), parameters.seed)
+    config = parameters.config(name, fit.config)
+    if "segments" in type(config).model_fields:  # no list depends on them
+        config = config.model_copy(update={"segments": None})
+    model = fit.fit(train, config, parameters.seed)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]

@@ -18,6 +18,8 @@ from marquee.errors import DataError
 from trainer.fits import FITS, Fit, Fitted
 from trainer.history import History
 from trainer.publishing import Gate, Publisher
+from trainer.segment_plots import track_segments
+from trainer.segment_wishes import with_wishes
 from trainer.training import Training
 
 
@@ -57,7 +59,7 @@ def model_stage(
 
     def run(training: Training) -> str:
         fit = load()
-        config = training.parameters.config(name, fit.config)
+        config = with_wishes(training.parameters.config(name, fit.config), training.settings.state)
         values = config.model_dump(mode="json") | {"seed": training.parameters.seed}
         training.tracking.start_model(name, values)
         model, metrics = _fitted(training, name, fit, config)
@@ -65,6 +67,7 @@ def model_stage(
         training.bundles[name] = bundle
         manifest = verify(bundle)
         training.tracking.finish_model(name, bundle, manifest)
+        track_segments(training.tracking, name, bundle, training.work)
         return ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
 
     def check(training: Training) -> None:

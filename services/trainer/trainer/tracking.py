@@ -57,6 +57,10 @@ class Tracking(Protocol):
         """The evaluation has a report."""
         ...
 
+    def add_file(self, name: str, path: Path) -> None:
+        """A file says more of a model than its bundle."""
+        ...
+
     def published(self, name: str, version: str) -> None:
         """A version serves from now on."""
         ...
@@ -82,6 +86,9 @@ class NoTracking:
         """Nothing."""
 
     def report(self, report: Report) -> None:
+        """Nothing."""
+
+    def add_file(self, name: str, path: Path) -> None:
         """Nothing."""
 
     def published(self, name: str, version: str) -> None:
@@ -202,6 +209,9 @@ class MlflowTracking:
                 self._client.log_artifacts(self._parent, folder, "report")
 
         self._guard(log)
+
+    def add_file(self, name: str, path: Path) -> None:
+        self._guard(lambda: self._client.log_artifact(self._runs[name], str(path)))
 
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))

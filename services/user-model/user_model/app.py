@@ -1,15 +1,21 @@
-"""The user-model service: what the viewer's cluster and the near viewers in it liked."""
+"""The user-model service: what the viewer's cluster and the near viewers in it liked; segments."""
 
-from marquee.model_service import ModelService, create_app, ranked, viewer_features
+from marquee.model_service import ModelService, create_app, ranked
 from marquee.service import serve
 from marquee.settings import Settings
 from user_model.model import UserModel
+from user_model.segment_calls import listed, recommended, segment_of, viewer
 
 SERVICE = ModelService(
     "user-model",
     UserModel.load,
     ranked,
-    gets={"/internal/users/{user_id:int}": viewer_features},
+    gets={
+        "/internal/users/{user_id:int}": viewer,
+        "/internal/segments/{kind}": listed,
+        "/internal/segments/{kind}/{segment:int}/films": recommended,
+    },
+    posts={"/internal/segment": segment_of},
 )
 
 

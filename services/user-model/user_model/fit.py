@@ -25,6 +25,7 @@ from marquee.rating_rows import Case, Ints, RatingRows, draw_cases, split_users
 from marquee.ridge import fit_ridge
 from user_model.model import Mix, Training, UserModel
 from user_model.rows import ColdRows, Layout
+from user_model.segments_fit import SegmentsConfig, fit_segments
 
 _SHRINKAGE = 30.0
 """Viewers that the share of all weighs in a cluster's share of viewers who liked a film."""
@@ -55,6 +56,8 @@ class UserModelConfig(BaseModel):
     }  # fmt: skip
     least: dict[str, float] = {"near": 0.1, "clusters": 0.1}
     """Weights that learning does not go below: clusters stay evidence."""
+    segments: SegmentsConfig | None = SegmentsConfig()
+    """None: the model has no segments, as in an evaluation of its lists."""
 
 
 def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
@@ -73,8 +76,19 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
         mix = _learn(first, cases, dataset.films, config)
     else:
         mix = _start(config)
-    model = _fit(dataset.films, rows, user_ids, config, seed)
-    return replace(model, mix=mix)
+    model = replace(_fit(dataset.films, rows, user_ids, config, seed), mix=mix)
+    return model if config.segments is None else _with_segments(model, dataset, config, seed)
+
+
+def _with_segments(
+    model: UserModel, dataset: Dataset, config: UserModelConfig, seed: int
+) -> UserModel:
+    assert config.segments is not None
+    viewers = model.training
+    rows = RatingRows(viewers.starts, viewers.films, viewers.half_stars)
+    clusters = model.base.clusters
+    segments = fit_segments(dataset.films, rows, clusters, config.segments, seed)
+    return replace(model, segments=segments)
 
 
 def _start(config: UserModelConfig) -> Mix:

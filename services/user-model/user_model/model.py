@@ -29,6 +29,7 @@ from marquee.ridge import Ridge
 from marquee.similar import strongest
 from user_model.neighbours import Near, Neighbours
 from user_model.rows import ColdRows, Layout
+from user_model.segments import Segments
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -77,6 +78,7 @@ class UserModel:
     bounds: Ints
     training: Training
     mix: Mix
+    segments: Segments | None = None
     version: str = "unpublished"
 
     def films(self) -> Films:
@@ -106,6 +108,14 @@ class UserModel:
         """Return the code (e) of a viewer and his cluster."""
         code = self._code(rated)
         return code, int(self.kmeans.assign(unit(code[None]))[0])
+
+    def segment(self, rated: RatedFilms) -> int | None:
+        """Return the segment of a viewer; None when he liked no film of the training."""
+        if self.segments is None or self.segments.viewers is None:
+            return None
+        rows, known = position_in(self._sorted_ids[0], rated.movie_ids)
+        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
+        return self.segments.viewers.assign(self._sorted_ids[1][rows[known]], half_stars)
 
     def recommend(
         self,
@@ -193,6 +203,8 @@ class UserModel:
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
             "reach": self.mix.reach, "near": self.mix.near,
         })  # fmt: skip
+        if self.segments is not None:
+            self.segments.save(directory)
 
     @classmethod
     def load(cls, directory: Path) -> "UserModel":
@@ -224,6 +236,7 @@ class UserModel:
                 ratings["half_stars"],
             ),
             mix=Mix(**load_json(directory / "mix.json")),
+            segments=Segments.load(directory),
             version=read_manifest(directory).version if sealed else "unpublished",
         )
 

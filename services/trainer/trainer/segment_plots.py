@@ -1,0 +1,60 @@
+"""The choice of the number of segments in MLflow: each method's curve, and a plot of them all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marquee.artifacts import load_json
+from trainer.tracking import Tracking
+
+KINDS = ("movies", "users")
+
+
+def track_segments(tracking: Tracking, name: str, bundle: Path, folder: Path) -> None:
+    """Tell of the choices that a bundle describes, if it has segments: metrics whose step is the
+    number of clusters, and a plot a kind, drawn in `folder`."""
+    if not (bundle / "segments.json").is_file():
+        return
+    about = load_json(bundle / "segments.json")
+    for kind in KINDS:
+        choice = about[kind]["choice"]
+        tracking.add_metrics(name, _figures(kind, about[kind]))
+        if not choice["curves"]:
+            continue
+        for at, k in enumerate(choice["ks"]):
+            values = {method: curve[at] for method, curve in choice["curves"].items()}
+            known = {f"{kind}_{m}": v for m, v in values.items() if v is not None}
+            tracking.epoch(name, k, known)
+        path = folder / f"segments-{kind}.png"
+        plot(choice, f"Number of segments of {kind}: {choice['k']} ({choice['reason']})", path)
+        tracking.add_file(name, path)
+        path.unlink()
+
+
+def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
+    """Draw each method's curve, its vote, and the number chosen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    axes = figure.subplots(2, 4).ravel()
+    for one in axes[len(choice["curves"]) :]:
+        one.set_axis_off()
+    for one, (method, curve) in zip(axes, sorted(choice["curves"].items()), strict=False):
+        points = [(k, v) for k, v in zip(choice["ks"], curve, strict=True) if v is not None]
+        one.plot(*zip(*points, strict=True), marker=".")
+        one.axvline(choice["votes"][method], linestyle=":", color="tab:orange")
+        one.axvline(choice["k"], color="tab:green", alpha=0.4)
+        one.set_title(f"{method}: {choice['votes'][method]}")
+    figure.suptitle(title)
+    figure.savefig(path, dpi=100)
+
+
+def _figures(kind: str, about: Mapping[str, Any]) -> dict[str, float]:
+    choice = about["choice"]
+    figures = {
+        f"{kind}_segments": float(choice["k"]),
+        f"{kind}_structure": float(choice["structure"]),
+    }
+    votes = {f"{kind}_k_{method}": float(k) for method, k in (choice["votes"] or {}).items()}
+    errors = {f"segments_{key}": float(about[key]) for key in about if key.endswith("_error")}
+    return figures | votes | errors

@@ -1,0 +1,126 @@
+"""What operators decided of segments: how many, and their names; kept in the state folder."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from marquee.errors import DataError
+
+Kind = Literal["movies", "users"]
+ALIKE = 0.25
+"""Share of typical films in common from which on two segments are one."""
+
+C = TypeVar("C", bound=BaseModel)
+
+
+class Name(BaseModel):
+    """A name, and the typical films of the segment that it was given to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    films: tuple[int, ...]
+
+
+class Wishes(BaseModel):
+    """What holds for one kind; `k` None: the data choose the number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    k: int | None = None
+    names: tuple[Name, ...] = ()
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    movies: Wishes = Wishes()
+    users: Wishes = Wishes()
+
+
+class SegmentWishes:
+    """Wishes in `<state>/segments.json`, written whole or not at all, one writer at a time."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "segments.json"
+
+    def get(self, kind: Kind) -> Wishes:
+        """Return what holds for a kind. DataError: the file cannot be read."""
+        wishes: Wishes = getattr(self._read(), kind)
+        return wishes
+
+    def fix(self, kind: Kind, k: int | None) -> None:
+        """Set how many segments the next training makes."""
+        self._change(kind, lambda wishes: wishes.model_copy(update={"k": k}))
+
+    def name(self, kind: Kind, name: Name) -> None:
+        """Name a segment; the name that it had before is replaced."""
+        self._change(kind, lambda wishes: _renamed(wishes, name))
+
+    def _change(self, kind: Kind, change: Any) -> None:
+        with self._locked():
+            held = self._read()
+            changed = held.model_copy(update={kind: change(getattr(held, kind))})
+            part = self._path.with_name(f".segments.{os.getpid()}.tmp")
+            part.write_text(changed.model_dump_json(indent=1) + "\n")
+            part.replace(self._path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_name(".segments.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _read(self) -> _File:
+        try:
+            return _File.model_validate_json(self._path.read_text())
+        except FileNotFoundError:
+            return _File()
+        except ValidationError as error:
+            raise DataError(f"{self._path.name}: {error.errors()[0]['msg']}") from None
+
+
+def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[int, str]:
+    """Return the names of segments (id → typical films): the most alike pairs first, each name
+    and each segment once, none that are not alike (Jaccard index of their films)."""
+    pairs = sorted(
+        ((_alike(name.films, films), -i, -segment) for i, name in enumerate(names)
+         for segment, films in segments.items()),
+        reverse=True,
+    )  # fmt: skip
+    found: dict[int, str] = {}
+    used: set[int] = set()
+    for alike, i, segment in pairs:
+        if alike >= ALIKE and -segment not in found and i not in used:
+            found[-segment] = names[-i].name
+            used.add(i)
+    return found
+
+
+def with_wishes(config: C, state: Path) -> C:
+    """Return a model's config with the numbers of segments that operators fixed, if it has any."""
+    segments = getattr(config, "segments", None)
+    if segments is None:
+        return config
+    wishes = SegmentWishes(state)
+    ks = {f"{kind}_k": wishes.get(kind).k for kind in ("movies", "users")}
+    fixed = {name: k for name, k in ks.items() if k is not None}
+    return config.model_copy(update={"segments": segments.model_copy(update=fixed)})
+
+
+def _renamed(wishes: Wishes, name: Name) -> Wishes:
+    alike = [_alike(held.films, name.films) for held in wishes.names]
+    same = alike.index(max(alike)) if alike and max(alike) >= ALIKE else -1
+    others = [held for i, held in enumerate(wishes.names) if i != same]
+    return wishes.model_copy(update={"names": (*others, name)})
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> float:
+    union = len({*one, *other})
+    return len({*one} & {*other}) / union if union else 0.0

@@ -1,0 +1,146 @@
+"""Segments in the gateway: lists, names, operators' wishes, and promotions for a segment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gateway.answers import Answer, Answers, Patience, Question
+from gateway.api_segments import routes
+from gateway.catalogue import Catalogue, Row
+from gateway.filters import Wish
+from gateway.popular import PopularList
+from gateway.profiles import Profile
+from gateway.routing import Thresholds
+from gateway.rules import FilmRules, Rules
+from gateway.segments import films_of, segments_of, viewer_segment
+from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.errors import ModelUnavailable, NotFound
+from marquee.events import Promotion
+from marquee.films import Film
+from marquee.popularity import FilmSums
+from marquee.ratings import Ratings
+from marquee.recommender import Reason, Route, Scored
+
+CATALOGUE = Catalogue(Row.of(Film(movie_id=i, title=f"Film {i}")) for i in range(1, 31))
+FAN = Ratings({1: 9, 2: 8, 3: 10})
+LISTED = {
+    "items": [{"id": 0, "name": "Western", "typical": [1, 2]}, {"id": 1, "name": "War",
+                                                               "typical": [3]}],
+    "model_version": "v1",
+    "choice": {"k": 2},
+}  # fmt: skip
+DOWN = Failure("it is down", silent=True)
+
+
+@dataclass
+class Models:
+    """Services that answer each path as told."""
+
+    replies: Mapping[str, Reply | Failure] = field(default_factory=dict)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+
+    async def recommend(
+        self, _: Route, request: Mapping[str, Any], __: float
+    ) -> Recommended | Failure:
+        films = [i for i in range(30, 0, -1) if i > 3 and i not in request["exclude"]]
+        return Recommended(tuple(Scored(i, 1.0, Reason.POPULAR) for i in films), "m-1")
+
+    async def call(self, service: str, call: Call) -> Reply | Failure:
+        self.calls.append((service, call))
+        return self.replies.get(call.path.partition("?")[0], DOWN)
+
+
+def promoted(*segments: int) -> Rules:
+    return Rules({9: FilmRules(promotion=Promotion(movie_id=9, slots=(1,), segments=segments))})
+
+
+async def ask(models: Models, rules: Rules, facts: Ratings = FAN) -> Answer:
+    answers = Answers(models, PopularList(CATALOGUE, FilmSums()), Thresholds(), Patience())
+    return await answers.answer(Question(Profile(facts, rules), Wish(5)))
+
+
+def in_segment(segment: int | None) -> Models:
+    return Models({"/internal/segment": Reply(200, {"segment": segment})})
+
+
+@pytest.mark.parametrize(("segment", "placed"), [(2, True), (3, False), (None, False)])
+async def test_a_promotion_for_a_segment_is_placed_for_its_viewers_alone(
+    segment: int | None, placed: bool
+) -> None:
+    models = in_segment(segment)
+    answer = await ask(models, promoted(2, 5))
+    assert [p.movie_id for p in answer.outcome.placed] == ([9] if placed else [])
+    assert answer.fallbacks == ()
+    [(service, call)] = models.calls
+    assert (service, call.body) == ("user-model", {"ratings": [(1, 4.5), (2, 4.0), (3, 5.0)]})
+
+
+async def test_nobody_is_asked_while_no_promotion_in_force_is_for_segments() -> None:
+    models = in_segment(2)
+    assert [p.movie_id for p in (await ask(models, promoted())).outcome.placed] == [9]
+    ended = Promotion.model_validate(
+        {"movie_id": 9, "segments": [2], "until": "2001-01-01T00:00:00Z"}
+    )
+    await ask(models, Rules({9: FilmRules(promotion=ended)}))
+    assert models.calls == []
+
+
+async def test_a_viewer_who_likes_nothing_is_in_no_segment_and_nobody_is_asked() -> None:
+    models = in_segment(2)
+    answer = await ask(models, promoted(2), Ratings({1: 4}))
+    assert (answer.outcome.placed, models.calls) == ((), [])
+
+
+@pytest.mark.parametrize("reply", [DOWN, Reply(503, {"detail": "no version"})])
+async def test_without_the_service_the_list_comes_and_says_what_is_left_out(reply: Any) -> None:
+    answer = await ask(Models({"/internal/segment": reply}), promoted(2))
+    assert len(answer.outcome.items) == 5
+    assert answer.outcome.placed == ()
+    assert "promotions for segments were left out" in answer.fallbacks[0].why
+
+
+async def test_names_that_operators_gave_replace_generated_ones() -> None:
+    names = Reply(200, {"k": 7, "names": {"1": "Trenches"}})
+    models = Models({
+        "/internal/segments/movies": Reply(200, LISTED),
+        "/internal/segments/movies/names": names,
+    })  # fmt: skip
+    found = await segments_of(models, "movies", 1.0)
+    shown = [(one["name"], one["named"]) for one in found["items"]]
+    assert shown == [("Western", False), ("Trenches", True)]
+    assert found["wanted"] == 7
+    asked = models.calls[1][1].body
+    assert asked == {"segments": [{"id": 0, "films": [1, 2]}, {"id": 1, "films": [3]}]}
+
+
+async def test_without_the_trainer_segments_keep_their_generated_names() -> None:
+    models = Models({"/internal/segments/users": Reply(200, LISTED)})
+    found = await segments_of(models, "users", 1.0)
+    assert [one["name"] for one in found["items"]] == ["Western", "War"]
+    assert found["wanted"] is None
+
+
+async def test_refusals_of_the_service_are_errors_that_clients_see() -> None:
+    path = "/internal/segments/users/9/films"
+    missing = Models({path: Reply(404, {"detail": "there is no segment 9 of users"})})
+    with pytest.raises(NotFound, match="no segment 9"):
+        await films_of(missing, "users", 9, 10, 1.0)
+    with pytest.raises(ModelUnavailable, match="down"):
+        await films_of(Models(), "users", 9, 10, 1.0)
+
+
+async def test_the_segment_of_a_viewer_is_asked_by_what_he_rated() -> None:
+    assert await viewer_segment(in_segment(4), FAN, 1.0) == 4
+    assert await viewer_segment(Models(), FAN, 1.0) == DOWN
+
+
+def test_every_call_of_the_api_has_a_route() -> None:
+    assert {(r.path, *r.methods) for r in routes.routes} == {  # type: ignore[attr-defined]
+        ("/v1/segments/{kind}", "GET"),
+        ("/v1/segments/{kind}", "PUT"),
+        ("/v1/segments/{kind}/{segment_id}", "GET"),
+        ("/v1/segments/{kind}/{segment_id}", "PUT"),
+        ("/v1/segments/{kind}/{segment_id}/recommendations", "GET"),
+    }

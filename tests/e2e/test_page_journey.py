@@ -1,38 +1,17 @@
 """A viewer's way through the page in Chromium, against a whole running system."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 # Deadline of every visible result, in ms: generous, since the machine may be busy.
 DEADLINE = 15_000
-# They only keep Chromium itself from calling out.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 UNRATED = '#shelf .stars[data-state="unrated"] input'
 
 expect.set_options(timeout=DEADLINE)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

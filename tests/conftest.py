@@ -1,4 +1,4 @@
-"""Servers for the integration tests: one of each for the session, one namespace for each test."""
+"""Servers for tests: one of each for the session, one namespace for each test."""
 
 import os
 import secrets

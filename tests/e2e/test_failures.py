@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -96,10 +96,18 @@ def test_consumers_killed_while_ratings_come_apply_each_rating_once(
     assert len(killed) == 6, killed
     for user_id in users:  # each partition keeps its order: after these, all before is applied
         full_system.rate(user_id, {marker: 4.0})
-    wait_until(lambda: n_ratings(full_system, marker) >= before[marker] + 20, 30.0)
+    wait_until(lambda: n_ratings(full_system, marker) >= before[marker] + 20, 60.0)
     assert {i: n_ratings(full_system, i) - before[i] for i in before} == dict.fromkeys(before, 20)
+    # The sums are of one service's consumer, the profiles of another's.
+    wait_until(lambda: rated(full_system, users, marker), 60.0)
     known = [full_system.get(f"/v1/users/{user_id}")["ratings"] for user_id in users]
     assert known == [51] * 20
+
+
+def rated(system: Any, users: Iterable[int], movie_id: int) -> bool:
+    """Whether every viewer's ratings hold a film."""
+    found = (system.get(f"/v1/users/{user_id}/ratings", limit=100) for user_id in users)
+    return all(movie_id in {one["movie_id"] for one in page["items"]} for page in found)
 
 
 def pages(system: Any, n: int) -> list[dict[str, Any]]:

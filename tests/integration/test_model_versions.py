@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import redis
 
 from marquee.artifacts import load_arrays, read_manifest, save_arrays, seal
 from marquee.bus import Bus, Outgoing, Published
@@ -183,6 +184,29 @@ async def test_rows_that_came_after_the_cut_are_derived_anew_before_the_swap(
     system.publish(ModelRolledBack(data=system.version(first)))
     await until(lambda: serves(system, first))
     assert vector(system, 77) == 1990.0
+    rows = [system.keys.movie(77).rows(version) for version in (first, second)]
+    with redis.Redis.from_url(system.url) as client:
+        assert [client.ttl(key) > 0 for key in rows] == [False, True]
+
+
+async def test_a_partition_that_is_derived_while_the_app_looks_is_not_missed(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = system.release(tmp_path / "one", 1.0)
+    await until(lambda: serves(system, first))
+    look, looks = system.overlay._is_derived, 0
+
+    async def slow_look(published: ModelVersion) -> bool:
+        nonlocal looks
+        looks += 1
+        seen = await look(published)
+        while looks == 1 and not await look(published):
+            await asyncio.sleep(0.005)
+        return seen  # of before the partitions were derived, which is announced meanwhile
+
+    monkeypatch.setattr(system.overlay, "_is_derived", slow_look)
+    second = system.release(tmp_path / "two", 2.0)
+    await until(lambda: serves(system, second))
 
 
 async def test_a_film_from_before_the_first_version_is_derived_when_the_version_comes(

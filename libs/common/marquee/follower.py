@@ -139,6 +139,7 @@ class ModelReaction(Generic[M]):
         step = Step(keys, self._store)
         step.write("SET", keys.derived, version)
         step.announce("derived", version.encode())
+        step.write("PERSIST", keys.rows(version))  # expiring since it was replaced, if rolled back
         if before and before.decode() != version:
             step.write("EXPIRE", keys.rows(before.decode()), OLD_ROWS_SECONDS)
         self._store.write(keys, position, position, step.rows(position, version))

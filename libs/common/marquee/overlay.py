@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from redis.exceptions import RedisError
+
 from marquee import telemetry
 from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
@@ -16,7 +18,7 @@ from marquee.recommender import ViewerFeatures
 from marquee.registry import Registry
 from marquee.rows import ViewerRow, put_row, unpack_sums
 from marquee.store import Keys, PartitionKeys
-from marquee.tail import Tail, Update
+from marquee.tail import RETRY_SECONDS, Tail, Update
 
 
 class Model(Protocol):
@@ -57,6 +59,7 @@ class Overlay(Generic[M]):
         self._published: ModelVersion | None = None
         self._sums = FilmSums()
         self._swap: asyncio.Task[None] | None = None
+        self._swap_wanted = False
         self._filling = asyncio.Lock()
         self._late: list[tuple[str, int, bytes]] = []
         self.tail = Tail(
@@ -186,8 +189,19 @@ class Overlay(Generic[M]):
 
     def _look_for_swap(self) -> None:
         """Swap in the published version beside the following of updates, one swap at a time."""
+        self._swap_wanted = True
         if self._swap is None or self._swap.done():
-            self._swap = asyncio.create_task(self._try_swap())
+            self._swap = asyncio.create_task(self._swap_while_wanted())
+
+    async def _swap_while_wanted(self) -> None:
+        # What is announced during a look may have come too late for it, hence another look.
+        while self._swap_wanted and not self.tail.closed:
+            self._swap_wanted = False
+            try:
+                await self._try_swap()
+            except (RedisError, OSError):
+                self._swap_wanted = True
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _try_swap(self) -> None:
         published = await self._read_pointer()

@@ -175,7 +175,8 @@ class Store(Protocol):
 
 _TYPES = {
     "SET": "string", "HSET": "hash", "HDEL": "hash", "ZADD": "zset", "ZREM": "zset",
-    "ZREMRANGEBYRANK": "zset", "XADD": "stream", "DEL": "", "EXPIRE": "", "UNLINK": "",
+    "ZREMRANGEBYRANK": "zset", "XADD": "stream", "DEL": "", "EXPIRE": "", "PERSIST": "",
+    "UNLINK": "",
 }  # fmt: skip
 """Commands that a step may hold, with the type that their key must have (empty: any)."""
 

@@ -60,7 +60,7 @@ class Tail:
         self._positions: dict[str, int] = {}
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self.closed = False
         self.connected = False
         """Whether the rows in memory are those of the store, as far as is known."""
 
@@ -79,14 +79,14 @@ class Tail:
 
     async def close(self) -> None:
         """Follow no more."""
-        self._closed = True
+        self.closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
         # A client may swallow the one cancellation that it gets, hence the flag.
-        while not self._closed:
+        while not self.closed:
             try:
                 await self._reload()
                 await self._follow()
@@ -131,7 +131,7 @@ class Tail:
         self._wake()
 
     async def _follow(self) -> None:
-        while not self._closed:
+        while not self.closed:
             entries = await self._redis.xread(self._ids, count=500, block=BLOCK_MS)
             for key, messages in _pairs(entries):
                 name = key.decode()

@@ -28,6 +28,8 @@ PAUSES = (0.2, 0.8, 3.2, 12.8)
 """Seconds before each further try of an event that makes its handler throw."""
 LAG_SECONDS = 2.0
 """How often the lag is measured."""
+COMPARE_SECONDS = 1.0
+"""How often the stored positions are compared with where the loop is."""
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
 
@@ -97,6 +99,7 @@ class Worker:
         reaction: Reaction,
         batch: int = 256,
         pauses: Sequence[float] = PAUSES,
+        compare_seconds: float = COMPARE_SECONDS,
     ) -> None:
         self.keys = keys
         self.topics = topics
@@ -106,8 +109,11 @@ class Worker:
         self.reaction = reaction
         self.batch = batch
         self.pauses = pauses
+        self.compare_seconds = compare_seconds
         self.health = Health()
         self._positions: dict[TopicPartition, int] = {}
+        self._unsure = False
+        self._compared = 0.0
         self._lag_said = 0.0
         self._failures: dict[TopicPartition, int] = {}
         self._producer = bus.producer()
@@ -125,35 +131,45 @@ class Worker:
                 self._stand_still(stop, error)
             except FenceLost as error:
                 telemetry.log.warning("fence lost, reading positions again", detail=str(error))
-                self._seek(subscription)
         if subscription is not None:
             subscription.close()
         self._producer.close()
 
     def turn(self, subscription: Subscription) -> None:
-        """Poll once and step through what came."""
+        """Poll once and step through what came.
+
+        After StoreUnavailable, BusUnavailable or FenceLost nothing is lost: take another turn.
+        """
         self.health.beat = time.monotonic()
+        try:
+            self._turn(subscription)
+        except (StoreUnavailable, BusUnavailable, FenceLost):
+            self._unsure = True
+            raise
+
+    def _turn(self, subscription: Subscription) -> None:
+        if self._unsure:
+            self._seek(subscription)
         for partition, messages in subscription.poll(0.25, self.batch).items():
             if str(partition) in self.health.stopped:
                 continue
-            try:
-                self._handle(partition, messages)
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                self._seek(subscription)
-                raise
+            self._handle(partition, messages)
             subscription.commit({partition: self._positions[partition]})
             self.health.beat = time.monotonic()
         self.reaction.between(subscription.assigned)
+        self._compare_positions(subscription)
         self._report_lag(subscription)
 
     # --- positions
 
+    def subscribe(self) -> Subscription:
+        """Join the group of the service, each partition to be read from its stored position."""
+        return self.bus.subscribe(self.keys.service, self.topics, self._assigned, self._revoked)
+
     def _subscribe(self, stop: threading.Event) -> Subscription | None:
         while not stop.is_set():
             try:
-                return self.bus.subscribe(
-                    self.keys.service, self.topics, self._assigned, self._revoked
-                )
+                return self.subscribe()
             except BusUnavailable as error:
                 self._wait(stop, error)
         return None
@@ -167,12 +183,27 @@ class Worker:
         self._positions.pop(partition, None)
 
     def _seek(self, subscription: Subscription) -> None:
-        """Go back to the stored positions: the outcome of a step may be unknown."""
+        """Go back to the stored positions: the outcome of a step is not known.
+
+        Nothing is read before every partition is back: a message that was polled and not handled
+        would be passed over for good.
+        """
         for partition in subscription.assigned:
-            try:
-                subscription.seek(partition, self._assigned(partition))
-            except (StoreUnavailable, FenceLost) as error:
-                self.health.waiting_for = str(error)
+            subscription.seek(partition, self._assigned(partition))
+        self._unsure = False
+
+    def _compare_positions(self, subscription: Subscription) -> None:
+        """Raise FenceLost where the store is not where this loop left it.
+
+        A Redis that lost its last second has to be told again without waiting for the next event.
+        """
+        if time.monotonic() - self._compared < self.compare_seconds:
+            return
+        self._compared = time.monotonic()
+        for partition in subscription.assigned:
+            stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
+            if stored != own:
+                raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
 
     def _restore(self, partition: TopicPartition) -> int:
         """Fill an empty partition from the newest snapshot; return the position it stands for."""

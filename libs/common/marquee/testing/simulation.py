@@ -74,27 +74,27 @@ class TroubledStore:
     """A store as a process reaches it."""
 
     def __init__(self, store: MemoryStore, fate: Fate) -> None:
-        self._store, self._fate = store, fate
+        self.store, self.fate = store, fate
 
     def position(self, keys: PartitionKeys) -> int | None:
-        found: int | None = self._call(lambda: self._store.position(keys))
+        found: int | None = self._call(lambda: self.store.position(keys))
         return found
 
     def get(self, key: str) -> bytes | None:
         """Return a string's value."""
-        found: bytes | None = self._call(lambda: self._store.get(key))
+        found: bytes | None = self._call(lambda: self.store.get(key))
         return found
 
     def read(self, reads: Reads) -> Found:
-        found: Found = self._call(lambda: self._store.read(reads))
+        found: Found = self._call(lambda: self.store.read(reads))
         return found
 
     def scan(self, key: str) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = self._call(lambda: self._store.scan(key))
+        found: dict[bytes, bytes] = self._call(lambda: self.store.scan(key))
         return found
 
     def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
-        found: list[int] = self._call(lambda: self._store.changed_since(keys, offset))
+        found: list[int] = self._call(lambda: self.store.changed_since(keys, offset))
         return found
 
     def write(
@@ -104,10 +104,10 @@ class TroubledStore:
         position: int | None,
         commands: Sequence[Command],
     ) -> None:
-        self._call(lambda: self._store.write(keys, expected, position, commands))
+        self._call(lambda: self.store.write(keys, expected, position, commands))
 
     def _call(self, carry_out: Callable[[], Any]) -> Any:
-        return self._fate.call(carry_out, StoreUnavailable)
+        return self.fate.call(carry_out, StoreUnavailable)
 
 
 class Log:

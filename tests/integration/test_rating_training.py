@@ -113,6 +113,18 @@ def test_a_cap_draws_the_viewers_and_keeps_the_statistics_of_all() -> None:
     assert np.isfinite(found.served.films.vectors).all()
 
 
+def test_many_viewers_get_fewer_epochs() -> None:
+    """120 viewers in batches of 16 are 8 steps an epoch; a third one would begin after the 12th."""
+    rows, told = all_rows(), list[int]()
+
+    def tell(epoch: int, measures: dict[str, float]) -> None:  # noqa: ARG001
+        told.append(epoch)
+
+    rated = Rated(rows, only(rows, np.zeros(len(rows.films), bool)))
+    train(rated, CONTENT, SMALL.model_copy(update={"max_steps": 12}), 0, tell)
+    assert told == [0, 1]
+
+
 def test_the_best_epoch_is_kept() -> None:
     rows, told = all_rows(), dict[int, float]()
 

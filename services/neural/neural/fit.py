@@ -54,7 +54,7 @@ class NeuralConfig(BaseModel):
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
     many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=10.0)
     """n beyond half of any history: half of it is shown."""
-    content: int = Field(48, ge=1)
+    content: int = Field(128, ge=1)
     """Numbers that a film's raw vector is reduced to."""
     film_clusters: int = Field(32, ge=1)
     viewer_clusters: int | None = Field(None, ge=1)

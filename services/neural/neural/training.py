@@ -30,16 +30,18 @@ class NetworkConfig(BaseModel):
     hidden: int = Field(64, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     epochs: int = Field(20, ge=1)
+    max_steps: int = Field(1000, ge=1)
+    """Steps after which no further epoch begins: many viewers need fewer epochs."""
     patience: int = Field(12, ge=1)
     """Epochs without a better one after which training ends."""
     viewers_per_batch: int = Field(64, ge=1)
     learning_rate: float = Field(3e-3, gt=0)
     decay: float = Field(0.05, ge=0)
-    embedding_pull: float = Field(3200.0, ge=0)
+    embedding_pull: float = Field(2400.0, ge=0)
     """Decay of the embeddings times the steps of a training: many steps pull less at each."""
-    short_rows: float = Field(0.2, ge=0, le=1)
+    short_rows: float = Field(0.5, ge=0, le=1)
     """Share of viewers whom a step takes once more, with few ratings, as if they were new."""
-    cold_films: float = Field(0.3, ge=0, le=1)
+    cold_films: float = Field(0.4, ge=0, le=1)
     """Share of targets that a step predicts once more, as if their film was new."""
     unknown_films: float = Field(0.1, ge=0, le=1)
     """Share of targets whose film's own embedding is off."""
@@ -102,8 +104,9 @@ def _epochs(rated: Rated, content: Matrix, config: NetworkConfig, seed: int) -> 
     rows = rated.shown.of_users(viewers)
     network = _network(rows, content, statistics.of_viewers(viewers), config)
     batches = -(-len(viewers) // config.viewers_per_batch)
-    optimizer, schedule = _optimizer(network, config, batches * config.epochs)
-    for epoch in range(config.epochs):
+    epochs = min(config.epochs, -(-config.max_steps // batches))
+    optimizer, schedule = _optimizer(network, config, batches * epochs)
+    for epoch in range(epochs):
         loss = 0.0
         for part in np.array_split(rng.permutation(len(viewers)), batches):
             loss += _step(network, draw_batch(rows, part, config, rng), optimizer)

@@ -73,9 +73,16 @@ def test_liked_kinds_are_predicted_higher(model: Neural) -> None:
 
 
 def test_who_knows_more_is_not_less_sure(model: Neural) -> None:
-    few = model.predict(Viewer.of([(10, 5.0)]).rated, [14])[1]
-    more = model.predict(Viewer.of([(10, 5.0), (12, 5.0), (11, 1.0)]).rated, [14])[1]
-    assert 0 < few[0] <= more[0] < 1
+    few = model.confidence.of(np.log1p(1), np.log1p(np.array([0, 5])), 0.9)
+    more = model.confidence.of(np.log1p(3), np.log1p(np.array([0, 5])), 0.9)
+    assert (few <= more).all()
+    assert few[0] <= few[1]
+    assert (model.confidence.of(np.log1p(3), np.log1p(np.array([5])), 0.5) >= more[1]).all()
+
+
+def test_each_prediction_says_how_sure_it_is(model: Neural) -> None:
+    _, confidences = model.predict(Viewer.of([(10, 5.0), (11, 1.0)]).rated, [14, 15])
+    assert ((confidences > 0) & (confidences < 1)).all()
 
 
 def test_confidence_is_saved_with_the_model(model: Neural, tmp_path: Path) -> None:

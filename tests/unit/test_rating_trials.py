@@ -110,16 +110,22 @@ def errors_at(chances: np.ndarray) -> np.ndarray:
 def test_confidence_finds_the_probabilities_that_made_the_errors():
     rng = np.random.default_rng(4)
     viewer, film = rng.random(40_000) * 5, rng.random(40_000) * 5
-    truth = Confidence(-1.0, 0.2, 0.3)
-    found = fit_confidence(viewer, film, errors_at(truth.of(viewer, film)))
-    assert (found.constant, found.viewer, found.film) == pytest.approx((-1, 0.2, 0.3), abs=0.05)
+    spread = np.exp(rng.normal(0, 0.5, 40_000))
+    truth = Confidence(-1.0, 0.2, 0.3, -0.8)
+    found = fit_confidence(viewer, film, spread, errors_at(truth.of(viewer, film, spread)))
+    assert (found.constant, found.viewer, found.film, found.spread) == pytest.approx(
+        (-1, 0.2, 0.3, -0.8), abs=0.05
+    )
 
 
-def test_confidence_never_falls_with_what_is_known():
+def test_confidence_never_falls_with_what_is_known_nor_rises_with_the_spread():
     rng = np.random.default_rng(6)
     viewer, film = rng.random(4000) * 5, rng.random(4000) * 5
-    found = fit_confidence(viewer, film, errors_at(Confidence(1.0, -0.4, 0.2).of(viewer, film)))
+    spread = np.exp(rng.normal(0, 0.5, 4000))
+    chances = Confidence(1.0, -0.4, 0.2, 0.5).of(viewer, film, spread)
+    found = fit_confidence(viewer, film, spread, errors_at(chances))
     assert found.viewer == 0
+    assert found.spread == 0
     assert found.film > 0
 
 

@@ -37,8 +37,7 @@ def calibrate(
     ]
     if not found:
         return Confidence()
-    log_viewer, log_film, errors = np.concatenate(found, axis=1)
-    return fit_confidence(log_viewer, log_film, errors)
+    return fit_confidence(*np.concatenate(found, axis=1))
 
 
 def _known_viewers(
@@ -73,11 +72,12 @@ def _unseen_viewers(
 
 
 def _errors(trained: Trained, table: FilmVectors, given: _Ratings, asked: _Ratings) -> Reals:
-    """Return log counts of viewer and film, and errors in stars, 3 × ratings asked."""
+    """Return log counts of viewer and film, the spread, and errors in stars, 4 × ratings asked."""
     films, half_stars = given
     stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[films]
     viewer = trained.predictor.viewer(films, stars, biases)
     some = table.of(asked[0])
     predicted = np.clip(trained.predictor.predict(viewer, some), 0.5, 5)
-    log_viewer = np.full(len(predicted), viewer.log_count)
-    return np.stack([log_viewer, some.log_counts, predicted - asked[1] / 2])
+    ones = np.ones(len(predicted))
+    errors = predicted - asked[1] / 2
+    return np.stack([viewer.log_count * ones, some.log_counts, viewer.spread * ones, errors])

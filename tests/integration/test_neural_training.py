@@ -26,7 +26,7 @@ from neural.statistics import statistics_of  # noqa: E402
 from neural.training import NetworkConfig, draw_batch, film_vectors  # noqa: E402
 
 SMALL = NeuralConfig(
-    network=NetworkConfig(d=4, hidden=8, epochs=6, viewers_per_batch=8, embedding_decay=2.0),
+    network=NetworkConfig(d=4, hidden=8, epochs=6, viewers_per_batch=8, embedding_pull=30.0),
     autoencoder=AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1),
     many=FewRatingsConfig(n=10_000, penalty=1.0, head=30, kept=30),
     content=4,
@@ -73,9 +73,16 @@ def test_liked_kinds_are_predicted_higher(model: Neural) -> None:
 
 
 def test_who_knows_more_is_not_less_sure(model: Neural) -> None:
-    few = model.predict(Viewer.of([(10, 5.0)]).rated, [14])[1]
-    more = model.predict(Viewer.of([(10, 5.0), (12, 5.0), (11, 1.0)]).rated, [14])[1]
-    assert 0 < few[0] <= more[0] < 1
+    few = model.confidence.of(np.log1p(1), np.log1p(np.array([0, 5])), 0.9)
+    more = model.confidence.of(np.log1p(3), np.log1p(np.array([0, 5])), 0.9)
+    assert (few <= more).all()
+    assert few[0] <= few[1]
+    assert (model.confidence.of(np.log1p(3), np.log1p(np.array([5])), 0.5) >= more[1]).all()
+
+
+def test_each_prediction_says_how_sure_it_is(model: Neural) -> None:
+    _, confidences = model.predict(Viewer.of([(10, 5.0), (11, 1.0)]).rated, [14, 15])
+    assert ((confidences > 0) & (confidences < 1)).all()
 
 
 def test_confidence_is_saved_with_the_model(model: Neural, tmp_path: Path) -> None:
@@ -136,7 +143,7 @@ def test_numpy_predicts_what_torch_does() -> None:
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     predictor = Predictor(weights, statistics.mean)
     with torch.no_grad():
-        expected = network(whole_rows(rows, np.array([3]), 0.0)).numpy()
+        expected = network(whole_rows(rows, np.array([3]), 0.0))[0].numpy()
         table = network.film_table().numpy()
     films, half_stars = rows.of_user(3)
     viewer = predictor.viewer(films, (half_stars / 2).astype(np.float32), statistics.biases[films])
@@ -153,11 +160,9 @@ def test_numpy_predicts_what_torch_does() -> None:
 def test_a_new_film_is_to_numpy_what_it_is_to_torch() -> None:
     network, _ = small_network()
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    zeros = torch.zeros(24)
     with torch.no_grad():
-        expected = network.films.describe(torch.arange(24), zeros, zeros).numpy()
-    content = network.films.content.numpy()
-    found = Predictor(weights, 3.5).films(content, zeros.numpy(), zeros.numpy())
+        expected = network.films.foresee(torch.arange(24)).numpy()
+    found = Predictor(weights, 3.5).films(network.films.content.numpy())
     assert np.abs(found - expected).max() < 1e-4
 
 
@@ -171,8 +176,8 @@ def test_a_target_does_not_see_its_own_rating() -> None:
     film, viewer = int(batch.films[0]), 3
     moved = float(changed[0] - batch.stars[0])
     with torch.no_grad():
-        before = float(network(batch)[0])
+        before = float(network(batch)[0][0])
         network._biases[film] += moved / (float(network._counts[film]) + 3)
         network._valued[film, viewer] += moved
-        after = float(network(replace(batch, stars=changed))[0])
+        after = float(network(replace(batch, stars=changed))[0][0])
     assert after == pytest.approx(before, abs=1e-4)

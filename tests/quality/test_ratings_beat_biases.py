@@ -6,7 +6,15 @@ import pytest
 
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters
-from trainer.rating_quality import BIASES, NEURAL, UNSEEN_VIEWER, WARM, measure_ratings
+from trainer.rating_quality import (
+    BIASES,
+    NEURAL,
+    UNSEEN_FILM,
+    UNSEEN_VIEWER,
+    VIEWER,
+    WARM,
+    measure_ratings,
+)
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -17,7 +25,9 @@ DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 def measured():
     """Return the trials of one split, by kind and predictor, and the reliability."""
     dataset, _ = read_movielens(DATA)
-    trials, sure = measure_ratings(dataset, Parameters(), 1, kinds=(WARM, UNSEEN_VIEWER))
+    trials, sure = measure_ratings(
+        dataset, Parameters(), 1, kinds=(WARM, UNSEEN_VIEWER, UNSEEN_FILM)
+    )
     return {(one.trial, one.name): one for one in trials}, sure
 
 
@@ -30,10 +40,15 @@ def test_known_viewers_and_films_are_well_above_biases(measured):
 
 def test_an_unseen_viewer_is_not_worse_served_than_by_biases(measured):
     found = measured[0]
-    trials = [trial for trial, name in found if name == NEURAL and trial != WARM]
+    trials = [t for t, name in found if name == NEURAL and t.startswith(UNSEEN_VIEWER)]
     gains = [found[trial, BIASES].rmse - found[trial, NEURAL].rmse for trial in trials]
     assert len(gains) == 5
     assert sum(gains) > 0
+
+
+def test_an_unseen_film_is_foreseen_better_than_by_the_viewer_s_mean(measured):
+    ours, mean = (measured[0][UNSEEN_FILM, name] for name in (NEURAL, VIEWER))
+    assert ours.rmse < mean.rmse - 0.04
 
 
 def test_what_is_said_of_confidence_holds(measured):

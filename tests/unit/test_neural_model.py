@@ -41,10 +41,10 @@ def small_predictor() -> Predictor:
         "viewers.layers.0.bias": zeros(3),
         "viewers.layers.3.weight": zeros(D, 3),
         "viewers.layers.3.bias": zeros(D),
-        "films.layers.0.weight": zeros(3, 2 + 4),
-        "films.layers.0.bias": zeros(3),
-        "films.layers.3.weight": zeros(D, 3),
-        "films.layers.3.bias": np.array([0.25, 0.5], np.float32),
+        "films.new.0.weight": zeros(3, 2),
+        "films.new.0.bias": zeros(3),
+        "films.new.3.weight": zeros(D, 3),
+        "films.new.3.bias": np.array([0.25, 0.5], np.float32),
         "joint.0.weight": zeros(3, 3 * D + 6),
         "joint.0.bias": zeros(3),
         "joint.3.weight": zeros(1, 3),
@@ -91,7 +91,7 @@ def small_model() -> Neural:
         KMeans(np.eye(2, dtype=np.float32)),
         many,
         Mix({"preference": 1.0, "many": 0.5, "popularity": 0.0, "rating": 0.01}, 0.5),
-        Confidence(0.1, 0.2, 0.3),
+        Confidence(0.1, 0.2, 0.3, -0.4),
     )
 
 
@@ -116,7 +116,8 @@ def test_a_rating_is_mean_and_biases_and_product(model: Neural) -> None:
     bias = rest / 6
     plain = 3.5 + bias + 0.2 + 0.1
     assert stars == pytest.approx([plain + (rest - bias) / np.sqrt(2), plain], abs=1e-5)
-    sure = 1 / (1 + np.exp(-(0.1 + 0.2 * np.log(2) + 0.3 * np.log(10))))
+    spread = np.sqrt(((rest - bias) ** 2 + 5) / 6)
+    sure = 1 / (1 + np.exp(-(0.1 + 0.2 * np.log(2) + 0.3 * np.log(10) - 0.4 * np.log(spread))))
     assert confidences == pytest.approx([sure, sure], abs=1e-5)
 
 

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from marquee.dataset import Dataset, make_dataset
+from marquee.errors import InvalidInput
 from marquee.films import Film
 from neural.confidence import Confidence, fit_confidence
-from trainer.rating_quality import graded_ndcg, judge, reliability
+from trainer.evaluation_run import Plan
+from trainer.rating_quality import below, graded_ndcg, judge, reliability
 from trainer.rating_trials import GIVEN, Biases, Question, Trial, by_films, by_ratings, by_viewers
+from trainer.report import Interval, RatingTrials, Report
+from trainer.report_pages import markdown
+from trainer.report_tables import tables
 
 
 def world(users: int = 40, films: int = 40) -> Dataset:
@@ -105,14 +110,56 @@ def errors_at(chances: np.ndarray) -> np.ndarray:
 def test_confidence_finds_the_probabilities_that_made_the_errors():
     rng = np.random.default_rng(4)
     viewer, film = rng.random(40_000) * 5, rng.random(40_000) * 5
-    truth = Confidence(-1.0, 0.2, 0.3)
-    found = fit_confidence(viewer, film, errors_at(truth.of(viewer, film)))
-    assert (found.constant, found.viewer, found.film) == pytest.approx((-1, 0.2, 0.3), abs=0.05)
+    spread = np.exp(rng.normal(0, 0.5, 40_000))
+    truth = Confidence(-1.0, 0.2, 0.3, -0.8)
+    found = fit_confidence(viewer, film, spread, errors_at(truth.of(viewer, film, spread)))
+    assert (found.constant, found.viewer, found.film, found.spread) == pytest.approx(
+        (-1, 0.2, 0.3, -0.8), abs=0.05
+    )
 
 
-def test_confidence_never_falls_with_what_is_known():
+def test_confidence_never_falls_with_what_is_known_nor_rises_with_the_spread():
     rng = np.random.default_rng(6)
     viewer, film = rng.random(4000) * 5, rng.random(4000) * 5
-    found = fit_confidence(viewer, film, errors_at(Confidence(1.0, -0.4, 0.2).of(viewer, film)))
+    spread = np.exp(rng.normal(0, 0.5, 4000))
+    chances = Confidence(1.0, -0.4, 0.2, 0.5).of(viewer, film, spread)
+    found = fit_confidence(viewer, film, spread, errors_at(chances))
     assert found.viewer == 0
+    assert found.spread == 0
     assert found.film > 0
+
+
+def test_a_gain_has_the_interval_of_its_splits():
+    found = below(np.array([0.9, 0.8, 0.85]), np.array([0.88, 0.77, 0.84]))
+    assert found is not None
+    # gains .02 .03 .01: deviation .01, Student's t of two degrees 4.303.
+    half = 4.303 * 0.01 / 3**0.5
+    assert (found.mean, found.low, found.high) == pytest.approx(
+        (0.02, 0.02 - half, 0.02 + half), abs=1e-5
+    )
+    assert below(np.array([0.9]), np.array([0.8])) is None
+
+
+def test_a_report_of_ratings_alone_has_no_table_of_lists():
+    trials = tuple(
+        RatingTrials(
+            trial="warm", name=name, rmse=0.8, mae=0.6, ndcg_at_10=None, splits=2,
+            rmses=(0.7, 0.9), below_biases=gain,
+        )
+        for name, gain in (("neural", Interval(mean=0.05, low=0.04, high=0.06)), ("biases", None))
+    )  # fmt: skip
+    report = Report(
+        data_version="d", code_version="c", users=0, films=1, splits=(), seed=1, slices=(),
+        rating_trials=trials,
+    )  # fmt: skip
+    titles = [table.title for table in tables(report)]
+    assert titles == ["Predicted ratings by kind of trial, in stars"]
+    assert "| warm | neural | 0.8000 | 0.700 0.900 | +0.050 [+0.040, +0.060] |" in markdown(report)
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_a_plan_without_folds_measures_ratings_alone():
+    plan = Plan.of(0, False, 5)
+    assert (plan.folds, plan.by_time, plan.extras, plan.rating_splits) == ((), False, False, 5)
+    with pytest.raises(InvalidInput):
+        Plan.of(0, False, 0)

@@ -1,53 +1,83 @@
-"""What the confidence is fitted on: held-out ratings, predicted from more and from less."""
+"""What the confidence is fitted on: ratings that neither trained the network nor chose an epoch."""
+
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
+from marquee.rating_rows import Ints, RatingRows
 from neural.confidence import Confidence, Reals, fit_confidence
+from neural.held_out import Unseen
 from neural.predictor import FilmVectors, Matrix
-from neural.training import Rated, Trained
+from neural.rated import only
+from neural.training import MAX_JUDGED, Trained
 
 SHOWN = (1, 3, 5, 10, 20)
-"""Sizes to which a viewer's row is cut, beside the whole one."""
+"""Sizes to which an unseen viewer's row is cut, beside half of it."""
+
+_Ratings = tuple[Ints, npt.NDArray[np.uint8]]
+"""Films (rows) and half stars."""
+
+_MAX_TARGETS = 100
+"""Ratings asked of one viewer: a long history does not outweigh the others."""
 
 
-def calibrate(rated: Rated, trained: Trained, cold: Matrix, seed: int) -> Confidence:
-    """Return the confidence that the ratings held out teach; `cold`: all films as new ones, i × d.
+def calibrate(
+    rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, seed: int
+) -> Confidence:
+    """Return the confidence that the `unseen` of `rows` teach; `cold`: all films as new, i × d.
 
-    Each is predicted from the whole row of its viewer, from a few ratings of it, and as that of a
-    film which nobody rated.
+    Known viewers are asked about films they know and about new ones, unseen viewers about films
+    that the network knows, from few ratings and from more.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 2])
     found = [
-        part
-        for user in np.flatnonzero(rated.held_out.sizes).tolist()
-        for part in _of_viewer(rated, trained, cold, user, rng)
+        *_known_viewers(rows, unseen, trained, cold, rng),
+        *_unseen_viewers(rows, unseen, trained, rng),
     ]
     if not found:
         return Confidence()
-    log_viewer, log_film, errors = np.concatenate(found, axis=1)
-    return fit_confidence(log_viewer, log_film, errors)
+    return fit_confidence(*np.concatenate(found, axis=1))
 
 
-def _of_viewer(
-    rated: Rated, trained: Trained, cold: Matrix, user: int, rng: np.random.Generator
-) -> list[Reals]:
-    """Return log counts of viewer and film, and errors, 3 × targets, for each size of the row."""
-    films, half_stars = rated.shown.of_user(user)
-    targets, truth = rated.held_out.of_user(user)
-    every, zeros = trained.films, np.zeros(len(targets), np.float32)
-    warm = FilmVectors(
-        every.vectors[targets], every.biases[targets],
-        every.corrections[targets], every.log_counts[targets],
-    )  # fmt: skip
-    new = FilmVectors(cold[targets], zeros, zeros, zeros)
-    order = rng.permutation(len(films))
-    found = []
-    for n in sorted({min(n, len(films)) for n in (*SHOWN, len(films))} - {0}):
-        shown = films[order[:n]]
-        stars = (half_stars[order[:n]] / 2).astype(np.float32)
-        viewer = trained.predictor.viewer(shown, stars, trained.statistics.biases[shown])
-        for table in (warm, new):
-            predicted = np.clip(trained.predictor.predict(viewer, table), 0.5, 5)
-            log_viewer = np.full(len(targets), viewer.log_count)
-            found.append(np.stack([log_viewer, table.log_counts, predicted - truth / 2]))
-    return found
+def _known_viewers(
+    rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, rng: np.random.Generator
+) -> Iterator[Reals]:
+    zeros = np.zeros(len(cold), np.float32)
+    new_films = FilmVectors(cold, zeros, zeros, zeros)
+    away = unseen.ratings(rows)
+    stranger, new = np.isin(rows.owners, unseen.viewers), np.isin(rows.films, unseen.films)
+    given = only(rows, ~away)
+    for table, asked in ((trained.films, unseen.asked & ~new), (new_films, new)):
+        targets = only(rows, asked & ~stranger)
+        for user in np.flatnonzero(targets.sizes)[:MAX_JUDGED].tolist():
+            if given.sizes[user]:
+                some = rng.permutation(int(targets.sizes[user]))[:_MAX_TARGETS]
+                films, half_stars = targets.of_user(user)
+                yield _errors(trained, table, given.of_user(user), (films[some], half_stars[some]))
+
+
+def _unseen_viewers(
+    rows: RatingRows, unseen: Unseen, trained: Trained, rng: np.random.Generator
+) -> Iterator[Reals]:
+    known = only(rows, ~np.isin(rows.films, unseen.films))
+    for user in unseen.viewers.tolist():
+        films, half_stars = known.of_user(user)
+        order, half = rng.permutation(len(films)), len(films) // 2
+        asked = order[half:][:_MAX_TARGETS]
+        for n in sorted({*(n for n in SHOWN if n < half), half} - {0}):
+            shown = order[:n]
+            given, targets = (films[shown], half_stars[shown]), (films[asked], half_stars[asked])
+            yield _errors(trained, trained.films, given, targets)
+
+
+def _errors(trained: Trained, table: FilmVectors, given: _Ratings, asked: _Ratings) -> Reals:
+    """Return log counts of viewer and film, the spread, and errors in stars, 4 × ratings asked."""
+    films, half_stars = given
+    stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[films]
+    viewer = trained.predictor.viewer(films, stars, biases)
+    some = table.of(asked[0])
+    predicted = np.clip(trained.predictor.predict(viewer, some), 0.5, 5)
+    ones = np.ones(len(predicted))
+    errors = predicted - asked[1] / 2
+    return np.stack([viewer.log_count * ones, some.log_counts, viewer.spread * ones, errors])

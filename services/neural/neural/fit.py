@@ -32,15 +32,16 @@ from marquee.popularity import Popularity
 from marquee.rating_rows import Case, Ints, RatingRows
 from marquee.recommender import top
 from marquee.ridge import fit_ridge
-from neural.calibration import calibrate
 from neural.extras import extras_of
-from neural.held_out import case_of, hide, only
+from neural.held_out import case_of, hide
 from neural.model import POOL, Mix, Neural
 from neural.predictor import Weights
+from neural.rated import Rated, only
+from neural.rating_fit import fit_ratings
 from neural.rows import FilmRows, Layout
-from neural.training import NetworkConfig, OnEpoch, Rated, Trained, train
+from neural.training import NetworkConfig, OnEpoch, Trained
 
-_SERVED = ("viewers.", "films.layers.", "joint.")
+_SERVED = ("viewers.", "films.new.", "joint.")
 """Weights that serving needs; what else the network learned is in the films' rows."""
 
 _VARIANCE_FLOOR = 0.02
@@ -55,7 +56,7 @@ class NeuralConfig(MixConfig):
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
     many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=10.0)
     """n beyond half of any history: half of it is shown."""
-    content: int = Field(48, ge=1)
+    content: int = Field(128, ge=1)
     """Numbers that a film's raw vector is reduced to."""
     film_clusters: int = Field(32, ge=1)
     viewer_clusters: int | None = Field(None, ge=1)
@@ -91,20 +92,17 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
     hidden, viewers = hide(rows, config.long_history, config.validation_share, seed)
     rated = Rated(only(rows, ~hidden), only(rows, hidden))
     content = films.pipeline.encode(films.raw(list(dataset.films)))
-    trained = train(rated, content, config.network, seed, on_epoch)
+    ratings = fit_ratings(rows, hidden, content, config.network, seed, on_epoch)
     mix = _start(config)
     cases = [case for case in (case_of(rated, int(user)) for user in viewers) if len(case.targets)]
     if cases:
         kept = np.setdiff1d(np.arange(len(rows)), viewers)
-        first = _assemble(dataset.films, rows.of_users(kept), trained, films, config, seed)
+        kept_rows = rows.of_users(kept)
+        first = _assemble(dataset.films, kept_rows, ratings.trained, films, config, seed)
         mix = _learn(first, cases, dataset.films, config)
-    model = _assemble(dataset.films, rows, trained, films, config, seed)
-    zeros = np.zeros(len(content), np.float32)
-    cold = trained.predictor.films(content, zeros, zeros)
-    confidence = calibrate(rated, trained, cold, seed)
-    return replace(
-        model, mix=mix, confidence=confidence, extras=extras_of(dataset, rows, model, trained)
-    )
+    model = _assemble(dataset.films, rows, ratings.served, films, config, seed)
+    extras = extras_of(dataset, rows, model, ratings.served)
+    return replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
 
 
 def _start(config: NeuralConfig) -> Mix:

@@ -1,15 +1,32 @@
-"""Ratings held out of long histories: they stop the training and judge the mix."""
+"""Ratings held out: some stop the training and judge the mix, others say how sure it may be."""
+
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from marquee.rating_rows import Case, Ints, RatingRows
-from neural.training import Rated
+from neural.rated import Mask, Rated
+
+_MOST = 500
+"""Viewers, and films, that are held out for the confidence: more of them say the same."""
 
 
-def hide(
-    rows: RatingRows, long_history: int, share: float, seed: int
-) -> tuple[npt.NDArray[np.bool_], Ints]:
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """What the confidence is fitted on, none of it trained on: single ratings of known viewers
+    (`asked`, of all ratings), all those of some `viewers`, and all those of some `films` (rows)."""
+
+    asked: Mask
+    viewers: Ints
+    films: Ints
+
+    def ratings(self, rows: RatingRows) -> Mask:
+        """Return which ratings that is."""
+        theirs: Mask = np.isin(rows.owners, self.viewers) | np.isin(rows.films, self.films)
+        return theirs | self.asked
+
+
+def hide(rows: RatingRows, long_history: int, share: float, seed: int) -> tuple[Mask, Ints]:
     """Return which ratings are held out, a fifth of some long histories, and whose they are."""
     rng = np.random.default_rng(seed)
     long = rng.permutation(np.flatnonzero(rows.sizes >= long_history))
@@ -21,10 +38,15 @@ def hide(
     return hidden, viewers
 
 
-def only(rows: RatingRows, keep: npt.NDArray[np.bool_]) -> RatingRows:
-    """Return the rows with only the ratings where `keep` is true."""
-    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    return RatingRows(starts, rows.films[keep], rows.half_stars[keep])
+def set_aside(rows: RatingRows, hidden: Mask, n_films: int, share: float, seed: int) -> Unseen:
+    """Return half of the ratings `hidden`, and `share` of the other viewers and of the films."""
+    rng = np.random.default_rng([seed, 1])
+    asked = hidden & (rng.random(len(hidden)) < 0.5)
+    others = np.setdiff1d(np.flatnonzero(rows.sizes > 0), rows.owners[hidden])
+    viewers = rng.permutation(others)[: min(int(share * len(rows)), _MOST)]
+    rated = np.unique(rows.films)
+    films = rng.permutation(rated)[: min(int(share * n_films), _MOST)]
+    return Unseen(asked, np.sort(viewers), np.sort(films))
 
 
 def case_of(rated: Rated, user: int) -> Case:

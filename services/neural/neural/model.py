@@ -32,7 +32,7 @@ from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.ridge import Ridge
 from marquee.similar import contributions
 from neural.confidence import Confidence
-from neural.predictor import Predictor
+from neural.predictor import Predictor, ViewerVector
 from neural.rows import FilmRows, Layout
 from neural.ties import ties
 
@@ -115,11 +115,13 @@ class Neural:
         rows = table.vectors[found[found >= 0]]
         known, half_stars = self._known(rated)
         if len(known):
-            log_counts = self._layout.rated(rows).log_counts
-            confidences[found >= 0] = self.confidence.of(np.log1p(len(known)), log_counts)
-        stars[found >= 0] = (
-            self._ratings(known, half_stars, rows) if len(known) else self._layout.means(rows)
-        )
+            viewer, rated_rows = self._viewer(known, half_stars), self._layout.rated(rows)
+            stars[found >= 0] = self.predictor.predict(viewer, rated_rows)
+            confidences[found >= 0] = self.confidence.of(
+                viewer.log_count, rated_rows.log_counts, viewer.spread
+            )
+        else:
+            stars[found >= 0] = self._layout.means(rows)
         return np.clip(stars, 0.5, 5), confidences
 
     def recommend(
@@ -186,7 +188,8 @@ class Neural:
 
     def ratings_of(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
         """Return the z-scores of the predicted ratings of film rows, m: the last signal."""
-        ratings = self._ratings(known, half_stars, rows)
+        viewer = self._viewer(known, half_stars)
+        ratings = self.predictor.predict(viewer, self._layout.rated(rows))
         scaled: Matrix = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
         return scaled
 
@@ -200,10 +203,9 @@ class Neural:
             return np.zeros(len(rows), np.float32)
         return np.float32(weight) * self.ratings_of(known, half_stars, rows)
 
-    def _ratings(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+    def _viewer(self, known: Ints, half_stars: HalfStars) -> ViewerVector:
         biases = self._layout.rated(self.base.vectors).biases[known]
-        viewer = self.predictor.viewer(known, (half_stars / 2).astype(np.float32), biases)
-        return self.predictor.predict(viewer, self._layout.rated(rows))
+        return self.predictor.viewer(known, (half_stars / 2).astype(np.float32), biases)
 
     def _because(
         self, liked: Ints, films: Films, rows: Ints

@@ -9,7 +9,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from marquee.rating_rows import RatingRows
-from neural.predictor import FILM_NUMBERS, JOINT_NUMBERS, VIEWER_NUMBERS
+from neural.predictor import JOINT_NUMBERS, VIEWER_NUMBERS
 from neural.statistics import FILM_DAMPING, VIEWER_DAMPING, Statistics
 
 
@@ -17,10 +17,10 @@ from neural.statistics import FILM_DAMPING, VIEWER_DAMPING, Statistics
 class Batch:
     """Ratings of some viewers, m of them, each a target that the others of its row predict.
 
-    `owners` int64: the viewer within the batch; `viewers` int64: among all; `films` int64; `stars`;
-    `shown` 0 or 1: in the viewer's bags; `own` 0 or 1: a rating of the training, to be taken out of
-    every sum that predicts it; `cold` 0 or 1: predict the film as if it had no rating; `known`
-    0 or 1: use the film's own embedding. Float32 but for the first three.
+    `owners` int64: the row within the batch, of `size`; `viewers` int64: among all; `films` int64;
+    `stars`; `shown` 0 or 1: in the viewer's bags; `own` 0 or 1: a rating of the training, to be
+    taken out of every sum that predicts it; `known` 0 or 1: use the film's own embedding. Float32
+    but for the first three. `cold` int64, c: targets to predict once more, as if of a new film.
     """
 
     size: int
@@ -30,8 +30,12 @@ class Batch:
     stars: Tensor
     shown: Tensor
     own: Tensor
-    cold: Tensor
     known: Tensor
+    cold: Tensor
+
+
+FILM_NUMBERS = 4
+"""Numbers beside a film's content: its bias, its ratings, and both at once."""
 
 
 class _Sums(torch.autograd.Function):
@@ -111,6 +115,7 @@ class FilmEncoder(nn.Module):
         self.value, self.seen = _embedding(viewers, d), _embedding(viewers, d)
         self.linear = nn.Linear(2 * d, d, bias=False)
         self.layers = _layers(content.shape[1] + FILM_NUMBERS, hidden, d, dropout)
+        self.new = _layers(content.shape[1], hidden, d, dropout)
         with torch.no_grad():
             self.linear.weight.copy_(torch.cat([torch.eye(d), torch.eye(d)], dim=1))
 
@@ -120,6 +125,11 @@ class FilmEncoder(nn.Module):
         numbers = torch.stack([bias, log_n, bias * log_n, 1 / (1 + n)], dim=1)
         described: Tensor = self.layers(torch.cat([self.content[films], numbers], dim=1))
         return described
+
+    def foresee(self, films: Tensor) -> Tensor:
+        """Return what content alone says of films that nobody has rated, m × d."""
+        vectors: Tensor = self.new(self.content[films])
+        return vectors
 
     def bag(self, sums: tuple[Tensor, Tensor, Tensor], bias: Tensor, n: Tensor) -> Tensor:
         """Return what the raters say, m × d: `sums` of valued, of plain, and of seen vectors."""
@@ -155,39 +165,44 @@ class RatingNetwork(nn.Module):
         self._viewer_biases = torch.from_numpy(statistics.viewer_biases)
         self._plain, self._valued = _columns(rows, films, statistics)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return the predicted ratings of the batch, m."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the predicted ratings of the batch, m, and those of its `cold` targets, c."""
         rest = batch.stars - self._mean - self._biases[batch.films]
-        z, bias_u, log_u, spread = self.viewers(batch, rest)
+        viewer = self.viewers(batch, rest)
         q, bias_i, n_i = self._film_vectors(batch)
+        correction = self.correction(batch.films)[:, 0] * batch.known
+        warm = self._rate(viewer, q, bias_i, n_i) + correction
+        none = torch.zeros(len(batch.cold))
+        new = self.films.foresee(batch.films[batch.cold])
+        part = tuple(one[batch.cold] for one in viewer)
+        return warm, self._rate(part, new, none, none)
+
+    def _rate(self, viewer: tuple[Tensor, ...], q: Tensor, bias_i: Tensor, n_i: Tensor) -> Tensor:
+        z, bias_u, log_u, spread = viewer
         numbers = torch.stack(
             [bias_u, bias_i, log_u, torch.log1p(n_i), spread, bias_u * bias_i], dim=1
         )
         joint = self.joint(torch.cat([z, q, z * q, numbers], dim=1))[:, 0]
-        correction = self.correction(batch.films)[:, 0] * batch.known
-        rating: Tensor = self._mean + bias_u + bias_i + correction + (z * q).sum(1) + joint
+        rating: Tensor = self._mean + bias_u + bias_i + (z * q).sum(1) + joint
         return rating
 
     def film_table(self) -> Tensor:
         """Return the vectors of all films from all their ratings, i × d."""
         every = torch.arange(len(self._biases))
-        q = self.films.describe(every, self._biases, self._counts)
-        rated = (self._counts > 0)[:, None]
-        bag = self.films.bag(self._column_sums(), self._biases, self._counts)
-        table: Tensor = q + rated * (self.films.own(every) + bag)
-        return table
+        q = self.films.describe(every, self._biases, self._counts) + self.films.own(every)
+        q = q + self.films.bag(self._column_sums(), self._biases, self._counts)
+        return torch.where((self._counts > 0)[:, None], q, self.films.foresee(every))
 
     def _film_vectors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        warm = 1 - batch.cold
-        n = (self._counts[batch.films] - batch.own) * warm
+        n = self._counts[batch.films] - batch.own
         left = batch.stars - self._mean - self._viewer_biases[batch.viewers]
         sum_i = self._biases[batch.films] * (self._counts[batch.films] + FILM_DAMPING)
-        bias = (sum_i - left * batch.own) / (n + FILM_DAMPING) * warm
+        bias = (sum_i - left * batch.own) / (n + FILM_DAMPING)
         value, seen = self.films.value(batch.viewers), self.films.seen(batch.viewers)
         own = batch.own[:, None]
         valued, plain, seens = (sums[batch.films] for sums in self._column_sums())
         rest = (valued - value * left[:, None] * own, plain - value * own, seens - seen * own)
-        rated = ((n > 0) * warm)[:, None]
+        rated = (n > 0)[:, None]
         q = self.films.describe(batch.films, bias, n) + rated * self.films.bag(rest, bias, n)
         return q + batch.known[:, None] * rated * self.films.own(batch.films), bias, n
 

@@ -12,8 +12,8 @@ Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Weights = Mapping[str, Matrix]
 
-VIEWER_NUMBERS, FILM_NUMBERS, JOINT_NUMBERS = 3, 4, 6
-"""Numbers beside the vectors: of the viewer's bags, of a film's content, of the joint layers."""
+VIEWER_NUMBERS, JOINT_NUMBERS = 3, 6
+"""Numbers beside the vectors: of the viewer's bags, of the joint layers."""
 
 _ROOT = np.float32(np.sqrt(2 / np.pi))
 
@@ -36,6 +36,12 @@ class FilmVectors:
     biases: Matrix
     corrections: Matrix
     log_counts: Matrix
+
+    def of(self, rows: Ints) -> "FilmVectors":
+        """Return the films at `rows`."""
+        return FilmVectors(
+            self.vectors[rows], self.biases[rows], self.corrections[rows], self.log_counts[rows]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +69,12 @@ class Predictor:
         root = np.float32(np.sqrt(n + 1))
         bags = [(rest - bias) @ value / root, seen.sum(axis=0) / root]
         row = np.concatenate([*bags, [bias, np.log1p(n), spread]]).astype(np.float32)
-        vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers", row)
+        vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers.layers", row)
         return ViewerVector(vector, bias, float(np.log1p(n)), spread)
 
-    def films(self, content: Matrix, biases: Matrix, counts: Matrix) -> Matrix:
-        """Return what content (m × c), biases and numbers of ratings (m) say of m films, m × d."""
-        logs = np.log1p(counts)
-        numbers = np.stack([biases, logs, biases * logs, 1 / (1 + counts)], axis=1)
-        return self._layers("films", np.concatenate([content, numbers], axis=1, dtype=np.float32))
+    def films(self, content: Matrix) -> Matrix:
+        """Return what content (m × c) says of m films that nobody has rated, m × d."""
+        return self._layers("films.new", content)
 
     def predict(self, viewer: ViewerVector, films: FilmVectors) -> Matrix:
         """Return the ratings in stars, m, not clipped."""
@@ -92,12 +96,9 @@ class Predictor:
         return rating
 
     def _layers(self, name: str, rows: Matrix) -> Matrix:
-        inner = gelu(rows @ self.weights[f"{name}.layers.0.weight"].T
-                     + self.weights[f"{name}.layers.0.bias"])  # fmt: skip
-        outer: Matrix = (
-            inner @ self.weights[f"{name}.layers.3.weight"].T
-            + self.weights[f"{name}.layers.3.bias"]
-        )
+        weights = self.weights
+        inner = gelu(rows @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"])
+        outer: Matrix = inner @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"]
         return outer
 
 

@@ -80,7 +80,7 @@ class FilmRows:
     def cold_rows(self, content: Matrix, predicted: Matrix, predictor: Predictor) -> Matrix:
         """Return the rows of m films without ratings, with what the ridge predicts of them."""
         zeros = np.zeros(len(content), np.float32)
-        vectors = predictor.films(content, zeros, zeros)
+        vectors = predictor.films(content)
         others = np.stack(
             [zeros + np.float32(predictor.mean), np.maximum(predicted[:, -1], 0), zeros + 1], axis=1
         )

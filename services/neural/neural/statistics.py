@@ -1,6 +1,6 @@
 """Damped means of films and viewers: what a rating is before any network looks at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,10 @@ class Statistics:
     biases: Matrix
     counts: Matrix
     viewer_biases: Matrix
+
+    def of_viewers(self, viewers: npt.NDArray[np.int64]) -> "Statistics":
+        """Return the same with the biases of these viewers (rows) alone."""
+        return replace(self, viewer_biases=self.viewer_biases[viewers])
 
 
 def statistics_of(rows: RatingRows, n_films: int) -> Statistics:

@@ -1,7 +1,7 @@
 """Trains the RatingPredictor; the best epoch by the ratings held out is kept."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from marquee.rating_rows import RatingRows
 from neural.network import Batch, RatingNetwork
 from neural.predictor import FilmVectors, Matrix, Predictor
+from neural.rated import Rated, only
 from neural.statistics import Statistics, statistics_of
+
+MAX_JUDGED = 2000
+"""Viewers whose held-out ratings judge an epoch: more of them say the same."""
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 """Told after each epoch: its number from 0, and its measures by name."""
@@ -26,69 +30,115 @@ class NetworkConfig(BaseModel):
     hidden: int = Field(64, ge=1)
     dropout: float = Field(0.2, ge=0, lt=1)
     epochs: int = Field(20, ge=1)
+    max_steps: int = Field(1000, ge=1)
+    """Steps after which no further epoch begins: many viewers need fewer epochs."""
     patience: int = Field(12, ge=1)
     """Epochs without a better one after which training ends."""
     viewers_per_batch: int = Field(64, ge=1)
     learning_rate: float = Field(3e-3, gt=0)
     decay: float = Field(0.05, ge=0)
-    embedding_decay: float = Field(22.0, ge=0)
-    short_rows: float = Field(0.2, ge=0, le=1)
-    """Share of viewers of whom a step shows few ratings, as of a new viewer."""
-    cold_films: float = Field(0.1, ge=0, le=1)
-    """Share of targets whose film a step treats as new."""
+    embedding_pull: float = Field(2400.0, ge=0)
+    """Decay of the embeddings times the steps of a training: many steps pull less at each."""
+    short_rows: float = Field(0.5, ge=0, le=1)
+    """Share of viewers whom a step takes once more, with few ratings, as if they were new."""
+    cold_films: float = Field(0.4, ge=0, le=1)
+    """Share of targets that a step predicts once more, as if their film was new."""
     unknown_films: float = Field(0.1, ge=0, le=1)
     """Share of targets whose film's own embedding is off."""
-
-
-@dataclass(frozen=True, eq=False)
-class Rated:
-    """What training and validation know: ratings shown, and held-out ones of the same viewers."""
-
-    shown: RatingRows
-    held_out: RatingRows
+    confidence_share: float = Field(0.05, ge=0, lt=1)
+    """Share of viewers, and of films, that are not trained on: the confidence is fitted on them."""
+    trained_again: int = Field(2500, ge=0)
+    """With no more viewers than this, a second training sees the ratings held out as well."""
+    max_viewers: int = Field(12_000, ge=1)
+    """Viewers drawn to train on where there are more; statistics of films are of all ratings."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The weights of the best epoch, in numpy and as torch's state, and all films' vectors."""
+    """The weights after an epoch, in numpy and as torch's state, and all films' vectors.
+
+    `viewers`: rows of those whose ratings trained it, in the order of the network's own tables.
+    """
 
     predictor: Predictor
     statistics: Statistics
     films: FilmVectors
     state: dict[str, torch.Tensor]
     measures: dict[str, float]
+    viewers: npt.NDArray[np.int64]
+    epoch: int
 
 
 def train(
     rated: Rated, content: Matrix, config: NetworkConfig, seed: int, on_epoch: OnEpoch
 ) -> Trained:
     """Return the network trained on the ratings shown, over films with `content` (i × c)."""
+    best: Trained | None = None
+    for trained in _epochs(rated, content, config, seed):
+        on_epoch(trained.epoch, trained.measures)
+        if best is None or trained.measures["rmse"] <= best.measures["rmse"]:
+            best = trained
+        if trained.epoch - best.epoch >= config.patience:
+            break
+    assert best is not None
+    return best
+
+
+def train_again(
+    best: Trained, rows: RatingRows, content: Matrix, config: NetworkConfig, seed: int
+) -> Trained:
+    """Return the network trained on all `rows` for as many epochs as the `best` one of some had."""
+    nothing = only(rows, np.zeros(len(rows.films), bool))
+    epochs = _epochs(Rated(rows, nothing), content, config, seed)
+    trained = next(one for one in epochs if one.epoch == best.epoch)
+    return replace(trained, measures=best.measures)
+
+
+def _epochs(rated: Rated, content: Matrix, config: NetworkConfig, seed: int) -> Iterator[Trained]:
+    """Yield the network after each epoch."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     statistics = statistics_of(rated.shown, len(content))
-    network = RatingNetwork(
-        rated.shown, content, statistics, config.d, config.hidden, config.dropout
-    )
-    viewers = np.flatnonzero(rated.shown.sizes > 0)
+    viewers = _sample(rated.shown, config.max_viewers, rng)
+    rows = rated.shown.of_users(viewers)
+    network = _network(rows, content, statistics.of_viewers(viewers), config)
     batches = -(-len(viewers) // config.viewers_per_batch)
-    optimizer, schedule = _optimizer(network, config, batches * config.epochs)
-    best: Trained | None = None
-    since = 0
-    for epoch in range(config.epochs):
+    epochs = min(config.epochs, -(-config.max_steps // batches))
+    optimizer, schedule = _optimizer(network, config, batches * epochs)
+    for epoch in range(epochs):
         loss = 0.0
-        for part in np.array_split(rng.permutation(viewers), batches):
-            loss += _step(network, draw_batch(rated.shown, part, config, rng), optimizer)
+        for part in np.array_split(rng.permutation(len(viewers)), batches):
+            loss += _step(network, draw_batch(rows, part, config, rng), optimizer)
             schedule.step()
-        trained = _judge(network, statistics, rated, loss / batches)
-        on_epoch(epoch, trained.measures)
-        since += 1
-        if best is None or trained.measures["rmse"] <= best.measures["rmse"]:
-            best, since = trained, 0
-        if since >= config.patience:
-            break
-    assert best is not None
-    return best
+        yield _judge(network, statistics, rated, viewers, epoch, loss / batches)
+
+
+def described_by(
+    trained: Trained, rows: RatingRows, content: Matrix, config: NetworkConfig
+) -> Trained:
+    """Return the same weights with all films' vectors and statistics from `rows`.
+
+    These may hold ratings that the training did not see, of viewers or films new to it too.
+    """
+    statistics = statistics_of(rows, len(content))
+    known = statistics.of_viewers(trained.viewers)
+    network = _network(rows.of_users(trained.viewers), content, known, config)
+    network.load_state_dict(trained.state)
+    films = _films(network, statistics)
+    predictor = replace(trained.predictor, mean=statistics.mean)
+    return replace(trained, predictor=predictor, statistics=statistics, films=films)
+
+
+def _sample(rows: RatingRows, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    viewers = np.flatnonzero(rows.sizes > 0)
+    return viewers if len(viewers) <= most else np.sort(rng.permutation(viewers)[:most])
+
+
+def _network(
+    rows: RatingRows, content: Matrix, statistics: Statistics, config: NetworkConfig
+) -> RatingNetwork:
+    return RatingNetwork(rows, content, statistics, config.d, config.hidden, config.dropout)
 
 
 def draw_batch(
@@ -97,25 +147,28 @@ def draw_batch(
     config: NetworkConfig,
     rng: np.random.Generator,
 ) -> Batch:
-    """Return a step's batch: some rows shortened, some films new, some without their embedding."""
-    part = rows.of_users(viewers)
+    """Return a step's batch: all rows, some once more with few ratings shown, some films as new."""
+    short = viewers[rng.random(len(viewers)) < config.short_rows]
+    part = rows.of_users(np.concatenate([viewers, short]))
     owners, m = part.owners, len(part.films)
-    keep = np.power(np.maximum(part.sizes, 1).astype(float), -rng.random(len(viewers)))
-    keep[rng.random(len(viewers)) >= config.short_rows] = 1.0
-    cold = rng.random(m) < config.cold_films
-    known = ~cold & (rng.random(m) >= config.unknown_films)
+    keep = np.ones(len(part.sizes))
+    sizes = np.maximum(part.sizes[len(viewers) :], 1).astype(float)
+    keep[len(viewers) :] = sizes ** -rng.random(len(short))  # log-uniform: from 1 rating to all
     return Batch(
-        len(viewers),
-        torch.from_numpy(owners),
-        torch.from_numpy(viewers[owners]),
-        torch.from_numpy(part.films),
-        *(
-            torch.from_numpy(column.astype(np.float32))
-            for column in (
-                part.half_stars / 2, rng.random(m) < keep[owners], np.ones(m), cold, known,
-            )
-        ),
-    )  # fmt: skip
+        size=len(part.sizes),
+        owners=torch.from_numpy(owners),
+        viewers=torch.from_numpy(np.concatenate([viewers, short])[owners]),
+        films=torch.from_numpy(part.films),
+        stars=_column(part.half_stars / 2),
+        shown=_column(rng.random(m) < keep[owners]),
+        own=torch.ones(m),
+        known=_column(rng.random(m) >= config.unknown_films),
+        cold=torch.from_numpy(np.flatnonzero(rng.random(m) < config.cold_films)),
+    )
+
+
+def _column(values: npt.NDArray[np.generic]) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def _optimizer(
@@ -126,7 +179,7 @@ def _optimizer(
     }
     groups = [
         {"params": [p for p in network.parameters() if id(p) in tables],
-         "weight_decay": config.embedding_decay},
+         "weight_decay": config.embedding_pull / steps},
         {"params": [p for p in network.parameters() if id(p) not in tables],
          "weight_decay": config.decay},
     ]  # fmt: skip
@@ -144,27 +197,41 @@ def _optimizer(
 def _step(network: RatingNetwork, batch: Batch, optimizer: torch.optim.Optimizer) -> float:
     network.train()
     optimizer.zero_grad()
-    loss = torch.nn.functional.mse_loss(network(batch), batch.stars)
+    warm, cold = network(batch)
+    squares = (warm - batch.stars).square().sum() + (cold - batch.stars[batch.cold]).square().sum()
+    loss = squares / (len(warm) + len(cold))
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimizer.step()
     return float(loss.detach())
 
 
-def _judge(network: RatingNetwork, statistics: Statistics, rated: Rated, loss: float) -> Trained:
-    network.eval()
-    with torch.no_grad():
-        table = network.film_table().numpy()
+def _judge(
+    network: RatingNetwork,
+    statistics: Statistics,
+    rated: Rated,
+    viewers: npt.NDArray[np.int64],
+    epoch: int,
+    loss: float,
+) -> Trained:
+    films = _films(network, statistics)
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     predictor = Predictor({name: t.numpy() for name, t in state.items()}, statistics.mean)
-    films = film_vectors(table, statistics, state["correction.weight"].numpy()[:, 0])
-    errors = _errors(predictor, films, statistics, rated)
+    errors = errors_of(predictor, films, statistics, rated)
     measures = {
         "loss": loss,
         "rmse": float(np.sqrt(np.mean(errors**2))) if len(errors) else loss**0.5,
         "mae": float(np.abs(errors).mean()) if len(errors) else loss**0.5,
     }
-    return Trained(predictor, statistics, films, state, measures)
+    return Trained(predictor, statistics, films, state, measures, viewers, epoch)
+
+
+def _films(network: RatingNetwork, statistics: Statistics) -> FilmVectors:
+    network.eval()
+    with torch.no_grad():
+        table = network.film_table().numpy()
+        corrections = network.correction.weight.numpy()[:, 0].copy()
+    return film_vectors(table, statistics, corrections)
 
 
 def film_vectors(table: Matrix, statistics: Statistics, corrections: Matrix) -> FilmVectors:
@@ -175,20 +242,17 @@ def film_vectors(table: Matrix, statistics: Statistics, corrections: Matrix) -> 
     )
 
 
-def _errors(
+def errors_of(
     predictor: Predictor, films: FilmVectors, statistics: Statistics, rated: Rated
 ) -> npt.NDArray[np.float64]:
-    """Return prediction - rating of all held-out ratings."""
+    """Return prediction - rating of the held-out ratings, of at most `MAX_JUDGED` viewers."""
     errors = [np.zeros(0)]
-    for user in np.flatnonzero(rated.held_out.sizes):
-        rows, half_stars = rated.shown.of_user(int(user))
+    for user in np.flatnonzero(rated.held_out.sizes)[:MAX_JUDGED].tolist():
+        rows, half_stars = rated.shown.of_user(user)
         viewer = predictor.viewer(
             rows, (half_stars / 2).astype(np.float32), statistics.biases[rows]
         )
-        targets, truth = rated.held_out.of_user(int(user))
-        some = FilmVectors(
-            films.vectors[targets], films.biases[targets],
-            films.corrections[targets], films.log_counts[targets],
-        )  # fmt: skip
-        errors.append(np.clip(predictor.predict(viewer, some), 0.5, 5) - truth / 2)
+        targets, truth = rated.held_out.of_user(user)
+        predicted = predictor.predict(viewer, films.of(targets))
+        errors.append(np.clip(predicted, 0.5, 5) - truth / 2)
     return np.concatenate(errors)

@@ -114,7 +114,9 @@ def tune(
 
 def evaluate(
     context: typer.Context,
-    folds: Annotated[int, typer.Option(min=1, help="Folds of users, of ten.")] = 2,
+    folds: Annotated[
+        int, typer.Option(min=0, help="Folds of users, of ten; 0: predicted ratings alone.")
+    ] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="One fold, fewer sizes.")] = False,
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")

@@ -51,7 +51,12 @@ class Plan:
 
     @classmethod
     def of(cls, folds: int, quick: bool, rating_splits: int = 0) -> "Plan":
-        """Return the plan of so many folds; a quick one has one, fewer sizes, no cut by time."""
+        """Return the plan of so many folds; a quick one has one, fewer sizes, no cut by time.
+
+        Without a fold only ratings are predicted.
+        """
+        if not folds and rating_splits:
+            return cls((), (), by_time=False, rating_splits=rating_splits)
         if quick:
             return cls((0,), QUICK, by_time=False, rating_splits=rating_splits)
         if not 1 <= folds <= FOLDS:

@@ -5,18 +5,21 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student
 
 from marquee.dataset import Dataset
 from marquee.recommender import Viewer
 from trainer.parameters import Parameters
 from trainer.rating_errors import DAMPING
 from trainer.rating_trials import Biases, Question, Trial, by_films, by_ratings, by_viewers
-from trainer.report import RatingTrials, Reliability
+from trainer.report import Interval, RatingTrials, Reliability
 from trainer.served import fitted
 
 Reals = npt.NDArray[np.float64]
 Predict = Callable[[Trial, Question], Reals]
 Say = Callable[[str], None]
+Measures = tuple[float, float, float]
+"""RMSE, MAE, NDCG@10."""
 
 SPLITS = 5
 NEURAL, BIASES, VIEWER = "neural", "damped biases", "viewer's mean"
@@ -50,7 +53,7 @@ def measure_ratings(
 
     `others` predict a trial of `by_ratings` question by question, and stand beside ours.
     """
-    found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
+    found: dict[tuple[str, str], list[Measures]] = {}
     pairs: list[tuple[Reals, Reals]] = []
     for split in range(splits):
         for name in kinds:
@@ -64,11 +67,14 @@ def measure_ratings(
                 for predictor, predicted in answers.items():
                     found.setdefault((words, predictor), []).append(judge(trial, predicted))
             pairs += network.pairs
-    rows = [_row(words, name, measures) for (words, name), measures in found.items()]
+    rows = [
+        _row(words, name, measures, found[words, BIASES])
+        for (words, name), measures in found.items()
+    ]
     return tuple(rows), reliability(pairs)
 
 
-def judge(trial: Trial, predicted: Sequence[Reals]) -> tuple[float, float, float]:
+def judge(trial: Trial, predicted: Sequence[Reals]) -> Measures:
     """Return RMSE, MAE, and NDCG@10 over the ratings asked of users with five and more."""
     bounded = [np.clip(one, 0.5, 5.0) for one in predicted]
     errors = np.concatenate(bounded) - trial.truth
@@ -165,8 +171,24 @@ class _Network:
         return answer
 
 
-def _row(words: str, name: str, measures: Sequence[tuple[float, float, float]]) -> RatingTrials:
+def below(biases: Reals, ours: Reals) -> Interval | None:
+    """Return the mean of biases - ours over paired splits, with Student's 95 % interval.
+
+    None of one split, that says nothing of others.
+    """
+    gains = biases - ours
+    mean, splits = float(gains.mean()), len(gains)
+    if splits < 2:
+        return None
+    half = float(student.ppf(0.975, splits - 1) * gains.std(ddof=1) / splits**0.5)
+    return Interval(mean=mean, low=mean - half, high=mean + half)
+
+
+def _row(
+    words: str, name: str, measures: Sequence[Measures], biases: Sequence[Measures]
+) -> RatingTrials:
     rmse, mae, ndcg = np.mean(measures, axis=0).tolist()
+    rmses, theirs = (np.array([one[0] for one in some]) for some in (measures, biases))
     return RatingTrials(
         trial=words,
         name=name,
@@ -174,4 +196,6 @@ def _row(words: str, name: str, measures: Sequence[tuple[float, float, float]]) 
         mae=mae,
         ndcg_at_10=None if np.isnan(ndcg) else ndcg,
         splits=len(measures),
+        rmses=tuple(rmses.tolist()),
+        below_biases=None if name == BIASES else below(theirs, rmses),
     )

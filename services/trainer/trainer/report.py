@@ -85,7 +85,10 @@ class RatingErrors(Part):
 
 class RatingTrials(Part):
     """Means over splits of one kind: errors in stars, and NDCG@10 (gain 2^stars - 1) over the
-    ratings asked of users with five and more; None where there is no such user."""
+    ratings asked of users with five and more; None where there is no such user.
+
+    `below_biases`: RMSE of the damped biases less this one, paired by split; `rmses`: each split's.
+    """
 
     trial: str
     name: str
@@ -93,6 +96,8 @@ class RatingTrials(Part):
     mae: float
     ndcg_at_10: float | None
     splits: int
+    rmses: tuple[float, ...] = ()
+    below_biases: Interval | None = None
 
 
 class Reliability(Part):

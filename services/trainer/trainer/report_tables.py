@@ -43,8 +43,9 @@ def heading(report: Report) -> str:
 
 def tables(report: Report) -> Iterator[Tabular]:
     """Yield the tables that a report has rows for."""
-    yield _figures(report)
-    yield _differences(report)
+    if report.slices:
+        yield _figures(report)
+        yield _differences(report)
     if report.rating_errors:
         yield Tabular(
             "Predicted ratings, a random tenth held out, in stars",
@@ -116,11 +117,20 @@ def _differences(report: Report) -> Tabular:
 
 def _rating_trials(report: Report) -> Tabular:
     rows = [
-        (one.trial, one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}",
-         "" if one.ndcg_at_10 is None else f"{one.ndcg_at_10:.3f}", str(one.splits))
+        (one.trial, one.name, f"{one.rmse:.4f}", " ".join(f"{rmse:.3f}" for rmse in one.rmses),
+         str(one.below_biases or ""), f"{one.mae:.4f}",
+         "" if one.ndcg_at_10 is None else f"{one.ndcg_at_10:.3f}")
         for one in report.rating_trials
     ]  # fmt: skip
-    columns = ("trial", "predictor", "RMSE", "MAE", "NDCG@10 of those asked", "splits")
+    columns = (
+        "trial",
+        "predictor",
+        "RMSE",
+        "each split",
+        "below biases",
+        "MAE",
+        "NDCG@10 of asked",
+    )
     return Tabular("Predicted ratings by kind of trial, in stars", columns, rows)
 
 

@@ -1,0 +1,24 @@
+"""Ratings shown to a training, and those held out of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.rating_rows import RatingRows
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """What training and validation know: ratings shown, and held-out ones of the same viewers."""
+
+    shown: RatingRows
+    held_out: RatingRows
+
+
+def only(rows: RatingRows, keep: Mask) -> RatingRows:
+    """Return the rows with only the ratings where `keep` is true."""
+    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
+    return RatingRows(starts, rows.films[keep], rows.half_stars[keep])

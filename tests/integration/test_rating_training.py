@@ -1,0 +1,145 @@
+"""Training of the RatingPredictor: batches, caps, the second training, what numpy makes of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.trainer
+torch = pytest.importorskip("torch")
+
+from marquee.rating_rows import RatingRows  # noqa: E402
+from marquee.testing import checkerboard  # noqa: E402
+from neural.held_out import hide  # noqa: E402
+from neural.network import RatingNetwork  # noqa: E402
+from neural.predictor import FilmVectors, Predictor  # noqa: E402
+from neural.rated import Rated, only  # noqa: E402
+from neural.rating_fit import RatingFit, fit_ratings  # noqa: E402
+from neural.statistics import statistics_of  # noqa: E402
+from neural.training import NetworkConfig, draw_batch, train  # noqa: E402
+
+SMALL = NetworkConfig(
+    d=4, hidden=8, epochs=6, viewers_per_batch=16, embedding_pull=60.0, confidence_share=0.1
+)
+CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
+
+
+def ignore(epoch: int, measures: dict[str, float]) -> None:
+    """Log nothing."""
+
+
+def all_rows() -> RatingRows:
+    return RatingRows.of(checkerboard(users=120))
+
+
+def fitted(seed: int = 0, **settings: object) -> RatingFit:
+    rows = all_rows()
+    hidden, _ = hide(rows, 8, 0.2, seed)
+    config = SMALL.model_copy(update=settings)
+    return fit_ratings(rows, hidden, CONTENT, config, seed, ignore)
+
+
+def test_a_step_repeats_some_viewers_with_fewer_ratings_shown() -> None:
+    rows, viewers = all_rows(), np.arange(40)
+    config = SMALL.model_copy(update={"short_rows": 0.5})
+    batch = draw_batch(rows, viewers, config, np.random.default_rng(1))
+    shown = np.bincount(batch.owners.numpy(), batch.shown.numpy(), batch.size)
+    sizes = np.bincount(batch.owners.numpy(), minlength=batch.size)
+    assert 45 < batch.size < 75
+    assert np.array_equal(shown[:40], sizes[:40])
+    assert np.array_equal(sizes[:40], rows.sizes[:40])
+    assert (shown[40:] < sizes[40:]).mean() > 0.5
+    again = set(batch.viewers.numpy()[batch.owners.numpy() >= 40].tolist())
+    assert again <= set(range(40))
+
+
+def test_a_cold_target_is_predicted_from_content_alone() -> None:
+    """Torch predicts it once more as numpy predicts a film that nobody rated."""
+    torch.manual_seed(1)
+    rows = all_rows()
+    statistics = statistics_of(rows, 24)
+    network = RatingNetwork(rows, CONTENT, statistics, 4, 8, 0.2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    network.eval()
+    config = SMALL.model_copy(update={"short_rows": 0, "cold_films": 1.0})
+    batch = draw_batch(rows, np.array([3]), config, np.random.default_rng(0))
+    batch = replace(batch, own=torch.zeros_like(batch.own))
+    with torch.no_grad():
+        _, cold = network(batch)
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    predictor = Predictor(weights, statistics.mean)
+    films, half_stars = rows.of_user(3)
+    viewer = predictor.viewer(films, (half_stars / 2).astype(np.float32), statistics.biases[films])
+    zeros = np.zeros(len(films), np.float32)
+    new = FilmVectors(predictor.films(CONTENT[films]), zeros, zeros, zeros)
+    assert np.abs(predictor.predict(viewer, new) - cold.numpy()).max() < 1e-4
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:
+    first, again, other = fitted(), fitted(), fitted(seed=1)
+    for name, weights in first.served.state.items():
+        assert torch.equal(weights, again.served.state[name])
+    assert first.confidence == again.confidence
+    assert not torch.equal(
+        first.served.state["joint.0.weight"], other.served.state["joint.0.weight"]
+    )
+
+
+def test_a_second_training_sees_the_ratings_held_out_and_lasts_as_long() -> None:
+    found = fitted()
+    rows = all_rows()
+    assert found.served.statistics.counts.sum() == len(rows.films)
+    assert found.trained.statistics.counts.sum() < len(rows.films)
+    assert found.served.epoch == found.trained.epoch
+    assert len(found.served.viewers) == len(rows)
+
+
+def test_beyond_the_limit_the_held_out_ratings_only_describe_films() -> None:
+    found = fitted(trained_again=100)
+    assert found.served.state is found.trained.state
+    assert found.served.statistics.counts.sum() == len(all_rows().films)
+    rated = found.trained.statistics.counts == 0
+    assert rated.any()
+    assert np.abs(found.served.films.vectors - found.trained.films.vectors)[rated].max() > 0
+
+
+def test_a_cap_draws_the_viewers_and_keeps_the_statistics_of_all() -> None:
+    found = fitted(trained_again=0, max_viewers=30)
+    assert len(found.served.viewers) == 30
+    assert found.served.state["films.value.weight"].shape[0] == 30
+    assert found.served.statistics.counts.sum() == len(all_rows().films)
+    assert np.isfinite(found.served.films.vectors).all()
+
+
+def test_many_viewers_get_fewer_epochs() -> None:
+    """120 viewers in batches of 16 are 8 steps an epoch; a third one would begin after the 12th."""
+    rows, told = all_rows(), list[int]()
+
+    def tell(epoch: int, measures: dict[str, float]) -> None:  # noqa: ARG001
+        told.append(epoch)
+
+    rated = Rated(rows, only(rows, np.zeros(len(rows.films), bool)))
+    train(rated, CONTENT, SMALL.model_copy(update={"max_steps": 12}), 0, tell)
+    assert told == [0, 1]
+
+
+def test_the_best_epoch_is_kept() -> None:
+    rows, told = all_rows(), dict[int, float]()
+
+    def tell(epoch: int, measures: dict[str, float]) -> None:
+        told[epoch] = measures["rmse"]
+
+    hidden, _ = hide(rows, 8, 0.2, 0)
+    rated = Rated(only(rows, ~hidden), only(rows, hidden))
+    best = train(rated, CONTENT, SMALL, 0, tell)
+    assert best.measures["rmse"] == min(told.values())
+    assert told[best.epoch] == min(told.values())
+
+
+def test_a_longer_training_pulls_less_at_each_step() -> None:
+    """Six epochs of half the batch size decay the embeddings as much as six of the whole."""
+    longer = fitted(viewers_per_batch=8).served.state["films.own.weight"]
+    shorter = fitted().served.state["films.own.weight"]
+    assert 0.3 < float(longer.norm() / shorter.norm()) < 3

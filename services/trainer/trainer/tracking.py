@@ -105,7 +105,7 @@ def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -
         return NoTracking()
     try:
         return MlflowTracking(open_client(settings), settings, training_id, stages)
-    except _errors() as error:
+    except errors() as error:
         telemetry.log.warning("tracking is off", reason=str(error))
         return NoTracking()
 
@@ -152,7 +152,7 @@ def mirror_rollback(settings: Settings, name: str, version: str) -> None:
         return
     try:
         mirror(open_client(settings), name, version)
-    except _errors() as error:
+    except errors() as error:
         telemetry.log.warning("the alias was not moved", model=name, reason=str(error))
 
 
@@ -255,12 +255,13 @@ class MlflowTracking:
             return
         try:
             call()
-        except _errors() as error:
+        except errors() as error:
             self._on = False
             telemetry.log.warning("tracking is off for this training", reason=str(error))
 
 
-def _errors() -> tuple[type[Exception], ...]:
+def errors() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises where it is away or does not know what is asked for."""
     from mlflow.exceptions import MlflowException
 
     return MlflowException, OSError, StopIteration

@@ -17,12 +17,13 @@ from marquee.registry import Registry
 from marquee.settings import Settings
 from trainer.fits import Fit
 from trainer.history import History
+from trainer.mlflow_client import open_client
 from trainer.parameters import Parameters
 from trainer.publishing import Publisher
 from trainer.retention import tidy
 from trainer.running import Order, run
 from trainer.stages import Stage, data_stage, model_stage, publish_stage
-from trainer.tracking import EXPERIMENT, mirror_rollback, open_client, open_tracking
+from trainer.tracking import EXPERIMENT, mirror_rollback, open_tracking
 from trainer.trainings import TrainingRecord
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
@@ -99,6 +100,9 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert model.data.tags["data_version"] == second.data_version
     assert model.data.tags["code_version"] == second.code_version
     assert model.data.metrics["ndcg_at_10"] == 0.5
+    assert {"seconds/data", "seconds/neural", "peak_mib/publish"} <= set(parent.data.metrics)
+    assert parent.data.tags["data_version"] == second.data_version
+    assert parent.data.tags["code_version"] == second.code_version
     curve = client.get_metric_history(model.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(0, 1), (1, 0.5), (2, 1 / 3)]
     files = {file.path for file in client.list_artifacts(model.info.run_id, "bundle")}

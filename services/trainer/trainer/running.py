@@ -178,6 +178,7 @@ class _Run:
             }
         )
         self._stage(record)
+        self._training.tracked_stage(name, seconds, peak)
         telemetry.log.info(
             "stage done", stage=name, status=status, seconds=record.seconds, peak_mb=record.peak_mb
         )

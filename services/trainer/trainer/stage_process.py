@@ -93,9 +93,10 @@ class StageRun:
         except BaseException as error:
             training.tracking.end(str(error) or type(error).__name__)
             raise
+        seconds = round(time.perf_counter() - started, 3)
+        training.tracked_stage(name, seconds, peak_mb())
         if name == stages[-1].name:
             training.tracking.end(None)
-        seconds = round(time.perf_counter() - started, 3)
         telemetry.log.info("stage done", stage=name, seconds=seconds, peak_mb=round(peak_mb(), 1))
         return words
 

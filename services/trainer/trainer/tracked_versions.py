@@ -9,7 +9,7 @@ from typing import Any
 
 from marquee import telemetry
 from marquee.settings import Settings
-from trainer.tracking import errors, open_client, registered_name
+from trainer.mlflow_client import errors, open_client, registered_name
 
 BUNDLE = "bundle"
 

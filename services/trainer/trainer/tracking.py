@@ -5,8 +5,6 @@ never stops a training: what MLflow does not take is said in the log.
 """
 
 import importlib.util
-import logging
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Protocol
 from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
+from trainer.mlflow_client import errors, open_client, registered_name
 from trainer.model_diff import flat
 from trainer.report import Report
 from trainer.report_pages import write
@@ -25,13 +24,15 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
 
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # A server that is away shall cost a training seconds, not minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
+
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+"""Tags by which MLflow's pages put runs under another, and describe a run."""
+_TRAINING = """\
+A training: the run of each model is below this one. `seconds/…` and `peak_mib/…` tell what each
+stage took; the artifact `report/index.html` is the evaluation."""
+_MODEL = """\
+`bundle/` is the version as it is published. Curves: the step of `loss`, `rmse` and `mae` (in stars,
+on held-out ratings) is the epoch; that of `movies_k/…` and `users_k/…` the number of segments."""
 
 
 class Tracking(Protocol):
@@ -65,6 +66,10 @@ class Tracking(Protocol):
         """A version serves from now on."""
         ...
 
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """A stage is over; `figures` says what it took, `tags` what is known of the training."""
+        ...
+
     def end(self, error: str | None) -> None:
         """The training is over."""
         ...
@@ -94,6 +99,9 @@ class NoTracking:
     def published(self, name: str, version: str) -> None:
         """Nothing."""
 
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
     def end(self, error: str | None) -> None:
         """Nothing."""
 
@@ -108,26 +116,6 @@ def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -
     except errors() as error:
         telemetry.log.warning("tracking is off", reason=str(error))
         return NoTracking()
-
-
-def tracking_uri(settings: Settings) -> str:
-    """Return the server of the settings, or the database in the state folder."""
-    if settings.mlflow_uri:
-        return settings.mlflow_uri
-    folder = (settings.state / "mlflow").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def open_client(settings: Settings) -> Any:
-    """Return a client of MLflow, which sends nothing to anybody else."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow import MlflowClient
-
-    uri = tracking_uri(settings)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def mirror(client: Any, name: str, version: str) -> None:
@@ -156,11 +144,6 @@ def mirror_rollback(settings: Settings, name: str, version: str) -> None:
         telemetry.log.warning("the alias was not moved", model=name, reason=str(error))
 
 
-def registered_name(name: str) -> str:
-    """Return the name under which MLflow's registry holds a model."""
-    return f"marquee-{name}"
-
-
 class MlflowTracking:
     """See `Tracking`. After an error of MLflow the rest of the training is not tracked."""
 
@@ -171,12 +154,14 @@ class MlflowTracking:
         self._experiment = _experiment(client, settings)
         self._training_id = training_id
         parent, self._runs = self._known()
-        self._parent = parent or self._start(training_id, {"stages": ", ".join(stages)})
+        self._parent = parent or self._start(
+            training_id, {NOTE: _TRAINING, "stages": ", ".join(stages)}
+        )
         self._on = True
 
     def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
         def start() -> None:
-            run_id = self._start(name, {"mlflow.parentRunId": self._parent, "model": name})
+            run_id = self._start(name, {PARENT: self._parent, NOTE: _MODEL, "model": name})
             self._runs[name] = run_id
             self._client.log_batch(run_id, params=_params(parameters))
 
@@ -212,6 +197,15 @@ class MlflowTracking:
 
     def add_file(self, name: str, path: Path) -> None:
         self._guard(lambda: self._client.log_artifact(self._runs[name], str(path)))
+
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        def log() -> None:
+            for key, value in figures.items():  # a page groups what is before the slash
+                self._client.log_metric(self._parent, f"{key}/{name}", value)
+            for key, words in tags.items():
+                self._client.set_tag(self._parent, key, words)
+
+        self._guard(log)
 
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))
@@ -258,13 +252,6 @@ class MlflowTracking:
         except errors() as error:
             self._on = False
             telemetry.log.warning("tracking is off for this training", reason=str(error))
-
-
-def errors() -> tuple[type[Exception], ...]:
-    """Return what MLflow raises where it is away or does not know what is asked for."""
-    from mlflow.exceptions import MlflowException
-
-    return MlflowException, OSError, StopIteration
 
 
 def _experiment(client: Any, settings: Settings) -> str:

@@ -29,7 +29,7 @@ PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 """Tags by which MLflow's pages put runs under another, and describe a run."""
 _TRAINING = """\
 A training: the run of each model is below this one. `seconds/…` and `peak_mib/…` tell what each
-stage took; the artifact `report/index.html` is the evaluation."""
+stage took; the artifact `report/report.html` is the evaluation."""
 _MODEL = """\
 `bundle/` is the version as it is published. Curves: the step of `loss`, `rmse` and `mae` (in stars,
 on held-out ratings) is the epoch; that of `movies_k/…` and `users_k/…` the number of segments."""

@@ -103,6 +103,9 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert {"seconds/data", "seconds/neural", "peak_mib/publish"} <= set(parent.data.metrics)
     assert parent.data.tags["data_version"] == second.data_version
     assert parent.data.tags["code_version"] == second.code_version
+    for run_ in (parent, model):
+        (used,) = run_.inputs.dataset_inputs
+        assert (used.dataset.name, used.dataset.digest) == ("history", second.data_version[:12])
     curve = client.get_metric_history(model.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(0, 1), (1, 0.5), (2, 1 / 3)]
     files = {file.path for file in client.list_artifacts(model.info.run_id, "bundle")}

@@ -35,6 +35,14 @@ def open_client(settings: Settings) -> Any:
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+def log_data(client: Any, run_id: str, version: str) -> None:
+    """Name the data that a run has used."""
+    from mlflow.entities import Dataset, DatasetInput
+
+    data = Dataset("history", version[:12], "local", f'{{"data_version": "{version}"}}')
+    client.log_inputs(run_id, [DatasetInput(data)])
+
+
 def registered_name(name: str) -> str:
     """Return the name under which MLflow's registry holds a model."""
     return f"marquee-{name}"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
-from trainer.mlflow_client import errors, open_client, registered_name
+from trainer.mlflow_client import errors, log_data, open_client, registered_name
 from trainer.model_diff import flat
 from trainer.report import Report
 from trainer.report_pages import write
@@ -25,6 +25,8 @@ _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
 
 
+KIND = "mlflow.experimentKind"
+"""Tag of an experiment by which MLflow shows its pages of models, not those of language models."""
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 """Tags by which MLflow's pages put runs under another, and describe a run."""
 _TRAINING = """\
@@ -175,6 +177,7 @@ class MlflowTracking:
             run_id = self._runs[name]
             for key in ("version", "data_version", "code_version"):
                 self._client.set_tag(run_id, key, getattr(manifest, key))
+            log_data(self._client, run_id, manifest.data_version)
             self._log(name, manifest.metrics, 0)
             for path in (bundle / file for file in (*manifest.files, MANIFEST)):
                 if path.stat().st_size <= _LARGEST:
@@ -204,6 +207,8 @@ class MlflowTracking:
                 self._client.log_metric(self._parent, f"{key}/{name}", value)
             for key, words in tags.items():
                 self._client.set_tag(self._parent, key, words)
+            if name == "data" and "data_version" in tags:
+                log_data(self._client, self._parent, tags["data_version"])
 
         self._guard(log)
 
@@ -229,7 +234,7 @@ class MlflowTracking:
         return models.pop(None, None), models
 
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
-        own = {"training_id": self._training_id, **tags}
+        own = {"training_id": self._training_id, "mlflow.source.name": "marquee train", **tags}
         return str(self._client.create_run(self._experiment, tags=own, run_name=name).info.run_id)
 
     def _log(self, name: str, metrics: Mapping[str, float], step: int) -> None:
@@ -261,7 +266,7 @@ def _experiment(client: Any, settings: Settings) -> str:
     where = None
     if not settings.mlflow_uri:
         where = (settings.state / "mlflow" / "artifacts").resolve().as_uri()
-    return str(client.create_experiment(EXPERIMENT, artifact_location=where))
+    return str(client.create_experiment(EXPERIMENT, where, {KIND: "custom_model_development"}))
 
 
 def _params(parameters: Mapping[str, Any]) -> list[Any]:

@@ -46,7 +46,7 @@ def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
         one.axvline(choice["k"], color="tab:green", alpha=0.4)
         one.set_title(f"{method}: {choice['votes'][method]}")
         one.set_xlabel("segments")
-    figure.suptitle(title)
+    figure.suptitle(f"{title}\ndotted: what a method votes for; green: the number chosen")
     figure.savefig(path, dpi=100)
 
 

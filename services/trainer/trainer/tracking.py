@@ -183,7 +183,8 @@ class MlflowTracking:
                 if path.stat().st_size <= _LARGEST:
                     folder = path.relative_to(bundle).parent
                     self._client.log_artifact(run_id, str(path), str(Path("bundle") / folder))
-            self._register(name, run_id, manifest.version)
+            self._register(name, run_id, manifest)
+            self._client.set_terminated(run_id)  # so that its duration is that of the fit
 
         self._guard(finish)
 
@@ -222,7 +223,8 @@ class MlflowTracking:
             if error:
                 self._client.set_tag(self._parent, "error", error)
             for run_id in (*self._runs.values(), self._parent):
-                self._client.set_terminated(run_id, status)
+                if self._client.get_run(run_id).info.status == "RUNNING":
+                    self._client.set_terminated(run_id, status)
 
         self._guard(end)
 
@@ -241,12 +243,15 @@ class MlflowTracking:
         for key, value in metrics.items():
             self._client.log_metric(self._runs[name], _metric_name(key), value, step=step)
 
-    def _register(self, name: str, run_id: str, version: str) -> None:
+    def _register(self, name: str, run_id: str, manifest: Manifest) -> None:
         model = registered_name(name)
         if not self._client.search_registered_models(f"name='{model}'"):
             self._client.create_registered_model(model)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/bundle"
-        made = self._client.create_model_version(model, source, run_id, tags={"marquee": version})
+        made = self._client.create_model_version(
+            model, source, run_id, tags={"marquee": manifest.version},
+            description=f"data {manifest.data_version[:12]}, code {manifest.code_version}",
+        )  # fmt: skip
         self._client.set_registered_model_alias(model, CHALLENGER, made.version)
 
     def _guard(self, call: Callable[[], None]) -> None:

@@ -26,6 +26,7 @@ from trainer.history import History
 from trainer.parameters import Parameters, read_parameters
 from trainer.publishing import Publisher
 from trainer.running import Order, run, select
+from trainer.segments import RatingRow
 from trainer.stages import (
     STAGES,
     Stage,
@@ -259,6 +260,23 @@ def test_a_number_that_is_not_finite_refuses_that_version_alone(
     assert list(record.versions) == ["content"]
     assert [event.data.name for event in published(bus)] == ["content"]
     assert Registry(settings.registry).versions("hybrid") == []
+
+
+def test_a_training_ends_with_a_compaction_and_one_that_fails_does_not(
+    settings: Settings, publish: Stage
+) -> None:
+    history = History(settings.history, settings.partitions)
+    rows = [RatingRow(offset, "added", 7, offset + 1, 9, 0) for offset in range(2)]
+    history.append("ratings", 0, 0, 2, rows)
+    with pytest.raises(DataError):
+        run([data_stage(), failing_stage("hybrid"), publish], settings)
+    assert [path.name for path in settings.history.glob("snapshot-*")] == ["snapshot-000000"]
+    before = history.dataset()
+    record = run([data_stage(), toy_stage("content"), publish], settings)
+    assert [path.name for path in settings.history.glob("snapshot-*")] == ["snapshot-000001"]
+    after = history.dataset()
+    assert (after[0].version, after[1]) == (before[0].version, before[1])
+    assert (record.data_version, record.cut) == (before[0].version, before[1])
 
 
 def test_without_publishing_the_bundles_are_kept_for_a_look(

@@ -23,6 +23,7 @@ SHARED = {
     "RELEASE": "{{ params.data }}",
     "PUBLISH": "{{ params.publish }}",
 }
+TIDY = 'rm -rf -- "$WORK"\n"$PYTHON" -m trainer.cli --quiet tidy'
 STAGE = '"$PYTHON" -m trainer.cli --quiet stage {name} --work "$WORK" --track'
 
 
@@ -55,4 +56,4 @@ with DAG(
     models = [stage(name) for name in MODELS]
     evaluate = stage("evaluate")
     publish = stage("publish", condition='[ "$PUBLISH" = True ] || exit 99\n')
-    data >> models >> evaluate >> publish >> task("clean", 'rm -rf -- "$WORK"')
+    data >> models >> evaluate >> publish >> task("clean", TIDY)

@@ -13,14 +13,17 @@ from marquee.bus_memory import MemoryBus
 from marquee.dataset import Dataset, make_dataset
 from marquee.errors import DataError
 from marquee.films import Film
+from marquee.registry import Registry
 from marquee.settings import Settings
 from trainer.fits import Fit
 from trainer.history import History
+from trainer.mlflow_client import open_client
 from trainer.parameters import Parameters
 from trainer.publishing import Publisher
+from trainer.retention import tidy
 from trainer.running import Order, run
 from trainer.stages import Stage, data_stage, model_stage, publish_stage
-from trainer.tracking import EXPERIMENT, mirror_rollback, open_client, open_tracking
+from trainer.tracking import EXPERIMENT, mirror_rollback, open_tracking
 from trainer.trainings import TrainingRecord
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
@@ -97,6 +100,12 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert model.data.tags["data_version"] == second.data_version
     assert model.data.tags["code_version"] == second.code_version
     assert model.data.metrics["ndcg_at_10"] == 0.5
+    assert {"seconds/data", "seconds/neural", "peak_mib/publish"} <= set(parent.data.metrics)
+    assert parent.data.tags["data_version"] == second.data_version
+    assert parent.data.tags["code_version"] == second.code_version
+    for run_ in (parent, model):
+        (used,) = run_.inputs.dataset_inputs
+        assert (used.dataset.name, used.dataset.digest) == ("history", second.data_version[:12])
     curve = client.get_metric_history(model.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(0, 1), (1, 0.5), (2, 1 / 3)]
     files = {file.path for file in client.list_artifacts(model.info.run_id, "bundle")}
@@ -169,3 +178,44 @@ def test_an_alias_follows_a_rollback(settings: Settings, client: Any) -> None:
     mirror_rollback(settings, "neural", first.versions["neural"])
     champion = client.get_model_version_by_alias("marquee-neural", "champion")
     assert champion.tags["marquee"] == first.versions["neural"] != second.versions["neural"]
+
+
+def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their_runs(
+    settings: Settings, client: Any
+) -> None:
+    bus, serving = MemoryBus(), dict[str, str]()
+    few = settings.model_copy(update={"keep_versions": 1})
+    neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
+    stages = [data_stage(), neural, publish_stage(Publisher(lambda _: bus, lambda *_: None))]
+    records = [run(stages, few, parameters=Parameters(seed)) for seed in (1, 2, 3, 4)]
+    versions = [record.versions["neural"] for record in records]
+    assert Registry(settings.registry).versions("neural") == versions  # no store says what serves
+    serving["neural"] = versions[3]
+    tidied = tidy(few, lambda *_: serving)
+    assert tidied.versions == {"neural": versions[:2]}
+    assert tidied.tracked == ["marquee-neural/2", "marquee-neural/1"]
+
+    left = client.search_model_versions("name='marquee-neural'")
+    assert {version.tags["marquee"] for version in left} == set(versions[2:])
+    assert set(client.get_registered_model("marquee-neural").aliases) == {"champion", "previous"}
+    for record, files in zip(records, (0, 0, 2, 2), strict=True):
+        found = runs(client, record)["neural"]
+        assert len(client.list_artifacts(found.info.run_id, "bundle")) == files
+        assert found.data.metrics["ndcg_at_10"] == 0.5
+        assert found.data.tags.get("bundle") == (None if files else "expired")
+    assert tidy(few, lambda *_: serving).tracked == []
+
+
+def test_versions_that_were_never_published_expire_too(settings: Settings, client: Any) -> None:
+    neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
+    for seed in (1, 2, 3):
+        run([data_stage(), neural], settings, Order(publish=False), Parameters(seed))
+    few = settings.model_copy(update={"keep_versions": 1})
+    Registry(settings.registry).sweep()
+    settings.registry.mkdir()
+    assert tidy(few, lambda *_: {"neural": "of another registry"}).tracked == [
+        "marquee-neural/2",
+        "marquee-neural/1",
+    ]
+    aliases = client.get_registered_model("marquee-neural").aliases
+    assert {name: str(number) for name, number in aliases.items()} == {"challenger": "3"}

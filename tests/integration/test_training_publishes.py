@@ -134,9 +134,15 @@ def test_a_training_by_the_app_publishes_versions_and_one_can_go_back(
             first.json()["training_id"],
         ]
 
+        # The first versions of all are published before they are measured.
+        ran = [[stage["name"] for stage in record["stages"]] for record in listed]
+        assert ran[1] == ["data", "content", "publish", "evaluate"]
+        assert ran[0] == ["data", "content", "evaluate", "publish"]
         old, new = (record["versions"]["content"] for record in reversed(listed))
         (content, *_) = client.get("/internal/models").json()["items"]
         assert [v["version"] for v in content["versions"]] == [new, old]
+        measured = [{*version["metrics"]} for version in content["versions"]]
+        assert measured[0] == measured[1] > {"gain_ndcg@10"}
         back = client.post("/internal/models/content/rollback", json={"version": old})
         assert (back.status_code, back.json()["version"]) == (200, old)
 

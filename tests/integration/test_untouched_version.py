@@ -177,3 +177,28 @@ def test_after_a_killed_training_another_serves_and_one_can_go_back(running: Run
 
     found = json.loads(running.marquee("models", "diff", before, after, "--json"))
     assert {change["key"] for change in found} <= {"code_version"}  # equal data, equal model
+
+
+def test_one_can_go_back_after_old_versions_have_expired(running: Running) -> None:
+    running.environ["MARQUEE_KEEP_VERSIONS"] = "1"
+    for seed in (11, 12, 13):
+        (parameters := running.registry.root.parent / "params.yaml").write_text(f"seed: {seed}\n")
+        running.marquee("train", "--only", "content", "--params", str(parameters))
+        running.wait_for(running.registry.versions("content")[-1])
+    before, after = running.registry.versions("content")[-2:]
+    running.marquee("tidy")
+    assert running.registry.versions("content") == [before, after]
+    running.marquee("models", "rollback", "content", "--yes")
+    running.wait_for(before)
+    assert "nothing to remove" in running.marquee("tidy")
+    (listed,) = (
+        one for one in json.loads(running.marquee("models", "list", "--json"))
+        if one["name"] == "content"
+    )  # fmt: skip
+    assert listed["serving"] == before
+    assert [version["version"] for version in listed["versions"]] == [after, before]
+    refused = subprocess.run(
+        [sys.executable, "-m", "trainer.cli", "models", "rollback", "content", "--yes"],
+        env=os.environ | running.environ, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (refused.returncode, "no version before" in refused.stderr) == (2, True)

@@ -102,14 +102,14 @@ async def test_without_the_service_the_list_comes_and_says_what_is_left_out(repl
 
 
 async def test_names_that_operators_gave_replace_generated_ones() -> None:
-    names = Reply(200, {"k": 7, "names": {"1": "Trenches"}})
+    names = Reply(200, {"k": 7, "names": {"1": "Trenches"}, "kept": [1]})
     models = Models({
         "/internal/segments/movies": Reply(200, LISTED),
         "/internal/segments/movies/names": names,
     })  # fmt: skip
     found = await segments_of(models, "movies", 1.0)
-    shown = [(one["name"], one["named"]) for one in found["items"]]
-    assert shown == [("Western", False), ("Trenches", True)]
+    shown = [(one["name"], one["named"], one["kept"]) for one in found["items"]]
+    assert shown == [("Western", False, False), ("Trenches", True, True)]
     assert found["wanted"] == 7
     asked = models.calls[1][1].body
     assert asked == {"segments": [{"id": 0, "films": [1, 2]}, {"id": 1, "films": [3]}]}

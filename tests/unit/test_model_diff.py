@@ -60,7 +60,7 @@ def test_a_version_is_found_by_its_name_alone_or_with_its_model(tmp_path: Path) 
     for name in ("content", "hybrid"):
         bundle = tmp_path / name
         bundle.mkdir()
-        (bundle / "weights").write_text(name)
+        (bundle / "weights.txt").write_text(name)
         made[name] = seal(bundle, name, "d")
         registry.add(bundle)
     version = made["hybrid"].version

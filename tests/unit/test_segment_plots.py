@@ -43,9 +43,9 @@ def test_curves_votes_and_plots_are_told(tmp_path: Path) -> None:
     told = Told()
     track_segments(told, "user-model", tmp_path, tmp_path)
     assert set(told.curves) == {1, 2, 3, 4, 5}
-    assert set(told.curves[3]) == {f"movies_{method}" for method in METHODS}
-    assert set(told.curves[1]) == {"movies_elbow", "movies_gap", "movies_bic"}
-    assert (told.figures["movies_segments"], told.figures["movies_k_silhouette"]) == (3, 3)
+    assert set(told.curves[3]) == {f"movies_k/{method}" for method in METHODS}
+    assert set(told.curves[1]) == {"movies_k/elbow", "movies_k/gap", "movies_k/bic"}
+    assert (told.figures["movies_segments"], told.figures["movies_k_voted/silhouette"]) == (3, 3)
     assert told.figures["segments_pca_error"] == 0.5
     assert told.files["segments-movies.png"].startswith(b"\x89PNG")
     assert told.models == {"user-model"}

@@ -34,15 +34,27 @@ def test_a_fixed_number_is_what_the_training_makes(tmp_path: Path) -> None:
     assert with_wishes(UserModelConfig(), tmp_path) == UserModelConfig()
 
 
+def test_a_kept_segment_is_made_again_by_the_training_and_one_with_a_mere_name_is_not(
+    tmp_path: Path,
+) -> None:
+    SegmentWishes(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS))
+    SegmentWishes(tmp_path).name("movies", Name(name="Laughs", films=COMEDIES, keep=False))
+    segments = with_wishes(UserModelConfig(), tmp_path).segments
+    assert segments is not None
+    assert (segments.movies_kept, segments.users_kept) == ((WESTERNS,), ())
+    SegmentWishes(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS, keep=False))
+    assert with_wishes(UserModelConfig(), tmp_path) == UserModelConfig()
+
+
 def test_a_name_follows_the_segment_that_is_most_like_it() -> None:
     names = [Name(name="Saloon", films=WESTERNS), Name(name="Laughs", films=COMEDIES)]
     moved = {4: COMEDIES[:25], 2: (*WESTERNS[:20], 500, 501), 0: range(900, 930)}
-    assert named(names, moved) == {4: "Laughs", 2: "Saloon"}
+    assert named(names, moved) == {4: names[1], 2: names[0]}
 
 
 def test_a_name_goes_to_one_segment_when_its_own_was_split() -> None:
     names = [Name(name="Saloon", films=WESTERNS)]
-    assert named(names, {0: WESTERNS[:12], 1: WESTERNS[12:]}) == {1: "Saloon"}
+    assert named(names, {0: WESTERNS[:12], 1: WESTERNS[12:]}) == {1: names[0]}
 
 
 def test_a_second_name_replaces_the_first(tmp_path: Path) -> None:
@@ -71,4 +83,7 @@ async def test_the_trainer_answers_the_names_of_the_segments_asked_for(tmp_path:
         await client.put(f"{base}/names", json={"name": "Saloon", "films": WESTERNS})
         asked = {"segments": [{"id": 3, "films": WESTERNS[5:]}, {"id": 4, "films": COMEDIES}]}
         answer = await client.post(f"{base}/names", json=asked)
-    assert answer.json() == {"k": 6, "names": {"3": "Saloon"}}
+        await client.put(f"{base}/names", json={"name": "Fun", "films": COMEDIES, "keep": False})
+        again = await client.post(f"{base}/names", json=asked)
+    assert answer.json() == {"k": 6, "names": {"3": "Saloon"}, "kept": [3]}
+    assert again.json() == {"k": 6, "names": {"3": "Saloon", "4": "Fun"}, "kept": [3]}

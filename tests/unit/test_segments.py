@@ -12,6 +12,7 @@ from marquee.films import Film, genre_mask
 from marquee.rating_rows import RatingRows
 from marquee.recommender import Viewer
 from user_model.fit import UserModelConfig, fit
+from user_model.kept_clusters import kept_clusters
 from user_model.model import UserModel
 from user_model.segment_calls import liked_in
 from user_model.segment_names import describe
@@ -171,6 +172,51 @@ def test_poor_ratings_make_few_segments_and_say_why(
 def test_a_film_alone_is_a_segment() -> None:
     segments = segments_of([(1, 1, 9)], n_films=1)
     assert [one["size"] for one in segments.described("movies")] == [1]
+
+
+def test_kept_clusters_stay_and_the_others_find_theirs() -> None:
+    rng = np.random.default_rng(0)
+    places = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
+    rows = (np.repeat(places, 50, axis=0) + rng.normal(0, 0.5, (200, 2))).astype(np.float32)
+    kept = np.array([[4, 4], [10, 10]], np.float32)  # one of them where there is nothing
+    found = kept_clusters(rows, 5, kept, 0)
+    assert found[:2].tolist() == kept.tolist()
+    others = np.array(sorted(found[2:].tolist(), key=lambda at: (round(at[1]), round(at[0]))))
+    assert np.abs(others - [[0, 0], [10, 0], [0, 10]]).max() < 0.3
+    assert np.array_equal(kept_clusters(rows, 5, kept, 0), found)
+
+
+def test_rows_that_are_all_the_same_give_the_kept_clusters_alone() -> None:
+    kept = np.zeros((1, 2), np.float32)
+    assert kept_clusters(np.zeros((9, 2), np.float32), 4, kept, 0).shape == (1, 2)
+
+
+@pytest.mark.parametrize(("kind", "k"), [("movies", 2), ("users", 3)])
+def test_a_kept_segment_is_made_again_and_the_others_share_the_rest(
+    dataset: Dataset, model: UserModel, kind: str, k: int
+) -> None:
+    assert model.segments is not None
+    for old in model.segments.described(kind):
+        config = SegmentsConfig.model_validate(
+            {f"{kind}_k": k, "width": 4, f"{kind}_kept": [old["typical"]]}
+        )
+        rows = RatingRows.of(dataset)
+        again = fit_segments(dataset.films, rows, np.zeros(60, np.int16), config, 5)
+        kept, *others = again.described(kind)
+        assert kept["name"] == old["name"]
+        assert kept["size"] == old["size"]
+        assert len({*kept["typical"]} & {*old["typical"]}) >= 0.9 * len(old["typical"])
+        assert sum(other["size"] for other in others) == 2 * old["size"]
+        assert again.about[kind]["choice"]["reason"] == f"{k} were asked for; 1 of them kept"
+
+
+def test_more_kept_segments_than_were_asked_for_are_all_made(dataset: Dataset) -> None:
+    kept = tuple(tuple(range(kind, 61, 3)) for kind in (1, 2, 3))
+    config = SegmentsConfig(movies_k=2, users_k=1, movies_kept=(*kept, (999,)), users_kept=kept)
+    rows = RatingRows.of(dataset)
+    segments = fit_segments(dataset.films, rows, np.zeros(60, np.int16), config, 0)
+    assert [one["size"] for one in segments.described("movies")] == [20, 20, 20]
+    assert len(segments.about["users"]["segments"]) == 3
 
 
 def test_segments_with_the_same_words_have_different_names() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +61,11 @@ def seal(
     metrics: Mapping[str, float] | None = None,
     cut: Mapping[str, int] | None = None,
 ) -> Manifest:
-    """Write the manifest of a directory of artifacts; the version names its digest."""
+    """Write the manifest of a directory of artifacts; the version names its digest.
+
+    ArtifactError: a figure or parameter is not a finite number.
+    """
+    check_numbers(MANIFEST, {"metrics": dict(metrics or {}), "parameters": dict(parameters or {})})
     files = {
         path.relative_to(directory).as_posix(): checksum(path)
         for path in sorted(directory.rglob("*"))
@@ -108,6 +113,17 @@ def verify(directory: Path, sha256: str | None = None) -> Manifest:
     return manifest
 
 
+def add_metrics(directory: Path, metrics: Mapping[str, float]) -> Manifest:
+    """Add figures to the manifest of a bundle; its files, digest and version stay."""
+    check_numbers(MANIFEST, {"metrics": dict(metrics)})
+    manifest = read_manifest(directory)
+    manifest = manifest.model_copy(update={"metrics": manifest.metrics | dict(metrics)})
+    part = directory / f"{MANIFEST}.part"
+    part.write_text(manifest.model_dump_json(indent=1) + "\n")
+    part.replace(directory / MANIFEST)
+    return manifest
+
+
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
     """Write arrays to an `.npz`; a value that is not finite is an ArtifactError."""
     check_finite(path, arrays)
@@ -132,15 +148,33 @@ def save_json(path: Path, value: Any) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Return what a JSON file of a bundle holds."""
+    """Return what a JSON file of a bundle holds; every number in it is finite."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ArtifactError(f"{path.name}: {error}") from None
+    check_numbers(path.name, value)
+    return value
+
+
+def check_numbers(file: str, value: Any, where: str = "") -> None:
+    """Do nothing; ArtifactError names the place of a number in a JSON value that is not finite."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            check_numbers(file, inner, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            check_numbers(file, inner, f"{where}[{i}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise _not_finite(file, where)
 
 
 def check_finite(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Do nothing; ArtifactError: an array of a file has a value that is not a finite number."""
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-            raise ArtifactError(f"{path.name}: {name} has a value that is not a finite number")
+            raise _not_finite(path.name, name)
+
+
+def _not_finite(file: str, where: str) -> ArtifactError:
+    return ArtifactError(f"{file}: {where} has a value that is not a finite number")

@@ -65,6 +65,8 @@ class Settings(BaseModel):
     """Seconds between scheduled trainings; 0: none."""
     train_after_ratings: Annotated[int, Field(ge=0)] = 10_000
     """New ratings after which a training starts; 0: never by count."""
+    keep_versions: Annotated[int, Field(ge=1)] = 5
+    """Newest versions of each model that stay, besides the serving one and those to go back to."""
     trainer_python: str = ""
     """Python that has torch and mlflow; empty: the trainer's own."""
     mlflow_uri: str = ""

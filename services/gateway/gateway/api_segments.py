@@ -89,13 +89,13 @@ async def put_segments(request: Request, kind: Kind, body: SegmentsBody) -> Resp
 async def put_segment(
     request: Request, kind: Kind, segment_id: SegmentId, body: SegmentBody
 ) -> Response:
-    """Name a segment. The name stays with it from version to version, for as long as there is a
-    segment like it, known by its typical films."""
+    """Name a segment, and keep it: the next trainings make it again from its typical films. With
+    `keep` false only the name stays, for as long as there is a segment like it."""
     context = of(request)
     segment = await _segment(context, kind, segment_id)
-    wish = {"name": body.name.strip(), "films": segment["typical"]}
+    wish = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
     await _trainer(context, f"/internal/segments/{kind}/names", wish)
-    return said(_shown(segment | {"name": wish["name"], "named": True}, context))
+    return said(_shown(segment | {"name": wish["name"], "named": True, "kept": body.keep}, context))
 
 
 async def _segments(context: Context, kind: Kind) -> dict[str, Any]:

@@ -170,6 +170,7 @@ class SegmentDocument(BaseModel):
     id: int
     name: str
     named: bool = Field(description="Whether an operator gave the name.")
+    kept: bool = Field(description="Whether the next trainings make it again.")
     size: int = Field(description="Films, or viewers at the training; 5 viewers at least.")
     genres: dict[str, float] = Field(description="Share of its films or likes in each genre.")
     apart: dict[str, list[str]] = Field(description="What is more frequent in it than elsewhere.")

@@ -268,9 +268,11 @@ class SegmentsBody(Closed):
 
 
 class SegmentBody(Closed):
-    """A segment's name, kept by the next versions' segment that is most like it."""
+    """A segment's name, which goes to the next versions' segment that is most like it. With `keep`
+    the next trainings make such a segment again, whatever else they find."""
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+    keep: Annotated[bool, Field(strict=True)] = True
 
 
 class TrainingBody(Closed):

@@ -37,7 +37,7 @@ async def segments_of(models: Models, kind: Kind, seconds: float) -> dict[str, A
     path = f"/internal/segments/{kind}/names"
     reply = await models.call("trainer", Call("POST", path, {"segments": known}, NAMES_S))
     kept = reply.body if isinstance(reply, Reply) and reply.ok else {"names": {}, "k": None}
-    return found | {"wanted": kept["k"], "items": [_named(one, kept["names"]) for one in items]}
+    return found | {"wanted": kept["k"], "items": [_named(one, kept) for one in items]}
 
 
 async def films_of(
@@ -63,6 +63,7 @@ async def asked(models: Models, call: Call) -> dict[str, Any]:
     return dict(reply.body)
 
 
-def _named(segment: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    given = names.get(str(segment["id"]))
-    return {**segment, "name": given or segment["name"], "named": given is not None}
+def _named(segment: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    given = said["names"].get(str(segment["id"]))
+    kept = segment["id"] in said.get("kept", ())
+    return {**segment, "name": given or segment["name"], "named": given is not None, "kept": kept}

@@ -46,10 +46,12 @@ def add_segments(app: FastAPI, settings: Settings) -> None:
     @app.put("/internal/segments/{kind}/names")
     def name(kind: Kind, given: Name) -> dict[str, Any]:
         wishes.name(kind, given)
-        return {"kind": kind, "name": given.name}
+        return {"kind": kind, "name": given.name, "keep": given.keep}
 
     @app.post("/internal/segments/{kind}/names")
     def names(kind: Kind, asked: AskedNames) -> dict[str, Any]:
         held = wishes.get(kind)
         found = named(held.names, {one.id: one.films for one in asked.segments})
-        return {"k": held.k, "names": {str(segment): name for segment, name in found.items()}}
+        names = {str(segment): given.name for segment, given in found.items()}
+        kept = [segment for segment, given in found.items() if given.keep]
+        return {"k": held.k, "names": names, "kept": sorted(kept)}

@@ -8,6 +8,7 @@ import typer
 from marquee.artifacts import Manifest
 from marquee.registry import Registry
 from trainer.model_diff import Change, changes, find_version
+from trainer.named_artifacts import check_artifacts
 from trainer.terminal import Session, print_json, print_lines, print_table
 from trainer.tracking import mirror_rollback
 from trainer.versions import Model, list_models, read_model, roll_back
@@ -40,13 +41,42 @@ def show(
     """Show what a version says of itself, by default the one that serves, else the newest."""
     session: Session = context.obj
     model = read_model(session.settings, name)
-    wanted = version or model.serving or (model.versions[-1].version if model.versions else "")
+    wanted = _wanted(model, version)
     manifest = Registry(session.settings.registry).manifest(name, wanted)
     if as_json:
         print_json(manifest.model_dump(mode="json") | {"serving": model.serving == wanted})
         return
     state = "serves" if model.serving == wanted else "does not serve"
     print_lines([f"{name} {wanted} ({state})", *_lines(manifest)])
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A model; without it all of them.")] = None,
+    version: Version = None,
+    as_json: Json = False,
+) -> None:
+    """Load versions by their checksums, and see that serving uses each artifact with a name.
+
+    By default those that serve, else the newest. Exit status 2: an artifact is missing or ill.
+    """
+    session: Session = context.obj
+    registry = Registry(session.settings.registry)
+    names = [name] if name else [m.name for m in list_models(session.settings) if m.versions]
+    manifests = [
+        registry.manifest(n, _wanted(read_model(session.settings, n), version)) for n in names
+    ]
+    found = [finding for manifest in manifests for finding in check_artifacts(registry, manifest)]
+    if as_json:
+        print_json([finding.as_json() for finding in found])
+    else:
+        rows = [(f.model, f.file, f.sha256[:12], f.fault or "ok", f.use) for f in found]
+        print_table(("model", "artifact", "sha256", "state", "what serving does with it"), rows)
+    if not found:
+        session.say("no versions yet; next: marquee train")
+    if any(finding.fault for finding in found):
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -82,6 +112,11 @@ def rollback(
     data = roll_back(session.settings, name, version)
     mirror_rollback(session.settings, name, data.version)
     print_lines([f"{name} {data.version} serves again"])
+
+
+def _wanted(model: Model, version: str | None) -> str:
+    """Return the version asked for, else the one that serves, else the newest."""
+    return version or model.serving or (model.versions[-1].version if model.versions else "")
 
 
 def _change_row(change: Change) -> tuple[str, ...]:
@@ -121,5 +156,5 @@ def _lines(manifest: Manifest) -> list[str]:
     lines += [f"parameter     {key}: {value}" for key, value in manifest.parameters.items()]
     lines += [f"metric        {key}: {value:.6g}" for key, value in manifest.metrics.items()]
     lines += [f"cut           {key}: {value}" for key, value in manifest.cut.items()]
-    lines += [f"file          {name}" for name in manifest.files]
+    lines += [f"file          {sha256[:12]}  {name}" for name, sha256 in manifest.files.items()]
     return lines

@@ -83,6 +83,18 @@ def stage(
     print_lines([f"{name}: {run.run(name, STAGES)}"])
 
 
+def tidy(context: typer.Context) -> None:
+    """Remove what is kept no longer: old versions, records, work folders; compact the history.
+
+    Each training ends with it; a scheduler that runs the stages one by one calls it itself.
+    """
+    from trainer.retention import tidy as sweep
+
+    session: Session = context.obj
+    with Trainings(session.settings.state).locked("tidy", clear=False):
+        print_lines(sweep(session.settings).lines() or ["nothing to remove"])
+
+
 def tune(
     context: typer.Context,
     only: Annotated[str, typer.Option(help="Models, with commas between.")] = "",

@@ -7,6 +7,7 @@ segment whose events are all in another, or in the snapshot, counts no more.
 """
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -24,6 +25,7 @@ from trainer.segments import (
     RatingRow,
     Segment,
     delete_stale,
+    erases,
     read_segments,
     segments_in,
     table_of,
@@ -35,6 +37,9 @@ from trainer.snapshots import base_films, base_rows, write_snapshot
 _SMALL = 50_000
 _MERGE = 32
 _ATTEMPTS = 5
+_MANY = 0.05
+"""Events since the snapshot, as a share of its ratings, from which on it is written anew."""
+_OLD_S = 7 * 24 * 3600.0
 
 T = TypeVar("T")
 
@@ -114,10 +119,16 @@ class History:
         facts, cut = self.facts()
         return facts.dataset(), cut
 
+    def wants_compaction(self) -> bool:
+        """Return whether the events since the snapshot are many or old, or erase a viewer."""
+        return self._undisturbed(self._wants_compaction)
+
     def compact(self) -> Snapshot:
         """Write the facts as a new snapshot and delete what it replaces; return it.
 
-        After it nothing is left of erased viewers, nor of ratings that others replaced.
+        After it nothing is left of erased viewers, nor of ratings that others replaced. Killed at
+        any moment it loses nothing: what is deleted is in the snapshot, which is on the disk then.
+        Conflict: another process compacts.
         """
         before = self._snapshot()
         facts, cut = self.facts()
@@ -188,6 +199,20 @@ class History:
         chain, end = self._chain(snapshot, topic, partition)
         start = snapshot.position(topic, partition) if snapshot else 0
         return read_segments(chain, topic, start), end
+
+    def _wants_compaction(self) -> bool:
+        snapshot = self._snapshot()
+        many = (snapshot.manifest.ratings if snapshot else 0) * _MANY
+        events, oldest = 0, time.time()
+        for topic in SCHEMAS:
+            for p in range(self._partitions):
+                start = snapshot.position(topic, p) if snapshot else 0
+                chain, end = self._chain(snapshot, topic, p)
+                events += end - start
+                oldest = min([oldest, *(segment.path.stat().st_mtime for segment in chain)])
+                if topic == RATINGS and erases(chain, start):
+                    return True
+        return events > 0 and (events >= many or time.time() - oldest > _OLD_S)
 
     def _merge_small(self, topic: str, partition: int) -> None:
         """Make one of the newest segments, once there are many small ones."""

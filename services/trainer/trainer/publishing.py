@@ -8,7 +8,7 @@ from pathlib import Path
 from marquee.artifacts import Manifest, verify
 from marquee.bus import Bus, Outgoing
 from marquee.buses import open_bus
-from marquee.errors import BusUnavailable, MarqueeError, NotFound
+from marquee.errors import ArtifactError, BusUnavailable, MarqueeError, NotFound
 from marquee.events import ModelPublished
 from marquee.registry import Registry
 from marquee.settings import Settings
@@ -56,18 +56,24 @@ class Publisher:
     def publish(self, settings: Settings, bundles: Mapping[str, Path]) -> Outcome:
         """Publish bundles that the gate lets pass; BusUnavailable: the bus stays away.
 
-        All versions are in the registry before the first event is sent.
+        A bundle that the registry does not take, such as one with a number that is not finite, is
+        refused too. All versions are in the registry before the first event is sent.
         """
         registry = Registry(settings.registry)
         refused: dict[str, str] = {}
-        accepted: list[Path] = []
+        manifests: list[Manifest] = []
         for name, bundle in bundles.items():
-            reason = self._judge(settings, registry, verify(bundle))
-            if reason is None:
-                accepted.append(bundle)
-            else:
+            try:
+                reason = self._judge(settings, registry, verify(bundle))
+                if reason is None:
+                    manifests.append(registry.add(bundle))
+            except ArtifactError as error:
+                reason = str(error)
+            if reason is not None:
                 refused[name] = reason
-        manifests = [registry.add(bundle) for bundle in accepted]
+        with registry.changing():
+            for manifest in manifests:
+                registry.ask(manifest.name, manifest.version)
         if manifests:
             self._announce(settings, registry, manifests)
         return Outcome({manifest.name: manifest.version for manifest in manifests}, refused)

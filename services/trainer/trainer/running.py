@@ -12,8 +12,10 @@ from pathlib import Path
 
 from marquee import telemetry
 from marquee.errors import InvalidInput, MarqueeError
+from marquee.registry import MODEL_NAMES, Registry
 from marquee.settings import Settings
 from trainer.parameters import Parameters
+from trainer.retention import tidy
 from trainer.stages import Stage
 from trainer.tracking import open_tracking
 from trainer.training import Progress, Training, code_version
@@ -78,6 +80,13 @@ def select(
     return [s for s in stages if s.name in wanted and s.name not in skipped], skipped
 
 
+def publishing_first(stages: Sequence[Stage]) -> list[Stage]:
+    """Return the stages with `publish` before `evaluate`, for the first versions of all: there is
+    nothing to compare them with, and answers are waited for. Their figures are added later."""
+    evaluation = [stage for stage in stages if stage.name == "evaluate"]
+    return [stage for stage in stages if stage.name != "evaluate"] + evaluation
+
+
 def _known(name: str, names: list[str]) -> None:
     if name not in names:
         near = difflib.get_close_matches(name, names, 1, 0.0)[0]
@@ -102,11 +111,15 @@ class _Run:
         training = self._training
         try:
             chosen, skipped = select(stages, self._order.only, self._order.publish)
+            if not any(map(Registry(training.settings.registry).versions, MODEL_NAMES)):
+                chosen = publishing_first(chosen)
             for stage in chosen:
                 stage.check(training)
             with self._trainings.locked(training.training_id):
                 self._begin(chosen, skipped)
                 self._run_all(chosen)
+                training.data = None  # its memory is wanted for the history
+                tidy(training.settings)
         except BaseException as error:
             # What was refused at once leaves no record, unless somebody has its id already.
             if self._record.status == "running" or self._order.training_id:
@@ -165,6 +178,7 @@ class _Run:
             }
         )
         self._stage(record)
+        self._training.tracked_stage(name, seconds, peak)
         telemetry.log.info(
             "stage done", stage=name, status=status, seconds=record.seconds, peak_mb=record.peak_mb
         )

@@ -23,7 +23,7 @@ def track_segments(tracking: Tracking, name: str, bundle: Path, folder: Path) ->
             continue
         for at, k in enumerate(choice["ks"]):
             values = {method: curve[at] for method, curve in choice["curves"].items()}
-            known = {f"{kind}_{m}": v for m, v in values.items() if v is not None}
+            known = {f"{kind}_k/{m}": v for m, v in values.items() if v is not None}
             tracking.epoch(name, k, known)
         path = folder / f"segments-{kind}.png"
         plot(choice, f"Number of segments of {kind}: {choice['k']} ({choice['reason']})", path)
@@ -45,7 +45,8 @@ def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
         one.axvline(choice["votes"][method], linestyle=":", color="tab:orange")
         one.axvline(choice["k"], color="tab:green", alpha=0.4)
         one.set_title(f"{method}: {choice['votes'][method]}")
-    figure.suptitle(title)
+        one.set_xlabel("segments")
+    figure.suptitle(f"{title}\ndotted: what a method votes for; green: the number chosen")
     figure.savefig(path, dpi=100)
 
 
@@ -55,6 +56,6 @@ def _figures(kind: str, about: Mapping[str, Any]) -> dict[str, float]:
         f"{kind}_segments": float(choice["k"]),
         f"{kind}_structure": float(choice["structure"]),
     }
-    votes = {f"{kind}_k_{method}": float(k) for method, k in (choice["votes"] or {}).items()}
+    votes = {f"{kind}_k_voted/{method}": float(k) for method, k in (choice["votes"] or {}).items()}
     errors = {f"segments_{key}": float(about[key]) for key in about if key.endswith("_error")}
     return figures | votes | errors

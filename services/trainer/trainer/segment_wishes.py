@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,12 +19,14 @@ C = TypeVar("C", bound=BaseModel)
 
 
 class Name(BaseModel):
-    """A name, and the typical films of the segment that it was given to."""
+    """A name, and the typical films of the segment that it was given to; with `keep` the next
+    trainings make such a segment again, whatever else they find."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     films: tuple[int, ...]
+    keep: bool = True
 
 
 class Wishes(BaseModel):
@@ -86,7 +88,7 @@ class SegmentWishes:
             raise DataError(f"{self._path.name}: {error.errors()[0]['msg']}") from None
 
 
-def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[int, str]:
+def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[int, Name]:
     """Return the names of segments (id → typical films): the most alike pairs first, each name
     and each segment once, none that are not alike (Jaccard index of their films)."""
     pairs = sorted(
@@ -94,23 +96,28 @@ def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[
          for segment, films in segments.items()),
         reverse=True,
     )  # fmt: skip
-    found: dict[int, str] = {}
+    found: dict[int, Name] = {}
     used: set[int] = set()
     for alike, i, segment in pairs:
         if alike >= ALIKE and -segment not in found and i not in used:
-            found[-segment] = names[-i].name
+            found[-segment] = names[-i]
             used.add(i)
     return found
 
 
 def with_wishes(config: C, state: Path) -> C:
-    """Return a model's config with the numbers of segments that operators fixed, if it has any."""
+    """Return a model's config, if it has segments, with what operators decided of them."""
     segments = getattr(config, "segments", None)
     if segments is None:
         return config
-    wishes = SegmentWishes(state)
-    ks = {f"{kind}_k": wishes.get(kind).k for kind in ("movies", "users")}
-    fixed = {name: k for name, k in ks.items() if k is not None}
+    held, kinds = SegmentWishes(state), get_args(Kind)
+    wishes = {kind: held.get(kind) for kind in kinds}
+    fixed: dict[str, Any] = {
+        f"{kind}_k": wish.k for kind, wish in wishes.items() if wish.k is not None
+    }
+    for kind, wish in wishes.items():
+        if kept := tuple(name.films for name in wish.names if name.keep):
+            fixed[f"{kind}_kept"] = kept
     return config.model_copy(update={"segments": segments.model_copy(update=fixed)})
 
 

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,11 +149,17 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def erases(segments: Sequence[Segment], position: int) -> bool:
+    """Return whether events of `ratings` from `position` on erase a viewer."""
+    return "erased" in read_segments(segments, RATINGS, position)["kind"].unique().to_pylist()
+
+
 def delete_stale(folder: Path) -> None:
-    """Delete files that a writer left behind when it died, more than an hour ago."""
+    """Delete what a writer left behind when it died, more than an hour ago."""
     for path in folder.glob(".*.tmp") if folder.is_dir() else ():
-        if path.is_file() and time.time() - path.stat().st_mtime > _STALE_S:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _STALE_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _read(path: Path, topic: str) -> Any:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marquee import telemetry
 from marquee.artifacts import read_manifest, save_json
 from marquee.errors import DataError
 from marquee.settings import Settings
@@ -76,7 +75,7 @@ class StageRun:
     tracked: bool = False
 
     def run(self, name: str, stages: Sequence[Stage]) -> str:
-        """Run a stage; return a few words on its result.
+        """Run a stage; return a few words on its result, and what it took.
 
         InvalidInput: there is no such stage, or it cannot run here. DataError: the stage `data` has
         not run in this folder. What the stage left before is replaced.
@@ -93,11 +92,11 @@ class StageRun:
         except BaseException as error:
             training.tracking.end(str(error) or type(error).__name__)
             raise
+        seconds, peak = time.perf_counter() - started, peak_mb()
+        training.tracked_stage(name, seconds, peak)
         if name == stages[-1].name:
             training.tracking.end(None)
-        seconds = round(time.perf_counter() - started, 3)
-        telemetry.log.info("stage done", stage=name, seconds=seconds, peak_mb=round(peak_mb(), 1))
-        return words
+        return f"{words} ({seconds:.1f} s, {peak:,.0f} MiB)"
 
     def _training(self, name: str) -> Training:
         frozen = self.settings.model_copy(update={"state": self.work.state})

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from marquee import telemetry
-from marquee.artifacts import MANIFEST, Manifest, seal, verify
+from marquee.artifacts import add_metrics, seal, verify
 from marquee.errors import DataError
+from marquee.registry import Registry
 from trainer.fits import FITS, Fit, Fitted
 from trainer.history import History
 from trainer.publishing import Gate, Publisher
@@ -81,10 +82,13 @@ def evaluate_stage() -> Stage:
 
     def run(training: Training) -> str:
         found: Mapping[str, Mapping[str, float]] = _evaluation().evaluate_training(training)
+        registry = Registry(training.settings.registry)
         for name, metrics in found.items():
             if name in training.bundles:
                 add_metrics(training.bundles[name], metrics)
                 training.tracking.add_metrics(name, metrics)
+            if name in training.versions:  # the first of all is published before it is measured
+                registry.add_metrics(name, training.versions[name], metrics)
         if training.report is not None:
             training.tracking.report(training.report)
         return f"{sum(map(len, found.values()))} figures"
@@ -135,16 +139,6 @@ STAGES: tuple[Stage, ...] = (
     publish_stage(),
 )
 """In the order in which they run."""
-
-
-def add_metrics(bundle: Path, metrics: Mapping[str, float]) -> Manifest:
-    """Add figures to the manifest of a bundle that is not published yet; its version stays."""
-    manifest = verify(bundle)
-    manifest = manifest.model_copy(update={"metrics": manifest.metrics | dict(metrics)})
-    part = bundle / f"{MANIFEST}.part"
-    part.write_text(manifest.model_dump_json(indent=1) + "\n")
-    part.replace(bundle / MANIFEST)
-    return manifest
 
 
 def _fitted(

@@ -5,8 +5,6 @@ never stops a training: what MLflow does not take is said in the log.
 """
 
 import importlib.util
-import logging
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Protocol
 from marquee import telemetry
 from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
+from trainer.mlflow_client import errors, log_data, open_client, registered_name
 from trainer.model_diff import flat
 from trainer.report import Report
 from trainer.report_pages import write
@@ -25,13 +24,17 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
 
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # A server that is away shall cost a training seconds, not minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
+
+KIND = "mlflow.experimentKind"
+"""Tag of an experiment by which MLflow shows its pages of models, not those of language models."""
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+"""Tags by which MLflow's pages put runs under another, and describe a run."""
+_TRAINING = """\
+A training: the run of each model is below this one. `seconds/…` and `peak_mib/…` tell what each
+stage took; the artifact `report/report.html` is the evaluation."""
+_MODEL = """\
+`bundle/` is the version as it is published. Curves: the step of `loss`, `rmse` and `mae` (in stars,
+on held-out ratings) is the epoch; that of `movies_k/…` and `users_k/…` the number of segments."""
 
 
 class Tracking(Protocol):
@@ -65,6 +68,10 @@ class Tracking(Protocol):
         """A version serves from now on."""
         ...
 
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """A stage is over; `figures` says what it took, `tags` what is known of the training."""
+        ...
+
     def end(self, error: str | None) -> None:
         """The training is over."""
         ...
@@ -94,6 +101,9 @@ class NoTracking:
     def published(self, name: str, version: str) -> None:
         """Nothing."""
 
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
     def end(self, error: str | None) -> None:
         """Nothing."""
 
@@ -105,29 +115,9 @@ def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -
         return NoTracking()
     try:
         return MlflowTracking(open_client(settings), settings, training_id, stages)
-    except _errors() as error:
+    except errors() as error:
         telemetry.log.warning("tracking is off", reason=str(error))
         return NoTracking()
-
-
-def tracking_uri(settings: Settings) -> str:
-    """Return the server of the settings, or the database in the state folder."""
-    if settings.mlflow_uri:
-        return settings.mlflow_uri
-    folder = (settings.state / "mlflow").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def open_client(settings: Settings) -> Any:
-    """Return a client of MLflow, which sends nothing to anybody else."""
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow import MlflowClient
-
-    uri = tracking_uri(settings)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def mirror(client: Any, name: str, version: str) -> None:
@@ -152,13 +142,8 @@ def mirror_rollback(settings: Settings, name: str, version: str) -> None:
         return
     try:
         mirror(open_client(settings), name, version)
-    except _errors() as error:
+    except errors() as error:
         telemetry.log.warning("the alias was not moved", model=name, reason=str(error))
-
-
-def registered_name(name: str) -> str:
-    """Return the name under which MLflow's registry holds a model."""
-    return f"marquee-{name}"
 
 
 class MlflowTracking:
@@ -171,12 +156,14 @@ class MlflowTracking:
         self._experiment = _experiment(client, settings)
         self._training_id = training_id
         parent, self._runs = self._known()
-        self._parent = parent or self._start(training_id, {"stages": ", ".join(stages)})
+        self._parent = parent or self._start(
+            training_id, {NOTE: _TRAINING, "stages": ", ".join(stages)}
+        )
         self._on = True
 
     def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
         def start() -> None:
-            run_id = self._start(name, {"mlflow.parentRunId": self._parent, "model": name})
+            run_id = self._start(name, {PARENT: self._parent, NOTE: _MODEL, "model": name})
             self._runs[name] = run_id
             self._client.log_batch(run_id, params=_params(parameters))
 
@@ -190,12 +177,14 @@ class MlflowTracking:
             run_id = self._runs[name]
             for key in ("version", "data_version", "code_version"):
                 self._client.set_tag(run_id, key, getattr(manifest, key))
+            log_data(self._client, run_id, manifest.data_version)
             self._log(name, manifest.metrics, 0)
             for path in (bundle / file for file in (*manifest.files, MANIFEST)):
                 if path.stat().st_size <= _LARGEST:
                     folder = path.relative_to(bundle).parent
                     self._client.log_artifact(run_id, str(path), str(Path("bundle") / folder))
-            self._register(name, run_id, manifest.version)
+            self._register(name, run_id, manifest)
+            self._client.set_terminated(run_id)  # so that its duration is that of the fit
 
         self._guard(finish)
 
@@ -213,6 +202,17 @@ class MlflowTracking:
     def add_file(self, name: str, path: Path) -> None:
         self._guard(lambda: self._client.log_artifact(self._runs[name], str(path)))
 
+    def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        def log() -> None:
+            for key, value in figures.items():  # a page groups what is before the slash
+                self._client.log_metric(self._parent, f"{key}/{name}", value)
+            for key, words in tags.items():
+                self._client.set_tag(self._parent, key, words)
+            if name == "data" and "data_version" in tags:
+                log_data(self._client, self._parent, tags["data_version"])
+
+        self._guard(log)
+
     def published(self, name: str, version: str) -> None:
         self._guard(lambda: mirror(self._client, name, version))
 
@@ -223,7 +223,8 @@ class MlflowTracking:
             if error:
                 self._client.set_tag(self._parent, "error", error)
             for run_id in (*self._runs.values(), self._parent):
-                self._client.set_terminated(run_id, status)
+                if self._client.get_run(run_id).info.status == "RUNNING":
+                    self._client.set_terminated(run_id, status)
 
         self._guard(end)
 
@@ -235,19 +236,22 @@ class MlflowTracking:
         return models.pop(None, None), models
 
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
-        own = {"training_id": self._training_id, **tags}
+        own = {"training_id": self._training_id, "mlflow.source.name": "marquee train", **tags}
         return str(self._client.create_run(self._experiment, tags=own, run_name=name).info.run_id)
 
     def _log(self, name: str, metrics: Mapping[str, float], step: int) -> None:
         for key, value in metrics.items():
             self._client.log_metric(self._runs[name], _metric_name(key), value, step=step)
 
-    def _register(self, name: str, run_id: str, version: str) -> None:
+    def _register(self, name: str, run_id: str, manifest: Manifest) -> None:
         model = registered_name(name)
         if not self._client.search_registered_models(f"name='{model}'"):
             self._client.create_registered_model(model)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/bundle"
-        made = self._client.create_model_version(model, source, run_id, tags={"marquee": version})
+        made = self._client.create_model_version(
+            model, source, run_id, tags={"marquee": manifest.version},
+            description=f"data {manifest.data_version[:12]}, code {manifest.code_version}",
+        )  # fmt: skip
         self._client.set_registered_model_alias(model, CHALLENGER, made.version)
 
     def _guard(self, call: Callable[[], None]) -> None:
@@ -255,15 +259,9 @@ class MlflowTracking:
             return
         try:
             call()
-        except _errors() as error:
+        except errors() as error:
             self._on = False
             telemetry.log.warning("tracking is off for this training", reason=str(error))
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    from mlflow.exceptions import MlflowException
-
-    return MlflowException, OSError, StopIteration
 
 
 def _experiment(client: Any, settings: Settings) -> str:
@@ -273,7 +271,7 @@ def _experiment(client: Any, settings: Settings) -> str:
     where = None
     if not settings.mlflow_uri:
         where = (settings.state / "mlflow" / "artifacts").resolve().as_uri()
-    return str(client.create_experiment(EXPERIMENT, artifact_location=where))
+    return str(client.create_experiment(EXPERIMENT, where, {KIND: "custom_model_development"}))
 
 
 def _params(parameters: Mapping[str, Any]) -> list[Any]:

@@ -47,6 +47,14 @@ class Training:
             raise DataError("the stage data has not run")
         return self.data
 
+    def tracked_stage(self, name: str, seconds: float, peak_mb: float) -> None:
+        """Tell the tracking what a stage took, and what is known of the training by then."""
+        tags = {"code_version": self.code_version}
+        if self.data is not None:
+            tags["data_version"] = self.data.version
+        figures = {"seconds": round(seconds, 3), "peak_mib": round(peak_mb, 1)}
+        self.tracking.stage(name, figures, tags)
+
 
 def code_version() -> str:
     """Return the commit that the code stands at, else the version of the package."""

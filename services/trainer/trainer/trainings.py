@@ -7,6 +7,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -123,8 +124,9 @@ class Trainings:
         return None
 
     @contextmanager
-    def locked(self, training_id: str) -> Iterator[None]:
-        """Hold the lock. TrainingRuns: another does. What a killed training left is cleared."""
+    def locked(self, training_id: str, clear: bool = True) -> Iterator[None]:
+        """Hold the lock. TrainingRuns: another does. With `clear` what trainings before have left
+        in their work folders is deleted."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a+") as file:
             try:
@@ -134,27 +136,44 @@ class Trainings:
             file.truncate(0)
             file.write(training_id)
             file.flush()
-            self._clear(training_id)
+            if clear:
+                self._clear(training_id)
             try:
                 yield
             finally:
                 file.truncate(0)
+
+    def expire(self, newest: int) -> list[str]:
+        """Delete all but the newest records and the newest of a training that succeeded, by which
+        the schedule goes; return the names of their files."""
+        last = self.newest(succeeded=True)
+        kept = {path.name for path in self._paths()[:newest]}
+        kept |= {self._path(last.training_id).name} if last else set()
+        gone = [path for path in self._paths() if path.name not in kept]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return [path.name for path in gone]
 
     def _clear(self, training_id: str) -> None:
         """Delete the work of trainings before, and say of those that were killed that they were."""
         for path in self._folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == ".tmp" and time.time() - path.stat().st_mtime > _START_SECONDS:
+                path.unlink(missing_ok=True)
         for record in self._newest_first():
             if record.training_id != training_id and record.error == _INTERRUPTED:
                 self.save(record)
 
     def _newest_first(self) -> Iterator[TrainingRecord]:
-        for path in sorted(self._folder.glob("[!.]*.json"), reverse=True):
+        for path in self._paths():
             try:
                 yield self._seen(TrainingRecord.model_validate_json(path.read_text()))
             except (OSError, ValidationError):
                 continue
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("[!.]*.json"), reverse=True)
 
     def _seen(self, record: TrainingRecord) -> TrainingRecord:
         """Return a record as it is now: one that is under way without the lock was killed."""

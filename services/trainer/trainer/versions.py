@@ -7,7 +7,7 @@ from typing import Any
 from marquee.artifacts import Manifest
 from marquee.bus import Outgoing
 from marquee.buses import open_bus
-from marquee.errors import Conflict, NotFound, StoreUnavailable
+from marquee.errors import ArtifactError, Conflict, NotFound, StoreUnavailable
 from marquee.events import ModelRolledBack, ModelVersion
 from marquee.registry import MODEL_NAMES, Registry
 from marquee.settings import Settings
@@ -33,7 +33,7 @@ class Model:
 
 def list_models(settings: Settings) -> list[Model]:
     """Return every model with its versions."""
-    serving = _serving(settings, MODEL_NAMES)
+    serving = serving_versions(settings, MODEL_NAMES)
     return [_model(settings, name, serving.get(name)) for name in MODEL_NAMES]
 
 
@@ -46,10 +46,11 @@ def read_model(settings: Settings, name: str) -> Model:
 
 def serving_version(settings: Settings, name: str) -> str | None:
     """Return the version that the store names as the published one; None without store or one."""
-    return _serving(settings, (name,)).get(name)
+    return serving_versions(settings, (name,)).get(name)
 
 
-def _serving(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+def serving_versions(settings: Settings, names: Sequence[str]) -> dict[str, str]:
+    """Return the published version of each model that has one; of none where the store is away."""
     keys = {name: Keys(settings.namespace, name, settings.partitions).model for name in names}
     store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
     try:
@@ -67,8 +68,15 @@ def _serving(settings: Settings, names: Sequence[str]) -> dict[str, str]:
 
 def _model(settings: Settings, name: str, serving: str | None) -> Model:
     registry = Registry(settings.registry)
-    manifests = tuple(registry.manifest(name, version) for version in registry.versions(name))
-    return Model(name, serving, manifests)
+    manifests: list[Manifest] = []
+    for version in registry.versions(name):
+        try:
+            manifests.append(registry.manifest(name, version))
+        except (NotFound, ArtifactError):
+            if registry.path(name, version).exists():
+                raise
+            # else it has just expired
+    return Model(name, serving, tuple(manifests))
 
 
 def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:
@@ -81,8 +89,9 @@ def roll_back(settings: Settings, name: str, version: str | None = None) -> Mode
     if target == model.serving:
         raise Conflict(f"version {target} of {name} serves already")
     registry = Registry(settings.registry)
-    manifest = registry.manifest(name, target)
-    data = version_of(registry, manifest)
+    with registry.changing():
+        data = version_of(registry, registry.manifest(name, target))
+        registry.ask(name, target)
     bus = open_bus(settings)
     try:
         producer = bus.producer()
@@ -104,13 +113,18 @@ def version_of(registry: Registry, manifest: Manifest) -> ModelVersion:
     )
 
 
+def before(versions: Sequence[str], serving: str) -> str | None:
+    """Return the version before the serving one, of those that there are."""
+    return max((version for version in versions if version < serving), default=None)
+
+
 def _before(model: Model) -> str:
     names = [manifest.version for manifest in model.versions]
     serving = model.serving or (names[-1] if names else "")
-    earlier = [name for name in names if name < serving]
-    if not earlier:
+    earlier = before(names, serving)
+    if earlier is None:
         raise Conflict(f"model {model.name} has no version before {serving or 'the first'}")
-    return earlier[-1]
+    return earlier
 
 
 def _version_json(manifest: Manifest) -> dict[str, Any]:

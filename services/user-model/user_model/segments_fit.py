@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from threadpoolctl import threadpool_limits
 from marquee.films import Film, genre_mask, genre_matrix
 from marquee.pipeline import KMeans, Matrix, Scaler
 from marquee.rating_rows import Ints, RatingRows
+from marquee.ratings import POSITIVE
 from user_model.cluster_count import Choice, choose
+from user_model.kept_clusters import around, kept_clusters
 from user_model.segment_names import describe
 from user_model.segments import (
     FilmSegments,
@@ -42,6 +45,10 @@ class SegmentsConfig(BaseModel):
 
     movies_k: int | None = Field(None, ge=1, le=200)
     users_k: int | None = Field(None, ge=1, le=200)
+    movies_kept: tuple[tuple[int, ...], ...] = ()
+    """Typical films of each segment of films that operators keep."""
+    users_kept: tuple[tuple[int, ...], ...] = ()
+    """Typical films of each segment of viewers that operators keep."""
     without_structure: int = Field(4, ge=1)
     """How many segments there are where the data say nothing of their number."""
     width: int = Field(8, ge=1)
@@ -88,7 +95,8 @@ def _fit_films(
     scaler = _scaler(rows, config.floor)
     scaled = scaler.transform(rows)
     choice = _choice(scaled, config.movies_k, config, seed)
-    kmeans = _kmeans(scaled, choice.k, seed)
+    typical = [scaled[known].mean(axis=0) for known in _known(films, config.movies_kept)]
+    choice, kmeans = _clusters(scaled, choice, typical, seed)
     return FilmSegments(mean, scaler, kmeans), kmeans.assign(scaled), choice
 
 
@@ -124,7 +132,10 @@ def _fit_viewers(
     codes = np.zeros((len(rows), some.shape[1]), np.float32)
     codes[who] = some
     choice = _choice(some, config.users_k, config, seed)
-    kmeans = _kmeans(some, choice.k, seed)
+    loving = [_code_of(known, profiles, encoder) for known in _known(films, config.users_kept)]
+    # Nobody is as typical as all typical films together: those nearest to that are.
+    typical = [around(some, code, max(1, len(some) // choice.k)) for code in loving]
+    choice, kmeans = _clusters(some, choice, typical, seed)
     segments[who] = kmeans.assign(some)
     described = _describe_viewers(films, rows, segments, len(kmeans.centers))
     about = _about(described, choice, **errors)
@@ -184,6 +195,32 @@ def _choice(rows: Matrix, wanted: int | None, config: SegmentsConfig, seed: int)
         distinct = len(np.unique(rows.round(6), axis=0))
         return Choice(min(wanted, distinct), True, f"{wanted} were asked for")
     return choose(rows.astype(np.float64), seed, config.without_structure)
+
+
+def _known(films: Sequence[Film], kept: Sequence[Sequence[int]]) -> list[Ints]:
+    """Return the rows of the films of each kept segment of which there is one at least."""
+    rows = {film.movie_id: row for row, film in enumerate(films)}
+    found = [np.array([rows[i] for i in ids if i in rows], np.int64) for ids in kept]
+    return [known for known in found if len(known)]
+
+
+def _code_of(films: Ints, profiles: Profiles, encoder: ProfileEncoder) -> Matrix:
+    """Return the code, e, of a viewer who likes these films, by row, and no others."""
+    profile = profiles.of(films, np.full(len(films), POSITIVE, np.uint8))
+    assert profile is not None
+    code: Matrix = encoder.encode(profile[None])[0]
+    return code
+
+
+def _clusters(
+    rows: Matrix, choice: Choice, kept: Sequence[Matrix], seed: int
+) -> tuple[Choice, KMeans]:
+    """Return the clusters, of which `kept` are centers, and what is said of their number."""
+    if not kept:
+        return choice, _kmeans(rows, choice.k, seed)
+    reason = f"{choice.reason}; {len(kept)} of them kept"
+    choice = replace(choice, k=max(choice.k, len(kept)), reason=reason)
+    return choice, KMeans(kept_clusters(rows, choice.k, np.stack(kept), seed))
 
 
 def _kmeans(rows: Matrix, k: int, seed: int) -> KMeans:

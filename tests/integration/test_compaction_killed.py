@@ -1,0 +1,89 @@
+"""A compaction that is killed at any of its changes to the disk loses no row of the history."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.dataset import Dataset, make_dataset
+from marquee.films import Film
+from trainer.history import History
+from trainer.segments import MovieRow, RatingRow
+
+P = 2
+
+# Kills itself before its n-th change of the disk: each is announced to an audit hook first.
+COMPACTION = """
+    import os, signal, sys
+    from pathlib import Path
+    from trainer.history import History
+
+    left = int(sys.argv[2])
+    history = History(Path(sys.argv[1]), 2)
+    history.facts()  # what is imported and read by then is no change
+
+    def hook(event, arguments):
+        global left
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
+        if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    history.compact()
+"""
+
+pytestmark = pytest.mark.slow
+
+
+def content(history: History) -> tuple[str, dict[str, int], list[tuple[int, int, int, int]]]:
+    """Return all that a training reads: version, positions and rows."""
+    dataset, cut = history.dataset()
+    columns = (dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
+    rows = sorted(zip(*(column.tolist() for column in columns), strict=True))
+    return dataset.version, cut, rows
+
+
+def imported() -> Dataset:
+    users, movies = np.arange(1, 41), np.arange(1, 41) % 5 + 1
+    films = [Film(movie_id=i, title=f"Film {i}") for i in range(1, 6)]
+    return make_dataset(users, movies, np.full(40, 8, np.uint8), users * 10, films)
+
+
+def added(offset: int) -> RatingRow:
+    return RatingRow(offset, "added", offset % 50 + 1, offset % 5 + 1, offset % 10 + 1, offset)
+
+
+def test_no_row_is_lost_whenever_a_compaction_is_killed(tmp_path: Path) -> None:
+    history = History(tmp_path, P)
+    history.import_dataset(imported())
+    for p in range(P):
+        history.append("ratings", p, 0, 10, [added(i) for i in range(10)])
+        history.append("ratings", p, 10, 25, [added(i) for i in range(10, 25)])
+    film = '{"type":"movie.removed","source":"t","id":"1","data":{"movie_id":3}}'
+    history.append("movies", 1, 0, 1, [MovieRow(0, film)])
+    position, expected, kills = 25, content(history), 0
+    for at in range(100):
+        command = [sys.executable, "-c", textwrap.dedent(COMPACTION), str(tmp_path), str(at)]
+        status = subprocess.run(command, timeout=60).returncode
+        assert content(history) == expected
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        kills += 1
+        if kills % 4 == 0:  # events come as before, whatever a kill left behind
+            history.append("ratings", 0, position, position + 1, [added(position)])
+            position, expected = position + 1, content(history)
+    else:
+        pytest.fail("no compaction came to its end")
+    assert kills > 10
+    assert history.position("ratings", 0) == position
+    history.compact()
+    assert content(history) == expected
+    assert len(list(tmp_path.glob("snapshot-*"))) == 1
+    assert not list(tmp_path.glob("ratings-*/*.parquet"))

@@ -1,0 +1,233 @@
+"""A viewer's segment follows his rating events, and operators' segments outlive a new training."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from marquee.artifacts import seal
+from marquee.autoencoder_fit import AutoencoderConfig
+from marquee.bus import Bus, Outgoing
+from marquee.bus_redis import RedisBus
+from marquee.dataset import make_dataset
+from marquee.derive import derive_all
+from marquee.events import (
+    MODELS,
+    MOVIES,
+    RATINGS,
+    Event,
+    ModelPublished,
+    Rating,
+    RatingAdded,
+    RatingRemoved,
+    UserMovie,
+)
+from marquee.facts import restore_facts
+from marquee.films import Film
+from marquee.follower import ModelReaction
+from marquee.model_service import create_app
+from marquee.registry import Registry
+from marquee.settings import Settings
+from marquee.store import Keys, RedisStore
+from marquee.stored_snapshots import StoredSnapshots
+from marquee.worker import Worker, create_topics
+from trainer.api_segments import add_segments
+from trainer.generate import generate
+from trainer.versions import version_of
+from user_model.app import SERVICE
+from user_model.consumer import HANDLERS
+from user_model.fit import UserModelConfig, fit
+from user_model.model import UserModel
+from user_model.segments_fit import SegmentsConfig
+
+pytestmark = pytest.mark.slow
+
+KINDS = (("Comedy",), ("Western",), ("Sci-Fi",))
+COMEDIES, WESTERNS = range(3, 40, 3), range(1, 40, 3)
+VIEWER = 900
+
+
+def fitted() -> UserModel:
+    """Return a model of 60 viewers, each of whom loves one of three genres."""
+    rng = np.random.default_rng(0)
+    films = [Film(movie_id=i, title=f"F{i}", year=1990, genres=KINDS[i % 3]) for i in range(1, 61)]
+    rows = [
+        (user, movie_id, 9 if movie_id % 3 == user % 3 else 4)
+        for user in range(1, 61)
+        for movie_id in rng.permutation(60)[:24] + 1
+    ]
+    users, movies, half = (np.array(column) for column in zip(*rows, strict=True))
+    data = make_dataset(users, movies, half.astype(np.uint8), np.zeros(len(rows), np.int64), films)
+    config = UserModelConfig(
+        autoencoder=AutoencoderConfig(width=4, epochs=5, batch_size=32),
+        clusters=2,
+        validation_share=0.0,
+        segments=SegmentsConfig(movies_k=3, users_k=3, width=4, epochs=60),
+    )
+    return fit(data, config, 0)
+
+
+@dataclass
+class System:
+    """The consumer and the app of the user-model service on a Valkey of nothing else."""
+
+    bus: Bus
+    client: httpx.AsyncClient
+    registry: Registry
+
+    def publish(self, events: Sequence[Event]) -> None:
+        self.bus.producer().publish([Outgoing.of(event) for event in events])
+
+    async def viewer(self) -> dict[str, Any]:
+        answer = await self.client.get(f"/internal/users/{VIEWER}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def moves_to(self, wanted: Callable[[int | None], bool], seconds: float) -> int | None:
+        """Wait until the viewer is in a segment as wanted; return it."""
+        deadline = time.monotonic() + seconds
+        while not wanted(segment := (await self.viewer()).get("segment")):
+            assert time.monotonic() < deadline, f"still in segment {segment}"
+            await asyncio.sleep(0.01)
+        return segment
+
+
+@pytest.fixture
+async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[System]:
+    settings = Settings.model_validate(
+        {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
+    )
+    keys, store = Keys(namespace, "user-model", settings.partitions), RedisStore(redis_url)
+    registry, bus = Registry(settings.registry), RedisBus(redis_url, namespace)
+    create_topics(bus, settings.partitions)
+    load = UserModel.load
+    reaction = ModelReaction(keys, store, registry, load, HANDLERS, derive_all, restore_facts)
+    snapshots = StoredSnapshots(settings.history)
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction)
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    app = create_app(SERVICE, settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx.ASGITransport(app)
+        client = httpx.AsyncClient(transport=transport, base_url="http://user-model")
+        yield System(bus, await stack.enter_async_context(client), registry)
+        stop.set()
+        await asyncio.to_thread(thread.join, 10)
+    bus.close()
+
+
+async def test_a_viewer_moves_to_another_segment_by_his_events_within_a_second(
+    system: System, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    fitted().save(bundle)
+    manifest = seal(bundle, "user-model", "d")
+    system.registry.add(bundle)
+    system.publish([ModelPublished(data=version_of(system.registry, manifest))])
+    deadline = time.monotonic() + 30
+    while (await system.client.get("/health/ready")).status_code != 200:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+    assert (await system.viewer())["segment"] is None
+    system.publish([loves(i) for i in COMEDIES])
+    comedies = await system.moves_to(lambda segment: segment is not None, 1.0)
+    system.publish([loves(i) for i in WESTERNS])
+    system.publish([takes_back(i) for i in COMEDIES])
+    westerns = await system.moves_to(lambda segment: segment not in (None, comedies), 1.0)
+    listed = (await system.client.get("/internal/segments/users")).json()["items"]
+    names = {one["id"]: one["name"].partition(" ")[0] for one in listed}
+    assert (names[comedies], names[westerns]) == ("Comedy", "Western")
+    system.publish([takes_back(i) for i in WESTERNS])
+    await system.moves_to(lambda segment: segment is None, 1.0)
+    # Nothing was fitted for it.
+    assert (await system.viewer())["model_version"] == manifest.version
+    assert system.registry.versions("user-model") == [manifest.version]
+
+
+def loves(movie_id: int) -> RatingAdded:
+    return RatingAdded(data=Rating(user_id=VIEWER, movie_id=movie_id, rating=5.0))
+
+
+def takes_back(movie_id: int) -> RatingRemoved:
+    return RatingRemoved(data=UserMovie(user_id=VIEWER, movie_id=movie_id))
+
+
+@dataclass
+class Operator:
+    """Trains the user model of a state folder and decides on its segments."""
+
+    state: Path
+    redis_url: str
+
+    def marquee(self, *arguments: str) -> None:
+        environ = os.environ | {
+            "MARQUEE_STATE": str(self.state),
+            "MARQUEE_REDIS_URL": self.redis_url,
+        }
+        command = [sys.executable, "-m", "trainer.cli", "-q", *arguments]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def about(self, kind: str) -> dict[str, Any]:
+        """Train; return what the new version says of a kind of segments."""
+        self.marquee("train", "--only", "user-model")
+        registry = Registry(self.state / "registry")
+        newest = registry.path("user-model", registry.versions("user-model")[-1])
+        about: dict[str, Any] = json.loads((newest / "segments.json").read_text())
+        return about[kind]  # type: ignore[no-any-return]
+
+    async def call(self, method: str, path: str, body: Any) -> Any:
+        app = FastAPI()
+        add_segments(app, Settings(state=self.state))
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://trainer") as client:
+            answer = await client.request(method, f"/internal/segments/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.mark.parametrize("kind", ["movies", "users"])
+async def test_what_an_operator_decided_outlives_a_training_on_other_ratings(
+    kind: str, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    operator = Operator(tmp_path, redis_url)
+    generate(150, 120, 6000, 5, tmp_path / "release")
+    operator.marquee("--namespace", namespace, "data", "import", str(tmp_path / "release"))
+    first = await asyncio.to_thread(operator.about, kind)
+    chosen = max(first["segments"], key=lambda one: one["size"])
+    await operator.call("PUT", kind, {"k": 6})
+    name = {"name": "Sunday matinee", "films": chosen["typical"]}
+    await operator.call("PUT", f"{kind}/names", name)
+
+    (tmp_path / "history").rename(tmp_path / "before")  # a third of the ratings are others now
+    change_release(tmp_path / "release" / "ratings.csv")
+    operator.marquee("--namespace", namespace, "data", "import", str(tmp_path / "release"))
+    second = await asyncio.to_thread(operator.about, kind)
+    assert len(second["segments"]) == 6
+    assert second["choice"]["reason"] == "6 were asked for; 1 of them kept"
+    asked = [{"id": one["id"], "films": one["typical"]} for one in second["segments"]]
+    said = await operator.call("POST", f"{kind}/names", {"segments": asked})
+    assert said == {"k": 6, "names": {"0": "Sunday matinee"}, "kept": [0]}
+
+
+def change_release(path: Path) -> None:
+    """Drop every third rating."""
+    header, *lines = path.read_text().splitlines()
+    kept = [line for i, line in enumerate(lines) if i % 3]
+    path.write_text("\n".join([header, *kept]) + "\n")

@@ -1,0 +1,253 @@
+"""Every call of /v1/segments over a service and a trainer that answer as told."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.answers import Answers
+from gateway.app import create_app
+from gateway.catalogue import Catalogue, Row
+from gateway.context import Context
+from gateway.popular import PopularList
+from gateway.profiles import Profile
+from gateway.routing import Thresholds
+from gateway.rules import FilmRules, Rules
+from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.bus import Published
+from marquee.events import Block, Promotion
+from marquee.films import Film
+from marquee.popularity import FilmSums
+from marquee.ratings import Ratings
+from marquee.recommender import Route
+from marquee.settings import Settings
+
+FILMS = [Film(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]
+CATALOGUE = Catalogue(map(Row.of, FILMS))
+
+
+def described(segment: int, *typical: int) -> dict[str, Any]:
+    apart = {"genres": ["Crime"], "decades": [], "tags": []}
+    return {
+        "id": segment,
+        "name": f"Crime {segment}",
+        "size": 9,
+        "genres": {"Crime": 1.0},
+        "apart": apart,
+        "typical": list(typical),
+    }
+
+
+LISTED = {
+    "items": [described(0, *range(1, 16)), described(4, 16, 999)],
+    "model_version": "v1",
+    "choice": {"k": 5, "votes": {"elbow": 5}},
+}
+FOUND = {
+    "items": [
+        {"movie_id": i, "score": 1.0, "reason": "popular", "because": []} for i in range(1, 29)
+    ],
+    "model_version": "v1",
+    "positions": {},
+    "fresh": True,
+}
+
+
+@dataclass
+class Models:
+    """Services that answer each path as told, the rest not at all."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+
+    async def recommend(self, _: Route, __: Mapping[str, Any], ___: float) -> Recommended | Failure:
+        return Failure("nobody asks")
+
+    async def call(self, service: str, call: Call) -> Reply | Failure:
+        self.calls.append((service, call))
+        return self.replies.get(call.path.partition("?")[0], Failure(f"{service} is down"))
+
+
+@dataclass
+class Profiles:
+    rules: Rules = field(default_factory=Rules)
+
+    async def read(self, _: int | None) -> Profile:
+        return Profile(Ratings(), self.rules)
+
+
+class Memory:
+    catalogue = CATALOGUE
+    popular = PopularList(CATALOGUE, FilmSums())
+    connected = True
+
+    async def passed(self, _: Any, __: float) -> bool:
+        return True
+
+    async def appeared(self, _: int, __: float) -> bool:
+        return True
+
+
+class Publisher:
+    async def publish(self, _: Any) -> list[Published]:
+        raise AssertionError("segments are no events")
+
+
+@dataclass
+class House:
+    client: httpx.AsyncClient
+    models: Models
+    profiles: Profiles
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    models, profiles, memory = Models(), Profiles(), Memory()
+    for kind in ("movies", "users"):
+        path = f"/internal/segments/{kind}"
+        models.replies[path] = Reply(200, LISTED)
+        models.replies[f"{path}/names"] = Reply(
+            200, {"k": 6, "names": {"4": "Night owls"}, "kept": [4]}
+        )
+        models.replies[f"{path}/4/films"] = Reply(200, FOUND)
+    answers = Answers(models, memory.popular, Thresholds())
+    context = Context(Settings(), memory, profiles, models, answers, Publisher())
+    transport = httpx.ASGITransport(create_app(context))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield House(client, models, profiles)
+
+
+KINDS = pytest.mark.parametrize("kind", ["movies", "users"])
+
+
+@KINDS
+async def test_a_list_says_what_there_is_and_how_it_was_chosen(house: House, kind: str) -> None:
+    answer = (await house.client.get(f"/v1/segments/{kind}")).json()
+    assert {key: answer[key] for key in ("kind", "model_version", "wanted", "choice")} == {
+        "kind": kind,
+        "model_version": "v1",
+        "wanted": 6,
+        "choice": LISTED["choice"],
+    }
+    first, second = answer["items"]
+    assert (first["name"], first["named"], first["kept"]) == ("Crime 0", False, False)
+    assert (second["name"], second["named"], second["kept"]) == ("Night owls", True, True)
+    assert [film["title"] for film in first["typical"]] == [f"Film {i}" for i in range(1, 11)]
+    assert second["typical"][1]["movie_id"] == 999  # one that the catalogue has no more
+
+
+@KINDS
+async def test_one_segment_is_as_it_is_in_the_list(house: House, kind: str) -> None:
+    listed = (await house.client.get(f"/v1/segments/{kind}")).json()["items"][1]
+    assert (await house.client.get(f"/v1/segments/{kind}/4")).json() == listed
+
+
+@pytest.mark.parametrize("path", ["", "/4", "/4/recommendations"])
+async def test_without_the_service_it_is_said_to_be_unavailable(house: House, path: str) -> None:
+    house.models.replies.clear()
+    answer = await house.client.get(f"/v1/segments/users{path}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "actors", 422),
+        ("GET", "users/5", 404),
+        ("PUT", "users/5", 404),
+        ("GET", "users/-1", 422),
+        ("GET", "users/four", 422),
+        ("GET", "users/4/recommendations?k=0", 422),
+        ("GET", "users/4/recommendations?genre=War", 422),
+    ],
+)
+async def test_what_is_not_there_or_not_known_is_refused(
+    house: House, method: str, path: str, status: int
+) -> None:
+    body = {"name": "x"} if method == "PUT" else None
+    answer = await house.client.request(method, f"/v1/segments/{path}", json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_segment_that_the_service_does_not_know_is_not_found(house: House) -> None:
+    missing = Reply(404, {"detail": "there is no segment 7 of users"})
+    house.models.replies["/internal/segments/users/7/films"] = missing
+    answer = await house.client.get("/v1/segments/users/7/recommendations")
+    assert (answer.status_code, answer.json()["detail"]) == (404, missing.body["detail"])
+
+
+def ids(answer: httpx.Response) -> list[int]:
+    return [item["movie_id"] for item in answer.json()["items"]]
+
+
+@KINDS
+async def test_a_segment_s_list_keeps_to_the_rules(house: House, kind: str) -> None:
+    path = f"/v1/segments/{kind}/4/recommendations"
+    assert ids(await house.client.get(path)) == list(range(1, 11))
+    own = Promotion(movie_id=29, slots=(1,), segments=(4,))
+    other = Promotion(movie_id=30, slots=(2,), segments=(3,))
+    block = Block(movie_id=2, reason="rights")
+    house.profiles.rules = Rules({
+        2: FilmRules(block=block), 29: FilmRules(promotion=own), 30: FilmRules(promotion=other),
+    })  # fmt: skip
+    answer = await house.client.get(f"{path}?k=3")
+    assert ids(answer) == ([29, 1, 3] if kind == "users" else [1, 3, 4])
+    assert answer.json()["items"][0]["promoted"] is (kind == "users")
+    assert answer.json()["segment"] == 4
+
+
+@KINDS
+@pytest.mark.parametrize("k", [6, None])
+async def test_an_operator_fixes_the_number_or_lets_the_data_choose(
+    house: House, kind: str, k: int | None
+) -> None:
+    house.models.replies[f"/internal/segments/{kind}"] = Reply(200, {"kind": kind, "k": k})
+    answer = await house.client.put(f"/v1/segments/{kind}", json={"k": k})
+    assert (answer.status_code, answer.json()) == (200, {"kind": kind, "k": k})
+    [(service, call)] = house.models.calls
+    assert (service, call.method, call.body) == ("trainer", "PUT", {"k": k})
+
+
+@pytest.mark.parametrize("body", [{}, {"k": 0}, {"k": 201}, {"k": "6"}, {"k": 6, "kind": "users"}])
+async def test_another_number_is_refused(house: House, body: dict[str, Any]) -> None:
+    assert (await house.client.put("/v1/segments/users", json=body)).status_code == 422
+    assert house.models.calls == []
+
+
+@KINDS
+@pytest.mark.parametrize(("more", "keep"), [({}, True), ({"keep": False}, False)])
+async def test_a_name_goes_to_the_trainer_with_the_typical_films(
+    house: House, kind: str, more: dict[str, bool], keep: bool
+) -> None:
+    body = {"name": " Early birds ", **more}
+    answer = await house.client.put(f"/v1/segments/{kind}/0", json=body)
+    shown = answer.json()
+    assert (shown["name"], shown["named"], shown["kept"]) == ("Early birds", True, keep)
+    service, call = house.models.calls[-1]
+    assert (service, call.method, call.path) == (
+        "trainer",
+        "PUT",
+        f"/internal/segments/{kind}/names",
+    )
+    assert call.body == {"name": "Early birds", "films": list(range(1, 16)), "keep": keep}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"name": ""}, {"name": " "}, {"name": "x" * 101}, {"name": "x", "keep": "yes"}]
+)
+async def test_another_name_is_refused(house: House, body: dict[str, Any]) -> None:
+    assert (await house.client.put("/v1/segments/users/4", json=body)).status_code == 422
+    assert house.models.calls == []
+
+
+@pytest.mark.parametrize("path", ["", "/4"])
+async def test_without_the_trainer_nothing_is_decided(house: House, path: str) -> None:
+    listed = Reply(200, LISTED)
+    house.models.replies = {"/internal/segments/users": listed} if path else {}
+    body = {"name": "x"} if path else {"k": 3}
+    answer = await house.client.put(f"/v1/segments/users{path}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "trainer is down" in answer.json()["detail"]

@@ -6,7 +6,7 @@ import pytest
 
 from marquee.settings import Settings
 from trainer.evaluate import evaluate
-from trainer.evaluation_run import Plan
+from trainer.evaluation_plan import Plan
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters
 from trainer.report import OURS, POPULARITY

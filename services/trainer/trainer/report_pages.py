@@ -6,7 +6,8 @@ from pathlib import Path
 
 from trainer.report import Report
 from trainer.report_plots import plots
-from trainer.report_tables import Tabular, choices, heading, tables
+from trainer.report_tables import choices, heading, tables
+from trainer.tabular import Tabular
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;

@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from marquee.artifacts import MANIFEST, Manifest
 from marquee.settings import Settings
 from trainer.model_diff import flat
 from trainer.report import Report
+from trainer.report_metrics import metrics_of
 from trainer.report_pages import write
 
 EXPERIMENT = "marquee"
@@ -24,6 +26,7 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 """What serves, the newest version that does not (yet), and what served before."""
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
+_AT_ONCE = 1000
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -204,6 +207,8 @@ class MlflowTracking:
 
     def report(self, report: Report) -> None:
         def log() -> None:
+            for metrics in _metrics(report):
+                self._client.log_batch(self._parent, metrics=metrics)
             with tempfile.TemporaryDirectory() as folder:
                 write(report, Path(folder))
                 self._client.log_artifacts(self._parent, folder, "report")
@@ -280,6 +285,15 @@ def _params(parameters: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
     return [Param(key, str(value)[:500]) for key, value in flat(parameters).items()]
+
+
+def _metrics(report: Report) -> list[list[Any]]:
+    """Return the figures of a report in calls of a size that the server allows."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    found = [Metric(name, value, now, 0) for name, value in metrics_of(report).items()]
+    return [found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)]
 
 
 def _metric_name(key: str) -> str:

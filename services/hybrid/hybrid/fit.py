@@ -1,11 +1,12 @@
 """Fits the hybrid model: ALS factors, reduced space, mix, predictions for new films."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
@@ -15,6 +16,7 @@ from marquee.cases import OffsetSearch, gather, hide, most_liked
 from marquee.dataset import Dataset
 from marquee.few_ratings_fit import FewRatingsConfig, choose_few_ratings, fit_few_ratings
 from marquee.films import Film, Films
+from marquee.mix_config import MixConfig
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms
 from marquee.new_films_fit import deviation_slope, fit_predictions, intercept_rate
@@ -29,10 +31,10 @@ LEAST = {"popularity": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1, "clust
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
-class HybridConfig(BaseModel):
-    """Sizes and strengths of the parts of the hybrid model."""
+class HybridConfig(MixConfig):
+    """Sizes and strengths of the parts of the hybrid model; `without` leaves out signals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    signals: ClassVar[tuple[str, ...]] = (*START, "space_other")
 
     factors: int = Field(64, ge=1)
     """Factors of the ALS."""
@@ -74,7 +76,7 @@ def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     cases = draw_cases(rows, held_out, config.sizes, config.draws, seed)
     cases = cases[: config.max_cases] if config.max_cases else []
-    weights, offset = dict(START), 0.0
+    weights, offset = config.used(START), 0.0
     if cases:
         fitted = rows.of_users(kept)
         config = choose_regularization(fitted, len(dataset.films), config, cases, seed)
@@ -208,12 +210,14 @@ def _validate(trial: _Parts, cases: list[Case]) -> tuple[HybridConfig, dict[str,
     few_config = choose_few_ratings(
         trial.rows, config.few_ratings, config.penalties, cases, candidates, n_films
     )
-    model = trial.model(few_config, dict(START))
+    model = trial.model(few_config, config.used(START))
     films = model.films()
-    gathered = gather(
-        cases, lambda case: model.signals(_evidence(case), films), candidates, n_films
-    )
-    weights = gathered.learn(dict(START), LEAST)
+
+    def signals(case: Case) -> dict[str, Matrix]:
+        return config.used(model.signals(_evidence(case), films))
+
+    gathered = gather(cases, signals, candidates, n_films)
+    weights = gathered.learn(config.used(START), LEAST)
     config = config.model_copy(update={"few_ratings": few_config})
     return config, weights, _cold_offset(trial, replace(model, weights=weights), cases)
 

@@ -9,6 +9,7 @@ Using Ranking-Based Techniques), with the relevance of MMR (Carbonell and Goldst
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +26,23 @@ _LIKENESS = 0.5
 """Deviations of the score that a film loses where one with the same genres is placed before it."""
 
 
+class Rated(Protocol):
+    """What knows the ratings of films at its training, as every model does."""
+
+    def sums(self, movie_id: int, /) -> tuple[int, int, int]:
+        """Return the ratings, positive ones and half stars of a film; zeros for a new one."""
+        ...
+
+
 def pool_size(k: int, diversity: float) -> int:
     """Return how many candidates to ask a model for, so that a list of k can be made of them."""
     return max(POOL, k) if diversity > 0 else k
 
 
 def diversify(
-    found: Sequence[Scored], films: Films, popularity: Reals, diversity: float, k: int
+    found: Sequence[Scored], films: Films, model: Rated, diversity: float, k: int
 ) -> list[Scored]:
-    """Return k of a model's candidates, best first; `popularity` is that of each row of `films`.
+    """Return k of a model's candidates, best first, which `films` holds.
 
     `diversity`, 0 to 1, is the share of places that are kept: 0 leaves the model's order. The
     first k' < k films are the list of k', so that a list may be cut or be filled up.
@@ -42,8 +51,8 @@ def diversify(
         return list(found[:k])
     rows = films.indexes(item.movie_id for item in found)
     scores = np.array([item.score for item in found])
-    order = places(scores, popularity[rows], films.genres[rows], diversity, k)
-    return [found[i] for i in order]
+    popularity = np.log1p([model.sums(item.movie_id)[1] for item in found])
+    return [found[i] for i in places(scores, popularity, films.genres[rows], diversity, k)]
 
 
 def places(

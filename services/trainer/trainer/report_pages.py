@@ -76,4 +76,5 @@ def _cells(row: Sequence[str]) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+    cells = (text.replace("|", "\\|") for text in texts)
+    return f"| {' | '.join(cells)} |"

@@ -47,15 +47,11 @@ def key_at(slice_name: str, diversity: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A loaded model, the film ids of its data set by row, and the popularity at the training.
-
-    `live`: whether its service hands the model the popularity of the moment.
-    """
+    """A loaded model, the film ids of its data set by row, and the popularity at the training."""
 
     model: Any
     movie_ids: Ints
-    popularity: Popularity
-    live: bool = False
+    popularity: Popularity | None
 
     def list_for(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> Ints:
         """Return the rows that a service would answer, best first; `among`: the candidates."""
@@ -65,7 +61,7 @@ class Asked:
         """Return the rows that a service would answer at each setting of diversity."""
         scored = self._scored(case)
         return [
-            self._rows(diversify(scored, self.films, self._exposure, setting, SHOWN))
+            self._rows(diversify(scored, self.films, self.model, setting, SHOWN))
             for setting in diversities
         ]
 
@@ -73,19 +69,13 @@ class Asked:
         films = self.films
         mask = films.alive.copy() if among is None else among.copy()
         mask[films.indexes(self.movie_ids[case.films].tolist())] = False
-        live = {"popularity": self.popularity} if self.live else {}
+        live = {} if self.popularity is None else {"popularity": self.popularity}
         found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, DEPTH, **live)
         return found
 
     def _rows(self, scored: Sequence[Scored]) -> Ints:
         found = np.array([item.movie_id for item in scored], np.int64)
         return np.searchsorted(self.movie_ids, found)
-
-    @cached_property
-    def _exposure(self) -> npt.NDArray[np.floating]:
-        """The popularity of each row of the table."""
-        rows = np.searchsorted(self.movie_ids, self.films.movie_ids)
-        return self.popularity.popularity[rows]
 
     @cached_property
     def films(self) -> Films:
@@ -143,6 +133,6 @@ def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS)
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
     movie_ids = np.array([film.movie_id for film in train.films], np.int64)
-    popularity = Popularity(RatingRows.of(train).sums(len(train.films)))
     # Of the services only content hands the live popularity to its model.
-    return Asked(loaded, movie_ids, popularity, live=name == "content")
+    live = Popularity(RatingRows.of(train).sums(len(train.films))) if name == "content" else None
+    return Asked(loaded, movie_ids, live)

@@ -136,7 +136,7 @@ def test_popular_films_take_the_setting_and_change_by_genre():
     for i in range(1, N + 1):
         sums.put(0, i, model.sums(i))
     films = model.films()
-    serving = Serving(model, films, LivePopularity(films, sums))
+    serving: Serving[Any] = Serving(model, films, LivePopularity(films, sums))
     request = RecommendRequest(route=Route.POPULAR, k=6)
     assert {i % 4 for i in ids(answer(serving, request))} == {0}
     broad = ids(answer(serving, request.model_copy(update={"diversity": 0.5})))

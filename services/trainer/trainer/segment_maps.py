@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.films import genre_matrix
-from marquee.pipeline import Matrix
 from marquee.registry import Registry
 from marquee.settings import Settings
 from trainer.report import Marker, SegmentMap
 from trainer.trainings import TrainingRecord
 
-Ints = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.float64]
 
 MODEL = "user-model"
 MEMBERS = 1500
@@ -48,18 +47,18 @@ def maps_of(bundle: Path) -> tuple[SegmentMap, ...]:
     return tuple(found)
 
 
-def project(rows: Matrix) -> Matrix:
+def project(rows: Reals) -> Reals:
     """Return n × d rows in the plane of their two largest principal components, n × 2."""
     centred = rows - rows.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
-    plane: Matrix = centred @ axes[:, ::-1][:, :2]
+    plane: Reals = centred @ axes[:, ::-1][:, :2]
     if plane.shape[1] < 2:
         plane = np.column_stack([plane, np.zeros(len(plane))])
     # An axis has no direction of its own: the heavier side lies right, so that equal data look so.
     return plane * np.where((plane**3).sum(axis=0) < 0, -1, 1)
 
 
-def _map(kind: str, about: Any, rows: Matrix, segments: npt.NDArray[Any]) -> SegmentMap:
+def _map(kind: str, about: Any, rows: npt.NDArray[Any], segments: npt.NDArray[Any]) -> SegmentMap:
     plane = project(np.asarray(rows, np.float64))
     generator = np.random.default_rng(_SEED)
     share = min(1.0, MEMBERS / max(1, len(plane)))

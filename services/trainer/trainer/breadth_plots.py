@@ -42,4 +42,5 @@ def draw_ablation(figure: Any, report: Report) -> None:
         ]
         panel.barh(names, [one.mean for one in found], xerr=reach, color="#1f6feb", alpha=0.7)
         panel.axvline(0, color="#1c2230", linewidth=1)
+        panel.locator_params(axis="x", nbins=4)
         panel.set_title(model, fontsize="medium")

@@ -9,6 +9,9 @@ from trainer.report_plots import plots
 from trainer.report_tables import choices, heading, tables
 from trainer.tabular import Tabular
 
+FIRST = 2
+"""Tables, those of the verdict, that stand before the plots."""
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
   color: #1c2230; background: #fff }
@@ -47,12 +50,14 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs nothing else."""
+    shown = [_table(table) for table in (*tables(report), choices(report))]
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
         f"<p>{escape(heading(report))}. <strong>{escape(report.verdict)}</strong></p>",
+        *shown[:FIRST],
         *(_figure(title, svg) for title, svg in plots(report).items()),
-        *(_table(table) for table in (*tables(report), choices(report))),
+        *shown[FIRST:],
         *(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
     return "\n".join(parts) + "\n"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from trainer.report import Ablation, Report
 
 _PANELS = (
@@ -11,12 +13,17 @@ _PANELS = (
     ("novelty", "novelty, bits"),
 )
 
+_LINES = 6
+
 
 def draw_trade_off(figure: Any, report: Report) -> None:
-    """Draw what lists are at each setting, a line a slice; a cross is the bar, without setting."""
+    """Draw what lists are at each setting, a line a slice (six at most, from few ratings to many);
+    a cross is the bar, which has no setting."""
+    measured = [one for one in report.slices if one.trade_off]
+    chosen = np.linspace(0, len(measured) - 1, min(_LINES, len(measured))).round().astype(int)
     axes = figure.subplots(2, 2)
     for panel, (field, title) in zip(axes.ravel(), _PANELS, strict=True):
-        for i, one in enumerate(one for one in report.slices if one.trade_off):
+        for i, one in enumerate(measured[at] for at in chosen):
             settings = [point.setting for point in one.trade_off]
             values = [getattr(point, field) for point in one.trade_off]
             panel.plot(settings, values, marker=".", color=f"C{i}", label=one.name)

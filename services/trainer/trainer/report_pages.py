@@ -13,13 +13,14 @@ FIRST = 2
 """Tables, those of the verdict, that stand before the plots."""
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1.5rem;
   color: #1c2230; background: #fff }
-table { border-collapse: collapse; margin: 1rem 0 2rem; display: block; overflow-x: auto }
+table { border-collapse: collapse; margin: 1rem 0 2rem; display: block; overflow-x: auto;
+  font-size: .92rem }
 figure { margin: 1rem 0 2rem }
 svg { max-width: 100%; height: auto }
 figcaption, caption { text-align: left; font-weight: 600; padding: .3rem 0; white-space: nowrap }
-th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #d5d9e2;
+th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #d5d9e2;
   font-variant-numeric: tabular-nums; white-space: nowrap }
 """
 

@@ -14,10 +14,12 @@ from marquee.dataset import Dataset, make_dataset
 from marquee.errors import DataError
 from marquee.films import Film
 from marquee.settings import Settings
+from trainer.evaluate import track
 from trainer.fits import Fit
 from trainer.history import History
 from trainer.parameters import Parameters
 from trainer.publishing import Publisher
+from trainer.report import Figures, Report, SliceReport
 from trainer.running import Order, run
 from trainer.stages import Stage, data_stage, model_stage, publish_stage
 from trainer.tracking import EXPERIMENT, mirror_rollback, open_client, open_tracking
@@ -169,3 +171,19 @@ def test_an_alias_follows_a_rollback(settings: Settings, client: Any) -> None:
     mirror_rollback(settings, "neural", first.versions["neural"])
     champion = client.get_model_version_by_alias("marquee-neural", "champion")
     assert champion.tags["marquee"] == first.versions["neural"] != second.versions["neural"]
+
+
+def test_an_evaluation_is_tracked_with_its_figures_and_report(settings: Settings) -> None:
+    figures = Figures(name="EASE", recall_at_20=0.1, ndcg_at_10=0.25, ndcg_at_100=0.3, coverage=0.4)
+    one = SliceReport(name="80 % of 20+", route="neural", figures=(figures,))
+    report = Report(
+        data_version="d", code_version="c", users=1, films=1, splits=(), seed=1, slices=(one,)
+    )
+    track(report, settings)
+    client = open_client(settings)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    [run_of] = client.search_runs([experiment.experiment_id])
+    assert run_of.info.status == "FINISHED"
+    assert run_of.data.metrics["slice/80_percent_of_20_and_more/EASE/ndcg_at_10"] == 0.25
+    files = {file.path for file in client.list_artifacts(run_of.info.run_id, "report")}
+    assert files == {"report/report.html", "report/report.json", "report/report.md"}

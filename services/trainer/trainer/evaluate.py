@@ -112,7 +112,8 @@ def with_training(report: Report, settings: Settings) -> Report:
     """Return the report with the learning curves and segments of the newest training."""
     trained = Trainings(settings.state).newest(succeeded=True)
     if trained is None:
-        return report
+        notes = (*report.notes, "no training here yet: neither learning curves nor segments")
+        return report.model_copy(update={"notes": notes})
     curves, segments = curves_of(trained.curves), maps_of_record(trained, settings)
     return report.model_copy(update={"curves": curves, "segments": segments})
 

@@ -7,6 +7,7 @@ import pytest
 
 from content.app import answer
 from marquee.diversity import POOL, diversify, kept, lift, places, pool_size
+from marquee.film_rows import FilmRows
 from marquee.films import Film, Films
 from marquee.model_service import ranked
 from marquee.overlay import Serving
@@ -43,9 +44,10 @@ class Famous:
         ]
 
 
-def served(model: Famous) -> Serving[Any]:
+def served(model: Famous, sums: FilmSums | None = None) -> Serving[Any]:
     films = model.films()
-    return Serving(model, films, LivePopularity(films, FilmSums()))
+    live = LivePopularity(films, sums or FilmSums())
+    return Serving(model, films, live, FilmRows(model, films, None))
 
 
 def ids(found) -> list[int]:
@@ -135,8 +137,7 @@ def test_popular_films_take_the_setting_and_change_by_genre():
     model, sums = Popular(), FilmSums()
     for i in range(1, N + 1):
         sums.put(0, i, model.sums(i))
-    films = model.films()
-    serving: Serving[Any] = Serving(model, films, LivePopularity(films, sums))
+    serving = served(model, sums)
     request = RecommendRequest(route=Route.POPULAR, k=6)
     assert {i % 4 for i in ids(answer(serving, request))} == {0}
     broad = ids(answer(serving, request.model_copy(update={"diversity": 0.5})))

@@ -27,6 +27,9 @@ _LIKENESS = 0.75
 _FAME = 1.6
 """How many times what popularity adds to a score is taken off it. At 1 many more places must be
 kept for lists as broad, and then they are worse (measured on two folds of ml-latest-small)."""
+_REACH = 12.0
+"""Deviations, at a setting of 1, that a film may be below the best one left: so a small setting
+costs little, as films far below are not taken."""
 
 
 class Rated(Protocol):
@@ -65,16 +68,16 @@ def places(
 
     `scores` n, falling; `popularity` n; `genres` n bit masks.
     """
-    merit = lift(scores, popularity)
+    merit, score = lift(scores, popularity), _scaled(scores)
     kinds = unit(genre_matrix(genres))
     likeness = np.zeros(len(scores))
     left = np.ones(len(scores), bool)
     order: list[int] = []
     for place in range(1, min(k, len(scores)) + 1):
+        chosen = int(np.argmax(left))
         if kept(place, diversity):
-            chosen = int(np.argmax(np.where(left, merit - _LIKENESS * likeness, -np.inf)))
-        else:
-            chosen = int(np.argmax(left))
+            near = left & (score >= score[chosen] - _REACH * diversity)
+            chosen = int(np.argmax(np.where(near, merit - _LIKENESS * likeness, -np.inf)))
         order.append(chosen)
         left[chosen] = False
         likeness = np.maximum(likeness, kinds @ kinds[chosen])

@@ -36,7 +36,7 @@ MODELS = {
 """Which model answers a route."""
 
 
-DIVERSITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
+DIVERSITIES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
 """Settings of diversity that the trade-off is measured at."""
 
 

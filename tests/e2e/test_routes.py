@@ -81,6 +81,17 @@ def test_genres_are_a_filter_on_every_route(full_system: Any) -> None:
         assert all({"War", "Western"} & set(item["genres"]) for item in answer["items"])
 
 
+def test_broader_lists_are_whole_on_every_route(full_system: Any) -> None:
+    for user_id in (1, 53, 442):
+        plain = full_system.recommend(user_id, k=20)
+        broad = full_system.recommend(user_id, k=20, diversity=0.5)
+        assert (broad["route"], broad["degraded"]) == (plain["route"], False)
+        assert len(set(ids(broad))) == 20
+        assert ids(broad) != ids(plain)
+    for seen in ([], [1, 3114]):
+        assert len(full_system.get("/v1/recommendations", viewed=seen, diversity=1)["items"]) == 5
+
+
 def test_a_wrong_request_is_told_which_field_and_what_is_allowed(system: Any) -> None:
     for path, field in (
         ("/v1/recommendations?genre=Comdy", "genre"),

@@ -15,11 +15,13 @@ from marquee.errors import DataError
 from marquee.films import Film
 from marquee.registry import Registry
 from marquee.settings import Settings
+from trainer.evaluate import track
 from trainer.fits import Fit
 from trainer.history import History
 from trainer.mlflow_client import open_client
 from trainer.parameters import Parameters
 from trainer.publishing import Publisher
+from trainer.report import Figures, Report, SliceReport
 from trainer.retention import tidy
 from trainer.running import Order, run
 from trainer.stages import Stage, data_stage, model_stage, publish_stage
@@ -219,3 +221,19 @@ def test_versions_that_were_never_published_expire_too(settings: Settings, clien
     ]
     aliases = client.get_registered_model("marquee-neural").aliases
     assert {name: str(number) for name, number in aliases.items()} == {"challenger": "3"}
+
+
+def test_an_evaluation_is_tracked_with_its_figures_and_report(settings: Settings) -> None:
+    figures = Figures(name="EASE", recall_at_20=0.1, ndcg_at_10=0.25, ndcg_at_100=0.3, coverage=0.4)
+    one = SliceReport(name="80 % of 20+", route="neural", figures=(figures,))
+    report = Report(
+        data_version="d", code_version="c", users=1, films=1, splits=(), seed=1, slices=(one,)
+    )
+    track(report, settings)
+    client = open_client(settings)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    [run_of] = client.search_runs([experiment.experiment_id])
+    assert run_of.info.status == "FINISHED"
+    assert run_of.data.metrics["slice/80_percent_of_20_and_more/EASE/ndcg_at_10"] == 0.25
+    files = {file.path for file in client.list_artifacts(run_of.info.run_id, "report")}
+    assert files == {"report/report.html", "report/report.json", "report/report.md"}

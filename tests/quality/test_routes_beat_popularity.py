@@ -6,7 +6,7 @@ import pytest
 
 from marquee.settings import Settings
 from trainer.evaluate import evaluate
-from trainer.evaluation_run import Plan
+from trainer.evaluation_plan import Plan
 from trainer.movielens import read_movielens
 from trainer.parameters import Parameters
 from trainer.report import OURS, POPULARITY
@@ -23,7 +23,7 @@ LEAST_GAIN = {"similar": 0.02, "hybrid": 0.01, "user-cluster": 0.04, "neural": 0
 def report():
     """Return the report of one fold, popularity being the only rival."""
     dataset, _ = read_movielens(DATA)
-    plan = Plan((0,), QUICK, families=(), by_time=False)
+    plan = Plan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
     return evaluate(dataset, Parameters(), Settings(), plan)
 
 
@@ -46,3 +46,14 @@ def test_every_route_answered(report):
     routes = {route for one in report.slices for route in one.answered}
     assert routes == {"similar", "hybrid", "user-cluster", "neural"}
     assert "No route falls below" in report.verdict
+
+
+@pytest.mark.parametrize("name", [one.name for one in QUICK])
+def test_lists_with_a_fifth_of_their_places_kept_show_more_films_and_stay_good(report, name):
+    one = next(found for found in report.slices if found.name == name)
+    plain, broad = one.trade_off
+    assert (plain.setting, broad.setting) == (0.0, 0.2)
+    assert broad.coverage >= 1.2 * plain.coverage
+    assert broad.novelty > plain.novelty
+    assert broad.ndcg_at_10 >= plain.ndcg_at_10 - 0.04
+    assert broad.over_best.mean > 0

@@ -16,7 +16,7 @@ from gateway.profiles import Profile
 from gateway.routing import Thresholds
 from gateway.rules import FilmRules, Rules
 from gateway.upstream import Call, Failure, Recommended, Reply
-from marquee.events import Block
+from marquee.events import Block, Promotion
 from marquee.films import Film
 from marquee.popularity import FilmSums
 from marquee.ratings import Ratings
@@ -111,6 +111,17 @@ async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_films_are_
     [(route, request, _)] = models.asked
     assert (route, request["k"], request["user_id"]) == (Route.NEURAL, 15, 7)
     assert request["ratings"][0] == (1, 4.5)
+
+
+async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() -> None:
+    models = FakeModels()
+    promoted = FilmRules(promotion=Promotion(movie_id=3, slots=(2,)))
+    rules = Rules({3: promoted, 200: FilmRules(block=Block(movie_id=200))})
+    answer = await ask(models, NOVICE, Wish(4, diversity=0.5), rules=rules)
+    assert ids(answer) == [199, 3, 198, 197]
+    assert [request["diversity"] for _, request, _ in models.asked] == [0.5]
+    await ask(models, NOVICE, Wish(4))
+    assert "diversity" not in models.asked[-1][1]
 
 
 async def test_as_many_more_films_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:

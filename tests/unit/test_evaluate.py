@@ -13,10 +13,12 @@ from marquee.films import Film, Films
 from marquee.recommender import Reason, Route, Scored
 from marquee.settings import Settings
 from trainer.baselines import FAMILIES, Family, fit_ease, likes_of
+from trainer.breadth import Catalogue
 from trainer.comparison import Measured, compare
 from trainer.evaluate import MARGIN, evaluate, evaluate_training, worse
 from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_run import Plan, Run
+from trainer.evaluation_plan import Plan
+from trainer.evaluation_run import Run
 from trainer.fits import Fit
 from trainer.parameters import Parameters
 from trainer.report import OURS, POPULARITY, Interval, Report, SliceReport
@@ -141,7 +143,9 @@ def test_a_perfect_recommender_reaches_one_and_its_opposite_nothing():
 
 def test_a_slice_without_its_model_says_why_in_one_line():
     neural = Slice("80 %", Route.NEURAL, share=0.8)
-    report = compare(neural, Measured(), SETTINGS, 40, {"neural": "torch is not installed here"})
+    catalogue = Catalogue.of(checkerboard())
+    missing = {"neural": "torch is not installed here"}
+    report = compare(neural, Measured(), SETTINGS, catalogue, missing)
     assert report.note == "torch is not installed here"
     assert report.holds is None
     assert not report.figures

@@ -1,7 +1,7 @@
 """The public API over hand-written parts: answers, errors, writes, scopes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,12 @@ class Models:
 
     replies: dict[str, Reply] = field(default_factory=dict)
     calls: list[tuple[str, Call]] = field(default_factory=list)
+    diversities: list[float] = field(default_factory=list)
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], _: float
     ) -> Recommended | Failure:
+        self.diversities.append(request.get("diversity", 0.0))
         seen = {i for i, _ in request["ratings"]} | {*request["viewed"], *request["exclude"]}
         films = [f for f in reversed(FILMS) if f.movie_id not in seen]
         items = [Scored(f.movie_id, 1.0, Reason.POPULAR) for f in films]
@@ -179,6 +181,26 @@ async def test_anyone_gets_five_films_and_is_told_why(house: House) -> None:
     assert body["user_id"] is None
     assert body["recommendation_id"]
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_the_wish_for_broader_lists_reaches_the_service_by_every_call(house: House) -> None:
+    await house.get("/v1/recommendations?diversity=0.1")
+    await house.get("/v1/users/7/recommendations?diversity=0.2")
+    await house.client.post("/v1/recommendations", json={"diversity": 0.3})
+    await house.get("/v1/users/7/recommendations")
+    assert house.models.diversities == [0.1, 0.2, 0.3, 0.0]
+    for wrong in ("1.5", "-0.1", "much"):
+        response = await house.get(f"/v1/users/7/recommendations?diversity={wrong}")
+        assert "diversity" in fields_of(response)
+
+
+async def test_without_a_wish_the_setting_of_the_system_holds() -> None:
+    context, _, _, models, _ = parts()
+    settings = context.settings.model_copy(update={"diversity": 0.4})
+    async with client_of(create_app(replace(context, settings=settings))) as client:
+        await client.get("/v1/recommendations")
+        await client.get("/v1/recommendations?diversity=0")
+    assert models.diversities == [0.4, 0.0]
 
 
 async def test_genres_are_a_union_and_viewed_films_change_the_route(house: House) -> None:

@@ -7,7 +7,7 @@ from marquee.dataset import Dataset, make_dataset
 from marquee.errors import InvalidInput
 from marquee.films import Film
 from neural.confidence import Confidence, fit_confidence
-from trainer.evaluation_run import Plan
+from trainer.evaluation_plan import Plan
 from trainer.rating_quality import below, graded_ndcg, judge, reliability
 from trainer.rating_trials import GIVEN, Biases, Question, Trial, by_films, by_ratings, by_viewers
 from trainer.report import Interval, RatingTrials, Report

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from marquee import telemetry
+from marquee.diversity import diversify, pool_size
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.film_rows import Fold
 from marquee.films import Films
@@ -151,6 +152,8 @@ async def _metrics(_: Request) -> Response:
 class Ranking(Model, Protocol):
     """A model that ranks films for a viewer."""
 
+    def sums(self, movie_id: int) -> tuple[int, int, int]: ...
+
     def recommend(
         self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
     ) -> list[Scored]: ...
@@ -160,7 +163,9 @@ def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
     """Answer by the model alone, within the request's filters: what most services do."""
     model: Ranking = serving.model
     viewer = Viewer.of(request.ratings, request.viewed)
-    return model.recommend(viewer, serving.films, candidates(request, serving.films), request.k)
+    wanted = pool_size(request.k, request.diversity)
+    found = model.recommend(viewer, serving.films, candidates(request, serving.films), wanted)
+    return diversify(found, serving.films, model, request.diversity, request.k)
 
 
 async def viewer_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:

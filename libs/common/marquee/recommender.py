@@ -58,6 +58,8 @@ class RecommendRequest(Body):
     year_from: int | None = None
     year_to: int | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 10
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the places that are kept for films that few are shown (`marquee.diversity`)."""
     after: dict[str, int] = {}
     """Positions (`topic:partition` → next offset) that the app's rows must have passed."""
     deadline_ms: Annotated[float, Field(gt=0)] = 1000.0

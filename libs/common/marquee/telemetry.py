@@ -48,5 +48,10 @@ def configure_logging(process: str, level: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
+def log_to_stderr() -> None:
+    """Send structlog's records to stderr, for a command whose output somebody reads."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
 _json = structlog.processors.JSONRenderer(ensure_ascii=False)
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

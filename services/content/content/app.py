@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Request
 
 from content.model import Content
+from marquee.diversity import diversify, pool_size
 from marquee.errors import InvalidInput, NotFound
 from marquee.model_service import ModelService, create_app
 from marquee.overlay import Overlay, Serving
@@ -26,21 +27,24 @@ def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]
     liked = bool(viewer.rated.liked.any()) or len(viewer.viewed) > 0
     if request.route is Route.POPULAR or not liked:
         return popular(serving, request)
-    mask = candidates(request, serving.films)
+    mask, wanted = candidates(request, serving.films), pool_size(request.k, request.diversity)
     popularity = serving.popularity.now()
-    return serving.model.recommend(viewer, serving.films, mask, request.k, popularity=popularity)
+    found = serving.model.recommend(viewer, serving.films, mask, wanted, popularity=popularity)
+    return diversify(found, serving.films, serving.model, request.diversity, request.k)
 
 
 def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
     """Return films by popularity within the request's filters."""
     films, popularity = serving.films, serving.popularity.now()
-    rows = popularity.order(films.movie_ids, candidates(request, films), request.k)
+    wanted = pool_size(request.k, request.diversity)
+    rows = popularity.order(films.movie_ids, candidates(request, films), wanted)
     reason = Reason.POPULAR_IN_GENRE if request.genres else Reason.POPULAR
     scores = popularity.popularity[rows]
-    return [
+    found = [
         Scored(int(films.movie_ids[row]), float(score), reason)
         for row, score in zip(rows, scores, strict=True)
     ]
+    return diversify(found, films, serving.model, request.diversity, request.k)
 
 
 async def similar(overlay: Overlay[Content], request: Request) -> dict[str, Any]:

@@ -236,6 +236,7 @@ def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:
         "genres": films.genres,
         "year_from": films.year_from,
         "year_to": films.year_to,
+        **({"diversity": question.wish.diversity} if question.wish.diversity else {}),
         "only": None if films.tag is None else [*catalogue.tagged(films.tag)],
     }
 

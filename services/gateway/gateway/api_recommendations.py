@@ -24,7 +24,8 @@ _ANSWER = shows(RecommendationsDocument)
 async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -> Response:
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
     those most like them. Genres are a union and a hard filter."""
-    wish = Wish(query.k, FilmFilter(tuple(query.genre)))
+    films = FilmFilter(tuple(query.genre))
+    wish = Wish(query.k, films, diversity=_diversity(request, query.diversity))
     facts = Ratings(viewed=dict.fromkeys(query.viewed))
     return await _session(request, facts, wish, query.explain)
 
@@ -35,7 +36,8 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     decides the route as a viewer's profile would."""
     rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
     facts = Ratings(rated, dict.fromkeys(body.viewed))
-    wish = Wish(body.k, FilmFilter(tuple(body.genres)), frozenset(body.exclude))
+    films, diversity = FilmFilter(tuple(body.genres)), _diversity(request, body.diversity)
+    wish = Wish(body.k, films, frozenset(body.exclude), diversity)
     return await _session(request, facts, wish, body.explain)
 
 
@@ -48,8 +50,13 @@ async def recommend_user(
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`."""
     seen = await of(request).viewer(user_id, query.after, query.wait_ms)
-    wish = Wish(query.k, query.films(), frozenset(query.exclude))
+    diversity = _diversity(request, query.diversity)
+    wish = Wish(query.k, query.films(), frozenset(query.exclude), diversity)
     return await _answer(request, seen, wish, user_id, query.explain)
+
+
+def _diversity(request: Request, asked: float | None) -> float:
+    return of(request).settings.diversity if asked is None else asked
 
 
 async def _session(request: Request, facts: Ratings, wish: Wish, explain: bool) -> Response:

@@ -33,11 +33,15 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a request asks for: k films within a filter, without those excluded."""
+    """What a request asks for: k films within a filter, without those excluded.
+
+    `diversity`: the share of the places that is kept for films that few are shown.
+    """
 
     k: int = 10
     films: FilmFilter = FilmFilter()
     exclude: frozenset[int] = frozenset()
+    diversity: float = 0.0
 
 
 @dataclass(frozen=True)

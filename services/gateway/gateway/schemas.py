@@ -49,6 +49,19 @@ Genres = Annotated[
 ]
 MovieIds = Annotated[list[StrictMovieId], Field(max_length=MAX_LIST)]
 K = Annotated[int, Field(ge=1, le=100, description="How many films.")]
+Diversity = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        description=(
+            "Share of the places that is kept for films that few others are shown and that this"
+            " viewer's taste speaks for, spread evenly over the list. 0: the best films, as many"
+            " are shown them; where it is left out, the setting of the system holds."
+        ),
+        examples=[0.2],
+    ),
+]
 Year = Annotated[int, Field(ge=1850, le=2200)]
 Reason = Annotated[str, Field(max_length=500)]
 Actor = Annotated[str, Field(min_length=1, max_length=200, description="Who decided it.")]
@@ -101,6 +114,7 @@ class SessionQuery(Closed):
     genre: Annotated[list[Genre], Field(max_length=19, description="Repeatable.")] = []
     viewed: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
     k: K = 5
+    diversity: Diversity = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
@@ -113,6 +127,7 @@ class UserQuery(Closed):
     year_to: Year | None = None
     tag: Tagged = None
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
+    diversity: Diversity = None
     after: After = None
     wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
@@ -179,6 +194,7 @@ class SessionBody(Closed):
     ratings: Annotated[list[SessionRating], Field(max_length=MAX_LIST)] = []
     exclude: MovieIds = []
     k: K = 5
+    diversity: Diversity = None
     explain: bool = False
 
 

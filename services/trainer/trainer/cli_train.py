@@ -124,7 +124,7 @@ def tune(
     session.say(f"wrote {parameters}; next: marquee train")
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 (each is an option of the command)
     context: typer.Context,
     folds: Annotated[
         int, typer.Option(min=0, help="Folds of users, of ten; 0: predicted ratings alone.")
@@ -133,6 +133,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 1,
     ratings: Annotated[
         int, typer.Option(min=0, help="Splits to measure predicted ratings on; 5 in full.")
     ] = 0,
@@ -142,13 +143,19 @@ def evaluate(
         Path | None, typer.Option(help="Write the report, explained, to a Markdown file.")
     ] = None,
 ) -> None:
-    """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE."""
-    from trainer.evaluate import main
+    """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE.
+
+    What was measured is kept: a run that was stopped goes on where it was.
+    """
+    from marquee import telemetry
+    from trainer.evaluate import Order, main
+    from trainer.evaluation_plan import Plan
     from trainer.parameters import read_parameters
 
     session: Session = context.obj
-    values = read_parameters(parameters)
-    main(session.settings, as_json, folds, quick, data, values, docs, ratings)
+    telemetry.log_to_stderr()
+    order = Order(Plan.of(folds, quick, ratings), jobs)
+    main(session.settings, order, read_parameters(parameters), data, docs, as_json)
 
 
 def _wait_for_others(session: Session) -> None:

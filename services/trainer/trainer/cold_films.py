@@ -1,108 +1,148 @@
-"""How well unrated films are recommended: a tenth of the films is kept from the training."""
+"""How well unrated films are recommended: a tenth of the films is kept from the training.
 
-from collections.abc import Callable, Sequence
+Three such tenths, each with the users of another fold, by all that is known of the films and by
+their genres and year alone; among cold films only, and in the whole catalogue.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from marquee.dataset import Dataset, position_in
-from marquee.metrics import ndcg_at_k
-from marquee.mix import standardise
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import unit
 from marquee.rating_rows import RatingRows
 from marquee.recommender import Route, top
-from marquee.ridge import fit_ridge
+from trainer.cold_contents import NAMES, Contents
+from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
+from trainer.measures import Outcome, measure
 from trainer.parameters import Parameters
-from trainer.report import OURS, ColdFilms
+from trainer.report import OURS
 from trainer.served import MODELS, fitted
 from trainer.slices import Case, Slice, draw_slice
 from trainer.splits import SEED, split_by_user
 
 Bools = npt.NDArray[np.bool_]
-Scores = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
 
+SHARE = 0.1
+"""Of the films, those that are cold."""
+FILM_SEEDS = (SEED, SEED + 1, SEED + 2)
+"""Of the draws of cold films; the users of fold i are asked about draw i."""
 SLICES = (
     Slice("cold, viewed", Route.SIMILAR, given=3, viewed=True),
-    Slice("cold, rated", Route.HYBRID, given=3),
+    Slice("cold, 3 rated", Route.HYBRID, given=3),
+    Slice("cold, 10 rated", Route.USER_CLUSTER, given=10),
+    Slice("cold, 80 %", Route.NEURAL, share=0.8, at_least=20),
 )
+TAGS, BARE = "tags, genres and year", "genres and year"
+ALL, WARM = "all films", "warm films"
+"""Candidates of the lists of ours that are judged on warm targets."""
+
+_CODE = (
+    "trainer.cold_films", "trainer.cold_contents", "trainer.served", "trainer.slices",
+    "trainer.splits", "marquee",
+)  # fmt: skip
 
 
-def evaluate_cold_films(dataset: Dataset, parameters: Parameters) -> tuple[ColdFilms, ...]:
-    """Return how lists of cold films do for the users of one fold, of each three films known."""
-    cold = np.random.default_rng(SEED).random(len(dataset.films)) < 0.1
-    split = split_by_user(dataset, 0)
-    train = split.train.of_rows(~cold[_rows_of(split.train)])
-    contents = _Contents(train)
-    found = []
-    for one in SLICES:
-        cases = [kept for case in _cases(split.test, one) if (kept := _cold_case(case, cold))]
-        asked = fitted(MODELS[one.route], train, parameters)
-        rankings: dict[str, Callable[[Case], Sequence[int]]] = {
-            name: lambda case, name=name: top(  # type: ignore[misc]
-                contents.scores(name, case, cold), cold, 10
-            ).tolist()
-            for name in contents.names
-        }
-        rankings[OURS] = lambda case, asked=asked: asked.list_for(case, cold)[:10].tolist()  # type: ignore[misc]
-        found += [_judged(str(one.route), name, rank, cases) for name, rank in rankings.items()]
-    return tuple(found)
+@dataclass(frozen=True)
+class Trial:
+    """One model's slice, one draw of cold films (its number), and what is known of the films."""
+
+    content: str
+    slice: Slice
+    draw: int
+
+    @property
+    def model(self) -> str:
+        return MODELS[self.slice.route]
+
+    @property
+    def name(self) -> str:
+        """How its outcomes are kept."""
+        return f"cold-{self.draw}-{self.model}{'' if self.content == TAGS else '-bare'}"
 
 
-class _Contents:
-    """What content alone says: nearness to what was liked, and the popularity that it predicts."""
-
-    names = ("predicted popularity", "content cosine", "cosine + popularity")
-
-    def __init__(self, train: Dataset) -> None:
-        sums = RatingRows.of(train).sums(len(train.films))
-        vectors = MovieVectors.fit(train.films, sums)
-        content = vectors.matrix(train.films, np.zeros_like(sums))[:, vectors.content]
-        target = np.log1p(sums[:, 1])[:, None].astype(np.float32)
-        ridge = fit_ridge(content, target, 30.0, (sums[:, 0] > 0).astype(np.float64))
-        self._popularity: Scores = ridge.apply(content)[:, 0]
-        deviation = content.std(axis=0)
-        self._codes = unit((content - content.mean(axis=0)) / np.where(deviation > 0, deviation, 1))
-
-    def scores(self, name: str, case: Case, cold: Bools) -> Scores:
-        """Return the score of each film."""
-        liked = case.liked
-        cosine = self._codes @ self._codes[liked].sum(axis=0) if len(liked) else self._popularity
-        if name == "content cosine":
-            return cosine
-        popular = standardise(self._popularity, cold)
-        return popular if name == "predicted popularity" else popular + standardise(cosine, cold)
+def trials(missing: Mapping[str, str] | None = None) -> list[Trial]:
+    """Return all trials; without tags only the routes that few ratings lead to."""
+    found = [Trial(TAGS, one, number) for one in SLICES for number in range(len(FILM_SEEDS))]
+    found += [Trial(BARE, one, number) for one in SLICES[:2] for number in range(len(FILM_SEEDS))]
+    return [one for one in found if one.model not in (missing or {})]
 
 
-def _cases(test: Dataset, one: Slice) -> list[Case]:
-    return draw_slice(RatingRows.of(test), np.unique(test.user_ids), one)
+@dataclass(frozen=True, eq=False)
+class ColdSplit:
+    """`train` without ratings of cold films and tested users; `cold` which films are, n."""
+
+    train: Dataset
+    cold: Bools
+    test: Dataset
+
+    @classmethod
+    def of(cls, dataset: Dataset, trial: Trial) -> "ColdSplit":
+        """Return the split of a trial."""
+        if trial.content == BARE:
+            bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
+            dataset = replace(dataset, films=bare)
+        generator = np.random.default_rng(FILM_SEEDS[trial.draw])
+        cold = generator.random(len(dataset.films)) < SHARE
+        split = split_by_user(dataset, trial.draw)
+        return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)
+
+    def cases(self, one: Slice) -> list[Case]:
+        """Return cases with warm films shown, of users with a cold and a warm film to find."""
+        drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), one)
+        return list(self._warm(drawn))
+
+    def wanting(self, case: Case, cold: bool) -> Case:
+        """Return a case whose targets are the cold ones, or the warm ones."""
+        return replace(case, targets=case.targets[self.cold[case.targets] == cold])
+
+    @property
+    def share_of_ratings(self) -> float:
+        """The share of cold films in the positive ratings of the tested users."""
+        rows = RatingRows.of(self.test)
+        liked = rows.films[rows.liked]
+        return float(self.cold[liked].mean()) if len(liked) else 0.0
+
+    def _warm(self, cases: Sequence[Case]) -> Iterator[Case]:
+        for case in cases:
+            shown, wanted = ~self.cold[case.films], self.cold[case.targets]
+            if shown.any() and wanted.any() and not wanted.all():
+                yield replace(case, films=case.films[shown], half_stars=case.half_stars[shown])
 
 
-def _cold_case(case: Case, cold: Bools) -> Case | None:
-    """Return the case with warm films shown and cold ones wanted; None if either is missing."""
-    shown = ~cold[case.films]
-    targets = case.targets[cold[case.targets]]
-    if not shown.any() or not len(targets):
-        return None
-    return Case(case.user_id, case.films[shown], case.half_stars[shown], targets, case.viewed)
+def run_trial(
+    dataset: Dataset, trial: Trial, parameters: Parameters, cache: EvaluationCache
+) -> Mapping[str, Outcome]:
+    """Return the outcomes of ours and of content alone among cold films, by name, and of ours on
+    warm targets with all films or warm ones as candidates; kept, so computed once."""
+    config = (parameters.seed, sorted(parameters.sections.get(trial.model, {}).items()))
+    code = code_digest(*_CODE, trial.model.replace("-", "_"))
+    key = key_of(trial.name, dataset.version, config, code)
+    return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
 
 
-def _judged(
-    route: str, name: str, rank: Callable[[Case], Sequence[int]], cases: Sequence[Case]
-) -> ColdFilms:
-    lists = [rank(case) for case in cases]
-    pairs = [(ranked, case.targets.tolist()) for ranked, case in zip(lists, cases, strict=True)]
-    hits = [not set(ranked).isdisjoint(targets) for ranked, targets in pairs]
-    gains = [ndcg_at_k(ranked, targets, 10) for ranked, targets in pairs]
-    return ColdFilms(
-        route=route,
-        name=name,
-        hit_rate_at_10=float(np.mean(hits)) if hits else 0.0,
-        ndcg_at_10=float(np.mean(gains)) if gains else 0.0,
-        cases=len(cases),
-    )
+def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Outcome]:
+    split = ColdSplit.of(dataset, trial)
+    cases, contents = split.cases(trial.slice), Contents(split.train)
+    asked = fitted(trial.model, split.train, parameters)
+
+    def judged(cold: bool, rank: Callable[[Case], Ints]) -> Outcome:
+        wanted = [split.wanting(case, cold) for case in cases]
+        return measure(wanted, [rank(case) for case in cases])
+
+    def by_content(name: str) -> Callable[[Case], Ints]:
+        return lambda case: top(contents.scores(name, case, split.cold), split.cold, 10)
+
+    return {
+        OURS: judged(True, lambda case: asked.list_for(case, split.cold)),
+        **{name: judged(True, by_content(name)) for name in NAMES},
+        ALL: judged(False, asked.list_for),
+        WARM: judged(False, lambda case: asked.list_for(case, ~split.cold)),
+    }
 
 
-def _rows_of(dataset: Dataset) -> npt.NDArray[np.int64]:
+def _rows_of(dataset: Dataset) -> Ints:
     known = np.array([film.movie_id for film in dataset.films], np.int64)
     return position_in(known, dataset.movie_ids)[0]

@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,23 +14,31 @@ from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.registry import MODEL_NAMES
 from marquee.settings import Settings
-from trainer.cold_films import evaluate_cold_films
+from trainer.ablation import AblationRun
+from trainer.breadth import Catalogue
+from trainer.cold_films import trials
+from trainer.cold_report import ColdRun
 from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_run import Plan, Run, Say
+from trainer.evaluation_plan import Plan, Say
+from trainer.evaluation_run import Run
 from trainer.history import History
 from trainer.movielens import read_movielens
+from trainer.parallel_run import Work, fill_cache
 from trainer.parameters import Parameters, read_parameters
 from trainer.rating_comparison import comparisons
 from trainer.rating_errors import evaluate_ratings
 from trainer.rating_quality import measure_ratings
-from trainer.report import ColdFilms, RatingErrors, RatingTrials, Reliability, Report
+from trainer.report import Report, SliceReport
 from trainer.report_document import document
 from trainer.report_pages import write
 from trainer.report_tables import show
+from trainer.segment_maps import MODEL, maps_of, maps_of_record
 from trainer.slices import QUICK
 from trainer.splits import SEED
+from trainer.tracking import open_tracking
 from trainer.training import Training, code_version
 from trainer.trainings import Trainings
+from trainer.validation import ValidationRun
 
 MARGIN = 0.02
 """NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""
@@ -35,34 +46,48 @@ MARGIN = 0.02
 _GAIN = "gain_ndcg@10"
 
 
+@dataclass(frozen=True)
+class Order:
+    """What `marquee evaluate` is asked for: the plan, and how many processes share it."""
+
+    plan: Plan
+    jobs: int = 1
+
+    @property
+    def quick(self) -> bool:
+        """Whether it is for a look alone, which is not tracked."""
+        return not self.plan.extras
+
+
 def main(
     settings: Settings,
-    as_json: bool = False,
-    folds: int = 2,
-    quick: bool = False,
-    data: Path | None = None,
+    order: Order,
     parameters: Parameters | None = None,
+    data: Path | None = None,
     docs: Path | None = None,
-    rating_splits: int = 0,
+    as_json: bool = False,
 ) -> Report:
     """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
-
-    `rating_splits`: splits on which predicted ratings are measured at length (four fits each).
 
     The files are in STATE/evaluation; `docs` is written for readers of the repository. DataError:
     there is nothing to evaluate on.
     """
-    plan, dataset = Plan.of(folds, quick, rating_splits), read_data(settings, data)
+    plan, dataset = order.plan, read_data(settings, data)
     folder = settings.state / "evaluation"
-    cache = EvaluationCache(folder / "cache")
+    work = Work(
+        dataset,
+        plan,
+        parameters or read_parameters(),
+        settings,
+        EvaluationCache(folder / "cache"),
+    )
     with Console(stderr=True).status("evaluation") as status:
-        report = evaluate(
-            dataset, parameters or read_parameters(), settings, plan, cache, status.update
-        )
-    trained = Trainings(settings.state).newest(succeeded=True)
-    if trained is not None:
-        report = report.model_copy(update={"curves": curves_of(trained.curves)})
+        fill_cache(work, order.jobs, status.update)
+        report = evaluate(dataset, work.parameters, settings, plan, work.cache, say=status.update)
+    report = with_training(report, settings)
     write(report, folder)
+    if not order.quick:
+        track(report, settings)
     if docs is not None:
         docs.write_text(document(report))
     console = Console(highlight=False, markup=False)
@@ -73,6 +98,24 @@ def main(
     else:
         show(report, console)
     return report
+
+
+def track(report: Report, settings: Settings) -> None:
+    """Tell MLflow of a report, where it is installed: its figures, tables and plots."""
+    name = f"evaluation-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    tracking = open_tracking(settings, name, ("evaluate",))
+    tracking.report(report)
+    tracking.end(None)
+
+
+def with_training(report: Report, settings: Settings) -> Report:
+    """Return the report with the learning curves and segments of the newest training."""
+    trained = Trainings(settings.state).newest(succeeded=True)
+    if trained is None:
+        notes = (*report.notes, "no training here yet: neither learning curves nor segments")
+        return report.model_copy(update={"notes": notes})
+    curves, segments = curves_of(trained.curves), maps_of_record(trained, settings)
+    return report.model_copy(update={"curves": curves, "segments": segments})
 
 
 def evaluate(
@@ -88,22 +131,22 @@ def evaluate(
     What is in `cache` is not computed again; `say` is called with what is being computed.
     """
     started = time.perf_counter()
-    plan = plan or Plan()
-    run = Run(plan, parameters, settings, cache or EvaluationCache(None), say)
-    splits = run.add_all(dataset)
-    rating_errors: tuple[RatingErrors, ...] = ()
-    trials: tuple[RatingTrials, ...] = ()
-    sure: tuple[Reliability, ...] = ()
-    cold_films: tuple[ColdFilms, ...] = ()
+    plan, cache = plan or Plan(), cache or EvaluationCache(None)
+    run = Run(plan, parameters, settings, cache, say)
+    splits, catalogue = run.add_all(dataset), Catalogue.of(dataset)
+    found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
+    notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
     if plan.rating_splits and "neural" not in run.missing:
-        trials, sure = measure_ratings(
+        found["rating_trials"], found["reliability"] = measure_ratings(
             dataset, parameters, plan.rating_splits, say, others=comparisons()
         )
     if plan.extras:
         say("predicted ratings")
-        rating_errors = evaluate_ratings(dataset, parameters, run.missing)
-        say("cold films")
-        cold_films = evaluate_cold_films(dataset, parameters)
+        found["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
+        work = Work(dataset, plan, parameters, settings, cache)
+        more, said = _extras(work, run, catalogue, found["slices"], say)
+        found |= more
+        notes += said
     return Report(
         data_version=dataset.version,
         code_version=code_version(),
@@ -111,15 +154,32 @@ def evaluate(
         films=len(dataset.films),
         splits=tuple(splits),
         seed=SEED,
-        slices=tuple(run.reports(len(dataset.films))),
-        rating_errors=rating_errors,
-        rating_trials=trials,
-        reliability=sure,
-        cold_films=cold_films,
-        by_ratings=tuple(run.by_ratings(len(dataset.films))),
-        notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
+        by_ratings=tuple(run.by_ratings(catalogue)),
+        notes=tuple(notes),
         seconds=round(time.perf_counter() - started, 1),
+        **found,
     )
+
+
+def _extras(
+    work: Work, run: Run, catalogue: Catalogue, slices: Sequence[SliceReport], say: Say
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what is measured beside the slices: cold films, validation users, the ablation."""
+    films, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(
+        trials(run.missing)
+    )
+    ablation, notes = AblationRun(
+        work.dataset, work.plan, work.recommenders(say), work.settings
+    ).run()
+    validated = ValidationRun(work.dataset, work.plan, work.on_validation(say), work.settings).run(
+        catalogue, {one.name: one for one in slices}
+    )
+    return {
+        "cold_films": tuple(films),
+        "cold_places": tuple(places),
+        "ablation": tuple(ablation),
+        "on_validation": tuple(validated),
+    }, notes
 
 
 def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
@@ -133,17 +193,18 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
 
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
     started = time.perf_counter()
-    splits, n_films = run.add_all(training.dataset), len(training.dataset.films)
+    splits, catalogue = run.add_all(training.dataset), Catalogue.of(training.dataset)
     training.report = Report(
         data_version=training.dataset.version,
         code_version=training.code_version,
         users=run.users,
-        films=n_films,
+        films=len(catalogue),
         splits=tuple(splits),
         seed=SEED,
-        slices=tuple(run.reports(n_films)),
-        by_ratings=tuple(run.by_ratings(n_films)),
+        slices=tuple(run.reports(catalogue)),
+        by_ratings=tuple(run.by_ratings(catalogue)),
         curves=curves_of(training.curves),
+        segments=maps_of(training.bundles[MODEL]) if MODEL in training.bundles else (),
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
         seconds=round(time.perf_counter() - started, 1),
     )

@@ -3,7 +3,8 @@
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from marquee import telemetry
 from trainer.measures import Outcome
 
 
@@ -50,6 +52,19 @@ class EvaluationCache:
         with part.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(about)), **arrays)
         part.replace(path)
+
+    def kept(
+        self, name: str, key: str, compute: Callable[[], Mapping[str, Outcome]]
+    ) -> Mapping[str, Outcome]:
+        """Return what is kept under a name; if that is not of this key, compute and keep it."""
+        if (found := self.get(name, key)) is not None:
+            return found
+        started = time.perf_counter()
+        outcomes = compute()
+        seconds = round(time.perf_counter() - started, 1)
+        telemetry.log.info("evaluated", what=name, seconds=seconds)
+        self.put(name, key, outcomes)
+        return outcomes
 
     def _path(self, name: str) -> Path | None:
         return None if self.folder is None else self.folder / f"{name}.npz"

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,11 @@ class Parameters:
             first = error.errors(include_url=False)[0]
             key = ".".join((model, *map(str, first["loc"])))
             raise SettingsError(f"{self.source}: {key}: {first['msg']}", key) from None
+
+    def changed(self, model: str, values: Mapping[str, Any]) -> "Parameters":
+        """Return the same parameters with other values in the section of a model."""
+        section = {**self.sections.get(model, {}), **values}
+        return replace(self, sections={**self.sections, model: section})
 
 
 def read_parameters(path: Path = FILE) -> Parameters:

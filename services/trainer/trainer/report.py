@@ -1,11 +1,14 @@
 """What an evaluation found, as a value; `report_pages` and `report_tables` show it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 OURS = "Marquee"
 POPULARITY = "popularity"
+SECOND = "EASE of likes and dislikes"
+"""The rival that sees low ratings as well; no part of the bar."""
 
 
 class Part(BaseModel):
@@ -28,7 +31,8 @@ class Interval(Part):
 class Figures(Part):
     """What one recommender reaches on a slice: means over users.
 
-    `coverage`: the share of the catalogue that is in any list of ten.
+    Of the lists of ten: `coverage`, the share of the catalogue that is in any; `novelty` in bits;
+    `diversity`, the mean of 1 - cosine over the pairs of a list.
     """
 
     name: str
@@ -36,7 +40,21 @@ class Figures(Part):
     ndcg_at_10: float
     ndcg_at_100: float
     coverage: float
+    map_at_10: float = 0.0
+    novelty: float = 0.0
+    diversity: float = 0.0
     words: str = ""
+
+
+class TradeOff(Part):
+    """What lists are at one setting of diversity; `over_best` is NDCG@10 less that of the bar."""
+
+    setting: float
+    ndcg_at_10: float
+    over_best: Interval
+    coverage: float
+    novelty: float
+    diversity: float
 
 
 class SliceReport(Part):
@@ -54,6 +72,11 @@ class SliceReport(Part):
     over_popularity: Interval | None = None
     over_best: Interval | None = None
     best: str = ""
+    over_second: Interval | None = None
+    """Ours less the second bar."""
+    genres: dict[str, tuple[float, float]] = {}
+    """The shares of each genre's films that ours and the best show."""
+    trade_off: tuple[TradeOff, ...] = ()
     note: str = ""
 
     @property
@@ -69,6 +92,12 @@ class SliceReport(Part):
         if len(self.answered) == 1:
             return next(iter(self.answered))
         return ", ".join(f"{route} {share:.0%}" for route, share in self.answered.items())
+
+    @property
+    def at_the_bar(self) -> TradeOff | None:
+        """The broadest lists whose mean NDCG@10 is that of the best baseline at least."""
+        reached = [one for one in self.trade_off if one.over_best.mean >= 0]
+        return max(reached, key=lambda one: one.coverage, default=None)
 
     def of(self, name: str) -> Figures | None:
         """Return the figures of one recommender."""
@@ -108,14 +137,81 @@ class Reliability(Part):
     ratings: int
 
 
-class ColdFilms(Part):
-    """How lists of ten films that nobody had rated do, cold films alone being candidates."""
+class Spread(Part):
+    """A mean over users with its 95 % interval."""
 
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class ColdFilms(Part):
+    """How lists of ten films that nobody had rated do, cold films alone being candidates.
+
+    `content`: what is known of the films.
+    """
+
+    content: str
     route: str
     name: str
-    hit_rate_at_10: float
+    hit_rate_at_10: Spread
     ndcg_at_10: float
     cases: int
+    over_content: Interval | None = None
+    """Ours: its hit rate less that of content cosine and predicted popularity."""
+
+
+class ColdPlaces(Part):
+    """Cold films where all films are candidates: their share of the places of lists of ten, of the
+    positive ratings, and what it costs the rated films in NDCG@10 (below 0: a loss)."""
+
+    content: str
+    route: str
+    share_of_places: float
+    share_of_ratings: float
+    cost: Interval
+    cases: int
+
+
+class Ablation(Part):
+    """A model without a signal of its mix, less the whole model, in NDCG@10 on its own cases."""
+
+    model: str
+    signal: str
+    ndcg_at_10: float
+    over_whole: Interval
+    cases: int
+
+
+class OnValidation(Part):
+    """NDCG@10 on validation users, who are none of the tested ones, and on tested users."""
+
+    name: str
+    best: str
+    ours: float
+    of_best: float
+    ours_tested: float
+    of_best_tested: float
+    users: int
+
+
+class Marker(Part):
+    """Members of a segment on a map: their places, and the segment's name and size."""
+
+    name: str
+    size: int
+    places: tuple[tuple[float, float], ...]
+
+
+class SegmentMap(Part):
+    """Segments of a kind: how their number was chosen, and where their members lie."""
+
+    kind: str
+    choice: dict[str, Any]
+    markers: tuple[Marker, ...]
 
 
 class Point(Part):
@@ -141,6 +237,10 @@ class Report(Part):
     rating_trials: tuple[RatingTrials, ...] = ()
     reliability: tuple[Reliability, ...] = ()
     cold_films: tuple[ColdFilms, ...] = ()
+    cold_places: tuple[ColdPlaces, ...] = ()
+    ablation: tuple[Ablation, ...] = ()
+    on_validation: tuple[OnValidation, ...] = ()
+    segments: tuple[SegmentMap, ...] = ()
     by_ratings: tuple[Point, ...] = ()
     curves: dict[str, tuple[dict[str, float], ...]] = {}
     """What each epoch of the newest training told, by model."""

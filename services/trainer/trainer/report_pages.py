@@ -6,16 +6,21 @@ from pathlib import Path
 
 from trainer.report import Report
 from trainer.report_plots import plots
-from trainer.report_tables import Tabular, choices, heading, tables
+from trainer.report_tables import choices, heading, tables
+from trainer.tabular import Tabular
+
+FIRST = 2
+"""Tables, those of the verdict, that stand before the plots."""
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1.5rem;
   color: #1c2230; background: #fff }
-table { border-collapse: collapse; margin: 1rem 0 2rem; display: block; overflow-x: auto }
+table { border-collapse: collapse; margin: 1rem 0 2rem; display: block; overflow-x: auto;
+  font-size: .92rem }
 figure { margin: 1rem 0 2rem }
 svg { max-width: 100%; height: auto }
 figcaption, caption { text-align: left; font-weight: 600; padding: .3rem 0; white-space: nowrap }
-th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #d5d9e2;
+th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #d5d9e2;
   font-variant-numeric: tabular-nums; white-space: nowrap }
 """
 
@@ -46,12 +51,14 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs nothing else."""
+    shown = [_table(table) for table in (*tables(report), choices(report))]
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
         f"<p>{escape(heading(report))}. <strong>{escape(report.verdict)}</strong></p>",
+        *shown[:FIRST],
         *(_figure(title, svg) for title, svg in plots(report).items()),
-        *(_table(table) for table in (*tables(report), choices(report))),
+        *shown[FIRST:],
         *(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
     return "\n".join(parts) + "\n"
@@ -75,4 +82,5 @@ def _cells(row: Sequence[str]) -> str:
 
 
 def _line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+    cells = (text.replace("|", "\\|") for text in texts)
+    return f"| {' | '.join(cells)} |"

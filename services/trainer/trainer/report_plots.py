@@ -1,22 +1,12 @@
 """The plots of a report, as SVG that a page holds in itself; equal reports give equal plots."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trainer.breadth_plots import draw_ablation, draw_trade_off
+from trainer.figures import figure_of
 from trainer.report import OURS, POPULARITY, Point, Report
-
-_SETTINGS: Any = {
-    "svg.hashsalt": "marquee",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#d5d9e2",
-    "axes.prop_cycle": "cycler('color', ['#b3261e', '#5b6478', '#1f6feb', '#2e7d32'])",
-}
+from trainer.segment_figures import segment_figures
 
 
 def plots(report: Report) -> dict[str, str]:
@@ -25,8 +15,17 @@ def plots(report: Report) -> dict[str, str]:
     if report.by_ratings:
         title = "NDCG@10 by how many ratings of a viewer are known"
         found[title] = _by_ratings(report.by_ratings)
+    if any(one.trade_off for one in report.slices):
+        found["What the setting of diversity brings and costs, by ratings given"] = figure_of(
+            lambda figure: draw_trade_off(figure, report), (10, 5.6)
+        )
+    if report.ablation:
+        title = f"NDCG@10 of a model without a part, less the whole model, of {OURS}"
+        found[title] = figure_of(lambda figure: draw_ablation(figure, report), (10, 3.6))
     for name, epochs in report.curves.items():
         found[f"Learning curves of the {name} model"] = _curves(epochs)
+    for one in report.segments:
+        found |= segment_figures(one)
     return found
 
 
@@ -42,7 +41,7 @@ def _by_ratings(points: Sequence[Point]) -> str:
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
 
-    return _figure(draw)
+    return _axes(draw)
 
 
 def _curves(epochs: Sequence[Mapping[str, float]]) -> str:
@@ -52,19 +51,8 @@ def _curves(epochs: Sequence[Mapping[str, float]]) -> str:
         axes.set_xlabel("epoch")
         axes.legend(frameon=False)
 
-    return _figure(draw)
+    return _axes(draw)
 
 
-def _figure(draw: Any) -> str:
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7.5, 3.6), layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.subplots())
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+def _axes(draw: Callable[[Any], None]) -> str:
+    return figure_of(lambda figure: draw(figure.subplots()), (7.5, 3.6))

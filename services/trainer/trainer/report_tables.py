@@ -1,23 +1,16 @@
 """The tables of a report, and how they look on the terminal."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.table import Table
 
-from trainer.report import OURS, POPULARITY, Report, SliceReport
+from trainer.report import OURS, POPULARITY, SECOND, Report, SliceReport
+from trainer.report_breadth import breadth_tables
+from trainer.report_extras import extra_tables
+from trainer.tabular import Tabular
 
-RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", OURS)
-
-
-@dataclass(frozen=True)
-class Tabular:
-    """A table as text."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", SECOND, OURS)
 
 
 def show(report: Report, console: Console) -> None:
@@ -46,6 +39,7 @@ def tables(report: Report) -> Iterator[Tabular]:
     if report.slices:
         yield _figures(report)
         yield _differences(report)
+        yield from breadth_tables(report)
     if report.rating_errors:
         yield Tabular(
             "Predicted ratings, a random tenth held out, in stars",
@@ -69,8 +63,7 @@ def tables(report: Report) -> Iterator[Tabular]:
             ("said", "found", "ratings"),
             [(f"{r.said:.3f}", f"{r.found:.3f}", str(r.ratings)) for r in report.reliability],
         )
-    if report.cold_films:
-        yield _cold_films(report)
+    yield from extra_tables(report)
 
 
 def choices(report: Report) -> Tabular:
@@ -105,13 +98,14 @@ def _differences(report: Report) -> Tabular:
             str(one.over_popularity),
             str(one.over_best),
             one.best,
-            _coverages(one),
+            "" if one.over_second is None else str(one.over_second),
             {True: "yes", False: "NO", None: ""}[one.holds],
         )
         for one in report.slices
         if one.figures
     ]
-    columns = ("given", "answered by", "- popularity", "- best", "best", "coverage", "≥ popularity")
+    columns = ("given", "answered by", "- popularity", "- bar", "bar", "- second bar",
+               "≥ popularity")  # fmt: skip
     return Tabular(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
 
 
@@ -134,15 +128,6 @@ def _rating_trials(report: Report) -> Tabular:
     return Tabular("Predicted ratings by kind of trial, in stars", columns, rows)
 
 
-def _cold_films(report: Report) -> Tabular:
-    rows = [
-        (one.route, one.name, f"{one.hit_rate_at_10:.3f}", f"{one.ndcg_at_10:.3f}", str(one.cases))
-        for one in report.cold_films
-    ]
-    columns = ("route", "recommender", "hit rate@10", "NDCG@10", "cases")
-    return Tabular("Films that nobody rated, among such films alone", columns, rows)
-
-
 def _cell(one: SliceReport, name: str) -> str:
     """Return recall@20/NDCG@10/NDCG@100 of a recommender on a slice."""
     found = one.of(name)
@@ -157,9 +142,3 @@ def _answered_by(one: SliceReport) -> str:
     shares = [f"{route} {share:.0%}" for route, share in one.answered.items()]
     routes = ", ".join(shares) if len(shares) > 1 else next(iter(one.answered), "")
     return f"{routes} ({one.note})" if one.note else routes
-
-
-def _coverages(one: SliceReport) -> str:
-    """Return the coverage of ours and of the best baseline."""
-    ours, best = one.of(OURS), one.of(one.best)
-    return "" if ours is None or best is None else f"{ours.coverage:.1%} / {best.coverage:.1%}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from marquee.artifacts import load_json
+from trainer.choice_plot import draw_choice
 from trainer.tracking import Tracking
 
 KINDS = ("movies", "users")
@@ -36,16 +37,7 @@ def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6), layout="constrained")
-    axes = figure.subplots(2, 4).ravel()
-    for one in axes[len(choice["curves"]) :]:
-        one.set_axis_off()
-    for one, (method, curve) in zip(axes, sorted(choice["curves"].items()), strict=False):
-        points = [(k, v) for k, v in zip(choice["ks"], curve, strict=True) if v is not None]
-        one.plot(*zip(*points, strict=True), marker=".")
-        one.axvline(choice["votes"][method], linestyle=":", color="tab:orange")
-        one.axvline(choice["k"], color="tab:green", alpha=0.4)
-        one.set_title(f"{method}: {choice['votes'][method]}")
-        one.set_xlabel("segments")
+    draw_choice(figure, choice)
     figure.suptitle(f"{title}\ndotted: what a method votes for; green: the number chosen")
     figure.savefig(path, dpi=100)
 

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.dataset import Dataset
+from marquee.diversity import diversify
 from marquee.films import Films
 from marquee.popularity import Popularity
 from marquee.rating_rows import RatingRows
-from marquee.recommender import Route, Viewer
+from marquee.recommender import Route, Scored, Viewer
 from marquee.settings import Settings
 from trainer.fits import FITS, Fit
-from trainer.measures import DEPTH, Outcome, measure
+from trainer.measures import DEPTH, SHOWN, Outcome, measure
 from trainer.parameters import Parameters
 from trainer.slices import Case, Cases, route_of
 from trainer.splits import Split
@@ -35,6 +36,15 @@ MODELS = {
 """Which model answers a route."""
 
 
+DIVERSITIES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
+"""Settings of diversity that the trade-off is measured at."""
+
+
+def key_at(slice_name: str, diversity: float) -> str:
+    """Return the name under which the outcome of a slice at a setting of diversity is kept."""
+    return f"{slice_name} at diversity {diversity:g}" if diversity else slice_name
+
+
 @dataclass(frozen=True, eq=False)
 class Asked:
     """A loaded model, the film ids of its data set by row, and the popularity at the training."""
@@ -45,11 +55,25 @@ class Asked:
 
     def list_for(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> Ints:
         """Return the rows that a service would answer, best first; `among`: the candidates."""
+        return self._rows(self._scored(case, among))
+
+    def lists_for(self, case: Case, diversities: Sequence[float]) -> list[Ints]:
+        """Return the rows that a service would answer at each setting of diversity."""
+        scored = self._scored(case)
+        return [
+            self._rows(diversify(scored, self.films, self.model, setting, SHOWN))
+            for setting in diversities
+        ]
+
+    def _scored(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> list[Scored]:
         films = self.films
         mask = films.alive.copy() if among is None else among.copy()
         mask[films.indexes(self.movie_ids[case.films].tolist())] = False
         live = {} if self.popularity is None else {"popularity": self.popularity}
-        scored = self.model.recommend(self._viewer(case), films, mask, DEPTH, **live)
+        found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, DEPTH, **live)
+        return found
+
+    def _rows(self, scored: Sequence[Scored]) -> Ints:
         found = np.array([item.movie_id for item in scored], np.int64)
         return np.searchsorted(self.movie_ids, found)
 
@@ -73,16 +97,24 @@ def run_model(
     settings: Settings,
     parameters: Parameters,
     fits: Fits = FITS,
+    diversities: Sequence[float] = (),
 ) -> dict[str, Outcome]:
-    """Return how a model does on those cases of each slice that are routed to it."""
+    """Return how a model does on those cases of each slice that are routed to it.
+
+    For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.
+    """
     own = {key: routed(name, chosen, settings) for key, chosen in cases.items()}
-    if not any(own.values()):
-        return {key: measure([], []) for key in own}
-    asked = fitted(name, split.train, parameters, fits)
-    return {
-        key: measure(chosen, [asked.list_for(case) for case in chosen])
-        for key, chosen in own.items()
-    }
+    asked = fitted(name, split.train, parameters, fits) if any(own.values()) else None
+    found = {}
+    for key, chosen in own.items():
+        lists = [] if asked is None else [asked.list_for(case) for case in chosen]
+        found[key] = measure(chosen, lists)
+        if not diversities:
+            continue
+        every = [] if asked is None else [asked.lists_for(case, diversities) for case in chosen]
+        for i, setting in enumerate(diversities):
+            found[key_at(key, setting)] = measure(chosen, [lists[i] for lists in every])
+    return found
 
 
 def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:

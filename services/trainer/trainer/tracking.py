@@ -6,6 +6,7 @@ never stops a training: what MLflow does not take is said in the log.
 
 import importlib.util
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from marquee.settings import Settings
 from trainer.mlflow_client import errors, log_data, open_client, registered_name
 from trainer.model_diff import flat
 from trainer.report import Report
+from trainer.report_metrics import metrics_of
 from trainer.report_pages import write
 
 EXPERIMENT = "marquee"
@@ -23,6 +25,7 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 """What serves, the newest version that does not (yet), and what served before."""
 _LARGEST = 50 * 2**20
 """Bytes of the largest file that is logged; larger ones are in the registry alone."""
+_AT_ONCE = 1000
 
 
 KIND = "mlflow.experimentKind"
@@ -193,6 +196,8 @@ class MlflowTracking:
 
     def report(self, report: Report) -> None:
         def log() -> None:
+            for metrics in _metrics(report):
+                self._client.log_batch(self._parent, metrics=metrics)
             with tempfile.TemporaryDirectory() as folder:
                 write(report, Path(folder))
                 self._client.log_artifacts(self._parent, folder, "report")
@@ -278,6 +283,15 @@ def _params(parameters: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
     return [Param(key, str(value)[:500]) for key, value in flat(parameters).items()]
+
+
+def _metrics(report: Report) -> list[list[Any]]:
+    """Return the figures of a report in calls of a size that the server allows."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    found = [Metric(name, value, now, 0) for name, value in metrics_of(report).items()]
+    return [found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)]
 
 
 def _metric_name(key: str) -> str:

@@ -11,7 +11,8 @@ from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.settings import Settings
 from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation_run import Plan, Run
+from trainer.evaluation_plan import Plan
+from trainer.evaluation_run import Run
 from trainer.fits import FITS
 from trainer.model_diff import flat
 from trainer.parameters import Parameters

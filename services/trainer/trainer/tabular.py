@@ -1,0 +1,13 @@
+"""A table as text, for the terminal, Markdown and HTML alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """A table as text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]

@@ -1,0 +1,56 @@
+"""An evaluation in several processes: the same figures, kept as they come, errors passed on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from marquee.recommender import Route
+from marquee.settings import Settings
+from marquee.testing import checkerboard
+from trainer.baselines import FAMILIES
+from trainer.evaluate import evaluate
+from trainer.evaluation_cache import EvaluationCache
+from trainer.evaluation_plan import Plan
+from trainer.parallel_run import Work, fill_cache
+from trainer.parameters import Parameters
+from trainer.report import SECOND
+from trainer.slices import Slice
+
+pytestmark = pytest.mark.timeout(240)
+
+SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
+SMALL = {
+    "content": {"dimensions": 6, "clusters": 4, "penalties": [1.0],
+                "seen_together": {"channels": 1, "head": 20, "kept": 20}}
+}  # fmt: skip
+PLAN = Plan(
+    (8, 9), SLICES, ("content",), FAMILIES[2:], by_time=False, second_bar=True, diversities=(0.5,)
+)
+
+
+def work(folder: Path) -> Work:
+    cache = EvaluationCache(folder)
+    return Work(checkerboard(120, 40), PLAN, Parameters(1, SMALL), Settings(), cache)
+
+
+def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: Path) -> None:
+    said: list[str] = []
+    shared = work(tmp_path)
+    fill_cache(shared, 2, said.append)
+    assert sorted(said)[-1].endswith("2 of 2")
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {
+        f"fold-{fold}-{name}.npz" for fold in (8, 9) for name in ("EASE", SECOND, "content")
+    }
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    args = (shared.dataset, shared.parameters, shared.settings, PLAN)
+    report = evaluate(*args, shared.cache)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
+    assert report.slices == evaluate(*args).slices
+
+
+def test_an_error_in_a_process_is_that_of_the_run(tmp_path: Path) -> None:
+    wrong = replace(work(tmp_path), parameters=Parameters(1, {"content": {"clusters": 0}}))
+    with pytest.raises(Exception, match="clusters"):
+        fill_cache(wrong, 2, lambda _words: None)

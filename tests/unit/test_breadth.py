@@ -1,0 +1,45 @@
+"""How broad lists are: measures on a catalogue whose answers a hand can reckon."""
+
+import numpy as np
+import pytest
+
+from marquee.dataset import make_dataset
+from marquee.films import Film
+from trainer.breadth import Catalogue
+
+FILMS = [
+    Film(movie_id=1, title="A", genres=("Crime",)),
+    Film(movie_id=2, title="B", genres=("Crime",)),
+    Film(movie_id=3, title="C", genres=("War",)),
+    Film(movie_id=4, title="D"),
+]
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    """Three viewers: film 1 is rated by all, film 2 by one, the others by nobody."""
+    users, films = np.array([1, 2, 3, 1]), np.array([1, 1, 1, 2])
+    halves = np.array([8, 9, 10, 2], np.uint8)
+    return Catalogue.of(make_dataset(users, films, halves, np.arange(4), FILMS))
+
+
+def test_coverage_counts_each_film_once_and_by_genre(catalogue: Catalogue) -> None:
+    shown = np.array([[0, 2, -1], [0, -1, -1]])
+    assert catalogue.coverage(shown) == 0.5
+    assert catalogue.coverage_by_genre(shown) == {"Crime": 0.5, "War": 1.0}
+    assert catalogue.coverage(np.full((2, 3), -1)) == 0.0
+
+
+def test_novelty_is_what_one_learns_of_a_rating(catalogue: Catalogue) -> None:
+    assert catalogue.novelty(np.array([[0, -1], [1, -1], [2, 3]])) == pytest.approx([0, 1, 2])
+
+
+def test_diversity_is_none_for_films_alike_and_whole_for_films_unlike(catalogue: Catalogue) -> None:
+    found = catalogue.diversity(np.array([[0, 1, -1], [0, 2, -1], [0, -1, -1], [0, 1, 2]]))
+    assert found == pytest.approx([0, 1, 0, 2 / 3], abs=1e-6)
+
+
+def test_a_list_of_no_film_is_neither_novel_nor_diverse(catalogue: Catalogue) -> None:
+    empty = np.full((1, 10), -1)
+    assert catalogue.novelty(empty) == pytest.approx([0])
+    assert catalogue.diversity(empty) == pytest.approx([0])

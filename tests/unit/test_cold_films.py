@@ -1,0 +1,94 @@
+"""Films that nobody rated: what is trained, what is asked, and how the trials are judged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marquee.registry import MODEL_NAMES
+from marquee.testing import checkerboard
+from trainer.cold_contents import NAMES
+from trainer.cold_films import ALL, BARE, FILM_SEEDS, SLICES, TAGS, WARM, ColdSplit, Trial, trials
+from trainer.cold_report import ColdRun
+from trainer.evaluation_cache import EvaluationCache
+from trainer.measures import Outcome
+from trainer.parameters import Parameters
+from trainer.report import OURS
+
+DATA = checkerboard(200, 60)
+
+
+def test_no_rating_of_a_cold_film_or_of_a_tested_user_is_trained() -> None:
+    for number in range(len(FILM_SEEDS)):
+        split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number))
+        ids = np.array([film.movie_id for film in DATA.films])
+        assert split.cold.any()
+        assert not np.isin(split.train.movie_ids, ids[split.cold]).any()
+        assert not np.isin(split.train.user_ids, split.test.user_ids).any()
+
+
+def test_the_draws_differ_and_without_tags_no_film_has_one() -> None:
+    splits = [ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number)) for number in range(3)]
+    assert len({split.cold.tobytes() for split in splits}) == 3
+    assert any(film.tags for film in splits[0].train.films)
+    bare = ColdSplit.of(DATA, Trial(BARE, SLICES[1], 0))
+    assert not any(film.tags for film in bare.train.films)
+    assert any(film.genres for film in bare.train.films)
+
+
+def test_cases_show_warm_films_and_want_cold_and_warm_ones() -> None:
+    split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], 0))
+    cases = split.cases(SLICES[1])
+    assert cases
+    for case in cases:
+        assert not split.cold[case.films].any()
+        assert split.cold[split.wanting(case, True).targets].all()
+        assert not split.cold[split.wanting(case, False).targets].any()
+
+
+def test_every_route_is_tried_with_tags_and_a_missing_model_is_not() -> None:
+    with_tags = {trial.model for trial in trials() if trial.content == TAGS}
+    assert with_tags == set(MODEL_NAMES)
+    assert {trial.model for trial in trials({"neural": "away"})} == with_tags - {"neural"}
+    assert len(trials()) == len({trial.name for trial in trials()})
+
+
+class Told(EvaluationCache):
+    """Knows outcomes that nobody has computed: ours finds each case's first target, others none;
+    among all films ours shows one cold film in ten places."""
+
+    def kept(self, name, _key, _compute):
+        number = int(name.split("-")[1])
+        content = BARE if name.endswith("bare") else TAGS
+        found = {}
+        one = next(s for s in SLICES if Trial(content, s, number).name == name)
+        split = ColdSplit.of(DATA, Trial(content, one, number))
+        cases = split.cases(one)
+        cold, warm = np.flatnonzero(split.cold), np.flatnonzero(~split.cold)
+        zeros = np.zeros((len(cases), 3))
+        for rival in NAMES:
+            found[rival] = Outcome(zeros, np.full((len(cases), 10), -1))
+        ours = np.full((len(cases), 10), -1)
+        ours[:, 0] = [split.wanting(case, True).targets[0] for case in cases]
+        found[OURS] = Outcome(zeros + 0.5, ours)
+        lists = np.tile([cold[0], *warm[:9]], (len(cases), 1))
+        found[ALL] = Outcome(zeros + 0.3, lists)
+        found[WARM] = Outcome(zeros + 0.31, lists)
+        return found
+
+
+def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
+    said: list[str] = []
+    run = ColdRun(DATA, Parameters(), Told(Path("nowhere")), said.append)
+    films, places = run.reports(trials())
+    ours = [one for one in films if one.name == OURS]
+    assert len(ours) == 6
+    for one in ours:
+        assert (one.hit_rate_at_10.mean, one.ndcg_at_10) == (1.0, 0.5)
+        assert one.over_content is not None
+        assert one.over_content.low == 1.0
+    for place in places:
+        assert place.share_of_places == pytest.approx(0.1)
+        assert 0.02 < place.share_of_ratings < 0.25
+        assert place.cost.mean == pytest.approx(-0.01)
+    assert len(said) == len(trials())

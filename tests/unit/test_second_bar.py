@@ -1,0 +1,64 @@
+"""The second bar: what it sees, that dislikes count, and that it is EASE where there are none."""
+
+import numpy as np
+import pytest
+
+from marquee.dataset import Dataset, make_dataset
+from marquee.films import Film
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Route
+from marquee.testing import checkerboard
+from trainer.baselines import fit_ease
+from trainer.second_bar import both_of, run_second_bar, shown_to
+from trainer.slices import Case, Slice, draw, draw_slice
+from trainer.splits import split_by_user
+
+SLICE = Slice("4", Route.HYBRID, given=4)
+
+
+def validation(held_out: Dataset) -> dict[str, list[Case]]:
+    rows, users = RatingRows.of(held_out), np.unique(held_out.user_ids)
+    return {SLICE.name: draw_slice(rows, users, SLICE)}
+
+
+def test_liked_and_not_liked_films_are_in_columns_of_their_own():
+    rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
+    viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
+    shown = shown_to([rated, viewed], 40)
+    assert sorted(shown[0].indices.tolist()) == [3, 45, 48]
+    assert sorted(shown[1].indices.tolist()) == [3, 8]
+    both = both_of(checkerboard(60, 40))
+    assert both.shape == (60, 80)
+    assert both[:, :40].sum() + both[:, 40:].sum() == both.nnz
+
+
+def test_dislikes_alone_tell_what_is_liked():
+    """On the checkerboard whoever dislikes the odd films likes the even ones."""
+    case = Case(1, np.array([1, 3, 5]), np.array([2, 2, 2], np.uint8), np.array([2]))
+    scores = fit_ease(both_of(checkerboard(200, 40)), 10).scores(shown_to([case], 40))[0]
+    even, odd = scores[0:40:2], scores[7:40:2]
+    assert even.mean() > odd.mean() + 5 * odd.std() / len(odd) ** 0.5
+
+
+@pytest.mark.parametrize("users", [30, 200])
+def test_it_solves_the_checkerboard_and_says_what_was_chosen(users):
+    split = split_by_user(checkerboard(users, 60), 0)
+    cases = draw(split, (SLICE,))
+    outcome = run_second_bar(split, cases, validation)["4"]
+    assert len(cases["4"])
+    assert outcome.values[:, 1].mean() > 0.9
+    assert "penalty" in outcome.words
+    for case, shown in zip(cases["4"], outcome.shown, strict=True):
+        assert set(shown.tolist()).isdisjoint(case.films.tolist())
+
+
+def test_a_slice_without_a_validation_user_gets_an_answer_all_the_same():
+    films = [Film(movie_id=i, title=str(i)) for i in range(1, 7)]
+    halves = np.array([10, 2, 9, 8, 10, 1], np.uint8)
+    ids = np.arange(1, 7)
+    train = make_dataset(np.array([1, 1, 1, 2, 2, 2]), ids, halves, ids, films)
+    split = split_by_user(train, 3)
+    case = Case(9, np.array([0]), np.array([10], np.uint8), np.array([2]))
+    outcome = run_second_bar(split, {"a": [case], "b": []}, lambda _data: {"a": [], "b": []})
+    assert outcome["a"].shown.shape == (1, 10)
+    assert outcome["b"].values.shape == (0, 3)

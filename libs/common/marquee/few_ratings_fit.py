@@ -8,6 +8,7 @@ are held at 0, as in EASE (Steck 2019); the intercept is free and carries popula
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,8 @@ from marquee.few_ratings import FewRatings, Matrix
 from marquee.rating_rows import Case, RatingRows
 
 Reals = npt.NDArray[np.float64]
+
+_BLOCK = 512
 
 
 class FewRatingsConfig(BaseModel):
@@ -46,7 +49,12 @@ def fit_few_ratings(
 ) -> FewRatings:
     """Return the model of n_films film rows, learned from the ratings of u users."""
     problem = _Problem.of(_sample(rows, config.max_users, seed), n_films, config)
-    weights = _solve(problem)
+    return _solution(problem, n_films, config)
+
+
+def _solution(problem: "_Problem", n_films: int, config: FewRatingsConfig) -> FewRatings:
+    """Return the model of the penalty of `config`; all else in it has made the problem."""
+    weights = _solve(problem, config.penalty)
     intercept = problem.base_rate.copy()
     intercept[problem.head] -= (problem.means @ weights) / problem.total
     kept = min(config.kept, len(problem.head))
@@ -72,9 +80,10 @@ def choose_few_ratings(
 ) -> FewRatingsConfig:
     """Return the config with the penalty that ranks the candidate rows best in the cases."""
     reached = []
+    problem = _Problem.of(_sample(rows, config.max_users, 0), n_films, config)
     for penalty in penalties:
         tried = config.model_copy(update={"penalty": penalty})
-        model = fit_few_ratings(rows, n_films, tried)
+        model = _solution(problem, n_films, tried)
 
         def score(case: Case, model: FewRatings = model) -> dict[str, Matrix]:
             return {"score": model.scores(case.films, case.half_stars, n_films)}
@@ -95,7 +104,8 @@ def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
 class _Problem:
     """The moments of the ridge for c channels of h films: inputs have c·h rows.
 
-    `roots` (c·h × u): the low-rank part of E[z zᵀ]; `diagonal` c·h; `means` c·h: E[z];
+    `roots` (c·h × u): the low-rank part of E[z zᵀ]; `spread` c·h: what its diagonal has besides;
+    `means` c·h: E[z];
     `total`: weight of all users; `cross` (c·h × h): E[z yᵀ] less what the intercept explains;
     `base_rate` n_films: E[y] / total.
     """
@@ -103,7 +113,7 @@ class _Problem:
     head: npt.NDArray[np.int64]
     channels: int
     roots: sparse.csr_matrix
-    diagonal: Reals
+    spread: Reals
     means: Reals
     total: float
     cross: Matrix
@@ -130,8 +140,17 @@ class _Problem:
         cross -= np.outer(means, rates[head] / total)
         return cls(
             head, config.channels, (inputs @ sparse.diags(np.sqrt(weight * pair))).tocsr(),
-            config.penalty + spread, means, total, cross.astype(np.float32), rates / total,
+            spread, means, total, cross.astype(np.float32), rates / total,
         )  # fmt: skip
+
+    @cached_property
+    def moments(self) -> Matrix:
+        """E[z zᵀ] less what the intercept explains, c·h × c·h: the system without its penalty."""
+        moments = (self.roots @ self.roots.T).toarray()
+        moments -= np.outer(self.means, self.means / self.total)
+        moments[np.diag_indices_from(moments)] += self.spread
+        small: Matrix = moments.astype(np.float32)
+        return small
 
 
 def _head(rows: RatingRows, n_films: int, limit: int) -> npt.NDArray[np.int64]:
@@ -226,11 +245,11 @@ class _LowRank:
         return between
 
 
-def _solve(problem: _Problem) -> Matrix:
+def _solve(problem: _Problem, penalty: float) -> Matrix:
     """Return the weights, c·h × h, a film's own ones being 0."""
     h = len(problem.head)
     few = problem.roots.shape[1] < problem.roots.shape[0] // 2
-    inverse: _Inverse = _low_rank(problem) if few else _whole(problem)
+    inverse: _Inverse = _low_rank(problem, penalty) if few else _whole(problem, penalty)
     weights = inverse.times(problem.cross)
     blocks = [slice(c * h, (c + 1) * h) for c in range(problem.channels)]
     own = np.stack([np.diagonal(weights[block]) for block in blocks], axis=1)
@@ -245,25 +264,34 @@ def _solve(problem: _Problem) -> Matrix:
     return weights
 
 
-def _whole(problem: _Problem) -> _Whole:
-    system = (problem.roots @ problem.roots.T).toarray()
-    system -= np.outer(problem.means, problem.means / problem.total)
-    system[np.diag_indices_from(system)] += problem.diagonal
-    factor = linalg.cholesky(system.astype(np.float32), overwrite_a=True, check_finite=False)
-    inverse, _ = linalg.lapack.spotri(factor)
-    upper = np.triu(inverse)
-    return _Whole(upper + np.triu(upper, 1).T)
+def _whole(problem: _Problem, penalty: float) -> _Whole:
+    system = problem.moments.copy()
+    system[np.diag_indices_from(system)] += np.float32(penalty)
+    factor = linalg.cholesky(system, overwrite_a=True, check_finite=False)
+    inverse, _ = linalg.lapack.spotri(factor, overwrite_c=True)
+    return _Whole(_mirrored(inverse))
 
 
-def _low_rank(problem: _Problem) -> _LowRank:
+def _mirrored(upper: Matrix) -> Matrix:
+    """Return a symmetric matrix of its upper half, in place and block by block."""
+    for start in range(0, len(upper), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        upper[start + _BLOCK :, rows] = upper[rows, start + _BLOCK :].T
+        corner = np.triu(upper[rows, rows])
+        upper[rows, rows] = corner + np.triu(corner, 1).T
+    return upper
+
+
+def _low_rank(problem: _Problem, penalty: float) -> _LowRank:
+    diagonal = penalty + problem.spread
     mean = problem.means / np.sqrt(problem.total)
     roots = np.column_stack([problem.roots.toarray(), mean])
     signs = np.ones(roots.shape[1])
     signs[-1] = -1.0
-    scaled = roots / problem.diagonal[:, None]
+    scaled = roots / diagonal[:, None]
     core = np.linalg.inv(np.diag(signs) + roots.T @ scaled)
     return _LowRank(
-        problem.diagonal.astype(np.float32),
+        diagonal.astype(np.float32),
         scaled.astype(np.float32),
         (core @ scaled.T).astype(np.float32),
     )

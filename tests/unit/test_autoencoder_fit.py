@@ -22,7 +22,7 @@ def fitted(**changes: int) -> Autoencoder:
 
 
 def lift(network: Autoencoder, films: np.ndarray) -> float:
-    """Return by how much more films alike to the liked ones score than others, than by the prior."""
+    """Return how far films like the liked ones rise above others, compared with the prior."""
     liked = films[films % 2 == 0][:2]
     scores = network.logits(network.code(liked, np.ones(2, bool))) - network.prior
     others = np.setdiff1d(films, liked)

@@ -24,6 +24,7 @@ from trainer.report import ColdFilms, RatingErrors, RatingTrials, Reliability, R
 from trainer.report_document import document
 from trainer.report_pages import write
 from trainer.report_tables import show
+from trainer.sample import sample_of
 from trainer.slices import QUICK
 from trainer.splits import SEED
 from trainer.training import Training, code_version
@@ -123,7 +124,10 @@ def evaluate(
 
 
 def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
-    """Return the figures of each model of a training, fitted anew without the users of one fold."""
+    """Return the figures of each model of a training, fitted anew without the users of one fold.
+
+    Of a large data set a sample of its viewers is fitted and measured.
+    """
     models = tuple(name for name in MODEL_NAMES if name in training.bundles)
     plan = Plan((0,), QUICK, models, families=(), by_time=False)
     done = iter(range(1, len(models) + 1))
@@ -133,7 +137,8 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
 
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
     started = time.perf_counter()
-    splits, n_films = run.add_all(training.dataset), len(training.dataset.films)
+    sample, n_films = sample_of(training.dataset), len(training.dataset.films)
+    splits = run.add_all(sample)
     training.report = Report(
         data_version=training.dataset.version,
         code_version=training.code_version,

@@ -13,6 +13,7 @@ one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partitio
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived
+                       (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.folding)
     derived            the model version whose rows of this partition are complete
     model              the published version that the service shall serve (in `{models:0}`)
 """

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from content.model import Content
@@ -13,6 +14,7 @@ from marquee.cases import OffsetSearch, gather, hide, most_liked
 from marquee.dataset import Dataset
 from marquee.few_ratings_fit import FewRatingsConfig, choose_few_ratings, fit_few_ratings
 from marquee.films import Film, Films
+from marquee.mix_config import MixConfig
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms
 from marquee.new_films_fit import deviation_slope, fit_predictions, intercept_rate
@@ -27,10 +29,10 @@ LEAST = {"popularity": 0.0, "seen_together": 0.0, "content": 0.1, "nearest": 0.0
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
-class ContentConfig(BaseModel):
-    """Sizes and strengths of the parts of the content model."""
+class ContentConfig(MixConfig):
+    """Sizes and strengths of the parts of the content model; `without` leaves out signals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    signals: ClassVar[tuple[str, ...]] = tuple(START)
 
     dimensions: int = Field(80, ge=1)
     clusters: int = Field(32, ge=1)
@@ -60,7 +62,7 @@ def _fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
     rows = RatingRows.of(dataset)
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     cases = draw_cases(rows, held_out, config.sizes, config.draws, seed)[: config.max_cases]
-    weights, offset = dict(START), 0.0
+    weights, offset = config.used(START), 0.0
     if cases:
         trial = _Parts(dataset.films, rows.of_users(kept), config, seed)
         config, weights, offset = _validate(trial, cases)
@@ -142,10 +144,14 @@ def _validate(trial: _Parts, cases: list[Case]) -> tuple[ContentConfig, dict[str
     seen_config = choose_few_ratings(
         trial.rows, config.seen_together, config.penalties, cases, candidates, n_films
     )
-    model = trial.model(seen_config, dict(START))
+    model = trial.model(seen_config, config.used(START))
     films = model.films()
-    gathered = gather(cases, lambda case: model.signals(case.films, films), candidates, n_films)
-    weights = gathered.learn(dict(START), LEAST)
+
+    def signals(case: Case) -> dict[str, Matrix]:
+        return config.used(model.signals(case.films, films))
+
+    gathered = gather(cases, signals, candidates, n_films)
+    weights = gathered.learn(config.used(START), LEAST)
     config = config.model_copy(update={"seen_together": seen_config})
     return config, weights, _cold_offset(trial, replace(model, weights=weights), cases)
 

@@ -1,20 +1,23 @@
 """Fits the hybrid model: ALS factors, reduced space, mix, predictions for new films."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from hybrid.factors import Factors
+from hybrid.folding_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
 from marquee.cases import OffsetSearch, gather, hide, most_liked
 from marquee.dataset import Dataset
 from marquee.few_ratings_fit import FewRatingsConfig, choose_few_ratings, fit_few_ratings
 from marquee.films import Film, Films
+from marquee.mix_config import MixConfig
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms
 from marquee.new_films_fit import deviation_slope, fit_predictions, intercept_rate
@@ -29,10 +32,10 @@ LEAST = {"popularity": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1, "clust
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
-class HybridConfig(BaseModel):
-    """Sizes and strengths of the parts of the hybrid model."""
+class HybridConfig(MixConfig):
+    """Sizes and strengths of the parts of the hybrid model; `without` leaves out signals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    signals: ClassVar[tuple[str, ...]] = (*START, "space_other")
 
     factors: int = Field(64, ge=1)
     """Factors of the ALS."""
@@ -53,6 +56,10 @@ class HybridConfig(BaseModel):
     """Penalties of the model of few ratings that validation chooses from."""
     new_film_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of content → factors."""
+    new_film_trust: float = Field(0.3, gt=0)
+    """Weight of what content says of a new film against its raters (1: as much as all viewers)."""
+    new_film_trusts: tuple[float, ...] = (0.1, 0.3, 1.0)
+    """Weights that validation chooses from."""
     min_films_per_tag: int = Field(3, ge=1)
     validation_share: float = Field(0.1, ge=0, le=0.5)
     sizes: tuple[int, ...] = (1, 2, 3, 4)
@@ -74,7 +81,7 @@ def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     cases = draw_cases(rows, held_out, config.sizes, config.draws, seed)
     cases = cases[: config.max_cases] if config.max_cases else []
-    weights, offset = dict(START), 0.0
+    weights, offset = config.used(START), 0.0
     if cases:
         fitted = rows.of_users(kept)
         config = choose_regularization(fitted, len(dataset.films), config, cases, seed)
@@ -141,6 +148,7 @@ def fit_factors(rows: RatingRows, n_films: int, config: HybridConfig, seed: int)
     shape = (len(rows), n_films)
     matrix = sparse.csr_matrix((confidence, rows.films, rows.starts), shape)
     items = np.zeros((n_films, config.factors), np.float32)
+    users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
         als = AlternatingLeastSquares(
             config.factors, regularization=config.regularization,
@@ -148,9 +156,15 @@ def fit_factors(rows: RatingRows, n_films: int, config: HybridConfig, seed: int)
         )  # fmt: skip
         als.fit(matrix, show_progress=False)
         items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
-    gram = items.T.astype(np.float64) @ items
+        users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
+    gram, of_users = _gram(items, config), _gram(users, config)
+    return Factors(items, gram, config.liked, config.other, of_users, config.new_film_trust)
+
+
+def _gram(factors: Matrix, config: HybridConfig) -> npt.NDArray[np.float64]:
+    gram = factors.T.astype(np.float64) @ factors
     gram[np.diag_indices_from(gram)] += config.regularization
-    return Factors(items, gram, config.liked, config.other)
+    return gram
 
 
 def choose_regularization(
@@ -208,14 +222,28 @@ def _validate(trial: _Parts, cases: list[Case]) -> tuple[HybridConfig, dict[str,
     few_config = choose_few_ratings(
         trial.rows, config.few_ratings, config.penalties, cases, candidates, n_films
     )
-    model = trial.model(few_config, dict(START))
+    model = trial.model(few_config, config.used(START))
     films = model.films()
-    gathered = gather(
-        cases, lambda case: model.signals(_evidence(case), films), candidates, n_films
-    )
-    weights = gathered.learn(dict(START), LEAST)
-    config = config.model_copy(update={"few_ratings": few_config})
+
+    def signals(case: Case) -> dict[str, Matrix]:
+        return config.used(model.signals(_evidence(case), films))
+
+    gathered = gather(cases, signals, candidates, n_films)
+    weights = gathered.learn(config.used(START), LEAST)
+    update = {"few_ratings": few_config, "new_film_trust": _trust(trial)}
+    config = config.model_copy(update=update)
     return config, weights, _cold_offset(trial, replace(model, weights=weights), cases)
+
+
+def _trust(trial: _Parts, share: float = 0.1) -> float:
+    """Return the weight by which hidden films, a few ratings known, find those who like them."""
+    config = trial.config
+    known, cold = hide(trial.rated, share, trial.seed)
+    content = trial.matrix[:, trial.movie_vectors.content]
+    predicted = trial.predictions(known).apply(content)[:, 1:]
+    return choose_trust(
+        trial.factors, predicted, cold & trial.rated, trial.rows, config.new_film_trusts, trial.seed
+    )
 
 
 def _evidence(case: Case) -> Evidence:

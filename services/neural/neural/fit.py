@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from marquee.autoencoder import Autoencoder
 from marquee.autoencoder_fit import (
@@ -23,6 +24,7 @@ from marquee.few_ratings import FewRatings
 from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
 from marquee.films import Film, Films
 from marquee.mix import standardise
+from marquee.mix_config import MixConfig
 from marquee.mix_fit import quality
 from marquee.movie_vector import MovieVectors
 from marquee.pipeline import Matrix, unit
@@ -45,10 +47,10 @@ _SERVED = ("viewers.", "films.layers.", "joint.")
 _VARIANCE_FLOOR = 0.02
 
 
-class NeuralConfig(BaseModel):
-    """How the neural model is trained; the weights of its mix are learned from `weights`."""
+class NeuralConfig(MixConfig):
+    """How the neural model is trained; the weights of its mix (`without` some) are learned."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    signals: ClassVar[tuple[str, ...]] = ("preference", "many", "popularity", "rating")
 
     network: NetworkConfig = NetworkConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
@@ -107,7 +109,7 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
 
 
 def _start(config: NeuralConfig) -> Mix:
-    return Mix(dict(config.weights), 0.0)
+    return Mix(config.used(config.weights), 0.0)
 
 
 def _film_rows(
@@ -208,13 +210,14 @@ def _learn(
     """Return the mix: weights of preference, of the predicted rating, and the bonus."""
 
     def signals(case: Case) -> dict[str, Matrix]:
-        return model.signals(case.films, case.half_stars, model.base.vectors)
+        return config.used(model.signals(case.films, case.half_stars, model.base.vectors))
 
     candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[: config.candidates]
     gathered = gather(cases, signals, candidates, len(films))
-    weights = gathered.learn(dict(config.weights), {"preference": 0.1, "many": 0.1})
+    weights = gathered.learn(config.used(config.weights), {"preference": 0.1, "many": 0.1})
     judged = replace(model, mix=Mix(weights, 0.0))
-    weights["rating"] = _learn_rating_weight(judged, cases, config)
+    if "rating" not in config.without:
+        weights["rating"] = _learn_rating_weight(judged, cases, config)
     return Mix(weights, _learn_bonus(judged, cases, films, config))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from marquee.autoencoder_fit import (
     AutoencoderConfig,
@@ -20,6 +21,7 @@ from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film, Films
 from marquee.mix import standardise
+from marquee.mix_config import MixConfig
 from marquee.movie_vector import MovieVectors
 from marquee.pipeline import Matrix, unit
 from marquee.rating_rows import Case, Ints, RatingRows, draw_cases, split_users
@@ -35,10 +37,13 @@ _CANDIDATES = 1500
 """The most popular films: those that weights are learned on."""
 
 
-class UserModelConfig(BaseModel):
-    """How the user model is trained; the weights of its mix are learned, `weights` starts them."""
+class UserModelConfig(MixConfig):
+    """How the user model is trained; the weights of its mix are learned, `weights` starts them.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `without` leaves out signals.
+    """
+
+    signals: ClassVar[tuple[str, ...]] = ("preference", "near", "clusters", "popularity")
 
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     clusters: int | None = Field(None, ge=1, le=1000)
@@ -96,7 +101,7 @@ def _with_segments(
 
 
 def _start(config: UserModelConfig) -> Mix:
-    return Mix(dict(config.weights), 0.0, config.reach, config.near)
+    return Mix(config.used(config.weights), 0.0, config.reach, config.near)
 
 
 def _fit(
@@ -198,11 +203,11 @@ def _learn_weights(
 
     def signals(case: Case) -> dict[str, Matrix]:
         code = model.code(case.films, case.half_stars)
-        return model.signals(code, model.near(code), rows)
+        return config.used(model.signals(code, model.near(code), rows))
 
     candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[:_CANDIDATES]
     gathered = gather(cases, signals, candidates, len(rows))
-    return gathered.learn(dict(config.weights), dict(config.least))
+    return gathered.learn(config.used(config.weights), config.used(config.least))
 
 
 def _scaled(

@@ -1,0 +1,25 @@
+"""Signals that are left out of a mix."""
+
+import pytest
+from pydantic import ValidationError
+
+from content.fit import ContentConfig
+from content.fit import fit as fit_content
+from hybrid.fit import HybridConfig
+from hybrid.fit import fit as fit_hybrid
+from marquee.mix_config import MixConfig
+from marquee.testing import checkerboard
+from user_model.fit import UserModelConfig
+
+
+@pytest.mark.parametrize("config", [ContentConfig, HybridConfig, UserModelConfig])
+def test_an_unknown_signal_is_refused_with_those_that_there_are(config: type[MixConfig]) -> None:
+    with pytest.raises(ValidationError, match=f"no signal rhyme; there are .*{config.signals[-1]}"):
+        config(without=("rhyme",))
+
+
+def test_a_signal_left_out_has_no_weight() -> None:
+    content = fit_content(checkerboard(), ContentConfig(without=("content", "cluster")), 0)
+    assert set(content.weights) == set(ContentConfig.signals) - {"content", "cluster"}
+    hybrid = fit_hybrid(checkerboard(), HybridConfig(without=("few_ratings",), factors=4), 0)
+    assert set(hybrid.weights) == set(HybridConfig.signals) - {"few_ratings"}

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marquee.film_rows import FilmRows
 from marquee.films import GENRES, Film, Films
 from marquee.overlay import Serving
 from marquee.popularity import FilmSums, LivePopularity
@@ -66,7 +67,8 @@ def _measure(name: str, bundle: Path) -> list[Answered]:
     service = importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE
     model: Any = service.load(bundle)
     films: Films = model.films()
-    serving = Serving(model, films, LivePopularity(films, _sums(model)))
+    popularity = LivePopularity(films, _sums(model))
+    serving = Serving(model, films, popularity, FilmRows(model, films, None))
     found = []
 
     def add(what: str, ratings: int | None, call: Callable[[int], object]) -> None:

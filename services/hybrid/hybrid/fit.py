@@ -151,8 +151,7 @@ def fit_factors(rows: RatingRows, n_films: int, config: HybridConfig, seed: int)
     items = np.zeros((n_films, config.factors), np.float32)
     users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
-        kept, _ = split_users(len(rows), max(0.0, 1 - config.max_users / len(rows)), seed)
-        sample = rows.of_users(kept) if len(kept) < len(rows) else rows
+        sample = _sample(rows, config.max_users, seed)
         als = _als(config, config.iterations, seed)
         als.fit(_confidence(sample, n_films, config), show_progress=False)
         if sample is not rows:
@@ -163,6 +162,13 @@ def fit_factors(rows: RatingRows, n_films: int, config: HybridConfig, seed: int)
         users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
     gram, of_users = _gram(items, config), _gram(users, config)
     return Factors(items, gram, config.liked, config.other, of_users, config.new_film_trust)
+
+
+def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
+    if len(rows) <= max_users:
+        return rows
+    kept, _ = split_users(len(rows), 1 - max_users / len(rows), seed)
+    return rows.of_users(kept)
 
 
 def _als(config: HybridConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
@@ -190,6 +196,7 @@ def choose_regularization(
     """Return the config with the regularization by which ALS and popularity rank the cases best."""
     positive = rows.sums(n_films)[:, 1]
     candidates = most_liked(positive, config.candidates)
+    rows = _sample(rows, config.max_users, seed)
     reached = []
     for regularization in config.regularizations:
         tried = config.model_copy(update={"regularization": regularization})

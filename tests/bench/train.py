@@ -13,7 +13,7 @@ from answering import answers_of
 from sizes import SIZES, data_of
 from stage_cost import Limits, run_stage
 from system import ROOT
-from train_report import MODELS, STAGES, Found, show
+from train_report import MODELS, STAGES, Found, note, show
 
 
 def main() -> int:
@@ -22,22 +22,21 @@ def main() -> int:
     size, console = SIZES[asked.size], Console(width=140, highlight=False)
     folder = asked.folder.resolve() / asked.size
     limits = Limits(60 * asked.minutes, asked.gib)
-    found = Found.read(folder)
     try:
         data = data_of(size, folder, limits, asked.stages, console)
-        found.add([data.cost] if data.cost else [])
+        if data.cost:
+            note(folder, data.cost)
         for name in asked.stages:
             console.print(f"[dim]bench: {name}[/dim]")
             cost = run_stage(name, folder, data.path, limits, asked.params)
-            found.add([cost])
+            note(folder, cost)
             if cost.outcome and name == "data":
                 break
         for name in asked.answers:
             console.print(f"[dim]bench: answers of {name}[/dim]")
-            found.answers[name] = answers_of(name, folder / "work" / "models" / name)
+            note(folder, *answers_of(name, folder / "work" / "models" / name))
     finally:  # what was measured before it was stopped is shown, beside what earlier runs found
-        found.save(folder)
-        show(size, found, console)
+        show(size, Found.read(folder), console)
     return 0
 
 

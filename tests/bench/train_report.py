@@ -1,7 +1,7 @@
 """What the stages of a training cost, and what answers cost: kept in JSON, shown as tables."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -38,13 +38,22 @@ class Found:
             {name: [Answered(**one) for one in ones] for name, ones in held["answers"].items()},
         )
 
-    def add(self, costs: Iterable[Cost]) -> None:
-        """Take costs in the place of those of the same stages."""
-        self.costs |= {cost.name: cost for cost in costs}
+    def add(self, one: Cost | Answered) -> None:
+        """Take a figure in the place of an older one of the same thing."""
+        if isinstance(one, Cost):
+            self.costs[one.name] = one
+            return
+        others = self.answers.get(one.model, [])
+        kept = [o for o in others if (o.what, o.ratings) != (one.what, one.ratings)]
+        self.answers[one.model] = [*kept, one]
 
-    def save(self, folder: Path) -> None:
-        """Leave it for later runs."""
-        (folder / _FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+def note(folder: Path, *figures: Cost | Answered) -> None:
+    """Keep figures in a folder, beside those that are there."""
+    found = Found.read(folder)
+    for one in figures:
+        found.add(one)
+    (folder / _FILE).write_text(json.dumps(asdict(found), indent=1) + "\n")
 
 
 def _costs(size: Size, found: Mapping[str, Cost]) -> Table:

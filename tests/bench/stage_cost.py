@@ -11,12 +11,13 @@ from pathlib import Path
 
 MIB = 1 << 20
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a process is stopped."""
+    """When a process is stopped: at so many seconds of CPU, which others here do not lengthen."""
 
     seconds: float
     gib: float
@@ -48,7 +49,7 @@ def run_command(name: str, arguments: Sequence[str], folder: Path, limits: Limit
     began = time.perf_counter()
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-        outcome = _watch(process, began, limits)
+        outcome = _watch(process, limits)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
@@ -57,15 +58,15 @@ def run_command(name: str, arguments: Sequence[str], folder: Path, limits: Limit
     return Cost(name, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, outcome)
 
 
-def _watch(process: "subprocess.Popen[bytes]", began: float, limits: Limits) -> str:
+def _watch(process: "subprocess.Popen[bytes]", limits: Limits) -> str:
     """Wait until a process has ended, or end it at a limit; return why it was ended."""
     while True:
         ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is not None:
             return ""
         outcome = ""
-        if time.perf_counter() - began > limits.seconds:
-            outcome = f"stopped after {limits.seconds / 60:g} min"
+        if _cpu_s(process.pid) > limits.seconds:
+            outcome = f"stopped after {limits.seconds / 60:g} min of CPU"
         elif _resident(process.pid) > limits.gib * 1024 * MIB:
             outcome = f"stopped at {limits.gib:g} GiB"
         if outcome:
@@ -78,3 +79,10 @@ def _resident(pid: int) -> int:
     with contextlib.suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
     return 0
+
+
+def _cpu_s(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    return 0.0

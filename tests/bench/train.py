@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--answers", nargs="*", choices=MODELS, default=MODELS)
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
     parser.add_argument(
-        "--minutes", type=float, default=20.0, help="a stage is stopped after so long"
+        "--minutes", type=float, default=20.0, help="a stage is stopped after so much CPU"
     )
     parser.add_argument("--gib", type=float, default=12.0, help="or above so much memory")
     return parser.parse_args()

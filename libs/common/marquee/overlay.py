@@ -128,7 +128,7 @@ class Overlay(Generic[M]):
             self._sums.replace(keys.partition.partition, rows)
         async with self._filling:
             published = await self._read_pointer()
-            if published and (self._serving is None or await self._is_derived(published)):
+            if published and (self._serving is None or await self._is_complete(published)):
                 await self._serve(published)
             elif self._serving is not None:
                 self._serving = await self._filled(self._serving.model)
@@ -137,9 +137,9 @@ class Overlay(Generic[M]):
         value = await self._redis.get(self._keys.model)
         return None if value is None else ModelVersion.model_validate_json(value)
 
-    async def _is_derived(self, published: ModelVersion) -> bool:
+    async def _is_complete(self, published: ModelVersion) -> bool:
         """Whether every partition's rows are complete under a version."""
-        marks = await self._redis.mget([k.derived for k in (*self._films_of, *self._sums_of)])
+        marks = await self._redis.mget([k.complete for k in (*self._films_of, *self._sums_of)])
         return all(mark is not None and mark.decode() == published.version for mark in marks)
 
     async def _serve(self, published: ModelVersion) -> None:
@@ -192,7 +192,7 @@ class Overlay(Generic[M]):
                 self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
                 if self._serving is not None:
                     self._serving.popularity.update(int(entity))
-            elif kind in ("model", "derived"):
+            elif kind in ("model", "complete"):
                 self._look_for_swap()
 
     def _put(self, keys: PartitionKeys, movie_id: int, value: bytes, version: str) -> None:
@@ -224,7 +224,7 @@ class Overlay(Generic[M]):
         if published is None or published == self._published:
             return
         async with self._filling:
-            if self._serving is None or await self._is_derived(published):
+            if self._serving is None or await self._is_complete(published):
                 await self._serve(published)
 
 

@@ -6,7 +6,7 @@ diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A fi
 are held at 0, as in EASE (Steck 2019); the intercept is free and carries popularity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -52,6 +52,20 @@ def fit_few_ratings(
     return _solution(problem, n_films, config)
 
 
+def fit_penalties(
+    rows: RatingRows,
+    n_films: int,
+    config: FewRatingsConfig,
+    penalties: Sequence[float],
+    seed: int = 0,
+) -> Iterator[tuple[FewRatingsConfig, FewRatings]]:
+    """Yield the config with each penalty and its model: what they share is computed once."""
+    problem = _Problem.of(_sample(rows, config.max_users, seed), n_films, config)
+    for penalty in penalties:
+        tried = config.model_copy(update={"penalty": penalty})
+        yield tried, _solution(problem, n_films, tried)
+
+
 def _solution(problem: "_Problem", n_films: int, config: FewRatingsConfig) -> FewRatings:
     """Return the model of the penalty of `config`; all else in it has made the problem."""
     weights = _solve(problem, config.penalty)
@@ -80,10 +94,7 @@ def choose_few_ratings(
 ) -> FewRatingsConfig:
     """Return the config with the penalty that ranks the candidate rows best in the cases."""
     reached = []
-    problem = _Problem.of(_sample(rows, config.max_users, 0), n_films, config)
-    for penalty in penalties:
-        tried = config.model_copy(update={"penalty": penalty})
-        model = _solution(problem, n_films, tried)
+    for tried, model in fit_penalties(rows, n_films, config, penalties):
 
         def score(case: Case, model: FewRatings = model) -> dict[str, Matrix]:
             return {"score": model.scores(case.films, case.half_stars, n_films)}

@@ -6,12 +6,23 @@ import numpy as np
 import pytest
 
 from marquee.few_ratings import FewRatings
-from marquee.few_ratings_fit import FewRatingsConfig, _low_rank, _Problem, _whole, fit_few_ratings
+from marquee.few_ratings_fit import (
+    FewRatingsConfig,
+    _low_rank,
+    _mirrored,
+    _whole,
+    fit_few_ratings,
+)
+from marquee.few_ratings_moments_fit import Moments
 from marquee.rating_rows import RatingRows
 from marquee.testing import checkerboard
 
 N_FILMS = 24
 CONFIG = FewRatingsConfig(n=3, penalty=0.5, head=20, kept=20)
+
+
+def moments(rows: RatingRows) -> Moments:
+    return Moments.of(rows, N_FILMS, CONFIG.n, CONFIG.head, CONFIG.channels)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +57,8 @@ def test_films_outside_the_head_and_past_the_table_add_nothing(model: FewRatings
 
 
 def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
-    problem = _Problem.of(rows, N_FILMS, CONFIG)
-    low_rank, whole = _low_rank(problem), _whole(problem)
+    problem = moments(rows)
+    low_rank, whole = _low_rank(problem, 0.5), _whole(problem, 0.5)
     assert np.allclose(low_rank.times(problem.cross), whole.times(problem.cross), atol=1e-4)
     first, second = slice(0, 20), slice(20, 40)
     assert np.allclose(low_rank.columns(first), whole.columns(first), atol=1e-4)
@@ -56,7 +67,7 @@ def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
 
 def test_the_closed_form_is_the_mean_over_random_fold_ins(rows: RatingRows) -> None:
     one = rows.of_users(np.array([20]))
-    problem = _Problem.of(one, N_FILMS, CONFIG)
+    problem = moments(one)
     films, half_stars = one.of_user(0)
     place = {int(film): i for i, film in enumerate(problem.head)}
     generator = np.random.default_rng(0)
@@ -88,3 +99,9 @@ def test_what_was_saved_scores_the_same(model: FewRatings, tmp_path: Path) -> No
     films, half_stars = np.array([2, 5]), np.array([9, 3])
     again = FewRatings.load(tmp_path).scores(films, half_stars, N_FILMS)
     assert (again == model.scores(films, half_stars, N_FILMS)).all()
+
+
+def test_a_large_inverse_is_mirrored_block_by_block() -> None:
+    symmetric = np.arange(1000 * 1000, dtype=np.float32).reshape(1000, 1000)
+    symmetric = symmetric + symmetric.T
+    assert (_mirrored(np.triu(symmetric)) == symmetric).all()

@@ -1,5 +1,8 @@
 """Training of the autoencoder in numpy: random fold-in sizes, softmax over the films not shown."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +18,10 @@ _PRIOR = 0.3
 """Positive ratings that a film has beside its own when training starts."""
 
 
+_CLUSTERED = 20_000
+"""Of more viewers a sample makes the clusters."""
+
+
 class AutoencoderConfig(BaseModel):
     """Width of the code, and how it is trained."""
 
@@ -28,6 +35,10 @@ class AutoencoderConfig(BaseModel):
     dropout: float = Field(0.3, ge=0, lt=1)
     long_share: float = Field(0.3, ge=0, le=1)
     """Share of fold-ins whose size is uniform up to 90 % of the row; the others are log-uniform."""
+    steps: int = Field(3000, ge=1)
+    """Steps at most: with more users than some 2,500 there are fewer epochs."""
+    head: int = Field(10_000, ge=1)
+    """Only the films rated most often are learned: a step weighs them all against each other."""
 
 
 def inputs_of(rows: RatingRows, films: int) -> sparse.csr_matrix:
@@ -61,12 +72,29 @@ def fit_autoencoder(
             np.zeros_like(network.inputs), network.bias, network.outputs * 0, network.prior
         )
     batches = -(-len(users) // config.batch_size)
-    adam = _Adam(_arrays(network), config, batches * config.epochs)
+    steps = min(batches * config.epochs, config.steps)
+    adam = _Adam(_arrays(network), config, steps)
     with threadpool_limits(1):
-        for _ in range(config.epochs):
-            for batch in np.array_split(rng.permutation(users), batches):
-                adam.step(_gradients(network, rows, batch, config, rng))
+        for batch in islice(_batches(users, batches, rng), steps):
+            adam.step(_gradients(network, rows, batch, config, rng))
     return network
+
+
+def _batches(users: Ints, n: int, rng: np.random.Generator) -> Iterator[Ints]:
+    """Yield the users in n batches, in another order each time round."""
+    while True:
+        yield from np.array_split(rng.permutation(users), n)
+
+
+def films_learned(sums: Ints, min_ratings: int, head: int) -> npt.NDArray[np.bool_]:
+    """Return which of i films (`sums` i × 3) an autoencoder learns: the `head` rated most often,
+    of those with `min_ratings`, or with as many as there are where none has so many."""
+    n = sums[:, 0]
+    learned: npt.NDArray[np.bool_] = n >= min(min_ratings, n.max(initial=0))
+    if learned.sum() > head:
+        learned = np.zeros(len(n), bool)
+        learned[np.argsort(-n, kind="stable")[:head]] = True
+    return learned
 
 
 def fit_over_films(
@@ -74,10 +102,10 @@ def fit_over_films(
 ) -> Autoencoder:
     """Return the network over all i films, whose `sums` (i × 3) start with their ratings.
 
-    Films with fewer than `min_ratings` are left out of the training: their weights are 0, and their
-    prior is the one that training starts from.
+    Films that are not learned (`films_learned`) are left out of the training: their weights are 0,
+    and their prior is the one that training starts from.
     """
-    trained = np.flatnonzero(sums[:, 0] >= min(min_ratings, sums[:, 0].max()))
+    trained = np.flatnonzero(films_learned(sums, min_ratings, config.head))
     place = np.full(len(sums), -1)
     place[trained] = np.arange(len(trained))
     keep = place[rows.films] >= 0
@@ -98,10 +126,19 @@ def fit_viewer_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMean
     if not len(codes):
         return KMeans(np.zeros((1, codes.shape[1]), np.float32))
     wanted = clusters or min(max(round(len(codes) / 75), 2), 64)
+    codes = _sampled(codes, seed)
     k = min(wanted, len(np.unique(codes.round(5), axis=0)))
     with threadpool_limits(1):
         fitted = SkKMeans(k, n_init=4, random_state=seed).fit(codes)
     return KMeans(np.ascontiguousarray(fitted.cluster_centers_, np.float32))
+
+
+def _sampled(codes: Matrix, seed: int) -> Matrix:
+    if len(codes) <= _CLUSTERED:
+        return codes
+    chosen = np.random.default_rng(seed).choice(len(codes), _CLUSTERED, replace=False)
+    sampled: Matrix = codes[np.sort(chosen)]
+    return sampled
 
 
 def _arrays(network: Autoencoder) -> list[Matrix]:
@@ -147,7 +184,7 @@ def _shown(
     short = np.exp(rng.random(len(sizes)) * np.log(np.maximum(1.0, 0.8 * sizes)))
     long = rng.random(len(sizes)) * 0.9 * sizes
     counts = np.maximum(1, np.where(rng.random(len(sizes)) < long_share, long, short)).astype(int)
-    order = np.lexsort((rng.random(len(owners)), owners))
+    order = np.argsort(owners + rng.random(len(owners)))  # by owner, at random within each
     ranks = np.empty(len(owners), np.int64)
     ranks[order] = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     shown: npt.NDArray[np.bool_] = ranks < counts[owners]

@@ -59,6 +59,14 @@ def gather(
     return CaseSignals(stacked, relevant, n_relevant)
 
 
+def some(cases: Sequence[Case], limit: int, seed: int) -> list[Case]:
+    """Return at most `limit` of the cases, drawn at random, in their order."""
+    if len(cases) <= limit:
+        return list(cases)
+    chosen = np.random.default_rng(seed).choice(len(cases), limit, replace=False)
+    return [cases[i] for i in np.sort(chosen).tolist()]
+
+
 def most_liked(positive: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
     """Return the rows with most positive ratings, at most `limit` of them, in order of row."""
     return np.sort(np.argsort(-positive, kind="stable")[:limit])

@@ -95,7 +95,17 @@ def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
 
 
 def _in_order(user_ids: Ints, movie_ids: Ints, times: Ints, rows: Ints) -> Ints:
+    order = rows[np.argsort(user_ids[rows], kind="stable")]
+    if _rises(user_ids[order], times[order], movie_ids[order]):  # as a snapshot keeps them
+        return order
     return rows[np.lexsort((movie_ids[rows], times[rows], user_ids[rows]))]
+
+
+def _rises(user_ids: Ints, times: Ints, movie_ids: Ints) -> bool:
+    """Return whether the rows of each user are in the order of time, then of film."""
+    step = np.diff(times)
+    falls = (step < 0) | ((step == 0) & (np.diff(movie_ids) < 0))
+    return not (falls & (np.diff(user_ids) == 0)).any()
 
 
 def _distinct(pairs: Ints) -> bool:

@@ -6,20 +6,21 @@ diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A fi
 are held at 0, as in EASE (Steck 2019); the intercept is free and carries popularity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import linalg, sparse
+from scipy import linalg
 
 from marquee.cases import gather
 from marquee.few_ratings import FewRatings, Matrix
+from marquee.few_ratings_moments_fit import Moments
 from marquee.rating_rows import Case, RatingRows
 
-Reals = npt.NDArray[np.float64]
+_BLOCK = 512
 
 
 class FewRatingsConfig(BaseModel):
@@ -45,8 +46,27 @@ def fit_few_ratings(
     rows: RatingRows, n_films: int, config: FewRatingsConfig, seed: int = 0
 ) -> FewRatings:
     """Return the model of n_films film rows, learned from the ratings of u users."""
-    problem = _Problem.of(_sample(rows, config.max_users, seed), n_films, config)
-    weights = _solve(problem)
+    problem = _moments(rows, n_films, config, seed)
+    return _solution(problem, n_films, config)
+
+
+def fit_penalties(
+    rows: RatingRows,
+    n_films: int,
+    config: FewRatingsConfig,
+    penalties: Sequence[float],
+    seed: int = 0,
+) -> Iterator[tuple[FewRatingsConfig, FewRatings]]:
+    """Yield the config with each penalty and its model: what they share is computed once."""
+    problem = _moments(rows, n_films, config, seed)
+    for penalty in penalties:
+        tried = config.model_copy(update={"penalty": penalty})
+        yield tried, _solution(problem, n_films, tried)
+
+
+def _solution(problem: Moments, n_films: int, config: FewRatingsConfig) -> FewRatings:
+    """Return the model of the penalty of `config`; all else in it has made the problem."""
+    weights = _solve(problem, config.penalty)
     intercept = problem.base_rate.copy()
     intercept[problem.head] -= (problem.means @ weights) / problem.total
     kept = min(config.kept, len(problem.head))
@@ -72,9 +92,7 @@ def choose_few_ratings(
 ) -> FewRatingsConfig:
     """Return the config with the penalty that ranks the candidate rows best in the cases."""
     reached = []
-    for penalty in penalties:
-        tried = config.model_copy(update={"penalty": penalty})
-        model = fit_few_ratings(rows, n_films, tried)
+    for tried, model in fit_penalties(rows, n_films, config, penalties):
 
         def score(case: Case, model: FewRatings = model) -> dict[str, Matrix]:
             return {"score": model.scores(case.films, case.half_stars, n_films)}
@@ -83,90 +101,17 @@ def choose_few_ratings(
     return max(reached, key=lambda pair: pair[0])[1] if reached else config
 
 
+def _moments(rows: RatingRows, n_films: int, config: FewRatingsConfig, seed: int) -> Moments:
+    sample = _sample(rows, config.max_users, seed)
+    return Moments.of(sample, n_films, config.n, config.head, config.channels)
+
+
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
     """Return the users with two ratings or more, at most max_users of them."""
     users = np.flatnonzero(rows.sizes >= 2)
     if len(users) > max_users:
         users = np.sort(np.random.default_rng(seed).choice(users, max_users, replace=False))
     return rows.of_users(users)
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """The moments of the ridge for c channels of h films: inputs have c·h rows.
-
-    `roots` (c·h × u): the low-rank part of E[z zᵀ]; `diagonal` c·h; `means` c·h: E[z];
-    `total`: weight of all users; `cross` (c·h × h): E[z yᵀ] less what the intercept explains;
-    `base_rate` n_films: E[y] / total.
-    """
-
-    head: npt.NDArray[np.int64]
-    channels: int
-    roots: sparse.csr_matrix
-    diagonal: Reals
-    means: Reals
-    total: float
-    cross: Matrix
-    base_rate: Reals
-
-    @classmethod
-    def of(cls, rows: RatingRows, n_films: int, config: FewRatingsConfig) -> "_Problem":
-        head = _head(rows, n_films, config.head)
-        size = rows.sizes.astype(float)
-        shown = np.minimum(config.n, np.maximum(1, rows.sizes // 2))
-        weight = size**-0.5
-        pair = shown * (shown - 1) / (size * (size - 1))
-        once = shown / size
-        inputs = _inputs(rows, head, n_films, config.channels)
-        likes = _likes(rows, head, n_films)
-        means = inputs @ (weight * once)
-        spread = inputs @ (weight * (once - pair))
-        held_out = weight * (1 - once)
-        owners, liked = rows.owners, rows.liked
-        rates = np.bincount(rows.films[liked], held_out[owners[liked]], n_films)
-        total = max(float(weight.sum()), 1e-9)
-        mixed = weight * shown * (size - shown) / (size * (size - 1))
-        cross = (inputs @ sparse.diags(mixed) @ likes).toarray()
-        cross -= np.outer(means, rates[head] / total)
-        return cls(
-            head, config.channels, (inputs @ sparse.diags(np.sqrt(weight * pair))).tocsr(),
-            config.penalty + spread, means, total, cross.astype(np.float32), rates / total,
-        )  # fmt: skip
-
-
-def _head(rows: RatingRows, n_films: int, limit: int) -> npt.NDArray[np.int64]:
-    """Return the film rows rated most often, at least once and at most `limit`, in order of row."""
-    counts = np.bincount(rows.films, minlength=n_films)
-    chosen = np.argsort(-counts, kind="stable")[:limit]
-    return np.sort(chosen[counts[chosen] > 0])
-
-
-def _places(head: npt.NDArray[np.int64], n_films: int) -> npt.NDArray[np.int64]:
-    places = np.full(n_films, -1, np.int64)
-    places[head] = np.arange(len(head))
-    return places
-
-
-def _inputs(
-    rows: RatingRows, head: npt.NDArray[np.int64], n_films: int, channels: int
-) -> sparse.csr_matrix:
-    """Return which inputs (c·h) each of u users can show: 1 or 0."""
-    places = _places(head, n_films)[rows.films]
-    channel = np.where(rows.liked, 0, channels - 1)
-    known = places >= 0
-    at = (channel * len(head) + places)[known]
-    ones = np.ones(len(at), np.float64)
-    shape = (channels * len(head), len(rows))
-    return sparse.csr_matrix((ones, (at, rows.owners[known])), shape)
-
-
-def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_films: int) -> sparse.csr_matrix:
-    """Return which of the h films each of u users likes, u × h."""
-    places = _places(head, n_films)[rows.films]
-    chosen = (places >= 0) & rows.liked
-    ones = np.ones(int(chosen.sum()), np.float64)
-    shape = (len(rows), len(head))
-    return sparse.csr_matrix((ones, (rows.owners[chosen], places[chosen])), shape)
 
 
 class _Inverse(Protocol):
@@ -226,11 +171,11 @@ class _LowRank:
         return between
 
 
-def _solve(problem: _Problem) -> Matrix:
+def _solve(problem: Moments, penalty: float) -> Matrix:
     """Return the weights, c·h × h, a film's own ones being 0."""
     h = len(problem.head)
     few = problem.roots.shape[1] < problem.roots.shape[0] // 2
-    inverse: _Inverse = _low_rank(problem) if few else _whole(problem)
+    inverse: _Inverse = _low_rank(problem, penalty) if few else _whole(problem, penalty)
     weights = inverse.times(problem.cross)
     blocks = [slice(c * h, (c + 1) * h) for c in range(problem.channels)]
     own = np.stack([np.diagonal(weights[block]) for block in blocks], axis=1)
@@ -245,25 +190,34 @@ def _solve(problem: _Problem) -> Matrix:
     return weights
 
 
-def _whole(problem: _Problem) -> _Whole:
-    system = (problem.roots @ problem.roots.T).toarray()
-    system -= np.outer(problem.means, problem.means / problem.total)
-    system[np.diag_indices_from(system)] += problem.diagonal
-    factor = linalg.cholesky(system.astype(np.float32), overwrite_a=True, check_finite=False)
-    inverse, _ = linalg.lapack.spotri(factor)
-    upper = np.triu(inverse)
-    return _Whole(upper + np.triu(upper, 1).T)
+def _whole(problem: Moments, penalty: float) -> _Whole:
+    system = problem.moments.copy()
+    system[np.diag_indices_from(system)] += np.float32(penalty)
+    factor = linalg.cholesky(system, overwrite_a=True, check_finite=False)
+    inverse, _ = linalg.lapack.spotri(factor, overwrite_c=True)
+    return _Whole(_mirrored(inverse))
 
 
-def _low_rank(problem: _Problem) -> _LowRank:
+def _mirrored(upper: Matrix) -> Matrix:
+    """Return a symmetric matrix of its upper half, in place and block by block."""
+    for start in range(0, len(upper), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        upper[start + _BLOCK :, rows] = upper[rows, start + _BLOCK :].T
+        corner = np.triu(upper[rows, rows])
+        upper[rows, rows] = corner + np.triu(corner, 1).T
+    return upper
+
+
+def _low_rank(problem: Moments, penalty: float) -> _LowRank:
+    diagonal = penalty + problem.spread
     mean = problem.means / np.sqrt(problem.total)
     roots = np.column_stack([problem.roots.toarray(), mean])
     signs = np.ones(roots.shape[1])
     signs[-1] = -1.0
-    scaled = roots / problem.diagonal[:, None]
+    scaled = roots / diagonal[:, None]
     core = np.linalg.inv(np.diag(signs) + roots.T @ scaled)
     return _LowRank(
-        problem.diagonal.astype(np.float32),
+        diagonal.astype(np.float32),
         scaled.astype(np.float32),
         (core @ scaled.T).astype(np.float32),
     )

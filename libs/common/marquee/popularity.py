@@ -1,6 +1,7 @@
 """Popularity of films from sums kept per partition of `ratings`, added up by readers."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ class Popularity:
         self._sums = sums.astype(np.int64)
         self._total = self._sums.sum(axis=0) if len(sums) else np.zeros(3, np.int64)
 
-    @property
+    @cached_property
     def global_mean(self) -> float:
         """Mean of all ratings in stars; 3.5 when there is none."""
         return float(self._total[2] / (2 * self._total[0])) if self._total[0] else 3.5
@@ -89,12 +90,12 @@ class Popularity:
     def positive(self) -> npt.NDArray[np.int64]:
         return self._sums[:, 1]
 
-    @property
+    @cached_property
     def popularity(self) -> npt.NDArray[np.float64]:
         """log(1 + positive ratings) of each film."""
         return np.log1p(self._sums[:, 1])
 
-    @property
+    @cached_property
     def mean(self) -> npt.NDArray[np.float64]:
         """Shrunk mean rating of each film in stars: (sum + 25 μ) / (n + 25)."""
         return (self._sums[:, 2] / 2 + SHRINKAGE * self.global_mean) / (

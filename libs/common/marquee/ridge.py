@@ -27,10 +27,13 @@ def fit_ridge(x: Matrix, y: Matrix, penalty: float, importance: npt.NDArray[np.f
     Columns that are constant get no weight. Rows of no importance at all give the zero prediction.
     """
     total = float(importance.sum())
-    if total <= 0:
+    if total <= 0 or not y.shape[1]:
         return Ridge(
             np.zeros((x.shape[1], y.shape[1]), np.float32), np.zeros(y.shape[1], np.float32)
         )
+    if (importance == 0).any():  # often most films: they would cost as much as the others
+        known = importance > 0
+        x, y, importance = x[known], y[known], importance[known]
     share = (importance / total)[:, None]
     x_mean, y_mean = (share * x).sum(0), (share * y).sum(0)
     rows = (x - x_mean) * np.sqrt(importance)[:, None]

@@ -31,6 +31,8 @@ START = {"few_ratings": 1.0, "als": 0.3, "space": 0.1, "popularity": 0.3, "clust
 LEAST = {"popularity": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1, "cluster": 0.02}
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
+_PASSES = 2
+
 
 class HybridConfig(MixConfig):
     """Sizes and strengths of the parts of the hybrid model; `without` leaves out signals."""
@@ -40,6 +42,8 @@ class HybridConfig(MixConfig):
     factors: int = Field(64, ge=1)
     """Factors of the ALS."""
     iterations: int = Field(15, ge=1)
+    max_users: int = Field(20_000, ge=1)
+    """Of more users a sample makes the factors, and two passes over all of them the final ones."""
     regularization: float = Field(100.0, gt=0)
     regularizations: tuple[float, ...] = (30.0, 100.0, 300.0)
     """Regularizations of the ALS that validation chooses from."""
@@ -144,21 +148,40 @@ def _empty(films: tuple[Film, ...]) -> Films:
 
 def fit_factors(rows: RatingRows, n_films: int, config: HybridConfig, seed: int) -> Factors:
     """Return the ALS factors of n_films film rows; a film without a liking viewer has zeros."""
-    confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
-    shape = (len(rows), n_films)
-    matrix = sparse.csr_matrix((confidence, rows.films, rows.starts), shape)
     items = np.zeros((n_films, config.factors), np.float32)
     users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
-        als = AlternatingLeastSquares(
-            config.factors, regularization=config.regularization,
-            iterations=config.iterations, num_threads=1, random_state=seed,
-        )  # fmt: skip
-        als.fit(matrix, show_progress=False)
+        sample = _sample(rows, config.max_users, seed)
+        als = _als(config, config.iterations, seed)
+        als.fit(_confidence(sample, n_films, config), show_progress=False)
+        if sample is not rows:
+            items, als = als.item_factors, _als(config, _PASSES, seed)
+            als.item_factors, als.user_factors = items, users
+            als.fit(_confidence(rows, n_films, config), show_progress=False)
         items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
         users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
     gram, of_users = _gram(items, config), _gram(users, config)
     return Factors(items, gram, config.liked, config.other, of_users, config.new_film_trust)
+
+
+def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
+    if len(rows) <= max_users:
+        return rows
+    kept, _ = split_users(len(rows), 1 - max_users / len(rows), seed)
+    return rows.of_users(kept)
+
+
+def _als(config: HybridConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
+    return AlternatingLeastSquares(
+        config.factors, regularization=config.regularization,
+        iterations=iterations, num_threads=1, random_state=seed,
+    )  # fmt: skip
+
+
+def _confidence(rows: RatingRows, n_films: int, config: HybridConfig) -> sparse.csr_matrix:
+    """Return u × n_films: how sure a film is liked, below 0 how sure that it is not."""
+    confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
+    return sparse.csr_matrix((confidence, rows.films, rows.starts), (len(rows), n_films))
 
 
 def _gram(factors: Matrix, config: HybridConfig) -> npt.NDArray[np.float64]:
@@ -173,6 +196,7 @@ def choose_regularization(
     """Return the config with the regularization by which ALS and popularity rank the cases best."""
     positive = rows.sums(n_films)[:, 1]
     candidates = most_liked(positive, config.candidates)
+    rows = _sample(rows, config.max_users, seed)
     reached = []
     for regularization in config.regularizations:
         tried = config.model_copy(update={"regularization": regularization})

@@ -12,6 +12,7 @@ from marquee.autoencoder import Autoencoder
 from marquee.autoencoder_fit import (
     AutoencoderConfig,
     encode,
+    films_learned,
     fit_over_films,
     fit_viewer_clusters,
 )
@@ -178,7 +179,7 @@ def _targets(learned: _Learned) -> Matrix:
 
 
 def _importance(sums: Ints, config: NeuralConfig) -> npt.NDArray[np.float64]:
-    shown = sums[:, 0] >= min(config.min_ratings, sums[:, 0].max())
+    shown = films_learned(sums, config.min_ratings, config.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 

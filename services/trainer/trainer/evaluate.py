@@ -32,6 +32,7 @@ from trainer.report import Report, SliceReport
 from trainer.report_document import document
 from trainer.report_pages import write
 from trainer.report_tables import show
+from trainer.sample import sample_of
 from trainer.segment_maps import MODEL, maps_of, maps_of_record
 from trainer.slices import QUICK
 from trainer.splits import SEED
@@ -183,7 +184,10 @@ def _extras(
 
 
 def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
-    """Return the figures of each model of a training, fitted anew without the users of one fold."""
+    """Return the figures of each model of a training, fitted anew without the users of one fold.
+
+    Of a large data set a sample of its viewers is fitted and measured.
+    """
     models = tuple(name for name in MODEL_NAMES if name in training.bundles)
     plan = Plan((0,), QUICK, models, families=(), by_time=False)
     done = iter(range(1, len(models) + 1))
@@ -193,7 +197,8 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
 
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
     started = time.perf_counter()
-    splits, catalogue = run.add_all(training.dataset), Catalogue.of(training.dataset)
+    splits = run.add_all(sample_of(training.dataset))
+    catalogue = Catalogue.of(training.dataset)
     training.report = Report(
         data_version=training.dataset.version,
         code_version=training.code_version,

@@ -11,11 +11,12 @@ from pydantic import Field
 from marquee.autoencoder_fit import (
     AutoencoderConfig,
     encode,
+    films_learned,
     fit_over_films,
     fit_viewer_clusters,
 )
 from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import gather
+from marquee.cases import gather, some
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film, Films
@@ -56,6 +57,8 @@ class UserModelConfig(MixConfig):
     """Share of films that, were they new, come before the viewers whom they suit best."""
     validation_share: float = Field(0.2, ge=0, lt=1)
     validation_sizes: tuple[int, ...] = (5, 10, 15)
+    max_cases: int = Field(1500, ge=1)
+    """Of more validation cases a sample teaches the mix."""
     weights: dict[str, float] = {
         "preference": 2.0, "near": 0.1, "clusters": 0.1, "popularity": -0.2,
     }  # fmt: skip
@@ -76,6 +79,7 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     user_ids = np.unique(dataset.user_ids)
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     cases = draw_cases(rows, held_out, config.validation_sizes, 2, seed)
+    cases = some(cases, config.max_cases, seed)
     if cases:
         first = _fit(dataset.films, rows.of_users(kept), user_ids[kept], config, seed)
         mix = _learn(first, cases, dataset.films, config)
@@ -160,7 +164,7 @@ def _fit_cold(
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
-    shown = sums[:, 0] >= min(config.min_ratings, sums[:, 0].max())
+    shown = films_learned(sums, config.min_ratings, config.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 

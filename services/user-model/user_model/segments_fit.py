@@ -56,6 +56,8 @@ class SegmentsConfig(BaseModel):
     epochs: int = Field(200, ge=1)
     floor: float = Field(0.02, ge=0)
     """Variance added to each column, so that a rare genre does not outweigh all others."""
+    max_viewers: int = Field(10_000, ge=2)
+    """Of more viewers a sample teaches encoder and clusters; all are encoded and get a segment."""
 
 
 def fit_segments(
@@ -127,19 +129,29 @@ def _fit_viewers(
         nobody = Choice(0, False, "no viewer rated a film above 3.5 stars: no segments of viewers")
         return None, codes, segments, _about([], nobody)
     known = np.stack([profile for profile in found if profile is not None])
-    encoder, errors = _fit_encoder(known, config, seed)
-    some = encoder.encode(known)
-    codes = np.zeros((len(rows), some.shape[1]), np.float32)
-    codes[who] = some
-    choice = _choice(some, config.users_k, config, seed)
-    loving = [_code_of(known, profiles, encoder) for known in _known(films, config.users_kept)]
+    some = _sample(known, config.max_viewers, seed)
+    encoder, errors = _fit_encoder(some, config, seed)
+    sampled = encoder.encode(some)
+    choice = _choice(sampled, config.users_k, config, seed)
+    loving = [_code_of(some, profiles, encoder) for some in _known(films, config.users_kept)]
     # Nobody is as typical as all typical films together: those nearest to that are.
-    typical = [around(some, code, max(1, len(some) // choice.k)) for code in loving]
-    choice, kmeans = _clusters(some, choice, typical, seed)
-    segments[who] = kmeans.assign(some)
+    typical = [around(sampled, code, max(1, len(sampled) // choice.k)) for code in loving]
+    choice, kmeans = _clusters(sampled, choice, typical, seed)
+    encoded = encoder.encode(known)
+    codes = np.zeros((len(rows), encoded.shape[1]), np.float32)
+    codes[who], segments[who] = encoded, kmeans.assign(encoded)
     described = _describe_viewers(films, rows, segments, len(kmeans.centers))
     about = _about(described, choice, **errors)
     return ViewerSegments(profiles, encoder, kmeans), codes, segments, about
+
+
+def _sample(rows: Matrix, limit: int, seed: int) -> Matrix:
+    """Return at most `limit` of the rows, in their order."""
+    if len(rows) <= limit:
+        return rows
+    chosen = np.random.default_rng(seed).choice(len(rows), limit, replace=False)
+    sampled: Matrix = rows[np.sort(chosen)]
+    return sampled
 
 
 def _describe_viewers(

@@ -1,0 +1,88 @@
+"""What a command costs as a process: wall and CPU seconds, the most memory."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1 << 20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a process is stopped: at so many seconds of CPU, which others here do not lengthen."""
+
+    seconds: float
+    gib: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took; `outcome` is empty where it ended well."""
+
+    name: str
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    outcome: str = ""
+
+
+def run_stage(name: str, folder: Path, release: Path, limits: Limits, params: Path) -> Cost:
+    """Run a stage of a training whose work lies in `folder`; return its cost."""
+    arguments = ["stage", name, "--work", str(folder / "work"), "--params", str(params)]
+    if name == "data":
+        arguments += ["--data", str(release)]
+    return run_command(name, arguments, folder, limits)
+
+
+def run_command(name: str, arguments: Sequence[str], folder: Path, limits: Limits) -> Cost:
+    """Run a `marquee` command, its output in `<folder>/<name>.log`; return its cost."""
+    command = [sys.executable, "-m", "trainer.cli", "--quiet", *arguments]
+    environ = os.environ | {"MARQUEE_STATE": str(folder / "state")}
+    began = time.perf_counter()
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+        outcome = _watch(process, limits)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    if not outcome and process.returncode:
+        outcome = f"failed: see {name}.log"
+    return Cost(name, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, outcome)
+
+
+def _watch(process: "subprocess.Popen[bytes]", limits: Limits) -> str:
+    """Wait until a process has ended, or end it at a limit; return why it was ended."""
+    while True:
+        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is not None:
+            return ""
+        outcome = ""
+        if _cpu_s(process.pid) > limits.seconds:
+            outcome = f"stopped after {limits.seconds / 60:g} min of CPU"
+        elif _resident(process.pid) > limits.gib * 1024 * MIB:
+            outcome = f"stopped at {limits.gib:g} GiB"
+        if outcome:
+            process.kill()
+            return outcome
+        time.sleep(_LOOK_S)
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
+
+
+def _cpu_s(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    return 0.0

@@ -84,18 +84,21 @@ class Taste:
         half_stars: npt.NDArray[np.integer] | None,
         rows: Matrix,
         cold: Cold | NoneCold,
+        code: Matrix | None = None,
     ) -> dict[str, Matrix]:
         """Return the logs by name, m each, for m film rows (m × d).
 
-        `films`: places of the viewer's films among them; without `half_stars` he saw them.
+        `films`: places of the viewer's films among them; without `half_stars` he saw them. `code`:
+        his code, if it is known.
         """
         f, e = self.factors.f, self.network.outputs.shape[1]
         stars = np.full(len(films), POSITIVE) if half_stars is None else half_stars
         als = rows[:, :f] @ self.factors.fold_in(rows[films, :f], stars)
         few = self.few_ratings.scores(films, stars, len(rows))
         outputs = rows[:, f : f + e]
+        code = self.code(films, half_stars) if code is None else code
         return {
-            "preference": outputs @ self.code(films, half_stars) + rows[:, f + e],
+            "preference": outputs @ code + rows[:, f + e],
             "als": log_share(als, _ALS_FLOOR),
             "few_ratings": log_share(cold.fill(few, als), _FEW_FLOOR),
         }

@@ -33,6 +33,11 @@ def log_share(scores: npt.NDArray[np.floating], floor: float) -> Matrix:
     return logs
 
 
+def less_popular(popularity: Matrix, ratings: int) -> Matrix:
+    """Return -log(ratings) · log popularity: the more is known of a viewer, the less it says."""
+    return np.float32(-np.log(max(1, ratings))) * popularity
+
+
 @dataclass(frozen=True)
 class Cold:
     """Which of m film rows nobody had rated (`cold` 1, not 0), and the popularity expected."""

@@ -15,12 +15,12 @@ from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
 from marquee.mix_weights import Judge, Reals, Validation, beyond_noise
 from marquee.pipeline import Matrix
 from marquee.rating_rows import Case, Ints, RatingRows, split_users
-from marquee.taste import NoneCold, Taste
+from marquee.taste import TASTE, NoneCold, Taste
 
 _KEPT = 2
 """Fits that are kept: a training needs one; one more costs little while two alternate."""
 
-WEIGHTS = {"preference": 1.0, "als": 1.0, "few_ratings": 0.3}
+WEIGHTS = {"preference": 1.0, "als": 1.0, "few_ratings": 0.3, "less_popular": 0.15}
 """What ranked best from one to fifteen ratings where it was tried; a wide range does as well."""
 
 
@@ -30,7 +30,7 @@ class TasteConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     autoencoder: AutoencoderConfig = AutoencoderConfig(
-        width=200, dropout=0.5, long_share=0.45, seen_share=0.3, condensed=64
+        width=320, dropout=0.5, long_share=0.45, seen_share=0.3, condensed=64
     )
     min_ratings: int = Field(3, ge=1)
     """A film with fewer ratings is not in the autoencoder's training."""
@@ -134,4 +134,4 @@ def _judged(taste: Taste, validation: Validation, candidates: Ints) -> Reals:
         return taste.signals(case.films, case.half_stars, rows, NoneCold())
 
     judge = Judge.of(validation, signals, candidates)
-    return judge.values(judge.total(WEIGHTS))
+    return judge.values(judge.total({name: WEIGHTS[name] for name in TASTE}))

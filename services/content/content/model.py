@@ -23,7 +23,7 @@ from marquee.pipeline import Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.similar import contributions, direction
-from marquee.taste import Cold, Taste
+from marquee.taste import Cold, Taste, less_popular
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -155,6 +155,7 @@ class Content:
         return signals | {
             "content": codes @ direction(codes[seen]),
             "nearest": (codes[seen[-5:]] @ codes.T).max(axis=0),
+            "less_popular": less_popular(self._popularity(films, None), len(seen)),
             "cluster": self._cluster_shares(seen, films),
         }
 

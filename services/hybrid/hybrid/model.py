@@ -24,7 +24,7 @@ from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.similar import contributions, direction
-from marquee.taste import Cold, Taste
+from marquee.taste import Cold, Taste, less_popular
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -163,6 +163,7 @@ class Hybrid:
         return signals | {
             "space": codes @ direction(codes[evidence.rows[liked]]),
             "space_other": codes @ direction(codes[evidence.rows[~liked]]),
+            "less_popular": less_popular(self._popularity(films, None), len(evidence.rows)),
             "cluster": self._cluster_shares(evidence.rows[liked], films),
         }
 

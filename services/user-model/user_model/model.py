@@ -26,7 +26,7 @@ from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.similar import strongest
-from marquee.taste import Cold, Taste, log_share
+from marquee.taste import Cold, Taste, less_popular, log_share
 from user_model.neighbours import Near, Neighbours
 from user_model.rows import ColdRows, Layout
 from user_model.segments import Segments
@@ -178,6 +178,7 @@ class UserModel:
             "clusters": log_share(layout.rates(rows) @ shares, _SMOOTHING),
             "near": log_share(near.rates(len(rows)), _SMOOTHING),
             "popularity": popular,
+            "less_popular": less_popular(layout.popularity(rows), len(known)),
         }
 
     def save(self, directory: Path) -> None:

@@ -24,7 +24,7 @@ from marquee.ridge import Ridge
 from marquee.taste import Taste
 from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
 
-PRIOR = {**WEIGHTS, "popularity": 0.0, "content": 0.3, "nearest": 0.2, "cluster": 0.1}
+PRIOR = {**WEIGHTS, "popularity": 0.0, "content": 0.5, "nearest": 0.5, "cluster": 0.1}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "content": 0.1, "cluster": 0.05}
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""

@@ -24,7 +24,7 @@ from marquee.ridge import Ridge
 from marquee.taste import Taste
 from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
 
-PRIOR = {**WEIGHTS, "popularity": 0.0, "space": 0.2, "space_other": 0.0, "cluster": 0.1}
+PRIOR = {**WEIGHTS, "popularity": 0.0, "space": 1.0, "space_other": 0.0, "cluster": 0.1}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1,
          "cluster": 0.05}  # fmt: skip

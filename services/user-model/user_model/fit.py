@@ -29,7 +29,7 @@ from user_model.model import Mix, Training, UserModel
 from user_model.rows import ColdRows, Layout
 from user_model.segments_fit import SegmentsConfig, fit_segments
 
-PRIOR = {**WEIGHTS, "near": 0.1, "clusters": 0.1, "popularity": 0.0}
+PRIOR = {**WEIGHTS, "near": 0.5, "clusters": 0.1, "popularity": 0.0}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
 """Weights that learning does not go below: clusters stay evidence."""

@@ -28,7 +28,6 @@ from marquee.events import (
     RatingRemoved,
 )
 from marquee.facts import PartitionSnapshot, restore_facts
-from marquee.few_ratings_fit import FewRatingsConfig
 from marquee.films import Film
 from marquee.follower import ModelReaction
 from marquee.overlay import Overlay
@@ -36,13 +35,11 @@ from marquee.registry import Registry
 from marquee.store import Keys, RedisStore
 from marquee.tail import connect
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from marquee.worker import Worker, create_topics
 
 NEW = 999
-CONFIG = HybridConfig(
-    factors=4, iterations=5, regularization=1.0, regularizations=(1.0,), dimensions=6, clusters=4,
-    few_ratings=FewRatingsConfig(head=20, kept=20), penalties=(0.3,), new_film_penalty=1.0,
-)  # fmt: skip
+CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)
 
 
 class NoSnapshots:

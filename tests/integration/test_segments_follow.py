@@ -19,7 +19,6 @@ import pytest
 from fastapi import FastAPI
 
 from marquee.artifacts import seal
-from marquee.autoencoder_fit import AutoencoderConfig
 from marquee.bus import Bus, Outgoing
 from marquee.bus_redis import RedisBus
 from marquee.dataset import make_dataset
@@ -43,6 +42,7 @@ from marquee.registry import Registry
 from marquee.settings import Settings
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
+from marquee.testing.small_fits import SMALL_TASTE
 from marquee.worker import Worker, create_topics
 from trainer.api_segments import add_segments
 from trainer.generate import generate
@@ -72,9 +72,8 @@ def fitted() -> UserModel:
     users, movies, half = (np.array(column) for column in zip(*rows, strict=True))
     data = make_dataset(users, movies, half.astype(np.uint8), np.zeros(len(rows), np.int64), films)
     config = UserModelConfig(
-        autoencoder=AutoencoderConfig(width=4, epochs=5, batch_size=32),
+        taste=SMALL_TASTE,
         clusters=2,
-        validation_share=0.0,
         segments=SegmentsConfig(movies_k=3, users_k=3, width=4, epochs=60),
     )
     return fit(data, config, 0)

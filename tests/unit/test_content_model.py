@@ -8,15 +8,14 @@ import pytest
 from content.fit import ContentConfig, fit
 from content.model import Content
 from marquee.dataset import Dataset
-from marquee.few_ratings_fit import FewRatingsConfig
 from marquee.films import Film, genre_mask
 from marquee.popularity import Popularity
 from marquee.recommender import Reason, Viewer
 from marquee.testing import RecommenderContract, checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 
 SMALL = ContentConfig(
-    dimensions=6, clusters=4, seen_together=FewRatingsConfig(channels=1, head=20, kept=20),
-    penalties=(0.3, 1.0), new_film_penalty=1.0,
+    dimensions=6, clusters=4, taste=SMALL_TASTE, new_film_penalty=1.0,
 )  # fmt: skip
 
 

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from hybrid.consumer import HANDLERS
-from hybrid.factors import Factors
 from hybrid.fit import HybridConfig, fit
 from hybrid.folding import MAX_RATERS, Part, derive_parts, fold, raters_of
 from hybrid.model import Hybrid
 from marquee.bus import TopicPartition
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
-from marquee.few_ratings_fit import FewRatingsConfig
+from marquee.factors import Factors
 from marquee.film_rows import FilmRows
 from marquee.films import Film, Films, genre_mask
 from marquee.new_films import with_prior_popularity
@@ -21,14 +20,12 @@ from marquee.rows import FilmRow
 from marquee.step import Step
 from marquee.store import PartitionKeys
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from marquee.testing.store import MemoryStore
 
 NEW = Film(movie_id=999, title="New", year=2000, genres=("Comedy",))
 KEYS = PartitionKeys("ns:hybrid", TopicPartition(RATINGS, 0))
-CONFIG = HybridConfig(
-    factors=4, iterations=5, regularization=1.0, regularizations=(1.0,), dimensions=6, clusters=4,
-    few_ratings=FewRatingsConfig(head=20, kept=20), penalties=(0.3,), new_film_penalty=1.0,
-)  # fmt: skip
+CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ import pytest
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
 from marquee.dataset import Dataset
-from marquee.few_ratings_fit import FewRatingsConfig
 from marquee.films import Film
 from marquee.recommender import Reason, Viewer
 from marquee.testing import RecommenderContract, checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 
 SMALL = HybridConfig(
-    factors=4, iterations=5, regularization=1.0, regularizations=(1.0,), dimensions=6, clusters=4,
-    few_ratings=FewRatingsConfig(head=20, kept=20), penalties=(0.3, 1.0), new_film_penalty=1.0,
+    taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0,
 )  # fmt: skip
 
 
@@ -48,14 +47,13 @@ def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
     assert {scored.reason for scored in answer} == {Reason.POPULAR}
 
 
-@pytest.mark.parametrize("part", ["als", "space", "cluster", "few_ratings"])
+@pytest.mark.parametrize("part", ["preference", "als", "space", "cluster", "few_ratings"])
 def test_each_part_moves_scores(hybrid: Hybrid, part: str) -> None:
     films = hybrid.films()
-    weights = {"als": 0.5, "space": 0.5, "cluster": 0.5, "few_ratings": 0.5, "popularity": 0.5}
+    weights = dict.fromkeys(HybridConfig.signals, 0.5)
     evidence = hybrid.evidence(Viewer.of([(10, 5.0), (13, 2.0)]), films)
-    mask = films.alive
-    whole = replace(hybrid, weights=weights).scores(evidence, films, mask)
-    without = replace(hybrid, weights=weights | {part: 0.0}).scores(evidence, films, mask)
+    whole = replace(hybrid, weights=weights).scores(evidence, films)
+    without = replace(hybrid, weights=weights | {part: 0.0}).scores(evidence, films)
     assert not np.allclose(whole, without, atol=1e-3)
 
 
@@ -63,16 +61,16 @@ def test_a_changed_film_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid) 
     films = hybrid.films()
     film = checkerboard().films[0].model_copy(update={"genres": ("Romance",), "tags": {}})
     vector, _ = hybrid.row(film, hybrid.sums(film.movie_id))
-    f = hybrid.factors.f
-    assert np.allclose(vector[:f], films.vectors[0, :f])
-    assert not np.allclose(vector[f:-2], films.vectors[0, f:-2])
+    d = hybrid.taste.d
+    assert np.allclose(vector[:d], films.vectors[0, :d])
+    assert not np.allclose(vector[d:-2], films.vectors[0, d:-2])
 
 
 def test_a_new_film_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
     films = hybrid.films()
     film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
     vector, cluster = hybrid.row(film, (0, 0, 0))
-    f = hybrid.factors.f
+    f = hybrid.taste.factors.f
     closeness = films.vectors[:, :f] @ vector[:f]
     assert vector[-1] == 1
     assert closeness[films.movie_ids % 2 == 1].mean() > closeness[films.movie_ids % 2 == 0].mean()
@@ -82,6 +80,6 @@ def test_a_new_film_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
 def test_a_film_without_tags_has_them_imputed_not_absent(hybrid: Hybrid) -> None:
     film = Film(movie_id=901, title="New", genres=("Action",))
     row = hybrid.movie_vectors.vector(film)[None]
-    joined = hybrid.joined(np.zeros((1, hybrid.factors.f), np.float32), row)
-    scaled = hybrid.pipeline.scaler.transform(joined)[0, hybrid.factors.f :]
+    joined = hybrid.joined(np.zeros((1, hybrid.taste.factors.f), np.float32), row)
+    scaled = hybrid.pipeline.scaler.transform(joined)[0, hybrid.taste.factors.f :]
     assert np.allclose(scaled[hybrid.movie_vectors.blocks["tags"]], 0)

@@ -9,6 +9,7 @@ from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from marquee.mix_config import MixConfig
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 
 
@@ -19,7 +20,11 @@ def test_an_unknown_signal_is_refused_with_those_that_there_are(config: type[Mix
 
 
 def test_a_signal_left_out_has_no_weight() -> None:
-    content = fit_content(checkerboard(), ContentConfig(without=("content", "cluster")), 0)
+    content = fit_content(
+        checkerboard(), ContentConfig(without=("content", "cluster"), taste=SMALL_TASTE), 0
+    )
     assert set(content.weights) == set(ContentConfig.signals) - {"content", "cluster"}
-    hybrid = fit_hybrid(checkerboard(), HybridConfig(without=("few_ratings",), factors=4), 0)
+    hybrid = fit_hybrid(
+        checkerboard(), HybridConfig(without=("few_ratings",), taste=SMALL_TASTE), 0
+    )
     assert set(hybrid.weights) == set(HybridConfig.signals) - {"few_ratings"}

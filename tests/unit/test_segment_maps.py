@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.autoencoder_fit import AutoencoderConfig
 from marquee.settings import Settings
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from trainer.report import Report
 from trainer.report_metrics import metrics_of
 from trainer.report_plots import plots
@@ -22,9 +22,8 @@ from user_model.segments_fit import SegmentsConfig
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = UserModelConfig(
-        autoencoder=AutoencoderConfig(width=4, epochs=2, batch_size=32),
+        taste=SMALL_TASTE,
         clusters=2,
-        validation_share=0.0,
         segments=SegmentsConfig(movies_k=None, users_k=2, width=4, epochs=20),
     )
     path = tmp_path_factory.mktemp("bundle")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.autoencoder_fit import AutoencoderConfig
 from marquee.dataset import Dataset, make_dataset
 from marquee.films import Film, genre_mask
 from marquee.rating_rows import RatingRows
 from marquee.recommender import Viewer
+from marquee.testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.kept_clusters import kept_clusters
 from user_model.model import UserModel
@@ -45,9 +45,8 @@ def dataset() -> Dataset:
 @pytest.fixture(scope="module")
 def model(dataset: Dataset) -> UserModel:
     config = UserModelConfig(
-        autoencoder=AutoencoderConfig(width=4, epochs=5, batch_size=32),
+        taste=SMALL_TASTE.model_copy(update={"validation_share": 0.0}),
         clusters=2,
-        validation_share=0.0,
         segments=TWO_AND_THREE,
     )
     return fit(dataset, config, 0)

@@ -7,39 +7,36 @@ import pytest
 
 from content.fit import ContentConfig
 from content.fit import fit as fit_content
-from hybrid.fit import HybridConfig, fit_factors
+from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from marquee.autoencoder_fit import AutoencoderConfig
 from marquee.cases import some
 from marquee.dataset import Dataset
+from marquee.factors_fit import FactorsConfig, fit_factors
 from marquee.few_ratings_fit import FewRatingsConfig
 from marquee.popularity import Popularity
 from marquee.rating_rows import RatingRows, draw_cases
 from marquee.recommender import Viewer
+from marquee.taste_fit import TasteConfig
 from marquee.testing import checkerboard
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 from user_model.segments_fit import SegmentsConfig
 
 HEAD = FewRatingsConfig(head=14, kept=8, max_users=25)
-HYBRID = HybridConfig(
-    factors=4, iterations=5, max_users=25, regularization=1.0,
-    regularizations=(1.0,), dimensions=6, clusters=4,
-    few_ratings=HEAD, penalties=(0.3,), new_film_penalty=1.0, max_cases=20,
-)  # fmt: skip
-CONTENT = ContentConfig(
-    dimensions=6,
-    clusters=4,
-    seen_together=HEAD.model_copy(update={"channels": 1}),
-    penalties=(0.3,),
-    max_cases=20,
-)
-USER_MODEL = UserModelConfig(
+TASTE = TasteConfig(
     autoencoder=AutoencoderConfig(
-        width=8, steps=120, head=16, batch_size=8, learning_rate=0.02, epochs=100
+        width=8, max_steps=120, head=16, batch_size=8, learning_rate=0.02, epochs=100,
+        seen_share=0.3, condensed=6,
     ),
-    clusters=4, max_cases=20, validation_sizes=(2, 3), segments=SegmentsConfig(max_viewers=25),
+    factors=FactorsConfig(factors=4, iterations=5, max_users=25, regularization=1.0),
+    regularizations=(), few_ratings=HEAD, others=(), sizes=(2, 3), max_cases=20,
 )  # fmt: skip
+HYBRID = HybridConfig(taste=TASTE, dimensions=6, clusters=4, new_film_penalty=1.0, max_cases=20)
+CONTENT = ContentConfig(taste=TASTE, dimensions=6, clusters=4, max_cases=20)
+USER_MODEL = UserModelConfig(
+    taste=TASTE, clusters=4, max_cases=20, sizes=(2, 3), segments=SegmentsConfig(max_viewers=25)
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +75,7 @@ def share_of_popular(dataset: Dataset, liked: tuple[int, ...]) -> float:
 
 def test_factors_of_a_sample_are_made_final_by_all_viewers(dataset: Dataset) -> None:
     rows = RatingRows.of(dataset)
-    sampled = fit_factors(rows, 24, HYBRID, 0)
+    sampled = fit_factors(rows, 24, TASTE.factors, 0)
     codes = sampled.items / np.linalg.norm(sampled.items, axis=1, keepdims=True)
     cosines = codes @ codes[0]
     assert cosines[::2].mean() > cosines[1::2].mean() + 0.1

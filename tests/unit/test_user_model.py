@@ -5,23 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marquee.autoencoder_fit import AutoencoderConfig
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film
 from marquee.popularity import Popularity
 from marquee.recommender import Reason, Viewer
 from marquee.testing import RecommenderContract, checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
 from user_model.neighbours import Near
 
 SMALL = UserModelConfig(
-    autoencoder=AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1),
-    clusters=2,
-    near=10,
-    cold_penalty=1.0,
-    validation_sizes=(3, 5),
+    taste=SMALL_TASTE, clusters=2, near=10, cold_penalty=1.0, sizes=(3, 5), positive=1
 )
 
 
@@ -69,15 +65,17 @@ def test_the_liked_films_that_near_viewers_liked_too_are_named(model: UserModel)
         assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("part", ["preference", "clusters", "near", "popularity"])
+@pytest.mark.parametrize("part", UserModelConfig.signals)
 def test_each_part_moves_scores(model: UserModel, part: str) -> None:
     films = model.films()
-    weights = {"preference": 1.0, "clusters": 1.0, "near": 1.0, "popularity": 1.0}
-    code, _ = model.encode(Viewer.of([(10, 5.0), (13, 2.0)]).rated)
+    weights = dict.fromkeys(UserModelConfig.signals, 1.0)
+    rated, half_stars = films.indexes([10, 13]), np.array([10, 4])
+    code = model.code(rated, half_stars)
+    signals = model.signals(rated, half_stars, code, model.near(code), films.vectors)
 
     def scores(weights: dict[str, float]) -> np.ndarray:
         judged = replace(model, mix=replace(model.mix, weights=weights))
-        return judged.scores(code, judged.near(code), films, films.alive, None)
+        return judged.total(signals, films.vectors[:, -1])
 
     assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
 

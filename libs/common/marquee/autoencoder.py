@@ -9,28 +9,62 @@ Matrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Autoencoder:
-    """code = tanh(Σ inputs / √n + bias), logits = outputs · code + prior (Wu et al. 2016, CDAE).
+class Condensing:
+    """code = rows · (hidden - mean): the few directions of a wide layer that move the logits.
 
-    For i films and codes of e numbers: `inputs` float32 2i × e, the rows of liked films first, then
-    those of films rated but not liked; `bias` float32 e; `outputs` float32 i × e; `prior` i.
+    `rows` float32 e × h; `mean` float32 h.
+    """
+
+    rows: Matrix
+    mean: Matrix
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """hidden = tanh(Σ inputs / √n + bias), logits = outputs · code + prior (Wu et al. 2016, CDAE).
+
+    For i films, a layer of h and codes of e numbers: `inputs` float32 2i × h, the rows of liked
+    films first, then those of films rated but not liked; 3i × h where a film may be known as seen
+    alone. `bias` float32 h; `outputs` float32 i × e; `prior` i. The code is the layer itself, h =
+    e, unless it is `condensed`.
     """
 
     inputs: Matrix
     bias: Matrix
     outputs: Matrix
     prior: Matrix
+    condensed: Condensing | None = None
 
     @property
     def films(self) -> int:
         """How many films it knows."""
-        return len(self.inputs) // 2
+        return len(self.outputs)
 
-    def code(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_]) -> Matrix:
-        """Return the code (e) of a viewer who rated the films `rows`, n, and which he `liked`."""
-        total = self.inputs[np.where(liked, rows, rows + self.films)].sum(axis=0)
-        code: Matrix = np.tanh(total / np.float32(np.sqrt(max(1, len(rows)))) + self.bias)
+    def code(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
+        """Return the code (e) of a viewer who rated the films `rows`, n, and which he `liked`.
+
+        None: he saw them, and his ratings are not known.
+        """
+        code: Matrix = self.codes_of(self.hidden(rows, liked)[None])[0]
         return code
+
+    def hidden(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
+        """Return the layer (h) of a viewer; see `code`."""
+        if liked is not None:
+            places = rows + np.where(liked, 0, self.films)
+        else:  # without inputs of seen films they count as liked
+            places = rows + (2 * self.films if len(self.inputs) >= 3 * self.films else 0)
+        total = self.inputs[places].sum(axis=0)
+        hidden: Matrix = np.tanh(total / np.float32(np.sqrt(max(1, len(rows)))) + self.bias)
+        return hidden
+
+    def codes_of(self, hidden: Matrix) -> Matrix:
+        """Return the codes, m × e, of m × h layers."""
+        codes: Matrix = hidden
+        if self.condensed is not None:
+            told = (hidden - self.condensed.mean) @ self.condensed.rows.T
+            codes = told.astype(np.float32, copy=False)
+        return codes
 
     def logits(self, code: Matrix) -> Matrix:
         """Return the preference for each film, i, of a code."""

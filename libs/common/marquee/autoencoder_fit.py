@@ -1,6 +1,7 @@
 """Training of the autoencoder in numpy: random fold-in sizes, softmax over the films not shown."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.cluster import KMeans as SkKMeans
 from threadpoolctl import threadpool_limits
 
 from marquee.autoencoder import Autoencoder, Matrix
+from marquee.condense_fit import condense
 from marquee.pipeline import KMeans
 from marquee.rating_rows import Ints, RatingRows
 
@@ -35,8 +37,12 @@ class AutoencoderConfig(BaseModel):
     dropout: float = Field(0.3, ge=0, lt=1)
     long_share: float = Field(0.3, ge=0, le=1)
     """Share of fold-ins whose size is uniform up to 90 % of the row; the others are log-uniform."""
-    steps: int = Field(3000, ge=1)
-    """Steps at most: with more users than some 2,500 there are fewer epochs."""
+    seen_share: float = Field(0.0, ge=0, lt=1)
+    """Share of fold-ins shown as films seen, ratings unknown; 0: there is no such input."""
+    condensed: int | None = Field(None, ge=1)
+    """Numbers that the layer is condensed to when all is trained; None: it stays the code."""
+    max_steps: int = Field(3000, ge=1)
+    """Epochs are no more than make so many steps: many viewers need fewer of them."""
     head: int = Field(10_000, ge=1)
     """Only the films rated most often are learned: a step weighs them all against each other."""
 
@@ -51,8 +57,8 @@ def inputs_of(rows: RatingRows, films: int) -> sparse.csr_matrix:
 
 def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
     """Return the codes, u × e, of whole rows."""
-    codes: Matrix = np.tanh(inputs_of(rows, network.films) @ network.inputs + network.bias)
-    return codes
+    inputs = network.inputs[: 2 * network.films]
+    return network.codes_of(np.tanh(inputs_of(rows, network.films) @ inputs + network.bias))
 
 
 def fit_autoencoder(
@@ -68,11 +74,9 @@ def fit_autoencoder(
     likes = np.bincount(rows.owners, rows.liked, len(rows))
     users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
     if not len(users):  # nothing to learn: every viewer gets the prior
-        return Autoencoder(
-            np.zeros_like(network.inputs), network.bias, network.outputs * 0, network.prior
-        )
+        return replace(network, inputs=np.zeros_like(network.inputs), outputs=network.outputs * 0)
     batches = -(-len(users) // config.batch_size)
-    steps = min(batches * config.epochs, config.steps)
+    steps = min(batches * config.epochs, config.max_steps)
     adam = _Adam(_arrays(network), config, steps)
     with threadpool_limits(1):
         for batch in islice(_batches(users, batches, rng), steps):
@@ -112,13 +116,32 @@ def fit_over_films(
     starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
     shown = RatingRows(starts, place[rows.films[keep]], rows.half_stars[keep])
     small = fit_autoencoder(shown, len(trained), config, seed)
-    inputs = np.zeros((2 * len(sums), config.width), np.float32)
-    inputs[np.concatenate([trained, trained + len(sums)])] = small.inputs
+    channels = len(small.inputs) // max(1, len(trained))
+    inputs = np.zeros((channels * len(sums), config.width), np.float32)
+    inputs[np.concatenate([trained + c * len(sums) for c in range(channels)])] = small.inputs
     outputs = np.zeros((len(sums), config.width), np.float32)
     outputs[trained] = small.outputs
     prior = np.log(sums[:, 1] + _PRIOR).astype(np.float32)
     prior[trained] = small.prior
-    return Autoencoder(inputs, small.bias, outputs, prior)
+    network = Autoencoder(inputs, small.bias, outputs, prior)
+    if config.condensed is None:
+        return network
+    return condense(network, _some_layers(network, rows, config, seed), sums, config.condensed)
+
+
+def _some_layers(
+    network: Autoencoder, rows: RatingRows, config: AutoencoderConfig, seed: int
+) -> Matrix:
+    """Return the layers of fold-ins of at most 5,000 users, as they come in training."""
+    rng = np.random.default_rng(seed)
+    users = np.sort(rng.permutation(len(rows))[:5000])
+    some = rows.of_users(users)
+    layers = []
+    for _ in range(3):
+        shown = _shown(some.sizes, some.owners, config.long_share, rng)
+        inputs = _batch_inputs(some, shown, network.films, config, rng, dropout=0.0)
+        layers.append(np.tanh(inputs @ network.inputs + network.bias))
+    return np.concatenate(layers)
 
 
 def fit_viewer_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
@@ -150,8 +173,9 @@ def _start(
 ) -> Autoencoder:
     scale = np.float32(1 / np.sqrt(config.width))
     positive = np.bincount(rows.films[rows.liked], minlength=films)
+    channels = 3 if config.seen_share else 2
     return Autoencoder(
-        scale * rng.standard_normal((2 * films, config.width), np.float32),
+        scale * rng.standard_normal((channels * films, config.width), np.float32),
         np.zeros(config.width, np.float32),
         np.float32(0.1) * scale * rng.standard_normal((films, config.width), np.float32),
         np.log(positive + _PRIOR).astype(np.float32),
@@ -168,7 +192,7 @@ def _gradients(
     batch = rows.of_users(users)
     films, liked, owners = batch.films, batch.liked, batch.owners
     shown = _shown(batch.sizes, owners, config.long_share, rng)
-    inputs = _batch_inputs(films, liked, owners, shown, network.films, config.dropout, rng)
+    inputs = _batch_inputs(batch, shown, network.films, config, rng, config.dropout)
     hidden = np.tanh(inputs @ network.inputs + network.bias)
     errors = hidden @ network.outputs.T
     errors += network.prior
@@ -192,20 +216,24 @@ def _shown(
 
 
 def _batch_inputs(
-    films: Ints,
-    liked: npt.NDArray[np.bool_],
-    owners: Ints,
+    batch: RatingRows,
     shown: npt.NDArray[np.bool_],
-    width: int,
-    dropout: float,
+    films: int,
+    config: AutoencoderConfig,
     rng: np.random.Generator,
+    dropout: float,
 ) -> sparse.csr_matrix:
-    n = owners.max() + 1
+    """Return the inputs of what is shown of a batch; some viewers' films are merely seen."""
+    owners, n = batch.owners, len(batch)
     sizes = np.bincount(owners[shown], minlength=n)
-    keep = shown & (rng.random(len(films)) >= dropout)
+    keep = shown & (rng.random(len(owners)) >= dropout)
     values = (1 / np.sqrt(sizes[owners[keep]]) / (1 - dropout)).astype(np.float32)
-    columns = films[keep] + np.where(liked[keep], 0, width)
-    return sparse.csr_matrix((values, (owners[keep], columns)), (n, 2 * width))
+    channels = np.where(batch.liked, 0, 1)
+    if config.seen_share:
+        channels[(rng.random(n) < config.seen_share)[owners]] = 2
+    columns = batch.films[keep] + channels[keep] * films
+    width = (3 if config.seen_share else 2) * films
+    return sparse.csr_matrix((values, (owners[keep], columns)), (n, width))
 
 
 def _softmax_errors(

@@ -27,3 +27,13 @@ def mix(
         if weight := weights.get(name, 0.0):
             total += np.float32(weight) * standardise(scores, mask)
     return total
+
+
+def weighted(signals: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
+    """Return Σ weight · signal (n each), as they are; one without a weight counts nothing."""
+    size = max((len(scores) for scores in signals.values()), default=0)
+    total = np.zeros(size, np.float32)
+    for name, scores in signals.items():
+        if weight := weights.get(name, 0.0):
+            total += np.float32(weight) * scores
+    return total

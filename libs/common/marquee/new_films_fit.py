@@ -1,13 +1,16 @@
 """Learns what stands in for evidence where nobody has rated a film."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from marquee.few_ratings import FewRatings
-from marquee.rating_rows import Case
+from marquee.new_films import NewFilms
+from marquee.rating_rows import Case, RatingRows, draw_cases, split_users
 from marquee.ridge import Ridge, fit_ridge
+from marquee.taste import Taste
 
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -38,6 +41,24 @@ def intercept_rate(few_ratings: FewRatings, positive: Ints) -> float:
     counts = positive.astype(np.float64)
     squares = float(counts @ counts)
     return float(few_ratings.intercept @ counts) / squares if squares > 0 else 0.0
+
+
+def fit_slopes(
+    new_films: NewFilms, taste: Taste, rows: RatingRows, seed: int, n: int = 3
+) -> NewFilms:
+    """Return the predictions with how the scores of few ratings follow popularity and ALS."""
+    some, _ = split_users(len(rows), 0.0, seed)
+    cases = draw_cases(rows, some[:100], (n,), 1, seed)
+    items = taste.factors.items
+
+    def als(case: Case) -> Matrix:
+        scores: Matrix = items @ taste.factors.fold_in(items[case.films], case.half_stars)
+        return scores
+
+    few, positive = taste.few_ratings, rows.sums(len(items))[:, 1]
+    return replace(
+        new_films, rate=intercept_rate(few, positive), slope=deviation_slope(few, cases, als)
+    )
 
 
 def deviation_slope(

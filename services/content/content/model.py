@@ -1,6 +1,7 @@
 """The content recommender: films near to what a viewer saw, by what is known of the films."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,15 @@ from marquee.artifacts import (
     save_arrays,
     save_json,
 )
-from marquee.few_ratings import FewRatings
 from marquee.films import Film, Films
-from marquee.mix import mix
+from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
 from marquee.pipeline import Matrix, Pipeline, unit
 from marquee.popularity import Popularity
-from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.similar import contributions, direction
+from marquee.taste import Cold, Taste, less_popular
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -35,16 +35,16 @@ _SEEN = 100
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """A fitted content model; a row of `Films.vectors` is unit code (e), prior, cold.
+    """A fitted content model; a row of `Films.vectors` is taste (d), unit code (e), prior, cold.
 
     `prior` is the log popularity that a film's content predicts, `cold` is 1 where nobody had rated
-    the film. `few_ratings` has one channel: films that the same viewers saw. `base_sums` int64
-    n × 3: ratings, positive ones and half stars of each base film.
+    the film, so that its taste is predicted too. `base_sums` int64 n × 3: ratings, positive ones
+    and half stars of each base film.
     """
 
     movie_vectors: MovieVectors
     pipeline: Pipeline
-    few_ratings: FewRatings
+    taste: Taste
     new_films: NewFilms
     weights: dict[str, float]
     base: Films
@@ -66,20 +66,22 @@ class Content:
     def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
         """Return the row's vector and cluster of a new or changed film with its sums."""
         i = self.base.index(film.movie_id)
-        cold = i < 0 or bool(self.base.vectors[i, -1])
-        vectors, clusters = self.encode(
-            self.movie_vectors.vector(film, sums)[None], np.array([cold])
-        )
+        known = i >= 0 and not self.base.vectors[i, -1]
+        taste = self.base.vectors[i : i + 1, : self.taste.d] if known else None
+        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], taste)
         return vectors[0], int(clusters[0])
 
-    def encode(self, movie_vectors: Matrix, cold: Mask) -> tuple[Matrix, npt.NDArray[np.int16]]:
-        """Return the table's vectors and clusters of n films, of which some are cold."""
-        prior, _ = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
-        flags = cold.astype(np.float32)
+    def encode(
+        self, movie_vectors: Matrix, taste: Matrix | None = None
+    ) -> tuple[Matrix, npt.NDArray[np.int16]]:
+        """Return the table's vectors and clusters of n films; without `taste` (n × d) cold ones."""
+        prior, predicted = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
+        cold = np.full(len(prior), taste is None, np.float32)
         codes, clusters = self.pipeline.apply(
-            with_prior_popularity(movie_vectors, self.movie_vectors, prior, flags)
+            with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
         )
-        return np.hstack([unit(codes), prior[:, None], flags[:, None]]), clusters
+        chosen = predicted if taste is None else taste
+        return np.hstack([chosen, unit(codes), prior[:, None], cold[:, None]]), clusters
 
     def similar(self, movie_id: int, films: Films, mask: Mask, k: int) -> list[Scored]:
         """Return up to k films where `mask` holds, nearest first; none for an unknown film.
@@ -89,7 +91,7 @@ class Content:
         source = films.index(movie_id)
         if source < 0:
             return []
-        codes = films.vectors[:, :-2]
+        codes = films.vectors[:, self._codes]
         scores = codes @ codes[source]
         others = mask.copy()
         others[source] = False
@@ -111,9 +113,9 @@ class Content:
     ) -> list[Scored]:
         """Return up to k films where `mask` holds, nearest to what was viewed or liked first."""
         seen = self.seen(viewer, films)
-        scores = self.scores(seen, films, mask, popularity)
+        scores = self.scores(seen, films, popularity)
         rows = top(scores, mask, k)
-        codes, sources = films.vectors[:, :-2], films.movie_ids[seen].tolist()
+        codes, sources = films.vectors[:, self._codes], films.movie_ids[seen].tolist()
         because = contributions(codes[rows], codes[seen], np.ones(len(seen)))
         return [
             Scored(
@@ -134,31 +136,28 @@ class Content:
         return films.indexes(list(wanted)[-_SEEN:])
 
     def scores(
-        self, seen: Ints, films: Films, mask: Mask, popularity: Popularity | None = None
+        self, seen: Ints, films: Films, popularity: Popularity | None = None
     ) -> npt.NDArray[np.floating]:
-        """Return the mixed score of every row; a row outside `mask` has one of no meaning."""
-        signals = self.signals(seen, films, popularity)
-        scores = mix(signals, self.weights, mask)
+        """Return the mixed score of every row."""
+        scores = weighted(self.signals(seen, films, popularity), self.weights)
         return scores + self.new_films.offset * films.vectors[:, -1]
 
     def signals(
         self, seen: Ints, films: Films, popularity: Popularity | None = None
     ) -> dict[str, Matrix]:
         """Return the signals of the mix by name, one number a row of `films` each."""
-        codes, prior, cold = films.vectors[:, :-2], films.vectors[:, -2], films.vectors[:, -1]
+        codes, prior, cold = (films.vectors[:, at] for at in (self._codes, -2, -1))
         signals = {"popularity": self._popularity(films, popularity)}
         if not len(seen):
             return signals
-        content = codes @ direction(codes[seen])
-        likes = np.full(len(seen), POSITIVE)
-        together = self.few_ratings.scores(seen, likes, len(films))
-        signals |= {
-            "content": content,
+        rows = films.vectors[:, : self.taste.d]
+        signals |= self.taste.signals(seen, None, rows, Cold(self.new_films, prior, cold))
+        return signals | {
+            "content": codes @ direction(codes[seen]),
             "nearest": (codes[seen[-5:]] @ codes.T).max(axis=0),
-            "seen_together": self.new_films.fill(together, content, prior, cold),
+            "less_popular": less_popular(self._popularity(films, None), len(seen)),
             "cluster": self._cluster_shares(seen, films),
         }
-        return signals
 
     def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
         if popularity is not None:
@@ -174,12 +173,16 @@ class Content:
         shares: Matrix = (sizes / max(1, len(seen))).astype(np.float32)[films.clusters]
         return shares
 
+    @cached_property
+    def _codes(self) -> slice:
+        return slice(self.taste.d, self.taste.d + len(self.pipeline.encoder.components))
+
     def save(self, directory: Path) -> None:
         """Write the artifacts into a directory."""
         directory.mkdir(parents=True, exist_ok=True)
         self.movie_vectors.save(directory)
         self.pipeline.save(directory)
-        self.few_ratings.save(directory, "seen_together")
+        self.taste.save(directory)
         self.new_films.save(directory)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_json(directory / "mix.json", self.weights)
@@ -192,7 +195,7 @@ class Content:
         return cls(
             MovieVectors.load(directory),
             Pipeline.load(directory),
-            FewRatings.load(directory, "seen_together"),
+            Taste.load(directory, films["vectors"]),
             NewFilms.load(directory),
             load_json(directory / "mix.json"),
             Films.from_arrays(films),

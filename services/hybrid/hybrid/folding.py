@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from hybrid.factors import Factors
+from marquee.factors import Factors
 from marquee.ratings import Ratings
 from marquee.step import Step
 from marquee.store import Reads

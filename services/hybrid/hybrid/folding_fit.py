@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from hybrid.factors import Factors
+from marquee.factors import Factors
 from marquee.pipeline import Matrix
 from marquee.rating_rows import RatingRows, split_users
 from marquee.ratings import POSITIVE

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hybrid.factors import Factors
 from hybrid.folding import fold
 from marquee.artifacts import (
     MANIFEST,
@@ -18,9 +17,9 @@ from marquee.artifacts import (
     save_arrays,
     save_json,
 )
-from marquee.few_ratings import FewRatings
+from marquee.factors import Factors
 from marquee.films import Film, Films
-from marquee.mix import mix
+from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
 from marquee.pipeline import Matrix, Pipeline, unit
@@ -29,6 +28,7 @@ from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.rows import FilmRow
 from marquee.similar import contributions, direction
+from marquee.taste import Cold, Taste, less_popular
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -51,18 +51,17 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """A fitted hybrid model; a row of `Films.vectors` is factor (f), unit code (e), the code's
+    """A fitted hybrid model; a row of `Films.vectors` is taste (d), unit code (e), the code's
     length, prior, cold.
 
-    `prior` is the log popularity that a film's content predicts, `cold` is 1 where nobody had rated
-    the film, so that its factor is predicted too. `base_sums` int64 n × 3: ratings,
-    positive ones and half stars of each base film.
+    A taste begins with the ALS factor (f). `prior` is the log popularity that a film's content
+    predicts, `cold` is 1 where nobody had rated the film, so that its taste is predicted too.
+    `base_sums` int64 n × 3: ratings, positive ones and half stars of each base film.
     """
 
     movie_vectors: MovieVectors
-    factors: Factors
     pipeline: Pipeline
-    few_ratings: FewRatings
+    taste: Taste
     new_films: NewFilms
     weights: dict[str, float]
     base: Films
@@ -85,22 +84,28 @@ class Hybrid:
         """Return the row's vector and cluster of a new or changed film with its sums."""
         i = self.base.index(film.movie_id)
         known = i >= 0 and not self.base.vectors[i, -1]
-        factor = self.factors.items[i : i + 1] if known else None
-        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], factor)
+        taste = self.base.vectors[i : i + 1, : self.taste.d] if known else None
+        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], taste)
         return vectors[0], int(clusters[0])
 
     def encode(
-        self, movie_vectors: Matrix, factors: Matrix | None = None
+        self, movie_vectors: Matrix, taste: Matrix | None = None
     ) -> tuple[Matrix, npt.NDArray[np.int16]]:
-        """Return the table's vectors and clusters of n films; without factors they are cold."""
+        """Return the table's vectors and clusters of n films; without `taste` (n × d) cold ones."""
         prior, predicted = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
-        cold = np.full(len(prior), factors is None, np.float32)
-        chosen = predicted if factors is None else factors
+        cold = np.full(len(prior), taste is None, np.float32)
+        chosen = predicted if taste is None else taste
         rows = with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
-        codes, clusters = self.pipeline.apply(self.joined(chosen, rows))
+        factors = chosen[:, : self.factors.f]
+        codes, clusters = self.pipeline.apply(self.joined(factors, rows))
         lengths = np.linalg.norm(codes, axis=1)
         numbers = np.stack([lengths, prior, cold], axis=1, dtype=np.float32)
         return np.hstack([chosen, unit(codes), numbers]), clusters
+
+    @property
+    def factors(self) -> Factors:
+        """The ALS factors."""
+        return self.taste.factors
 
     def trained(self, movie_ids: Iterable[int]) -> dict[int, int]:
         """Return film → row of the factors for those that were rated at the training."""
@@ -115,7 +120,8 @@ class Hybrid:
         factor = fold(self, vector[:f], parts)
         code = vector[self._codes] * vector[-3] + (factor - vector[:f]) @ self._of_factors
         numbers = np.concatenate([[np.linalg.norm(code)], vector[-2:]])
-        changed = np.concatenate([factor, unit(code), numbers]).astype(np.float32)
+        rest = vector[f : self.taste.d]
+        changed = np.concatenate([factor, rest, unit(code), numbers]).astype(np.float32)
         return replace(row, vector=changed, cluster=int(self.pipeline.kmeans.assign(code[None])[0]))
 
     def joined(self, factors: Matrix, movie_vectors: Matrix) -> Matrix:
@@ -136,7 +142,7 @@ class Hybrid:
     ) -> list[Scored]:
         """Return up to k films where `mask` holds, best first, with the liked ones they rest on."""
         evidence = self.evidence(viewer, films)
-        scores = self.scores(evidence, films, mask, popularity)
+        scores = self.scores(evidence, films, popularity)
         rows = top(scores, mask, k)
         liked = evidence.liked
         codes = films.vectors[:, self._codes]
@@ -164,11 +170,10 @@ class Hybrid:
         return Evidence(rows[rows >= 0], half_stars[rows >= 0])
 
     def scores(
-        self, evidence: Evidence, films: Films, mask: Mask, popularity: Popularity | None = None
+        self, evidence: Evidence, films: Films, popularity: Popularity | None = None
     ) -> npt.NDArray[np.floating]:
-        """Return the mixed score of every row; a row outside `mask` has one of no meaning."""
-        signals = self.signals(evidence, films, popularity)
-        scores = mix(signals, self.weights, mask)
+        """Return the mixed score of every row."""
+        scores = weighted(self.signals(evidence, films, popularity), self.weights)
         return scores + self.new_films.offset * films.vectors[:, -1]
 
     def signals(
@@ -180,18 +185,15 @@ class Hybrid:
         signals = {"popularity": self._popularity(films, popularity)}
         if not len(evidence.rows):
             return signals
-        factors, codes = vectors[:, : self.factors.f], vectors[:, self._codes]
-        als = factors @ self.factors.fold_in(factors[evidence.rows], evidence.half_stars)
-        few = self.few_ratings.scores(evidence.rows, evidence.half_stars, len(films))
-        liked = evidence.liked
-        signals |= {
-            "few_ratings": self.new_films.fill(few, als, prior, cold),
-            "als": als,
+        taste, codes, liked = vectors[:, : self.taste.d], vectors[:, self._codes], evidence.liked
+        unknown = Cold(self.new_films, prior, cold)
+        signals |= self.taste.signals(evidence.rows, evidence.half_stars, taste, unknown)
+        return signals | {
             "space": codes @ direction(codes[evidence.rows[liked]]),
             "space_other": codes @ direction(codes[evidence.rows[~liked]]),
+            "less_popular": less_popular(self._popularity(films, None), len(evidence.rows)),
             "cluster": self._cluster_shares(evidence.rows[liked], films),
         }
-        return signals
 
     def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
         if popularity is not None:
@@ -221,15 +223,14 @@ class Hybrid:
 
     @cached_property
     def _codes(self) -> slice:
-        return slice(self.factors.f, self.factors.f + len(self.pipeline.encoder.components))
+        return slice(self.taste.d, self.taste.d + len(self.pipeline.encoder.components))
 
     def save(self, directory: Path) -> None:
         """Write the artifacts into a directory."""
         directory.mkdir(parents=True, exist_ok=True)
         self.movie_vectors.save(directory)
-        self.factors.save(directory)
         self.pipeline.save(directory)
-        self.few_ratings.save(directory)
+        self.taste.save(directory)
         self.new_films.save(directory)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_json(directory / "mix.json", self.weights)
@@ -241,9 +242,8 @@ class Hybrid:
         sealed = (directory / MANIFEST).exists()
         return cls(
             MovieVectors.load(directory),
-            Factors.load(directory),
             Pipeline.load(directory),
-            FewRatings.load(directory),
+            Taste.load(directory, films["vectors"]),
             NewFilms.load(directory),
             load_json(directory / "mix.json"),
             Films.from_arrays(films),

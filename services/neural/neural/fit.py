@@ -17,15 +17,15 @@ from marquee.autoencoder_fit import (
     fit_viewer_clusters,
 )
 from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import gather
+from marquee.cases import most_liked
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.few_ratings import FewRatings
 from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
 from marquee.films import Film, Films
-from marquee.mix import standardise
 from marquee.mix_config import MixConfig
 from marquee.mix_fit import quality
+from marquee.mix_weights import Judge, Validation
 from marquee.movie_vector import MovieVectors
 from marquee.pipeline import Matrix, unit
 from marquee.pipeline_fit import fit_pipeline
@@ -55,7 +55,7 @@ class NeuralConfig(MixConfig):
 
     network: NetworkConfig = NetworkConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
-    many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=10.0)
+    many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=3.0)
     """n beyond half of any history: half of it is shown."""
     content: int = Field(128, ge=1)
     """Numbers that a film's raw vector is reduced to."""
@@ -71,7 +71,8 @@ class NeuralConfig(MixConfig):
     """Ratings of the viewers that this model serves."""
     candidates: int = Field(1500, ge=1)
     """The most popular films: those that weights are learned on."""
-    weights: dict[str, float] = {"preference": 4.0, "many": 1.0, "popularity": -1.0}
+    weights: dict[str, float] = {"preference": 0.3, "many": 2.0, "popularity": -0.3}
+    """Weights that are known to be good; validation moves them where that gains beyond noise."""
     rating_weights: tuple[float, ...] = (0.02, 0.05, 0.1)
     """Weights, of a list's deviation, that the predicted rating may have."""
 
@@ -210,9 +211,9 @@ def _learn(
     def signals(case: Case) -> dict[str, Matrix]:
         return config.used(model.signals(case.films, case.half_stars, model.base.vectors))
 
-    candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[: config.candidates]
-    gathered = gather(cases, signals, candidates, len(films))
-    weights = gathered.learn(config.used(config.weights), {"preference": 0.1, "many": 0.1})
+    candidates = most_liked(model.base_sums[:, 1], config.candidates)
+    judge = Judge.of(Validation(cases, np.arange(len(cases))), signals, candidates)
+    weights = judge.learn(config.used(config.weights), {"preference": 0.1, "many": 0.1})
     judged = replace(model, mix=Mix(weights, 0.0))
     if "rating" not in config.without:
         weights["rating"] = _learn_rating_weight(judged, cases, config)
@@ -231,8 +232,8 @@ def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralCon
     coldness = model.film_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
         mask = _mask(model, case)
-        scaled = model.scaled(case.films, case.half_stars, model.base.vectors, mask)
-        total = model.total(scaled, coldness)
+        signals = model.signals(case.films, case.half_stars, model.base.vectors)
+        total = model.total(signals, coldness)
         best = top(total, mask, pool)
         scores[i], scores[i, : len(best)] = -1e6, total[best]
         rows = model.base.vectors[best]
@@ -263,18 +264,10 @@ def _learn_bonus(
         mask = _mask(model, case)
         before = model.signals(case.films, case.half_stars, warm)
         after = model.signals(case.films, case.half_stars, hidden)
-        scaled = {name: standardise(values, mask) for name, values in before.items()}
-        moved = {name: _as(values, before[name][mask]) for name, values in after.items()}
-        scores = model.total(scaled, np.zeros(len(warm), np.float32))
-        moved_scores = model.total(moved, np.ones(len(warm), np.float32))
+        scores = model.total(before, np.zeros(len(warm), np.float32))
+        moved_scores = model.total(after, np.ones(len(warm), np.float32))
         missed.append(margins(scores, moved_scores, mask))
     return fair_bonus(missed, config.cold_share)
-
-
-def _as(values: Matrix, scale: Matrix) -> Matrix:
-    """Return values less the mean of `scale`, over its deviation."""
-    scaled: Matrix = (values - scale.mean()) / max(float(scale.std()), 1e-12)
-    return scaled
 
 
 def _hidden_rows(model: Neural, films: Sequence[Film], config: NeuralConfig) -> Matrix:

@@ -31,6 +31,7 @@ from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.ridge import Ridge
 from marquee.similar import contributions
+from marquee.taste import log_share
 from neural.confidence import Confidence
 from neural.predictor import Predictor, ViewerVector
 from neural.rows import FilmRows, Layout
@@ -39,6 +40,9 @@ from neural.ties import ties
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 HalfStars = npt.NDArray[np.integer]
+
+_FLOOR = 0.02
+"""Scores of item weights near 0 are noise: their logs tell little below this."""
 
 POOL = 200
 """Films, the best by preference, that the predicted rating may put in another order."""
@@ -134,8 +138,8 @@ class Neural:
     ) -> list[Scored]:
         """Return up to k films where `mask` is true, best first, each with what it rests on."""
         known, half_stars = self._known(viewer.rated)
-        scaled = self.scaled(known, half_stars, films.vectors, mask, popularity)
-        scores = self.total(scaled, self._layout.coldness(films.vectors))
+        signals = self.signals(known, half_stars, films.vectors, popularity)
+        scores = self.total(signals, self._layout.coldness(films.vectors))
         pool = top(scores, mask, max(POOL, k))
         final = scores[pool] + self._rating_part(known, half_stars, films.vectors[pool])
         order = np.argsort(-final, kind="stable")[:k]
@@ -147,22 +151,10 @@ class Neural:
             for movie_id, score, films_with in zip(ids, found, because, strict=True)
         ]
 
-    def scaled(
-        self,
-        known: Ints,
-        half_stars: HalfStars,
-        rows: Matrix,
-        mask: Mask,
-        popularity: Popularity | None = None,
-    ) -> dict[str, npt.NDArray[np.floating]]:
-        """Return the z-scored signals of preference, n each, for rows of rated base films."""
-        signals = self.signals(known, half_stars, rows, popularity)
-        return {name: standardise(values, mask) for name, values in signals.items()}
-
     def signals(
         self, known: Ints, half_stars: HalfStars, rows: Matrix, popularity: Popularity | None = None
     ) -> dict[str, Matrix]:
-        """Return what speaks for each of n film rows, by name."""
+        """Return what speaks for each of n film rows, by name: logs of how likely it is liked."""
         layout = self._layout
         favour = layout.popularity(rows)
         if popularity is not None:
@@ -170,18 +162,18 @@ class Neural:
             favour = np.where(layout.coldness(rows) > 0, np.maximum(live, favour), live)
         return {
             "preference": layout.outputs(rows) @ self.code(known, half_stars) + layout.prior(rows),
-            "many": self.many.scores(known, half_stars, len(rows)),
+            "many": log_share(self.many.scores(known, half_stars, len(rows)), _FLOOR),
             "popularity": favour,
         }
 
-    def total(self, scaled: Mapping[str, npt.NDArray[np.floating]], coldness: Matrix) -> Matrix:
+    def total(self, signals: Mapping[str, Matrix], coldness: Matrix) -> Matrix:
         """Return the scores, n; a film without ratings has no item weights but its preference."""
         weights = self.mix.weights
-        many = scaled["many"] + coldness * (scaled["preference"] - scaled["many"])
+        many = signals["many"] + coldness * (signals["preference"] - signals["many"])
         total: Matrix = (
-            np.float32(weights.get("preference", 0)) * scaled["preference"]
+            np.float32(weights.get("preference", 0)) * signals["preference"]
             + np.float32(weights.get("many", 0)) * many
-            + np.float32(weights.get("popularity", 0)) * scaled["popularity"]
+            + np.float32(weights.get("popularity", 0)) * signals["popularity"]
             + np.float32(self.mix.bonus) * coldness
         ).astype(np.float32)
         return total

@@ -1,4 +1,4 @@
-"""Training of the user model: autoencoder → KMeans of viewers → weights of the mix → bonus."""
+"""Training of the user model: codes → KMeans of viewers → weights of the mix → bonus."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,27 +8,31 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from marquee.autoencoder_fit import (
-    AutoencoderConfig,
-    encode,
-    films_learned,
-    fit_over_films,
-    fit_viewer_clusters,
-)
+from marquee.autoencoder_fit import encode, films_learned, fit_viewer_clusters
 from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import gather, some
+from marquee.cases import most_liked
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film, Films
-from marquee.mix import standardise
 from marquee.mix_config import MixConfig
+from marquee.mix_weights import Judge, Validation
 from marquee.movie_vector import MovieVectors
+from marquee.new_films import NewFilms
+from marquee.new_films_fit import fit_slopes
 from marquee.pipeline import Matrix, unit
-from marquee.rating_rows import Case, Ints, RatingRows, draw_cases, split_users
+from marquee.rating_rows import Case, Ints, RatingRows
+from marquee.ratings import POSITIVE
 from marquee.ridge import fit_ridge
+from marquee.taste import Taste
+from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
 from user_model.model import Mix, Training, UserModel
 from user_model.rows import ColdRows, Layout
 from user_model.segments_fit import SegmentsConfig, fit_segments
+
+PRIOR = {**WEIGHTS, "near": 0.5, "clusters": 0.1, "popularity": 0.0}
+"""Weights that are known to be good; validation moves them where that gains beyond noise."""
+LEAST = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
+"""Weights that learning does not go below: clusters stay evidence."""
 
 _SHRINKAGE = 30.0
 """Viewers that the share of all weighs in a cluster's share of viewers who liked a film."""
@@ -38,32 +42,25 @@ _CANDIDATES = 1500
 
 
 class UserModelConfig(MixConfig):
-    """How the user model is trained; the weights of its mix are learned, `weights` starts them.
+    """How the user model is trained; `without` leaves out signals of its mix."""
 
-    `without` leaves out signals.
-    """
+    signals: ClassVar[tuple[str, ...]] = tuple(PRIOR)
 
-    signals: ClassVar[tuple[str, ...]] = ("preference", "near", "clusters", "popularity")
-
-    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    taste: TasteConfig = TasteConfig()
     clusters: int | None = Field(None, ge=1, le=1000)
     """None: one for 75 viewers, 2 to 64."""
     reach: int = Field(3, ge=1)
     near: int = Field(100, ge=1)
-    min_ratings: int = Field(3, ge=1)
-    """A film with fewer ratings gets a row predicted from its content."""
     cold_penalty: float = Field(30.0, gt=0)
     cold_share: float = Field(0.05, ge=0, le=1)
     """Share of films that, were they new, come before the viewers whom they suit best."""
-    validation_share: float = Field(0.2, ge=0, lt=1)
-    validation_sizes: tuple[int, ...] = (5, 10, 15)
-    max_cases: int = Field(1500, ge=1)
-    """Of more validation cases a sample teaches the mix."""
-    weights: dict[str, float] = {
-        "preference": 2.0, "near": 0.1, "clusters": 0.1, "popularity": -0.2,
-    }  # fmt: skip
-    least: dict[str, float] = {"near": 0.1, "clusters": 0.1}
-    """Weights that learning does not go below: clusters stay evidence."""
+    sizes: tuple[int, ...] = (5, 10, 15)
+    """Fold-in sizes of the validation; only cases with `positive` liked films count."""
+    positive: int = Field(3, ge=0)
+    draws: int = Field(2, ge=1)
+    max_cases: int = Field(1500, ge=0)
+    candidates: int = Field(2000, ge=1)
+    """Films among which the weights of the mix are learned, the most liked ones."""
     segments: SegmentsConfig | None = SegmentsConfig()
     """None: the model has no segments, as in an evaluation of its lists."""
 
@@ -75,18 +72,21 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     """
     if not dataset.films:
         raise DataError("no films: a user model needs at least one")
-    rows = RatingRows.of(dataset)
+    rows, films = RatingRows.of(dataset), dataset.films
     user_ids = np.unique(dataset.user_ids)
-    kept, held_out = split_users(len(rows), config.validation_share, seed)
-    cases = draw_cases(rows, held_out, config.validation_sizes, 2, seed)
-    cases = some(cases, config.max_cases, seed)
-    if cases:
-        first = _fit(dataset.films, rows.of_users(kept), user_ids[kept], config, seed)
-        mix = _learn(first, cases, dataset.films, config)
-    else:
-        mix = _start(config)
-    model = replace(_fit(dataset.films, rows, user_ids, config, seed), mix=mix)
+    found = fit_taste(rows, len(films), config.taste, seed)
+    mix = _start(config)
+    if found.trial is not None:
+        kept = rows.of_users(found.kept)
+        first = _fit(films, kept, user_ids[found.kept], found.trial, config, seed)
+        validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
+        mix = _learn(first, validation.only(lambda case: _enough(case, config)), films, config)
+    model = replace(_fit(films, rows, user_ids, found.taste, config, seed), mix=mix)
     return model if config.segments is None else _with_segments(model, dataset, config, seed)
+
+
+def _enough(case: Case, config: UserModelConfig) -> bool:
+    return int((case.half_stars >= POSITIVE).sum()) >= config.positive
 
 
 def _with_segments(
@@ -101,38 +101,35 @@ def _with_segments(
 
 
 def _start(config: UserModelConfig) -> Mix:
-    return Mix(config.used(config.weights), 0.0, config.reach, config.near)
+    return Mix(config.used(PRIOR), 0.0, config.reach, config.near)
 
 
 def _fit(
-    films: Sequence[Film], rows: RatingRows, user_ids: Ints, config: UserModelConfig, seed: int
+    films: Sequence[Film],
+    rows: RatingRows,
+    user_ids: Ints,
+    taste: Taste,
+    config: UserModelConfig,
+    seed: int,
 ) -> UserModel:
     sums = rows.sums(len(films))
-    network = fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
-    codes = unit(encode(network, rows))
+    codes = unit(encode(taste.network, rows))
     kmeans = fit_viewer_clusters(codes, config.clusters, seed)
     clusters = kmeans.assign(codes)
-    learned = np.concatenate(
-        [
-            network.outputs,
-            network.prior[:, None],
-            _rates(rows, clusters, len(kmeans.centers), len(films)),
-            np.log1p(sums[:, 1:2]),
-        ],
-        axis=1,
-    ).astype(np.float32)
-    layout = Layout(network.outputs.shape[1], len(kmeans.centers))
+    rates = _rates(rows, clusters, len(kmeans.centers), len(films))
+    learned = np.hstack([taste.rows(), rates, np.log1p(sums[:, 1:2])]).astype(np.float32)
+    layout = Layout(taste.factors.f, taste.network.outputs.shape[1], len(kmeans.centers))
     cold = _fit_cold(films, learned, sums, config, layout)
     vectors = _complete(films, learned, sums, cold, config)
     order = np.argsort(clusters, kind="stable")
     ordered = rows.of_users(order)
     return UserModel(
-        inputs=network.inputs,
-        bias=network.bias,
+        taste=taste,
         kmeans=kmeans,
         base=Films.of(films, vectors, layout.likers(vectors)),
         base_sums=sums,
         cold=cold,
+        new_films=fit_slopes(NewFilms(cold.ridge), taste, rows, seed),
         codes=codes[order],
         bounds=np.searchsorted(clusters[order], np.arange(len(kmeans.centers) + 1)),
         training=Training(user_ids[order], ordered.starts, ordered.films, ordered.half_stars),
@@ -164,7 +161,7 @@ def _fit_cold(
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
-    shown = films_learned(sums, config.min_ratings, config.autoencoder.head)
+    shown = films_learned(sums, config.taste.min_ratings, config.taste.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 
@@ -180,44 +177,38 @@ def _complete(
     nothing = np.zeros((len(films), 1), np.float32)
     own = np.concatenate([learned, nothing], axis=1)
     shown = _importance(sums, config) > 0
-    width = cold.layout.width
-    own[~shown, :width] = predicted[~shown, :width]
+    outputs = cold.layout.outputs
+    outputs(own)[~shown] = outputs(predicted)[~shown]
     own[~rated, :-1] = predicted[~rated, :-1]
     return own
 
 
 def _learn(
-    model: UserModel, cases: Sequence[Case], films: Sequence[Film], config: UserModelConfig
+    model: UserModel, validation: Validation, films: Sequence[Film], config: UserModelConfig
 ) -> Mix:
     """Return the mix with learned weights and the bonus for films without ratings."""
-    learned = _learn_weights(model, cases, config)
-    judged = replace(model, mix=replace(model.mix, weights=learned))
-    bonus = _learn_bonus(judged, cases, films, config)
-    return replace(judged.mix, bonus=bonus)
+    if not validation.cases:
+        return model.mix
+    chosen = validation.at_most(config.max_cases)
+    judged = replace(model, mix=replace(model.mix, weights=_learn_weights(model, chosen, config)))
+    return replace(judged.mix, bonus=_learn_bonus(judged, chosen.cases, films, config))
 
 
 def _learn_weights(
-    model: UserModel, cases: Sequence[Case], config: UserModelConfig
+    model: UserModel, validation: Validation, config: UserModelConfig
 ) -> dict[str, float]:
     rows = model.base.vectors
 
     def signals(case: Case) -> dict[str, Matrix]:
-        code = model.code(case.films, case.half_stars)
-        return config.used(model.signals(code, model.near(code), rows))
+        return config.used(_signals(model, case, rows))
 
-    candidates = np.argsort(-model.base_sums[:, 1], kind="stable")[:_CANDIDATES]
-    gathered = gather(cases, signals, candidates, len(rows))
-    return gathered.learn(config.used(config.weights), config.used(config.least))
+    candidates = most_liked(model.base_sums[:, 1], config.candidates)
+    return Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
 
 
-def _scaled(
-    model: UserModel, case: Case, rows: Matrix
-) -> tuple[dict[str, npt.NDArray[np.floating]], npt.NDArray[np.bool_]]:
-    mask = np.ones(len(rows), bool)
-    mask[case.films] = False
+def _signals(model: UserModel, case: Case, rows: Matrix) -> dict[str, Matrix]:
     code = model.code(case.films, case.half_stars)
-    signals = model.signals(code, model.near(code), rows)
-    return {name: standardise(values, mask) for name, values in signals.items()}, mask
+    return model.signals(case.films, case.half_stars, code, model.near(code), rows)
 
 
 def _learn_bonus(
@@ -227,33 +218,16 @@ def _learn_bonus(
 
     Each film is hidden once: its row is predicted by what the other four fifths of films teach.
     """
-    warm = model.base.vectors
-    hidden = _hidden_rows(model, films, config)
+    warm, hidden = model.base.vectors, _hidden_rows(model, films, config)
+    none, all_new = np.zeros(len(warm), np.float32), np.ones(len(warm), np.float32)
     missed = []
     for case in cases[:MAX_CASES]:
-        scores, mask, moved = _both_scores(model, case, warm, hidden)
+        mask = np.ones(len(warm), bool)
+        mask[case.films] = False
+        scores = model.total(_signals(model, case, warm), none)
+        moved = model.total(_signals(model, case, hidden), all_new)
         missed.append(margins(scores, moved, mask))
     return fair_bonus(missed, config.cold_share)
-
-
-def _both_scores(
-    model: UserModel, case: Case, warm: Matrix, hidden: Matrix
-) -> tuple[Matrix, npt.NDArray[np.bool_], Matrix]:
-    """Return the scores of all films as they are, the mask, and each film's score were it new."""
-    scaled, mask = _scaled(model, case, warm)
-    code = model.code(case.films, case.half_stars)
-    near = model.near(code)
-    before, after = model.signals(code, near, warm), model.signals(code, near, hidden)
-    moved = {
-        name: (after[name] - before[name][mask].mean())
-        / max(float(before[name][mask].std()), 1e-12)
-        for name in after
-    }
-    return (
-        model.total(scaled, np.zeros(len(warm), np.float32)),
-        mask,
-        model.total(moved, np.ones(len(warm), np.float32)),
-    )
 
 
 def _hidden_rows(model: UserModel, films: Sequence[Film], config: UserModelConfig) -> Matrix:

@@ -16,17 +16,17 @@ from marquee.artifacts import (
     save_arrays,
     save_json,
 )
-from marquee.autoencoder import Autoencoder
 from marquee.dataset import position_in
 from marquee.films import Film, Films
-from marquee.mix import standardise
+from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
+from marquee.new_films import NewFilms
 from marquee.pipeline import KMeans, Matrix, unit
 from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
-from marquee.ridge import Ridge
 from marquee.similar import strongest
+from marquee.taste import Cold, Taste, less_popular, log_share
 from user_model.neighbours import Near, Neighbours
 from user_model.rows import ColdRows, Layout
 from user_model.segments import Segments
@@ -38,8 +38,8 @@ Signals = dict[str, Matrix]
 SOFTNESS = 0.05
 """Squared distance at which a cluster counts e times less than the nearest one could."""
 
-_SMOOTHING = np.float32(0.01)
-"""Share of near viewers below which a film's share among them says little."""
+_SMOOTHING = 0.01
+"""Share of viewers, near or of a cluster, below which a film's share among them says little."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ class Training:
 @dataclass(frozen=True, eq=False)
 class UserModel:
     """Autoencoder → KMeans of viewers → score; `base` is the table of films at the training,
-    `base_sums` int64 n × 3 their ratings, positive ones and half stars."""
+    `base_sums` int64 n × 3 their ratings, positive ones and half stars. `new_films` predicts a
+    row from content, and how few ratings score it."""
 
-    inputs: Matrix
-    bias: Matrix
+    taste: Taste
     kmeans: KMeans
     base: Films
     base_sums: Ints
     cold: ColdRows
+    new_films: NewFilms
     codes: Matrix
     bounds: Ints
     training: Training
@@ -106,16 +107,14 @@ class UserModel:
 
     def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:
         """Return the code (e) of a viewer and his cluster."""
-        code = self._code(rated)
+        code = self.code(*self._known(rated))
         return code, int(self.kmeans.assign(unit(code[None]))[0])
 
     def segment(self, rated: RatedFilms) -> int | None:
         """Return the segment of a viewer; None when he liked no film of the training."""
         if self.segments is None or self.segments.viewers is None:
             return None
-        rows, known = position_in(self._sorted_ids[0], rated.movie_ids)
-        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
-        return self.segments.viewers.assign(self._sorted_ids[1][rows[known]], half_stars)
+        return self.segments.viewers.assign(*self._known(rated))
 
     def recommend(
         self,
@@ -126,9 +125,11 @@ class UserModel:
         popularity: Popularity | None = None,
     ) -> list[Scored]:
         """Return up to k films where `mask` is true, best first, each with what it rests on."""
-        code = self._code(viewer.rated)
+        known = self._known(viewer.rated)
+        code = self.code(*known)
         near = self.near(code)
-        scores = self.scores(code, near, films, mask, popularity)
+        signals = self.signals(*known, code, near, films.vectors, popularity)
+        scores = self.total(signals, self._layout.coldness(films.vectors))
         rows = top(scores, mask, k)
         reasons = self._because(near, films, rows, viewer.rated)
         ids, found = films.movie_ids[rows].tolist(), scores[rows].tolist()
@@ -137,23 +138,12 @@ class UserModel:
             for movie_id, score, because in zip(ids, found, reasons, strict=True)
         ]
 
-    def scores(
-        self, code: Matrix, near: Near, films: Films, mask: Mask, popularity: Popularity | None
-    ) -> Matrix:
-        """Return the score of each of n films."""
-        signals = self.signals(code, near, films.vectors, popularity)
-        scaled = {name: standardise(values, mask) for name, values in signals.items()}
-        return self.total(scaled, self._layout.coldness(films.vectors))
-
-    def total(self, scaled: Mapping[str, npt.NDArray[np.floating]], coldness: Matrix) -> Matrix:
-        """Return the scores, n, of z-scored signals; a film without ratings has no near viewers."""
-        weights = self.mix.weights
-        total = np.float32(self.mix.bonus) * coldness
-        for name, values in scaled.items():
-            if name == "near":
-                values = values + coldness * (scaled["preference"] - values)
-            total = total + np.float32(weights.get(name, 0.0)) * values
-        return total.astype(np.float32)
+    def total(self, signals: Signals, coldness: Matrix) -> Matrix:
+        """Return the scores, n, of signals; near viewers of a film without ratings are guessed."""
+        near, clusters = signals["near"], signals["clusters"]
+        guessed = signals | {"near": near + coldness * (clusters - near)}
+        total = weighted(guessed, self.mix.weights) + np.float32(self.mix.bonus) * coldness
+        return total.astype(np.float32, copy=False)
 
     def near(self, code: Matrix) -> Near:
         """Return the viewers of the training who are near to a code."""
@@ -162,29 +152,41 @@ class UserModel:
         )
 
     def signals(
-        self, code: Matrix, near: Near, rows: Matrix, popularity: Popularity | None = None
+        self,
+        known: Ints,
+        half_stars: npt.NDArray[np.integer],
+        code: Matrix,
+        near: Near,
+        rows: Matrix,
+        popularity: Popularity | None = None,
     ) -> Signals:
-        """Return what speaks for each of n films, by name: the scores that the mix weighs."""
+        """Return what speaks for each of n films, by name: the logs that the mix weighs.
+
+        `known` and `half_stars`: rows and ratings of the viewer's base films.
+        """
         layout = self._layout
         distances = self.kmeans.distances(unit(code[None]))[0]
         shares = np.exp((distances.min() - distances) / SOFTNESS)
         shares /= shares.sum()
-        known = layout.popularity(rows)
+        popular, coldness = layout.popularity(rows), layout.coldness(rows)
+        cold = Cold(self.new_films, popular, coldness)
+        taste = self.taste.signals(known, half_stars, layout.taste(rows), cold, code)
         if popularity is not None:
             live = popularity.popularity.astype(np.float32)
-            known = np.where(layout.coldness(rows) > 0, np.maximum(live, known), live)
-        return {
-            "preference": layout.outputs(rows) @ code + layout.prior(rows),
-            "clusters": np.log(layout.rates(rows) @ shares),
-            "near": np.log(near.rates(len(rows)).astype(np.float32) + _SMOOTHING),
-            "popularity": known,
+            popular = np.where(coldness > 0, np.maximum(live, popular), live)
+        return taste | {
+            "clusters": log_share(layout.rates(rows) @ shares, _SMOOTHING),
+            "near": log_share(near.rates(len(rows)), _SMOOTHING),
+            "popularity": popular,
+            "less_popular": less_popular(layout.popularity(rows), len(known)),
         }
 
     def save(self, directory: Path) -> None:
         """Write the artifacts of the model."""
         directory.mkdir(parents=True, exist_ok=True)
         training = self.training
-        save_arrays(directory / "encoder.npz", inputs=self.inputs, bias=self.bias)
+        self.taste.save(directory)
+        self.new_films.save(directory)
         save_arrays(directory / "kmeans.npz", centers=self.kmeans.centers)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_arrays(
@@ -196,8 +198,6 @@ class UserModel:
             user_ids=training.user_ids, starts=training.starts,
             films=training.films.astype(np.int32), half_stars=training.half_stars,
         )  # fmt: skip
-        ridge = self.cold.ridge
-        save_arrays(directory / "cold_rows.npz", weights=ridge.weights, bias=ridge.bias)
         self.cold.vectors.save(directory)
         save_json(directory / "mix.json", {
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
@@ -210,23 +210,23 @@ class UserModel:
     def load(cls, directory: Path) -> "UserModel":
         """Read what `save` wrote; the version is that of the manifest."""
         sealed = (directory / MANIFEST).is_file()
-        encoder = load_arrays(directory / "encoder.npz")
         kmeans = KMeans(load_arrays(directory / "kmeans.npz")["centers"])
         codes = load_arrays(directory / "interaction_codes.npz")
         ratings = load_arrays(directory / "ratings_csr.npz")
-        cold = load_arrays(directory / "cold_rows.npz")
         films = load_arrays(directory / "films.npz")
+        taste = Taste.load(directory, films["vectors"])
+        new_films = NewFilms.load(directory)
         return cls(
-            inputs=encoder["inputs"],
-            bias=encoder["bias"],
+            taste=taste,
             kmeans=kmeans,
             base=Films.from_arrays(films),
             base_sums=films["sums"],
             cold=ColdRows(
                 MovieVectors.load(directory),
-                Ridge(cold["weights"], cold["bias"]),
-                Layout(len(encoder["bias"]), len(kmeans.centers)),
+                new_films.prior,
+                Layout(taste.factors.f, taste.network.outputs.shape[1], len(kmeans.centers)),
             ),
+            new_films=new_films,
             codes=codes["codes"],
             bounds=codes["bounds"],
             training=Training(
@@ -245,13 +245,6 @@ class UserModel:
         return self.cold.layout
 
     @cached_property
-    def _network(self) -> Autoencoder:
-        rows = self.base.vectors
-        return Autoencoder(
-            self.inputs, self.bias, self._layout.outputs(rows), self._layout.prior(rows)
-        )
-
-    @cached_property
     def _neighbours(self) -> Neighbours:
         liked = self.training.half_stars >= POSITIVE
         starts = np.concatenate([[0], np.cumsum(liked)])[self.training.starts]
@@ -259,11 +252,13 @@ class UserModel:
 
     def code(self, rows: Ints, half_stars: npt.NDArray[np.integer]) -> Matrix:
         """Return the code (e) of a viewer from rows of base films and half stars, n each."""
-        return self._network.code(rows, half_stars >= POSITIVE)
+        return self.taste.code(rows, half_stars)
 
-    def _code(self, rated: RatedFilms) -> Matrix:
+    def _known(self, rated: RatedFilms) -> tuple[Ints, Ints]:
+        """Return the rows of the rated base films and their half stars."""
         rows, known = position_in(self._sorted_ids[0], rated.movie_ids)
-        return self._network.code(self._sorted_ids[1][rows[known]], rated.liked[known])
+        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
+        return self._sorted_ids[1][rows[known]], half_stars
 
     @cached_property
     def _sorted_ids(self) -> tuple[Ints, Ints]:

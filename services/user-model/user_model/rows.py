@@ -19,24 +19,27 @@ _LEAST = 1e-4
 
 @dataclass(frozen=True)
 class Layout:
-    """The numbers of a film's row: `width` of the output, its prior, the share of each of
-    `clusters` clusters of viewers who liked it, log popularity, coldness (1: new)."""
+    """The numbers of a film's row: its taste, `factors` of ALS and then `outputs` of the
+    autoencoder with their prior; the share of each of `clusters` clusters of viewers who liked it,
+    log popularity, coldness (1: new)."""
 
+    factors: int
     width: int
     clusters: int
 
     @property
     def d(self) -> int:
-        return self.width + self.clusters + 3
+        return self.factors + self.width + self.clusters + 3
+
+    def taste(self, rows: Matrix) -> Matrix:
+        return rows[:, : self.factors + self.width + 1]
 
     def outputs(self, rows: Matrix) -> Matrix:
-        return rows[:, : self.width]
-
-    def prior(self, rows: Matrix) -> Matrix:
-        return rows[:, self.width]
+        return rows[:, self.factors : self.factors + self.width]
 
     def rates(self, rows: Matrix) -> Matrix:
-        return rows[:, self.width + 1 : self.width + 1 + self.clusters]
+        start = self.factors + self.width + 1
+        return rows[:, start : start + self.clusters]
 
     def popularity(self, rows: Matrix) -> Matrix:
         return rows[:, -2]

@@ -8,6 +8,7 @@ import pytest
 from marquee.recommender import Route
 from marquee.settings import Settings
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from trainer.baselines import FAMILIES
 from trainer.evaluate import evaluate
 from trainer.evaluation_cache import EvaluationCache
@@ -21,8 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
-    "content": {"dimensions": 6, "clusters": 4, "penalties": [1.0],
-                "seen_together": {"channels": 1, "head": 20, "kept": 20}}
+    "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
 }  # fmt: skip
 PLAN = Plan(
     (8, 9), SLICES, ("content",), FAMILIES[2:], by_time=False, second_bar=True, diversities=(0.5,)

@@ -12,6 +12,7 @@ from marquee.errors import InvalidInput
 from marquee.recommender import Route
 from marquee.settings import Settings
 from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
 from trainer.ablation import AblationRun, parts_of
 from trainer.baselines import FAMILIES
 from trainer.evaluate import evaluate
@@ -24,8 +25,7 @@ from trainer.slices import Slice
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
-    "content": {"dimensions": 6, "clusters": 4, "penalties": [1.0],
-                "seen_together": {"channels": 1, "head": 20, "kept": 20}}
+    "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
 }  # fmt: skip
 PLAN = Plan(
     (8, 9), SLICES, ("content",), FAMILIES[2:], by_time=False, second_bar=True, diversities=(0.5,)

@@ -1,7 +1,7 @@
 """Weights of a mix: what is known to be good, moved only where validation gains beyond its noise.
 
 Some sixty validation users tell weights apart by less than they differ among themselves, so a free
-search fits their accidents. A step from the prior has to gain twice its standard error.
+search fits their accidents. A step from the prior has to gain 2.5 times its standard error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ _STEPS = (-1.0, -0.5, 0.5, 1.0)
 _SMALLEST = 0.2
 """A weight moves by shares of itself, or of this where it is smaller."""
 _ROUNDS = 2
-_BEYOND = 2.0
+_BEYOND = 2.5
 """Standard errors that a gain must have."""
 
 

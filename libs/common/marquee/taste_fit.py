@@ -2,15 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
+from marquee.autoencoder import Autoencoder
 from marquee.autoencoder_fit import AutoencoderConfig, fit_over_films
 from marquee.cases import most_liked
+from marquee.factors import Factors
 from marquee.factors_fit import FactorsConfig, fit_factors
+from marquee.few_ratings import FewRatings
 from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
 from marquee.mix_weights import Judge, Reals, Validation, beyond_noise
 from marquee.pipeline import Matrix
@@ -49,6 +53,11 @@ class TasteConfig(BaseModel):
     max_cases: int = Field(1500, ge=0)
     candidates: int = Field(2000, ge=1)
     """Films among which is judged, the most liked ones."""
+
+    def with_regularization(self, regularization: float) -> "TasteConfig":
+        """Return the same with another regularization of the ALS."""
+        factors = self.factors.model_copy(update={"regularization": regularization})
+        return self.model_copy(update={"factors": factors})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +98,23 @@ def _fit(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> Fitt
     validation = Validation.draw(rows, held_out, config.sizes, 1, seed)
     validation = validation.at_most(config.max_cases)
     trial = None
-    if validation.cases:
-        config, trial = _choose(rows.of_users(kept), n_films, config, validation, seed)
-    return FittedTaste(_taste(rows, n_films, config, seed), trial, kept, held_out)
+    with ThreadPoolExecutor(1) as other:  # nothing that is chosen changes the network
+        network = other.submit(_network, rows, n_films, config, seed)
+        if validation.cases:
+            config, trial = _choose(rows.of_users(kept), n_films, config, validation, seed)
+        taste = Taste(network.result(), *_linear(rows, n_films, config, seed))
+    return FittedTaste(taste, trial, kept, held_out)
 
 
-def _taste(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> Taste:
+def _network(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> Autoencoder:
     sums = rows.sums(n_films)
-    return Taste(
-        fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed),
+    return fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
+
+
+def _linear(
+    rows: RatingRows, n_films: int, config: TasteConfig, seed: int
+) -> tuple[Factors, FewRatings]:
+    return (
         fit_factors(rows, n_films, config.factors, seed),
         fit_few_ratings(rows, n_films, config.few_ratings, seed),
     )
@@ -107,24 +124,22 @@ def _choose(
     rows: RatingRows, n_films: int, config: TasteConfig, validation: Validation, seed: int
 ) -> tuple[TasteConfig, Taste]:
     """Return the config with what judges best beside the rest, and the scorers of these users."""
-    trial = _taste(rows, n_films, config, seed)
+    network = _network(rows, n_films, config, seed)
+    trial = Taste(network, *_linear(rows, n_films, config, seed))
     candidates = most_liked(rows.sums(n_films)[:, 1], config.candidates)
-    chosen = config
     best = _judged(trial, validation, candidates)
     for regularization in config.regularizations:
-        factors = config.factors.model_copy(update={"regularization": regularization})
-        other = Taste(trial.network, fit_factors(rows, n_films, factors, seed), trial.few_ratings)
+        tried = config.with_regularization(regularization)
+        other = replace(trial, factors=fit_factors(rows, n_films, tried.factors, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
-            best, trial = values, other
-            chosen = chosen.model_copy(update={"factors": factors})
+            best, trial, config = values, other, tried
     for few in config.others:
-        other = Taste(trial.network, trial.factors, fit_few_ratings(rows, n_films, few, seed))
+        other = replace(trial, few_ratings=fit_few_ratings(rows, n_films, few, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
-            best, trial = values, other
-            chosen = chosen.model_copy(update={"few_ratings": few})
-    return chosen, trial
+            best, trial, config = values, other, config.model_copy(update={"few_ratings": few})
+    return config, trial
 
 
 def _judged(taste: Taste, validation: Validation, candidates: Ints) -> Reals:

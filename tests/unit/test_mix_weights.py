@@ -1,0 +1,84 @@
+"""Weights of a mix: what is known to be good stays, unless the evidence against it is clear."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from marquee.mix_weights import Judge, Validation, beyond_noise
+from marquee.rating_rows import Case, RatingRows
+
+FILMS = 60
+Matrix = npt.NDArray[np.float32]
+
+
+def judge(telling: float, users: int, seed: int = 0) -> Judge:
+    """Return the judge of noise, and of a signal that tells so much of what users like."""
+    rng = np.random.default_rng(seed)
+    relevant = np.zeros((users, FILMS), bool)
+    for row in relevant:
+        row[rng.choice(FILMS, 6, replace=False)] = True
+    noise = rng.standard_normal((2, users, FILMS)).astype(np.float32)
+    signals = {"known": noise[0], "other": noise[1] + np.float32(telling) * relevant}
+    shown = np.zeros_like(relevant)
+    return Judge(signals, shown, relevant, relevant.sum(axis=1), np.arange(users))
+
+
+def test_without_evidence_the_prior_stays() -> None:
+    prior = {"known": 1.0, "other": 0.3}
+    assert all(judge(0.0, 40, seed).learn(prior) == prior for seed in range(5))
+
+
+def test_one_user_is_no_evidence() -> None:
+    prior = {"known": 1.0, "other": 0.0}
+    assert judge(5.0, 1).learn(prior) == prior
+
+
+def test_clear_evidence_moves_a_weight() -> None:
+    learned = judge(2.0, 200).learn({"known": 1.0, "other": 0.1}, {"known": 1.0})
+    assert learned["other"] > 0.25
+
+
+def test_no_weight_goes_below_its_least() -> None:
+    learned = judge(3.0, 200).learn({"known": 1.0, "other": 1.0}, {"known": 0.8})
+    assert learned["known"] >= 0.8
+
+
+def test_films_that_a_case_shows_are_in_no_list() -> None:
+    whole = judge(2.0, 20)
+    shown = whole.relevant.copy()
+    hidden = Judge(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
+    assert hidden.values(hidden.total({"other": 1.0})).max() < 0.5
+    assert whole.values(whole.total({"other": 1.0})).min() > 0
+
+
+def test_gains_count_once_a_user_however_many_cases_he_has() -> None:
+    both = judge(2.0, 2)
+    twice = {name: np.repeat(scores, (3, 1), axis=0) for name, scores in both.signals.items()}
+    owners = np.array([0, 0, 0, 1])
+    relevant = np.repeat(both.relevant, (3, 1), axis=0)
+    again = Judge(twice, np.zeros_like(relevant), relevant, relevant.sum(axis=1), owners)
+    expected = both.values(both.total({"other": 1.0}))
+    assert again.values(again.total({"other": 1.0})) == pytest.approx(expected)
+
+
+def test_noise_is_told_from_gain() -> None:
+    rng = np.random.default_rng(0)
+    assert not beyond_noise(rng.standard_normal(100) * 0.1)
+    assert beyond_noise(rng.standard_normal(100) * 0.1 + 0.1)
+    assert not beyond_noise(np.zeros(100))
+    assert not beyond_noise(np.array([1.0]))
+
+
+def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
+    sizes = np.full(10, 8)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rows = RatingRows(starts, np.tile(np.arange(8), 10), np.full(80, 9, np.uint8))
+    drawn = Validation.draw(rows, np.array([2, 5, 7]), (1, 3), 2, 0)
+    assert drawn.owners.tolist() == [2] * 4 + [5] * 4 + [7] * 4
+    thinned = drawn.at_most(3)
+    assert thinned.owners.tolist() == [2, 5, 7]
+
+    def three(case: Case) -> bool:
+        return len(case.films) == 3
+
+    assert {len(case.films) for case in drawn.only(three).cases} == {3}

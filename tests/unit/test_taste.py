@@ -1,0 +1,129 @@
+"""What routes share to tell a taste: fitted once, served as fitted, the same for a seed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from content.fit import ContentConfig
+from content.fit import fit as fit_content
+from hybrid.fit import HybridConfig
+from hybrid.fit import fit as fit_hybrid
+from marquee.autoencoder_fit import AutoencoderConfig, encode, fit_over_films
+from marquee.films import Film, genre_mask
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Viewer
+from marquee.taste import NoneCold, Taste, less_popular, log_share
+from marquee.taste_fit import FittedTaste, fit_taste
+from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
+from user_model.fit import UserModelConfig
+from user_model.fit import fit as fit_user_model
+
+DATA = checkerboard()
+ROWS = RatingRows.of(DATA)
+N_FILMS = len(DATA.films)
+LIKED = np.array([0, 2, 4])
+STARS = np.array([9, 10, 9], np.uint8)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> FittedTaste:
+    return fit_taste(ROWS, N_FILMS, SMALL_TASTE, 0)
+
+
+def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
+    content = fit_content(DATA, ContentConfig(taste=SMALL_TASTE), 0)
+    hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE), 0)
+    user_model = fit_user_model(DATA, UserModelConfig(taste=SMALL_TASTE, segments=None), 0)
+    assert content.taste is hybrid.taste is user_model.taste is fitted.taste
+
+
+def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedTaste) -> None:
+    flipped = replace(ROWS, half_stars=ROWS.half_stars[::-1].copy())
+    assert fit_taste(flipped, N_FILMS, SMALL_TASTE, 0).taste is not fitted.taste
+    other = fit_taste(ROWS, N_FILMS, SMALL_TASTE, 1)
+    assert not np.array_equal(other.taste.rows(), fitted.taste.rows())
+
+
+def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedTaste) -> None:
+    for seed in (1, 2, 3):  # pushes the first fit out of what is kept
+        fit_taste(ROWS, N_FILMS, SMALL_TASTE, seed)
+    again = fit_taste(ROWS, N_FILMS, SMALL_TASTE, 0)
+    assert again is not fitted
+    assert np.array_equal(again.taste.rows(), fitted.taste.rows())
+
+
+def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedTaste) -> None:
+    assert fitted.trial is not None
+    alone = fit_over_films(
+        ROWS.of_users(fitted.kept), ROWS.of_users(fitted.kept).sums(N_FILMS),
+        SMALL_TASTE.min_ratings, SMALL_TASTE.autoencoder, 0,
+    )  # fmt: skip
+    assert np.array_equal(fitted.trial.network.outputs, alone.outputs)
+    assert not set(fitted.kept.tolist()) & set(fitted.held_out.tolist())
+
+
+@pytest.mark.parametrize("half_stars", [STARS, None])
+def test_a_bundle_serves_what_was_fitted(
+    fitted: FittedTaste, tmp_path: Path, half_stars: np.ndarray | None
+) -> None:
+    taste = fitted.taste
+    taste.save(tmp_path)
+    loaded = Taste.load(tmp_path, taste.rows())
+    before = taste.signals(LIKED, half_stars, taste.rows(), NoneCold())
+    after = loaded.signals(LIKED, half_stars, taste.rows(), NoneCold())
+    for name, scores in before.items():
+        assert np.allclose(scores, after[name], atol=1e-5), name
+
+
+def test_films_merely_seen_lead_to_their_kind(fitted: FittedTaste) -> None:
+    rows = fitted.taste.rows()
+    for name, scores in fitted.taste.signals(LIKED, None, rows, NoneCold()).items():
+        others = np.setdiff1d(np.arange(N_FILMS), LIKED)
+        assert scores[others[others % 2 == 0]].mean() > scores[others[others % 2 == 1]].mean(), name
+
+
+def test_low_ratings_lead_away_from_their_kind(fitted: FittedTaste) -> None:
+    rows = fitted.taste.rows()
+    low = fitted.taste.signals(LIKED, np.full(3, 1), rows, NoneCold())["preference"]
+    others = np.setdiff1d(np.arange(N_FILMS), LIKED)
+    assert low[others[others % 2 == 1]].mean() > low[others[others % 2 == 0]].mean()
+
+
+def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
+    sums = ROWS.sums(N_FILMS)
+    whole = AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1, seen_share=0.3)
+    wide = fit_over_films(ROWS, sums, 1, whole, 0)
+    narrow = fit_over_films(ROWS, sums, 1, whole.model_copy(update={"condensed": 4}), 0)
+    assert narrow.outputs.shape[1] == 4
+    liked = STARS >= 8
+    expected = wide.logits(wide.code(LIKED, liked))
+    found = narrow.logits(narrow.code(LIKED, liked))
+    assert np.corrcoef(expected, found)[0, 1] > 0.98
+
+
+def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedTaste) -> None:
+    codes = encode(fitted.taste.network, ROWS)
+    films, half_stars = ROWS.of_user(3)
+    assert np.allclose(codes[3], fitted.taste.code(films, half_stars), atol=1e-5)
+
+
+def test_logs_hold_where_scores_are_nothing() -> None:
+    assert np.allclose(log_share(np.array([-1.0, 0.0, 0.99]), 0.01), np.log([0.01, 0.01, 1.0]))
+    assert less_popular(np.array([2.0], np.float32), 1).tolist() == [0.0]
+    assert less_popular(np.array([2.0], np.float32), 10) < 0
+
+
+def test_a_film_put_by_an_event_is_scored_by_its_kind() -> None:
+    hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE, new_film_penalty=1.0), 0)
+    films = hybrid.films()
+    for movie_id, genre, tag in ((900, "Romance", "letters"), (901, "Action", "chase")):
+        film = Film(movie_id=movie_id, title="New", year=2010, genres=(genre,), tags={tag: 0.9})
+        films.put(movie_id, genre_mask(film.genres), film.year, *hybrid.row(film, (0, 0, 0)))
+    evidence = hybrid.evidence(Viewer.of([(11, 5.0), (13, 4.5)]), films)
+    signals = hybrid.signals(evidence, films)
+    romance, action = films.index(900), films.index(901)
+    for name in ("preference", "als", "few_ratings"):
+        assert signals[name][romance] > signals[name][action], name

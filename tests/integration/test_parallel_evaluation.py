@@ -1,5 +1,9 @@
 """An evaluation in several processes: the same figures, kept as they come, errors passed on."""
 
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +42,7 @@ def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: P
     said: list[str] = []
     shared = work(tmp_path)
     fill_cache(shared, 2, said.append)
-    assert sorted(said)[-1].endswith("2 of 2")
+    assert {words[-6:] for words in said} == {"1 of 2", "2 of 2"}
     files = {path.name for path in tmp_path.iterdir()}
     assert files == {
         f"fold-{fold}-{name}.npz" for fold in (8, 9) for name in ("EASE", SECOND, "content")
@@ -54,3 +58,51 @@ def test_an_error_in_a_process_is_that_of_the_run(tmp_path: Path) -> None:
     wrong = replace(work(tmp_path), parameters=Parameters(1, {"content": {"clusters": 0}}))
     with pytest.raises(Exception, match="clusters"):
         fill_cache(wrong, 2, lambda _words: None)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from marquee.recommender import Route
+from marquee.settings import Settings
+from marquee.testing import checkerboard
+from trainer.baselines import FAMILIES
+from trainer.evaluation_cache import EvaluationCache
+from trainer.evaluation_plan import Plan
+from trainer.parallel_run import Work, fill_cache
+from trainer.parameters import Parameters
+from trainer.slices import Slice
+
+if __name__ == "__main__":
+    slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
+    plan = Plan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
+    cache = EvaluationCache(Path(sys.argv[1]))
+    work = Work(checkerboard(120, 40), plan, Parameters(), Settings(), cache)
+    fill_cache(work, 2, lambda _words: None)
+"""
+
+
+def test_a_killed_run_leaves_what_it_has_computed_and_no_process(tmp_path: Path) -> None:
+    script, kept = tmp_path / "run.py", tmp_path / "cache"
+    script.write_text(SCRIPT)
+    run = subprocess.Popen([sys.executable, str(script), str(kept)], start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(kept.glob("*.npz")):
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    while _alive(run.pid):
+        assert time.monotonic() < deadline + 60
+        time.sleep(0.05)
+    assert list(kept.glob("*.npz"))
+
+
+def _alive(group: int) -> bool:
+    """Return whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from trainer.report import Ablation, Report
+from trainer.slices import BY_TIME
 
 _PANELS = (
     ("ndcg_at_10", "NDCG@10"),
@@ -19,7 +20,7 @@ _LINES = 6
 def draw_trade_off(figure: Any, report: Report) -> None:
     """Draw what lists are at each setting, a line a slice (six at most, from few ratings to many);
     a cross is the bar, which has no setting."""
-    measured = [one for one in report.slices if one.trade_off]
+    measured = [one for one in report.slices if one.trade_off and one.name != BY_TIME.name]
     chosen = np.linspace(0, len(measured) - 1, min(_LINES, len(measured))).round().astype(int)
     axes = figure.subplots(2, 2)
     for panel, (field, title) in zip(axes.ravel(), _PANELS, strict=True):

@@ -4,10 +4,13 @@ What one of them has computed is kept at once, so a run that was killed goes on 
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -113,7 +116,15 @@ def _begin(work: Work) -> None:
     it does."""
     threadpool_limits(1)
     telemetry.log_to_stderr()
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _work[:] = [work]
+
+
+def _end_with(parent: Any) -> None:
+    """End this process once its parent has: one that was killed could not say so."""
+    parent.join()
+    os._exit(1)
 
 
 def _do(task: Task) -> str:

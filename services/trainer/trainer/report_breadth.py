@@ -45,11 +45,14 @@ def _genres(slices: list[SliceReport]) -> Tabular:
     chosen = [one for one in slices if one.genres]
     names = dict.fromkeys(name for one in chosen for name in one.genres)
     rows = [
-        (name, *("{:.1%} / {:.1%}".format(*one.genres.get(name, (0.0, 0.0))) for one in chosen))
-        for name in names
+        (name, *(_percents(*one.genres.get(name, (0.0, 0.0))) for one in chosen)) for name in names
     ]
     columns = ("genre", *(one.name for one in chosen))
-    return Tabular(f"Coverage of each genre's films, {OURS} / bar", columns, rows)
+    return Tabular(f"Coverage of each genre's films in percent, {OURS} / bar", columns, rows)
+
+
+def _percents(ours: float, theirs: float) -> str:
+    return f"{100 * ours:.1f} / {100 * theirs:.1f}"
 
 
 def _by_setting(slices: list[SliceReport], title: str, cell: Callable[[TradeOff], str]) -> Tabular:

@@ -111,10 +111,10 @@ def _profiles(
 ) -> Profiles:
     genres = genre_matrix(np.array([genre_mask(film.genres) for film in films], np.uint32))
     kinds = np.concatenate([genres, np.eye(k)[segments]], axis=1).astype(np.float32)
-    liked = rows.films[rows.liked]
-    prior = kinds[liked].mean(axis=0) if len(liked) else kinds.mean(axis=0)
+    likes = np.bincount(rows.films[rows.liked], minlength=len(films)).astype(np.float64)
+    prior = likes @ kinds / likes.sum() if likes.any() else kinds.mean(axis=0)
     known = np.maximum(clusters, 0)
-    return Profiles(kinds, known, int(known.max(initial=0)) + 1, prior)
+    return Profiles(kinds, known, int(known.max(initial=0)) + 1, prior.astype(np.float32))
 
 
 def _fit_viewers(

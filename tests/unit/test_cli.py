@@ -1,6 +1,7 @@
 """The command `marquee`: results on stdout, one line on stderr for what is wrong, exit statuses."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 from marquee.artifacts import seal
 from marquee.registry import Registry
 from trainer.cli import app
+from trainer.trainings import Trainings
 
 DATA = {
     "movies.csv": "movieId,title,genres\n1,Toy Story (1995),Comedy\n2,Heat (1995),Crime\n",
@@ -117,6 +119,30 @@ def test_there_is_nothing_before_the_first_version(state: Path) -> None:
     result = marquee("models", "rollback", "content", "--yes")
     assert result.exit_code == 2
     assert "no version before" in result.stderr
+
+
+def test_tidying_says_what_it_removed_and_leaves_a_training_alone(
+    source: Path, state: Path
+) -> None:
+    marquee("data", "import", source)
+    (left := state / "airflow" / "failed").mkdir(parents=True)
+    os.utime(left, (0, 0))
+    with Trainings(state).locked("under-way"):
+        result = marquee("tidy")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "training under-way is under way" in result.stderr
+    assert left.exists()
+    result = marquee("tidy")
+    assert (result.exit_code, result.stdout) == (0, "file      airflow/failed\n")
+    assert marquee("tidy").stdout == "nothing to remove\n"
+
+
+def test_a_check_of_artifacts_that_cannot_be_loaded_ends_in_one_line(state: Path) -> None:
+    add_version(state, "content", "one")
+    result = marquee("models", "check")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "films.npz" in result.stderr
 
 
 def test_a_training_without_a_bus_stops_before_it_works(source: Path) -> None:

@@ -16,7 +16,7 @@ from trainer.terminal import (
     stage_progress,
     stage_row,
 )
-from trainer.trainings import TrainingRecord, Trainings
+from trainer.trainings import TrainingRecord, TrainingRuns, Trainings
 
 Json = Annotated[bool, typer.Option("--json", help="Write the record of the training as JSON.")]
 
@@ -91,8 +91,11 @@ def tidy(context: typer.Context) -> None:
     from trainer.retention import tidy as sweep
 
     session: Session = context.obj
-    with Trainings(session.settings.state).locked("tidy", clear=False):
-        print_lines(sweep(session.settings).lines() or ["nothing to remove"])
+    try:
+        with Trainings(session.settings.state).locked("tidy", clear=False):
+            print_lines(sweep(session.settings).lines() or ["nothing to remove"])
+    except TrainingRuns as error:
+        session.say(f"nothing is removed now: {error}, and ends with it")
 
 
 def tune(

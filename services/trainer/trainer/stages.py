@@ -69,7 +69,8 @@ def model_stage(
         manifest = verify(bundle)
         training.tracking.finish_model(name, bundle, manifest)
         track_segments(training.tracking, name, bundle, training.work)
-        return ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
+        figures = ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
+        return figures or f"{len(manifest.files)} artifacts"
 
     def check(training: Training) -> None:
         training.parameters.config(name, load().config)

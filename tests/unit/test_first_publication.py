@@ -1,0 +1,176 @@
+"""The first publication precedes the evaluation; what refuses a version; how a training ends."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from marquee.artifacts import add_metrics
+from marquee.bus import TopicPartition
+from marquee.bus_memory import MemoryBus
+from marquee.dataset import Dataset, make_dataset
+from marquee.errors import DataError
+from marquee.events import MODELS, ModelPublished, decode
+from marquee.films import Film
+from marquee.registry import Registry
+from marquee.settings import Settings
+from trainer.fits import Fit
+from trainer.history import History
+from trainer.parameters import Parameters
+from trainer.publishing import Publisher
+from trainer.running import run
+from trainer.segments import RatingRow
+from trainer.stages import Stage, data_stage, evaluate_stage, model_stage, publish_stage
+from trainer.training import Training
+from trainer.trainings import Trainings
+
+
+class ToyConfig(BaseModel):
+    """Parameters of the toy model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = 3
+
+
+class Toy:
+    """A model whose one file holds what it was fitted with."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.metrics = {"loss": 0.25}
+
+    def save(self, directory: Path) -> None:
+        (directory / "toy.txt").write_text(self.text)
+
+
+def fit_toy(dataset: Dataset, config: ToyConfig, seed: int) -> Toy:
+    return Toy(f"{len(dataset)} ratings, size {config.size}, seed {seed}")
+
+
+def toy_stage(name: str) -> Stage:
+    return model_stage(name, lambda: Fit(ToyConfig, fit_toy))
+
+
+def failing_stage(name: str) -> Stage:
+    def fit(_dataset: Dataset, _config: ToyConfig, _seed: int) -> Toy:
+        raise DataError("too few ratings")
+
+    return model_stage(name, lambda: Fit(ToyConfig, fit))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a history of four ratings."""
+    settings = Settings(state=tmp_path / "state")
+    films = [Film(movie_id=i, title=f"Film {i}") for i in (1, 2)]
+    users, movies = np.array([1, 1, 2, 3]), np.array([1, 2, 1, 2])
+    dataset = make_dataset(users, movies, np.array([8, 9, 3, 10], np.uint8), users * 10, films)
+    History(settings.history, settings.partitions).import_dataset(dataset)
+    return settings
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    return MemoryBus()
+
+
+@pytest.fixture
+def publish(bus: MemoryBus) -> Stage:
+    return publish_stage(Publisher(lambda _: bus, lambda _settings, _name: None))
+
+
+def published(bus: MemoryBus) -> list[ModelPublished]:
+    messages = bus.slice(TopicPartition(MODELS, 0), 0, 100)
+    events = [decode(message.value) for message in messages]
+    return [event for event in events if isinstance(event, ModelPublished)]
+
+
+def measured_stage(seen: list[list[str]], registry: Registry) -> Stage:
+    """A stage `evaluate` that notes what is published by then, and measures all alike."""
+
+    def measure(training: Training) -> str:
+        seen.append(list(training.versions))
+        for name, bundle in training.bundles.items():
+            add_metrics(bundle, {"ndcg@10": 0.5})
+            if name in training.versions:
+                registry.add_metrics(name, training.versions[name], {"ndcg@10": 0.5})
+        return ""
+
+    return Stage("evaluate", measure, ("data",))
+
+
+def test_the_first_versions_are_published_before_they_are_measured_and_later_ones_after(
+    settings: Settings, bus: MemoryBus, publish: Stage
+) -> None:
+    registry, seen = Registry(settings.registry), list[list[str]]()
+    stages = [data_stage(), toy_stage("content"), measured_stage(seen, registry), publish]
+    first = run(stages, settings)
+    assert [stage.name for stage in first.stages] == ["data", "content", "publish", "evaluate"]
+    second = run(stages, settings, parameters=Parameters(2))
+    assert [stage.name for stage in second.stages] == ["data", "content", "evaluate", "publish"]
+    assert seen == [["content"], []]
+    for event, record in zip(published(bus), (first, second), strict=True):
+        manifest = registry.manifest("content", record.versions["content"])
+        assert manifest.metrics == {"loss": 0.25, "ndcg@10": 0.5}
+        assert manifest.digest == event.data.sha256
+        registry.open(event.data.address, event.data.sha256)
+
+
+def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
+    settings: Settings, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"content": {"ndcg@10": 0.5}}
+    monkeypatch.setattr("trainer.evaluate.evaluate_training", lambda _training: found)
+    publish = publish_stage(Publisher(lambda _: bus, lambda *_: None))
+    record = run([data_stage(), toy_stage("content"), evaluate_stage(), publish], settings)
+    manifest = Registry(settings.registry).manifest("content", record.versions["content"])
+    assert manifest.metrics == {"loss": 0.25, "ndcg@10": 0.5}
+
+
+def test_a_training_that_fails_in_its_first_evaluation_has_published_its_models(
+    settings: Settings, bus: MemoryBus, publish: Stage
+) -> None:
+    def fail(_training: Training) -> str:
+        raise DataError("no luck")
+
+    stages = [data_stage(), toy_stage("content"), Stage("evaluate", fail, ("data",)), publish]
+    with pytest.raises(DataError):
+        run(stages, settings)
+    (record,) = Trainings(settings.state).all()
+    assert (record.status, list(record.versions)) == ("failed", ["content"])
+    assert len(published(bus)) == 1
+
+
+def test_a_number_that_is_not_finite_refuses_that_version_alone(
+    settings: Settings, bus: MemoryBus, publish: Stage
+) -> None:
+    class Ill(Toy):
+        def save(self, directory: Path) -> None:
+            np.savez(directory / "factors.npz", vectors=np.array([1.0, np.nan]))
+
+    ill = model_stage("hybrid", lambda: Fit(ToyConfig, lambda *_: Ill("")))
+    record = run([data_stage(), toy_stage("content"), ill, publish], settings)
+    reason = "factors.npz: vectors has a value that is not a finite number"
+    assert record.refused == {"hybrid": reason}
+    assert list(record.versions) == ["content"]
+    assert [event.data.name for event in published(bus)] == ["content"]
+    assert Registry(settings.registry).versions("hybrid") == []
+
+
+def test_a_training_ends_with_a_compaction_and_one_that_fails_does_not(
+    settings: Settings, publish: Stage
+) -> None:
+    history = History(settings.history, settings.partitions)
+    rows = [RatingRow(offset, "added", 7, offset + 1, 9, 0) for offset in range(2)]
+    history.append("ratings", 0, 0, 2, rows)
+    with pytest.raises(DataError):
+        run([data_stage(), failing_stage("hybrid"), publish], settings)
+    assert [path.name for path in settings.history.glob("snapshot-*")] == ["snapshot-000000"]
+    before = history.dataset()
+    record = run([data_stage(), toy_stage("content"), publish], settings)
+    assert [path.name for path in settings.history.glob("snapshot-*")] == ["snapshot-000001"]
+    after = history.dataset()
+    assert (after[0].version, after[1]) == (before[0].version, before[1])
+    assert (record.data_version, record.cut) == (before[0].version, before[1])

@@ -93,6 +93,7 @@ def test_a_second_training_sees_the_ratings_held_out_and_lasts_as_long() -> None
     assert found.served.statistics.counts.sum() == len(rows.films)
     assert found.trained.statistics.counts.sum() < len(rows.films)
     assert found.served.epoch == found.trained.epoch
+    assert found.served.predictor.d == 2 * found.trained.predictor.d
     assert len(found.served.viewers) == len(rows)
 
 
@@ -140,6 +141,6 @@ def test_the_best_epoch_is_kept() -> None:
 
 def test_a_longer_training_pulls_less_at_each_step() -> None:
     """Six epochs of half the batch size decay the embeddings as much as six of the whole."""
-    longer = fitted(viewers_per_batch=8).served.state["films.own.weight"]
-    shorter = fitted().served.state["films.own.weight"]
+    longer = fitted(viewers_per_batch=8).trained.state["films.own.weight"]
+    shorter = fitted().trained.state["films.own.weight"]
     assert 0.3 < float(longer.norm() / shorter.norm()) < 3

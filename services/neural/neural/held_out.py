@@ -7,8 +7,8 @@ import numpy as np
 from marquee.rating_rows import Case, Ints, RatingRows
 from neural.rated import Mask, Rated
 
-_MOST = 500
-"""Viewers, and films, that are held out for the confidence: more of them say the same."""
+_MOST_VIEWERS, _MOST_FILMS = 150, 500
+"""How many are held out for the confidence: more of them say the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ def set_aside(rows: RatingRows, hidden: Mask, n_films: int, share: float, seed: 
     rng = np.random.default_rng([seed, 1])
     asked = hidden & (rng.random(len(hidden)) < 0.5)
     others = np.setdiff1d(np.flatnonzero(rows.sizes > 0), rows.owners[hidden])
-    viewers = rng.permutation(others)[: min(int(share * len(rows)), _MOST)]
+    viewers = rng.permutation(others)[: min(int(share * len(rows)), _MOST_VIEWERS)]
     rated = np.unique(rows.films)
-    films = rng.permutation(rated)[: min(int(share * n_films), _MOST)]
+    films = rng.permutation(rated)[: min(int(share * n_films), _MOST_FILMS)]
     return Unseen(asked, np.sort(viewers), np.sort(films))
 
 

@@ -1,8 +1,12 @@
 """Training of the RatingPredictor: what is held out for what, the network, how sure it may be."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
 
 from marquee.rating_rows import RatingRows
+from neural.averaged import averaged, averaged_films
 from neural.calibration import calibrate
 from neural.confidence import Confidence
 from neural.held_out import set_aside
@@ -31,7 +35,8 @@ def fit_ratings(
     """Return the network trained on `rows` but for those `hidden`, which choose its best epoch.
 
     Half of these, and all ratings of some viewers and of some films, are left to the confidence.
-    Then all ratings teach as many epochs; or, where the viewers are many, describe the films.
+    Then all ratings teach further networks for as many epochs, and their mean serves; or, where
+    the viewers are many, they only describe the films of the first.
     """
     unseen = set_aside(rows, hidden, len(content), config.confidence_share, seed)
     away = unseen.ratings(rows)
@@ -41,6 +46,17 @@ def fit_ratings(
     trained = train(rated, content, config, seed, on_epoch)
     cold = trained.predictor.films(content)
     confidence = calibrate(rows, unseen, trained, cold, seed)
-    if len(rows) <= config.trained_again:
-        return RatingFit(trained, train_again(trained, rows, content, config, seed), confidence)
-    return RatingFit(trained, described_by(trained, rows, content, config), confidence)
+    if len(rows) > config.trained_again:
+        return RatingFit(trained, described_by(trained, rows, content, config), confidence)
+    again = [train_again(trained, rows, content, config, seed + i) for i in range(config.networks)]
+    return RatingFit(trained, _mean_of(again), confidence)
+
+
+def _mean_of(networks: Sequence[Trained]) -> Trained:
+    """Return the networks as one; its state holds theirs too, each under its number."""
+    predictor = averaged([one.predictor for one in networks])
+    state = {name: torch.from_numpy(weights) for name, weights in predictor.weights.items()}
+    for number, one in enumerate(networks):
+        state |= {f"{number}.{name}": weights for name, weights in one.state.items()}
+    films = averaged_films([one.films for one in networks])
+    return replace(networks[0], predictor=predictor, films=films, state=state)

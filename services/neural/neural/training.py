@@ -48,7 +48,9 @@ class NetworkConfig(BaseModel):
     confidence_share: float = Field(0.05, ge=0, lt=1)
     """Share of viewers, and of films, that are not trained on: the confidence is fitted on them."""
     trained_again: int = Field(2500, ge=0)
-    """With no more viewers than this, a second training sees the ratings held out as well."""
+    """With no more viewers than this, further networks learn from the ratings held out as well."""
+    networks: int = Field(2, ge=1)
+    """How many these are: the mean of their ratings serves."""
     max_viewers: int = Field(12_000, ge=1)
     """Viewers drawn to train on where there are more; statistics of films are of all ratings."""
 

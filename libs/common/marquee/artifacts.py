@@ -74,7 +74,7 @@ def seal(
     created = datetime.now(UTC)
     manifest = Manifest(
         name=name,
-        version=f"{created:%Y%m%dT%H%M%S}-{digest_of(files)[:8]}",
+        version=f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03d}-{digest_of(files)[:8]}",
         created=created.isoformat(),
         files=files,
         data_version=data_version,

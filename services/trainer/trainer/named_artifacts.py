@@ -39,7 +39,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "kmeans.npz": READ,
     },
     "user-model": {
-        "encoder.npz": READ,
+        "taste_encoder.npz": READ,
         "kmeans.npz": READ,
         "interaction_codes.npz": READ,
         "ratings_csr.npz": READ,

@@ -17,6 +17,7 @@ REPORTS = ROOT / "reports"
 TIMEOUTS = {
     "unit": 30,
     "contract": 120,
+    "simulation": 300,
     "integration": 180,
     "e2e": 300,
     "quality": 600,

@@ -102,7 +102,7 @@ def _learn_model(name: str, settings: Settings) -> None:
     """Run a consumer on the empty log until its rows are those of the published version."""
     keys = Keys(settings.namespace, name, settings.partitions)
     every = [*keys.all(MOVIES), *keys.all(RATINGS)]
-    marks = [k.position if name == "gateway" else k.derived for k in every]
+    marks = [k.position if name == "gateway" else k.complete for k in every]
     with _consumer(name, settings), redis.Redis.from_url(_url(settings)) as client:
         _until(lambda: all(mark is not None for mark in _read(client, marks)))
 

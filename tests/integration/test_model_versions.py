@@ -189,12 +189,12 @@ async def test_rows_that_came_after_the_cut_are_derived_anew_before_the_swap(
         assert [client.ttl(key) > 0 for key in rows] == [False, True]
 
 
-async def test_a_partition_that_is_derived_while_the_app_looks_is_not_missed(
+async def test_a_partition_that_is_complete_while_the_app_looks_is_not_missed(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
     await until(lambda: serves(system, first))
-    look, looks = system.overlay._is_derived, 0
+    look, looks = system.overlay._is_complete, 0
 
     async def slow_look(published: ModelVersion) -> bool:
         nonlocal looks
@@ -204,12 +204,12 @@ async def test_a_partition_that_is_derived_while_the_app_looks_is_not_missed(
             await asyncio.sleep(0.005)
         return seen  # of before the partitions were derived, which is announced meanwhile
 
-    monkeypatch.setattr(system.overlay, "_is_derived", slow_look)
+    monkeypatch.setattr(system.overlay, "_is_complete", slow_look)
     second = system.release(tmp_path / "two", 2.0)
     await until(lambda: serves(system, second))
 
 
-async def test_a_film_from_before_the_first_version_is_derived_when_the_version_comes(
+async def test_a_film_from_before_the_first_version_is_complete_when_the_version_comes(
     system: System, tmp_path: Path
 ) -> None:
     system.publish(film(77, 1990))

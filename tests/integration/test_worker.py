@@ -31,7 +31,7 @@ from marquee.ratings import Ratings
 from marquee.rows import unpack_sums
 from marquee.step import Step
 from marquee.store import Command, Keys, PartitionKeys, RedisStore
-from marquee.worker import Worker, create_topics
+from marquee.worker import Pace, Worker, create_topics
 
 PARTITIONS = 4
 USERS = range(1, 41)
@@ -110,7 +110,7 @@ class System:
             store or RedisStore(self.url),
             snapshots or NoSnapshots(),
             reaction or GatewayReaction(),
-            pauses=(0.001, 0.001),
+            Pace(pauses=(0.001, 0.001)),
         )
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(stop,))

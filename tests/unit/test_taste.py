@@ -37,7 +37,9 @@ def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
     content = fit_content(DATA, ContentConfig(taste=SMALL_TASTE), 0)
     hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE), 0)
     user_model = fit_user_model(DATA, UserModelConfig(taste=SMALL_TASTE, segments=None), 0)
-    assert content.taste is hybrid.taste is user_model.taste is fitted.taste
+    for model in (content, hybrid, user_model):
+        assert model.taste.network is fitted.taste.network
+        assert model.taste.few_ratings is fitted.taste.few_ratings
 
 
 def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedTaste) -> None:

@@ -13,7 +13,7 @@ from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
-from marquee.worker import Worker
+from marquee.worker import Pace, Worker
 
 
 def consume_with_model(
@@ -34,6 +34,6 @@ def consume_with_model(
         settings,
         open_bus(settings),
         lambda bus: Worker(
-            keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction, settings.batch
+            keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction, Pace(settings.batch)
         ),
     )

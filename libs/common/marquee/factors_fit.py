@@ -1,6 +1,7 @@
 """Fits implicit ALS: liked films at one confidence, films rated and not liked as negative ones."""
 
 import numpy as np
+import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
@@ -29,6 +30,7 @@ def fit_factors(rows: RatingRows, n_films: int, config: FactorsConfig, seed: int
     shape = (len(rows), n_films)
     matrix = sparse.csr_matrix((confidence, rows.films, rows.starts), shape)
     items = np.zeros((n_films, config.factors), np.float32)
+    users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
         als = AlternatingLeastSquares(
             config.factors, regularization=config.regularization,
@@ -36,6 +38,12 @@ def fit_factors(rows: RatingRows, n_films: int, config: FactorsConfig, seed: int
         )  # fmt: skip
         als.fit(matrix, show_progress=False)
         items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
-    gram = items.T.astype(np.float64) @ items
+        users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
+    grams = _gram(items, config), _gram(users, config)
+    return Factors(items, grams[0], config.liked, config.other, grams[1])
+
+
+def _gram(factors: npt.NDArray[np.float32], config: FactorsConfig) -> npt.NDArray[np.float64]:
+    gram = factors.T.astype(np.float64) @ factors
     gram[np.diag_indices_from(gram)] += config.regularization
-    return Factors(items, gram, config.liked, config.other)
+    return gram

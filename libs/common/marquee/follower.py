@@ -17,7 +17,6 @@ from marquee.events import (
     ModelVersion,
 )
 from marquee.facts import Handlers, PartitionSnapshot
-from marquee.registry import Registry
 from marquee.step import Handler, Step
 from marquee.store import Keys, Store
 
@@ -47,6 +46,14 @@ class Pointers(Store, Protocol):
     def get(self, key: str) -> bytes | None: ...
 
 
+class Versions(Protocol):
+    """Where the files of published versions are."""
+
+    def load(self, address: str, sha256: str, load: Callable[[Path], M], /) -> M:
+        """Return what `load` makes of a version's folder; ArtifactError: it is not as published."""
+        ...
+
+
 class ModelReaction(Generic[M]):
     """What a service with a model does with events: facts by its handlers, rows by its model."""
 
@@ -54,11 +61,12 @@ class ModelReaction(Generic[M]):
         self,
         keys: Keys,
         store: Pointers,
-        registry: Registry,
+        registry: Versions,
         load: Callable[[Path], M],
         handlers: Handlers,
         derive: Derive[M],
         restore: Callable[[Step, PartitionSnapshot], None],
+        check_seconds: float = CHECK_SECONDS,
     ) -> None:
         follow: dict[type[Event], Handler] = {
             ModelPublished: self._point,
@@ -73,18 +81,29 @@ class ModelReaction(Generic[M]):
         self._refused: ModelVersion | None = None
         self._done: dict[TopicPartition, str] = {}
         self._checked = 0.0
+        self._check_seconds = check_seconds
 
     def derive(self, step: Step) -> str | None:
         """Derive rows under the loaded version; None while there is none."""
-        if self._model is None:
-            return None
-        if step.keys.partition.topic != MODELS:
+        partition, version = step.keys.partition, self._model.version if self._model else None
+        if partition.topic == MODELS:
+            return version
+        if version is None or self._done.get(partition) != version:
+            # Whichever version is marked as complete lacks what this step changes.
+            step.write("DEL", step.keys.complete)
+            if version is not None:
+                step.write("HSET", step.keys.versions, version, "")
+        if self._model is not None:
             self._derive(step, self._model)
-        return self._model.version
+        return version
+
+    def assigned(self, partition: TopicPartition) -> None:
+        """Take nothing for granted of a partition that others may have had."""
+        self._done.pop(partition, None)
 
     def between(self, partitions: frozenset[TopicPartition]) -> None:
-        """Follow the published version, at most twice a second."""
-        if time.monotonic() - self._checked < CHECK_SECONDS:
+        """Follow the published version, at most every `check_seconds`."""
+        if time.monotonic() - self._checked < self._check_seconds:
             return
         self._checked = time.monotonic()
         self._follow()
@@ -122,26 +141,30 @@ class ModelReaction(Generic[M]):
         position = self._store.position(keys)
         if position is None or self._published is None:
             return
-        before = self._store.get(keys.derived)
+        if self._store.get(keys.complete) == model.version.encode():
+            self._done[partition] = model.version
+            return
         cut = self._published.cut.get(str(partition), 0)
         changed = self._store.changed_since(keys, cut)
         for start in range(0, len(changed), CHUNK):
             step = Step(keys, self._store)
+            step.write("HSET", keys.versions, model.version, "")
             mark_changed(step, changed[start : start + CHUNK])
             self._derive(step, model)
             self._store.write(keys, position, position, step.rows(position, model.version))
-        self._finish(partition, position, model.version, before)
+        self._finish(partition, position, model.version)
 
-    def _finish(
-        self, partition: TopicPartition, position: int, version: str, before: bytes | None
-    ) -> None:
+    def _finish(self, partition: TopicPartition, position: int, version: str) -> None:
         keys = self._keys.of(partition)
+        held = {name.decode() for name in self._store.scan(keys.versions)}
         step = Step(keys, self._store)
-        step.write("SET", keys.derived, version)
-        step.announce("derived", version.encode())
+        step.write("SET", keys.complete, version)
+        step.announce("complete", version.encode())
+        step.write("HSET", keys.versions, version, "")
         step.write("PERSIST", keys.rows(version))  # expiring since it was replaced, if rolled back
-        if before and before.decode() != version:
-            step.write("EXPIRE", keys.rows(before.decode()), OLD_ROWS_SECONDS)
+        for old in sorted(held - {version}):
+            step.write("EXPIRE", keys.rows(old), OLD_ROWS_SECONDS)
+            step.write("HDEL", keys.versions, old)
         self._store.write(keys, position, position, step.rows(position, version))
         self._done[partition] = version
 

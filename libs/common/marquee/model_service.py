@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from marquee import telemetry
 from marquee.errors import InvalidInput, MarqueeError
+from marquee.film_rows import Fold
 from marquee.films import Films
 from marquee.overlay import Model, Overlay, Serving
 from marquee.recommender import (
@@ -44,13 +45,17 @@ class ModelService(Generic[M]):
     answer: Answer[M]
     gets: Mapping[str, Call[M]] | None = None
     posts: Mapping[str, Call[M]] | None = None
+    fold: Fold[M] | None = None
+    """What raters add to the row of a new film, if anything."""
 
 
 def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     """Return the app; it connects when it starts and follows its service's rows and versions."""
     client = connect(settings.redis_url.get_secret_value())
     keys = Keys(settings.namespace, service.name, settings.partitions)
-    overlay: Overlay[M] = Overlay(keys, client, Registry(settings.registry), service.load)
+    overlay: Overlay[M] = Overlay(
+        keys, client, Registry(settings.registry), service.load, service.fold
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

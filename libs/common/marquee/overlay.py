@@ -11,12 +11,13 @@ from redis.exceptions import RedisError
 from marquee import telemetry
 from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
+from marquee.film_rows import FilmRows, Fold
 from marquee.films import Films
 from marquee.popularity import FilmSums, LivePopularity
 from marquee.ratings import Ratings
 from marquee.recommender import ViewerFeatures
 from marquee.registry import Registry
-from marquee.rows import ViewerRow, put_row, unpack_sums
+from marquee.rows import ViewerRow, unpack_sums
 from marquee.store import Keys, PartitionKeys
 from marquee.tail import RETRY_SECONDS, Tail, Update
 
@@ -44,15 +45,22 @@ class Serving(Generic[M]):
     model: M
     films: Films
     popularity: LivePopularity
+    rows: FilmRows[M]
 
 
 class Overlay(Generic[M]):
     """Follows a service's rows and published versions in Redis."""
 
     def __init__(
-        self, keys: Keys, client: Any, registry: Registry, load: Callable[[Path], M]
+        self,
+        keys: Keys,
+        client: Any,
+        registry: Registry,
+        load: Callable[[Path], M],
+        fold: Fold[M] | None = None,
     ) -> None:
         self._keys, self._redis, self._registry, self._load_model = keys, client, registry, load
+        self._fold = fold
         self._films_of = keys.all(MOVIES)
         self._sums_of = keys.all(RATINGS)
         self._serving: Serving[M] | None = None
@@ -61,7 +69,7 @@ class Overlay(Generic[M]):
         self._swap: asyncio.Task[None] | None = None
         self._swap_wanted = False
         self._filling = asyncio.Lock()
-        self._late: list[tuple[str, int, bytes]] = []
+        self._late: list[tuple[str, PartitionKeys, int, bytes]] = []
         self.tail = Tail(
             client, [*self._films_of, *self._sums_of, *keys.all(MODELS)], self._load, self._apply
         )
@@ -120,7 +128,7 @@ class Overlay(Generic[M]):
             self._sums.replace(keys.partition.partition, rows)
         async with self._filling:
             published = await self._read_pointer()
-            if published and (self._serving is None or await self._is_derived(published)):
+            if published and (self._serving is None or await self._is_complete(published)):
                 await self._serve(published)
             elif self._serving is not None:
                 self._serving = await self._filled(self._serving.model)
@@ -129,9 +137,9 @@ class Overlay(Generic[M]):
         value = await self._redis.get(self._keys.model)
         return None if value is None else ModelVersion.model_validate_json(value)
 
-    async def _is_derived(self, published: ModelVersion) -> bool:
+    async def _is_complete(self, published: ModelVersion) -> bool:
         """Whether every partition's rows are complete under a version."""
-        marks = await self._redis.mget([k.derived for k in (*self._films_of, *self._sums_of)])
+        marks = await self._redis.mget([k.complete for k in (*self._films_of, *self._sums_of)])
         return all(mark is not None and mark.decode() == published.version for mark in marks)
 
     async def _serve(self, published: ModelVersion) -> None:
@@ -155,36 +163,44 @@ class Overlay(Generic[M]):
 
     async def _filled(self, model: M) -> Serving[M]:
         films = model.films()
+        rows = FilmRows(model, films, self._fold)
         self._late.clear()
         for keys in self._films_of:
-            rows = await self._redis.hgetall(keys.rows(model.version))
-            for movie_id, row in rows.items():
-                put_row(films, int(movie_id), row)
-        for version, movie_id, row in self._late:  # came while the rows were read
+            found = await self._redis.hgetall(keys.rows(model.version))
+            for movie_id, row in found.items():
+                rows.put(int(movie_id), row)
+        if self._fold is not None:
+            await self._read_parts(rows, model.version)
+        for version, keys, movie_id, value in self._late:  # came while the rows were read
             if version == model.version:
-                put_row(films, movie_id, row)
-        return Serving(model, films, LivePopularity(films, self._sums))
+                _put(rows, keys, movie_id, value)
+        return Serving(model, films, LivePopularity(films, self._sums), rows)
+
+    async def _read_parts(self, rows: FilmRows[M], version: str) -> None:
+        for keys in self._sums_of:
+            async for name, part in self._redis.hscan_iter(keys.rows(version), "part:*"):
+                rows.put_part(int(name[5:]), keys.partition.partition, part)
 
     # --- following
 
     def _apply(self, keys: PartitionKeys, update: Update) -> None:
         for name, value in update.values.items():
             kind, _, entity = name.partition(":")
-            if kind == "row" and keys.partition.topic == MOVIES:
-                self._put(int(entity), value, update.version)
+            if kind == "part" or (kind == "row" and keys.partition.topic == MOVIES):
+                self._put(keys, int(entity), value, update.version)
             elif kind == "sums":
                 self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
                 if self._serving is not None:
                     self._serving.popularity.update(int(entity))
-            elif kind in ("model", "derived"):
+            elif kind in ("model", "complete"):
                 self._look_for_swap()
 
-    def _put(self, movie_id: int, row: bytes, version: str) -> None:
+    def _put(self, keys: PartitionKeys, movie_id: int, value: bytes, version: str) -> None:
         if self._filling.locked():
-            self._late.append((version, movie_id, row))
+            self._late.append((version, keys, movie_id, value))
         serving = self._serving
         if serving is not None and serving.model.version == version:
-            put_row(serving.films, movie_id, row)
+            _put(serving.rows, keys, movie_id, value)
             serving.popularity.update(movie_id)
 
     def _look_for_swap(self) -> None:
@@ -208,5 +224,13 @@ class Overlay(Generic[M]):
         if published is None or published == self._published:
             return
         async with self._filling:
-            if self._serving is None or await self._is_derived(published):
+            if self._serving is None or await self._is_complete(published):
                 await self._serve(published)
+
+
+def _put(rows: FilmRows[Any], keys: PartitionKeys, movie_id: int, value: bytes) -> None:
+    """Put a film's row, or the part of a partition of ratings."""
+    if keys.partition.topic == MOVIES:
+        rows.put(movie_id, value)
+    else:
+        rows.put_part(movie_id, keys.partition.partition, value)

@@ -17,8 +17,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from marquee import telemetry
 from marquee.bus import Bus
 from marquee.errors import MarqueeError
+from marquee.health import Health
 from marquee.settings import Settings, read
-from marquee.worker import Health, create_topics
+from marquee.worker import create_topics
 
 DRAIN_SECONDS = 5
 

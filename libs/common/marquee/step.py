@@ -62,6 +62,12 @@ class Step:
             self._ratings[user_id] = Ratings.unpack(self._found.strings[key])
         return self._ratings[user_id]
 
+    def read_viewers(self, user_ids: Iterable[int]) -> None:
+        """Read the facts of viewers that were not read yet, in one round trip."""
+        keys = [self.keys.user(user_id) for user_id in user_ids if user_id not in self._ratings]
+        if missing := [key for key in keys if key not in self._found.strings]:
+            self._found.strings.update(self.store.read(Reads(missing)).strings)
+
     def film(self, movie_id: int) -> Film | None:
         """Return a film's row, None when there is none."""
         if movie_id not in self._film:

@@ -13,7 +13,9 @@ one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partitio
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived
-    derived            the model version whose rows of this partition are complete
+                       (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.folding)
+    versions           hash: the model versions that may have rows here
+    complete           the model version whose rows hold all that changed since its training
     model              the published version that the service shall serve (in `{models:0}`)
 """
 
@@ -77,8 +79,12 @@ class PartitionKeys:
         return self._key("rules_version")
 
     @property
-    def derived(self) -> str:
-        return self._key("derived")
+    def versions(self) -> str:
+        return self._key("versions")
+
+    @property
+    def complete(self) -> str:
+        return self._key("complete")
 
     @property
     def model(self) -> str:

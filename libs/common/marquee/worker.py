@@ -1,31 +1,27 @@
 """The consumer loop of all services: a batch of a partition becomes one atomic, fenced step."""
 
-import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from marquee import telemetry
-from marquee.bus import Bus, Message, Outgoing, Subscription, TopicPartition, dead
+from marquee.bus import Bus, Message, Subscription, TopicPartition, dead
 from marquee.errors import (
     BusUnavailable,
     FenceLost,
     PositionLost,
     StoreUnavailable,
-    UnreadableEvent,
 )
-from marquee.events import MODELS, MOVIES, RATINGS, Event, decode
+from marquee.events import MODELS, MOVIES, RATINGS, Event
 from marquee.facts import Handlers, PartitionSnapshot, chunks, prefetch
-from marquee.partition import partition_of
+from marquee.health import Health
+from marquee.letters import Read, bury, read
 from marquee.step import Step
-from marquee.store import Keys, Reads, Store
+from marquee.store import Keys, Store
+from marquee.window import unseen
 
-WINDOW = 4096
-"""How many (source, id) of a partition are remembered to drop late duplicates."""
-PAUSES = (0.2, 0.8, 3.2, 12.8)
-"""Seconds before each further try of an event that makes its handler throw."""
 LAG_SECONDS = 2.0
 """How often the lag is measured."""
 DEAD_IN_A_ROW = 10
@@ -45,6 +41,10 @@ class Reaction(Protocol):
         """Put the facts of a piece of a snapshot."""
         ...
 
+    def assigned(self, partition: TopicPartition, /) -> None:
+        """Take note that a partition is this consumer's from now on, or anew."""
+        ...
+
     def between(self, partitions: frozenset[TopicPartition], /) -> None:
         """Do what is due between steps, such as re-deriving rows for a new model version."""
         ...
@@ -58,30 +58,16 @@ class Snapshots(Protocol):
         ...
 
 
-@dataclass
-class Health:
-    """What the consumer says of itself; `beat` is the monotonic time of the loop's last turn."""
-
-    beat: float = field(default_factory=time.monotonic)
-    waiting_for: str | None = None
-    stopped: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def live(self) -> bool:
-        return time.monotonic() - self.beat < 60.0
-
-    @property
-    def ready(self) -> bool:
-        return self.waiting_for is None and not self.stopped
-
-
 @dataclass(frozen=True)
-class Read:
-    """A message that is an event of ours, or why it is not."""
+class Pace:
+    """How a worker goes about its messages."""
 
-    message: Message
-    event: Event | None
-    fault: str | None = None
+    batch: int = 256
+    """Messages of one step at most."""
+    pauses: tuple[float, ...] = (0.2, 0.8, 3.2, 12.8)
+    """Seconds before each further try of an event that makes its handler throw."""
+    compare_seconds: float = 1.0
+    """How often the stored positions are compared with where the loop is."""
 
 
 class Worker:
@@ -95,8 +81,7 @@ class Worker:
         store: Store,
         snapshots: Snapshots,
         reaction: Reaction,
-        batch: int = 256,
-        pauses: Sequence[float] = PAUSES,
+        pace: Pace = Pace(),
     ) -> None:
         self.keys = keys
         self.topics = topics
@@ -104,10 +89,11 @@ class Worker:
         self.store = store
         self.snapshots = snapshots
         self.reaction = reaction
-        self.batch = batch
-        self.pauses = pauses
+        self.pace = pace
         self.health = Health()
         self._positions: dict[TopicPartition, int] = {}
+        self._unsure = False
+        self._compared = 0.0
         self._lag_said = 0.0
         self._failures: dict[TopicPartition, int] = {}
         self._producer = bus.producer()
@@ -125,40 +111,51 @@ class Worker:
                 self._stand_still(stop, error)
             except FenceLost as error:
                 telemetry.log.warning("fence lost, reading positions again", detail=str(error))
-                self._seek(subscription)
         if subscription is not None:
             subscription.close()
         self._producer.close()
 
     def turn(self, subscription: Subscription) -> None:
-        """Poll once and step through what came."""
+        """Poll once and step through what came.
+
+        After StoreUnavailable, BusUnavailable or FenceLost nothing is lost: take another turn.
+        """
         self.health.beat = time.monotonic()
-        for partition, messages in subscription.poll(0.25, self.batch).items():
+        try:
+            self._turn(subscription)
+        except (StoreUnavailable, BusUnavailable, FenceLost):
+            self._unsure = True
+            raise
+
+    def _turn(self, subscription: Subscription) -> None:
+        if self._unsure:
+            self._seek(subscription)
+        for partition, messages in subscription.poll(0.25, self.pace.batch).items():
             if str(partition) in self.health.stopped:
                 continue
-            try:
-                self._handle(partition, messages)
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                self._seek(subscription)
-                raise
+            self._handle(partition, messages)
             subscription.commit({partition: self._positions[partition]})
             self.health.beat = time.monotonic()
         self.reaction.between(subscription.assigned)
+        self._compare_positions(subscription)
         self._report_lag(subscription)
 
     # --- positions
 
+    def subscribe(self) -> Subscription:
+        """Join the group of the service, each partition to be read from its stored position."""
+        return self.bus.subscribe(self.keys.service, self.topics, self._assigned, self._revoked)
+
     def _subscribe(self, stop: threading.Event) -> Subscription | None:
         while not stop.is_set():
             try:
-                return self.bus.subscribe(
-                    self.keys.service, self.topics, self._assigned, self._revoked
-                )
+                return self.subscribe()
             except BusUnavailable as error:
                 self._wait(stop, error)
         return None
 
     def _assigned(self, partition: TopicPartition) -> int:
+        self.reaction.assigned(partition)
         position = self.store.position(self.keys.of(partition))
         self._positions[partition] = self._restore(partition) if position is None else position
         return self._positions[partition]
@@ -167,12 +164,27 @@ class Worker:
         self._positions.pop(partition, None)
 
     def _seek(self, subscription: Subscription) -> None:
-        """Go back to the stored positions: the outcome of a step may be unknown."""
+        """Go back to the stored positions: the outcome of a step is not known.
+
+        Nothing is read before every partition is back: a message that was polled and not handled
+        would be passed over for good.
+        """
         for partition in subscription.assigned:
-            try:
-                subscription.seek(partition, self._assigned(partition))
-            except (StoreUnavailable, FenceLost) as error:
-                self.health.waiting_for = str(error)
+            subscription.seek(partition, self._assigned(partition))
+        self._unsure = False
+
+    def _compare_positions(self, subscription: Subscription) -> None:
+        """Raise FenceLost where the store is not where this loop left it.
+
+        A Redis that lost its last second has to be told again without waiting for the next event.
+        """
+        if time.monotonic() - self._compared < self.pace.compare_seconds:
+            return
+        self._compared = time.monotonic()
+        for partition in subscription.assigned:
+            stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
+            if stored != own:
+                raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
 
     def _restore(self, partition: TopicPartition) -> int:
         """Fill an empty partition from the newest snapshot; return the position it stands for."""
@@ -192,7 +204,7 @@ class Worker:
     def _handle(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
         start = self._positions[partition]
         fresh = [message for message in messages if message.offset >= start]
-        reads = [self._read(partition, message) for message in fresh]
+        reads = [read(self.bus, partition, message) for message in fresh]
         if reads:
             self._step_or_bisect(partition, reads)
 
@@ -211,12 +223,12 @@ class Worker:
                 else:
                     self._retry_or_bury(partition, part[0], error)
 
-    def _retry_or_bury(self, partition: TopicPartition, read: Read, error: Exception) -> None:
-        for pause in self.pauses:
+    def _retry_or_bury(self, partition: TopicPartition, one: Read, error: Exception) -> None:
+        for pause in self.pace.pauses:
             time.sleep(pause)
             self.health.beat = time.monotonic()
             try:
-                self._step(partition, [read])
+                self._step(partition, [one])
                 return
             except (StoreUnavailable, BusUnavailable, FenceLost):
                 raise
@@ -228,16 +240,16 @@ class Worker:
             self.health.stopped[str(partition)] = f"{failures} events in a row fail: {error!r}"
             raise BusUnavailable(f"{partition} is stopped: {error!r}") from error
         fault = f"handler failed: {type(error).__name__}: {error}"
-        self._step(partition, [Read(read.message, None, fault)])
+        self._step(partition, [Read(one.message, None, fault)])
 
     def _step(self, partition: TopicPartition, reads: list[Read]) -> None:
         keys, started = self.keys.of(partition), time.perf_counter()
         start, end = self._positions[partition], reads[-1].message.offset + 1
-        for read in reads:
-            if read.fault is not None:
-                self._bury(partition, read.message, read.fault)
+        for one in reads:
+            if one.fault is not None:
+                bury(self._producer, self.keys.service, partition, one.message, one.fault)
         step = Step(keys, self.store)
-        events = list(self._unseen(step, reads))
+        events = list(unseen(step, reads))
         prefetch(step, [event for _, event in events])
         for offset, event in events:
             step.offset = offset
@@ -249,56 +261,6 @@ class Worker:
         if events:
             self._failures[partition] = 0
         self._measure(partition, events, time.perf_counter() - started)
-
-    def _unseen(self, step: Step, reads: list[Read]) -> Iterator[tuple[int, Event]]:
-        """Yield the events that the window does not hold, and write them into it."""
-        first: dict[bytes, tuple[int, Event]] = {}
-        for read in reads:
-            if read.event is not None:
-                first.setdefault(_digest(read.event), (read.message.offset, read.event))
-        if not first:
-            return
-        window = step.keys.window
-        scores = self.store.read(Reads((), None, {window: list(first)})).scores
-        for digest, (offset, event) in first.items():
-            if scores[window, digest] is None:
-                step.write("ZADD", window, offset, digest)
-                yield offset, event
-        step.write("ZREMRANGEBYRANK", window, 0, -WINDOW - 1)
-
-    def _read(self, partition: TopicPartition, message: Message) -> Read:
-        try:
-            event = decode(message.value)
-            self._check(partition, message, event)
-        except UnreadableEvent as error:
-            return Read(message, None, str(error))
-        return Read(message, event)
-
-    def _check(self, partition: TopicPartition, message: Message, event: Event) -> None:
-        if event.topic != partition.topic:
-            raise UnreadableEvent(f"{event.type} belongs on topic {event.topic}")
-        if message.key != event.key.encode():
-            raise UnreadableEvent(f"key {message.key!r} is not the event's id {event.key}")
-        n = self.bus.partitions(partition.topic)
-        right = partition_of(event.key, n)
-        if right != partition.partition:
-            raise UnreadableEvent(
-                f"partition {partition.partition}, but key {event.key} belongs on {right} of {n}:"
-                " the producer must use murmur2 of the key"
-            )
-
-    def _bury(self, partition: TopicPartition, message: Message, fault: str) -> None:
-        headers = {
-            **message.headers,
-            "marquee-id": f"{partition.topic}-{partition.partition}-{message.offset}",
-            "marquee-group": self.keys.service,
-            "marquee-position": f"{partition}:{message.offset}",
-            "marquee-reason": fault[:500],
-        }
-        topic = dead(partition.topic)
-        self._producer.publish([Outgoing(topic, message.key, message.value, headers)])
-        telemetry.DEAD.labels(self.keys.service, partition.topic).inc()
-        telemetry.log.warning("dead letter", position=headers["marquee-position"], reason=fault)
 
     # --- waiting and measuring
 
@@ -334,10 +296,6 @@ class Worker:
             telemetry.EVENTS.labels(group, topic, event.type).inc()
             age = max(0.0, now - event.time.timestamp())
             telemetry.FRESHNESS.labels(group, topic).observe(age)
-
-
-def _digest(event: Event) -> bytes:
-    return hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=12).digest()
 
 
 def create_topics(bus: Bus, partitions: int) -> None:

@@ -25,7 +25,7 @@ from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
-from marquee.worker import Worker
+from marquee.worker import Pace, Worker
 
 
 def promote(step: Step, event: MoviePromoted) -> None:
@@ -84,6 +84,9 @@ class GatewayReaction:
         for event in piece.rules:
             HANDLERS[type(event)](step, event)
 
+    def assigned(self, _: TopicPartition) -> None:
+        """Keep nothing of partitions."""
+
     def between(self, _: frozenset[TopicPartition]) -> None:
         """Have nothing to do between steps."""
 
@@ -97,6 +100,6 @@ def main(settings: Settings) -> None:
         settings,
         open_bus(settings),
         lambda bus: Worker(
-            keys, (MOVIES, RATINGS), bus, store, snapshots, GatewayReaction(), settings.batch
+            keys, (MOVIES, RATINGS), bus, store, snapshots, GatewayReaction(), Pace(settings.batch)
         ),
     )

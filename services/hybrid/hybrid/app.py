@@ -5,7 +5,7 @@ from marquee.model_service import ModelService, create_app, ranked
 from marquee.service import serve
 from marquee.settings import Settings
 
-SERVICE = ModelService("hybrid", Hybrid.load, ranked)
+SERVICE = ModelService("hybrid", Hybrid.load, ranked, fold=Hybrid.folded)
 
 
 def main(settings: Settings) -> None:

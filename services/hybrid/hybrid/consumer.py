@@ -1,14 +1,25 @@
-"""What the hybrid service does with events: film rows by its model."""
+"""What the hybrid service does with events: film rows by its model, and new films by raters."""
 
+from hybrid.folding import derive_parts
 from hybrid.model import Hybrid
 from marquee.consuming import consume_with_model
 from marquee.derive import derive_films
-from marquee.facts import FILM_HANDLERS, Handlers, restore_films
+from marquee.events import MOVIES
+from marquee.facts import FILM_HANDLERS, VIEWER_HANDLERS, Handlers, restore_facts
 from marquee.settings import Settings
+from marquee.step import Step
 
-HANDLERS: Handlers = FILM_HANDLERS
+HANDLERS: Handlers = {**FILM_HANDLERS, **VIEWER_HANDLERS}
+
+
+def derive(step: Step, model: Hybrid) -> None:
+    """Put the rows of films, or what raters say of new films, whichever the topic is about."""
+    if step.keys.partition.topic == MOVIES:
+        derive_films(step, model)
+    else:
+        derive_parts(step, model)
 
 
 def main(settings: Settings) -> None:
     """Run the consumer until told to stop."""
-    consume_with_model(settings, "hybrid", Hybrid.load, HANDLERS, derive_films, restore_films)
+    consume_with_model(settings, "hybrid", Hybrid.load, HANDLERS, derive, restore_facts)

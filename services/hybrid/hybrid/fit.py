@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
+from hybrid.folding_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
 from marquee.cases import OffsetSearch, hide, most_liked
 from marquee.dataset import Dataset
@@ -43,6 +44,10 @@ class HybridConfig(MixConfig):
     clusters: int = Field(32, ge=1)
     new_film_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of content → popularity and taste."""
+    new_film_trust: float = Field(0.3, gt=0)
+    """Weight of what content says of a new film against its raters (1: as much as all viewers)."""
+    new_film_trusts: tuple[float, ...] = (0.1, 0.3, 1.0)
+    """Weights that validation chooses from."""
     min_films_per_tag: int = Field(3, ge=1)
     sizes: tuple[int, ...] = (1, 2, 3, 4)
     """Fold-in sizes of the validation."""
@@ -61,12 +66,14 @@ def fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
 def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
     rows, films = RatingRows.of(dataset), dataset.films
     found = fit_taste(rows, len(films), config.taste, seed)
-    weights, offset = config.used(PRIOR), 0.0
+    weights, offset, trust = config.used(PRIOR), 0.0, config.new_film_trust
     if found.trial is not None:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
         trial = _Parts(films, rows.of_users(found.kept), found.trial, config, seed)
         weights, offset = _validate(trial, validation.at_most(config.max_cases))
-    model = _Parts(films, rows, found.taste, config, seed).model(weights)
+        trust = _trust(trial)
+    taste = replace(found.taste, factors=replace(found.taste.factors, trust=trust))
+    model = _Parts(films, rows, taste, config, seed).model(weights)
     return model.with_new_films(replace(model.new_films, offset=offset))
 
 
@@ -150,6 +157,17 @@ def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], 
     candidates = most_liked(trial.sums[:, 1], config.candidates)
     weights = Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
     return weights, _cold_offset(trial, replace(model, weights=weights), validation)
+
+
+def _trust(trial: _Parts, share: float = 0.1) -> float:
+    """Return the weight by which hidden films, a few ratings known, find those who like them."""
+    config, factors = trial.config, trial.taste.factors
+    known, cold = hide(trial.rated, share, trial.seed)
+    content = trial.matrix[:, trial.movie_vectors.content]
+    predicted = trial.predictions(known).apply(content)[:, 1 : 1 + factors.f]
+    return choose_trust(
+        factors, predicted, cold & trial.rated, trial.rows, config.new_film_trusts, trial.seed
+    )
 
 
 def _evidence(case: Case) -> Evidence:

@@ -1,5 +1,6 @@
 """The hybrid recommender, for few ratings: ALS factors and content in one reduced space."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hybrid.folding import fold
 from marquee.artifacts import (
     MANIFEST,
     load_arrays,
@@ -15,6 +17,7 @@ from marquee.artifacts import (
     save_arrays,
     save_json,
 )
+from marquee.factors import Factors
 from marquee.films import Film, Films
 from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
@@ -23,6 +26,7 @@ from marquee.pipeline import Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.rows import FilmRow
 from marquee.similar import contributions, direction
 from marquee.taste import Cold, Taste, less_popular
 
@@ -47,7 +51,8 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """A fitted hybrid model; a row of `Films.vectors` is taste (d), unit code (e), prior, cold.
+    """A fitted hybrid model; a row of `Films.vectors` is taste (d), unit code (e), the code's
+    length, prior, cold.
 
     A taste begins with the ALS factor (f). `prior` is the log popularity that a film's content
     predicts, `cold` is 1 where nobody had rated the film, so that its taste is predicted too.
@@ -94,7 +99,30 @@ class Hybrid:
         rows = with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
         factors = chosen[:, : self.taste.factors.f]
         codes, clusters = self.pipeline.apply(self.joined(factors, rows))
-        return np.hstack([chosen, unit(codes), prior[:, None], cold[:, None]]), clusters
+        lengths = np.linalg.norm(codes, axis=1)
+        numbers = np.stack([lengths, prior, cold], axis=1, dtype=np.float32)
+        return np.hstack([chosen, unit(codes), numbers]), clusters
+
+    @property
+    def factors(self) -> Factors:
+        """The ALS factors, the first numbers of a taste."""
+        return self.taste.factors
+
+    def trained(self, movie_ids: Iterable[int]) -> dict[int, int]:
+        """Return film → row of the factors for those that were rated at the training."""
+        rows = self._trained_rows
+        return {movie_id: rows[movie_id] for movie_id in movie_ids if movie_id in rows}
+
+    def folded(self, row: FilmRow, parts: Sequence[bytes]) -> FilmRow:
+        """Return a new film's row in view of its raters: factor → scaler → encoder → KMeans."""
+        f, d, vector = self.factors.f, self.taste.d, row.vector
+        if not vector[-1]:
+            return row
+        factor = fold(self, vector[:f], parts)
+        code = vector[self._codes] * vector[-3] + (factor - vector[:f]) @ self._of_factors
+        numbers = np.concatenate([[np.linalg.norm(code)], vector[-2:]])
+        changed = np.concatenate([factor, vector[f:d], unit(code), numbers]).astype(np.float32)
+        return replace(row, vector=changed, cluster=int(self.pipeline.kmeans.assign(code[None])[0]))
 
     def joined(self, factors: Matrix, movie_vectors: Matrix) -> Matrix:
         """Return [factors ++ vectors], the tags of films that have none imputed by their mean."""
@@ -180,6 +208,18 @@ class Hybrid:
         sizes = np.bincount(films.clusters[liked], minlength=len(self.pipeline.kmeans.centers))
         shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[films.clusters]
         return shares
+
+    @cached_property
+    def _of_factors(self) -> Matrix:
+        """f × e: what a factor adds to a code, scaler and encoder being linear."""
+        f, pipeline = self.factors.f, self.pipeline
+        added: Matrix = pipeline.encoder.components[:, :f].T / pipeline.scaler.scale[:f, None]
+        return added
+
+    @cached_property
+    def _trained_rows(self) -> dict[int, int]:
+        known = np.flatnonzero(self.base.vectors[:, -1] == 0)
+        return dict(zip(self.base.movie_ids[known].tolist(), known.tolist(), strict=True))
 
     @cached_property
     def _codes(self) -> slice:

@@ -11,10 +11,11 @@ from marquee.bus import Bus, Message, Subscription, TopicPartition
 from marquee.buses import open_bus
 from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
 from marquee.events import MOVIES, RATINGS, AnyEvent, decode
+from marquee.health import Health
 from marquee.partition import partition_of
 from marquee.service import consume
 from marquee.settings import Settings
-from marquee.worker import WINDOW, Health
+from marquee.window import WINDOW
 from trainer.history import History
 from trainer.segments import MovieRow, RatingRow, row_of
 

@@ -9,10 +9,11 @@ import numpy as np
 import orjson
 
 from marquee.events import RATINGS, ModelVersion
+from marquee.film_rows import FilmRows
 from marquee.films import Films, genre_mask
 from marquee.ratings import RatedFilms, Ratings
 from marquee.registry import MODEL_NAMES, Registry
-from marquee.rows import FilmRow, ViewerRow, unpack_sums
+from marquee.rows import ViewerRow, unpack_sums
 from marquee.settings import Settings
 from marquee.store import Keys, PartitionKeys, Reads, RedisStore
 
@@ -25,6 +26,7 @@ _MODELS = {
     "neural": ("neural.model", "Neural"),
 }
 SEGMENTED = "user-model"
+FOLDED = "hybrid"
 _WITH_VIEWERS = ("user-model", "neural")
 
 
@@ -105,11 +107,8 @@ class Inspection:
         published = self._published(service)
         row = self._row(partition, published, movie_id)
         derived = None
-        if row:
-            unpacked = FilmRow.unpack(row)
-            derived = Derived(unpacked.vector.tolist(), unpacked.cluster, EVENTS)
-        elif row is None and published:
-            derived = self._film_of_training(service, published, movie_id)
+        if published and row != b"":
+            derived = self._film(service, published, movie_id, row)
         if derived and published and service == SEGMENTED:
             segment = self._film_segment(published, film, facts)
             derived = replace(derived, segment=segment)
@@ -164,14 +163,30 @@ class Inspection:
         key = partition.rows(published.version)
         return self._store.read(Reads((), {key: [str(entity)]})).fields[key, str(entity)]
 
-    def _film_of_training(
-        self, service: str, published: ModelVersion, movie_id: int
+    def _film(
+        self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
     ) -> Derived | None:
-        films: Films = self._load(service, published).films()
-        index = films.index(movie_id)
-        if index < 0:
+        """Return a film's row as apps serve it: of events or training, folded with its raters."""
+        model = self._load(service, published)
+        films: Films = model.films()
+        if row is None and films.index(movie_id) < 0:
             return None
-        return Derived(films.vectors[index].tolist(), int(films.clusters[index]), TRAINING)
+        parts = self._parts(service, published, movie_id) if service == FOLDED else {}
+        rows = FilmRows(model, films, type(model).folded if service == FOLDED else None)
+        if row is not None:
+            rows.put(movie_id, row)
+        for partition, part in parts.items():
+            rows.put_part(movie_id, partition, part)
+        i = films.index(movie_id)
+        source = EVENTS if row is not None or parts else TRAINING
+        return Derived(films.vectors[i].tolist(), int(films.clusters[i]), source)
+
+    def _parts(self, service: str, published: ModelVersion, movie_id: int) -> dict[int, bytes]:
+        """Return what each partition's raters say of a film, where they do."""
+        of = {k.rows(published.version): k for k in self._keys(service).all(RATINGS)}
+        name = f"part:{movie_id}"
+        found = self._store.read(Reads((), {key: [name] for key in of})).fields
+        return {of[key].partition.partition: part for (key, _), part in found.items() if part}
 
     def _film_segment(
         self, published: ModelVersion, film: bytes | None, facts: dict[str, Any]

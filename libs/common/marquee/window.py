@@ -1,0 +1,33 @@
+"""The window of a partition: which events were handled lately, so that a late duplicate is not."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from marquee.events import Event
+from marquee.letters import Read
+from marquee.step import Step
+from marquee.store import Reads
+
+WINDOW = 4096
+"""How many (source, id) of a partition are remembered to drop late duplicates."""
+
+
+def unseen(step: Step, reads: Sequence[Read]) -> Iterator[tuple[int, Event]]:
+    """Yield the events that the window does not hold, with their offsets; write them into it."""
+    first: dict[bytes, tuple[int, Event]] = {}
+    for one in reads:
+        if one.event is not None:
+            first.setdefault(_digest(one.event), (one.message.offset, one.event))
+    if not first:
+        return
+    window = step.keys.window
+    scores = step.store.read(Reads((), None, {window: list(first)})).scores
+    for digest, (offset, event) in first.items():
+        if scores[window, digest] is None:
+            step.write("ZADD", window, offset, digest)
+            yield offset, event
+    step.write("ZREMRANGEBYRANK", window, 0, -WINDOW - 1)
+
+
+def _digest(event: Event) -> bytes:
+    return hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=12).digest()

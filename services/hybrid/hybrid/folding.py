@@ -1,0 +1,170 @@
+"""The factor of a film that nobody had rated at the training, solved again as viewers rate it.
+
+A partition of ratings knows its own viewers only, so each keeps a *part*: who of them rated the
+film, and the sums of the normal equations of ALS over them. The apps add the parts up and solve.
+Both are derived, under the version's rows: `part:<movie id>` the part, `viewer:<user id>` the new
+films that a viewer is counted in, so that a rating taken back is known to have counted.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.factors import Factors
+from marquee.ratings import Ratings
+from marquee.step import Step
+from marquee.store import Reads
+
+Matrix = npt.NDArray[np.float32]
+
+MAX_RATERS = 50
+"""Viewers of one partition that a film's factor is solved from; later ones add little."""
+
+_HEAD = struct.Struct("<HH")
+
+
+class Foldable(Protocol):
+    """What a model knows of factors."""
+
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
+
+    @property
+    def factors(self) -> Factors:
+        """The factors of films and the strength of what is folded in."""
+        ...
+
+    def trained(self, movie_ids: Iterable[int]) -> dict[int, int]:
+        """Return film → row of `factors.items` for those that were rated at the training."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What `raters` (user ids) say of a film: `matrix` f × f is Σ c·xxᵀ, `right` f is Σ c·p·x."""
+
+    raters: tuple[int, ...]
+    matrix: npt.NDArray[np.float64]
+    right: npt.NDArray[np.float64]
+
+    def pack(self) -> bytes:
+        """Return 4 bytes, 8 a rater, and 4 for each number of the upper triangle and the side."""
+        f = len(self.right)
+        head = _HEAD.pack(len(self.raters), f)
+        ids = np.array(self.raters, "<i8").tobytes()
+        upper = self.matrix[np.triu_indices(f)].astype("<f4").tobytes()
+        return head + ids + upper + self.right.astype("<f4").tobytes()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Part":
+        """Return the part that `pack` packed."""
+        n, f = _HEAD.unpack_from(data)
+        raters = np.frombuffer(data, "<i8", n, _HEAD.size)
+        numbers = np.frombuffer(data, "<f4", offset=_HEAD.size + 8 * n).astype(np.float64)
+        matrix = np.zeros((f, f))
+        matrix[np.triu_indices(f)] = numbers[:-f] if f else numbers
+        matrix += np.triu(matrix, 1).T
+        return cls(tuple(raters.tolist()), matrix, numbers[len(numbers) - f :])
+
+
+def raters_of(data: bytes | None) -> tuple[int, ...]:
+    """Return who is counted in a packed part."""
+    if not data:
+        return ()
+    n, _ = _HEAD.unpack_from(data)
+    return tuple(np.frombuffer(data, "<i8", n, _HEAD.size).tolist())
+
+
+def derive_parts(step: Step, model: Foldable) -> None:
+    """Put the parts of the new films that the step's viewers rate, or rated before."""
+    key = step.keys.rows(model.version)
+    counted = _read(step, key, (f"viewer:{user_id}" for user_id in step.users))
+    joining: dict[int, dict[int, None]] = {}
+    leaving: dict[int, set[int]] = {}
+    for user_id in step.users:
+        before = _films(counted[f"viewer:{user_id}"])
+        now = _new_films(step.ratings(user_id), model)
+        for movie_id in now:
+            joining.setdefault(movie_id, {})[user_id] = None
+        for movie_id in before - now.keys():
+            leaving.setdefault(movie_id, set()).add(user_id)
+        if before != now.keys():
+            _put(step, key, f"viewer:{user_id}", np.array(list(now), "<u4").tobytes())
+    films = [*joining, *(leaving.keys() - joining.keys())]
+    held = _read(step, key, (f"part:{movie_id}" for movie_id in films))
+    viewers = _Viewers(step, model)
+    for movie_id in films:
+        raters = dict.fromkeys(raters_of(held[f"part:{movie_id}"])) | joining.get(movie_id, {})
+        left = [user_id for user_id in raters if user_id not in leaving.get(movie_id, set())]
+        part = viewers.part(movie_id, left[:MAX_RATERS])
+        _put(step, key, f"part:{movie_id}", part)
+        step.announce(f"part:{movie_id}", part)
+
+
+def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
+    """Return a film's factor, f, in view of the packed parts of its partitions."""
+    unpacked = [Part.unpack(data) for data in parts if data]
+    if not unpacked:
+        return factor
+    matrix = sum((part.matrix for part in unpacked), np.zeros((len(factor), len(factor))))
+    right = sum((part.right for part in unpacked), np.zeros(len(factor)))
+    return model.factors.refine(factor, matrix, right)
+
+
+def _new_films(ratings: Ratings, model: Foldable) -> dict[int, None]:
+    trained = model.trained(ratings.rated)
+    return {movie_id: None for movie_id in ratings.rated if movie_id not in trained}
+
+
+class _Viewers:
+    """The present factors of viewers, without the new films; each is solved once in a step."""
+
+    def __init__(self, step: Step, model: Foldable) -> None:
+        self._step, self._model = step, model
+        self._solved: dict[int, Matrix] = {}
+
+    def part(self, movie_id: int, raters: Sequence[int]) -> bytes:
+        """Return the packed part of a film, nothing without a rater."""
+        if not raters:
+            return b""
+        self._step.read_viewers(raters)
+        factors = np.stack([self._factor(user_id) for user_id in raters])
+        half_stars = np.array([self._step.ratings(user_id).rated[movie_id] for user_id in raters])
+        equations = self._model.factors.equations(factors, half_stars)
+        return Part(tuple(raters), *equations).pack()
+
+    def _factor(self, user_id: int) -> Matrix:
+        if user_id not in self._solved:
+            rated = self._step.ratings(user_id).rated
+            trained = self._model.trained(rated)
+            half_stars = np.array([rated[movie_id] for movie_id in trained], np.int64)
+            factors = self._model.factors
+            rows = factors.items[list(trained.values())]
+            self._solved[user_id] = factors.fold_in(rows, half_stars)
+        return self._solved[user_id]
+
+
+def _read(step: Step, key: str, names: Iterable[str]) -> dict[str, bytes | None]:
+    wanted = list(names)
+    if not wanted:
+        return {}
+    found = step.store.read(Reads((), {key: wanted})).fields
+    return {name: found[key, name] for name in wanted}
+
+
+def _films(data: bytes | None) -> set[int]:
+    return set(np.frombuffer(data or b"", "<u4").tolist())
+
+
+def _put(step: Step, key: str, field: str, data: bytes) -> None:
+    """Set a field of the version's rows; no bytes: take it away."""
+    if data:
+        step.write("HSET", key, field, data)
+    else:
+        step.write("HDEL", key, field)

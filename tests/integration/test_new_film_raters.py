@@ -1,0 +1,150 @@
+"""A new film's factor follows its raters, from events alone, in every app of hybrid."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hybrid.consumer import HANDLERS, derive
+from hybrid.fit import HybridConfig, fit
+from hybrid.model import Hybrid
+from marquee.artifacts import seal
+from marquee.bus import Bus, Outgoing
+from marquee.bus_redis import RedisBus
+from marquee.events import (
+    MODELS,
+    MOVIES,
+    RATINGS,
+    Event,
+    ModelPublished,
+    ModelVersion,
+    MovieAdded,
+    RatingAdded,
+    RatingRemoved,
+)
+from marquee.facts import PartitionSnapshot, restore_facts
+from marquee.films import Film
+from marquee.follower import ModelReaction
+from marquee.overlay import Overlay
+from marquee.registry import Registry
+from marquee.store import Keys, RedisStore
+from marquee.tail import connect
+from marquee.testing import checkerboard
+from marquee.testing.small_fits import SMALL_TASTE
+from marquee.worker import Worker, create_topics
+
+NEW = 999
+CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)
+
+
+class NoSnapshots:
+    def read(self, _: object) -> PartitionSnapshot | None:
+        return None
+
+
+@dataclass
+class System:
+    bus: Bus
+    keys: Keys
+    registry: Registry
+    model: Hybrid
+    overlay: Overlay[Hybrid]
+    second: Overlay[Hybrid]
+    folder: Path
+
+    def publish(self, event: Event) -> None:
+        self.bus.producer().publish([Outgoing.of(event)])
+
+    def release(self, name: str) -> str:
+        self.model.save(self.folder / name)
+        seal(self.folder / name, "hybrid", name)
+        manifest = self.registry.add(self.folder / name)
+        address = self.registry.address("hybrid", manifest.version)
+        self.publish(ModelPublished(data=ModelVersion(
+            name="hybrid", version=manifest.version, address=address, sha256=manifest.digest,
+            cut={},
+        )))  # fmt: skip
+        return manifest.version
+
+    def rate(self, user_id: int, movie_id: int, rating: float) -> None:
+        data = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
+        self.publish(RatingAdded.model_validate({"data": data}))
+
+    def likes(self, overlay: Overlay[Hybrid] | None = None) -> float | None:
+        """Return how well the new film's factor suits those who like the odd films."""
+        films = (overlay or self.overlay).serving.films
+        if (row := films.index(NEW)) < 0:
+            return None
+        liked = self.model.factors.items[films.indexes([11, 13, 15, 17])]
+        viewer = self.model.factors.fold_in(liked, np.full(len(liked), 10))
+        return float(viewer @ films.vectors[row, :4])
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.005)
+
+
+def serves(overlay: Overlay[Hybrid], version: str) -> bool:
+    try:
+        return overlay.serving.model.version == version
+    except Exception:
+        return False
+
+
+@pytest.fixture
+async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[System]:
+    bus, keys = RedisBus(redis_url, namespace), Keys(namespace, "hybrid", 4)
+    create_topics(bus, 4)
+    registry, store = Registry(tmp_path / "registry"), RedisStore(redis_url)
+    reaction = ModelReaction(keys, store, registry, Hybrid.load, HANDLERS, derive, restore_facts)
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction)
+    stop, client = threading.Event(), connect(redis_url)
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    first, second = (Overlay(keys, client, registry, Hybrid.load, Hybrid.folded) for _ in range(2))
+    first.tail.start()
+    yield System(bus, keys, registry, fit(checkerboard(), CONFIG, 0), first, second, tmp_path)
+    await first.close()
+    await second.close()
+    stop.set()
+    await asyncio.to_thread(thread.join, 10)
+    await client.aclose()
+    bus.close()
+
+
+async def test_raters_move_a_new_film_in_every_app_and_under_the_next_version(
+    system: System,
+) -> None:
+    version = system.release("one")
+    await until(lambda: serves(system.overlay, version))
+    system.publish(MovieAdded(data=Film(movie_id=NEW, title="New", year=2000)))
+    await until(lambda: system.likes() is not None)
+    predicted = system.likes()
+    assert predicted is not None
+    for user_id in range(1, 9):  # of several partitions
+        for movie_id in (11, 13, 15, NEW):
+            system.rate(user_id, movie_id, 5.0)
+    await until(lambda: (system.likes() or 0.0) > predicted + 0.01)
+
+    system.second.tail.start()  # an app that starts later reads what the others were told
+    await until(lambda: serves(system.second, version))
+    await until(lambda: system.likes(system.second) == system.likes())
+
+    moved = system.likes()
+    assert moved is not None
+    again = system.release("two")
+    await until(lambda: serves(system.overlay, again))
+    assert system.likes() == pytest.approx(moved)
+
+    for user_id in range(1, 9):
+        data = {"user_id": user_id, "movie_id": NEW}
+        system.publish(RatingRemoved.model_validate({"data": data}))
+    await until(lambda: system.likes() == predicted)

@@ -1,0 +1,107 @@
+"""Promotion and blocking on held-out viewers of real data: what they do to lists, at what cost."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from content.fit import ContentConfig, fit
+from gateway.catalogue import Catalogue, Row
+from gateway.filters import FilterStage, Viewer, Wish
+from gateway.rules import FilmRules, Rules
+from marquee import recommender
+from marquee.events import Block, Promotion
+from marquee.metrics import ndcg_at_k
+from marquee.rating_rows import RatingRows
+from marquee.ratings import Ratings
+from trainer.movielens import read_movielens
+from trainer.slices import SLICES, draw_slice
+from trainer.splits import split_by_user
+
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(300)]
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+K, BLOCKED = 10, 20
+
+
+class Offline:
+    """Lists of 30 of the content model for held-out viewers of three films, and their targets."""
+
+    def __init__(self) -> None:
+        split = split_by_user(read_movielens(DATA)[0], 0)
+        model = fit(split.train, ContentConfig(), 0)
+        films = model.films()
+        one = next(found for found in SLICES if found.name == "3 viewed")
+        rows, users = RatingRows.of(split.test), np.unique(split.test.user_ids)
+        self.cases = draw_slice(rows, users, one)
+        self.ids = films.movie_ids
+        self.catalogue = Catalogue(Row.of(film) for film in split.train.films)
+        self.viewed = [dict.fromkeys(self.ids[case.films].tolist()) for case in self.cases]
+        self.lists = [
+            model.recommend(recommender.Viewer.of([], list(seen)), films, films.alive, 50)
+            for seen in self.viewed
+        ]
+        popular = np.argsort(-model.base_sums[:, 1], kind="stable")
+        self.popular = self.ids[popular].tolist()
+
+    def shown(self, rules: dict[int, FilmRules] | None = None) -> list[list[int]]:
+        stage = FilterStage(Rules(rules or {}), self.catalogue, NOW)
+        outcomes = [
+            stage.apply(items, Viewer(Ratings(viewed=dict(seen))), Wish(K))
+            for items, seen in zip(self.lists, self.viewed, strict=True)
+        ]
+        return [[item.movie_id for item in outcome.items] for outcome in outcomes]
+
+    def ndcg(self, lists: list[list[int]]) -> float:
+        targets = [self.ids[case.targets] for case in self.cases]
+        return float(
+            np.mean([ndcg_at_k(np.array(s), t, K) for s, t in zip(lists, targets, strict=True)])
+        )
+
+
+@pytest.fixture(scope="module")
+def offline() -> Offline:
+    return Offline()
+
+
+def test_blocked_films_are_in_no_list_and_every_list_is_full(offline: Offline) -> None:
+    blocked = offline.popular[:BLOCKED]
+    before = offline.shown()
+    assert sum(len({*shown} & {*blocked}) for shown in before) > len(before)
+    rules = {i: FilmRules(block=Block(movie_id=i)) for i in blocked}
+    for free, shown in zip(before, offline.shown(rules), strict=True):
+        assert not {*shown} & {*blocked}
+        assert len(shown) == K
+        kept = [i for i in free if i not in blocked]
+        assert shown[: len(kept)] == kept
+
+
+def test_a_promoted_film_is_at_its_place_in_every_list_of_a_viewer_who_has_not_seen_it(
+    offline: Offline,
+) -> None:
+    film = offline.popular[500]
+    rules = {film: FilmRules(promotion=Promotion(movie_id=film, slots=(3,)))}
+    lists = zip(offline.viewed, offline.shown(), offline.shown(rules), strict=True)
+    for seen, free, shown in lists:
+        if film in seen:
+            assert shown == free
+        else:
+            assert shown[2] == film
+            assert [i for i in shown if i != film] == [i for i in free if i != film][: K - 1]
+
+
+def test_one_promotion_costs_the_lists_little(offline: Offline) -> None:
+    film = offline.popular[500]
+    rules = {film: FilmRules(promotion=Promotion(movie_id=film, slots=(3,)))}
+    free, promoted = offline.ndcg(offline.shown()), offline.ndcg(offline.shown(rules))
+    assert 0.8 * free < promoted < free
+
+
+def test_a_block_is_stronger_than_a_promotion(offline: Offline) -> None:
+    film = offline.popular[0]
+    block, promotion = Block(movie_id=film), Promotion(movie_id=film)
+    blocked = offline.shown({film: FilmRules(block=block)})
+    assert offline.shown({film: FilmRules(promotion, block)}) == blocked
+    assert not any(film in shown for shown in blocked)

@@ -144,10 +144,3 @@ def test_a_longer_training_pulls_less_at_each_step() -> None:
     longer = fitted(viewers_per_batch=8).trained.state["films.own.weight"]
     shorter = fitted().trained.state["films.own.weight"]
     assert 0.3 < float(longer.norm() / shorter.norm()) < 3
-
-
-def test_networks_trained_in_processes_are_those_trained_in_turn() -> None:
-    in_turn, apart = fitted(), fitted(apart=0)
-    assert in_turn.served.state.keys() == apart.served.state.keys()
-    for name, weights in in_turn.served.state.items():
-        assert torch.equal(weights, apart.served.state[name]), name

@@ -1,10 +1,6 @@
 """Training of the RatingPredictor: what is held out for what, the network, how sure it may be."""
 
-import multiprocessing
-import os
-import pickle
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,9 +13,6 @@ from neural.held_out import set_aside
 from neural.predictor import Matrix
 from neural.rated import Mask, Rated, only
 from neural.training import NetworkConfig, OnEpoch, Trained, described_by, train, train_again
-
-Again = tuple[Trained, RatingRows, Matrix, NetworkConfig, int]
-"""What `train_again` takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,26 +48,8 @@ def fit_ratings(
     confidence = calibrate(rows, unseen, trained, cold, seed)
     if len(rows) > config.trained_again:
         return RatingFit(trained, described_by(trained, rows, content, config), confidence)
-    work = [(trained, rows, content, config, seed + i) for i in range(config.networks)]
-    apart = len(rows.films) >= config.apart
-    again = in_processes(work) if apart else [train_again(*one) for one in work]
+    again = [train_again(trained, rows, content, config, seed + i) for i in range(config.networks)]
     return RatingFit(trained, _mean_of(again), confidence)
-
-
-def in_processes(work: Sequence[Again]) -> list[Trained]:
-    """Return what `train_again` makes of each, trained side by side.
-
-    A process each, as torch's random numbers are the process's; everything travels as bytes, since
-    tensors that are passed on as they are live only as long as the process that made them.
-    """
-    workers = min(len(work), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        found = pool.map(_train_packed, [pickle.dumps(one) for one in work])
-        return [pickle.loads(one) for one in found]
-
-
-def _train_packed(packed: bytes) -> bytes:
-    return pickle.dumps(train_again(*pickle.loads(packed)))
 
 
 def _mean_of(networks: Sequence[Trained]) -> Trained:

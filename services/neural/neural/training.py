@@ -51,8 +51,6 @@ class NetworkConfig(BaseModel):
     """With no more viewers than this, further networks learn from the ratings held out as well."""
     networks: int = Field(2, ge=1)
     """How many these are: the mean of their ratings serves."""
-    apart: int = Field(50_000, ge=0)
-    """Ratings from which on these networks are trained side by side, in a process each."""
     max_viewers: int = Field(12_000, ge=1)
     """Viewers drawn to train on where there are more; statistics of films are of all ratings."""
 

@@ -1,11 +1,9 @@
 """The real consumer loop under all trouble at once: nothing lost, nothing twice, for every seed."""
 
-import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
-import structlog
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import HANDLERS as GATEWAY_HANDLERS
@@ -87,14 +85,6 @@ def violation(seed: int, make: Callable[..., Worker] = make_worker) -> str | Non
     return None
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Say nothing of trouble, of which there is much."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
-
-
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
 def test_facts_and_dead_letters_are_those_of_the_log(first: int) -> None:
     found = [words for seed in range(first, first + BATCH) if (words := violation(seed))]
@@ -103,7 +93,7 @@ def test_facts_and_dead_letters_are_those_of_the_log(first: int) -> None:
 
 @pytest.mark.parametrize("seed", KEPT_SEEDS)
 def test_a_seed_that_once_failed(seed: int) -> None:
-    check(play(seed))
+    assert violation(seed) is None
 
 
 # --- the simulation finds what is broken on purpose

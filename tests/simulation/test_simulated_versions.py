@@ -1,12 +1,10 @@
 """Versions under trouble: one that is marked complete holds all that changed after its cut."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from marquee.bus import Outgoing, TopicPartition, dead
@@ -137,14 +135,6 @@ def violation(seed: int, make: Callable[..., Worker] = make_worker) -> str | Non
     except Exception as error:
         return f"seed {seed}: {type(error).__name__}: {error}"
     return None
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Say nothing of trouble, of which there is much."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("first", range(0, BATCH * BATCHES, BATCH))

@@ -126,7 +126,7 @@ def test_the_new_code_and_cluster_are_those_of_the_new_factor(
     prior, _ = hybrid.new_films.predict(content[:, vectors.content])
     rows = with_prior_popularity(content, vectors, prior, np.ones(1, np.float32))
     codes, clusters = hybrid.pipeline.apply(hybrid.joined(after.vector[None, :4], rows))
-    d, e = hybrid.taste.d, codes.shape[1]
+    d, e = hybrid.d, codes.shape[1]
     np.testing.assert_allclose(after.vector[d : d + e], unit(codes)[0], atol=1e-5)
     assert after.cluster == clusters[0]
 

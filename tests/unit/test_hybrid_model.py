@@ -61,7 +61,7 @@ def test_a_changed_film_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid) 
     films = hybrid.films()
     film = checkerboard().films[0].model_copy(update={"genres": ("Romance",), "tags": {}})
     vector, _ = hybrid.row(film, hybrid.sums(film.movie_id))
-    d = hybrid.taste.d
+    d = hybrid.d
     assert np.allclose(vector[:d], films.vectors[0, :d])
     assert not np.allclose(vector[d:-2], films.vectors[0, d:-2])
 

@@ -75,7 +75,7 @@ def test_each_part_moves_scores(model: UserModel, part: str) -> None:
 
     def scores(weights: dict[str, float]) -> np.ndarray:
         judged = replace(model, mix=replace(model.mix, weights=weights))
-        return judged.total(signals, films.vectors[:, -1])
+        return judged.total(signals, judged.cold.layout.coldness(films.vectors))
 
     assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
 
@@ -94,7 +94,8 @@ def test_a_new_film_has_a_bonus_that_fades_with_ratings(model: UserModel) -> Non
     film = Film(movie_id=500, title="New", year=1990, genres=("Action",))
     fresh, _ = model.row(film, (0, 0, 0))
     rated, _ = model.row(film, (5, 4, 40))
-    assert (fresh[-1], rated[-1]) == (1.0, 0.5)
+    coldness = model.cold.layout.coldness(np.stack([fresh, rated]))
+    assert coldness.tolist() == [1.0, 0.5]
 
 
 def test_sums_are_those_of_the_training(model: UserModel) -> None:

@@ -33,21 +33,47 @@ def fit_pipeline(
     `weights` (d) multiply the scaled columns. `floor` (variance, a number or d) is added to each
     column's variance, so that a tag of three films does not outweigh a genre.
     """
-    scaler = _fit_scaler(rows, weights, floor)
-    scaled = np.ascontiguousarray(scaler.transform(rows), np.float32)
-    reduction = _fit_reduction(scaled, dimensions, seed)
+    scaler, reduction, scaled = _fit_steps(rows, weights, dimensions, seed, floor)
     encoder = _encoder(reduction, rows.shape[1])
     codes = encoder.transform(scaled)
     kmeans = _fit_kmeans(codes, clusters, seed)
     centers = codes[:1] if kmeans is None else kmeans.cluster_centers_
     return (
         Pipeline(
-            Scaler(scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)),
+            _scaler(scaler),
             encoder,
             KMeans(np.ascontiguousarray(centers, np.float32)),
         ),
         Steps(scaler, reduction, kmeans),
     )
+
+
+def fit_encoder(
+    rows: Matrix,
+    weights: npt.NDArray[np.floating],
+    dimensions: int,
+    seed: int,
+    floor: npt.NDArray[np.floating] | float = 0.0,
+) -> tuple[Scaler, Encoder]:
+    """Return the first two steps of the pipeline of n × d rows; see `fit_pipeline`."""
+    scaler, reduction, _ = _fit_steps(rows, weights, dimensions, seed, floor)
+    return _scaler(scaler), _encoder(reduction, rows.shape[1])
+
+
+def _fit_steps(
+    rows: Matrix,
+    weights: npt.NDArray[np.floating],
+    dimensions: int,
+    seed: int,
+    floor: npt.NDArray[np.floating] | float,
+) -> tuple[StandardScaler, PCA | None, Matrix]:
+    scaler = _fit_scaler(rows, weights, floor)
+    scaled = np.ascontiguousarray(scaler.transform(rows), np.float32)
+    return scaler, _fit_reduction(scaled, dimensions, seed), scaled
+
+
+def _scaler(fitted: StandardScaler) -> Scaler:
+    return Scaler(fitted.mean_.astype(np.float32), fitted.scale_.astype(np.float32))
 
 
 def _fit_scaler(

@@ -24,7 +24,7 @@ from marquee.taste import TASTE, NoneCold, Taste
 _KEPT = 2
 """Fits that are kept: a training needs one; one more costs little while two alternate."""
 
-WEIGHTS = {"preference": 1.0, "als": 1.0, "few_ratings": 0.3, "less_popular": 0.15}
+WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.15}
 """What ranked best from one to fifteen ratings where it was tried; a wide range does as well."""
 
 

@@ -24,11 +24,19 @@ from marquee.rating_rows import Case, RatingRows
 from marquee.ridge import Ridge
 from marquee.taste import Taste
 from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
+from marquee.viewer_clusters_fit import fit_rated_clusters
 
-PRIOR = {**WEIGHTS, "popularity": 0.0, "space": 1.0, "space_other": 0.0, "cluster": 0.1}
+PRIOR = {
+    **WEIGHTS,
+    "popularity": 0.0,
+    "space": 1.0,
+    "space_other": 0.0,
+    "cluster": 0.1,
+    "viewers": 0.2,
+}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1,
-         "cluster": 0.05}  # fmt: skip
+         "cluster": 0.05, "viewers": 0.0}  # fmt: skip
 """Weights that learning keeps: a film that becomes more popular must not sink for that."""
 
 
@@ -38,12 +46,14 @@ class HybridConfig(MixConfig):
     signals: ClassVar[tuple[str, ...]] = tuple(PRIOR)
 
     taste: TasteConfig = TasteConfig()
-    content_weight: float = Field(0.5, ge=0)
+    content_weight: float = Field(4.0, ge=0)
     """Variance of the movie vector in the reduced space, the factors having 1."""
     dimensions: int = Field(48, ge=1)
     clusters: int = Field(32, ge=1)
+    viewer_clusters: int | None = Field(None, ge=1, le=1000)
+    """None: one for 75 viewers, 2 to 64."""
     new_film_penalty: float = Field(30.0, gt=0)
-    """Ridge penalty of content → popularity and taste."""
+    """Ridge penalty of content → popularity, taste and the clusters' rates."""
     new_film_trust: float = Field(0.3, gt=0)
     """Weight of what content says of a new film against its raters (1: as much as all viewers)."""
     new_film_trusts: tuple[float, ...] = (0.1, 0.3, 1.0)
@@ -94,12 +104,16 @@ class _Parts:
         self.movie_vectors = MovieVectors.fit(films, self.sums, min_films=config.min_films_per_tag)
         self.matrix = self.movie_vectors.matrix(films, self.sums)
         self.pipeline = _fit_space(self)
+        self.viewers, rates = fit_rated_clusters(
+            taste.network, rows, len(films), config.viewer_clusters, seed
+        )
+        self.learned: Matrix = np.hstack([taste.rows(), rates])
 
     def predictions(self, known: npt.NDArray[np.bool_]) -> Ridge:
-        """Return content → (log popularity, taste), learned where `known` holds."""
+        """Return content → (log popularity, what viewers teach), learned where `known` holds."""
         content = self.matrix[:, self.movie_vectors.content]
         penalty = self.config.new_film_penalty
-        return fit_predictions(content, self.sums[:, 1], self.taste.rows(), known, penalty)
+        return fit_predictions(content, self.sums[:, 1], self.learned, known, penalty)
 
     def model(self, weights: dict[str, float]) -> Hybrid:
         """Return the model of these parts; films that nobody rated get predicted tastes."""
@@ -107,12 +121,13 @@ class _Parts:
             NewFilms(self.predictions(self.rated)), self.taste, self.rows, self.seed
         )
         empty = Films.of(
-            self.films, np.zeros((len(self.films), self.taste.d), np.float32),
+            self.films, np.zeros(self.learned.shape, np.float32),
             np.zeros(len(self.films), np.int16),
         )  # fmt: skip
         model = Hybrid(
-            self.movie_vectors, self.pipeline, self.taste, new_films, weights, empty, self.sums
-        )
+            self.movie_vectors, self.pipeline, self.taste, self.viewers, new_films, weights, empty,
+            self.sums,
+        )  # fmt: skip
         return replace(model, base=with_cold(model, self, ~self.rated))
 
 
@@ -137,7 +152,7 @@ def _fit_space(parts: _Parts) -> Pipeline:
 
 def with_cold(model: Hybrid, parts: _Parts, cold: npt.NDArray[np.bool_]) -> Films:
     """Return the table of all films, those where `cold` holds as if nobody had rated them."""
-    vectors, clusters = model.encode(parts.matrix, parts.taste.rows())
+    vectors, clusters = model.encode(parts.matrix, parts.learned)
     unrated = [film for film, is_cold in zip(parts.films, cold, strict=True) if is_cold]
     nothing = np.zeros((len(unrated), 3), np.int64)
     vectors[cold], clusters[cold] = model.encode(model.movie_vectors.matrix(unrated, nothing))

@@ -22,13 +22,14 @@ from marquee.films import Film, Films
 from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
 from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
-from marquee.pipeline import Matrix, Pipeline, unit
+from marquee.pipeline import KMeans, Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.rows import FilmRow
 from marquee.similar import contributions, direction
 from marquee.taste import Cold, Taste, less_popular
+from marquee.viewer_clusters import liked_by_clusters
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -51,10 +52,11 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """A fitted hybrid model; a row of `Films.vectors` is taste (d), unit code (e), the code's
-    length, prior, cold.
+    """A fitted hybrid model; a row of `Films.vectors` is what viewers teach (d), unit code (e), the
+    code's length, prior, cold.
 
-    A taste begins with the ALS factor (f). `prior` is the log popularity that a film's content
+    What they teach is the taste, which begins with the ALS factor (f), and the share of each of k
+    clusters of `viewers` who liked the film. `prior` is the log popularity that a film's content
     predicts, `cold` is 1 where nobody had rated the film, so that its taste is predicted too.
     `base_sums` int64 n × 3: ratings, positive ones and half stars of each base film.
     """
@@ -62,6 +64,7 @@ class Hybrid:
     movie_vectors: MovieVectors
     pipeline: Pipeline
     taste: Taste
+    viewers: KMeans
     new_films: NewFilms
     weights: dict[str, float]
     base: Films
@@ -84,23 +87,28 @@ class Hybrid:
         """Return the row's vector and cluster of a new or changed film with its sums."""
         i = self.base.index(film.movie_id)
         known = i >= 0 and not self.base.vectors[i, -1]
-        taste = self.base.vectors[i : i + 1, : self.taste.d] if known else None
-        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], taste)
+        learned = self.base.vectors[i : i + 1, : self.d] if known else None
+        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], learned)
         return vectors[0], int(clusters[0])
 
     def encode(
-        self, movie_vectors: Matrix, taste: Matrix | None = None
+        self, movie_vectors: Matrix, learned: Matrix | None = None
     ) -> tuple[Matrix, npt.NDArray[np.int16]]:
-        """Return the table's vectors and clusters of n films; without `taste` (n × d) cold ones."""
+        """Return the table's vectors and clusters of n films; cold without `learned` (n × d)."""
         prior, predicted = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
-        cold = np.full(len(prior), taste is None, np.float32)
-        chosen = predicted if taste is None else taste
+        cold = np.full(len(prior), learned is None, np.float32)
+        chosen = predicted if learned is None else learned
         rows = with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
         factors = chosen[:, : self.factors.f]
         codes, clusters = self.pipeline.apply(self.joined(factors, rows))
         lengths = np.linalg.norm(codes, axis=1)
         numbers = np.stack([lengths, prior, cold], axis=1, dtype=np.float32)
         return np.hstack([chosen, unit(codes), numbers]), clusters
+
+    @property
+    def d(self) -> int:
+        """How many numbers of a row viewers teach."""
+        return self.taste.d + len(self.viewers.centers)
 
     @property
     def factors(self) -> Factors:
@@ -120,7 +128,7 @@ class Hybrid:
         factor = fold(self, vector[:f], parts)
         code = vector[self._codes] * vector[-3] + (factor - vector[:f]) @ self._of_factors
         numbers = np.concatenate([[np.linalg.norm(code)], vector[-2:]])
-        rest = vector[f : self.taste.d]
+        rest = vector[f : self.d]
         changed = np.concatenate([factor, rest, unit(code), numbers]).astype(np.float32)
         return replace(row, vector=changed, cluster=int(self.pipeline.kmeans.assign(code[None])[0]))
 
@@ -185,14 +193,17 @@ class Hybrid:
         signals = {"popularity": self._popularity(films, popularity)}
         if not len(evidence.rows):
             return signals
-        taste, codes, liked = vectors[:, : self.taste.d], vectors[:, self._codes], evidence.liked
+        codes, liked, rated = vectors[:, self._codes], evidence.liked, evidence.rows
         unknown = Cold(self.new_films, prior, cold)
-        signals |= self.taste.signals(evidence.rows, evidence.half_stars, taste, unknown)
+        code = self.taste.code(rated, evidence.half_stars)
+        signals |= self.taste.signals(rated, evidence.half_stars, vectors, unknown, code)
+        rates = vectors[:, self.taste.d : self.d]
         return signals | {
-            "space": codes @ direction(codes[evidence.rows[liked]]),
-            "space_other": codes @ direction(codes[evidence.rows[~liked]]),
-            "less_popular": less_popular(self._popularity(films, None), len(evidence.rows)),
-            "cluster": self._cluster_shares(evidence.rows[liked], films),
+            "space": codes @ direction(codes[rated[liked]]),
+            "space_other": codes @ direction(codes[rated[~liked]]),
+            "less_popular": less_popular(self._popularity(films, None), len(rated)),
+            "cluster": self._cluster_shares(rated[liked], films),
+            "viewers": liked_by_clusters(self.viewers, code, rates),
         }
 
     def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
@@ -223,7 +234,7 @@ class Hybrid:
 
     @cached_property
     def _codes(self) -> slice:
-        return slice(self.taste.d, self.taste.d + len(self.pipeline.encoder.components))
+        return slice(self.d, self.d + len(self.pipeline.encoder.components))
 
     def save(self, directory: Path) -> None:
         """Write the artifacts into a directory."""
@@ -232,6 +243,7 @@ class Hybrid:
         self.pipeline.save(directory)
         self.taste.save(directory)
         self.new_films.save(directory)
+        save_arrays(directory / "viewer_clusters.npz", centers=self.viewers.centers)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_json(directory / "mix.json", self.weights)
 
@@ -244,6 +256,7 @@ class Hybrid:
             MovieVectors.load(directory),
             Pipeline.load(directory),
             Taste.load(directory, films["vectors"]),
+            KMeans(load_arrays(directory / "viewer_clusters.npz")["centers"]),
             NewFilms.load(directory),
             load_json(directory / "mix.json"),
             Films.from_arrays(films),

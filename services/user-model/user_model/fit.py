@@ -11,6 +11,7 @@ from pydantic import Field
 from marquee.autoencoder_fit import encode, films_learned, fit_viewer_clusters
 from marquee.bonus import MAX_CASES, fair_bonus, margins
 from marquee.cases import most_liked
+from marquee.content_space_fit import fit_content_space
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film, Films
@@ -25,17 +26,15 @@ from marquee.ratings import POSITIVE
 from marquee.ridge import fit_ridge
 from marquee.taste import Taste
 from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
+from marquee.viewer_clusters_fit import cluster_rates
 from user_model.model import Mix, Training, UserModel
-from user_model.rows import ColdRows, Layout
+from user_model.rows import ColdRows, layout_of
 from user_model.segments_fit import SegmentsConfig, fit_segments
 
-PRIOR = {**WEIGHTS, "near": 0.5, "clusters": 0.1, "popularity": 0.0}
+PRIOR = {**WEIGHTS, "content": 0.4, "near": 0.25, "clusters": 0.2, "popularity": 0.0}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
 """Weights that learning does not go below: clusters stay evidence."""
-
-_SHRINKAGE = 30.0
-"""Viewers that the share of all weighs in a cluster's share of viewers who liked a film."""
 
 _CANDIDATES = 1500
 """The most popular films: those that weights are learned on."""
@@ -51,6 +50,8 @@ class UserModelConfig(MixConfig):
     """None: one for 75 viewers, 2 to 64."""
     reach: int = Field(3, ge=1)
     near: int = Field(100, ge=1)
+    content: int = Field(48, ge=1)
+    """Dimensions of the space in which films are near that are alike."""
     cold_penalty: float = Field(30.0, gt=0)
     cold_share: float = Field(0.05, ge=0, le=1)
     """Share of films that, were they new, come before the viewers whom they suit best."""
@@ -116,11 +117,11 @@ def _fit(
     codes = unit(encode(taste.network, rows))
     kmeans = fit_viewer_clusters(codes, config.clusters, seed)
     clusters = kmeans.assign(codes)
-    rates = _rates(rows, clusters, len(kmeans.centers), len(films))
+    rates = cluster_rates(rows, clusters, len(kmeans.centers), len(films))
     learned = np.hstack([taste.rows(), rates, np.log1p(sums[:, 1:2])]).astype(np.float32)
-    layout = Layout(taste.factors.f, taste.network.outputs.shape[1], len(kmeans.centers))
-    cold = _fit_cold(films, learned, sums, config, layout)
+    cold = _fit_cold(films, learned, sums, taste, config, seed)
     vectors = _complete(films, learned, sums, cold, config)
+    layout = cold.layout
     order = np.argsort(clusters, kind="stable")
     ordered = rows.of_users(order)
     return UserModel(
@@ -137,27 +138,21 @@ def _fit(
     )
 
 
-def _rates(
-    rows: RatingRows, clusters: npt.NDArray[np.int16], k: int, n_films: int
-) -> npt.NDArray[np.float64]:
-    """Return the share of each cluster's viewers who liked each film, n_films × k, shrunk."""
-    liked = rows.liked
-    cells = rows.films[liked] * k + clusters[rows.owners[liked]]
-    likes = np.bincount(cells, minlength=n_films * k).reshape(n_films, k)
-    shares = (likes.sum(axis=1, keepdims=True) + 0.1) / (len(rows) + 1)
-    sizes = np.bincount(clusters, minlength=k)
-    rates: npt.NDArray[np.float64] = (likes + _SHRINKAGE * shares) / (sizes + _SHRINKAGE)
-    return rates
-
-
 def _fit_cold(
-    films: Sequence[Film], learned: Matrix, sums: Ints, config: UserModelConfig, layout: Layout
+    films: Sequence[Film],
+    learned: Matrix,
+    sums: Ints,
+    taste: Taste,
+    config: UserModelConfig,
+    seed: int,
 ) -> ColdRows:
     """Return what predicts rows, learned from the films that the network was shown."""
     vectors = MovieVectors.fit(films, sums)
-    content = vectors.matrix(films, np.zeros_like(sums))[:, vectors.content]
-    ridge = fit_ridge(content, learned, config.cold_penalty, _importance(sums, config))
-    return ColdRows(vectors, ridge, layout)
+    matrix = vectors.matrix(films, np.zeros_like(sums))
+    importance = _importance(sums, config)
+    space = fit_content_space(vectors, matrix, importance > 0, config.content, seed)
+    ridge = fit_ridge(matrix[:, vectors.content], learned, config.cold_penalty, importance)
+    return ColdRows(vectors, ridge, space, layout_of(taste, learned.shape[1], space))
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
@@ -174,12 +169,11 @@ def _complete(
     """
     predicted = cold.predict(films, np.zeros(len(films), np.int64))
     rated = sums[:, 0] > 0
-    nothing = np.zeros((len(films), 1), np.float32)
-    own = np.concatenate([learned, nothing], axis=1)
+    own, layout = predicted.copy(), cold.layout
+    own[rated, : layout.learned] = learned[rated]
+    layout.coldness(own)[:] = 0
     shown = _importance(sums, config) > 0
-    outputs = cold.layout.outputs
-    outputs(own)[~shown] = outputs(predicted)[~shown]
-    own[~rated, :-1] = predicted[~rated, :-1]
+    layout.outputs(own)[~shown] = layout.outputs(predicted)[~shown]
     return own
 
 
@@ -231,15 +225,15 @@ def _learn_bonus(
 
 
 def _hidden_rows(model: UserModel, films: Sequence[Film], config: UserModelConfig) -> Matrix:
-    vectors, layout = model.cold.vectors, model.cold.layout
-    content = vectors.matrix(films, np.zeros((len(films), 3), np.int64))[:, vectors.content]
+    content, learned = model.cold.content(films), model.cold.layout.learned
     importance = _importance(model.base_sums, config)
     rows = np.zeros_like(model.base.vectors)
     for fold in range(5):
         out = np.arange(len(films)) % 5 == fold
         ridge = fit_ridge(
-            content, model.base.vectors[:, :-1], config.cold_penalty, np.where(out, 0, importance)
-        )
-        cold = ColdRows(vectors, ridge, layout)
-        rows[out] = cold.complete(ridge.apply(content[out]), np.zeros(out.sum(), np.int64))
+            content, model.base.vectors[:, :learned], config.cold_penalty,
+            np.where(out, 0, importance),
+        )  # fmt: skip
+        cold = replace(model.cold, ridge=ridge)
+        rows[out] = cold.complete(content[out], np.zeros(out.sum(), np.int64))
     return rows

@@ -16,6 +16,7 @@ from marquee.artifacts import (
     save_arrays,
     save_json,
 )
+from marquee.content_space import ContentSpace, likeness
 from marquee.dataset import position_in
 from marquee.films import Film, Films
 from marquee.mix import weighted
@@ -27,19 +28,14 @@ from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.similar import strongest
 from marquee.taste import Cold, Taste, less_popular, log_share
+from marquee.viewer_clusters import SMOOTHING, liked_by_clusters
 from user_model.neighbours import Near, Neighbours
-from user_model.rows import ColdRows, Layout
+from user_model.rows import ColdRows, Layout, layout_of
 from user_model.segments import Segments
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Signals = dict[str, Matrix]
-
-SOFTNESS = 0.05
-"""Squared distance at which a cluster counts e times less than the nearest one could."""
-
-_SMOOTHING = 0.01
-"""Share of viewers, near or of a cluster, below which a film's share among them says little."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +91,16 @@ class UserModel:
     def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
         """Return the row (d) and cluster of a new or changed film with its sums.
 
-        What viewers did says more than content: a film rated before the training keeps its row.
+        What viewers did says more than content: a film rated before the training keeps what was
+        learned of it, and only what it is alike follows its content.
         """
-        index = self.base.index(film.movie_id)
-        if index >= 0 and self.base_sums[index, 0] > 0:
-            return self.base.vectors[index], int(self.base.clusters[index])
+        index, layout = self.base.index(film.movie_id), self._layout
         rows = self.cold.predict([film], np.array([sums[0]]))
         if index >= 0:  # it was there to be rated: no newer than others
-            rows[0, -1] = 0
-        return rows[0], int(self._layout.likers(rows)[0])
+            layout.coldness(rows)[:] = 0
+        if index >= 0 and self.base_sums[index, 0] > 0:
+            rows[0, : layout.learned] = self.base.vectors[index, : layout.learned]
+        return rows[0], int(layout.likers(rows)[0])
 
     def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:
         """Return the code (e) of a viewer and his cluster."""
@@ -165,18 +162,17 @@ class UserModel:
         `known` and `half_stars`: rows and ratings of the viewer's base films.
         """
         layout = self._layout
-        distances = self.kmeans.distances(unit(code[None]))[0]
-        shares = np.exp((distances.min() - distances) / SOFTNESS)
-        shares /= shares.sum()
         popular, coldness = layout.popularity(rows), layout.coldness(rows)
         cold = Cold(self.new_films, popular, coldness)
         taste = self.taste.signals(known, half_stars, layout.taste(rows), cold, code)
         if popularity is not None:
             live = popularity.popularity.astype(np.float32)
             popular = np.where(coldness > 0, np.maximum(live, popular), live)
+        like = likeness(layout.codes(rows), known[half_stars >= POSITIVE])
         return taste | {
-            "clusters": log_share(layout.rates(rows) @ shares, _SMOOTHING),
-            "near": log_share(near.rates(len(rows)), _SMOOTHING),
+            "content": np.float32(np.log1p(len(known))) * like,
+            "clusters": liked_by_clusters(self.kmeans, code, layout.rates(rows)),
+            "near": log_share(near.rates(len(rows)), SMOOTHING),
             "popularity": popular,
             "less_popular": less_popular(layout.popularity(rows), len(known)),
         }
@@ -199,6 +195,7 @@ class UserModel:
             films=training.films.astype(np.int32), half_stars=training.half_stars,
         )  # fmt: skip
         self.cold.vectors.save(directory)
+        self.cold.space.save(directory)
         save_json(directory / "mix.json", {
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
             "reach": self.mix.reach, "near": self.mix.near,
@@ -215,7 +212,7 @@ class UserModel:
         ratings = load_arrays(directory / "ratings_csr.npz")
         films = load_arrays(directory / "films.npz")
         taste = Taste.load(directory, films["vectors"])
-        new_films = NewFilms.load(directory)
+        new_films, space = NewFilms.load(directory), ContentSpace.load(directory)
         return cls(
             taste=taste,
             kmeans=kmeans,
@@ -224,7 +221,8 @@ class UserModel:
             cold=ColdRows(
                 MovieVectors.load(directory),
                 new_films.prior,
-                Layout(taste.factors.f, taste.network.outputs.shape[1], len(kmeans.centers)),
+                space,
+                layout_of(taste, len(new_films.prior.bias), space),
             ),
             new_films=new_films,
             codes=codes["codes"],

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.content_space import ContentSpace
 from marquee.films import Film
 from marquee.movie_vector import MovieVectors
 from marquee.pipeline import Matrix
 from marquee.ridge import Ridge
+from marquee.taste import Taste
 
 PATIENCE = 5.0
 """After this many ratings a new film's bonus is half of what it was."""
@@ -21,15 +23,21 @@ _LEAST = 1e-4
 class Layout:
     """The numbers of a film's row: its taste, `factors` of ALS and then `outputs` of the
     autoencoder with their prior; the share of each of `clusters` clusters of viewers who liked it,
-    log popularity, coldness (1: new)."""
+    log popularity, coldness (1: new), and the code of its `content`. All before the coldness is
+    `learned` from viewers."""
 
     factors: int
     width: int
     clusters: int
+    content: int
+
+    @property
+    def learned(self) -> int:
+        return self.factors + self.width + self.clusters + 2
 
     @property
     def d(self) -> int:
-        return self.factors + self.width + self.clusters + 3
+        return self.learned + 1 + self.content
 
     def taste(self, rows: Matrix) -> Matrix:
         return rows[:, : self.factors + self.width + 1]
@@ -42,10 +50,13 @@ class Layout:
         return rows[:, start : start + self.clusters]
 
     def popularity(self, rows: Matrix) -> Matrix:
-        return rows[:, -2]
+        return rows[:, self.learned - 1]
 
     def coldness(self, rows: Matrix) -> Matrix:
-        return rows[:, -1]
+        return rows[:, self.learned]
+
+    def codes(self, rows: Matrix) -> Matrix:
+        return rows[:, self.learned + 1 :]
 
     def likers(self, rows: Matrix) -> npt.NDArray[np.int16]:
         """Return for each row the cluster of viewers that likes it most beyond the average."""
@@ -55,24 +66,34 @@ class Layout:
         return likers
 
 
+def layout_of(taste: Taste, learned: int, space: ContentSpace) -> Layout:
+    """Return the layout of rows with so many numbers `learned`: what is no taste is clusters'."""
+    factors, width = taste.factors.f, int(taste.network.outputs.shape[1])
+    return Layout(factors, width, learned - factors - width - 2, space.e)
+
+
 @dataclass(frozen=True, eq=False)
 class ColdRows:
-    """Predicts a row, but its coldness, from genres, year and tags."""
+    """Predicts what viewers would have taught of a row from genres, year and tags."""
 
     vectors: MovieVectors
     ridge: Ridge
+    space: ContentSpace
     layout: Layout
 
     def predict(self, films: Sequence[Film], ratings: npt.NDArray[np.int64]) -> Matrix:
         """Return the rows, m × d, of m films that have so many `ratings` (m)."""
-        sums = np.zeros((len(films), 3), np.int64)
-        content = self.vectors.matrix(films, sums)[:, self.vectors.content]
-        return self.complete(self.ridge.apply(content), ratings)
+        return self.complete(self.content(films), ratings)
 
-    def complete(self, predicted: Matrix, ratings: npt.NDArray[np.int64]) -> Matrix:
-        """Return m × d rows from m × (d - 1) predictions."""
-        coldness = (PATIENCE / (PATIENCE + ratings)).astype(np.float32)
-        rows: Matrix = np.concatenate([predicted, coldness[:, None]], axis=1)
+    def content(self, films: Sequence[Film]) -> Matrix:
+        """Return the content rows of m films: nothing in them comes from ratings."""
+        sums = np.zeros((len(films), 3), np.int64)
+        return self.vectors.matrix(films, sums)[:, self.vectors.content]
+
+    def complete(self, content: Matrix, ratings: npt.NDArray[np.int64]) -> Matrix:
+        """Return m × d rows from m content rows."""
+        coldness = (PATIENCE / (PATIENCE + ratings)).astype(np.float32)[:, None]
+        rows: Matrix = np.hstack([self.ridge.apply(content), coldness, self.space.codes(content)])
         rates = self.layout.rates(rows)
         np.clip(rates, _LEAST, 1, out=rates)
         return rows

@@ -47,7 +47,9 @@ def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
     assert {scored.reason for scored in answer} == {Reason.POPULAR}
 
 
-@pytest.mark.parametrize("part", ["preference", "als", "space", "cluster", "few_ratings"])
+@pytest.mark.parametrize(
+    "part", ["preference", "als", "space", "cluster", "few_ratings", "viewers"]
+)
 def test_each_part_moves_scores(hybrid: Hybrid, part: str) -> None:
     films = hybrid.films()
     weights = dict.fromkeys(HybridConfig.signals, 0.5)
@@ -64,6 +66,15 @@ def test_a_changed_film_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid) 
     d = hybrid.d
     assert np.allclose(vector[:d], films.vectors[0, :d])
     assert not np.allclose(vector[d:-2], films.vectors[0, d:-2])
+
+
+def test_a_new_film_is_liked_by_the_viewers_who_like_its_kind(hybrid: Hybrid) -> None:
+    films = hybrid.films()
+    film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
+    vector, _ = hybrid.row(film, (0, 0, 0))
+    rates = films.vectors[:, hybrid.taste.d : hybrid.d]
+    of_its_kind = rates[films.movie_ids % 2 == 1].mean(axis=0)
+    assert vector[hybrid.taste.d : hybrid.d].argmax() == of_its_kind.argmax()
 
 
 def test_a_new_film_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:

@@ -80,6 +80,37 @@ def test_each_part_moves_scores(model: UserModel, part: str) -> None:
     assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
 
 
+def test_a_part_left_out_has_no_weight() -> None:
+    without = SMALL.model_copy(update={"without": ("content",)})
+    assert "content" not in fit(checkerboard(), without, 0).mix.weights
+
+
+def test_content_counts_more_the_more_ratings_are_known(model: UserModel) -> None:
+    films = model.films()
+
+    def content(*movie_ids: int) -> np.ndarray:
+        rated, half_stars = films.indexes(list(movie_ids)), np.full(len(movie_ids), 10)
+        code = model.code(rated, half_stars)
+        return model.signals(rated, half_stars, code, model.near(code), films.vectors)["content"]
+
+    kind = films.movie_ids % 2 == 0
+    assert content(10)[kind].min() > content(10)[~kind].max()
+    assert content(10, 12, 14)[kind].min() > content(10)[kind].max()
+
+
+def test_a_changed_film_keeps_what_viewers_taught_and_is_alike_to_others(model: UserModel) -> None:
+    films, layout = model.films(), model.cold.layout
+    film = checkerboard().films[0]
+    changed = film.model_copy(update={"genres": ("Romance",), "tags": {"letters": 0.9}})
+    (before, cluster), (row, same) = (model.row(f, model.sums(10)) for f in (film, changed))
+    assert np.allclose(before, films.vectors[0], atol=1e-5)
+    assert same == cluster == films.clusters[0]
+    assert (row[: layout.learned + 1] == films.vectors[0, : layout.learned + 1]).all()
+    others = layout.codes(films.vectors[films.movie_ids % 2 == 1])
+    assert (others @ layout.codes(row[None])[0]).mean() > 0.5
+    assert (others @ layout.codes(before[None])[0]).mean() < 0
+
+
 def test_live_popularity_counts(model: UserModel) -> None:
     loud = replace(model, mix=replace(model.mix, weights={"popularity": 1.0}))
     films = loud.films()

@@ -37,9 +37,11 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "scaler.npz": READ,
         "encoder.npz": READ,
         "kmeans.npz": READ,
+        "viewer_clusters.npz": READ,
     },
     "user-model": {
         "taste_encoder.npz": READ,
+        "content_space.npz": READ,
         "kmeans.npz": READ,
         "interaction_codes.npz": READ,
         "ratings_csr.npz": READ,

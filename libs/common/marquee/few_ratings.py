@@ -36,11 +36,12 @@ class FewRatings:
         places = self.inputs[films[known]]
         channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)
         channels, places = channels[places >= 0], places[places >= 0]
-        sums = np.zeros(n_rows, np.float32)
+        sums = np.zeros(n_rows)
         for start in range(0, len(places), _AT_ONCE):
             part = channels[start : start + _AT_ONCE], places[start : start + _AT_ONCE]
-            np.add.at(sums, self.columns[part].ravel(), self.values[part].ravel())
-        return sums
+            columns, values = self.columns[part].ravel(), self.values[part].ravel()
+            sums += np.bincount(columns, values, n_rows)  # much faster than np.add.at
+        return sums.astype(np.float32)
 
     def scores(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
         """Return the scores of n_rows film rows for rated film rows and their half stars."""

@@ -168,7 +168,7 @@ def _trust(trial: _Parts, share: float = 0.1) -> float:
     known, cold = hide(trial.rated, share, trial.seed)
     content = trial.matrix[:, trial.movie_vectors.content]
     factors = trial.taste.factors
-    predicted = trial.predictions(known).apply(content)[:, 1 : 1 + factors.f]
+    predicted = NewFilms(trial.predictions(known)).predict(content)[1][:, : factors.f]
     return choose_trust(
         factors, predicted, cold & trial.rated, trial.rows, config.new_film_trusts, trial.seed
     )

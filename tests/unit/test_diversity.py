@@ -6,23 +6,27 @@ import numpy as np
 import pytest
 
 from content.app import answer
-from marquee.diversity import POOL, diversify, kept, lift, places, pool_size
+from marquee.diversity import POOL, diversify, kept, places, pool_size, scaled
 from marquee.film_rows import FilmRows
 from marquee.films import Film, Films
+from marquee.marks_fit import LISTS, draw_viewers, with_marks
 from marquee.model_service import ranked
 from marquee.overlay import Serving
 from marquee.popularity import FilmSums, LivePopularity
-from marquee.recommender import Reason, RecommendRequest, Route, Scored, top
+from marquee.rating_rows import RatingRows
+from marquee.recommender import Reason, RecommendRequest, Route, Scored, Viewer, top
 
 N = 60
 GENRES = ("Crime", "Comedy", "Drama", "Horror")
 FILMS = [
     Film(movie_id=i, title=f"Film {i}", genres=(GENRES[i % len(GENRES)],)) for i in range(1, N + 1)
 ]
+MARKS = np.where(np.arange(1, N + 1) % 2, 2.0, -2.0).astype(np.float32)
+"""Films of odd ids are shown to many, those of even ids to few."""
 
 
 class Famous:
-    """Ranks films by id, odd ones before; a hundred viewers like those, one the even ones."""
+    """Ranks films by id, odd ones before."""
 
     version = "v1"
 
@@ -30,7 +34,8 @@ class Famous:
         self.asked = 0
 
     def films(self) -> Films:
-        return Films.of(FILMS, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
+        rows = np.zeros((N, 1), np.float32)
+        return Films.of(FILMS, rows, np.zeros(N, np.int16)).with_marks(MARKS)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         return (100, 100, 900) if movie_id % 2 else (1, 1, 9)
@@ -63,35 +68,50 @@ def test_nothing_is_kept_at_0_and_no_more_is_asked_for():
     assert pool_size(10, 0.1) == POOL
 
 
-@pytest.mark.parametrize("diversity", [0.1, 0.2, 0.3, 0.5, 0.7, 1.0])
-def test_a_share_of_the_places_is_kept_evenly(diversity):
-    flags = [kept(place, diversity) for place in range(1, 101)]
-    assert sum(flags) == round(100 * diversity)
-    for start in range(90):
-        assert abs(sum(flags[start : start + 10]) - 10 * diversity) <= 1
+@pytest.mark.parametrize("diversity", [0.05, 0.1, 0.17, 0.3, 0.5, 0.7, 1.0])
+def test_the_share_of_kept_places_is_the_setting_over_long_lists_and_over_many(diversity):
+    for luck in (0.0, 0.3, 0.999):
+        assert abs(sum(kept(ten, diversity, luck) for ten in range(100)) - 1000 * diversity) <= 1
+    lists = [kept(0, diversity, luck) for luck in np.linspace(0, 0.9999, 1000)]
+    assert np.mean(lists) == pytest.approx(10 * diversity, abs=0.01)
+    assert max(lists) - min(lists) <= 1
 
 
-def test_a_kept_place_goes_to_a_film_that_stands_above_its_fame():
-    scores = np.array([10.0, 9.0, 8.0, 7.9, 7.0])
-    famous = np.array([5.0, 5.0, 5.0, 1.0, 4.0])
-    kinds = np.array([1, 2, 4, 8, 16], np.uint32)
-    assert places(scores, famous, kinds, 0.5, 4) == [0, 3, 1, 2]
-    assert int(np.argmax(lift(scores, famous))) in (0, 3)
+def test_the_last_places_of_every_ten_go_to_what_suits_the_viewer_most():
+    merit = np.zeros(30)
+    merit[[25, 27, 29]] = (1.0, 3.0, 2.0)
+    order = places(merit, 0.1, 0.0, 22)
+    assert order[:9] == list(range(9))
+    assert order[9] == 27
+    assert order[10:19] == list(range(9, 18))
+    assert order[19] == 29
+    assert order[20:] == [18, 19]
+    assert places(merit, 0.2, 0.0, 10) == [*range(8), 27, 29]
 
 
-def test_of_films_alike_in_merit_one_of_another_genre_is_taken():
-    scores, famous = np.array([10.0, 9.0, 9.0, 9.0]), np.ones(4)
-    kinds = np.array([1, 1, 2, 1], np.uint32)
-    assert places(scores, famous, kinds, 0.5, 2) == [0, 2]
+def test_a_kept_place_goes_to_none_beyond_the_pool():
+    merit = np.arange(2.0 * POOL)
+    order = places(merit, 1.0, 0.0, 2 * POOL)
+    assert order[:2] == [POOL - 1, POOL - 2]
+    assert order[POOL:] == list(range(POOL, 2 * POOL))
 
 
 def test_a_shorter_list_is_the_beginning_of_a_longer_one():
     model = Famous()
     request = RecommendRequest(route=Route.NEURAL, k=30, diversity=0.4)
     longer = ids(ranked(served(model), request))
-    shorter = ids(ranked(served(model), request.model_copy(update={"k": 7})))
-    assert longer[:7] == shorter
+    for k in (7, 10, 19):
+        assert longer[:k] == ids(ranked(served(model), request.model_copy(update={"k": k})))
     assert len(set(longer)) == 30
+
+
+def test_the_first_places_of_a_broad_list_are_those_of_the_model():
+    model = Famous()
+    request = RecommendRequest(route=Route.HYBRID, k=10)
+    plain = ids(ranked(served(model), request))
+    broad = ids(ranked(served(model), request.model_copy(update={"diversity": 0.3})))
+    assert broad[:7] == plain[:7]
+    assert [i % 2 for i in broad[7:]] == [0, 0, 0]
 
 
 def test_little_known_films_come_in_with_what_they_rest_on_and_filters_hold():
@@ -112,34 +132,104 @@ def test_all_films_come_in_some_order_where_there_are_no_more_than_asked_for():
     model = Famous()
     found = ranked(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
     assert sorted(ids(found)) == list(range(1, N + 1))
-    assert diversify(found[:1], model.films(), model, 1.0, 5) == found[:1]
-    assert diversify([], model.films(), model, 1.0, 5) == []
+    assert diversify(found[:1], model.films(), 1.0, 5) == found[:1]
+    assert diversify([], model.films(), 1.0, 5) == []
 
 
-def test_similar_films_take_the_setting():
-    model = Famous()
-    request = RecommendRequest(route=Route.SIMILAR, viewed=(11, 13), k=8, diversity=0.5)
-    broad = ids(answer(served(model), request))
-    assert len(set(broad)) == 8
-    assert {11, 13}.isdisjoint(broad)
-    assert sum(i % 2 == 0 for i in broad) == 4
-
-
-class Popular(Famous):
-    """Every fourth film is well known, the others are hardly."""
-
-    def sums(self, movie_id: int) -> tuple[int, int, int]:
-        n = 100 - movie_id if movie_id % 4 == 0 else 1
-        return n, n, 9 * n
-
-
-def test_popular_films_take_the_setting_and_change_by_genre():
-    model, sums = Popular(), FilmSums()
+def test_similar_films_and_popular_ones_take_the_setting():
+    model, sums = Famous(), FilmSums()
     for i in range(1, N + 1):
         sums.put(0, i, model.sums(i))
     serving = served(model, sums)
-    request = RecommendRequest(route=Route.POPULAR, k=6)
-    assert {i % 4 for i in ids(answer(serving, request))} == {0}
-    broad = ids(answer(serving, request.model_copy(update={"diversity": 0.5})))
-    assert len(set(broad)) == 6
-    assert {i % 4 for i in broad} > {0}
+    for request in (
+        RecommendRequest(route=Route.SIMILAR, viewed=(11, 13), k=10, diversity=0.5),
+        RecommendRequest(route=Route.POPULAR, k=10, diversity=0.5, exclude=(11, 13)),
+    ):
+        broad = ids(answer(serving, request))
+        assert len(set(broad)) == 10
+        assert {11, 13}.isdisjoint(broad)
+        assert sum(i % 2 == 0 for i in broad) == 5
+
+
+def test_scores_are_measured_by_the_best_hundred():
+    scores = np.concatenate([np.linspace(3, 1, 100), np.full(50, -9.0)])
+    found = scaled(scores)
+    assert found[:100].mean() == pytest.approx(0)
+    assert found[:100].std() == pytest.approx(1)
+    assert scaled(3 * scores + 5) == pytest.approx(found)
+    assert scaled(np.ones(5)).tolist() == [0] * 5
+    assert scaled(np.zeros(0)).tolist() == []
+
+
+class Tastes:
+    """Film 1 is for everybody; of the others each viewer gets that which follows what he rated."""
+
+    def films(self) -> Films:
+        return Films.of(FILMS, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
+
+    def recommend(self, viewer, films, mask, k):
+        scores = -np.arange(len(films)) / N
+        scores[0] = 5.0
+        scores[viewer.rated.movie_ids % N] += 0.2
+        return [Scored(int(films.movie_ids[r]), float(scores[r]), Reason.NEW)
+                for r in top(scores, mask, k)]  # fmt: skip
+
+
+def test_a_mark_is_what_a_hundredth_of_the_viewers_reach():
+    """Film 1 is best for all, so its mark is high; any other film is best for few viewers."""
+    model = Tastes()
+    viewers = [Viewer.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
+    table = with_marks(model, viewers)
+    assert table.marks[0] > table.marks[2:].max() > 0
+    table = with_marks(model, viewers[:1])
+    found = model.recommend(viewers[0], table, table.movie_ids != 2, POOL)
+    expected = scaled(np.array([item.score for item in found]))
+    assert table.marks[table.indexes(ids(found))] == pytest.approx(expected)
+    assert table.marks[1] == pytest.approx(expected[-1])  # the rated film is no candidate
+
+
+def test_marked_films_come_to_the_viewers_whom_they_suit():
+    model = Tastes()
+    viewers = [Viewer.of([(i, 4.0)]) for i in range(2, N)]
+    table = with_marks(model, viewers)
+    shown = [
+        ids(diversify(model.recommend(viewer, table, table.movie_ids > 0, POOL), table, 0.1, 10))
+        for viewer in viewers
+    ]
+    assert all(found[0] == 1 for found in shown)
+    assert len({found[-1] for found in shown}) > len(viewers) // 2
+
+
+def test_without_viewers_marks_are_nothing_and_a_film_added_later_stands_as_the_most_shown():
+    assert not with_marks(Tastes(), []).marks.any()
+    films = Famous().films()
+    films.put(999, 1, 2000, np.zeros(1, np.float32), 0)
+    assert films.marks[-1] == 2.0
+    films.put(2, 1, 2000, np.zeros(1, np.float32), 0)
+    assert films.marks[1] == -2.0
+    arrays = dict(films.arrays())
+    assert Films.from_arrays(arrays).marks.tolist() == films.marks.tolist()
+    del arrays["marks"]  # a bundle of older code
+    assert not Films.from_arrays(arrays).marks.any()
+
+
+def test_viewers_are_drawn_by_how_much_is_known_of_them_and_something_stays_unknown():
+    starts = np.array([0, 1, 11, 31])
+    rows = RatingRows(starts, np.r_[0, np.arange(10), np.arange(20)], np.full(31, 9, np.uint8))
+    movie_ids = np.arange(100, 130)
+    found = draw_viewers(rows, movie_ids, (3, 50), 1)
+    assert {len(viewer.rated.movie_ids) for viewer in found} == {3, 9, 19}
+    assert all((viewer.rated.stars == 4.5).all() for viewer in found)
+    assert all(viewer.rated.movie_ids.min() >= 100 for viewer in found)
+    shares = draw_viewers(rows, movie_ids, (0.8,), 1, viewed=True)
+    assert {len(viewer.viewed) for viewer in shares} == {8, 16}
+    assert not any(len(viewer.rated.movie_ids) for viewer in shares)
+    assert [v.rated.movie_ids.tolist() for v in draw_viewers(rows, movie_ids, (3, 50), 1)] == [
+        v.rated.movie_ids.tolist() for v in found
+    ]
+    many = RatingRows(
+        np.arange(0, 4 * LISTS, 2), np.arange(4 * LISTS) % 30, np.full(4 * LISTS, 9, np.uint8)
+    )
+    assert len(draw_viewers(many, movie_ids, (1,), 1)) == LISTS
+    none = RatingRows(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))
+    assert draw_viewers(none, movie_ids, (3,), 1) == []

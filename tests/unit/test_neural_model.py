@@ -208,3 +208,22 @@ def test_what_was_saved_answers_the_same(model: Neural, tmp_path: Path) -> None:
         model.predict(viewer.rated, [11, 12]), again.predict(viewer.rated, [11, 12]), strict=True
     ):
         assert np.array_equal(ours, theirs)
+
+
+def test_a_list_longer_than_the_pool_begins_with_the_shorter_one(
+    model: Neural, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many films are asked for, as many are put in order by their predicted ratings."""
+    monkeypatch.setattr("neural.model.POOL", 3)
+    rows = model.base.vectors.copy()
+    rows[:, -6] += np.array([0, 3, 1, 2, 5, 4], np.float32)  # biases: they rank by ratings
+    changed = replace(
+        model, base=Films.of(CATALOGUE, rows, model.base.clusters),
+        mix=replace(model.mix, weights={**model.mix.weights, "rating": 9.0}),
+    )  # fmt: skip
+    viewer, films = Viewer.of([(10, 5.0)]), changed.films()
+    mask = films.movie_ids != 10
+    longer = [scored.movie_id for scored in changed.recommend(viewer, films, mask, 5)]
+    shorter = [scored.movie_id for scored in changed.recommend(viewer, films, mask, 2)]
+    assert longer[:2] == shorter
+    assert sorted(longer) == [11, 12, 13, 14, 15]

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from marquee.cases import OffsetSearch, hide
-from marquee.new_films import NewFilms, log_popularity
+from marquee.films import GENRES
+from marquee.new_films import NewFilms, log_popularity, with_pairs
+from marquee.new_films_fit import fit_predictions
 from marquee.rating_rows import Case, RatingRows, draw_cases, split_users
 from marquee.ridge import fit_ridge
 from marquee.similar import contributions
@@ -45,6 +47,27 @@ def test_cold_rows_get_predicted_scores_and_the_others_keep_theirs(tmp_path: Pat
         np.log1p(np.array([3, 3], np.float32)), np.array([0, 1], np.float32),
     )  # fmt: skip
     assert filled.tolist() == pytest.approx([5, 0.1 * 3 + 2.0])
+
+
+def test_a_pair_of_genres_is_liked_for_more_than_the_sum_of_the_two() -> None:
+    generator = np.random.default_rng(0)
+    content = np.zeros((400, len(GENRES) + 2), np.float32)
+    content[:, :2] = generator.integers(0, 2, (400, 2))
+    factors = (content[:, :1] * content[:, 1:2]).astype(np.float32)
+    positive, known = np.full(400, 9), np.ones(400, bool)
+    new_films = NewFilms(fit_predictions(content, positive, factors, known, 1.0))
+    assert new_films.predict(content)[1] == pytest.approx(factors, abs=0.02)
+    wide = with_pairs(content)
+    assert wide.shape == (400, content.shape[1] + len(GENRES) * (len(GENRES) - 1) // 2)
+    assert (wide[:, content.shape[1] :].sum(axis=1) == factors[:, 0]).all()
+
+
+def test_predictions_of_older_code_have_no_pairs_and_still_hold() -> None:
+    content = np.eye(len(GENRES), dtype=np.float32)
+    ridge = fit_ridge(content, content[:, :3], 0.1, np.ones(len(GENRES)))
+    prior, factors = NewFilms(ridge).predict(content)
+    assert prior == pytest.approx(np.maximum(ridge.apply(content)[:, 0], 0))
+    assert factors == pytest.approx(ridge.apply(content)[:, 1:])
 
 
 def test_hidden_films_are_a_share_of_the_rated_and_all_others() -> None:

@@ -68,7 +68,9 @@ class Films:
 
     `movie_ids` int64 n; `genres` uint32 n (bit masks); `years` int16 n (0: unknown); `vectors`
     float32 n × d, the service's own representation of the film; `clusters` int16 n (-1: none);
-    `alive` bool n (False once the film is removed). A row keeps its index for the table's life.
+    `alive` bool n (False once the film is removed); `marks` float32 n, the score above which the
+    film suits a viewer more than others (`marquee.marks_fit`), 0 where none was learned. A row
+    keeps its index for the table's life.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Films:
         years: npt.NDArray[np.int16],
         vectors: npt.NDArray[np.float32],
         clusters: npt.NDArray[np.int16],
+        marks: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self._n = len(movie_ids)
         self._movie_ids = np.array(movie_ids, np.int64)
@@ -86,6 +89,8 @@ class Films:
         self._vectors = np.array(vectors, np.float32)
         self._clusters = np.array(clusters, np.int16)
         self._alive = np.ones(self._n, bool)
+        self._marks = np.zeros(self._n, np.float32) if marks is None else np.array(marks)
+        self._unknown = float(self._marks.max(initial=0.0))
         self._index = {int(movie_id): i for i, movie_id in enumerate(self._movie_ids)}
 
     def __len__(self) -> int:
@@ -114,6 +119,10 @@ class Films:
     @property
     def alive(self) -> npt.NDArray[np.bool_]:
         return self._alive[: self._n]
+
+    @property
+    def marks(self) -> npt.NDArray[np.float32]:
+        return self._marks[: self._n]
 
     def index(self, movie_id: int) -> int:
         """Return the row of a film, or -1 when the table does not have it."""
@@ -154,6 +163,7 @@ class Films:
             self._grow(max(64, self._n // 8))
         i = self._n
         self._movie_ids[i] = movie_id
+        self._marks[i] = self._unknown  # as of the film that is shown most: nobody knows better
         self._index[movie_id] = i
         self._n += 1
         return i
@@ -167,6 +177,7 @@ class Films:
         self._years = longer(self._years)  # type: ignore[assignment]
         self._vectors = longer(self._vectors)  # type: ignore[assignment]
         self._clusters = longer(self._clusters)  # type: ignore[assignment]
+        self._marks = longer(self._marks)  # type: ignore[assignment]
         self._alive = np.concatenate([self._alive, np.zeros(extra, bool)])
 
     @classmethod
@@ -193,10 +204,15 @@ class Films:
             "years": self.years,
             "vectors": self.vectors,
             "clusters": self.clusters,
+            "marks": self.marks,
         }
+
+    def with_marks(self, marks: npt.NDArray[np.float32]) -> "Films":
+        """Return a table of the same rows with other marks, n."""
+        return self.from_arrays({**self.arrays(), "marks": marks})
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Films":
-        """Return the table that `arrays` describes."""
-        names = ("movie_ids", "genres", "years", "vectors", "clusters")
-        return cls(*(arrays[name] for name in names))  # type: ignore[arg-type]
+        """Return the table that `arrays` describes; bundles of older code have no marks."""
+        names = ("movie_ids", "genres", "years", "vectors", "clusters", "marks")
+        return cls(*(arrays.get(name) for name in names))  # type: ignore[arg-type]

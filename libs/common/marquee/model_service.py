@@ -152,8 +152,6 @@ async def _metrics(_: Request) -> Response:
 class Ranking(Model, Protocol):
     """A model that ranks films for a viewer."""
 
-    def sums(self, movie_id: int) -> tuple[int, int, int]: ...
-
     def recommend(
         self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
     ) -> list[Scored]: ...
@@ -165,7 +163,7 @@ def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
     viewer = Viewer.of(request.ratings, request.viewed)
     wanted = pool_size(request.k, request.diversity)
     found = model.recommend(viewer, serving.films, candidates(request, serving.films), wanted)
-    return diversify(found, serving.films, model, request.diversity, request.k)
+    return diversify(found, serving.films, request.diversity, request.k)
 
 
 async def viewer_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:

@@ -7,19 +7,23 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.artifacts import load_arrays, save_arrays
+from marquee.films import GENRES
 from marquee.movie_vector import MovieVectors
 from marquee.ridge import Ridge
 
 Matrix = npt.NDArray[np.float32]
+
+_PAIRS = np.triu_indices(len(GENRES), 1)
 
 
 @dataclass(frozen=True)
 class NewFilms:
     """Predictions for films without a rating ("cold" ones), and how they stand beside the others.
 
-    `prior`: content → (log popularity, then the factors, if any). `rate`: intercept of the model of
-    few ratings per positive rating. `slope`: its deviation per unit of a related signal. `offset`
-    is added to a cold film's mixed score: what was best for lists in which known films were hidden.
+    `prior`: content with pairs of genres → (log popularity, then the factors, if any). `rate`:
+    intercept of the model of few ratings per positive rating. `slope`: its deviation per unit of a
+    related signal. `offset` is added to a cold film's mixed score: what was best for lists in which
+    known films were hidden.
     """
 
     prior: Ridge
@@ -29,6 +33,8 @@ class NewFilms:
 
     def predict(self, content: Matrix) -> tuple[Matrix, Matrix]:
         """Return the log popularity, n, and the factors, n × f, of n × d content rows."""
+        if len(self.prior.weights) > content.shape[1]:  # bundles of older code have no pairs
+            content = with_pairs(content)
         predicted = self.prior.apply(content)
         return np.maximum(predicted[:, 0], 0), predicted[:, 1:]
 
@@ -52,6 +58,16 @@ class NewFilms:
         """Read `new_films.npz`."""
         arrays = load_arrays(directory / "new_films.npz")
         return cls(Ridge(arrays["weights"], arrays["bias"]), *arrays["numbers"].tolist())
+
+
+def with_pairs(content: Matrix) -> Matrix:
+    """Return n × d content rows, genres first, followed by a column for each pair of genres.
+
+    A film of both is another kind of film: what is liked of it is not the sum of the two.
+    """
+    genres = content[:, : len(GENRES)]
+    pairs = genres[:, _PAIRS[0]] * genres[:, _PAIRS[1]]
+    return np.concatenate([content, pairs], axis=1, dtype=np.float32)
 
 
 def log_popularity(

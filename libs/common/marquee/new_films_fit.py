@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.few_ratings import FewRatings
-from marquee.new_films import NewFilms
+from marquee.new_films import NewFilms, with_pairs
 from marquee.rating_rows import Case, RatingRows, draw_cases, split_users
 from marquee.ridge import Ridge, fit_ridge
 from marquee.taste import Taste
@@ -23,11 +23,13 @@ def fit_predictions(
     known: npt.NDArray[np.bool_],
     penalty: float,
 ) -> Ridge:
-    """Return n × d content → (log popularity, f factors), learned where `known` (n) holds.
+    """Return content → (log popularity, f factors), learned where `known` (n) holds, from n × d
+    content rows and their pairs of genres (`with_pairs`).
 
     Factors weigh by the root of popularity, since those of little known films are mostly noise;
     popularity itself is learned from all known films alike. `factors` is n × f, f may be 0.
     """
+    content = with_pairs(content)
     log_positive = np.log1p(positive)[:, None].astype(np.float32)
     prior = fit_ridge(content, log_positive, penalty, known.astype(np.float64))
     predicted = fit_ridge(content, factors, penalty, np.sqrt(positive) * known)

@@ -30,7 +30,7 @@ def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]
     mask, wanted = candidates(request, serving.films), pool_size(request.k, request.diversity)
     popularity = serving.popularity.now()
     found = serving.model.recommend(viewer, serving.films, mask, wanted, popularity=popularity)
-    return diversify(found, serving.films, serving.model, request.diversity, request.k)
+    return diversify(found, serving.films, request.diversity, request.k)
 
 
 def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
@@ -44,7 +44,7 @@ def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored
         Scored(int(films.movie_ids[row]), float(score), reason)
         for row, score in zip(rows, scores, strict=True)
     ]
-    return diversify(found, films, serving.model, request.diversity, request.k)
+    return diversify(found, films, request.diversity, request.k)
 
 
 async def similar(overlay: Overlay[Content], request: Request) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from content.model import Content
 from marquee.cases import OffsetSearch, hide, most_liked
 from marquee.dataset import Dataset
 from marquee.films import Film, Films
+from marquee.marks_fit import draw_viewers, with_marks
 from marquee.mix_config import MixConfig
 from marquee.mix_weights import Judge, Validation
 from marquee.movie_vector import MovieVectors
@@ -65,7 +66,9 @@ def _fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
         trial = _Parts(films, rows.of_users(found.kept), found.trial, config, seed)
         weights, offset = _validate(trial, validation.at_most(config.max_cases))
     model = _Parts(films, rows, found.taste, config, seed).model(weights)
-    return model.with_new_films(replace(model.new_films, offset=offset))
+    model = model.with_new_films(replace(model.new_films, offset=offset))
+    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed, viewed=True)
+    return replace(model, base=with_marks(model, viewers))
 
 
 class _Parts:

@@ -13,6 +13,7 @@ from hybrid.model import Evidence, Hybrid
 from marquee.cases import OffsetSearch, hide, most_liked
 from marquee.dataset import Dataset
 from marquee.films import Film, Films
+from marquee.marks_fit import draw_viewers, with_marks
 from marquee.mix_config import MixConfig
 from marquee.mix_weights import Judge, Validation
 from marquee.movie_vector import MovieVectors
@@ -83,7 +84,9 @@ def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
         weights, offset, trust = _validate(trial, validation.at_most(config.max_cases))
     taste = replace(found.taste, factors=replace(found.taste.factors, trust=trust))
     model = _Parts(films, rows, taste, config, seed).model(weights)
-    return model.with_new_films(replace(model.new_films, offset=offset))
+    model = model.with_new_films(replace(model.new_films, offset=offset))
+    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed)
+    return replace(model, base=with_marks(model, viewers))
 
 
 class _Parts:
@@ -180,7 +183,7 @@ def _trust(trial: _Parts, share: float = 0.1) -> float:
     known, cold = hide(trial.rated, share, trial.seed)
     content = trial.matrix[:, trial.movie_vectors.content]
     factors = trial.taste.factors
-    predicted = trial.predictions(known).apply(content)[:, 1 : 1 + factors.f]
+    predicted = NewFilms(trial.predictions(known)).predict(content)[1][:, : factors.f]
     return choose_trust(
         factors, predicted, cold & trial.rated, trial.rows, config.new_film_trusts, trial.seed
     )

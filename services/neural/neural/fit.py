@@ -23,6 +23,7 @@ from marquee.errors import DataError
 from marquee.few_ratings import FewRatings
 from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
 from marquee.films import Film, Films
+from marquee.marks_fit import draw_viewers, with_marks
 from marquee.mix_config import MixConfig
 from marquee.mix_fit import quality
 from marquee.mix_weights import Judge, Validation
@@ -46,6 +47,9 @@ _SERVED = ("viewers.", "films.new.", "joint.")
 """Weights that serving needs; what else the network learned is in the films' rows."""
 
 _VARIANCE_FLOOR = 0.02
+
+_SHOWN = 0.8
+"""Share of a history that is known in the lists from which the films' marks are learned."""
 
 
 class NeuralConfig(MixConfig):
@@ -104,7 +108,9 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
         mix = _learn(first, cases, dataset.films, config)
     model = _assemble(dataset.films, rows, ratings.served, films, config, seed)
     extras = extras_of(dataset, rows, model, ratings.served)
-    return replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
+    model = replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
+    lists_for = draw_viewers(rows, model.base.movie_ids, (_SHOWN,), seed)
+    return replace(model, base=with_marks(model, lists_for))
 
 
 def _start(config: NeuralConfig) -> Mix:

@@ -141,8 +141,11 @@ class Neural:
         signals = self.signals(known, half_stars, films.vectors, popularity)
         scores = self.total(signals, self._layout.coldness(films.vectors))
         pool = top(scores, mask, max(POOL, k))
-        final = scores[pool] + self._rating_part(known, half_stars, films.vectors[pool])
-        order = np.argsort(-final, kind="stable")[:k]
+        final, rated = scores[pool], pool[:POOL]
+        final[:POOL] += self._rating_part(known, half_stars, films.vectors[rated])
+        # What is beyond stays behind, so that a longer list begins with the shorter one.
+        order = np.argsort(-final[:POOL], kind="stable")
+        order = np.concatenate([order, np.arange(len(rated), len(pool))])[:k]
         rows = pool[order]
         because = self._because(known[half_stars >= POSITIVE], films, rows)
         ids, found = films.movie_ids[rows].tolist(), final[order].tolist()

@@ -38,9 +38,9 @@ users. Recall@20 is over min(20, relevant films).
 novelty the bits that one learns when somebody turns out to have rated a film (Zhou et al. 2010),
 diversity the mean of 1 - cosine of genres, year and tags over the pairs of a list (Ziegler et
 al. 2005). A request, or a setting of the system, may ask for broader lists: `diversity` is the
-share of the places that is kept for films that the viewer's taste speaks for more than their
-fame does (after Adomavicius and Kwon 2012). What that brings and costs is measured at each
-setting, and so is how broad lists are when they are only as good as the bar.
+share of the places, the last ones of every ten, that is kept for films that suit the viewer more
+than they suit others (after Adomavicius and Kwon 2012). What that brings and costs is measured at
+each setting, and so is how broad lists are when they are only as good as the bar.
 
 **Films that nobody rated.** Three draws of a tenth of the films, each with the users of another
 fold; the ratings of those films are kept from the training. Once they are the only candidates,

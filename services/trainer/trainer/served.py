@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.dataset import Dataset
-from marquee.diversity import diversify
+from marquee.diversity import diversify, pool_size
 from marquee.films import Films
 from marquee.popularity import Popularity
 from marquee.rating_rows import RatingRows
@@ -36,7 +36,7 @@ MODELS = {
 """Which model answers a route."""
 
 
-DIVERSITIES = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
+DIVERSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
 """Settings of diversity that the trade-off is measured at."""
 
 
@@ -59,18 +59,19 @@ class Asked:
 
     def lists_for(self, case: Case, diversities: Sequence[float]) -> list[Ints]:
         """Return the rows that a service would answer at each setting of diversity."""
-        scored = self._scored(case)
+        scored = self._scored(case, k=pool_size(SHOWN, max(diversities)))
         return [
-            self._rows(diversify(scored, self.films, self.model, setting, SHOWN))
-            for setting in diversities
+            self._rows(diversify(scored, self.films, setting, SHOWN)) for setting in diversities
         ]
 
-    def _scored(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> list[Scored]:
+    def _scored(
+        self, case: Case, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
+    ) -> list[Scored]:
         films = self.films
         mask = films.alive.copy() if among is None else among.copy()
         mask[films.indexes(self.movie_ids[case.films].tolist())] = False
         live = {} if self.popularity is None else {"popularity": self.popularity}
-        found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, DEPTH, **live)
+        found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, k, **live)
         return found
 
     def _rows(self, scored: Sequence[Scored]) -> Ints:

@@ -15,6 +15,7 @@ from marquee.content_space_fit import fit_content_space
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.films import Film, Films
+from marquee.marks_fit import draw_viewers, with_marks
 from marquee.mix_config import MixConfig
 from marquee.mix_weights import Judge, Validation
 from marquee.movie_vector import MovieVectors
@@ -83,6 +84,8 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
         mix = _learn(first, validation.only(lambda case: _enough(case, config)), films, config)
     model = replace(_fit(films, rows, user_ids, found.taste, config, seed), mix=mix)
+    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed)
+    model = replace(model, base=with_marks(model, viewers))
     return model if config.segments is None else _with_segments(model, dataset, config, seed)
 
 

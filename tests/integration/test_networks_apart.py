@@ -1,11 +1,12 @@
 """Networks trained in processes: the same as in turn, from any script, and none left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,12 +60,18 @@ def trained(of: Work, most: int) -> list[Trained]:
         return again.wait(found)
 
 
-def script(tmp_path: Path, epochs: int) -> "subprocess.Popen[str]":
-    """Start a script that has no guard and lies in a folder of its own."""
+@contextlib.contextmanager
+def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
+    """Start a script that has no guard and lies in a folder of its own; end it with the context."""
     path = tmp_path / "unguarded.py"
     path.write_text(SCRIPT.format(epochs=epochs))
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
-    return subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, text=True, env=environ)
+    command = [sys.executable, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -101,7 +108,8 @@ def test_networks_trained_in_processes_are_bitwise_those_trained_in_turn() -> No
 
 
 def test_a_script_without_a_guard_trains_and_leaves_nothing(tmp_path: Path) -> None:
-    said, _ = script(tmp_path, epochs=1).communicate(timeout=120)
+    with script(tmp_path, epochs=1) as process:
+        said, _ = process.communicate(timeout=200)
     assert said == "begun\n2\n"
     assert [path.name for path in tmp_path.iterdir()] == ["unguarded.py"]
 
@@ -129,12 +137,11 @@ def test_networks_are_trained_in_turn_where_no_process_can_be_started(
 
 
 def test_a_killed_training_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
-    process = script(tmp_path, epochs=100_000)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    wait_for(lambda: len(children_in(tmp_path)) == 2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    with script(tmp_path, epochs=100_000) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        wait_for(lambda: len(children_in(tmp_path)) == 2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     wait_for(lambda: not children_in(tmp_path))
     wait_for(lambda: [path.name for path in tmp_path.iterdir()] == ["unguarded.py"])

@@ -33,6 +33,7 @@ from marquee.popularity import Popularity
 from marquee.rating_rows import Case, Ints, RatingRows
 from marquee.recommender import top
 from marquee.ridge import fit_ridge
+from marquee.shortlist import everything
 from neural.extras import extras_of
 from neural.held_out import case_of, hide
 from neural.model import POOL, Mix, Neural
@@ -218,7 +219,9 @@ def _learn(
     """Return the mix: weights of preference, of the predicted rating, and the bonus."""
 
     def signals(case: Case) -> dict[str, Matrix]:
-        return config.used(model.signals(case.films, case.half_stars, model.base.vectors))
+        return config.used(
+            model.signals(case.films, case.half_stars, everything(model.base.vectors))
+        )
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
     judge = Judge.of(Validation(cases, np.arange(len(cases))), signals, candidates)
@@ -241,7 +244,7 @@ def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralCon
     coldness = model.film_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
         mask = _mask(model, case)
-        signals = model.signals(case.films, case.half_stars, model.base.vectors)
+        signals = model.signals(case.films, case.half_stars, everything(model.base.vectors))
         total = model.total(signals, coldness)
         best = top(total, mask, pool)
         scores[i], scores[i, : len(best)] = -1e6, total[best]
@@ -271,8 +274,8 @@ def _learn_bonus(
     missed = []
     for case in cases[:MAX_CASES]:
         mask = _mask(model, case)
-        before = model.signals(case.films, case.half_stars, warm)
-        after = model.signals(case.films, case.half_stars, hidden)
+        before = model.signals(case.films, case.half_stars, everything(warm))
+        after = model.signals(case.films, case.half_stars, everything(hidden))
         scores = model.total(before, np.zeros(len(warm), np.float32))
         moved_scores = model.total(after, np.ones(len(warm), np.float32))
         missed.append(margins(scores, moved_scores, mask))

@@ -66,7 +66,7 @@ def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
     path = tmp_path / "unguarded.py"
     path.write_text(SCRIPT.format(epochs=epochs))
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
-    command = [sys.executable, path]
+    command = [sys.executable, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             yield process

@@ -124,8 +124,12 @@ class Films:
 
     def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
         """Return the rows of those films that the table has, in the order given."""
-        found = np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
+        found = self.places(movie_ids)
         return found[found >= 0]
+
+    def places(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the row of each film, -1 for those that the table does not have."""
+        return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
 
     def put(
         self,

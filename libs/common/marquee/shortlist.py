@@ -29,6 +29,10 @@ class Chosen:
     vectors: Matrix
     n: int
 
+    def columns(self, *columns: int) -> Matrix:
+        """Return copies of some columns, one a row: each is read in one go from then on."""
+        return np.ascontiguousarray(self.vectors[:, columns].T)
+
     def places(self, found: Ints) -> Ints:
         """Return the places in the table of some of the m rows."""
         return found if isinstance(self.rows, slice) else self.rows[found]

@@ -159,8 +159,8 @@ class Content:
     ) -> dict[str, Matrix]:
         """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
         chosen = everything(films.vectors) if chosen is None else chosen
-        codes, prior, cold = (chosen.vectors[:, at] for at in (self._codes, -2, -1))
-        signals = {"popularity": self._popularity(chosen, popularity)}
+        codes, (prior, cold) = chosen.vectors[:, self._codes], chosen.columns(-2, -1)
+        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
         if not len(seen):
             return signals
         unknown, known = Cold(self.new_films, prior, cold), films.vectors[seen, self._codes]
@@ -168,17 +168,19 @@ class Content:
         return signals | {
             "content": codes @ direction(known),
             "nearest": (known[-5:] @ codes.T).max(axis=0),
-            "less_popular": less_popular(self._popularity(chosen, None), len(seen)),
+            "less_popular": less_popular(self._popularity(chosen, prior, cold, None), len(seen)),
             "cluster": self._cluster_shares(seen, films, chosen),
         }
 
-    def _popularity(self, chosen: Chosen, popularity: Popularity | None) -> Matrix:
+    def _popularity(
+        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
+    ) -> Matrix:
         known: npt.NDArray[np.floating] = (
             chosen.first(self._base_popularity)
             if popularity is None
             else popularity.popularity[chosen.rows]
         )
-        return log_popularity(known, chosen.vectors[:, -2], chosen.vectors[:, -1])
+        return log_popularity(known, prior, cold)
 
     @cached_property
     def _base_popularity(self) -> npt.NDArray[np.float64]:

@@ -167,8 +167,7 @@ class Hybrid:
 
     def evidence(self, viewer: Viewer, films: Films) -> Evidence:
         """Return the viewer's ratings of films that the table has."""
-        found = [films.index(movie_id) for movie_id in viewer.rated.movie_ids.tolist()]
-        rows = np.array(found, np.int64)
+        rows = films.places(viewer.rated.movie_ids.tolist())
         half_stars = np.rint(viewer.rated.stars * 2).astype(np.int64)
         return Evidence(rows[rows >= 0], half_stars[rows >= 0])
 
@@ -193,8 +192,8 @@ class Hybrid:
     ) -> dict[str, Matrix]:
         """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
         chosen = everything(films.vectors) if chosen is None else chosen
-        prior, cold = chosen.vectors[:, -2], chosen.vectors[:, -1]
-        signals = {"popularity": self._popularity(chosen, popularity)}
+        prior, cold = chosen.columns(-2, -1)
+        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
         if not len(evidence.rows):
             return signals
         codes, liked, unknown = (
@@ -209,17 +208,21 @@ class Hybrid:
         return signals | {
             "space": codes @ direction(known[liked]),
             "space_other": codes @ direction(known[~liked]),
-            "less_popular": less_popular(self._popularity(chosen, None), len(evidence.rows)),
+            "less_popular": less_popular(
+                self._popularity(chosen, prior, cold, None), len(evidence.rows)
+            ),
             "cluster": self._cluster_shares(evidence.rows[liked], films, chosen),
         }
 
-    def _popularity(self, chosen: Chosen, popularity: Popularity | None) -> Matrix:
+    def _popularity(
+        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
+    ) -> Matrix:
         known: npt.NDArray[np.floating] = (
             chosen.first(self._base_popularity)
             if popularity is None
             else popularity.popularity[chosen.rows]
         )
-        return log_popularity(known, chosen.vectors[:, -2], chosen.vectors[:, -1])
+        return log_popularity(known, prior, cold)
 
     @cached_property
     def _base_popularity(self) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Training of the RatingPredictor: batches, caps, the second training, what numpy makes of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,13 +10,14 @@ torch = pytest.importorskip("torch")
 
 from marquee.rating_rows import RatingRows  # noqa: E402
 from marquee.testing import checkerboard  # noqa: E402
+from neural.confidence import Confidence  # noqa: E402
 from neural.held_out import hide  # noqa: E402
 from neural.network import RatingNetwork  # noqa: E402
 from neural.predictor import FilmVectors, Predictor  # noqa: E402
 from neural.rated import Rated, only  # noqa: E402
-from neural.rating_fit import RatingFit, fit_ratings  # noqa: E402
+from neural.rating_fit import fit_ratings  # noqa: E402
 from neural.statistics import statistics_of  # noqa: E402
-from neural.training import NetworkConfig, draw_batch, train  # noqa: E402
+from neural.training import NetworkConfig, Trained, draw_batch, train  # noqa: E402
 
 SMALL = NetworkConfig(
     d=4, hidden=8, epochs=6, viewers_per_batch=16, embedding_pull=60.0, confidence_share=0.1
@@ -32,11 +33,19 @@ def all_rows() -> RatingRows:
     return RatingRows.of(checkerboard(users=120))
 
 
-def fitted(seed: int = 0, **settings: object) -> RatingFit:
+@dataclass(frozen=True)
+class Fitted:
+    trained: Trained
+    served: Trained
+    confidence: Confidence
+
+
+def fitted(seed: int = 0, **settings: object) -> Fitted:
     rows = all_rows()
     hidden, _ = hide(rows, 8, 0.2, seed)
     config = SMALL.model_copy(update=settings)
-    return fit_ratings(rows, hidden, CONTENT, config, seed, ignore)
+    with fit_ratings(rows, hidden, CONTENT, config, seed, ignore) as found:
+        return Fitted(found.trained, found.served(), found.confidence)
 
 
 def test_a_step_repeats_some_viewers_with_fewer_ratings_shown() -> None:

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from marquee.artifacts import load_arrays, save_arrays
 from marquee.pipeline import Encoder, Matrix, Scaler, unit
 from marquee.similar import direction
@@ -49,10 +46,10 @@ class ContentSpace:
         )
 
 
-def likeness(codes: Matrix, liked: npt.NDArray[np.int64]) -> Matrix:
-    """Return how near each of n × e unit codes is to what the `liked` rows have in common, n.
+def likeness(codes: Matrix, liked: Matrix) -> Matrix:
+    """Return how near each of n × e unit codes is to what `liked` ones, l × e, have in common, n.
 
-    The cosine to the sum of their codes; 0 where no row is liked.
+    The cosine to the sum of their codes; 0 where none is liked.
     """
-    near: Matrix = codes @ direction(codes[liked])
+    near: Matrix = codes @ direction(liked)
     return near

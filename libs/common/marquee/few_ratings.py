@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from marquee.artifacts import load_arrays, save_arrays
 from marquee.ratings import POSITIVE
+from marquee.shortlist import Chosen
 
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -43,11 +44,16 @@ class FewRatings:
             sums += np.bincount(columns, values, n_rows)  # much faster than np.add.at
         return sums.astype(np.float32)
 
-    def scores(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
-        """Return the scores of n_rows film rows for rated film rows and their half stars."""
+    def scores(
+        self, films: Ints, half_stars: npt.NDArray[np.integer], among: int | Chosen
+    ) -> Matrix:
+        """Return the scores of so many film rows, or of those chosen, for rated film rows and their
+        half stars."""
+        n_rows = among if isinstance(among, int) else among.n
         scores = self.deviation(films, half_stars, n_rows)
         scores[: len(self.intercept)] += self.intercept
-        return scores
+        chosen: Matrix = scores if isinstance(among, int) else scores[among.rows]
+        return chosen
 
     def save(self, directory: Path, name: str = "few_ratings") -> None:
         """Write `<name>.npz`."""

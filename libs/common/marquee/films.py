@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from marquee.shortlist import Chosen, Shortlist, chances, everything
+
 GENRES: tuple[str, ...] = (
     "Action", "Adventure", "Animation", "Children", "Comedy", "Crime", "Documentary", "Drama",
     "Fantasy", "Film-Noir", "Horror", "IMAX", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller",
@@ -92,6 +94,7 @@ class Films:
         self._marks = np.zeros(self._n, np.float32) if marks is None else np.array(marks)
         self._unknown = float(self._marks.max(initial=0.0))
         self._index = {int(movie_id): i for i, movie_id in enumerate(self._movie_ids)}
+        self._shortlist: Shortlist | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -130,8 +133,12 @@ class Films:
 
     def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
         """Return the rows of those films that the table has, in the order given."""
-        found = np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
+        found = self.places(movie_ids)
         return found[found >= 0]
+
+    def places(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the row of each film, -1 for those that the table does not have."""
+        return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
 
     def put(
         self,
@@ -143,13 +150,16 @@ class Films:
     ) -> int:
         """Add a film or replace its row; return its index. `vector` has the d of the table."""
         i = self._index.get(movie_id, -1)
-        if i < 0:
+        is_new = i < 0
+        if is_new:
             i = self._append(movie_id)
         self._genres[i] = genres
         self._years[i] = year or 0
         self._vectors[i] = vector
         self._clusters[i] = cluster
         self._alive[i] = True
+        if self._shortlist is not None:
+            self._shortlist.put(i, self._vectors[i], is_new)
         return i
 
     def remove(self, movie_id: int) -> None:
@@ -157,6 +167,18 @@ class Films:
         i = self._index.get(movie_id, -1)
         if i >= 0:
             self._alive[i] = False
+
+    def shortened(self, sums: npt.NDArray[np.int64]) -> "Films":
+        """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
+        rows = chances(sums)
+        self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
+        return self
+
+    def chosen(self, mask: npt.NDArray[np.bool_], k: int) -> Chosen:
+        """Return the rows to score for the k best where `mask` holds: the shortlist, if there is
+        one and it leaves enough, else all."""
+        short = None if self._shortlist is None else self._shortlist.of(mask, k)
+        return everything(self.vectors) if short is None else short
 
     def _append(self, movie_id: int) -> int:
         if self._n == len(self._movie_ids):

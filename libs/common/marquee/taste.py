@@ -16,6 +16,7 @@ from marquee.factors import Factors
 from marquee.few_ratings import FewRatings
 from marquee.new_films import NewFilms
 from marquee.ratings import POSITIVE
+from marquee.shortlist import Chosen, everything
 
 Ints = npt.NDArray[np.int64]
 
@@ -87,19 +88,22 @@ class Taste:
         self,
         films: Ints,
         half_stars: npt.NDArray[np.integer] | None,
-        rows: Matrix,
+        table: Matrix,
         cold: Cold | NoneCold,
         code: Matrix | None = None,
+        chosen: Chosen | None = None,
     ) -> dict[str, Matrix]:
-        """Return the logs by name, m each, for m film rows (m × d).
+        """Return the logs by name, m each, for m film rows of a table, n × d and wider.
 
-        `films`: places of the viewer's films among them; without `half_stars` he saw them. `code`:
-        his code, if it is known.
+        `films`: rows of the viewer's films in it; without `half_stars` he saw them. `code`: his
+        code, if it is known. `chosen`: the m rows, which `cold` is of; None: all.
         """
         f, e = self.factors.f, self.network.outputs.shape[1]
+        chosen = everything(table) if chosen is None else chosen
+        rows = chosen.vectors
         stars = np.full(len(films), POSITIVE) if half_stars is None else half_stars
-        als = rows[:, :f] @ self.factors.fold_in(rows[films, :f], stars)
-        few = self.few_ratings.scores(films, stars, len(rows))
+        als = rows[:, :f] @ self.factors.fold_in(table[films, :f], stars)
+        few = self.few_ratings.scores(films, stars, chosen)
         outputs = rows[:, f : f + e]
         code = self.code(films, half_stars) if code is None else code
         return {

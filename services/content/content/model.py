@@ -22,6 +22,7 @@ from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
 from marquee.pipeline import Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.shortlist import Chosen, everything
 from marquee.similar import contributions, direction
 from marquee.taste import Cold, Taste, less_popular
 
@@ -53,7 +54,7 @@ class Content:
 
     def films(self) -> Films:
         """Return a table of the films that the model was fitted with, the caller's to change."""
-        return Films.from_arrays(self.base.arrays())
+        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the sums that the model was fitted with, zeros for a film it does not know."""
@@ -113,8 +114,10 @@ class Content:
     ) -> list[Scored]:
         """Return up to k films where `mask` holds, nearest to what was viewed or liked first."""
         seen = self.seen(viewer, films)
-        scores = self.scores(seen, films, popularity)
-        rows = top(scores, mask, k)
+        chosen = films.chosen(mask, k)
+        scores = self.scores(seen, films, popularity, chosen)
+        best = top(scores, mask[chosen.rows], k)
+        rows = chosen.places(best)
         codes, sources = films.vectors[:, self._codes], films.movie_ids[seen].tolist()
         because = contributions(codes[rows], codes[seen], np.ones(len(seen)))
         return [
@@ -125,7 +128,7 @@ class Content:
                 tuple((sources[i], share) for i, share in shares),
             )
             for movie_id, score, shares in zip(
-                films.movie_ids[rows].tolist(), scores[rows].tolist(), because, strict=True
+                films.movie_ids[rows].tolist(), scores[best].tolist(), because, strict=True
             )
         ]
 
@@ -136,41 +139,58 @@ class Content:
         return films.indexes(list(wanted)[-_SEEN:])
 
     def scores(
-        self, seen: Ints, films: Films, popularity: Popularity | None = None
+        self,
+        seen: Ints,
+        films: Films,
+        popularity: Popularity | None = None,
+        chosen: Chosen | None = None,
     ) -> npt.NDArray[np.floating]:
-        """Return the mixed score of every row."""
-        scores = weighted(self.signals(seen, films, popularity), self.weights)
-        return scores + self.new_films.offset * films.vectors[:, -1]
+        """Return the mixed score of every row, or of those chosen."""
+        chosen = everything(films.vectors) if chosen is None else chosen
+        scores = weighted(self.signals(seen, films, popularity, chosen), self.weights)
+        return scores + self.new_films.offset * chosen.vectors[:, -1]
 
     def signals(
-        self, seen: Ints, films: Films, popularity: Popularity | None = None
+        self,
+        seen: Ints,
+        films: Films,
+        popularity: Popularity | None = None,
+        chosen: Chosen | None = None,
     ) -> dict[str, Matrix]:
-        """Return the signals of the mix by name, one number a row of `films` each."""
-        codes, prior, cold = (films.vectors[:, at] for at in (self._codes, -2, -1))
-        signals = {"popularity": self._popularity(films, popularity)}
+        """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
+        chosen = everything(films.vectors) if chosen is None else chosen
+        codes, (prior, cold) = chosen.vectors[:, self._codes], chosen.columns(-2, -1)
+        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
         if not len(seen):
             return signals
-        rows = films.vectors[:, : self.taste.d]
-        signals |= self.taste.signals(seen, None, rows, Cold(self.new_films, prior, cold))
+        unknown, known = Cold(self.new_films, prior, cold), films.vectors[seen, self._codes]
+        signals |= self.taste.signals(seen, None, films.vectors, unknown, chosen=chosen)
         return signals | {
-            "content": codes @ direction(codes[seen]),
-            "nearest": (codes[seen[-5:]] @ codes.T).max(axis=0),
-            "less_popular": less_popular(self._popularity(films, None), len(seen)),
-            "cluster": self._cluster_shares(seen, films),
+            "content": codes @ direction(known),
+            "nearest": (known[-5:] @ codes.T).max(axis=0),
+            "less_popular": less_popular(self._popularity(chosen, prior, cold, None), len(seen)),
+            "cluster": self._cluster_shares(seen, films, chosen),
         }
 
-    def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
-        if popularity is not None:
-            known = popularity.popularity
-        else:
-            known = np.zeros(len(films))
-            known[: len(self.base_sums)] = np.log1p(self.base_sums[:, 1])
-        return log_popularity(known, films.vectors[:, -2], films.vectors[:, -1])
+    def _popularity(
+        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
+    ) -> Matrix:
+        known: npt.NDArray[np.floating] = (
+            chosen.first(self._base_popularity)
+            if popularity is None
+            else popularity.popularity[chosen.rows]
+        )
+        return log_popularity(known, prior, cold)
 
-    def _cluster_shares(self, seen: Ints, films: Films) -> Matrix:
-        """Return for each row the share of the films seen that are in its cluster."""
+    @cached_property
+    def _base_popularity(self) -> npt.NDArray[np.float64]:
+        popularity: npt.NDArray[np.float64] = np.log1p(self.base_sums[:, 1])
+        return popularity
+
+    def _cluster_shares(self, seen: Ints, films: Films, chosen: Chosen) -> Matrix:
+        """Return for each row chosen the share of the films seen that are in its cluster."""
         sizes = np.bincount(films.clusters[seen], minlength=len(self.pipeline.kmeans.centers))
-        shares: Matrix = (sizes / max(1, len(seen))).astype(np.float32)[films.clusters]
+        shares: Matrix = (sizes / max(1, len(seen))).astype(np.float32)[films.clusters[chosen.rows]]
         return shares
 
     @cached_property

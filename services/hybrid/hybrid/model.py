@@ -27,6 +27,7 @@ from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.rows import FilmRow
+from marquee.shortlist import Chosen, everything
 from marquee.similar import contributions, direction
 from marquee.taste import Cold, Taste, less_popular
 from marquee.viewer_clusters import liked_by_clusters
@@ -73,7 +74,7 @@ class Hybrid:
 
     def films(self) -> Films:
         """Return a table of the films that the model was fitted with, the caller's to change."""
-        return Films.from_arrays(self.base.arrays())
+        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the sums that the model was fitted with, zeros for a film it does not know."""
@@ -150,8 +151,10 @@ class Hybrid:
     ) -> list[Scored]:
         """Return up to k films where `mask` holds, best first, with the liked ones they rest on."""
         evidence = self.evidence(viewer, films)
-        scores = self.scores(evidence, films, popularity)
-        rows = top(scores, mask, k)
+        chosen = films.chosen(mask, k)
+        scores = self.scores(evidence, films, popularity, chosen)
+        best = top(scores, mask[chosen.rows], k)
+        rows = chosen.places(best)
         liked = evidence.liked
         codes = films.vectors[:, self._codes]
         because = contributions(
@@ -166,58 +169,78 @@ class Hybrid:
                 tuple((sources[i], share) for i, share in shares),
             )
             for movie_id, score, shares in zip(
-                films.movie_ids[rows].tolist(), scores[rows].tolist(), because, strict=True
+                films.movie_ids[rows].tolist(), scores[best].tolist(), because, strict=True
             )
         ]
 
     def evidence(self, viewer: Viewer, films: Films) -> Evidence:
         """Return the viewer's ratings of films that the table has."""
-        found = [films.index(movie_id) for movie_id in viewer.rated.movie_ids.tolist()]
-        rows = np.array(found, np.int64)
+        rows = films.places(viewer.rated.movie_ids.tolist())
         half_stars = np.rint(viewer.rated.stars * 2).astype(np.int64)
         return Evidence(rows[rows >= 0], half_stars[rows >= 0])
 
     def scores(
-        self, evidence: Evidence, films: Films, popularity: Popularity | None = None
+        self,
+        evidence: Evidence,
+        films: Films,
+        popularity: Popularity | None = None,
+        chosen: Chosen | None = None,
     ) -> npt.NDArray[np.floating]:
-        """Return the mixed score of every row."""
-        scores = weighted(self.signals(evidence, films, popularity), self.weights)
-        return scores + self.new_films.offset * films.vectors[:, -1]
+        """Return the mixed score of every row, or of those chosen."""
+        chosen = everything(films.vectors) if chosen is None else chosen
+        scores = weighted(self.signals(evidence, films, popularity, chosen), self.weights)
+        return scores + self.new_films.offset * chosen.vectors[:, -1]
 
     def signals(
-        self, evidence: Evidence, films: Films, popularity: Popularity | None = None
+        self,
+        evidence: Evidence,
+        films: Films,
+        popularity: Popularity | None = None,
+        chosen: Chosen | None = None,
     ) -> dict[str, Matrix]:
-        """Return the signals of the mix by name, one number a row of `films` each."""
-        vectors = films.vectors
-        prior, cold = vectors[:, -2], vectors[:, -1]
-        signals = {"popularity": self._popularity(films, popularity)}
+        """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
+        chosen = everything(films.vectors) if chosen is None else chosen
+        prior, cold = chosen.columns(-2, -1)
+        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
         if not len(evidence.rows):
             return signals
-        codes, liked, rated = vectors[:, self._codes], evidence.liked, evidence.rows
+        codes, liked, rated = chosen.vectors[:, self._codes], evidence.liked, evidence.rows
         unknown = Cold(self.new_films, prior, cold)
         code = self.taste.code(rated, evidence.half_stars)
-        signals |= self.taste.signals(rated, evidence.half_stars, vectors, unknown, code)
-        rates = vectors[:, self.taste.d : self.d]
+        signals |= self.taste.signals(
+            rated, evidence.half_stars, films.vectors, unknown, code, chosen
+        )
+        known, rates = films.vectors[rated, self._codes], chosen.vectors[:, self.taste.d : self.d]
+        popularity_then = self._popularity(chosen, prior, cold, None)
         return signals | {
-            "space": codes @ direction(codes[rated[liked]]),
-            "space_other": codes @ direction(codes[rated[~liked]]),
-            "less_popular": less_popular(self._popularity(films, None), len(rated)),
-            "cluster": self._cluster_shares(rated[liked], films),
+            "space": codes @ direction(known[liked]),
+            "space_other": codes @ direction(known[~liked]),
+            "less_popular": less_popular(popularity_then, len(rated)),
+            "cluster": self._cluster_shares(rated[liked], films, chosen),
             "viewers": liked_by_clusters(self.viewers, code, rates),
         }
 
-    def _popularity(self, films: Films, popularity: Popularity | None) -> Matrix:
-        if popularity is not None:
-            known = popularity.popularity
-        else:
-            known = np.zeros(len(films))
-            known[: len(self.base_sums)] = np.log1p(self.base_sums[:, 1])
-        return log_popularity(known, films.vectors[:, -2], films.vectors[:, -1])
+    def _popularity(
+        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
+    ) -> Matrix:
+        known: npt.NDArray[np.floating] = (
+            chosen.first(self._base_popularity)
+            if popularity is None
+            else popularity.popularity[chosen.rows]
+        )
+        return log_popularity(known, prior, cold)
 
-    def _cluster_shares(self, liked: Ints, films: Films) -> Matrix:
-        """Return for each row the share of the liked films that are in its cluster."""
+    @cached_property
+    def _base_popularity(self) -> npt.NDArray[np.float64]:
+        popularity: npt.NDArray[np.float64] = np.log1p(self.base_sums[:, 1])
+        return popularity
+
+    def _cluster_shares(self, liked: Ints, films: Films, chosen: Chosen) -> Matrix:
+        """Return for each row chosen the share of the liked films that are in its cluster."""
         sizes = np.bincount(films.clusters[liked], minlength=len(self.pipeline.kmeans.centers))
-        shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[films.clusters]
+        shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[
+            films.clusters[chosen.rows]
+        ]
         return shares
 
     @cached_property

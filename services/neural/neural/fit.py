@@ -17,7 +17,7 @@ from marquee.autoencoder_fit import (
     fit_viewer_clusters,
 )
 from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import most_liked
+from marquee.cases import most_liked, some
 from marquee.dataset import Dataset
 from marquee.errors import DataError
 from marquee.few_ratings import FewRatings
@@ -34,10 +34,10 @@ from marquee.popularity import Popularity
 from marquee.rating_rows import Case, Ints, RatingRows
 from marquee.recommender import top
 from marquee.ridge import fit_ridge
+from marquee.shortlist import everything
 from neural.extras import extras_of
 from neural.held_out import case_of, hide
 from neural.model import POOL, Mix, Neural
-from neural.predictor import Weights
 from neural.rated import Rated, only
 from neural.rating_fit import fit_ratings
 from neural.rows import FilmRows, Layout
@@ -73,6 +73,8 @@ class NeuralConfig(MixConfig):
     validation_share: float = Field(0.1, ge=0, lt=1)
     long_history: int = Field(20, ge=2)
     """Ratings of the viewers that this model serves."""
+    max_cases: int = Field(1500, ge=1)
+    """Of these held out, drawn at random, that judge the mix."""
     candidates: int = Field(1500, ge=1)
     """The most popular films: those that weights are learned on."""
     weights: dict[str, float] = {"preference": 0.3, "many": 2.0, "popularity": -0.3}
@@ -98,16 +100,19 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
     hidden, viewers = hide(rows, config.long_history, config.validation_share, seed)
     rated = Rated(only(rows, ~hidden), only(rows, hidden))
     content = films.pipeline.encode(films.raw(list(dataset.films)))
-    ratings = fit_ratings(rows, hidden, content, config.network, seed, on_epoch)
-    mix = _start(config)
     cases = [case for case in (case_of(rated, int(user)) for user in viewers) if len(case.targets)]
-    if cases:
-        kept = np.setdiff1d(np.arange(len(rows)), viewers)
-        kept_rows = rows.of_users(kept)
-        first = _assemble(dataset.films, kept_rows, ratings.trained, films, config, seed)
-        mix = _learn(first, cases, dataset.films, config)
-    model = _assemble(dataset.films, rows, ratings.served, films, config, seed)
-    extras = extras_of(dataset, rows, model, ratings.served)
+    cases, mix = some(cases, config.max_cases, seed), _start(config)
+    with fit_ratings(rows, hidden, content, config.network, seed, on_epoch) as ratings:
+        # What does not need the networks that serve comes first: they may be trained meanwhile.
+        if cases:
+            kept = rows.of_users(np.setdiff1d(np.arange(len(rows)), viewers))
+            learned = _learned(dataset.films, kept, config, seed)
+            first = _assemble(dataset.films, learned, ratings.trained, films, config, seed)
+            mix = _learn(first, cases, dataset.films, config)
+        learned = _learned(dataset.films, rows, config, seed)
+        served = ratings.served()
+    model = _assemble(dataset.films, learned, served, films, config, seed)
+    extras = extras_of(dataset, rows, model, served)
     model = replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
     lists_for = draw_viewers(rows, model.base.movie_ids, (_SHOWN,), seed)
     return replace(model, base=with_marks(model, lists_for))
@@ -134,47 +139,51 @@ def _film_rows(
 
 @dataclass(frozen=True, eq=False)
 class _Learned:
-    """What the ratings of a fit teach of each film."""
+    """What some ratings, `rows`, teach of each film."""
 
+    rows: RatingRows
     network: Autoencoder
     many: FewRatings
     sums: Ints
 
 
+def _learned(films: Sequence[Film], rows: RatingRows, config: NeuralConfig, seed: int) -> _Learned:
+    sums = rows.sums(len(films))
+    network = fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
+    return _Learned(rows, network, fit_few_ratings(rows, len(films), config.many, seed), sums)
+
+
 def _assemble(
     films: Sequence[Film],
-    rows: RatingRows,
+    learned: _Learned,
     trained: Trained,
     film_rows: FilmRows,
     config: NeuralConfig,
     seed: int,
 ) -> Neural:
-    """Return the model whose scorers of preference are fitted on `rows`."""
-    sums = rows.sums(len(films))
-    network = fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
-    learned = _Learned(network, fit_few_ratings(rows, len(films), config.many, seed), sums)
+    """Return the model of what was learned, with the mix that learning starts from."""
+    network = learned.network
     raw = film_rows.raw(list(films))
-    ridge = fit_ridge(raw, _targets(learned), config.cold_penalty, _importance(sums, config))
+    ridge = fit_ridge(
+        raw, _targets(learned), config.cold_penalty, _importance(learned.sums, config)
+    )
     layout = Layout(trained.predictor.d, config.autoencoder.width)
     film_rows = replace(film_rows, ridge=ridge, layout=layout)
-    predictor = replace(trained.predictor, weights=_served(trained.predictor.weights))
+    weights = {n: w for n, w in trained.predictor.weights.items() if n.startswith(_SERVED)}
+    predictor = replace(trained.predictor, weights=weights)
     served = replace(trained, predictor=predictor)
     vectors, clusters = _rows(raw, learned, served, film_rows, config)
     return Neural(
         Films.of(films, vectors, clusters),
-        sums,
+        learned.sums,
         film_rows,
         predictor,
         network.inputs,
         network.bias,
-        fit_viewer_clusters(unit(encode(network, rows)), config.viewer_clusters, seed),
+        fit_viewer_clusters(unit(encode(network, learned.rows)), config.viewer_clusters, seed),
         learned.many,
         _start(config),
     )
-
-
-def _served(weights: Weights) -> Weights:
-    return {name: array for name, array in weights.items() if name.startswith(_SERVED)}
 
 
 def _targets(learned: _Learned) -> Matrix:
@@ -216,7 +225,9 @@ def _learn(
     """Return the mix: weights of preference, of the predicted rating, and the bonus."""
 
     def signals(case: Case) -> dict[str, Matrix]:
-        return config.used(model.signals(case.films, case.half_stars, model.base.vectors))
+        return config.used(
+            model.signals(case.films, case.half_stars, everything(model.base.vectors))
+        )
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
     judge = Judge.of(Validation(cases, np.arange(len(cases))), signals, candidates)
@@ -239,7 +250,7 @@ def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralCon
     coldness = model.film_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
         mask = _mask(model, case)
-        signals = model.signals(case.films, case.half_stars, model.base.vectors)
+        signals = model.signals(case.films, case.half_stars, everything(model.base.vectors))
         total = model.total(signals, coldness)
         best = top(total, mask, pool)
         scores[i], scores[i, : len(best)] = -1e6, total[best]
@@ -269,8 +280,8 @@ def _learn_bonus(
     missed = []
     for case in cases[:MAX_CASES]:
         mask = _mask(model, case)
-        before = model.signals(case.films, case.half_stars, warm)
-        after = model.signals(case.films, case.half_stars, hidden)
+        before = model.signals(case.films, case.half_stars, everything(warm))
+        after = model.signals(case.films, case.half_stars, everything(hidden))
         scores = model.total(before, np.zeros(len(warm), np.float32))
         moved_scores = model.total(after, np.ones(len(warm), np.float32))
         missed.append(margins(scores, moved_scores, mask))

@@ -30,6 +30,7 @@ from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
 from marquee.ridge import Ridge
+from marquee.shortlist import Chosen
 from marquee.similar import contributions
 from marquee.taste import log_share
 from neural.confidence import Confidence
@@ -79,7 +80,7 @@ class Neural:
 
     def films(self) -> Films:
         """Return a fresh table of the films known at the training."""
-        return Films.from_arrays(self.base.arrays())
+        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the ratings, positive ones and half stars of a film at the training."""
@@ -138,15 +139,16 @@ class Neural:
     ) -> list[Scored]:
         """Return up to k films where `mask` is true, best first, each with what it rests on."""
         known, half_stars = self._known(viewer.rated)
-        signals = self.signals(known, half_stars, films.vectors, popularity)
-        scores = self.total(signals, self._layout.coldness(films.vectors))
-        pool = top(scores, mask, max(POOL, k))
+        chosen = films.chosen(mask, k)
+        signals = self.signals(known, half_stars, chosen, popularity)
+        scores = self.total(signals, self._layout.coldness(chosen.vectors))
+        pool = top(scores, mask[chosen.rows], max(POOL, k))
         final, rated = scores[pool], pool[:POOL]
-        final[:POOL] += self._rating_part(known, half_stars, films.vectors[rated])
+        final[:POOL] += self._rating_part(known, half_stars, chosen.vectors[rated])
         # What is beyond stays behind, so that a longer list begins with the shorter one.
         order = np.argsort(-final[:POOL], kind="stable")
         order = np.concatenate([order, np.arange(len(rated), len(pool))])[:k]
-        rows = pool[order]
+        rows = chosen.places(pool[order])
         because = self._because(known[half_stars >= POSITIVE], films, rows)
         ids, found = films.movie_ids[rows].tolist(), final[order].tolist()
         return [
@@ -155,17 +157,21 @@ class Neural:
         ]
 
     def signals(
-        self, known: Ints, half_stars: HalfStars, rows: Matrix, popularity: Popularity | None = None
+        self,
+        known: Ints,
+        half_stars: HalfStars,
+        chosen: Chosen,
+        popularity: Popularity | None = None,
     ) -> dict[str, Matrix]:
-        """Return what speaks for each of n film rows, by name: logs of how likely it is liked."""
-        layout = self._layout
+        """Return what speaks for each chosen film, m, by name: logs of how likely it is liked."""
+        layout, rows = self._layout, chosen.vectors
         favour = layout.popularity(rows)
         if popularity is not None:
-            live = popularity.popularity.astype(np.float32)
+            live = popularity.popularity[chosen.rows].astype(np.float32)
             favour = np.where(layout.coldness(rows) > 0, np.maximum(live, favour), live)
         return {
             "preference": layout.outputs(rows) @ self.code(known, half_stars) + layout.prior(rows),
-            "many": log_share(self.many.scores(known, half_stars, len(rows)), _FLOOR),
+            "many": log_share(self.many.scores(known, half_stars, chosen), _FLOOR),
             "popularity": favour,
         }
 

@@ -1,29 +1,35 @@
 """Training of the RatingPredictor: what is held out for what, the network, how sure it may be."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from marquee.rating_rows import RatingRows
+from neural.apart import Work, networks
 from neural.averaged import averaged, averaged_films
 from neural.calibration import calibrate
 from neural.confidence import Confidence
 from neural.held_out import set_aside
 from neural.predictor import Matrix
 from neural.rated import Mask, Rated, only
-from neural.training import NetworkConfig, OnEpoch, Trained, described_by, train, train_again
+from neural.training import NetworkConfig, OnEpoch, Trained, described_by, train
 
 
 @dataclass(frozen=True, eq=False)
 class RatingFit:
-    """`trained` has not seen what was held out, `served` has; `confidence` is of the former."""
+    """`trained` has not seen what was held out, what `served` returns has: it waits for that.
+
+    `confidence` is of the former.
+    """
 
     trained: Trained
-    served: Trained
+    served: Callable[[], Trained]
     confidence: Confidence
 
 
+@contextlib.contextmanager
 def fit_ratings(
     rows: RatingRows,
     hidden: Mask,
@@ -31,25 +37,33 @@ def fit_ratings(
     config: NetworkConfig,
     seed: int,
     on_epoch: OnEpoch,
-) -> RatingFit:
-    """Return the network trained on `rows` but for those `hidden`, which choose its best epoch.
+) -> Iterator[RatingFit]:
+    """Yield the network trained on `rows` but for those `hidden`, which choose its best epoch.
 
     Half of these, and all ratings of some viewers and of some films, are left to the confidence.
     Then all ratings teach further networks for as many epochs, and their mean serves; or, where
-    the viewers are many, they only describe the films of the first.
+    the viewers are many, they only describe the films of the first. These may be trained while the
+    caller goes on; they have to be waited for within the context.
     """
     unseen = set_aside(rows, hidden, len(content), config.confidence_share, seed)
     away = unseen.ratings(rows)
     if (hidden | away).all():
         away = unseen.asked
     rated = Rated(only(rows, ~(hidden | away)), only(rows, hidden & ~away))
-    trained = train(rated, content, config, seed, on_epoch)
-    cold = trained.predictor.films(content)
-    confidence = calibrate(rows, unseen, trained, cold, seed)
-    if len(rows) > config.trained_again:
-        return RatingFit(trained, described_by(trained, rows, content, config), confidence)
-    again = [train_again(trained, rows, content, config, seed + i) for i in range(config.networks)]
-    return RatingFit(trained, _mean_of(again), confidence)
+    apart = len(rows) <= config.trained_again and len(rows.films) >= config.apart
+    seeds = range(seed, seed + config.networks)
+    with networks(Work(rows, content, config), seeds, None if apart else 1) as again:
+        trained = train(rated, content, config, seed, on_epoch)
+        again.begin(trained)
+        cold = trained.predictor.films(content)
+        confidence = calibrate(rows, unseen, trained, cold, seed)
+
+        def served() -> Trained:
+            if len(rows) > config.trained_again:
+                return described_by(trained, rows, content, config)
+            return _mean_of(again.wait(trained))
+
+        yield RatingFit(trained, served, confidence)
 
 
 def _mean_of(networks: Sequence[Trained]) -> Trained:

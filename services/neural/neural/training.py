@@ -51,6 +51,8 @@ class NetworkConfig(BaseModel):
     """With no more viewers than this, further networks learn from the ratings held out as well."""
     networks: int = Field(2, ge=1)
     """How many these are: the mean of their ratings serves."""
+    apart: int = Field(50_000, ge=0)
+    """Ratings from which on these are trained side by side: a process takes seconds to start."""
     max_viewers: int = Field(12_000, ge=1)
     """Viewers drawn to train on where there are more; statistics of films are of all ratings."""
 
@@ -87,13 +89,12 @@ def train(
 
 
 def train_again(
-    best: Trained, rows: RatingRows, content: Matrix, config: NetworkConfig, seed: int
+    epoch: int, rows: RatingRows, content: Matrix, config: NetworkConfig, seed: int
 ) -> Trained:
-    """Return the network trained on all `rows` for as many epochs as the `best` one of some had."""
+    """Return the network after an epoch, from 0, of a training on all `rows`."""
     nothing = only(rows, np.zeros(len(rows.films), bool))
     epochs = _epochs(Rated(rows, nothing), content, config, seed)
-    trained = next(one for one in epochs if one.epoch == best.epoch)
-    return replace(trained, measures=best.measures)
+    return next(one for one in epochs if one.epoch == epoch)
 
 
 def _epochs(rated: Rated, content: Matrix, config: NetworkConfig, seed: int) -> Iterator[Trained]:

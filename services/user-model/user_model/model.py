@@ -26,6 +26,7 @@ from marquee.pipeline import KMeans, Matrix, unit
 from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE, RatedFilms
 from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.shortlist import Chosen, everything
 from marquee.similar import strongest
 from marquee.taste import Cold, Taste, less_popular, log_share
 from marquee.viewer_clusters import SMOOTHING, liked_by_clusters
@@ -80,7 +81,7 @@ class UserModel:
 
     def films(self) -> Films:
         """Return a fresh table of the films known at the training."""
-        return Films.from_arrays(self.base.arrays())
+        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the ratings, positive ones and half stars of a film at the training."""
@@ -125,11 +126,13 @@ class UserModel:
         known = self._known(viewer.rated)
         code = self.code(*known)
         near = self.near(code)
-        signals = self.signals(*known, code, near, films.vectors, popularity)
-        scores = self.total(signals, self._layout.coldness(films.vectors))
-        rows = top(scores, mask, k)
+        chosen = films.chosen(mask, k)
+        signals = self.signals(*known, code, near, films.vectors, popularity, chosen)
+        scores = self.total(signals, self._layout.coldness(chosen.vectors))
+        best = top(scores, mask[chosen.rows], k)
+        rows = chosen.places(best)
         reasons = self._because(near, films, rows, viewer.rated)
-        ids, found = films.movie_ids[rows].tolist(), scores[rows].tolist()
+        ids, found = films.movie_ids[rows].tolist(), scores[best].tolist()
         return [
             Scored(movie_id, score, Reason.LIKED_BY_SIMILAR_VIEWERS, because)
             for movie_id, score, because in zip(ids, found, reasons, strict=True)
@@ -154,25 +157,27 @@ class UserModel:
         half_stars: npt.NDArray[np.integer],
         code: Matrix,
         near: Near,
-        rows: Matrix,
+        table: Matrix,
         popularity: Popularity | None = None,
+        chosen: Chosen | None = None,
     ) -> Signals:
-        """Return what speaks for each of n films, by name: the logs that the mix weighs.
+        """Return what speaks for each film of a table, n × d, or chosen of it: what the mix weighs.
 
         `known` and `half_stars`: rows and ratings of the viewer's base films.
         """
-        layout = self._layout
+        chosen = everything(table) if chosen is None else chosen
+        layout, rows = self._layout, chosen.vectors
         popular, coldness = layout.popularity(rows), layout.coldness(rows)
         cold = Cold(self.new_films, popular, coldness)
-        taste = self.taste.signals(known, half_stars, layout.taste(rows), cold, code)
+        taste = self.taste.signals(known, half_stars, table, cold, code, chosen)
         if popularity is not None:
-            live = popularity.popularity.astype(np.float32)
+            live = popularity.popularity[chosen.rows].astype(np.float32)
             popular = np.where(coldness > 0, np.maximum(live, popular), live)
-        like = likeness(layout.codes(rows), known[half_stars >= POSITIVE])
+        like = likeness(layout.codes(rows), layout.codes(table[known[half_stars >= POSITIVE]]))
         return taste | {
             "content": np.float32(np.log1p(len(known))) * like,
             "clusters": liked_by_clusters(self.kmeans, code, layout.rates(rows)),
-            "near": log_share(near.rates(len(rows)), SMOOTHING),
+            "near": log_share(near.rates(chosen.n)[chosen.rows], SMOOTHING),
             "popularity": popular,
             "less_popular": less_popular(layout.popularity(rows), len(known)),
         }

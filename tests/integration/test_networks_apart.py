@@ -1,0 +1,147 @@
+"""Networks trained in processes: the same as in turn, from any script, and none left behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.trainer, pytest.mark.timeout(600)]
+torch = pytest.importorskip("torch")
+
+from marquee.rating_rows import RatingRows  # noqa: E402
+from marquee.testing import checkerboard  # noqa: E402
+from neural.apart import TrainingFailed, Work, networks  # noqa: E402
+from neural.rated import Rated, only  # noqa: E402
+from neural.training import NetworkConfig, Trained, train  # noqa: E402
+
+SMALL = NetworkConfig(d=4, hidden=8, epochs=2, viewers_per_batch=16, embedding_pull=60.0)
+CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
+ROWS = RatingRows.of(checkerboard(users=40))
+WORK = Work(ROWS, CONTENT, SMALL)
+SCRIPT = """
+from dataclasses import replace
+
+import numpy as np
+from marquee.rating_rows import RatingRows
+from marquee.testing import checkerboard
+from neural.apart import Work, networks
+from neural.rated import Rated, only
+from neural.training import NetworkConfig, train
+
+config = NetworkConfig(d=4, hidden=8, epochs={epochs}, max_steps={epochs})
+rows = RatingRows.of(checkerboard(users=40))
+content = np.ones((24, 5), np.float32)
+shown = Rated(rows, only(rows, np.zeros(len(rows.films), bool)))
+with networks(Work(rows, content, config), (0, 1), 2) as again:
+    best = train(shown, content, config.model_copy(update={{"epochs": 1}}), 0, lambda *_: None)
+    best = replace(best, epoch={epochs} - 1)
+    again.begin(best)
+    print("begun", flush=True)
+    print(len(again.wait(best)), flush=True)
+"""
+
+
+def best() -> Trained:
+    shown = Rated(ROWS, only(ROWS, np.zeros(len(ROWS.films), bool)))
+    return train(shown, CONTENT, SMALL, 0, lambda *_: None)
+
+
+def trained(of: Work, most: int) -> list[Trained]:
+    with networks(of, (3, 4), most) as again:
+        again.begin(found := best())
+        return again.wait(found)
+
+
+@contextlib.contextmanager
+def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
+    """Start a script that has no guard and lies in a folder of its own; end it with the context."""
+    path = tmp_path / "unguarded.py"
+    path.write_text(SCRIPT.format(epochs=epochs))
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def children_in(folder: Path) -> list[str]:
+    """Return the processes that train by what lies in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if "neural.apart" in words and any(word.startswith(str(folder)) for word in words):
+            found.append(path.parent.name)
+    return found
+
+
+def test_networks_trained_in_processes_are_bitwise_those_trained_in_turn() -> None:
+    for one, other in zip(trained(WORK, 1), trained(WORK, 2), strict=True):
+        assert list(one.state) == list(other.state)
+        assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+        for name, array in vars(one.films).items():
+            assert np.array_equal(array, getattr(other.films, name)), name
+        for name in ("biases", "counts", "viewer_biases"):
+            assert np.array_equal(getattr(one.statistics, name), getattr(other.statistics, name))
+        assert one.predictor.mean == other.predictor.mean
+        assert np.array_equal(one.viewers, other.viewers)
+        assert (one.epoch, one.measures) == (other.epoch, other.measures)
+
+
+def test_a_script_without_a_guard_trains_and_leaves_nothing(tmp_path: Path) -> None:
+    with script(tmp_path, epochs=1) as process:
+        said, _ = process.communicate(timeout=500)
+    assert said == "begun\n2\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["unguarded.py"]
+
+
+def test_networks_that_nobody_waits_for_end_with_the_context(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with networks(WORK, (0, 1), 2):
+        wait_for(lambda: len(children_in(tmp_path)) == 2)
+    assert children_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_made_a_network_fail_is_said() -> None:
+    with pytest.raises(TrainingFailed, match="status 1: .*Error"):
+        trained(replace(WORK, content=CONTENT[:3]), 2)
+
+
+def test_networks_are_trained_in_turn_where_no_process_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    assert [one.epoch for one in trained(WORK, 2)] == [best().epoch] * 2
+
+
+def test_a_killed_training_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+    with script(tmp_path, epochs=100_000) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        wait_for(lambda: len(children_in(tmp_path)) == 2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for(lambda: not children_in(tmp_path))
+    wait_for(lambda: [path.name for path in tmp_path.iterdir()] == ["unguarded.py"])

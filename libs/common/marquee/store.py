@@ -4,6 +4,7 @@ Every key of a service's partition carries the hash tag `{topic:partition}`, so 
 one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
 
     position           next offset to read
+    log                id of the topic that the position counts in
     window             sorted set: digest of (source, id) of recent events → offset
     updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
     films              hash: movie id → film (JSON)                               fact
@@ -49,6 +50,10 @@ class PartitionKeys:
     @property
     def position(self) -> str:
         return self._key("position")
+
+    @property
+    def log(self) -> str:
+        return self._key("log")
 
     @property
     def window(self) -> str:

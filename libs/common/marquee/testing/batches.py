@@ -16,8 +16,14 @@ Derive = Callable[[Step], str | None]
 class Batches:
     """The store of one service; what is applied stands there once the batch is written."""
 
-    def __init__(self, keys: Keys, handlers: Handlers, derive: Derive = lambda _: None) -> None:
-        self.keys, self.store = keys, MemoryStore()
+    def __init__(
+        self,
+        keys: Keys,
+        handlers: Handlers,
+        derive: Derive = lambda _: None,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.keys, self.store = keys, store or MemoryStore()
         self._handlers, self._derive = handlers, derive
         self._batches: dict[TopicPartition, list[Event]] = {}
 
@@ -27,7 +33,8 @@ class Batches:
 
     def place(self, event: Event) -> TopicPartition:
         """Return the partition that an event belongs to."""
-        return TopicPartition(event.topic, partition_of(event.key, self.keys.partitions))
+        count = len(self.keys.all(event.topic))
+        return TopicPartition(event.topic, partition_of(event.key, count))
 
     def write(self) -> None:
         """Apply what was added, a step for each partition."""

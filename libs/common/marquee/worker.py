@@ -7,12 +7,7 @@ from dataclasses import dataclass
 
 from marquee import telemetry
 from marquee.bus import Bus, Message, Subscription, TopicPartition, dead
-from marquee.errors import (
-    BusUnavailable,
-    FenceLost,
-    PositionLost,
-    StoreUnavailable,
-)
+from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS
 from marquee.facts import PartitionSnapshot, chunks, prefetch
 from marquee.health import Health
@@ -182,9 +177,12 @@ class Worker:
             return
         self._compared = time.monotonic()
         for partition in subscription.assigned:
-            stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
-            if stored != own:
-                raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
+            self._compare_position(partition)
+
+    def _compare_position(self, partition: TopicPartition) -> None:
+        stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
+        if stored != own:
+            raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
 
     def _restore(self, partition: TopicPartition, topic: str) -> int:
         """Fill an empty partition from the newest snapshot; return the position it stands for."""
@@ -212,29 +210,35 @@ class Worker:
         pending = [reads]
         while pending:
             part = pending.pop()
-            try:
-                self._step(partition, part)
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                raise
-            except Exception as error:
-                if len(part) > 1:
-                    middle = len(part) // 2
-                    pending += (part[middle:], part[:middle])
-                else:
-                    self._retry_or_bury(partition, part[0], error)
+            if (error := self._fault(partition, part)) is None:
+                continue
+            if len(part) > 1:
+                middle = len(part) // 2
+                pending += (part[middle:], part[:middle])
+            else:
+                self._retry_or_bury(partition, part[0], error)
+
+    def _fault(self, partition: TopicPartition, reads: list[Read]) -> Exception | None:
+        """Step; return what a handler raised for the events' sake, None when all is done."""
+        try:
+            self._step(partition, reads)
+        except (StoreUnavailable, BusUnavailable, FenceLost):
+            raise
+        except Exception as error:
+            # A twin may have changed the facts while they were read: no fault of the event.
+            self._compare_position(partition)
+            return error
+        return None
 
     def _retry_or_bury(self, partition: TopicPartition, one: Read, error: Exception) -> None:
         for pause in self.pace.pauses:
             if self._stop.wait(pause):
                 raise BusUnavailable("told to stop while an event fails; it is tried again later")
             self.health.beat = time.monotonic()
-            try:
-                self._step(partition, [one])
+            again = self._fault(partition, [one])
+            if again is None:
                 return
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                raise
-            except Exception as again:
-                error = again
+            error = again
         telemetry.log.error("event fails", partition=str(partition), exc_info=error)
         failures = self._failures[partition] = self._failures.get(partition, 0) + 1
         if failures > DEAD_IN_A_ROW:

@@ -166,7 +166,7 @@ class KafkaSubscription:
         except LogTruncationError as error:
             raise PositionLost(
                 f"Kafka: {error}: the log has lost messages; bring them back, or fill the"
-                " service's store anew from the newest snapshot: marquee rebuild"
+                " service's store anew from the newest snapshot: marquee rebuild --replace"
             ) from error
         self._announced.settle(dict(self._listener.held))
         positions = self._announced.positions

@@ -32,8 +32,8 @@ class SameLog:
         if stored is not None and stored != found:
             raise LogChanged(
                 f"{partition}: the topic was deleted and made anew (its id is {found}, the stored"
-                f" position counts in {stored}); bring the old topic back, or clear this service's"
-                f" store and fill it from the new log: marquee rebuild {self._service}"
+                f" position counts in {stored}); bring the old topic back, or fill this service's"
+                f" store from the new one: marquee rebuild --replace --service {self._service}"
             )
         self._ids[partition.topic] = found
         return found
@@ -47,8 +47,8 @@ class SameLog:
             if self._ids.setdefault(topic, found) != found:
                 raise LogChanged(
                     f"topic {topic} was deleted and made anew while it was read; bring the old one"
-                    " back, or clear this service's store and fill it from the new log:"
-                    f" marquee rebuild {self._service}"
+                    " back, or fill this service's store from the new one:"
+                    f" marquee rebuild --replace --service {self._service}"
                 )
         self._looked = time.monotonic()
 

@@ -29,7 +29,8 @@ def position_lost(partition: TopicPartition, position: int, begin: int, end: int
     what = "has dropped messages that were not read" if position < begin else "has lost messages"
     return PositionLost(
         f"{partition}: position {position}, but the log holds {begin} to {end}: it {what}; bring"
-        " them back, or fill the service's store anew from the newest snapshot: marquee rebuild"
+        " them back, or fill the service's store anew from the newest snapshot:"
+        " marquee rebuild --replace"
     )
 
 

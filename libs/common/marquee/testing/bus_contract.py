@@ -107,6 +107,15 @@ class BusContract:
             producer.publish([Outgoing("nowhere", b"1", b"lost")])
         producer.close()
 
+    def test_a_topic_has_an_id_that_stays(self, topic: Bus) -> None:
+        first = topic.topic(TOPIC)
+        topic.create_topics({TOPIC: PARTITIONS})
+        assert topic.topic(TOPIC) == first
+        assert first.partitions == PARTITIONS
+        assert first.id
+        with pytest.raises(NotFound, match="nowhere"):
+            topic.topic("nowhere")
+
     # --- publishing and reading
 
     def test_offsets_are_dense_and_keys_keep_their_order_and_partition(

@@ -1,5 +1,6 @@
 """How far a consumer is behind: in messages, seconds of its own clock, and from the log's start."""
 
+import math
 import time
 
 from prometheus_client import REGISTRY
@@ -17,10 +18,10 @@ WHERE = TopicPartition(RATINGS, partition_of(1, 2))
 
 def test_a_log_without_news_is_no_lag_however_long_it_is_quiet() -> None:
     lag = Lag()
-    assert lag.note(WHERE, (0, 10), 10, 0.0) == Behind(0, 0.0, 10)
-    assert lag.note(WHERE, (0, 10), 10, 3600.0) == Behind(0, 0.0, 10)
-    assert lag.note(WHERE, (0, 11), 10, 3601.0) == Behind(1, 0.0, 10)
-    assert lag.note(WHERE, (0, 11), 10, 3603.0) == Behind(1, 2.0, 10)
+    assert lag.note(WHERE, (0, 10), 10, 0.0) == Behind(0, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 10), 10, 3600.0) == Behind(0, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 11), 10, 3601.0) == Behind(1, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 11), 10, 3603.0) == Behind(1, 2.0, math.inf)
 
 
 def test_seconds_are_those_of_the_oldest_message_that_waits() -> None:
@@ -28,8 +29,8 @@ def test_seconds_are_those_of_the_oldest_message_that_waits() -> None:
     for second in range(10):
         lag.note(WHERE, (0, 100 * (second + 1)), 0, float(second))
     assert lag.note(WHERE, (0, 1000), 0, 9.0).seconds == 9.0
-    assert lag.note(WHERE, (0, 1000), 350, 9.0) == Behind(650, 6.0, 350)
-    assert lag.note(WHERE, (0, 1000), 1000, 9.0) == Behind(0, 0.0, 1000)
+    assert lag.note(WHERE, (0, 1000), 350, 9.0) == Behind(650, 6.0, math.inf)
+    assert lag.note(WHERE, (0, 1000), 1000, 9.0) == Behind(0, 0.0, math.inf)
 
 
 def test_a_consumer_that_keeps_up_is_never_behind_by_more_than_a_look() -> None:
@@ -50,6 +51,7 @@ def test_what_is_remembered_of_a_long_wait_is_bounded_and_begins_where_it_began(
 
 def test_the_margin_is_what_retention_may_still_drop() -> None:
     assert Lag().note(WHERE, (90, 100), 95, 0.0).margin == 5
+    assert Lag().note(WHERE, (0, 100), 0, 0.0).margin == math.inf
 
 
 def value(name: str) -> float | None:
@@ -69,7 +71,7 @@ def test_the_measures_follow_the_positions_and_end_with_the_partition() -> None:
     measures.lag(subscription, {WHERE: 2})
     assert value("marquee_lag_messages") == 3
     assert value("marquee_lag_seconds") == 0
-    assert value("marquee_log_margin_messages") == 2
+    assert value("marquee_log_margin_messages") == math.inf
     measures.lag(subscription, {WHERE: 5})  # too soon to look again
     assert value("marquee_lag_messages") == 3
     measures._said = time.monotonic() - 10

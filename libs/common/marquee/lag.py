@@ -1,5 +1,6 @@
 """How far a consumer is behind, in messages and in seconds, by what it saw of the logs itself."""
 
+import math
 from dataclasses import dataclass, field
 
 from marquee.bus import TopicPartition
@@ -15,8 +16,9 @@ class Behind:
     messages: int
     seconds: float
     """How long the oldest message that is not handled has been seen in the log."""
-    margin: int
-    """Messages between the log's first and the position: at 0, what is dropped next is missed."""
+    margin: float
+    """Messages between the log's first and the position: at 0, what is dropped next is missed.
+    Infinite while the log has dropped nothing."""
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Lag:
         if len(sights) > KEPT:
             del sights[1::2]
         seconds = now - sights[0][0] if sights else 0.0
-        return Behind(max(0, end - position), seconds, position - begin)
+        return Behind(max(0, end - position), seconds, position - begin if begin else math.inf)
 
     def forget(self, partition: TopicPartition) -> None:
         """Know nothing more of a partition that others read."""

@@ -19,9 +19,13 @@ class SameLog:
     log, and everything before it would be passed over. With other partitions, keys have moved.
     """
 
-    def __init__(self, bus: Bus, keys: Keys, topics: Sequence[str]) -> None:
+    def __init__(self, bus: Bus, keys: Keys, topics: Sequence[str], remedy: str = "") -> None:
+        """Compare for a service. `remedy` says how its facts are made anew from another log."""
         self._bus, self._topics = bus, topics
-        self._service = keys.service
+        self._remedy = remedy or (
+            "fill this service's store from the new one:"
+            f" marquee rebuild --replace --service {keys.service}"
+        )
         self._counts = {topic: len(keys.all(topic)) for topic in topics}
         self._ids: dict[str, str] = {}
         self._looked = 0.0
@@ -32,8 +36,8 @@ class SameLog:
         if stored is not None and stored != found:
             raise LogChanged(
                 f"{partition}: the topic was deleted and made anew (its id is {found}, the stored"
-                f" position counts in {stored}); bring the old topic back, or fill this service's"
-                f" store from the new one: marquee rebuild --replace --service {self._service}"
+                f" position counts in {stored}); bring the old topic back, or"
+                f" {self._remedy}"
             )
         self._ids[partition.topic] = found
         return found
@@ -47,8 +51,7 @@ class SameLog:
             if self._ids.setdefault(topic, found) != found:
                 raise LogChanged(
                     f"topic {topic} was deleted and made anew while it was read; bring the old one"
-                    " back, or fill this service's store from the new one:"
-                    f" marquee rebuild --replace --service {self._service}"
+                    f" back, or {self._remedy}"
                 )
         self._looked = time.monotonic()
 

@@ -88,12 +88,16 @@ class Worker:
             subscription.close()
         self._producer.close()
 
+    def beat(self) -> None:
+        """Say that the loop lives."""
+        self.health.beat = time.monotonic()
+
     def turn(self, subscription: Subscription) -> None:
         """Poll once and step through what came.
 
         After StoreUnavailable, BusUnavailable or FenceLost nothing is lost: take another turn.
         """
-        self.health.beat = time.monotonic()
+        self.beat()
         try:
             self._turn(subscription)
         except (StoreUnavailable, BusUnavailable, FenceLost):
@@ -111,7 +115,7 @@ class Worker:
                 continue
             self._handle(partition, messages)
             subscription.commit({partition: self._positions[partition]})
-            self.health.beat = time.monotonic()
+            self.beat()
         self.reaction.between(subscription.assigned)
         self._compare_positions(subscription)
         self._measures.lag(subscription, self._positions)
@@ -192,7 +196,7 @@ class Worker:
             step = Step(keys, self.store)
             self.reaction.restore(step, piece)
             self.store.write(keys, None, None, step.commands(0, snapshot.position))
-            self.health.beat = time.monotonic()
+            self.beat()
         last = Step(keys, self.store).commands(0, snapshot.position)
         self.store.write(keys, None, snapshot.position, [*last, *_named(keys, topic)])
         return snapshot.position
@@ -234,7 +238,7 @@ class Worker:
         for pause in self.pace.pauses:
             if self._stop.wait(pause):
                 raise BusUnavailable("told to stop while an event fails; it is tried again later")
-            self.health.beat = time.monotonic()
+            self.beat()
             again = self._fault(partition, [one])
             if again is None:
                 return
@@ -275,14 +279,14 @@ class Worker:
         if LOG not in self.health.stopped:
             telemetry.log.error("the log is not what it was", detail=str(error))
         self.health.stopped[LOG] = str(error)
-        self.health.beat = time.monotonic()
+        self.beat()
         stop.wait(1.0)
 
     def _wait(self, stop: threading.Event, error: Exception) -> None:
         if self.health.waiting_for is None:
             telemetry.log.warning("waiting", detail=str(error))
         self.health.waiting_for = str(error)
-        self.health.beat = time.monotonic()
+        self.beat()
         stop.wait(0.25)
 
 

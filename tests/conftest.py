@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from marquee import servers
 from marquee.testing import Restartable
@@ -17,6 +17,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 settings.register_profile("search", settings.get_profile("same"), derandomize=False)
+# `make mutations` wants to know whether a test fails, not the smallest way to make it.
+settings.register_profile(
+    "unshrunk", settings.get_profile("same"), phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 

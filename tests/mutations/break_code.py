@@ -91,6 +91,7 @@ def run(tree: Path, test: str, only: str) -> Outcome:
         "PYTHONPATH": os.pathsep.join(str(tree / package) for package in packages),
         "PYTHONDONTWRITEBYTECODE": "1",
         "SIMULATION_SEEDS": SEEDS,
+        "HYPOTHESIS_PROFILE": "unshrunk",
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
     options = ["-k", only] if only else []

@@ -171,6 +171,16 @@ class Following(RuleBasedStateMachine):
         self.client.note()
         self.client.trim(keys.updates, kept)
 
+    @rule(movies=st.lists(FILMS, min_size=3, max_size=6), year=st.integers(1990, 1999))
+    def sleep_while_a_stream_is_trimmed(self, movies: list[int], year: int) -> None:
+        self.client.paused = True
+        for movie in movies:
+            film = Film(movie_id=movie, title="Missed", year=year)
+            self.send(MovieAdded(data=film))
+        for keys in EVERY:
+            self.trim(keys, 1)
+        self.go_on()
+
     @rule()
     def lose_the_connection(self) -> None:
         self.client.broken = True
@@ -204,7 +214,7 @@ class Following(RuleBasedStateMachine):
 
     def until_equal(self, fresh: Overlay[Tiny]) -> Any:
         """Let both follow until they agree; what a fresh start loads is what counts."""
-        for _ in range(200):
+        for _ in range(50):
             self.run()
             self.loop.run_until_complete(asyncio.sleep(0.0005))
             if fresh.tail.connected and fresh._serving and state(self.overlay) == state(fresh):

@@ -92,6 +92,7 @@ class MemoryClient:
     def _numbered(self, key: str) -> list[int]:
         ids, count = self._ids.setdefault(key, []), len(self._store.values.get(key, []))
         del ids[count:]
+        self._dropped[key] = min(self._dropped.get(key, 0), count)
         ids += itertools.islice(self._numbers, count - len(ids))
         return ids
 

@@ -47,7 +47,7 @@ def main(chosen: Sequence[str]) -> int:
             return 2
         outcomes = [outcome_of(tree, *one) for one in numbered]
     survived = sum(outcome.status != FAILED for outcome in outcomes)
-    print(f"\n{len(outcomes)} breaks, {len(outcomes) - survived} caught, {survived} not")
+    print(f"\nbreaks made: {len(outcomes)}, noticed: {len(outcomes) - survived}")
     return 1 if survived else 0
 
 

@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench bench-train evaluate repro train clean
+.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench bench-train evaluate mutations repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -82,6 +82,9 @@ bench: .venv/READY .venv-trainer/READY ## measure the budgets (ARGS="--quick --b
 
 bench-train: .venv-trainer/READY ## measure a training and its models' answers (ARGS="--size small|1m|25m", ARGS=--help)
 	.venv-trainer/bin/python tests/bench/train.py $(ARGS)
+
+mutations: .venv/READY ## break the code on purpose: each break has a test that must fail (ARGS="3 7" for some)
+	$(PYTHON) tests/mutations/break_code.py $(ARGS)
 
 repro: .venv-trainer/READY .venv-pipeline/READY ## train on the bundled data by dvc.yaml, what changed only
 	.venv-pipeline/bin/dvc repro

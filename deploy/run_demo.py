@@ -132,6 +132,8 @@ class Demo:
             environ = dict(self.environ)
             if name.endswith("-consumer"):
                 environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
+                # Killed and started again, it goes on at once.
+                environ["MARQUEE_KAFKA_MEMBER"] = "1"
             self.supervisor.add(name, [str(BIN / program), *arguments], environ)
 
     def write_settings(self) -> None:

@@ -5,9 +5,23 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from marquee import servers
 from marquee.testing import Restartable
+
+# The same examples each time, so that a test fails for who changed the code and for nobody else.
+# `HYPOTHESIS_PROFILE=search` looks for other ones, and for longer.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, database=None, print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.register_profile("search", settings.get_profile("same"), derandomize=False)
+# `make mutations` wants to know whether a test fails, not the smallest way to make it.
+settings.register_profile(
+    "unshrunk", settings.get_profile("same"), phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

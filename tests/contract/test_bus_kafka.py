@@ -7,9 +7,20 @@ from contextlib import AbstractContextManager
 
 import kafka
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from marquee.bus_kafka import KafkaBus
-from marquee.testing import GROUP, PARTITIONS, TOPIC, BusContract, Restartable, killable
+from marquee.events import MODELS
+from marquee.testing import (
+    GROUP,
+    PARTITIONS,
+    TOPIC,
+    BusContract,
+    Reader,
+    Restartable,
+    killable,
+    until,
+)
 
 # The client leaves sockets of refused connections to the garbage collector.
 pytestmark = [
@@ -22,7 +33,7 @@ SESSION_S = 6.0
 MEMBER = """
 import sys
 from marquee.bus_kafka import KafkaBus
-bus = KafkaBus(sys.argv[1], sys.argv[2], session_s=float(sys.argv[3]))
+bus = KafkaBus(sys.argv[1], sys.argv[2], session_s=float(sys.argv[3]), member=sys.argv[6])
 subscription = bus.subscribe(sys.argv[4], [sys.argv[5]], lambda _: 0, lambda _: None)
 while True:
     subscription.poll(0.2, 1)
@@ -45,7 +56,11 @@ class TestKafkaBus(BusContract):
         gc.collect()
 
     def dying(self) -> AbstractContextManager[Callable[[], object]]:
-        arguments = (self.server.address, self.namespace, str(SESSION_S), GROUP, TOPIC)
+        return self.member("", SESSION_S)
+
+    def member(self, name: str, session_s: float) -> AbstractContextManager[Callable[[], object]]:
+        """Return a member in a process of its own."""
+        arguments = (self.server.address, self.namespace, str(session_s), GROUP, TOPIC, name)
         return killable(MEMBER, *arguments)
 
     def outage(self) -> AbstractContextManager[object]:
@@ -56,3 +71,41 @@ class TestKafkaBus(BusContract):
         topic = f"{self.namespace}.{TOPIC}"
         admin.delete_records({kafka.TopicPartition(topic, p): -1 for p in range(PARTITIONS)})
         admin.close()
+
+    # --- what Kafka alone has
+
+    def test_a_named_member_that_is_killed_gets_its_partitions_back_at_once(
+        self, bus: KafkaBus
+    ) -> None:
+        bus.create_topics({TOPIC: PARTITIONS})
+        session_s, patience = 25.0, 8.0
+
+        def named(name: str) -> KafkaBus:
+            return KafkaBus(
+                self.server.address, self.namespace, session_s=session_s, timeout_s=5.0, member=name
+            )
+
+        other, again = named("other"), named("killed")
+        with self.member("killed", session_s) as kill:
+            first = Reader(other)
+            until(lambda: len(first.subscription.assigned) == 2, 30.0, first.step)
+            kept = first.subscription.assigned
+            kill()
+        second = Reader(again)
+        until(lambda: len(second.subscription.assigned) == 2, patience, second.step)
+        assert first.subscription.assigned == kept
+        assert not kept.intersection(first.revoked)
+        for reader, bus in ((first, other), (second, again)):
+            reader.subscription.close()
+            bus.close()
+
+    def test_topics_keep_their_messages_as_long_as_is_stated(self, bus: KafkaBus) -> None:
+        bus.create_topics({TOPIC: 1, MODELS: 1})
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.server.address)
+        outside = {topic: f"{self.namespace}.{topic}" for topic in (TOPIC, MODELS)}
+        found = admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in outside.values()]
+        )["topic"]
+        admin.close()
+        assert "2592000000" in str(found[outside[TOPIC]]["retention.ms"])  # 30 days
+        assert "-1" in str(found[outside[MODELS]]["retention.ms"])

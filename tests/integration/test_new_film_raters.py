@@ -14,7 +14,7 @@ from hybrid.consumer import HANDLERS, derive
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
 from marquee.artifacts import seal
-from marquee.bus import Bus, Outgoing
+from marquee.bus import Bus, Outgoing, Published
 from marquee.bus_redis import RedisBus
 from marquee.events import (
     MODELS,
@@ -57,8 +57,8 @@ class System:
     second: Overlay[Hybrid]
     folder: Path
 
-    def publish(self, event: Event) -> None:
-        self.bus.producer().publish([Outgoing.of(event)])
+    def publish(self, event: Event) -> Published:
+        return self.bus.producer().publish([Outgoing.of(event)])[0]
 
     def release(self, name: str) -> str:
         self.model.save(self.folder / name)
@@ -71,9 +71,9 @@ class System:
         )))  # fmt: skip
         return manifest.version
 
-    def rate(self, user_id: int, movie_id: int, rating: float) -> None:
+    def rate(self, user_id: int, movie_id: int, rating: float) -> Published:
         data = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
-        self.publish(RatingAdded.model_validate({"data": data}))
+        return self.publish(RatingAdded.model_validate({"data": data}))
 
     def likes(self, overlay: Overlay[Hybrid] | None = None) -> float | None:
         """Return how well the new film's factor suits those who like the odd films."""
@@ -129,9 +129,12 @@ async def test_raters_move_a_new_film_in_every_app_and_under_the_next_version(
     await until(lambda: system.likes() is not None)
     predicted = system.likes()
     assert predicted is not None
+    after: dict[str, int] = {}
     for user_id in range(1, 9):  # of several partitions
         for movie_id in (11, 13, 15, NEW):
-            system.rate(user_id, movie_id, 5.0)
+            place = system.rate(user_id, movie_id, 5.0)
+            after[str(place.partition)] = place.offset + 1
+    assert await system.overlay.passed(after, 10.0)
     await until(lambda: (system.likes() or 0.0) > predicted + 0.01)
 
     system.second.tail.start()  # an app that starts later reads what the others were told

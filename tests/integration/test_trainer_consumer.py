@@ -213,3 +213,40 @@ def test_the_process_ends_soon_after_sigterm_with_all_that_it_read(
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0
     assert len(rated(history)) == len(USERS)
+
+
+def test_a_topic_made_anew_is_not_taken_for_the_one_that_the_history_was_read_from(
+    bus: RedisBus, history: History, namespace: str
+) -> None:
+    publish(bus, film(1), film(2), *(rating(user, 1, 4.0) for user in USERS))
+    with consuming(bus, history):
+        wait(lambda: history.cut() == ends(bus))
+    before = rated(history)
+    assert len(before) == len(USERS)
+    bus.client.delete(*(f"{namespace}:log:{{{RATINGS}:{n}}}" for n in range(PARTITIONS)))
+    bus.client.hdel(f"{namespace}:topics", RATINGS)
+    bus.client.hdel(f"{namespace}:topic_ids", RATINGS)
+    create_topics(bus, PARTITIONS)
+    publish(bus, *(rating(user, 1, 1.0) for user in USERS), *(rating(u, 2, 1.0) for u in USERS))
+    with consuming(bus, history) as consumer:
+        wait(lambda: "log" in consumer.health.stopped)
+        assert not consumer.health.ready
+        assert "deleted and made anew" in consumer.health.stopped["log"]
+        assert f"move {history.directory} away" in consumer.health.stopped["log"]
+    assert rated(history) == before
+
+
+def test_a_log_that_lost_what_was_not_read_stops_the_history(
+    bus: RedisBus, history: History, namespace: str
+) -> None:
+    publish(bus, film(1), rating(1, 1, 4.0))
+    with consuming(bus, history):
+        wait(lambda: history.cut() == ends(bus))
+    publish(bus, rating(1, 2, 4.0), rating(1, 3, 4.0))
+    for number in range(PARTITIONS):
+        log = f"{namespace}:log:{{{RATINGS}:{number}}}"
+        bus.client.xtrim(log, maxlen=0, approximate=False)
+    with consuming(bus, history) as consumer:
+        wait(lambda: "log" in consumer.health.stopped)
+        assert "has dropped messages" in consumer.health.stopped["log"]
+    assert rated(history) == {(1, 1): 8}

@@ -1,24 +1,20 @@
 """The consumer loop on a real Valkey: facts change once, whatever arrives twice, late or broken."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from content.consumer import restore as restore_content
 from gateway.consumer import GatewayReaction
-from marquee.bus import Bus, Outgoing, Published, TopicPartition, dead
+from marquee.bus import Bus, Outgoing, TopicPartition, dead
 from marquee.bus_kafka import KafkaBus
 from marquee.bus_redis import RedisBus
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.events import (
     MOVIES,
     RATINGS,
-    Event,
     MovieAdded,
     MovieBlocked,
     RatingAdded,
@@ -28,20 +24,11 @@ from marquee.events import (
 from marquee.facts import PartitionSnapshot
 from marquee.films import Film
 from marquee.ratings import Ratings
-from marquee.rows import unpack_sums
 from marquee.step import Step
-from marquee.store import Command, Keys, PartitionKeys, RedisStore
-from marquee.worker import Pace, Worker, create_topics
+from marquee.store import Command, PartitionKeys, RedisStore
+from marquee.testing.system import System, eventually, running
 
-PARTITIONS = 4
 USERS = range(1, 41)
-
-
-class NoSnapshots:
-    """A history that holds nothing."""
-
-    def read(self, _: TopicPartition) -> PartitionSnapshot | None:
-        return None
 
 
 @dataclass
@@ -84,70 +71,6 @@ class UnsureStore(RedisStore):
             raise StoreUnavailable("the reply was lost")
 
 
-@dataclass
-class System:
-    """A bus and a store of their own, with workers that end with the test."""
-
-    bus: Bus
-    url: str
-    namespace: str
-    threads: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
-
-    def keys(self, service: str = "gateway") -> Keys:
-        return Keys(self.namespace, service, PARTITIONS)
-
-    def start(
-        self,
-        service: str = "gateway",
-        reaction: GatewayReaction | None = None,
-        store: RedisStore | None = None,
-        snapshots: NoSnapshots | OneSnapshot | None = None,
-    ) -> Worker:
-        worker = Worker(
-            self.keys(service),
-            (MOVIES, RATINGS),
-            self.bus,
-            store or RedisStore(self.url),
-            snapshots or NoSnapshots(),
-            reaction or GatewayReaction(),
-            Pace(pauses=(0.001, 0.001)),
-        )
-        stop = threading.Event()
-        thread = threading.Thread(target=worker.run, args=(stop,))
-        thread.start()
-        self.threads.append((stop, thread))
-        return worker
-
-    def publish(self, *events: Event) -> list[Published]:
-        return self.bus.producer().publish([Outgoing.of(event) for event in events])
-
-    def wait(self, published: list[Published], service: str = "gateway") -> None:
-        store = RedisStore(self.url)
-        for last in published:
-            until(partial(self.passed, store, self.keys(service).of(last.partition), last.offset))
-
-    def passed(self, store: RedisStore, keys: PartitionKeys, offset: int) -> bool:
-        return (store.position(keys) or 0) > offset
-
-    def ratings(self, user_id: int, service: str = "gateway") -> Ratings:
-        keys = self.keys(service).user(user_id)
-        return Ratings.unpack(RedisStore(self.url).get(keys.user(user_id)))
-
-    def sums(self, movie_id: int) -> tuple[int, int, int]:
-        store, total = RedisStore(self.url), (0, 0, 0)
-        for keys in self.keys("content").all(RATINGS):
-            part = unpack_sums(store.scan(keys.sums).get(str(movie_id).encode()))
-            total = (total[0] + part[0], total[1] + part[1], total[2] + part[2])
-        return total
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
-
-
 def open_redis(request: pytest.FixtureRequest, namespace: str) -> Bus:
     return RedisBus(request.getfixturevalue("redis_url"), namespace)
 
@@ -164,15 +87,8 @@ def open_kafka(request: pytest.FixtureRequest, namespace: str) -> Bus:
 )
 def system(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[System]:
     bus: Bus = request.param(request, namespace)
-    create_topics(bus, PARTITIONS)
-    made = System(bus, redis_url, namespace)
-    yield made
-    for stop, _ in made.threads:
-        stop.set()
-    for _, thread in made.threads:
-        thread.join(20)
-        assert not thread.is_alive()
-    bus.close()
+    with running(bus, redis_url, namespace, GatewayReaction) as system:
+        yield system
 
 
 def rating(user_id: int, movie_id: int, stars: float, event_id: str | None = None) -> RatingAdded:
@@ -282,7 +198,7 @@ def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(syste
         viewers.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
     system.start("content", ContentReaction(), snapshots=OneSnapshot(0, viewers))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
-    until(lambda: system.sums(1) == (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2))
+    eventually(lambda: system.sums(1) == (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2))
 
 
 def test_a_block_is_in_the_store_with_who_and_why(system: System) -> None:
@@ -307,6 +223,6 @@ def dead_reasons(system: System, n: int) -> list[str]:
             reasons.extend(message.headers["marquee-reason"] for message in messages)
         return len(reasons) >= n
 
-    until(read)
+    eventually(read)
     subscription.close()
     return reasons

@@ -61,6 +61,14 @@ class Published:
     offset: int
 
 
+@dataclass(frozen=True)
+class TopicState:
+    """A topic as the server has it now; one that is deleted and made anew gets another `id`."""
+
+    id: str
+    partitions: int
+
+
 class Producer(Protocol):
     """Publishes; safe to use from several threads."""
 
@@ -100,8 +108,8 @@ class Subscription(Protocol):
         """Tell the bus the next offsets, for lag monitoring only; never raises."""
         ...
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """Return the end of each assigned partition: the offset that the next message will get."""
+    def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first offset kept and the end (the next message's) of each partition held."""
         ...
 
     def close(self) -> None:
@@ -118,6 +126,10 @@ class Bus(Protocol):
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has; NotFound when it does not exist."""
+        ...
+
+    def topic(self, topic: str) -> TopicState:
+        """Return what the server says of a topic now; NotFound when it does not exist."""
         ...
 
     def producer(self) -> Producer:

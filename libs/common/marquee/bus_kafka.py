@@ -17,17 +17,26 @@ from kafka.errors import (
     for_code,
 )
 
-from marquee.bus import Outgoing, Published, TopicPartition
+from marquee.bus import Outgoing, Published, TopicPartition, TopicState
 from marquee.errors import BusUnavailable, Conflict, InvalidInput, NotFound
+from marquee.events import MODELS
 from marquee.kafka_reader import KafkaSubscription, Names, answering
 from marquee.partition import partition_of_bytes
+from marquee.sharing import other_partitions
+
+FOR_EVER = frozenset({MODELS})
+"""Topics whose messages stay: what is published there is nowhere else."""
+DAY_MS = 24 * 3600 * 1000
 
 
 class KafkaBus:
     """Topics of one namespace on a cluster. `replication` −1 takes the brokers' default.
 
     A dead member is replaced after `session_s` seconds, which the brokers' settings bound (6 s to
-    30 min by default); one that does not poll for 5 minutes counts as dead too.
+    30 min by default); one that does not poll for 5 minutes counts as dead too. With a `member`, a
+    name that no other of its group has, it gets its partitions back at once when it is started
+    again, and nobody else gets them when it stops for less than `session_s`. New topics keep
+    messages for `retention_days`.
     """
 
     def __init__(
@@ -36,6 +45,8 @@ class KafkaBus:
         namespace: str,
         *,
         replication: int = -1,
+        retention_days: int = 30,
+        member: str = "",
         session_s: float = 10.0,
         timeout_s: float = 10.0,
     ) -> None:
@@ -43,6 +54,8 @@ class KafkaBus:
         self._servers = servers.split(",")
         self.names = Names(namespace)
         self._replication = replication
+        self._retention_ms = retention_days * DAY_MS
+        self._member = member or None
         self._session_s = session_s
         self._counts: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -52,10 +65,7 @@ class KafkaBus:
         """See `Bus.create_topics`."""
         with self._asking() as admin:
             wanted = {
-                self.names.outside(topic): {
-                    "num_partitions": count,
-                    "replication_factor": self._replication,
-                }
+                self.names.outside(topic): self._wanted(topic, count)
                 for topic, count in partitions.items()
             }
             reply = admin.create_topics(wanted, raise_errors=False)
@@ -66,19 +76,23 @@ class KafkaBus:
         for topic, count in partitions.items():
             known = self.partitions(topic)
             if known != count:
-                raise Conflict(f"topic {topic} has {known} partitions, not {count}")
+                raise Conflict(other_partitions(topic, known, count))
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
         if topic not in self._counts:
-            with self._asking() as admin:
-                found = admin.describe_topics([self.names.outside(topic)])[0]
-            if found["error_code"] == UnknownTopicOrPartitionError.errno:
-                raise NotFound(f"no topic {topic}")
-            if found["error_code"]:
-                raise BusUnavailable(f"Kafka: {for_code(found['error_code']).__name__}: {topic}")
-            self._counts[topic] = len(found["partitions"])
+            self._counts[topic] = self.topic(topic).partitions
         return self._counts[topic]
+
+    def topic(self, topic: str) -> TopicState:
+        """See `Bus.topic`."""
+        with self._asking() as admin:
+            found = admin.describe_topics([self.names.outside(topic)])[0]
+        if found["error_code"] == UnknownTopicOrPartitionError.errno:
+            raise NotFound(f"no topic {topic}")
+        if found["error_code"]:
+            raise BusUnavailable(f"Kafka: {for_code(found['error_code']).__name__}: {topic}")
+        return TopicState(str(found["topic_id"]), len(found["partitions"]))
 
     def producer(self) -> "KafkaProducer":
         """See `Bus.producer`."""
@@ -126,6 +140,14 @@ class KafkaBus:
             metrics_enabled=False,
         )
 
+    def _wanted(self, topic: str, count: int) -> dict[str, Any]:
+        kept = -1 if topic in FOR_EVER else self._retention_ms
+        return {
+            "num_partitions": count,
+            "replication_factor": self._replication,
+            "configs": {"retention.ms": str(kept), "cleanup.policy": "delete"},
+        }
+
     def _connect_consumer(self, group: str) -> Any:
         """Return a new consumer of the client; positions never come from the cluster."""
         self._reach()
@@ -133,6 +155,7 @@ class KafkaBus:
             bootstrap_servers=self._servers,
             bootstrap_timeout_ms=int(self.timeout_s * 1000),
             group_id=self.names.outside(group),
+            group_instance_id=self._member,
             auto_offset_reset="none",
             enable_auto_commit=False,
             allow_auto_create_topics=False,

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marquee.bus import Message, Outgoing, Published, TopicPartition
+from marquee.bus import Message, Outgoing, Published, TopicPartition, TopicState
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.partition import partition_of_bytes
-from marquee.sharing import Announced, position_lost, share
+from marquee.sharing import Announced, other_partitions, position_lost, share
 
 
 @dataclass
@@ -54,6 +54,7 @@ class MemoryBus:
         self._changed = threading.Condition()
         self._version = 0
         self._counts: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
         self._logs: dict[TopicPartition, _Log] = {}
         self._groups: dict[str, _Group] = {}
         self._numbers = itertools.count()
@@ -64,14 +65,27 @@ class MemoryBus:
             for topic, count in partitions.items():
                 known = self._counts.setdefault(topic, count)
                 if known != count:
-                    raise Conflict(f"topic {topic} has {known} partitions, not {count}")
+                    raise Conflict(other_partitions(topic, known, count))
                 for number in range(count):
                     self._logs.setdefault(TopicPartition(topic, number), _Log())
+                self._ids.setdefault(topic, secrets.token_hex(8))
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
         with self._answering():
             return self._count(topic)
+
+    def topic(self, topic: str) -> TopicState:
+        """See `Bus.topic`."""
+        with self._answering():
+            return TopicState(self._ids.get(topic, ""), self._count(topic))
+
+    def delete(self, topic: str) -> None:
+        """Forget a topic with all its messages."""
+        with self._changed:
+            for number in range(self._counts.pop(topic)):
+                del self._logs[TopicPartition(topic, number)]
+            del self._ids[topic]
 
     def producer(self) -> "MemoryProducer":
         """See `Bus.producer`."""
@@ -144,10 +158,10 @@ class MemoryBus:
             first = position - log.begin
             return log.messages[first : first + limit]
 
-    def end(self, partition: TopicPartition) -> int:
-        """Return the end of a partition's log."""
+    def range(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset and the end of a partition's log."""
         with self._answering():
-            return self._logs[partition].end
+            return self._logs[partition].begin, self._logs[partition].end
 
     def commit(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
         """Keep what a member has committed."""
@@ -250,9 +264,9 @@ class MemorySubscription:
         """See `Subscription.commit`."""
         self._bus.commit(self._group, positions)
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """See `Subscription.ends`."""
-        return {partition: self._bus.end(partition) for partition in self.assigned}
+    def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
+        """See `Subscription.ranges`."""
+        return {partition: self._bus.range(partition) for partition in self.assigned}
 
     def close(self) -> None:
         """See `Subscription.close`."""

@@ -6,6 +6,7 @@ fenced by the results: who reads what is settled by leases (`marquee.leases`).
 
 import contextlib
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -15,11 +16,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from marquee.bus import Message, Outgoing, Published, TopicPartition
+from marquee.bus import Message, Outgoing, Published, TopicPartition, TopicState
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.leases import Leases
 from marquee.partition import partition_of_bytes
-from marquee.sharing import Announced, position_lost
+from marquee.sharing import Announced, other_partitions, position_lost
 from marquee.streams import Streams, answering
 
 KEEP = 1_000_000
@@ -57,12 +58,14 @@ class RedisBus:
         with answering():
             for topic, count in partitions.items():
                 known = self._known(topic)
+                # Before the count, so that a topic that is there has one.
+                self.client.hsetnx(self._ids_key, topic, secrets.token_hex(8))
                 if known is None:
                     self.streams.make(self._all(topic, count))
                     self.client.hsetnx(self._topics_key, topic, str(count))
                     known = self._known(topic)
-                if known != count:
-                    raise Conflict(f"topic {topic} has {known} partitions, not {count}")
+                if known is not None and known != count:
+                    raise Conflict(other_partitions(topic, known, count))
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
@@ -73,6 +76,15 @@ class RedisBus:
                 raise NotFound(f"no topic {topic}")
             self._counts[topic] = count
         return self._counts[topic]
+
+    def topic(self, topic: str) -> TopicState:
+        """See `Bus.topic`."""
+        with answering():
+            known, named = self._known(topic), self.client.hget(self._ids_key, topic)
+        if known is None or named is None:
+            raise NotFound(f"no topic {topic}")
+        name: Any = named
+        return TopicState(name.decode(), known)
 
     def producer(self) -> "RedisProducer":
         """See `Bus.producer`."""
@@ -112,6 +124,10 @@ class RedisBus:
     @property
     def _topics_key(self) -> str:
         return f"{self._prefix}topics"
+
+    @property
+    def _ids_key(self) -> str:
+        return f"{self._prefix}topic_ids"
 
     def _known(self, topic: str) -> int | None:
         count: Any = self.client.hget(self._topics_key, topic)
@@ -190,12 +206,9 @@ class RedisSubscription:
             for partition, offset in positions.items():
                 self._bus.client.hset(self._offsets_key, str(partition), str(offset))
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """See `Subscription.ends`."""
-        return {
-            partition: end
-            for partition, (_, end) in self._bus.streams.ranges(self.assigned).items()
-        }
+    def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
+        """See `Subscription.ranges`."""
+        return self._bus.streams.ranges(self.assigned)
 
     def close(self) -> None:
         """See `Subscription.close`."""

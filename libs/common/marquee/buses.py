@@ -12,6 +12,10 @@ def open_bus(settings: Settings) -> Bus:
         from marquee.bus_kafka import KafkaBus
 
         return KafkaBus(
-            settings.kafka_servers, settings.namespace, replication=settings.kafka_replication
+            settings.kafka_servers,
+            settings.namespace,
+            replication=settings.kafka_replication,
+            retention_days=settings.kafka_retention_days,
+            member=settings.kafka_member,
         )
     return RedisBus(settings.redis_url.get_secret_value(), settings.namespace)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from marquee.bus import Bus
 from marquee.buses import open_bus
 from marquee.events import MODELS, MOVIES, RATINGS
 from marquee.facts import Handlers, PartitionSnapshot, restore_facts
@@ -30,10 +31,11 @@ def consume_with_model(
     registry = Registry(settings.registry)
     reaction = ModelReaction(keys, store, registry, load, handlers, derive, restore)
     snapshots = StoredSnapshots(settings.history)
-    consume(
-        settings,
-        open_bus(settings),
-        lambda bus: Worker(
-            keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction, Pace(settings.batch)
-        ),
-    )
+
+    def make(bus: Bus) -> Worker:
+        topics, pace = (MOVIES, RATINGS, MODELS), Pace(settings.batch)
+        worker = Worker(keys, topics, bus, store, snapshots, reaction, pace)
+        reaction.progress = worker.beat
+        return worker
+
+    consume(settings, open_bus(settings), make)

@@ -14,6 +14,7 @@ MarqueeError
     └── ModelUnavailable
 FenceLost                  internal: the stored position is not the one that a step started from
 PositionLost               internal: the log does not hold the stored position
+└── LogChanged             internal: the topic is not the one that the stored position counts in
 """
 
 from typing import ClassVar
@@ -111,3 +112,9 @@ class PositionLost(MarqueeError):
     """The log does not hold the stored position (any more, or yet); an operator must decide."""
 
     code = "position_lost"
+
+
+class LogChanged(PositionLost):
+    """A topic was made anew, is gone, or has other partitions: positions in it mean nothing."""
+
+    code = "log_changed"

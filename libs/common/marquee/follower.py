@@ -82,6 +82,8 @@ class ModelReaction(Generic[M]):
         self._done: dict[TopicPartition, str] = {}
         self._checked = 0.0
         self._check_seconds = check_seconds
+        self.progress: Callable[[], None] = lambda: None
+        """Called between the chunks of a long derivation: whoever watches the loop sees it live."""
 
     def derive(self, step: Step) -> str | None:
         """Derive rows under the loaded version; None while there is none."""
@@ -152,6 +154,7 @@ class ModelReaction(Generic[M]):
             mark_changed(step, changed[start : start + CHUNK])
             self._derive(step, model)
             self._store.write(keys, position, position, step.rows(position, model.version))
+            self.progress()
         self._finish(partition, position, model.version)
 
     def _finish(self, partition: TopicPartition, position: int, version: str) -> None:

@@ -17,10 +17,10 @@ from marquee.sharing import Announced, position_lost
 
 _SLICE_S = 0.1
 """The client is polled in slices, so that new partitions are announced soon."""
-_ENDS_S = 1.0
-"""How long the ends of the logs are remembered."""
+_RANGES_S = 1.0
+"""How long the ranges of the logs are remembered."""
 _ASK_S = 2.0
-"""A silent broker is asked for the ends as often, to tell a quiet log from a lost broker."""
+"""A silent broker is asked for the ranges as often, to tell a quiet log from a lost broker."""
 
 
 @contextlib.contextmanager
@@ -92,7 +92,7 @@ class KafkaSubscription:
         self._announced = Announced(self._begin, on_revoked)
         self._consumer: Any = None
         self._listener: Any = None
-        self._ends: dict[TopicPartition, int] = {}
+        self._ranges: dict[TopicPartition, tuple[int, int]] = {}
         self._asked = 0.0
         self._heard = time.monotonic()
 
@@ -128,12 +128,12 @@ class KafkaSubscription:
                 }
                 self._consumer.commit_async(offsets)
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """See `Subscription.ends`; at most a second old."""
-        if time.monotonic() - self._asked > _ENDS_S or self._ends.keys() != self.assigned:
+    def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
+        """See `Subscription.ranges`; at most a second old."""
+        if time.monotonic() - self._asked > _RANGES_S or self._ranges.keys() != self.assigned:
             with answering():
                 self._ask()
-        return dict(self._ends)
+        return dict(self._ranges)
 
     def close(self) -> None:
         """See `Subscription.close`."""
@@ -164,7 +164,10 @@ class KafkaSubscription:
         except OffsetOutOfRangeError as error:
             raise self._lost(error) from error
         except LogTruncationError as error:
-            raise PositionLost(f"Kafka: {error}") from error
+            raise PositionLost(
+                f"Kafka: {error}: the log has lost messages; bring them back, or fill the"
+                " service's store anew from the newest snapshot: marquee rebuild --replace"
+            ) from error
         self._announced.settle(dict(self._listener.held))
         positions = self._announced.positions
         found = {}
@@ -197,8 +200,9 @@ class KafkaSubscription:
 
     def _ask(self) -> None:
         partitions = [self._outside(partition) for partition in self.assigned]
+        begins = self._consumer.beginning_offsets(partitions, timeout_ms=self._timeout_ms)
         ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms)
-        self._ends = {self._names.inside(partition): end for partition, end in ends.items()}
+        self._ranges = {self._names.inside(p): (begins[p], end) for p, end in ends.items()}
         self._asked = self._heard = time.monotonic()
 
     def _outside(self, partition: TopicPartition) -> Any:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
@@ -16,12 +17,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marquee import telemetry
 from marquee.bus import Bus
-from marquee.errors import MarqueeError
+from marquee.errors import Conflict, MarqueeError, Unavailable
 from marquee.health import Health
 from marquee.settings import Settings, read
 from marquee.worker import create_topics
 
 DRAIN_SECONDS = 5
+TOPICS = "topics"
+"""Under this name health tells that topics are not as the settings say."""
 
 
 def run(app: str, consumer: str) -> None:
@@ -71,29 +74,40 @@ def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> No
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    prepare_topics(bus, settings.partitions, stop)
     consumer = make(bus)
     server = _health_server(settings, consumer.health)
+    prepare_topics(bus, settings.partitions, stop, consumer.health)
     consumer.run(stop)
     if server is not None:
         server.shutdown()
     bus.close()
 
 
-def prepare_topics(bus: Bus, partitions: int, stop: threading.Event) -> None:
-    """Create the topics, waiting for the bus as long as it takes."""
-    said = False
+def prepare_topics(
+    bus: Bus, partitions: int, stop: threading.Event, health: Health | None = None
+) -> None:
+    """Create the topics, waiting for the bus as long as it takes.
+
+    Conflict: one has other partitions. With a health that says so, that is waited out as well.
+    """
+    said, known = Health() if health is None else health, None
     while not stop.is_set():
+        said.beat = time.monotonic()
         try:
             create_topics(bus, partitions)
-            return
-        except MarqueeError as error:
-            if error.status != 503:
+            break
+        except Unavailable as error:
+            fault = said.waiting_for = str(error)
+        except Conflict as error:
+            if health is None:
                 raise
-            if not said:
-                telemetry.log.warning("waiting for the bus", detail=str(error))
-            said = True
-            stop.wait(0.25)
+            fault = health.stopped[TOPICS] = str(error)
+        if fault != known:
+            telemetry.log.warning("topics are not ready", detail=fault)
+        known = fault
+        stop.wait(0.25)
+    said.stopped.pop(TOPICS, None)
+    said.waiting_for = None
 
 
 def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | None:

@@ -24,6 +24,11 @@ class Settings(BaseModel):
     kafka_servers: str = "127.0.0.1:9092"
     kafka_replication: Annotated[int, Field(ge=-1)] = -1
     """Copies of each new topic; -1: the brokers' default."""
+    kafka_retention_days: Annotated[int, Field(ge=1)] = 30
+    """How long new topics keep events; `models` keeps them for ever."""
+    kafka_member: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,200}$")] = ""
+    """Name of a consumer that no other of its service has, the same after a restart: its
+    partitions wait for it. Empty: another consumer takes them at once when it stops."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9_-]*$")] = "marquee"
     """Leads every Redis key, topic and consumer group, so that systems can share servers."""

@@ -26,7 +26,21 @@ def share(member: str, members: Iterable[str], topic: str, partitions: int) -> s
 
 def position_lost(partition: TopicPartition, position: int, begin: int, end: int) -> PositionLost:
     """Return the error of a position outside of the log, `begin` ≤ position ≤ `end`."""
-    return PositionLost(f"{partition}: position {position}, but the log holds {begin} to {end}")
+    what = "has dropped messages that were not read" if position < begin else "has lost messages"
+    return PositionLost(
+        f"{partition}: position {position}, but the log holds {begin} to {end}: it {what}; bring"
+        " them back, or fill the service's store anew from the newest snapshot:"
+        " marquee rebuild --replace"
+    )
+
+
+def other_partitions(topic: str, found: int, wanted: int) -> str:
+    """Say that a topic does not have the partitions that the stored facts are spread over."""
+    return (
+        f"topic {topic} has {found} partitions, but this system was set up with {wanted}, and keys"
+        f" would move: set MARQUEE_PARTITIONS={found} with a new MARQUEE_NAMESPACE and publish the"
+        f" history anew, or bring the topic back with {wanted}"
+    )
 
 
 class Announced:

@@ -27,6 +27,8 @@ class Step:
         self.keys = keys
         self.store = store
         self.offset = -1
+        self.since: float | None = None
+        """When the oldest event of the step happened, in seconds since 1970, for a measure only."""
         self.users: dict[int, None] = {}
         """Viewers that this step changed."""
         self.films: dict[int, None] = {}
@@ -172,7 +174,9 @@ class Step:
         return self._with_entry(position, position, version)
 
     def _with_entry(self, start: int, end: int, version: str | None) -> list[Command]:
-        head = ("from", start, "to", end, "version", version or "")
+        head: list[bytes | str | int | float] = ["from", start, "to", end, "version", version or ""]
+        if self.since is not None:
+            head += ["since", self.since]
         values = list(self._updates.items())
         for at in range(0, max(1, len(values)), ENTRY_VALUES):
             entry = [part for value in values[at : at + ENTRY_VALUES] for part in value]

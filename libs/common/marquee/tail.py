@@ -26,6 +26,8 @@ class Update:
     end: int
     version: str
     values: dict[str, bytes]
+    since: float | None = None
+    """When its oldest event happened, in seconds since 1970; None: it holds no event."""
 
 
 Load = Callable[[], Awaitable[None]]
@@ -140,6 +142,7 @@ class Tail:
                     if not self._continues(name, update):
                         return
                     self._apply(self._streams[name], update)
+                    _measure(self._streams[name], update)
                     self._ids[name] = entry_id.decode()
                     self._positions[name] = max(self._positions.get(name, 0), update.end)
             if entries:
@@ -158,6 +161,13 @@ class Tail:
         self._moved = asyncio.Event()
 
 
+def _measure(keys: PartitionKeys, update: Update) -> None:
+    if update.since is not None:
+        service = keys.prefix.rpartition(":")[2]
+        age = max(0.0, time.time() - update.since)
+        telemetry.VISIBLE.labels(service, keys.partition.topic).observe(age)
+
+
 def _pairs(entries: Any) -> Any:
     return entries.items() if isinstance(entries, dict) else entries
 
@@ -165,4 +175,6 @@ def _pairs(entries: Any) -> Any:
 def _update(fields: Mapping[bytes, bytes]) -> Update:
     values = {name.decode(): value for name, value in fields.items()}
     start, end = int(values.pop("from")), int(values.pop("to"))
-    return Update(start, end, values.pop("version").decode(), values)
+    since = values.pop("since", None)
+    version = values.pop("version").decode()
+    return Update(start, end, version, values, None if since is None else float(since))

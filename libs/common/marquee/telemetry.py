@@ -16,11 +16,28 @@ EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "t
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])
 LAG = Gauge("marquee_lag_messages", "Messages not yet handled", ["group", "topic", "partition"])
+LAG_SECONDS = Gauge(
+    "marquee_lag_seconds",
+    "How long the oldest message not yet handled has been seen in the log",
+    ["group", "topic", "partition"],
+)
+MARGIN = Gauge(
+    "marquee_log_margin_messages",
+    "Messages between the start of the log and the position: at 0, what is dropped next is missed",
+    ["group", "topic", "partition"],
+)
+_AGES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
 FRESHNESS = Histogram(
     "marquee_event_to_applied_seconds",
     "From the event's own time to its results in the store",
     ["group", "topic"],
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0),
+    buckets=_AGES,
+)
+VISIBLE = Histogram(
+    "marquee_event_to_visible_seconds",
+    "From the time of a step's oldest event to its rows in the memory of an app",
+    ["service", "topic"],
+    buckets=_AGES,
 )
 STEPS = Histogram("marquee_step_seconds", "Time of one atomic step", ["group"], buckets=LATENCY)
 MODEL = Gauge("marquee_model_info", "The model version that serves", ["service", "version"])

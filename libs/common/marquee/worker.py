@@ -4,58 +4,25 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from marquee import telemetry
 from marquee.bus import Bus, Message, Subscription, TopicPartition, dead
-from marquee.errors import (
-    BusUnavailable,
-    FenceLost,
-    PositionLost,
-    StoreUnavailable,
-)
-from marquee.events import MODELS, MOVIES, RATINGS, Event
-from marquee.facts import Handlers, PartitionSnapshot, chunks, prefetch
+from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
+from marquee.events import MODELS, MOVIES, RATINGS
+from marquee.facts import PartitionSnapshot, chunks, prefetch
 from marquee.health import Health
 from marquee.letters import Read, bury, read
+from marquee.measures import Measures
+from marquee.reaction import Reaction, Snapshots
+from marquee.same_log import SameLog
 from marquee.step import Step
-from marquee.store import Keys, Store
+from marquee.store import Command, Keys, PartitionKeys, Reads, Store
 from marquee.window import unseen
 
-LAG_SECONDS = 2.0
-"""How often the lag is measured."""
+LOG = "log"
+"""Under this name health tells why nothing is read."""
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
-
-
-class Reaction(Protocol):
-    """What one service does with events."""
-
-    handlers: Handlers
-
-    def derive(self, step: Step, /) -> str | None:
-        """Derive the rows of what the step changed; return the model version they belong to."""
-        ...
-
-    def restore(self, step: Step, piece: PartitionSnapshot, /) -> None:
-        """Put the facts of a piece of a snapshot."""
-        ...
-
-    def assigned(self, partition: TopicPartition, /) -> None:
-        """Take note that a partition is this consumer's from now on, or anew."""
-        ...
-
-    def between(self, partitions: frozenset[TopicPartition], /) -> None:
-        """Do what is due between steps, such as re-deriving rows for a new model version."""
-        ...
-
-
-class Snapshots(Protocol):
-    """Where facts come from when the store has none."""
-
-    def read(self, partition: TopicPartition, /) -> PartitionSnapshot | None:
-        """Return the newest snapshot of a partition, None when there is none."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,17 +61,23 @@ class Worker:
         self._positions: dict[TopicPartition, int] = {}
         self._unsure = False
         self._compared = 0.0
-        self._lag_said = 0.0
+        self._stop = threading.Event()
+        self._same_log = SameLog(bus, keys, topics)
+        self._measures = Measures(keys.service)
+        self._new: set[TopicPartition] = set()
+        """Partitions whose positions the bus has not been told of."""
         self._failures: dict[TopicPartition, int] = {}
         self._producer = bus.producer()
 
     def run(self, stop: threading.Event) -> None:
         """Handle events until `stop` is set; what is under way is finished."""
+        self._stop = stop
         subscription = self._subscribe(stop)
         while subscription is not None and not stop.is_set():
             try:
                 self.turn(subscription)
                 self.health.waiting_for = None
+                self.health.stopped.pop(LOG, None)
             except (StoreUnavailable, BusUnavailable) as error:
                 self._wait(stop, error)
             except PositionLost as error:
@@ -115,12 +88,16 @@ class Worker:
             subscription.close()
         self._producer.close()
 
+    def beat(self) -> None:
+        """Say that the loop lives."""
+        self.health.beat = time.monotonic()
+
     def turn(self, subscription: Subscription) -> None:
         """Poll once and step through what came.
 
         After StoreUnavailable, BusUnavailable or FenceLost nothing is lost: take another turn.
         """
-        self.health.beat = time.monotonic()
+        self.beat()
         try:
             self._turn(subscription)
         except (StoreUnavailable, BusUnavailable, FenceLost):
@@ -128,17 +105,20 @@ class Worker:
             raise
 
     def _turn(self, subscription: Subscription) -> None:
+        self._same_log.look()
         if self._unsure:
             self._seek(subscription)
-        for partition, messages in subscription.poll(0.25, self.pace.batch).items():
+        found = subscription.poll(0.25, self.pace.batch)
+        self._commit_new(subscription)
+        for partition, messages in found.items():
             if str(partition) in self.health.stopped:
                 continue
             self._handle(partition, messages)
             subscription.commit({partition: self._positions[partition]})
-            self.health.beat = time.monotonic()
+            self.beat()
         self.reaction.between(subscription.assigned)
         self._compare_positions(subscription)
-        self._report_lag(subscription)
+        self._measures.lag(subscription, self._positions)
 
     # --- positions
 
@@ -156,12 +136,31 @@ class Worker:
 
     def _assigned(self, partition: TopicPartition) -> int:
         self.reaction.assigned(partition)
-        position = self.store.position(self.keys.of(partition))
-        self._positions[partition] = self._restore(partition) if position is None else position
+        keys = self.keys.of(partition)
+        held = self.store.read(Reads((keys.position, keys.log))).strings
+        position, log = held[keys.position], held[keys.log]
+        topic = self._same_log.check(partition, log.decode() if position and log else None)
+        if position is None:
+            self._positions[partition] = self._restore(partition, topic)
+        else:
+            self._positions[partition] = int(position)
+            if log is None:  # written by a version that did not keep it
+                self.store.write(keys, int(position), int(position), _named(keys, topic))
+        self._new.add(partition)
         return self._positions[partition]
 
     def _revoked(self, partition: TopicPartition) -> None:
         self._positions.pop(partition, None)
+        self._new.discard(partition)
+        self._failures.pop(partition, None)
+        self.health.stopped.pop(str(partition), None)
+        self._measures.forget(partition)
+
+    def _commit_new(self, subscription: Subscription) -> None:
+        """Tell the bus where partitions begin, so that lag is known before their first step."""
+        if self._new:
+            subscription.commit({partition: self._positions[partition] for partition in self._new})
+            self._new.clear()
 
     def _seek(self, subscription: Subscription) -> None:
         """Go back to the stored positions: the outcome of a step is not known.
@@ -182,11 +181,14 @@ class Worker:
             return
         self._compared = time.monotonic()
         for partition in subscription.assigned:
-            stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
-            if stored != own:
-                raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
+            self._compare_position(partition)
 
-    def _restore(self, partition: TopicPartition) -> int:
+    def _compare_position(self, partition: TopicPartition) -> None:
+        stored, own = self.store.position(self.keys.of(partition)), self._positions[partition]
+        if stored != own:
+            raise FenceLost(f"{partition}: the store is at {stored}, this loop at {own}")
+
+    def _restore(self, partition: TopicPartition, topic: str) -> int:
         """Fill an empty partition from the newest snapshot; return the position it stands for."""
         keys = self.keys.of(partition)
         snapshot = self.snapshots.read(partition) or PartitionSnapshot(partition, 0)
@@ -194,9 +196,9 @@ class Worker:
             step = Step(keys, self.store)
             self.reaction.restore(step, piece)
             self.store.write(keys, None, None, step.commands(0, snapshot.position))
-            self.health.beat = time.monotonic()
+            self.beat()
         last = Step(keys, self.store).commands(0, snapshot.position)
-        self.store.write(keys, None, snapshot.position, last)
+        self.store.write(keys, None, snapshot.position, [*last, *_named(keys, topic)])
         return snapshot.position
 
     # --- steps
@@ -212,28 +214,35 @@ class Worker:
         pending = [reads]
         while pending:
             part = pending.pop()
-            try:
-                self._step(partition, part)
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                raise
-            except Exception as error:
-                if len(part) > 1:
-                    middle = len(part) // 2
-                    pending += (part[middle:], part[:middle])
-                else:
-                    self._retry_or_bury(partition, part[0], error)
+            if (error := self._fault(partition, part)) is None:
+                continue
+            if len(part) > 1:
+                middle = len(part) // 2
+                pending += (part[middle:], part[:middle])
+            else:
+                self._retry_or_bury(partition, part[0], error)
+
+    def _fault(self, partition: TopicPartition, reads: list[Read]) -> Exception | None:
+        """Step; return what a handler raised for the events' sake, None when all is done."""
+        try:
+            self._step(partition, reads)
+        except (StoreUnavailable, BusUnavailable, FenceLost):
+            raise
+        except Exception as error:
+            # A twin may have changed the facts while they were read: no fault of the event.
+            self._compare_position(partition)
+            return error
+        return None
 
     def _retry_or_bury(self, partition: TopicPartition, one: Read, error: Exception) -> None:
         for pause in self.pace.pauses:
-            time.sleep(pause)
-            self.health.beat = time.monotonic()
-            try:
-                self._step(partition, [one])
+            if self._stop.wait(pause):
+                raise BusUnavailable("told to stop while an event fails; it is tried again later")
+            self.beat()
+            again = self._fault(partition, [one])
+            if again is None:
                 return
-            except (StoreUnavailable, BusUnavailable, FenceLost):
-                raise
-            except Exception as again:
-                error = again
+            error = again
         telemetry.log.error("event fails", partition=str(partition), exc_info=error)
         failures = self._failures[partition] = self._failures.get(partition, 0) + 1
         if failures > DEAD_IN_A_ROW:
@@ -251,6 +260,7 @@ class Worker:
         step = Step(keys, self.store)
         events = list(unseen(step, reads))
         prefetch(step, [event for _, event in events])
+        step.since = min((event.time.timestamp() for _, event in events), default=None)
         for offset, event in events:
             step.offset = offset
             if (handler := self.reaction.handlers.get(type(event))) is not None:
@@ -260,42 +270,28 @@ class Worker:
         self._positions[partition] = end
         if events:
             self._failures[partition] = 0
-        self._measure(partition, events, time.perf_counter() - started)
+        self._measures.step(partition, events, time.perf_counter() - started)
 
-    # --- waiting and measuring
+    # --- waiting
 
     def _stand_still(self, stop: threading.Event, error: PositionLost) -> None:
         """Read nothing more: which events are missing is for an operator to judge."""
-        if "log" not in self.health.stopped:
-            telemetry.log.error("the log lacks the stored position", detail=str(error))
-        self.health.stopped["log"] = f"{error}; restore the log, or rebuild the store from it"
-        self.health.beat = time.monotonic()
+        if LOG not in self.health.stopped:
+            telemetry.log.error("the log is not what it was", detail=str(error))
+        self.health.stopped[LOG] = str(error)
+        self.beat()
         stop.wait(1.0)
 
     def _wait(self, stop: threading.Event, error: Exception) -> None:
         if self.health.waiting_for is None:
             telemetry.log.warning("waiting", detail=str(error))
         self.health.waiting_for = str(error)
-        self.health.beat = time.monotonic()
+        self.beat()
         stop.wait(0.25)
 
-    def _report_lag(self, subscription: Subscription) -> None:
-        if time.monotonic() - self._lag_said < LAG_SECONDS:
-            return
-        self._lag_said = time.monotonic()
-        for partition, end in subscription.ends().items():
-            lag = max(0, end - self._positions.get(partition, end))
-            telemetry.LAG.labels(self.keys.service, partition.topic, partition.partition).set(lag)
 
-    def _measure(
-        self, partition: TopicPartition, events: list[tuple[int, Event]], seconds: float
-    ) -> None:
-        group, topic, now = self.keys.service, partition.topic, time.time()
-        telemetry.STEPS.labels(group).observe(seconds)
-        for _, event in events:
-            telemetry.EVENTS.labels(group, topic, event.type).inc()
-            age = max(0.0, now - event.time.timestamp())
-            telemetry.FRESHNESS.labels(group, topic).observe(age)
+def _named(keys: PartitionKeys, topic: str) -> list[Command]:
+    return [("SET", keys.log, topic)]
 
 
 def create_topics(bus: Bus, partitions: int) -> None:

@@ -13,13 +13,18 @@ from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEve
 from marquee.events import MOVIES, RATINGS, AnyEvent, decode
 from marquee.health import Health
 from marquee.partition import partition_of
+from marquee.same_log import SameLog
 from marquee.service import consume
 from marquee.settings import Settings
+from marquee.store import Keys
 from marquee.window import WINDOW
+from marquee.worker import LOG
 from trainer.history import History
+from trainer.kept_topics import KeptTopics
 from trainer.segments import MovieRow, RatingRow, row_of
 
 GROUP = "trainer"
+TOPICS = (MOVIES, RATINGS)
 LIMIT = 5000
 """Events of a partition that are written at once, at most."""
 SECONDS = 5.0
@@ -53,6 +58,10 @@ class HistoryConsumer:
         self._limit, self._seconds = limit, seconds
         self._buffers: dict[TopicPartition, Buffer] = {}
         self._window = WINDOW
+        self._kept = KeptTopics(history.directory)
+        keys = Keys("", GROUP, history.partitions)
+        remedy = f"move {history.directory} away, so that a new history begins with the new one"
+        self._same_log = SameLog(bus, keys, TOPICS, remedy)
 
     def run(self, stop: threading.Event) -> None:
         """Keep events until `stop` is set; what is read by then is written."""
@@ -61,8 +70,11 @@ class HistoryConsumer:
             try:
                 self.turn(subscription)
                 self.health.waiting_for = None
+                self.health.stopped.pop(LOG, None)
             except (BusUnavailable, OSError) as error:
                 self._wait(stop, error)
+            except PositionLost as error:
+                self._stand_still(stop, error)
         if subscription is not None:
             self._write_all(subscription)
             subscription.close()
@@ -70,6 +82,7 @@ class HistoryConsumer:
     def turn(self, subscription: Subscription) -> None:
         """Write what has waited long enough, then poll once: what cannot be written stops it."""
         self.health.beat = time.monotonic()
+        self._same_log.look()
         for partition, buffer in list(self._buffers.items()):
             if buffer.size >= self._limit or time.monotonic() - buffer.since >= self._seconds:
                 self._write(subscription, partition)
@@ -79,14 +92,17 @@ class HistoryConsumer:
     def _subscribe(self, stop: threading.Event) -> Subscription | None:
         while not stop.is_set():
             try:
-                topics = (MOVIES, RATINGS)
-                return self._bus.subscribe(GROUP, topics, self._assigned, self._revoked)
+                return self._bus.subscribe(GROUP, TOPICS, self._assigned, self._revoked)
             except BusUnavailable as error:
                 self._wait(stop, error)
         return None
 
     def _assigned(self, partition: TopicPartition) -> int:
         """Read from before the position on, to know again which events are recent."""
+        kept = self._kept.of(partition.topic)
+        found = self._same_log.check(partition, kept)
+        if kept is None:
+            self._kept.keep(partition.topic, found)
         position = self._history.position(partition.topic, partition.partition)
         self._buffers[partition] = Buffer(position, position)
         return max(0, position - self._window)
@@ -156,6 +172,14 @@ class HistoryConsumer:
             return
         buffer.first, buffer.rows = buffer.next, []
         subscription.commit({partition: buffer.next})
+
+    def _stand_still(self, stop: threading.Event, error: PositionLost) -> None:
+        """Read nothing more: which events are missing is for an operator to judge."""
+        if LOG not in self.health.stopped:
+            telemetry.log.error("the log is not what it was", detail=str(error))
+        self.health.stopped[LOG] = str(error)
+        self.health.beat = time.monotonic()
+        stop.wait(1.0)
 
     def _wait(self, stop: threading.Event, error: Exception) -> None:
         if self.health.waiting_for is None:

@@ -58,6 +58,16 @@ class History:
         self._directory = directory
         self._partitions = partitions
 
+    @property
+    def directory(self) -> Path:
+        """The folder."""
+        return self._directory
+
+    @property
+    def partitions(self) -> int:
+        """Partitions of each topic."""
+        return self._partitions
+
     def import_dataset(self, dataset: Dataset) -> Snapshot:
         """Write snapshot 0. Conflict: the history holds something already."""
         held = newest_snapshot(self._directory) is not None or any(self.cut().values())

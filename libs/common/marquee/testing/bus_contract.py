@@ -95,7 +95,7 @@ class BusContract:
         assert (topic.partitions(TOPIC), topic.partitions("models")) == (PARTITIONS, 1)
 
     def test_another_number_of_partitions_is_a_conflict(self, topic: Bus) -> None:
-        with pytest.raises(Conflict, match="4 partitions, not 8"):
+        with pytest.raises(Conflict, match="4 partitions, but .* with 8"):
             topic.create_topics({TOPIC: 8})
         assert topic.partitions(TOPIC) == PARTITIONS
 
@@ -106,6 +106,15 @@ class BusContract:
         with pytest.raises((NotFound, BusUnavailable)):
             producer.publish([Outgoing("nowhere", b"1", b"lost")])
         producer.close()
+
+    def test_a_topic_has_an_id_that_stays(self, topic: Bus) -> None:
+        first = topic.topic(TOPIC)
+        topic.create_topics({TOPIC: PARTITIONS})
+        assert topic.topic(TOPIC) == first
+        assert first.partitions == PARTITIONS
+        assert first.id
+        with pytest.raises(NotFound, match="nowhere"):
+            topic.topic("nowhere")
 
     # --- publishing and reading
 
@@ -228,7 +237,8 @@ class BusContract:
         ends = {TopicPartition(TOPIC, p): 0 for p in range(PARTITIONS)}
         for place in places:
             ends[place.partition] = place.offset + 1
-        assert reader.subscription.ends() == ends == reader.positions
+        assert reader.subscription.ranges() == {p: (0, end) for p, end in ends.items()}
+        assert reader.positions == ends
 
     @pytest.mark.parametrize("distance", [1, 1000])
     def test_a_position_beyond_the_end_is_lost(

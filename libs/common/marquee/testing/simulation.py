@@ -11,7 +11,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from marquee.bus import Message, Outgoing, Published, Subscription, TopicPartition
+from marquee.bus import (
+    Message,
+    Outgoing,
+    Published,
+    Subscription,
+    TopicPartition,
+    TopicState,
+)
 from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.partition import partition_of_bytes
 from marquee.sharing import Announced
@@ -156,6 +163,10 @@ class TroubledBus:
         """See `Bus.partitions`."""
         return self.log.counts[topic]
 
+    def topic(self, topic: str) -> TopicState:
+        """See `Bus.topic`."""
+        return TopicState("the only one", self.log.counts[topic])
+
     def producer(self) -> "TroubledBus":
         """Return itself, which publishes."""
         return self
@@ -213,9 +224,9 @@ class TroubledSubscription:
     def commit(self, _positions: Mapping[TopicPartition, int]) -> None:
         """Nobody looks at the lag."""
 
-    def ends(self) -> dict[TopicPartition, int]:
-        """See `Subscription.ends`."""
-        return {partition: len(self._bus.log.messages[partition]) for partition in self.assigned}
+    def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
+        """See `Subscription.ranges`."""
+        return {p: (0, len(self._bus.log.messages[p])) for p in self.assigned}
 
     def close(self) -> None:
         """Leave; the scheduler gives the partitions to others."""

@@ -1,0 +1,33 @@
+"""Which topics the history was read from: their ids, in `topics.json` of its folder."""
+
+import os
+from pathlib import Path
+
+import orjson
+
+NAME = "topics.json"
+
+
+class KeptTopics:
+    """Ids by topic. One that is kept stays: a topic of another id has other events."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / NAME
+
+    def of(self, topic: str) -> str | None:
+        """Return the id of a topic; None before the first event was read."""
+        return self._read().get(topic)
+
+    def keep(self, topic: str, name: str) -> None:
+        """Keep the id of a topic."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_name(f".{NAME}.{os.getpid()}")
+        part.write_bytes(orjson.dumps(self._read() | {topic: name}))
+        part.replace(self._path)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            held: dict[str, str] = orjson.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        return held

@@ -1,0 +1,148 @@
+"""An app that was stopped for a while, on a real Valkey: it follows on, or reads all anew."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from redis import Redis
+
+from marquee.bus import TopicPartition
+from marquee.events import MOVIES
+from marquee.films import Film
+from marquee.step import Step
+from marquee.store import Keys, PartitionKeys, RedisStore
+from marquee.tail import Tail, Update, connect
+
+
+@dataclass
+class App:
+    """Holds the films of a partition in memory; `stopped` keeps it from reading on."""
+
+    keys: PartitionKeys
+    url: str
+    films: dict[bytes, bytes] = field(default_factory=dict)
+    loads: int = 0
+    reading: bool = False
+
+    def __post_init__(self) -> None:
+        self.client, self.going = connect(self.url), asyncio.Event()
+        self.going.set()
+        self.tail = Tail(self, [self.keys], self.load, self.apply)
+
+    def pipeline(self, transaction: bool) -> Any:
+        return self.client.pipeline(transaction=transaction)
+
+    async def xread(self, *arguments: Any, **options: Any) -> Any:
+        await self.going.wait()
+        options["block"] = 50  # so that a stop holds soon
+        self.reading = True
+        try:
+            return await self.client.xread(*arguments, **options)
+        finally:
+            self.reading = False
+
+    async def load(self) -> None:
+        self.loads += 1
+        self.films = await self.client.hgetall(self.keys.films)
+
+    def apply(self, _: PartitionKeys, update: Update) -> None:
+        for name, value in update.values.items():
+            movie = name.removeprefix("film:").encode()
+            if value:
+                self.films[movie] = value
+            else:
+                self.films.pop(movie, None)
+
+
+@dataclass
+class Consumer:
+    """Writes steps of one film each."""
+
+    keys: PartitionKeys
+    store: RedisStore
+    at: int = 0
+
+    def put(self, *movie_ids: int, since: float | None = None) -> None:
+        for movie_id in movie_ids:
+            step = Step(self.keys, self.store)
+            step.offset, step.since = self.at, since
+            step.put_film(Film(movie_id=movie_id, title=f"Title {self.at}"))
+            commands = step.commands(self.at, self.at + 1)
+            self.store.write(self.keys, self.at or None, self.at + 1, commands)
+            self.at += 1
+
+
+@pytest.fixture
+async def pair(redis_url: str, namespace: str) -> AsyncIterator[tuple[App, Consumer]]:
+    keys = Keys(namespace, "paused", 1).of(TopicPartition(MOVIES, 0))
+    app, consumer = App(keys, redis_url), Consumer(keys, RedisStore(redis_url))
+    app.tail.start()
+    yield app, consumer
+    app.going.set()
+    await app.tail.close()
+    await app.client.aclose()
+    consumer.store.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.005)
+
+
+async def stop(app: App) -> None:
+    """Stop the app, and wait until the read under way has ended."""
+    app.going.clear()
+    await until(lambda: not app.reading)
+
+
+async def test_an_app_paused_within_the_stream_follows_on(pair: tuple[App, Consumer]) -> None:
+    app, consumer = pair
+    consumer.put(1, 2, 3)
+    await until(lambda: len(app.films) == 3)
+    await stop(app)
+    consumer.put(*range(2, 30))
+    assert len(app.films) == 3
+    app.going.set()
+    await until(lambda: app.tail.position(app.keys) == consumer.at)
+    assert app.films == consumer.store.scan(app.keys.films)
+    assert app.loads == 1
+
+
+async def test_an_app_paused_past_a_trimmed_stream_reads_all_rows_anew(
+    redis_url: str, pair: tuple[App, Consumer]
+) -> None:
+    app, consumer = pair
+    consumer.put(1, 2, 3)
+    await until(lambda: len(app.films) == 3)
+    await stop(app)
+    consumer.put(*range(2, 30))
+    with Redis.from_url(redis_url) as client:
+        client.xtrim(app.keys.updates, maxlen=2, approximate=False)
+    app.going.set()
+    await until(lambda: app.tail.position(app.keys) == consumer.at)
+    assert app.films == consumer.store.scan(app.keys.films)
+    assert app.loads == 2
+
+
+async def test_an_app_measures_from_the_event_to_its_own_memory(
+    pair: tuple[App, Consumer],
+) -> None:
+    app, consumer = pair
+    consumer.put(1)
+    await until(lambda: app.tail.position(app.keys) == 1)
+
+    def measured(name: str) -> float:
+        labels = {"service": "paused", "topic": MOVIES}
+        return REGISTRY.get_sample_value(f"marquee_event_to_visible_seconds_{name}", labels) or 0.0
+
+    before, seconds = measured("count"), measured("sum")
+    consumer.put(2, since=datetime.now(UTC).timestamp() - 3.0)
+    await until(lambda: measured("count") == before + 1)
+    assert 3.0 <= measured("sum") - seconds < 8.0

@@ -1,0 +1,130 @@
+"""What is broken on purpose, each with the test that has to notice."""
+
+from dataclasses import dataclass
+
+LOOP = "tests/simulation/test_simulated_loop.py::test_facts_and_dead_letters_are_those_of_the_log"
+VERSIONS = (
+    "tests/simulation/test_simulated_versions.py::test_rows_of_a_complete_version_are_its_own"
+)
+WORKER = "tests/integration/test_worker.py"
+LOGS = "tests/integration/test_changed_logs.py"
+ODD = "tests/integration/test_odd_events.py"
+PROFILE = "tests/unit/test_profile_machine.py"
+SUMS = "tests/unit/test_sums_machine.py"
+FILTER = "tests/unit/test_filter_machine.py"
+OVERLAY = "tests/unit/test_overlay_machine.py"
+
+COMMON = "libs/common/marquee"
+CONTENT = "services/content/content/consumer.py"
+GATEWAY = "services/gateway/gateway"
+
+
+@dataclass(frozen=True)
+class Break:
+    """One break: `old` stands once in `file` and becomes `new`; `test` (with `only`) must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+    only: str = ""
+
+
+WRITE = "self.store.write(keys, start, end, step.commands(start, end, version))"
+BREAKS = (
+    # --- the atomic step and its fence
+    Break("the fence is dropped", f"{COMMON}/store.py",
+          "if (held or '') ~= ARGV[1] then return held or '' end", "",
+          WORKER, "twin and redis"),
+    Break("a step is not checked before it is written", f"{COMMON}/store.py",
+          "if type ~= 'none' and type ~= kind then", "if false then",
+          WORKER, "another_type and redis"),
+    Break("the position is written before the results", f"{COMMON}/worker.py",
+          WRITE,
+          "self.store.write(keys, start, end, [])\n"
+          "        self.store.write(keys, end, end, step.commands(start, end, version))", LOOP),
+    Break("the position is not written", f"{COMMON}/worker.py",
+          WRITE, WRITE.replace("start, end, step", "start, None, step"), LOOP),
+    # --- the loop
+    Break("no return to the stored position after trouble", f"{COMMON}/worker.py",
+          "            self._unsure = True\n", "", LOOP),
+    Break("no look whether the store went back", f"{COMMON}/worker.py",
+          "            self._compare_position(partition)\n\n    def",
+          "            pass\n\n    def", LOOP),
+    Break("an event is blamed for facts that a twin changed", f"{COMMON}/worker.py",
+          "            self._compare_position(partition)\n            return error",
+          "            return error",
+          "tests/simulation/test_simulated_loop.py", "once_failed"),
+    Break("no window of event ids", f"{COMMON}/window.py",
+          "if scores[window, digest] is None:", "if True:", LOOP),
+    Break("a batch that fails is not bisected", f"{COMMON}/worker.py",
+          "if len(part) > 1:", "if False:", LOOP),
+    Break("an unreadable message is passed over", f"{COMMON}/worker.py",
+          "if one.fault is not None:", "if False:", LOOP),
+    Break("the partition of an event is not checked", f"{COMMON}/letters.py",
+          "if right != partition.partition:", "if False:", ODD, "wrong_partition and redis"),
+    Break("failing events never stop a partition", f"{COMMON}/worker.py",
+          "if failures > DEAD_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
+    Break("a full Redis makes events dead letters", f"{COMMON}/redis_calls.py",
+          "        if _not_now(error):", "        if False:", ODD, "full_redis"),
+    # --- the log
+    Break("the topic's id is not compared", f"{COMMON}/same_log.py",
+          "if stored is not None and stored != found:", "if False:", LOGS, "nobody_read and redis"),
+    Break("the topic is not looked at while it is read", f"{COMMON}/worker.py",
+          "        self._same_log.look()\n", "", LOGS, "another_number and redis"),
+    Break("the number of partitions is not compared", f"{COMMON}/same_log.py",
+          "if state.partitions != self._counts[topic]:", "if False:",
+          LOGS, "another_number and redis"),
+    Break("a lost position is reset to the start of the log", f"{COMMON}/bus_redis.py",
+          "                    raise position_lost(partition, position, begin, end)",
+          "                    self._announced.positions[partition] = begin",
+          LOGS, "dropped and redis"),
+    Break("a first start tells the bus nothing", f"{COMMON}/worker.py",
+          "        self._commit_new(subscription)\n", "", LOGS, "first_start and redis"),
+    # --- versions
+    Break("what changed since the cut is not derived again at a swap", f"{COMMON}/follower.py",
+          "for start in range(0, len(changed), CHUNK):", "for start in ():", VERSIONS),
+    Break("a version stays complete though an older one wrote", f"{COMMON}/follower.py",
+          'step.write("DEL", step.keys.complete)', "pass", VERSIONS),
+    Break("a new owner trusts what the last one did", f"{COMMON}/follower.py",
+          "        self._done.pop(partition, None)\n", "        return\n", VERSIONS),
+    # --- the apps' memory
+    Break("a gap in the updates is not seen", f"{COMMON}/tail.py",
+          "if update.start > position or update.end < position:", "if False:", OVERLAY),
+    Break("rows are not read again after a lost connection", f"{COMMON}/tail.py",
+          "        await self._load()\n", "        if not self._positions:\n"
+          "            await self._load()\n", OVERLAY),
+    Break("sums are not read at a start", f"{COMMON}/overlay.py",
+          "            self._sums.replace(keys.partition.partition, rows)\n", "", OVERLAY),
+    Break("an app swaps before the version is complete", f"{COMMON}/overlay.py",
+          "            if self._serving is None or await self._is_complete(published):\n"
+          "                await self._serve(published)\n\n\ndef",
+          "            await self._serve(published)\n\n\ndef",
+          "tests/integration/test_model_versions.py"),
+    # --- facts
+    Break("a replaced rating still counts", CONTENT,
+          "    _count(step, event.data.movie_id, before, -1)\n"
+          "    _count(step, event.data.movie_id, half, 1)",
+          "    _count(step, event.data.movie_id, half, 1)", SUMS),
+    Break("the ratings of an erased viewer still count", CONTENT,
+          "        _count(step, movie_id, half, -1)\n", "        pass\n", SUMS),
+    Break("the ratings of a snapshot are not counted", CONTENT,
+          "            _count(step, movie_id, half, 1)\n", "            pass\n", SUMS),
+    Break("an erased viewer's key stays", f"{COMMON}/step.py",
+          "if user_id in self._erased:", "if False:", PROFILE),
+    Break("a rating that is replaced keeps its place", f"{COMMON}/ratings.py",
+          "before = self.rated.pop(movie_id, None)", "before = self.rated.get(movie_id)", PROFILE),
+    Break("a dismissal cannot be taken back", f"{COMMON}/facts.py",
+          "lambda r: r.restore(event.data.movie_id)", "lambda r: None", PROFILE),
+    # --- the filter stage
+    Break("a promotion overrules a block", f"{GATEWAY}/filters.py",
+          "            if objection := self._objection(promotion.movie_id, viewer, wish):",
+          "            if objection := None:", FILTER),
+    Break("dismissed films are shown", f"{GATEWAY}/filters.py",
+          '            ("dismissed", facts.dismissed),\n', "", FILTER),
+    Break("a block never ends", f"{GATEWAY}/rules.py",
+          "return block.until is None or now < block.until", "return True", FILTER),
+    Break("a promotion speaks to every segment", f"{GATEWAY}/filters.py",
+          "if promotion.segments and not", "if False and not", FILTER),
+)  # fmt: skip

@@ -1,0 +1,209 @@
+"""The filter stage while curators, viewers and the clock do what they like, against plain rules."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from gateway.catalogue import Catalogue, FilmFilter, Row
+from gateway.consumer import HANDLERS
+from gateway.filters import FilterStage, Outcome, Viewer, Wish
+from gateway.rules import FilmRules, Rules
+from marquee.events import (
+    MOVIES,
+    Event,
+    MovieBlocked,
+    MovieDismissed,
+    MoviePromoted,
+    MovieRestored,
+    MovieUnblocked,
+    MovieUnpromoted,
+    MovieViewed,
+    RatingAdded,
+    RatingRemoved,
+    UserErased,
+)
+from marquee.films import Film
+from marquee.ratings import Ratings
+from marquee.recommender import Reason, Scored
+from marquee.store import Keys
+from marquee.testing.batches import Batches
+
+KEYS = Keys("machine", "gateway", 2)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+GENRES = ("Crime", "Drama", "Western")
+FILMS, HOURS = st.integers(1, 12), st.none() | st.integers(-3, 3)
+SOME_GENRES = st.lists(st.sampled_from(GENRES), max_size=2, unique=True)
+CATALOGUE = Catalogue(
+    Row.of(Film(movie_id=i, title=f"Film {i}", genres=(GENRES[i % 3],))) for i in range(1, 11)
+)
+ROUTES = [reason for reason in Reason if reason is not Reason.PROMOTED]
+Rule = dict[str, Any]
+
+
+class Filtering(RuleBasedStateMachine):
+    """Rules travel as events into rows and are parsed; the plain side keeps what was decided."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.batches = Batches(KEYS, HANDLERS)
+        self.now = START
+        self.blocks: dict[int, Rule] = {}
+        self.promotions: dict[int, Rule] = {}
+        self.seen: dict[str, set[int]] = {"rated": set(), "viewed": set(), "dismissed": set()}
+        self.segments: frozenset[int] = frozenset()
+
+    def send(self, kind: type[Event], data: Rule) -> None:
+        self.batches.add(kind.model_validate({"data": data}))
+        self.batches.write()
+
+    def moment(self, hours: int | None) -> datetime | None:
+        return None if hours is None else self.now + timedelta(hours=hours)
+
+    # --- what curators do
+
+    @rule(movie=FILMS, until=HOURS)
+    def block(self, movie: int, until: int | None) -> None:
+        self.blocks[movie] = {"movie_id": movie, "until": self.moment(until)}
+        self.send(MovieBlocked, self.blocks[movie])
+
+    @rule(movie=FILMS)
+    def unblock(self, movie: int) -> None:
+        self.send(MovieUnblocked, {"movie_id": movie})
+        self.blocks.pop(movie, None)
+
+    @rule(
+        movie=FILMS, weight=st.integers(1, 3), slots=st.lists(st.integers(1, 6), max_size=2),
+        genres=SOME_GENRES, segments=st.lists(st.integers(1, 2), max_size=1),
+        starts=HOURS, until=HOURS,
+    )  # fmt: skip
+    def promote(
+        self, movie: int, weight: int, slots: list[int], genres: list[str], segments: list[int],
+        starts: int | None, until: int | None,
+    ) -> None:  # fmt: skip
+        times = {"from": self.moment(starts), "until": self.moment(until)}
+        told = {"movie_id": movie, "weight": weight, "slots": slots} | times
+        self.promotions[movie] = told | {"genres": genres, "segments": segments}
+        self.send(MoviePromoted, self.promotions[movie])
+
+    @rule(movie=FILMS)
+    def unpromote(self, movie: int) -> None:
+        self.send(MovieUnpromoted, {"movie_id": movie})
+        self.promotions.pop(movie, None)
+
+    @rule(hours=st.integers(-2, 2))
+    def let_the_clock_jump(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    # --- what the viewer does
+
+    @rule(movie=FILMS, half=st.integers(1, 10))
+    def rate(self, movie: int, half: int) -> None:
+        self.send(RatingAdded, {"user_id": 1, "movie_id": movie, "rating": half / 2})
+        self.seen["rated"].add(movie)
+
+    @rule(movie=FILMS)
+    def withdraw(self, movie: int) -> None:
+        self.send(RatingRemoved, {"user_id": 1, "movie_id": movie})
+        self.seen["rated"].discard(movie)
+
+    @rule(movie=FILMS)
+    def view(self, movie: int) -> None:
+        self.send(MovieViewed, {"user_id": 1, "movie_id": movie})
+        self.seen["viewed"].add(movie)
+
+    @rule(movie=FILMS)
+    def dismiss(self, movie: int) -> None:
+        self.send(MovieDismissed, {"user_id": 1, "movie_id": movie})
+        self.seen["dismissed"].add(movie)
+
+    @rule(movie=FILMS)
+    def restore(self, movie: int) -> None:
+        self.send(MovieRestored, {"user_id": 1, "movie_id": movie})
+        self.seen["dismissed"].discard(movie)
+
+    @rule()
+    def erase(self) -> None:
+        self.send(UserErased, {"user_id": 1})
+        for films in self.seen.values():
+            films.clear()
+
+    @rule(segments=st.frozensets(st.integers(1, 2)))
+    def move_to_segments(self, segments: frozenset[int]) -> None:
+        self.segments = segments
+
+    # --- what is shown
+
+    @rule(
+        ranked=st.lists(FILMS, max_size=14), route=st.sampled_from(ROUTES), k=st.integers(1, 8),
+        genres=SOME_GENRES, exclude=st.frozensets(FILMS, max_size=2),
+    )  # fmt: skip
+    def ask(
+        self, ranked: list[int], route: Reason, k: int, genres: list[str], exclude: frozenset[int]
+    ) -> None:
+        wish = Wish(k, FilmFilter(tuple(genres)), exclude)
+        items = [Scored(movie, 1.0 / (n + 1), route) for n, movie in enumerate(ranked)]
+        outcome = self.stage().apply(items, self.viewer(), wish)
+        allowed = [i for i in range(1, 13) if self.may_be_shown(i, wish)]
+        places = self.places(wish, allowed)
+        natural = [m for m in dict.fromkeys(ranked) if m in allowed and m not in places.values()]
+        assert [item.movie_id for item in outcome.items] == _merged(places, natural, k)
+        assert self.reasons(outcome) <= {route, Reason.PROMOTED}
+        assert {i.movie_id for i in outcome.items if i.reason is Reason.PROMOTED} == set(
+            places.values()
+        )
+
+    def stage(self) -> FilterStage:
+        """Return the stage as the gateway makes it from what is stored."""
+        rows = [self.batches.store.scan(keys.rules) for keys in KEYS.all(MOVIES)]
+        rules = [{int(i): FilmRules.parse(text) for i, text in row.items()} for row in rows]
+        return FilterStage(Rules.of(rules), CATALOGUE, self.now)
+
+    def viewer(self) -> Viewer:
+        facts = Ratings.unpack(self.batches.store.get(KEYS.user(1).user(1)))
+        return Viewer(facts, self.segments)
+
+    def reasons(self, outcome: Outcome) -> set[Reason]:
+        return {item.reason for item in outcome.items}
+
+    def holds(self, told: Rule) -> bool:
+        starts, until = told.get("from"), told.get("until")
+        return (starts is None or starts <= self.now) and (until is None or self.now < until)
+
+    def may_be_shown(self, movie: int, wish: Wish) -> bool:
+        """Nothing overrules a block; a promotion overrules neither what was seen nor the wish."""
+        blocked = movie in self.blocks and self.holds(self.blocks[movie])
+        seen = any(movie in films for films in self.seen.values())
+        wanted = not wish.films.genres or GENRES[movie % 3] in wish.films.genres
+        return not blocked and not seen and movie not in wish.exclude and movie <= 10 and wanted
+
+    def places(self, wish: Wish, allowed: list[int]) -> dict[int, int]:
+        """Return rank → film of the promotions that are in force for this viewer and wish."""
+        taken: dict[int, int] = {}
+        for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):
+            meant = not told["segments"] or self.segments & set(told["segments"])
+            asked = wish.films.genres
+            fits = not told["genres"] or not asked or set(asked) & set(told["genres"])
+            if self.holds(told) and meant and fits and told["movie_id"] in allowed:
+                ranks = told["slots"] or range(1, wish.k + 1, 4)
+                free = [rank for rank in ranks if rank <= wish.k and rank not in taken]
+                if free:
+                    taken[free[0]] = told["movie_id"]
+        return taken
+
+
+def _merged(places: dict[int, int], natural: list[int], k: int) -> list[int]:
+    """Return the list: promoted films at their ranks, the others in their order between them."""
+    rest, merged = list(natural), []
+    for rank in range(1, k + 1):
+        if rank in places:
+            merged.append(places[rank])
+        elif rest:
+            merged.append(rest.pop(0))
+    return merged
+
+
+TestFiltering = Filtering.TestCase
+TestFiltering.settings = settings(max_examples=120, stateful_step_count=30)

@@ -1,0 +1,57 @@
+"""A derivation that takes long is seen to go on, chunk by chunk."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marquee.bus import TopicPartition
+from marquee.events import MOVIES, ModelVersion
+from marquee.facts import FILM_HANDLERS, restore_facts
+from marquee.films import Film
+from marquee.follower import ModelReaction
+from marquee.step import Step
+from marquee.store import Keys
+from marquee.testing.store import MemoryStore
+
+KEYS = Keys("long", "tiny", 1)
+WHERE = TopicPartition(MOVIES, 0)
+
+
+class Tiny:
+    """A model that is nothing but its version."""
+
+    def __init__(self, directory: Path) -> None:
+        self.version = directory.name
+
+
+class Registry:
+    """Gives out the version that an address names."""
+
+    def load(self, address: str, _sha256: str, load: Any) -> Any:
+        return load(Path(address))
+
+
+def derive(step: Step, model: Tiny) -> None:
+    for movie_id in step.films:
+        step.put_row(model.version, movie_id, b"row")
+
+
+def test_each_chunk_of_a_derivation_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("marquee.follower.CHUNK", 10)
+    store: Any = MemoryStore()
+    step = Step(KEYS.of(WHERE), store)
+    for movie_id in range(1, 36):
+        step.offset = movie_id - 1
+        step.put_film(Film(movie_id=movie_id, title="Film"))
+    store.write(KEYS.of(WHERE), None, 35, step.commands(0, 35))
+    version = ModelVersion(name="tiny", version="v1", address="v1", sha256="0" * 64, cut={})
+    store.values[KEYS.model] = version.model_dump_json().encode()
+    reaction: ModelReaction[Tiny] = ModelReaction(
+        KEYS, store, Registry(), Tiny, FILM_HANDLERS, derive, restore_facts, check_seconds=0.0
+    )
+    rows_at_each_sign: list[int] = []
+    reaction.progress = lambda: rows_at_each_sign.append(len(store.scan(KEYS.of(WHERE).rows("v1"))))
+    reaction.between(frozenset({WHERE}))
+    assert rows_at_each_sign == [10, 20, 30, 35]
+    assert store.get(KEYS.of(WHERE).complete) == b"v1"

@@ -1,0 +1,41 @@
+"""A server that takes nothing for now is waited for; a wrong command is an error of ours."""
+
+import pytest
+import redis
+
+from marquee.errors import StoreUnavailable
+from marquee.redis_calls import answered
+
+
+def raising(error: Exception) -> object:
+    def call() -> None:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.ConnectionError("refused"),
+        redis.TimeoutError("late"),
+        ConnectionResetError("reset"),
+        redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        redis.exceptions.ReadOnlyError("You can't write against a read only replica."),
+        redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+        redis.ResponseError("OOM command not allowed when used memory > 'maxmemory'. script: f"),
+        redis.ResponseError("NOREPLICAS Not enough good replicas to write."),
+    ],
+)
+def test_what_may_pass_is_unavailable(error: Exception) -> None:
+    with pytest.raises(StoreUnavailable, match="Redis: "):
+        answered(raising(error))
+
+
+def test_what_will_not_pass_is_said_as_it_is() -> None:
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        answered(raising(redis.ResponseError("WRONGTYPE Operation against a key")))
+
+
+def test_an_answer_is_passed_on() -> None:
+    assert answered(lambda: 7) == 7

@@ -1,0 +1,93 @@
+"""Sums of films equal a recount of all ratings, whatever is replaced, removed, erased, restored."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from content.consumer import HANDLERS, restore
+from marquee.bus import TopicPartition
+from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
+from marquee.facts import PartitionSnapshot
+from marquee.ratings import Ratings
+from marquee.rows import unpack_sums
+from marquee.step import Step
+from marquee.store import Keys
+from marquee.testing.batches import Batches
+
+KEYS = Keys("machine", "content", 2)
+USERS, MOVIES = st.integers(1, 5), st.integers(1, 4)
+
+Sums = dict[int, tuple[int, int, int]]
+
+
+class Counting(RuleBasedStateMachine):
+    """The deltas of `content` on one side; on the other all ratings, counted anew each time."""
+
+    @initialize(snapshot=st.dictionaries(USERS, st.dictionaries(MOVIES, st.integers(1, 10))))
+    def begin(self, snapshot: dict[int, dict[int, int]]) -> None:
+        self.batches = Batches(KEYS, HANDLERS)
+        self.rated = {user: dict(rated) for user, rated in snapshot.items()}
+        for number in range(KEYS.partitions):
+            self.restore(TopicPartition(RATINGS, number), snapshot)
+
+    def restore(self, partition: TopicPartition, snapshot: dict[int, dict[int, int]]) -> None:
+        """Begin with a snapshot's viewers, as the loop does with an empty store."""
+        keys = KEYS.of(partition)
+        viewers = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
+        step = Step(keys, self.batches.store)
+        restore(step, PartitionSnapshot(partition, 0, viewers=viewers))
+        self.batches.store.write(keys, None, 0, step.commands(0, 0))
+
+    def send(self, *events: Event) -> None:
+        """Send events that fall into one batch."""
+        for event in events:
+            self.batches.add(event)
+        self.batches.write()
+
+    @rule(user=USERS, ratings=st.lists(st.tuples(MOVIES, st.integers(1, 10)), min_size=1))
+    def rate(self, user: int, ratings: list[tuple[int, int]]) -> None:
+        told = [{"user_id": user, "movie_id": movie, "rating": h / 2} for movie, h in ratings]
+        self.send(*(RatingAdded.model_validate({"data": data}) for data in told))
+        self.rated.setdefault(user, {}).update(ratings)
+
+    @rule(user=USERS, movie=MOVIES)
+    def withdraw(self, user: int, movie: int) -> None:
+        data = {"user_id": user, "movie_id": movie}
+        self.send(RatingRemoved.model_validate({"data": data}))
+        self.rated.get(user, {}).pop(movie, None)
+
+    @rule(user=USERS, movie=MOVIES, half=st.integers(1, 10))
+    def erase_and_rate_again(self, user: int, movie: int, half: int) -> None:
+        data = {"user_id": user, "movie_id": movie, "rating": half / 2}
+        erased = UserErased.model_validate({"data": {"user_id": user}})
+        self.send(erased, RatingAdded.model_validate({"data": data}))
+        self.rated[user] = {movie: half}
+
+    @rule(user=USERS)
+    def erase(self, user: int) -> None:
+        self.send(UserErased.model_validate({"data": {"user_id": user}}))
+        self.rated.pop(user, None)
+
+    @invariant()
+    def the_sums_are_those_of_a_recount(self) -> None:
+        assert self.stored() == self.recount()
+
+    def stored(self) -> Sums:
+        total: Sums = {}
+        for keys in KEYS.all(RATINGS):
+            for name, value in self.batches.store.scan(keys.sums).items():
+                part, before = unpack_sums(value), total.get(int(name), (0, 0, 0))
+                total[int(name)] = tuple(a + b for a, b in zip(part, before, strict=True))  # type: ignore[assignment]
+        return {movie: sums for movie, sums in total.items() if any(sums)}
+
+    def recount(self) -> Sums:
+        total: Sums = {}
+        for rated in self.rated.values():
+            for movie, half in rated.items():
+                n, positive, halves = total.get(movie, (0, 0, 0))
+                total[movie] = (n + 1, positive + (half > 7), halves + half)
+        return total
+
+
+TestCounting = Counting.TestCase
+TestCounting.settings = settings(max_examples=80, stateful_step_count=30)

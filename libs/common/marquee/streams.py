@@ -39,8 +39,8 @@ class Streams:
         # No command makes an empty stream; making a group does, and the group is not needed.
         pipe = self._client.pipeline(transaction=False)
         for partition in partitions:
-            pipe.xgroup_create(self._key(partition), "maker", "$", mkstream=True)
-            pipe.xgroup_destroy(self._key(partition), "maker")
+            pipe.xgroup_create(self.key(partition), "maker", "$", mkstream=True)
+            pipe.xgroup_destroy(self.key(partition), "maker")
         with answering():
             for reply in pipe.execute(raise_on_error=False):
                 # Another process may be making the same streams.
@@ -55,7 +55,7 @@ class Streams:
             fields = [b"k", message.key, b"v", message.value]
             for name, value in message.headers.items():
                 fields += [_HEADER + name.encode(), value.encode()]
-            pipe.execute_command("XADD", self._key(target), "NOMKSTREAM", "0-*", *fields)
+            pipe.execute_command("XADD", self.key(target), "NOMKSTREAM", "0-*", *fields)
             targets.append(target)
         with answering():
             ids = pipe.execute()
@@ -65,7 +65,7 @@ class Streams:
         self, positions: Mapping[TopicPartition, int], count: int, seconds: float
     ) -> dict[TopicPartition, list[Message]]:
         """Return up to `count` messages of each partition, waiting `seconds` for the first."""
-        names = {self._key(partition).encode(): partition for partition in positions}
+        names = {self.key(partition).encode(): partition for partition in positions}
         streams: Any = {name: f"0-{positions[names[name]]}" for name in names}
         # BLOCK 0 would wait for ever.
         block = max(1, int(seconds * 1000)) if seconds > 0 else None
@@ -76,13 +76,13 @@ class Streams:
             partition = names[name]
             position = positions[partition]
             # Ids ascend, so the ends tell whether one in between is missing.
-            if (_offset(entries[0][0]), _offset(entries[-1][0]) + 1) != (
+            if (offset_of(entries[0][0]), offset_of(entries[-1][0]) + 1) != (
                 position,
                 position + len(entries),
             ):
                 raise position_lost(partition, position, *self.ranges([partition])[partition])
             found[partition] = [
-                _message(at, fields) for at, (_, fields) in enumerate(entries, position)
+                message_of(at, fields) for at, (_, fields) in enumerate(entries, position)
             ]
         return found
 
@@ -91,7 +91,7 @@ class Streams:
         ordered = list(partitions)
         pipe = self._client.pipeline(transaction=False)
         for partition in ordered:
-            pipe.xinfo_stream(self._key(partition))
+            pipe.xinfo_stream(self.key(partition))
         with answering():
             replies = pipe.execute(raise_on_error=False)
             return dict(zip(ordered, map(_range, replies), strict=True))
@@ -99,19 +99,21 @@ class Streams:
     def trim(self, partition: TopicPartition, keep: int) -> int:
         """Drop all but about the last `keep` messages; return how many went."""
         with answering():
-            return int(self._client.xtrim(self._key(partition), maxlen=keep, approximate=True))
+            return int(self._client.xtrim(self.key(partition), maxlen=keep, approximate=True))
 
-    def _key(self, partition: TopicPartition) -> str:
+    def key(self, partition: TopicPartition) -> str:
+        """Return the key of a partition's stream."""
         return f"{self._prefix}log:{{{partition}}}"
 
 
 def _published(target: TopicPartition, id_: bytes | None) -> Published:
     if id_ is None:
         raise NotFound(f"the log of {target} is gone")
-    return Published(target, _offset(id_))
+    return Published(target, offset_of(id_))
 
 
-def _offset(id_: bytes) -> int:
+def offset_of(id_: bytes) -> int:
+    """Return the offset of the message with an id."""
     return int(id_.partition(b"-")[2]) - 1
 
 
@@ -120,14 +122,18 @@ def _range(info: Any) -> tuple[int, int]:
         if "no such key" in str(info):
             return 0, 0
         raise info
-    end = _offset(info["last-generated-id"]) + 1
+    end = offset_of(info["last-generated-id"]) + 1
     first = info["first-entry"]
-    return (end if first is None else _offset(first[0])), end
+    return (end if first is None else offset_of(first[0])), end
 
 
-def _message(offset: int, fields: dict[bytes, bytes]) -> Message:
-    key, value = fields.pop(b"k"), fields.pop(b"v")
+def message_of(offset: int, fields: dict[bytes, bytes]) -> Message:
+    """Return the message that an entry holds; what a producer of another make left out is empty."""
+    key, value = fields.pop(b"k", b""), fields.pop(b"v", b"")
     if not fields:
         return Message(offset, key, value)
-    headers = {name.removeprefix(_HEADER).decode(): text.decode() for name, text in fields.items()}
+    headers = {
+        name.removeprefix(_HEADER).decode(errors="replace"): text.decode(errors="replace")
+        for name, text in fields.items()
+    }
     return Message(offset, key, value, headers)

@@ -23,6 +23,7 @@ from marquee.whole_log import WholeLog, open_log
 
 SETTLES = "marquee-settles"
 State = Literal["open", "retried", "discarded"]
+STATES: tuple[State, ...] = ("open", "retried", "discarded")
 
 
 @dataclass(frozen=True)
@@ -140,14 +141,6 @@ class DeadLetters:
             self._remove(topic, lambda one: one.names_user(user_id) and not _awaits_erasure(one))
             for topic in TOPICS
         )
-
-    def counts(self) -> dict[tuple[str, State], int]:
-        """Return how many letters each topic has in each state."""
-        states: tuple[State, ...] = ("open", "retried", "discarded")
-        counts = {(topic, state): 0 for topic in TOPICS for state in states}
-        for letter in self.all():
-            counts[letter.partition.topic, letter.state] += 1
-        return counts
 
     def _remove(self, topic: str, wanted: Callable[[Letter], bool]) -> int:
         partition = TopicPartition(dead(topic), 0)

@@ -1,8 +1,9 @@
 """The events: CloudEvents 1.0 in JSON, one class a type, with the topic and key of each."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import (
     AwareDatetime,
@@ -64,7 +65,7 @@ class Event(BaseModel):
 
     def encode(self) -> bytes:
         """Return the event as it travels on the bus."""
-        return self.model_dump_json().encode()
+        return self.__pydantic_serializer__.to_json(self)
 
 
 # --- topic `movies`
@@ -160,7 +161,7 @@ class MoviePromoted(MovieEvent):
     data: Promotion
 
     def encode(self) -> bytes:
-        return self.model_dump_json(by_alias=True).encode()
+        return self.__pydantic_serializer__.to_json(self, by_alias=True)
 
 
 class MovieUnpromoted(MovieEvent):
@@ -293,6 +294,11 @@ AnyEvent = Annotated[
     | ModelRolledBack,
     Field(discriminator="type"),
 ]
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    kind.model_fields["type"].default: kind for kind in get_args(get_args(AnyEvent)[0])
+}
+"""The class of each type of event, by the type's name."""
 
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 

@@ -16,6 +16,20 @@ from marquee.errors import BusUnavailable, NotFound
 from marquee.sharing import position_lost
 
 _HEADER = b"h:"
+_MANY = 32
+"""From so many messages on a script appends them, which costs a question to the server first."""
+_IN_CALL = 400
+"""Messages of one call of the script: about a millisecond of the server's time."""
+_APPEND = """
+local ids, at = {}, 1
+while at <= #ARGV do
+  local n = tonumber(ARGV[at])
+  ids[#ids + 1] = redis.call(
+    'XADD', KEYS[1], 'NOMKSTREAM', '0-*', unpack(ARGV, at + 1, at + n))
+  at = at + n + 1
+end
+return ids
+"""
 
 
 @contextlib.contextmanager
@@ -33,6 +47,7 @@ class Streams:
     def __init__(self, client: "Redis", prefix: str) -> None:
         self._client = client
         self._prefix = prefix
+        self._append: Any = client.register_script(_APPEND)
 
     def make(self, partitions: Iterable[TopicPartition]) -> None:
         """Make empty streams; those that exist stay as they are."""
@@ -48,18 +63,41 @@ class Streams:
                     raise reply
 
     def append(self, items: Iterable[tuple[TopicPartition, Outgoing]]) -> list[Published]:
-        """Append messages, in order over one connection; NotFound when a stream is gone."""
-        targets = []
+        """Append messages, those of a partition in order; NotFound when a stream is gone."""
+        ordered = list(items)
+        ids = self._by_script(ordered) if len(ordered) >= _MANY else self._one_by_one(ordered)
+        return [_published(target, id_) for (target, _), id_ in zip(ordered, ids, strict=True)]
+
+    def _one_by_one(self, items: list[tuple[TopicPartition, Outgoing]]) -> list[bytes | None]:
         pipe: Any = self._client.pipeline(transaction=False)
         for target, message in items:
-            fields = [b"k", message.key, b"v", message.value]
-            for name, value in message.headers.items():
-                fields += [_HEADER + name.encode(), value.encode()]
+            fields = _fields(message)
             pipe.execute_command("XADD", self.key(target), "NOMKSTREAM", "0-*", *fields)
-            targets.append(target)
         with answering():
-            ids = pipe.execute()
-        return [_published(target, id_) for target, id_ in zip(targets, ids, strict=True)]
+            ids: list[bytes | None] = pipe.execute()
+        return ids
+
+    def _by_script(self, items: list[tuple[TopicPartition, Outgoing]]) -> list[bytes | None]:
+        """Append many messages by a call a partition: a fifth of the client's work."""
+        places: dict[TopicPartition, list[int]] = {}
+        for index, (target, _) in enumerate(items):
+            places.setdefault(target, []).append(index)
+        pipe: Any = self._client.pipeline(transaction=False)
+        asked: list[list[int]] = []
+        for target, indices in places.items():
+            for at in range(0, len(indices), _IN_CALL):
+                asked.append(indices[at : at + _IN_CALL])
+                arguments: list[bytes | int] = []
+                for index in asked[-1]:
+                    fields = _fields(items[index][1])
+                    arguments += (len(fields), *fields)
+                self._append(keys=[self.key(target)], args=arguments, client=pipe)
+        ids: list[bytes | None] = [None] * len(items)
+        with answering():
+            for indices, found in zip(asked, pipe.execute(), strict=True):
+                for index, id_ in zip(indices, found, strict=True):
+                    ids[index] = id_
+        return ids
 
     def read(
         self, positions: Mapping[TopicPartition, int], count: int, seconds: float
@@ -104,6 +142,13 @@ class Streams:
     def key(self, partition: TopicPartition) -> str:
         """Return the key of a partition's stream."""
         return f"{self._prefix}log:{{{partition}}}"
+
+
+def _fields(message: Outgoing) -> list[bytes]:
+    fields = [b"k", message.key, b"v", message.value]
+    for name, value in message.headers.items():
+        fields += [_HEADER + name.encode(), value.encode()]
+    return fields
 
 
 def _published(target: TopicPartition, id_: bytes | None) -> Published:

@@ -1,19 +1,24 @@
 """`marquee dead` on a running bus: what it shows, what it publishes, and what it refuses."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner, Result
 
 from gateway.consumer import GatewayReaction
+from marquee import telemetry
 from marquee.bus import TopicPartition
 from marquee.events import RATINGS, RatingAdded
 from marquee.partition import partition_of
+from marquee.settings import Settings
 from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
 from marquee.testing.raw_producers import OnRedis
 from trainer.cli import app
+from trainer.dead_measure import count_dead_letters
 
 HOME = partition_of(1, PARTITIONS)
 AWAY = (HOME + 1) % PARTITIONS
@@ -110,6 +115,19 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], words: str) -> 
     assert result.exit_code == 2
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("group")
+async def test_the_trainers_app_measures_what_waits(redis_url: str, namespace: str) -> None:
+    settings = Settings.model_validate({"redis_url": redis_url, "namespace": namespace})
+    labels = {"topic": RATINGS, "state": "open"}
+    telemetry.DEAD_KEPT.labels(RATINGS, "open").set(0)
+    task = asyncio.create_task(count_dead_letters(settings, 0.01))
+    async with asyncio.timeout(10):
+        while REGISTRY.get_sample_value("marquee_dead_letters_held", labels) != 2:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def test_without_letters_the_list_says_so() -> None:

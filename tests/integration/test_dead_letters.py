@@ -187,6 +187,24 @@ def test_a_message_that_two_services_bury_is_one_letter(
     assert letter.groups == ("content", "gateway")
 
 
+def test_what_others_wrote_among_the_letters_is_passed_over(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(GatewayReaction())
+    log = TopicPartition("ratings.dead", 0)
+    place.put(log, b"1", b"hello")
+    place.put(log, b"1", b"{}", **{"marquee-settles": b"ratings-0-0"})
+    place.put(log, b"1", b"x", **{"marquee-position": b"nowhere", "marquee-id": b"ratings-0-0"})
+    odd = {"marquee-position": b"ratings:0:7", "marquee-time": b"?", "marquee-length": b"long"}
+    place.put(log, b"1", b"x", **odd)
+    place.put(HOME, b"1", b"{")
+    found = {letter.id: letter for letter in all_of(letters, 2)}
+    assert set(found) == {"ratings-0-7", f"ratings-{HOME.partition}-0"}
+    assert (found["ratings-0-7"].time, found["ratings-0-7"].length) == (None, 1)
+    assert letters.remove_user(USER) == 2
+    assert letters.all() == []
+
+
 def test_the_measure_says_how_many_letters_are_open_and_settled(
     place: RawProducer, group: OneGroup, letters: DeadLetters
 ) -> None:

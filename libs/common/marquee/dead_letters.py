@@ -12,16 +12,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from marquee.bus import Message, Outgoing, Producer, TopicPartition, dead
 from marquee.buses import open_bus
 from marquee.errors import InvalidInput, NotFound, UnreadableEvent
 from marquee.events import RATINGS, TOPICS, AnyEvent, UserErased, decode, now
+from marquee.letters import letter_id
 from marquee.settings import Settings
 from marquee.whole_log import WholeLog, open_log
 
 SETTLES = "marquee-settles"
+_PLACE = re.compile(r"([a-z]+):(\d{1,9}):(\d{1,18})", re.ASCII)
 State = Literal["open", "retried", "discarded"]
 STATES: tuple[State, ...] = ("open", "retried", "discarded")
 
@@ -63,18 +65,35 @@ class Letter:
         return re.search(named, self.message.value) is not None
 
 
+class Mark(BaseModel):
+    """What was decided about a letter."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    state: State
+    actor: str
+    time: AwareDatetime
+    note: str = ""
+
+
 @dataclass
 class Folded:
-    """The letters of one topic by id, in the order of their burial."""
+    """The letters of one topic by id, in the order of their burial.
+
+    What stands in the log and is neither a letter nor a decision was written by others: it is
+    passed over.
+    """
 
     letters: dict[str, Letter] = field(default_factory=dict)
-    marks: dict[str, Message] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
 
     def add(self, message: Message) -> None:
         """Take in the next message of the dead log."""
-        settled = message.headers.get(SETTLES)
-        if settled is not None:
-            self.marks.setdefault(settled, message)
+        if SETTLES in message.headers:
+            with contextlib.suppress(ValidationError):
+                mark = Mark.model_validate_json(message.value)
+                self.marks.setdefault(mark.id, mark)
         elif (letter := _letter(message)) is not None:
             known = self.letters.get(letter.id)
             if known is not None:
@@ -118,9 +137,8 @@ class DeadLetters:
 
     def settle(self, letter: Letter, state: State, actor: str, note: str = "") -> None:
         """Note for good what was decided about a letter, by whom, and when."""
-        said = {"id": letter.id, "state": state, "actor": actor, "note": note}
-        value = orjson.dumps(said | {"time": now().isoformat(timespec="milliseconds")})
-        topic = dead(letter.partition.topic)
+        mark = Mark(id=letter.id, state=state, actor=actor, time=now(), note=note)
+        topic, value = dead(letter.partition.topic), mark.model_dump_json().encode()
         key = letter.message.key
         self.producer.publish([Outgoing(topic, key, value, {SETTLES: letter.id})])
 
@@ -218,36 +236,37 @@ def _awaits_erasure(letter: Letter) -> bool:
 
 def _subject(message: Message) -> str | None:
     """Return the id of the letter that a message of the dead log is, or decides about."""
-    return message.headers.get(SETTLES) or message.headers.get("marquee-id")
+    if SETTLES in message.headers:
+        return message.headers[SETTLES]
+    letter = _letter(message)
+    return None if letter is None else letter.id
 
 
 def _letter(message: Message) -> Letter | None:
     headers = message.headers
-    if "marquee-id" not in headers or "marquee-position" not in headers:
-        return None  # written by somebody else: it names no place, so nothing can be said of it
-    partition, _, offset = headers["marquee-position"].rpartition(":")
+    place = _PLACE.fullmatch(headers.get("marquee-position", ""))
+    if place is None:
+        return None
+    partition, offset = TopicPartition(place[1], int(place[2])), int(place[3])
+    own = len(message.value)
     return Letter(
-        headers["marquee-id"],
-        TopicPartition.parse(partition),
-        int(offset),
+        letter_id(partition, offset),
+        partition,
+        offset,
         message,
         headers.get("marquee-reason", ""),
         (headers.get("marquee-group", ""),),
-        _moment(headers.get("marquee-time")),
-        int(headers.get("marquee-length", len(message.value))),
+        _moment(headers.get("marquee-time", "")),
+        int(length) if (length := headers.get("marquee-length", "")).isdigit() else own,
     )
 
 
-def _with_mark(letter: Letter, mark: Message) -> Letter:
-    said = orjson.loads(mark.value)
-    return replace(
-        letter,
-        state=said["state"],
-        actor=said["actor"],
-        settled_at=_moment(said["time"]),
-        note=said["note"],
-    )
+def _with_mark(letter: Letter, mark: Mark) -> Letter:
+    return replace(letter, state=mark.state, actor=mark.actor, settled_at=mark.time, note=mark.note)
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

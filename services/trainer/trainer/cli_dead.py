@@ -13,6 +13,9 @@ from trainer.terminal import Session, print_json, print_lines, print_table
 if TYPE_CHECKING:
     from marquee.dead_letters import DeadLetters, Letter
 
+SHOWN = 4000
+"""Characters of a message that `look` shows."""
+
 app = typer.Typer(no_args_is_help=True, help="Messages that were put aside: dead letters.")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
@@ -63,6 +66,7 @@ def look(
     if as_json:
         print_json(said)
     else:
+        said["message"] = _cut(said["message"], SHOWN, " … (--json shows all)")
         print_lines([f"{name:<9} {value}" for name, value in said.items() if value not in ("", {})])
 
 
@@ -158,9 +162,12 @@ def _settled(letter: "Letter") -> str:
 
 def _row(letter: "Letter") -> tuple[str, ...]:
     said = _brief(letter)
-    key = said["key"] if len(said["key"]) <= 20 else said["key"][:19] + "…"
     state = said["settled"] or "open"
-    return said["id"], state, said["groups"], said["time"], key, said["reason"]
+    return said["id"], state, said["groups"], said["time"], _cut(said["key"], 20), said["reason"]
+
+
+def _cut(text: str, most: int, end: str = "…") -> str:
+    return text if len(text) <= most else text[:most] + end
 
 
 def _moment(time: Any) -> str:

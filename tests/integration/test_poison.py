@@ -148,3 +148,21 @@ def test_headers_that_are_no_text_or_too_many_do_not_stop_the_stream(
     [letter] = all_of(letters, 1)
     assert letter.state == "open"
     assert "large" not in letter.message.headers
+
+
+def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
+    redis_url: str, namespace: str
+) -> None:
+    place = OnRedis(redis_url, namespace)
+    with one_group(place.bus, redis_url, namespace) as group:
+        worker = group.start(GatewayReaction())
+        client, name = place.bus.client, place.bus.streams.key(HOME)
+        client.xadd(name, {"event": rating(1).encode()}, id="0-*")
+        client.xadd(name, {"v": rating(1).encode()}, id="0-*")
+        client.xadd(name, {b"\xff": b"\xfe", "k": b"1"}, id="0-*")
+        group.applied(group.publish(rating(3)))
+        letters = DeadLetters(place.log, place.bus.producer())
+        reasons = [letter.reason for letter in all_of(letters, 3)]
+        assert reasons[0].startswith("message: Invalid JSON")
+        assert reasons[1] == "key b'' is not the event's id 1"
+        assert worker.health.ready

@@ -68,9 +68,9 @@ def fail(message: str) -> int:
     return 2
 
 
-def fetched() -> bool:
-    """Tell whether LIB holds the jars that pom.xml names now."""
-    stamp = LIB / "pom.sha256"
+def fetched(lib: Path = LIB) -> bool:
+    """Tell whether a folder holds the jars that pom.xml names now."""
+    stamp = lib / "pom.sha256"
     return stamp.exists() and stamp.read_text() == pom_digest()
 
 
@@ -99,15 +99,15 @@ def fetch() -> bool:
     return fetched()
 
 
-def add(partial: Path) -> None:
-    """Take over the jars that LIB lacks; a broker that runs from it keeps those that it has."""
-    LIB.mkdir(exist_ok=True)
+def add(partial: Path, lib: Path = LIB) -> None:
+    """Take over the jars that `lib` lacks; a broker that runs from it keeps those that it has."""
+    lib.mkdir(exist_ok=True)
     for jar in partial.glob("*.jar"):
-        if not (LIB / jar.name).exists():
-            jar.rename(LIB / jar.name)
-    for archive in LIB.glob("*.jsa"):
+        if not (lib / jar.name).exists():
+            jar.rename(lib / jar.name)
+    for archive in lib.glob("*.jsa"):
         archive.unlink(missing_ok=True)  # of another list of jars: it would slow each start down
-    (LIB / "pom.sha256").write_text(pom_digest())
+    (lib / "pom.sha256").write_text(pom_digest())
 
 
 def free_port() -> int:

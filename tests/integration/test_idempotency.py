@@ -1,7 +1,9 @@
 """`Idempotency-Key` with two gateways on one Redis: one effect and one answer, whatever dies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import gc
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,11 +15,14 @@ from gateway.app import build
 from gateway.consumer import GatewayReaction
 from gateway.idempotency import Attempt, Kept, KeyReused, RedisIdempotency, fingerprint_of
 from marquee.bus import Published
-from marquee.bus_redis import RedisBus
+from marquee.buses import open_bus
 from marquee.errors import BusUnavailable
-from marquee.events import Event, MovieAdded
+from marquee.events import MOVIES, RATINGS, Event, MovieAdded
 from marquee.settings import Settings
 from marquee.testing.one_group import PARTITIONS, OneGroup, one_group
+from marquee.whole_log import open_log, opened
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 KEY = {"Idempotency-Key": "k-1"}
 RATING = {"type": "rating.added", "data": {"user_id": 1, "movie_id": 2, "rating": 4.0}}
@@ -32,6 +37,7 @@ class Pair:
     other: httpx.AsyncClient
     apps: list[Any]
     group: OneGroup
+    settings: Settings
 
     def dies_after_publishing(self) -> None:
         """Let the first replica lose the answer of its next publication."""
@@ -46,13 +52,12 @@ class Pair:
 
     def count(self) -> int:
         """Return how many messages the log has."""
-        bus = self.group.bus
-        assert isinstance(bus, RedisBus)
-        return sum(
-            bus.client.xlen(bus.streams.key(keys.partition))
-            for topic in ("ratings", "movies")
-            for keys in self.group.keys().all(topic)
-        )
+        with opened(open_log(self.settings)) as log:
+            return sum(
+                log.range(keys.partition)[1]
+                for topic in (MOVIES, RATINGS)
+                for keys in self.group.keys().all(topic)
+            )
 
 
 class Dying:
@@ -66,10 +71,25 @@ class Dying:
         raise BusUnavailable("the answer was lost")
 
 
+@pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
+def settings(
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    namespace: str,
+    caplog: pytest.LogCaptureFixture,
+) -> Iterator[Settings]:
+    # Records of the client's log would keep its sockets past the end of the test.
+    caplog.set_level(logging.CRITICAL, logger="kafka")
+    values = {"redis_url": redis_url, "namespace": namespace, "bus": request.param}
+    if request.param == "kafka":
+        values["kafka_servers"] = request.getfixturevalue("kafka_servers")
+    yield Settings.model_validate(values)
+    gc.collect()
+
+
 @pytest.fixture
-async def pair(redis_url: str, namespace: str) -> AsyncIterator[Pair]:
-    settings = Settings.model_validate({"redis_url": redis_url, "namespace": namespace})
-    with one_group(RedisBus(redis_url, namespace), redis_url, namespace) as group:
+async def pair(settings: Settings, redis_url: str, namespace: str) -> AsyncIterator[Pair]:
+    with one_group(open_bus(settings), redis_url, namespace) as group:
         group.start(GatewayReaction())
         films = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
         events = [MovieAdded.model_validate({"data": film}) for film in films]
@@ -85,7 +105,7 @@ async def pair(redis_url: str, namespace: str) -> AsyncIterator[Pair]:
                 memory = app.state.context.memory
                 assert await memory.appeared(2, 10.0)
                 assert memory.connected
-            yield Pair(clients[0], clients[1], apps, group)
+            yield Pair(clients[0], clients[1], apps, group, settings)
 
 
 async def test_a_repeat_at_another_replica_gets_the_same_answer_and_has_no_effect(

@@ -1,5 +1,7 @@
 """Poison of every kind on both buses: a dead letter once, the stream goes on, others unhurt."""
 
+import gc
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,10 +39,15 @@ def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
         pytest.param(on_kafka, id="kafka", marks=pytest.mark.kafka),
     ]
 )
-def place(request: pytest.FixtureRequest, namespace: str) -> Iterator[RawProducer]:
+def place(
+    request: pytest.FixtureRequest, namespace: str, caplog: pytest.LogCaptureFixture
+) -> Iterator[RawProducer]:
+    # Records of the client's log would keep its sockets past the end of the test.
+    caplog.set_level(logging.CRITICAL, logger="kafka")
     made: RawProducer = request.param(request, namespace)
     yield made
     made.close()
+    gc.collect()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The gateway's app: its parts put together, started and stopped."""
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Callable
@@ -120,7 +121,8 @@ def build(settings: Settings) -> FastAPI:
     memory = Memory(client, own, Keys(settings.namespace, "content", settings.partitions))
     models = HttpModels({name: Host(url) for name, url in _urls(settings).items()})
     profiles = RedisProfiles(url, own)
-    publisher = Publisher(lambda: open_bus(settings).producer())
+    bus = open_bus(settings)
+    publisher = Publisher(bus.producer)
     deadline = settings.deadline_ms / 1000
     thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
     answers = Answers(models, memory.popular, thresholds, Patience(deadline, 2.5 * deadline))
@@ -133,6 +135,7 @@ def build(settings: Settings) -> FastAPI:
         await memory.tail.close()
         for part in (publisher, models, profiles, duplicates, idempotency):
             await part.close()
+        await asyncio.to_thread(bus.close)
         await client.aclose()
 
     duplicates = RedisDuplicates(url, own)

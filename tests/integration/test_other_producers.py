@@ -1,5 +1,7 @@
 """The producers of docs/producers.md, run as they stand there: what they send is applied."""
 
+import gc
+import logging
 import re
 import shlex
 import subprocess
@@ -19,6 +21,8 @@ from marquee.partition import partition_of
 from marquee.servers import BROKER
 from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "producers.md").read_text()
 LIB = BROKER.parent / "lib"
 HOME = TopicPartition(RATINGS, partition_of(4242, PARTITIONS))
@@ -32,10 +36,15 @@ def block(language: str, word: str) -> str:
 
 
 @pytest.fixture
-def on_kafka(kafka_servers: str, redis_url: str, namespace: str) -> Iterator[OneGroup]:
+def on_kafka(
+    kafka_servers: str, redis_url: str, namespace: str, caplog: pytest.LogCaptureFixture
+) -> Iterator[OneGroup]:
+    # Records of the client's log would keep its sockets past the end of the test.
+    caplog.set_level(logging.CRITICAL, logger="kafka")
     with one_group(KafkaBus(kafka_servers, namespace), redis_url, namespace) as group:
         group.start(GatewayReaction())
         yield group
+    gc.collect()
 
 
 @pytest.fixture

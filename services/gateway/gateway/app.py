@@ -1,6 +1,8 @@
 """The gateway's app: its parts put together, started and stopped."""
 
+import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
@@ -28,8 +30,10 @@ from gateway import (
 )
 from gateway.answers import Answers, Patience
 from gateway.context import Context
+from gateway.duplicates import RedisDuplicates
 from gateway.edge import Edge
 from gateway.host import Host
+from gateway.idempotency import RedisIdempotency
 from gateway.memory import Memory
 from gateway.profiles import RedisProfiles
 from gateway.publisher import Publisher
@@ -117,7 +121,8 @@ def build(settings: Settings) -> FastAPI:
     memory = Memory(client, own, Keys(settings.namespace, "content", settings.partitions))
     models = HttpModels({name: Host(url) for name, url in _urls(settings).items()})
     profiles = RedisProfiles(url, own)
-    publisher = Publisher(lambda: open_bus(settings).producer())
+    bus = open_bus(settings)
+    publisher = Publisher(bus.producer)
     deadline = settings.deadline_ms / 1000
     thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
     answers = Answers(models, memory.popular, thresholds, Patience(deadline, 2.5 * deadline))
@@ -128,11 +133,16 @@ def build(settings: Settings) -> FastAPI:
         memory.tail.start()
         yield
         await memory.tail.close()
-        for part in (publisher, models, profiles):
+        for part in (publisher, models, profiles, duplicates, idempotency):
             await part.close()
+        await asyncio.to_thread(bus.close)
         await client.aclose()
 
-    context = Context(settings, memory, profiles, models, answers, publisher)
+    duplicates = RedisDuplicates(url, own)
+    idempotency = RedisIdempotency(url, settings.namespace)
+    context = Context(
+        settings, memory, profiles, models, answers, publisher, duplicates, idempotency
+    )
     return create_app(context, lifespan)
 
 
@@ -148,4 +158,7 @@ def _urls(settings: Settings) -> dict[str, str]:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
+    # A call with 1,000 events makes thousands of objects, none of which is in a cycle.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     serve(build(settings), settings, settings.gateway_port)

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from marquee.errors import MarqueeError
 from marquee.settings import read, with_state_file
-from trainer import cli_data, cli_inspect, cli_models, cli_train
+from trainer import cli_data, cli_dead, cli_inspect, cli_models, cli_schemas, cli_train
 from trainer.terminal import Session, log_to_stderr, print_error
 
 
@@ -34,11 +34,13 @@ app = typer.Typer(
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_inspect.app, name="inspect")
+app.add_typer(cli_dead.app, name="dead")
 app.command("train")(cli_train.train)
 app.command("stage")(cli_train.stage)
 app.command("tidy")(cli_train.tidy)
 app.command("tune")(cli_train.tune)
 app.command("evaluate")(cli_train.evaluate)
+app.command("schemas")(cli_schemas.schemas)
 app.command("doctor")(cli_inspect.doctor)
 
 

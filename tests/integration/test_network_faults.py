@@ -1,10 +1,13 @@
 """The real consumer loop and a real Valkey, with a network between them that fails."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+import redis
+import uvloop
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
@@ -15,6 +18,7 @@ from marquee.facts import PartitionSnapshot
 from marquee.rows import unpack_sums
 from marquee.servers import valkey
 from marquee.store import Keys, RedisStore
+from marquee.tail import connect
 from marquee.testing.proxy import FaultProxy, Link, fault_proxy
 from marquee.testing.reading import until
 from marquee.worker import Pace, Worker, create_topics
@@ -202,3 +206,22 @@ def test_a_server_that_refuses_is_waited_for(tmp_path_factory: pytest.TempPathFa
         link.heal()
         assert store.get("nothing") is None
         store.close()
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_was_reset_while_it_was_idle_counts_as_lost_on_each_event_loop(
+    redis_url: str, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """uvloop has an error of its own for it, which the client does not know."""
+
+    async def use_after_reset() -> None:
+        client = connect(redis_url)
+        await client.ping()
+        client.connection_pool._available_connections[0]._writer.transport.abort()
+        with pytest.raises(redis.ConnectionError):
+            await client.ping()
+        assert await client.ping()
+        await client.aclose()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(use_after_reset())

@@ -60,6 +60,7 @@ class Demo:
         self.port, self.state, self.data, self.bus = port, state, data, bus
         self.supervisor = Supervisor(state / "log", say)
         self.servers: list[Child] = []
+        self.broker_options: list[str] = []
         self.stop = threading.Event()
         self.ports = {name: free_port() for name in ("redis", "kafka", *SERVICES)}
         self.environ = self._environ()
@@ -111,7 +112,7 @@ class Demo:
         if self.bus == "kafka":
             port, data = str(self.ports["kafka"]), str(self.state / "kafka")
             command = [sys.executable, str(BROKER), "--port", port, "--data", data]
-            self.servers.append(self.supervisor.add("kafka", command, {}))
+            self.servers.append(self.supervisor.add("kafka", command + self.broker_options, {}))
 
     def wait_for_servers(self) -> None:
         """Wait until the servers take connections: a training asks the bus before it begins."""
@@ -129,10 +130,14 @@ class Demo:
             if name not in names:
                 continue
             program, *arguments = command.split()
-            environ = dict(self.environ)
+            environ = self.environ_of(name)
             if name.endswith("-consumer"):
                 environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
             self.supervisor.add(name, [str(BIN / program), *arguments], environ)
+
+    def environ_of(self, _name: str) -> dict[str, str]:
+        """Return the settings of a process of the Procfile."""
+        return dict(self.environ)
 
     def write_settings(self) -> None:
         """Leave the settings in the state folder, where the command `marquee` finds them."""

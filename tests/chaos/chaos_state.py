@@ -12,7 +12,6 @@ from marquee.service import prepare_topics
 from marquee.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-MARQUEE = ROOT / ".venv-trainer" / "bin" / "marquee"
 SIZE = ("--users", "300", "--movies", "400", "--ratings", "20000", "--seed", "1")
 WITHOUT_TORCH = "content,hybrid,user-model"
 
@@ -40,4 +39,6 @@ def prepared(folder: Path, neural: bool) -> Path:
 
 def _marquee(folder: Path, url: str, *arguments: str) -> None:
     environ = {"MARQUEE_STATE": str(folder), "MARQUEE_REDIS_URL": url}
-    subprocess.run([str(MARQUEE), "-q", *arguments], env=os.environ | environ, check=True)
+    place = ROOT / (".venv-trainer" if "neural" in arguments else ".venv")
+    command = [str(place / "bin" / "marquee"), "-q", *arguments]
+    subprocess.run(command, env=os.environ | environ, check=True)

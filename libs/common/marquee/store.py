@@ -289,8 +289,20 @@ def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[A
     return found
 
 
+_UNABLE = (redis.OutOfMemoryError, redis.ReadOnlyError)
+_UNABLE_WORDS = (
+    "MISCONF", "OOM", "READONLY", "BUSY ", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN",
+)  # fmt: skip
+"""What a server says that answers but cannot do it now, such as one whose disk is full: that is no
+fault of the events, and passes."""
+
+
 def _guard(call: Any) -> Any:
     try:
         return call()
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
         raise StoreUnavailable(f"Redis: {error}") from None
+    except redis.ResponseError as error:
+        if isinstance(error, _UNABLE) or str(error).startswith(_UNABLE_WORDS):
+            raise StoreUnavailable(f"Redis: {error}") from None
+        raise

@@ -107,7 +107,10 @@ class Demo:
     # --- starting
 
     def start_servers(self) -> None:
-        command = valkey_command(self.state / "valkey", self.ports["redis"])
+        # What is accepted has to be in the log, and here the log is in Valkey: it flushes before
+        # it answers. Beside Kafka, what it forgets is told to it again.
+        flush = "always" if self.bus == "redis" else "everysec"
+        command = valkey_command(self.state / "valkey", self.ports["redis"], flush)
         self.servers.append(self.supervisor.add("valkey", command, {}))
         if self.bus == "kafka":
             port, data = str(self.ports["kafka"]), str(self.state / "kafka")

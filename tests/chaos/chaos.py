@@ -50,7 +50,7 @@ def main() -> int:
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
     console.print(f"chaos: seed {seed}")
     clean = bool(buses)
-    with _folder(asked.state) as folder:
+    with folder_of(asked.state) as folder:
         models = prepared(folder / "models", neural=not asked.short)
         for bus in buses:
             run = Run(folder / bus, bus, seed, asked.minutes * 60 / len(buses), asked)
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
+def folder_of(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept.resolve()
@@ -99,17 +99,23 @@ class Run:
 
     def whole(self, models: Path, console: Console) -> bool:
         """Start, trouble, check and tell; return whether nothing was found."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(models, self.folder)
-        with fault_proxy() as proxy, self._stack(self._links(proxy)) as hands:
+        with self.system(models) as hands:
             self._checker("before")
-            with self._traffic():
+            with self.traffic():
                 self._rounds(hands, console)
             status = self._checker("after")
             verified = self._verify(console)
         console.print(table(self.bus, self.begun, self.journal, self.verdict))
         console.print(f"{self.bus}: {json.dumps(counted(self.verdict))}")
         return status == 0 and verified
+
+    @contextlib.contextmanager
+    def system(self, models: Path) -> Iterator[Hands]:
+        """Run the whole system from a fresh copy of what was prepared."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(models, self.folder)
+        with fault_proxy() as proxy, self._stack(self._links(proxy)) as hands:
+            yield hands
 
     def _links(self, proxy: FaultProxy) -> dict[str, Link]:
         links = {name: proxy.link(f"127.0.0.1:{self.redis}") for name in PROCESSES}
@@ -136,7 +142,7 @@ class Run:
             yield Hands(process.pid, links)
 
     @contextlib.contextmanager
-    def _traffic(self) -> Iterator[None]:
+    def traffic(self) -> Iterator[None]:
         """Let writers and readers go on for the time of the block, and end what is under way."""
         url = f"redis://127.0.0.1:{self._ports['load']}/0"
         servers = f"127.0.0.1:{self._ports['bus']}"
@@ -148,7 +154,8 @@ class Run:
         with _program(self.folder / "traffic.txt", "traffic.py", json.dumps(asked)) as process:
             yield
             process.send_signal(signal.SIGTERM)
-            process.wait(ENDING_S)
+            if process.wait(ENDING_S):
+                raise SystemExit(f"the load failed, see {self.folder / 'traffic.txt'}")
 
     def _rounds(self, hands: Hands, console: Console) -> None:
         plan = schedule(self.seed, self.bus, self.seconds, long=not self.asked.short)

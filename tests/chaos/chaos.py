@@ -190,7 +190,8 @@ class Run:
         command = [str(Path(sys.executable).with_name("marquee")), "verify"]
         environ = os.environ | {"MARQUEE_STATE": str(self.folder)}
         done = subprocess.run(command, env=environ, capture_output=True, text=True)
-        console.print(f"marquee verify: {done.stdout}{done.stderr}".strip())
+        said = (done.stdout + done.stderr).strip().splitlines()
+        console.print("marquee verify: " + "\n".join(said if done.returncode else said[-1:]))
         return done.returncode == 0 or "No such command" in done.stderr
 
 

@@ -1,17 +1,14 @@
 """Runs the whole system on this machine: servers, first training, every service, then torch."""
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Container
 from pathlib import Path
 from typing import NoReturn
@@ -24,7 +21,8 @@ from marquee.service import prepare_topics
 from marquee.settings import STATE_FILE, read
 from marquee.snapshot import newest_snapshot
 from marquee.store import Keys, RedisStore
-from supervisor import Child, Supervisor
+from probes import holds_films, is_ready, listens
+from supervisor import Child, Supervisor, flush
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
@@ -107,10 +105,7 @@ class Demo:
     # --- starting
 
     def start_servers(self) -> None:
-        # What is accepted has to be in the log, and here the log is in Valkey: it flushes before
-        # it answers. Beside Kafka, what it forgets is told to it again.
-        flush = "always" if self.bus == "redis" else "everysec"
-        command = valkey_command(self.state / "valkey", self.ports["redis"], flush)
+        command = valkey_command(self.state / "valkey", self.ports["redis"], "no")
         self.servers.append(self.supervisor.add("valkey", command, {}))
         if self.bus == "kafka":
             port, data = str(self.ports["kafka"]), str(self.state / "kafka")
@@ -233,6 +228,7 @@ class Demo:
         try:
             self.start_servers()
             watch.start()
+            threading.Thread(target=self._flush, daemon=True).start()
             self.write_settings()
             self.start_services(PROCESSES)
             self.wait_for_servers()
@@ -255,33 +251,17 @@ class Demo:
             watch.join()
             self.supervisor.stop(STOP_SECONDS, self.servers)
 
+    def _flush(self) -> None:
+        """Bring to the disk each second what Valkey has written.
+
+        Its own `everysec` would hold writes back while a flush is under way, and answer them.
+        """
+        while not self.stop.wait(1.0):
+            flush(self.state / "valkey" / "appendonlydir")
+
     def _watch(self) -> None:
         while not self.stop.wait(0.1):
             self.supervisor.turn()
-
-
-def is_ready(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        address = f"http://127.0.0.1:{port}/health/ready"
-        with urllib.request.urlopen(address, timeout=2) as answer:
-            return bool(answer.status == 200)
-    return False
-
-
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def holds_films(port: int) -> bool:
-    """Whether the gateway, which is ready without them too, holds the films of the store."""
-    with contextlib.suppress(OSError):
-        address = f"http://127.0.0.1:{port}/health/ready"
-        with urllib.request.urlopen(address, timeout=2) as answer:
-            said = json.load(answer)
-            return bool(said["redis"] and said["films"])
-    return False
 
 
 def main() -> int:

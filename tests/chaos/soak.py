@@ -7,11 +7,12 @@ Exit status 1: something grows. Slopes are medians of the slopes between all pai
 import argparse
 import contextlib
 import itertools
+import json
 import os
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +31,8 @@ WARM_SHARE = 0.4
 """So much of the time is left out: caches and tables fill up."""
 MOST = {"MiB": 0.5, "files": 0.2, "threads": 0.1, "keys": 1.0}
 """What may be added a minute and still count as nothing."""
+STEP = {"MiB": 3.0, "files": 5.0, "threads": 2.0, "keys": 20.0}
+"""So much may be added in all: a connection more or an arena more is no trend."""
 LOG = "valkey memory without the log"
 
 
@@ -50,7 +53,8 @@ class Series:
 
     @property
     def grows(self) -> bool:
-        return self.slope() > MOST[self.unit]
+        gained = self.slope() * self.minutes[-1] * (1 - WARM_SHARE)
+        return self.slope() > MOST[self.unit] and gained > STEP[self.unit]
 
 
 def main() -> int:
@@ -71,6 +75,10 @@ def main() -> int:
             series = watched(run, hands, asked.minutes)
         events = sum('"write"' in line for line in run.journal.open())
     console.print(table(series))
+    reports = Path(__file__).resolve().parents[2] / "reports"
+    reports.mkdir(exist_ok=True)
+    said = {name: asdict(one) for name, one in series.items()}
+    (reports / "soak.json").write_text(json.dumps(said) + "\n")
     growing = [name for name, one in series.items() if one.grows]
     verdict = f"grows: {', '.join(growing)}" if growing else "nothing grows"
     rate = events / asked.minutes / 60

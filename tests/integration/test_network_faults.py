@@ -180,8 +180,9 @@ def test_a_step_that_arrives_after_a_twin_took_over_changes_nothing(service: Ser
     late = service.start(seconds=30.0)
     service.rate(1)
     wait(lambda: service.n(1) == len(USERS))
-    late.store_link.cut()
+    late.store_link.cut_at(b"EVALSHA")  # all is read by then, and the step computed
     service.rate(2)
+    wait(lambda: late.store_link.is_cut)
     late.bus_link.cut()  # its leases run out
     service.start()
     wait(lambda: service.n(2) == len(USERS))

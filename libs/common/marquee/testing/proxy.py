@@ -26,6 +26,7 @@ class Link:
         self._loop, self._target = loop, target
         self._refusing = False
         self._losing, self._about = 0, b""
+        self._cut_at: bytes | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._connections: set[_Connection] = set()
@@ -38,6 +39,10 @@ class Link:
     def cut(self) -> None:
         """Hold back all bytes of both directions, as a network that is cut in two does."""
         self._call(self._flowing.clear)
+
+    def cut_at(self, about: bytes) -> None:
+        """Cut at the next request that holds `about`: the first that is held back."""
+        self._cut_at = about
 
     def refuse(self) -> None:
         """Reset what is connected, and everybody who comes."""
@@ -58,7 +63,7 @@ class Link:
     def heal(self) -> None:
         """End every fault; what was held back goes on its way."""
         self.delay_up = self.delay_down = 0.0
-        self._refusing, self._losing = False, 0
+        self._refusing, self._losing, self._cut_at = False, 0, None
         self._call(self._flowing.set)
 
     def _abort_all(self) -> None:
@@ -82,8 +87,15 @@ class Link:
             connection.abort()
             self._connections.discard(connection)
 
-    async def pause(self, upward: bool) -> None:
+    @property
+    def is_cut(self) -> bool:
+        """Whether bytes are held back."""
+        return not self._flowing.is_set()
+
+    async def pause(self, data: bytes, upward: bool) -> None:
         """Wait as long as the link delays a piece, or holds it back."""
+        if upward and self._cut_at is not None and self._cut_at in data:
+            self._flowing.clear()
         if delay := self.delay_up if upward else self.delay_down:
             await asyncio.sleep(delay)
         await self._flowing.wait()
@@ -128,7 +140,7 @@ class _Connection:
             if self._doomed and not upward:
                 self._link.lost_replies += 1
                 return
-            await self._link.pause(upward)
+            await self._link.pause(data, upward)
             self._doomed = self._doomed or (upward and self._link.dooms(data))
             sink.write(data)
             await sink.drain()

@@ -214,6 +214,10 @@ class Checker:
         for read in reads:
             if read["fault"]:
                 self.verdict.add("reads", read["fault"], read["began"])
+        took = sorted(read["ended"] - read["began"] for read in reads)
+        for share in (50, 99):
+            at = min(len(took) - 1, len(took) * share // 100)
+            self.verdict.counts[f"read_p{share}_ms"] = round(took[at] * 1000) if took else 0
         blocked = _blocked(self._writes)
         for read in reads:
             for movie in read["films"]:

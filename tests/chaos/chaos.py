@@ -36,7 +36,7 @@ HERE = Path(__file__).resolve().parent
 FILMS = 60
 """Films of the catalogue that the load is about."""
 WRITERS = 40
-READY_S, ENDING_S = 240.0, 60.0
+READY_S, ENDING_S = 240.0, 120.0
 
 
 def main() -> int:

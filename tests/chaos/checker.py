@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from comparing import among, blocked, film_of, plain, says
 from fold import Sent, World
 from holdings import PARTITIONS, SERVICES, TOPICS, Holdings, KafkaLog
 from journal import entries
@@ -105,7 +106,7 @@ class Checker:
             self._check_write(write, world, places)
         known = {write["id"] for write in self._writes if write["outcome"] != "refused"}
         for partition, offset, event in world.events.values():
-            if event["id"] not in known and not _among(event, unsure):
+            if event["id"] not in known and not among(event, unsure):
                 what = f"{partition}:{offset} was never sent, or was refused: {event}"
                 self.verdict.add("twice", what)
         self._check_order(world)
@@ -125,7 +126,7 @@ class Checker:
         if write["outcome"] != "kept":
             return
         held = world.events.get(write["id"])
-        if held is None or not _says(held[2], write):
+        if held is None or not says(held[2], write):
             self.verdict.add("lost", f"accepted, not in the log: {said}", write["began"])
         for partition, offset in write["places"].items():
             event = places.get((partition, offset))
@@ -185,7 +186,7 @@ class Checker:
         for service in SERVICES:
             held = self._store.films(service)
             for movie in {*held, *world.films}:
-                if _film(held.get(movie)) != _film(world.films.get(movie)):
+                if film_of(held.get(movie)) != film_of(world.films.get(movie)):
                     what = f"film {movie} is {held.get(movie)}, not {world.films.get(movie)}"
                     self.verdict.add("lost", f"{service}: {what}")
         rules = {i: kinds for i, kinds in self._store.rules().items() if kinds}
@@ -193,7 +194,7 @@ class Checker:
         for movie in {*rules, *wanted}:
             found, meant = rules.get(movie, {}), wanted.get(movie, {})
             same = found.keys() == meant.keys() and all(
-                _plain(meant[kind]).items() <= _plain(found[kind]).items() for kind in meant
+                plain(meant[kind]).items() <= plain(found[kind]).items() for kind in meant
             )
             if not same:
                 self.verdict.add("lost", f"rules of film {movie} are {found}, not {meant}")
@@ -218,13 +219,13 @@ class Checker:
         for share in (50, 99):
             at = min(len(took) - 1, len(took) * share // 100)
             self.verdict.counts[f"read_p{share}_ms"] = round(took[at] * 1000) if took else 0
-        blocked = _blocked(self._writes)
+        times = blocked(self._writes)
         for read in reads:
             for movie in read["films"]:
-                for start, end in blocked.get(movie, ()):
+                for start, end in times.get(movie, ()):
                     if start < read["began"] and read["ended"] < end:
                         self.verdict.add("shown", f"film {movie} is blocked", read["began"])
-        self.verdict.counts["blocks"] = sum(map(len, blocked.values()))
+        self.verdict.counts["blocks"] = sum(map(len, times.values()))
 
     def _check_answers(self, world: World) -> None:
         """What the gateway answers from its memory is what the store holds, in the end."""
@@ -241,51 +242,6 @@ class Checker:
                 if wanted and found.get("ratings") != sums.get(movie, [0])[0]:
                     what = f"film {movie} has {found.get('ratings')} ratings"
                     self.verdict.add("other", f"the gateway says that {what}, not {sums[movie]}")
-
-
-def _among(event: dict[str, Any], writes: list[dict[str, Any]]) -> bool:
-    """Whether an event is what one of these writes said; each accounts for one event."""
-    for i, write in enumerate(writes):
-        if _says(event, write):
-            del writes[i]
-            return True
-    return False
-
-
-def _says(event: dict[str, Any], write: dict[str, Any]) -> bool:
-    data = _plain(event["data"])
-    return bool(event["type"] == write["type"] and _plain(write["data"]).items() <= data.items())
-
-
-def _plain(data: dict[str, Any]) -> dict[str, Any]:
-    """Return data that can be compared as items: without containers."""
-    return {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in data.items()}
-
-
-def _film(film: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if film is None else film | {"genres": sorted(film["genres"])}
-
-
-def _blocked(writes: list[dict[str, Any]]) -> dict[int, list[tuple[float, float]]]:
-    """Return when each film was blocked for certain: said to hold, and no end of it sent yet.
-
-    After an end of unknown outcome nothing is certain of a film any more.
-    """
-    found: dict[int, list[tuple[float, float]]] = collections.defaultdict(list)
-    unsure: set[int] = set()
-    since: dict[int, float] = {}
-    for write in sorted(writes, key=lambda write: float(write["began"])):
-        movie = write["data"].get("movie_id", 0)
-        if write["type"] == "movie.blocked" and write["holds"] and movie not in unsure:
-            since.setdefault(movie, write["ended"])
-        elif write["type"] == "movie.unblocked":
-            if movie in since:
-                found[movie].append((since.pop(movie), write["began"]))
-            if write["outcome"] == "unknown":
-                unsure.add(movie)
-    for movie, start in since.items():
-        found[movie].append((start, float("inf")))
-    return found
 
 
 def main() -> int:

@@ -126,7 +126,7 @@ class Traffic:
                     outcome = "wrong"
             except (httpx.HTTPError, ValueError):
                 outcome = "unknown"
-            if outcome != "unknown":
+            if outcome != "unknown" or self.stop.is_set():
                 break
             await asyncio.sleep(RETRY_S)
         for event in events:
@@ -142,6 +142,7 @@ class Traffic:
             places = await self._published(message)
             if places:
                 outcome = "kept"
+            if places or self.stop.is_set():
                 break
             await asyncio.sleep(RETRY_S)
         self._noted("bus", event, began, outcome, places)

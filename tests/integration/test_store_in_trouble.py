@@ -5,9 +5,7 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,20 +18,17 @@ from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
 from gateway.memory import Memory
 from marquee import servers
-from marquee.bus import Bus, Outgoing, TopicPartition, dead
-from marquee.bus_kafka import KafkaBus
+from marquee.bus import Bus, TopicPartition, dead
 from marquee.bus_redis import RedisBus
-from marquee.events import MOVIES, RATINGS, Event, MovieAdded, RatingAdded
+from marquee.events import MOVIES, RATINGS, MovieAdded
 from marquee.facts import PartitionSnapshot
-from marquee.rows import unpack_sums
 from marquee.store import Keys, RedisStore
 from marquee.tail import connect
 from marquee.testing import Restartable
-from marquee.testing.reading import until
+from marquee.testing.raters import all_rated, publish, rate, wait
 from marquee.worker import Pace, Worker, create_topics
 
 PARTITIONS = 4
-USERS = range(1, 41)
 FULL = 300_000
 """Bytes that a file of the server may have before its disk counts as full."""
 
@@ -72,35 +67,6 @@ class Running:
         self._stop.set()
         self._thread.join(20)
         assert not self._thread.is_alive()
-
-
-def rate(bus: Bus, movie_id: int) -> None:
-    """Let every viewer rate a film."""
-    pairs = [{"user_id": user, "movie_id": movie_id, "rating": 4.0} for user in USERS]
-    publish(bus, *(RatingAdded.model_validate({"data": pair}) for pair in pairs))
-
-
-def publish(bus: Bus, *events: Event) -> None:
-    bus.producer().publish([Outgoing.of(event) for event in events])
-
-
-def raters(url: str, keys: Keys) -> dict[int, int]:
-    """Return by how many viewers each film is rated, as the store has it."""
-    store, found = RedisStore(url), dict[int, int]()
-    for partition in keys.all(RATINGS):
-        for name, packed in store.scan(partition.sums).items():
-            found[int(name)] = found.get(int(name), 0) + unpack_sums(packed)[0]
-    store.close()
-    return found
-
-
-def all_rated(url: str, keys: Keys, films: int) -> Callable[[], bool]:
-    return lambda: raters(url, keys) == dict.fromkeys(range(1, films + 1), len(USERS))
-
-
-def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    pause = threading.Event()
-    until(condition, seconds, lambda: pause.wait(0.02))
 
 
 @pytest.fixture
@@ -268,69 +234,3 @@ def refused(url: str) -> bool:
 def letters(bus: RedisBus) -> int:
     ends = bus.streams.ranges([TopicPartition(dead(RATINGS), 0)])
     return sum(end for _, end in ends.values())
-
-
-# --- a consumer stands still
-
-
-def open_redis(request: pytest.FixtureRequest, namespace: str) -> tuple[Bus, dict[str, str], float]:
-    return RedisBus(request.getfixturevalue("redis_url"), namespace), {}, 4.0
-
-
-def open_kafka(request: pytest.FixtureRequest, namespace: str) -> tuple[Bus, dict[str, str], float]:
-    servers_ = request.getfixturevalue("kafka_servers")
-    environ = {"MARQUEE_BUS": "kafka", "MARQUEE_KAFKA_SERVERS": servers_}
-    return KafkaBus(servers_, namespace), environ, 14.0
-
-
-@pytest.mark.parametrize(
-    "open_",
-    [
-        pytest.param(open_redis, id="redis"),
-        pytest.param(open_kafka, id="kafka", marks=pytest.mark.kafka),
-    ],
-)
-def test_a_twin_takes_over_from_a_process_that_stands_and_what_that_does_late_changes_nothing(
-    request: pytest.FixtureRequest,
-    redis_url: str,
-    namespace: str,
-    tmp_path: Path,
-    open_: Callable[..., tuple[Bus, dict[str, str], float]],
-) -> None:
-    bus, environ, seconds = open_(request, namespace)
-    create_topics(bus, PARTITIONS)
-    keys = Keys(namespace, "content", PARTITIONS)
-    environ |= {
-        "MARQUEE_STATE": str(tmp_path),
-        "MARQUEE_REDIS_URL": redis_url,
-        "MARQUEE_NAMESPACE": namespace,
-    }
-    first, second = consumer(environ), consumer(environ)
-    try:
-        rate(bus, 1)
-        wait(all_rated(redis_url, keys, 1), 40.0)
-        rated = 1
-        for process in (first, second):
-            rate(bus, rated + 1)  # it is stopped with work in its hands
-            process.send_signal(signal.SIGSTOP)
-            stopped = time.monotonic()
-            rate(bus, rated + 2)
-            rated += 2
-            wait(all_rated(redis_url, keys, rated), 40.0)
-            wait(lambda since=stopped: time.monotonic() - since > seconds)  # type: ignore[misc]
-            process.send_signal(signal.SIGCONT)
-            rated += 1
-            rate(bus, rated)
-            wait(all_rated(redis_url, keys, rated), 40.0)
-    finally:
-        for process in (first, second):
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            process.wait(20)
-    bus.close()
-
-
-def consumer(environ: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Start a consumer of the content service, without a model, as a process of its own."""
-    program = Path(sys.executable).with_name("content")
-    return subprocess.Popen([str(program), "consumer"], env=os.environ | environ)

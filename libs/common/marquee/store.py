@@ -28,9 +28,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marquee.bus import TopicPartition
-from marquee.errors import FenceLost, StoreUnavailable
+from marquee.errors import FenceLost
 from marquee.events import MODELS, MOVIES, RATINGS
 from marquee.partition import partition_of
+from marquee.redis_answers import answered
 
 Command = tuple[bytes | str | int | float, ...]
 """A Redis command: name, key, arguments."""
@@ -225,12 +226,12 @@ class RedisStore:
         self._step: Any = self._redis.register_script(_STEP)
 
     def position(self, keys: PartitionKeys) -> int | None:
-        value = _guard(lambda: self._redis.get(keys.position))
+        value = answered(lambda: self._redis.get(keys.position))
         return None if value is None else int(value)
 
     def get(self, key: str) -> bytes | None:
         """Return a string's value."""
-        value: bytes | None = _guard(lambda: self._redis.get(key))
+        value: bytes | None = answered(lambda: self._redis.get(key))
         return value
 
     def read(self, reads: Reads) -> Found:
@@ -242,7 +243,7 @@ class RedisStore:
             pipe.hmget(key, names)
         for key, members in scores.items():
             pipe.zmscore(key, members)
-        replies = iter(_guard(pipe.execute))
+        replies = iter(answered(pipe.execute))
         return Found(
             dict(zip(reads.strings, next(replies), strict=True)) if reads.strings else {},
             _keyed(fields, replies),
@@ -250,11 +251,11 @@ class RedisStore:
         )
 
     def scan(self, key: str) -> dict[bytes, bytes]:
-        values: dict[bytes, bytes] = _guard(lambda: self._redis.hgetall(key))
+        values: dict[bytes, bytes] = answered(lambda: self._redis.hgetall(key))
         return values
 
     def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
-        ids = _guard(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
+        ids = answered(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
         return [int(i) for i in ids]
 
     def write(
@@ -269,7 +270,7 @@ class RedisStore:
         for name, key, *arguments in commands:
             index = names.setdefault(str(key), len(names) + 1)
             argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *arguments)
-        held = _guard(lambda: self._step(keys=list(names), args=argv))
+        held = answered(lambda: self._step(keys=list(names), args=argv))
         if held is not None:
             raise FenceLost(f"{keys.partition}: position is {held!r}, expected {expected}")
 
@@ -287,22 +288,3 @@ def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[A
     for (key, fields), values in zip(names.items(), replies, strict=False):
         found.update({(key, field): value for field, value in zip(fields, values, strict=True)})
     return found
-
-
-_UNABLE = (redis.OutOfMemoryError, redis.ReadOnlyError)
-_UNABLE_WORDS = (
-    "MISCONF", "OOM", "READONLY", "BUSY ", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN",
-)  # fmt: skip
-"""What a server says that answers but cannot do it now, such as one whose disk is full: that is no
-fault of the events, and passes."""
-
-
-def _guard(call: Any) -> Any:
-    try:
-        return call()
-    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {error}") from None
-    except redis.ResponseError as error:
-        if isinstance(error, _UNABLE) or str(error).startswith(_UNABLE_WORDS):
-            raise StoreUnavailable(f"Redis: {error}") from None
-        raise

@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench bench-train evaluate mutations repro train clean
+.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -85,6 +85,15 @@ bench-train: .venv-trainer/READY ## measure a training and its models' answers (
 
 mutations: .venv/READY ## break the code on purpose: each break has a test that must fail (ARGS="3 7" for some)
 	$(PYTHON) tests/mutations/break_code.py $(ARGS)
+
+bench-events: .venv/READY .venv-trainer/READY ## measure events: visible, handled, accepted (ARGS="--quick --bus redis")
+	$(PYTHON) tests/bench/events.py $(ARGS)
+
+chaos: .venv/READY .venv-trainer/READY kafka-jars ## kill, stop and cut everything under load, then check (ARGS="--minutes 3 --seed 7")
+	$(PYTHON) tests/chaos/chaos.py $(ARGS)
+
+soak: .venv/READY .venv-trainer/READY ## watch memory, files and keys under steady load (ARGS="--minutes 10")
+	$(PYTHON) tests/chaos/soak.py $(ARGS)
 
 repro: .venv-trainer/READY .venv-pipeline/READY ## train on the bundled data by dvc.yaml, what changed only
 	.venv-pipeline/bin/dvc repro

@@ -1,17 +1,14 @@
 """Runs the whole system on this machine: servers, first training, every service, then torch."""
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Container
 from pathlib import Path
 from typing import NoReturn
@@ -24,7 +21,8 @@ from marquee.service import prepare_topics
 from marquee.settings import STATE_FILE, read
 from marquee.snapshot import newest_snapshot
 from marquee.store import Keys, RedisStore
-from supervisor import Child, Supervisor
+from probes import holds_films, is_ready, listens
+from supervisor import Child, Supervisor, flush
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
@@ -60,6 +58,7 @@ class Demo:
         self.port, self.state, self.data, self.bus = port, state, data, bus
         self.supervisor = Supervisor(state / "log", say)
         self.servers: list[Child] = []
+        self.broker_options: list[str] = []
         self.stop = threading.Event()
         self.ports = {name: free_port() for name in ("redis", "kafka", *SERVICES)}
         self.environ = self._environ()
@@ -106,12 +105,12 @@ class Demo:
     # --- starting
 
     def start_servers(self) -> None:
-        command = valkey_command(self.state / "valkey", self.ports["redis"])
+        command = valkey_command(self.state / "valkey", self.ports["redis"], "no")
         self.servers.append(self.supervisor.add("valkey", command, {}))
         if self.bus == "kafka":
             port, data = str(self.ports["kafka"]), str(self.state / "kafka")
             command = [sys.executable, str(BROKER), "--port", port, "--data", data]
-            self.servers.append(self.supervisor.add("kafka", command, {}))
+            self.servers.append(self.supervisor.add("kafka", command + self.broker_options, {}))
 
     def wait_for_servers(self) -> None:
         """Wait until the servers take connections: a training asks the bus before it begins."""
@@ -129,12 +128,16 @@ class Demo:
             if name not in names:
                 continue
             program, *arguments = command.split()
-            environ = dict(self.environ)
+            environ = self.environ_of(name)
             if name.endswith("-consumer"):
                 environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
                 # Killed and started again, it goes on at once.
                 environ["MARQUEE_KAFKA_MEMBER"] = "1"
             self.supervisor.add(name, [str(BIN / program), *arguments], environ)
+
+    def environ_of(self, _name: str) -> dict[str, str]:
+        """Return the settings of a process of the Procfile."""
+        return dict(self.environ)
 
     def write_settings(self) -> None:
         """Leave the settings in the state folder, where the command `marquee` finds them."""
@@ -227,6 +230,7 @@ class Demo:
         try:
             self.start_servers()
             watch.start()
+            threading.Thread(target=self._flush, daemon=True).start()
             self.write_settings()
             self.start_services(PROCESSES)
             self.wait_for_servers()
@@ -249,33 +253,17 @@ class Demo:
             watch.join()
             self.supervisor.stop(STOP_SECONDS, self.servers)
 
+    def _flush(self) -> None:
+        """Bring to the disk each second what Valkey has written.
+
+        Its own `everysec` would hold writes back while a flush is under way, and answer them.
+        """
+        while not self.stop.wait(1.0):
+            flush(self.state / "valkey" / "appendonlydir")
+
     def _watch(self) -> None:
         while not self.stop.wait(0.1):
             self.supervisor.turn()
-
-
-def is_ready(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        address = f"http://127.0.0.1:{port}/health/ready"
-        with urllib.request.urlopen(address, timeout=2) as answer:
-            return bool(answer.status == 200)
-    return False
-
-
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def holds_films(port: int) -> bool:
-    """Whether the gateway, which is ready without them too, holds the films of the store."""
-    with contextlib.suppress(OSError):
-        address = f"http://127.0.0.1:{port}/health/ready"
-        with urllib.request.urlopen(address, timeout=2) as answer:
-            said = json.load(answer)
-            return bool(said["redis"] and said["films"])
-    return False
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """Keeps processes running: a dead one comes back after 0.2 s, then later and later up to 5 s."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -111,3 +112,14 @@ def end_all(children: Sequence[Child], deadline: float) -> None:
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()
+
+
+def flush(folder: Path) -> None:
+    """Have the kernel write to the disk what other processes have written to files of a folder."""
+    for file in folder.glob("*"):
+        with contextlib.suppress(OSError):  # it may be gone by now
+            handle = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

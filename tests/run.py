@@ -20,6 +20,7 @@ TIMEOUTS = {
     "simulation": 300,
     "integration": 180,
     "e2e": 300,
+    "chaos": 420,
     "quality": 600,
     "pipeline": 600,
 }

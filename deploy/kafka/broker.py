@@ -25,7 +25,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -51,6 +51,7 @@ def main() -> int:
     """Parse the command line, run the broker, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=9092, help="0 takes a free one")
+    parser.add_argument("--advertised", type=int, help="port that clients are told, of a proxy")
     parser.add_argument("--data", type=Path, default=Path("var/kafka"))
     parser.add_argument("--fetch", action="store_true", help="fetch the jars and stop")
     args = parser.parse_args()
@@ -59,7 +60,10 @@ def main() -> int:
         return fail("java is not on the PATH: install a Java 17 runtime")
     if not fetched() and not fetch() and not LIB.is_dir():
         return 2
-    return 0 if args.fetch else run(java, args.port or free_port(), args.data.resolve())
+    if args.fetch:
+        return 0
+    port = args.port or free_port()
+    return run(java, port, args.advertised or port, args.data.resolve())
 
 
 def fail(message: str) -> int:
@@ -117,11 +121,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run(java: str, port: int, data: Path) -> int:
-    """Start the broker, say when it answers, and wait for its end."""
+def run(java: str, port: int, advertised: int, data: Path) -> int:
+    """Start the broker, say when it answers, and wait for its end.
+
+    Clients go on at the `advertised` port, wherever they have come in first.
+    """
     data.mkdir(parents=True, exist_ok=True)
     config = data / "server.properties"
-    config.write_text(PROPERTIES.format(port=port, controller=free_port(), data=data))
+    ports = {"port": port, "advertised": advertised, "controller": free_port()}
+    config.write_text(PROPERTIES.format(**ports, data=data))
     # The class archive wants the same jars in the same order at each start.
     classpath = ["-cp", ":".join(str(jar) for jar in sorted(LIB.glob("*.jar")))]
     if not (data / "log" / "meta.properties").exists() and not storage(java, classpath, config):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import httpx
 
 from load import quantile
-from viewers import STARS, new_viewer
+from viewers import STARS, new_viewer, rating
 
-EVENTS_A_SECOND = 50.0
+CALLS_A_SECOND = 50
 LIMIT_S = 10.0
 """What is not visible by then counts as never visible."""
 
@@ -44,9 +44,18 @@ class Freshness:
 
 
 async def freshness(
-    url: str, bus: str, viewers: Sequence[int], films: Sequence[int], ratings: int, others: int
+    url: str,
+    bus: str,
+    viewers: Sequence[int],
+    films: Sequence[int],
+    ratings: int,
+    others: int,
+    in_call: int = 1,
 ) -> list[Freshness]:
-    """Measure ratings of known viewers, new films and blocks, under a steady stream of ratings."""
+    """Measure ratings of known viewers, new films and blocks, under a steady stream of ratings.
+
+    The stream is of 50 calls a second, with `in_call` ratings each.
+    """
     limits = httpx.Limits(max_keepalive_connections=8)
     async with (
         httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False, limits=limits) as client,
@@ -59,7 +68,7 @@ async def freshness(
             ("new film", others, probe.new_film),
             ("block", others, probe.block),
         ):
-            stream = _Stream(writer, films)
+            stream = _Stream(writer, films, in_call)
             samples = await stream.during(_repeated(sample, n))
             results.append(_summary(bus, write, samples, stream.per_second))
         return results
@@ -72,8 +81,8 @@ async def _repeated(sample: Callable[[], Awaitable[Sample]], n: int) -> list[Sam
 class _Stream:
     """Ratings of other viewers at a steady rate, whatever the time that each takes."""
 
-    def __init__(self, client: httpx.AsyncClient, films: Sequence[int]) -> None:
-        self._client, self._films = client, films
+    def __init__(self, client: httpx.AsyncClient, films: Sequence[int], in_call: int) -> None:
+        self._client, self._films, self._in_call = client, films, in_call
         self._sent = 0
         self._first, self._draw = new_viewer(), random.Random(5)
         self.per_second = 0.0
@@ -92,14 +101,20 @@ class _Stream:
     async def _write(self, started: float) -> None:
         async with asyncio.TaskGroup() as group:
             for at in itertools.count():
-                due = started + at / EVENTS_A_SECOND
+                due = started + at / CALLS_A_SECOND
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(self._one(at))
 
     async def _one(self, at: int) -> None:
-        path = f"/v1/users/{self._first + at % 500}/ratings/{self._draw.choice(self._films)}"
-        await self._client.put(path, json={"rating": STARS[at % len(STARS)]})
-        self._sent += 1
+        viewer, stars = self._first + at % 500, STARS[at % len(STARS)]
+        films = self._draw.choices(self._films, k=self._in_call)
+        if self._in_call == 1:
+            path = f"/v1/users/{viewer}/ratings/{films[0]}"
+            await self._client.put(path, json={"rating": stars})
+        else:
+            events = [rating(viewer, film, stars).model_dump(mode="json") for film in films]
+            await self._client.post("/v1/events", json={"events": events})
+        self._sent += self._in_call
 
 
 class _Probe:

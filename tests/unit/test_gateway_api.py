@@ -582,6 +582,15 @@ async def test_genres_are_listed_with_their_films(house: House) -> None:
     assert {item["name"]: item["films"] for item in items}["Crime"] == 20
 
 
+async def test_a_rule_that_the_gateway_itself_has_not_read_yet_is_not_said_to_hold(
+    house: House,
+) -> None:
+    path = "/v1/movies/2/block"
+    assert (await house.client.put(path, json={})).status_code == 200
+    house.profiles.known = False
+    assert (await house.client.put(path, json={})).status_code == 202
+
+
 async def test_similar_films_come_from_content_without_blocked_ones(house: House) -> None:
     house.profiles.rules = Rules({5: FilmRules.parse(b'{"block": {"movie_id": 5}}')})
     items = [{"movie_id": i, "score": 1.0, "reason": "similar_to_viewed"} for i in (5, 6, 7)]

@@ -9,6 +9,7 @@ from typing import Any
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from marquee import telemetry
@@ -34,14 +35,37 @@ Load = Callable[[], Awaitable[None]]
 Apply = Callable[[PartitionKeys, Update], None]
 
 
-def connect(url: str, timeout: float = 5.0) -> Any:
+class _Closable:
+    """Says of a connection that was reset that it is lost: uvloop raises a RuntimeError there."""
+
+    async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+        parent: Any = super()
+        try:
+            await parent.send_packed_command(*arguments, **options)
+        except RuntimeError as error:
+            raise RedisConnectionError(str(error)) from error
+
+
+class _Connection(_Closable, aioredis.Connection):
+    """A plain connection."""
+
+
+class _TlsConnection(_Closable, aioredis.SSLConnection):
+    """A connection with TLS."""
+
+
+def connect(url: str, timeout: float = 5.0, **options: Any) -> Any:
     """Return an asyncio client that never retries behind the caller's back; connects when used."""
-    return aioredis.Redis.from_url(
+    client = aioredis.Redis.from_url(
         url,
         socket_timeout=timeout,
         socket_connect_timeout=min(timeout, 2.0),
         retry=Retry(NoBackoff(), 0),
+        **options,
     )
+    tls = url.startswith("rediss:")
+    client.connection_pool.connection_class = _TlsConnection if tls else _Connection
+    return client
 
 
 class Tail:

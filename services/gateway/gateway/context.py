@@ -137,11 +137,15 @@ class Context:
         return said(receipt(named, places) | more, 202)
 
     async def rule(self, event: Event) -> Response:
-        """Publish a rule and answer 200 once it is stored, 202 when that takes too long."""
+        """Publish a rule and answer 200 once it is stored and read, 202 when that takes too long.
+
+        Read, too: were the store lost before the next request, it would be answered by older rules.
+        """
         named = self.named([event])
         places = await self.publisher.publish(named)
         stored = await self.memory.passed(token.positions_of(places), STORED_S)
-        return said(receipt(named, places), 200 if stored else 202)
+        holds = stored and (await self.profiles.read(None)).known
+        return said(receipt(named, places), 200 if holds else 202)
 
     async def answer(self, question: Question, fresh: bool, explain: bool) -> Response:
         """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""

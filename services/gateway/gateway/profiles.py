@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from gateway.breaker import Breaker
 from gateway.rules import FilmRules, Rules
@@ -16,6 +13,7 @@ from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES
 from marquee.ratings import Ratings
 from marquee.store import Keys, PartitionKeys
+from marquee.tail import connect
 
 TIMEOUT_S = 0.25
 
@@ -41,13 +39,7 @@ class RedisProfiles:
     """Profiles and rules in Redis. Rules are kept per partition and read anew when changed."""
 
     def __init__(self, url: str, keys: Keys) -> None:
-        self._redis: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=512,
-        )
+        self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
         self._keys = keys
         self._partitions = keys.all(MOVIES)
         self._versions = [partition.rules_version for partition in self._partitions]

@@ -11,8 +11,9 @@ from marquee.events import MOVIES, RATINGS, Event
 from marquee.facts import PartitionSnapshot
 from marquee.films import Film
 from marquee.ratings import Ratings
+from marquee.reaction import Reaction
 from marquee.store import Keys, RedisStore
-from marquee.worker import Pace, Reaction, Worker, create_topics
+from marquee.worker import Pace, Worker, create_topics
 
 PARTITIONS = 4
 

@@ -1,0 +1,30 @@
+"""What the demo asks of its processes, to know when they are ready."""
+
+import contextlib
+import json
+import socket
+import urllib.request
+
+
+def is_ready(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        address = f"http://127.0.0.1:{port}/health/ready"
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    return False
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def holds_films(port: int) -> bool:
+    """Whether the gateway, which is ready without them too, holds the films of the store."""
+    with contextlib.suppress(OSError):
+        address = f"http://127.0.0.1:{port}/health/ready"
+        with urllib.request.urlopen(address, timeout=2) as answer:
+            said = json.load(answer)
+            return bool(said["redis"] and said["films"])
+    return False

@@ -1,0 +1,141 @@
+"""The facts that a log leads to, by the simplest way: code of the checker's own, on plain JSON."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+KNOWN = (
+    "rating.added", "rating.removed", "movie.viewed", "movie.dismissed", "movie.restored",
+    "user.erased", "movie.added", "movie.updated", "movie.removed", "movie.promoted",
+    "movie.unpromoted", "movie.blocked", "movie.unblocked",
+)  # fmt: skip
+POSITIVE = 8
+"""Half stars."""
+_HEAD, _SUMS = struct.Struct("<BIII"), struct.Struct("<III")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as the log holds it."""
+
+    partition: str
+    offset: int
+    value: bytes
+
+
+@dataclass
+class Person:
+    """What one viewer has said."""
+
+    rated: dict[int, int] = field(default_factory=dict)
+    viewed: list[int] = field(default_factory=list)
+    dismissed: list[int] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """The facts of all partitions of one kind of log; `dead` are the places of dead letters."""
+
+    films: dict[int, dict[str, Any]] = field(default_factory=dict)
+    rules: dict[int, dict[str, Any]] = field(default_factory=dict)
+    people: dict[int, Person] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
+    events: dict[str, tuple[str, int, dict[str, Any]]] = field(default_factory=dict)
+    """By id: partition and offset of the first time, and the event."""
+
+    def follow(self, log: list[Sent]) -> None:
+        """Take over the messages of one partition, in the order of the log."""
+        for message in log:
+            event = parsed(message.value)
+            if event is None:
+                self.dead.add(f"{message.partition}:{message.offset}")
+            elif event["id"] not in self.events:
+                self.events[event["id"]] = (message.partition, message.offset, event)
+                self._apply(event["type"], event["data"])
+
+    def sums(self) -> dict[int, list[int]]:
+        """Return of each film: ratings, positive ones, half stars."""
+        found: dict[int, list[int]] = {}
+        for person in self.people.values():
+            for movie, half in person.rated.items():
+                three = found.setdefault(movie, [0, 0, 0])
+                three[0] += 1
+                three[1] += half >= POSITIVE
+                three[2] += half
+        return found
+
+    def _apply(self, name: str, data: dict[str, Any]) -> None:
+        if "user_id" in data:
+            person = self.people.setdefault(data["user_id"], Person())
+            _tell(person, name, data)
+        elif name in ("movie.added", "movie.updated", "movie.removed"):
+            self._film(name, data)
+        else:
+            kind = "promotion" if name.endswith("promoted") else "block"
+            rules = self.rules.setdefault(data["movie_id"], {})
+            rules.pop(kind, None)
+            if not name.startswith("movie.un"):
+                rules[kind] = data
+
+    def _film(self, name: str, data: dict[str, Any]) -> None:
+        movie = data["movie_id"]
+        if name == "movie.added":
+            blank: dict[str, Any] = {"year": None, "genres": [], "tags": {}}
+            self.films[movie] = blank | {k: v for k, v in data.items() if v is not None}
+        elif name == "movie.removed":
+            self.films.pop(movie, None)
+        elif movie in self.films:
+            self.films[movie] |= {k: v for k, v in data.items() if v is not None}
+
+
+def _tell(person: Person, name: str, data: dict[str, Any]) -> None:
+    movie = data.get("movie_id", 0)
+    if name == "user.erased":
+        for kept in (person.rated, person.viewed, person.dismissed):
+            kept.clear()
+    elif name == "rating.added":
+        person.rated[movie] = round(data["rating"] * 2)
+    elif name == "rating.removed":
+        person.rated.pop(movie, None)
+    elif name == "movie.viewed":
+        person.viewed = [*(i for i in person.viewed if i != movie), movie]
+    elif name == "movie.dismissed" and movie not in person.dismissed:
+        person.dismissed.append(movie)
+    elif name == "movie.restored":
+        person.dismissed = [i for i in person.dismissed if i != movie]
+
+
+def parsed(value: bytes) -> dict[str, Any] | None:
+    """Return an event, None for what no service can read."""
+    try:
+        event = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict) or event.get("type") not in KNOWN:
+        return None
+    data = event.get("data")
+    if not isinstance(data, dict) or not event.get("id"):
+        return None
+    rating = data.get("rating", 1.0)
+    return event if 0.5 <= rating <= 5.0 and rating * 2 == round(rating * 2) else None
+
+
+def person_of(packed: bytes | None) -> Person:
+    """Return what a packed profile holds, by its published format."""
+    if not packed:
+        return Person()
+    version, rated, viewed, dismissed = _HEAD.unpack_from(packed)
+    if version != 1:
+        raise ValueError(f"a profile of version {version}")
+    at, columns = _HEAD.size, []
+    for count, kind in ((rated, "I"), (rated, "B"), (viewed, "I"), (dismissed, "I")):
+        columns.append(struct.unpack_from(f"<{count}{kind}", packed, at))
+        at += struct.calcsize(f"<{count}{kind}")
+    movies, halves, seen, unwanted = columns
+    return Person(dict(zip(movies, halves, strict=True)), list(seen), list(unwanted))
+
+
+def sums_of(packed: bytes) -> list[int]:
+    """Return a film's sums by their published format."""
+    return list(_SUMS.unpack(packed))

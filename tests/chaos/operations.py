@@ -1,0 +1,87 @@
+"""What one writer does, drawn from a seed: it alone writes about its viewers and its films."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+FIRST_VIEWER, FIRST_FILM = 50_000_000, 1_500_000_000
+VIEWERS, FILMS = 6, 3
+"""How many viewers and new films one writer has."""
+GENRES = ("Action", "Comedy", "Drama", "Horror", "Romance", "Sci-Fi", "Thriller")
+_WEIGHTS = {
+    "rating.added": 60, "rating.removed": 8, "movie.viewed": 8, "movie.dismissed": 5,
+    "movie.restored": 3, "user.erased": 1, "movie.added": 4, "movie.updated": 4,
+    "movie.removed": 1, "movie.blocked": 2, "movie.unblocked": 2, "movie.promoted": 2,
+    "movie.unpromoted": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What an event says, by its type."""
+
+    type: str
+    data: dict[str, Any]
+
+
+class Writer:
+    """An endless story of one writer: `known` are films that stay, `ruled` those it sets rules of.
+
+    Nobody else writes about its viewers, its new films and the rules of its films, so the order
+    in which its writes are accepted is the order in which they must take effect.
+    """
+
+    def __init__(self, seed: str, number: int, known: list[int], ruled: list[int]) -> None:
+        self.draw = random.Random(f"{seed} {number}")
+        self._known, self._ruled = known, ruled
+        self._viewers = [FIRST_VIEWER + number * VIEWERS + i for i in range(VIEWERS)]
+        self._films = [FIRST_FILM + number * FILMS + i for i in range(FILMS)]
+
+    def operation(self) -> Operation:
+        """Return what it does next."""
+        [name] = self.draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
+        return Operation(name, self._data(name))
+
+    def _data(self, name: str) -> dict[str, Any]:
+        draw = self.draw
+        if name in ("movie.added", "movie.updated", "movie.removed"):
+            return self._film(name, draw.choice(self._films))
+        viewer, movie = draw.choice(self._viewers), draw.choice(self._known)
+        rule = {"movie_id": draw.choice(self._ruled), "actor": "chaos"}
+        made: dict[str, Callable[[], dict[str, Any]]] = {
+            "rating.added": lambda: {"rating": draw.randint(1, 10) / 2},
+            "movie.blocked": lambda: rule | {"reason": f"r{draw.randrange(1000)}"},
+            "movie.promoted": lambda: rule | {"weight": float(draw.randint(1, 9)), "slots": [3]},
+            "movie.unblocked": lambda: rule,
+            "movie.unpromoted": lambda: rule,
+        }
+        data = made.get(name, dict)()
+        if name == "user.erased":
+            return {"user_id": viewer}
+        return data if "movie_id" in data else {"user_id": viewer, "movie_id": movie} | data
+
+    def _film(self, name: str, movie_id: int) -> dict[str, Any]:
+        draw, data = self.draw, {"movie_id": movie_id}
+        if name == "movie.removed":
+            return data
+        change = data | {"year": draw.randint(1950, 2020)}
+        if name == "movie.updated":
+            return change
+        genres = sorted(draw.sample(GENRES, 2))
+        return change | {"title": f"Chaos {draw.randrange(10**6)}", "genres": genres, "tags": {}}
+
+    def poison(self) -> bytes:
+        """Return a message that no service can read."""
+        viewer = self.draw.choice(self._viewers)
+        rating = {"user_id": viewer, "movie_id": self._known[0], "rating": 7.0}
+        return self.draw.choice(
+            (
+                b'{"type": "rating.added", "data": {',
+                b"\xff\xfe\x00",
+                str({"type": "rating.added", "data": rating}).replace("'", '"').encode(),
+                b'{"specversion": "1.0", "id": "x", "type": "rating.invented", "data": {}}',
+                b'{"type": "rating.added", "data": {"rating": NaN}}',
+                b"[" * 5000,
+            )
+        )

@@ -171,7 +171,7 @@ class KafkaSubscription:
         for outside, records in batches.items():
             partition = self._names.inside(outside)
             if partition in positions:
-                found[partition] = [_message(record) for record in records]
+                found[partition] = [message_of(record) for record in records]
                 positions[partition] = records[-1].offset + 1
         return found
 
@@ -205,6 +205,7 @@ class KafkaSubscription:
         return kafka.TopicPartition(self._names.outside(partition.topic), partition.partition)
 
 
-def _message(record: Any) -> Message:
+def message_of(record: Any) -> Message:
+    """Return what the client's record holds."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value}
     return Message(record.offset, record.key or b"", record.value or b"", headers)

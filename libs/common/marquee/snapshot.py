@@ -11,6 +11,7 @@ in it, and checksums.
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,16 @@ def _newest(directory: Path) -> Path | None:
         return None
     names = [path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)]
     return directory / max(names) if names else None
+
+
+def snapshots_in(directory: Path) -> list[Snapshot]:
+    """Return all snapshots in the history's folder, the oldest first."""
+    found = []
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if _NAME.fullmatch(path.name):
+            with suppress(DataError):  # replaced by a newer one a moment ago
+                found.append(open_snapshot(path))
+    return found
 
 
 def open_snapshot(path: Path) -> Snapshot:

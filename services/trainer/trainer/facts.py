@@ -112,6 +112,17 @@ class Facts:
         return cls(rows, films={film.movie_id: film for film in dataset.films})
 
 
+@dataclass(frozen=True, eq=False)
+class PartitionFacts:
+    """The facts of one partition of a topic at `position`: of films, or of viewers."""
+
+    position: int
+    ratings: Rows = field(default_factory=Rows)
+    marks: Rows = field(default_factory=Rows)
+    films: dict[int, Film] = field(default_factory=dict)
+    rules: dict[tuple[int, str], str] = field(default_factory=dict)
+
+
 def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
     """Return ratings and marks after the events of the same partition, in the order of the log.
 

@@ -14,11 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow.compute as pc
+
 from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
 from marquee.snapshot import Snapshot, newest_snapshot
 from trainer.dataset import Dataset
-from trainer.facts import Facts, Rows, fold_films, fold_users
+from trainer.facts import Facts, PartitionFacts, Rows, fold_films, fold_users
 from trainer.segments import (
     SCHEMAS,
     MovieRow,
@@ -114,6 +116,21 @@ class History:
         """Return the facts, and the position of each partition that they stand at."""
         return self._undisturbed(self._facts)
 
+    def partition(self, topic: str, partition: int, until: int | None = None) -> PartitionFacts:
+        """Return the facts of one partition, of the events before offset `until` (None: of all).
+
+        Conflict: the newest snapshot is ahead of `until`.
+        """
+        return self._undisturbed(lambda: self._partition(topic, partition, until))
+
+    def snapshot_facts(self, snapshot: Snapshot, topic: str, partition: int) -> PartitionFacts:
+        """Return the facts of a partition that a snapshot holds."""
+        position = snapshot.position(topic, partition)
+        if topic == RATINGS:
+            return PartitionFacts(position, *base_rows(snapshot, partition))
+        films, rules = base_films(snapshot, [partition])
+        return PartitionFacts(position, films=films, rules=rules)
+
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
         """Return what models are trained on, and the cut: the position of each partition."""
         facts, cut = self.facts()
@@ -183,7 +200,7 @@ class History:
 
     def _facts(self) -> tuple[Facts, dict[str, int]]:
         snapshot = self._snapshot()
-        films, rules = base_films(snapshot, self._partitions)
+        films, rules = base_films(snapshot, range(self._partitions))
         cut: dict[str, int] = {}
         parts: list[tuple[Rows, Rows]] = []
         for p in range(self._partitions):
@@ -193,6 +210,21 @@ class History:
             parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
         ratings = Rows.joined(part[0] for part in parts)
         return Facts(ratings, Rows.joined(part[1] for part in parts), films, rules), cut
+
+    def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
+        snapshot = self._snapshot()
+        start = snapshot.position(topic, partition) if snapshot else 0
+        table, end = self._events(snapshot, topic, partition)
+        if until is not None and until < end:
+            if until < start:
+                raise Conflict(f"{topic}:{partition}: the snapshot stands at {start}, not {until}")
+            table, end = table.filter(pc.less(table["offset"], until)), until
+        if topic == RATINGS:
+            rows = fold_users(*base_rows(snapshot, partition), user_events(table))
+            return PartitionFacts(end, *rows)
+        films, rules = base_films(snapshot, [partition])
+        fold_films(films, rules, table["event"].to_pylist())
+        return PartitionFacts(end, films=films, rules=rules)
 
     def _events(self, snapshot: Snapshot | None, topic: str, partition: int) -> tuple[Any, int]:
         """Return the events after the snapshot as one table, and the position that they end at."""

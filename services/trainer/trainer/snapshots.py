@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -82,11 +82,13 @@ def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[Rows, Rows]:
     )
 
 
-def base_films(snapshot: Snapshot | None, partitions: int) -> tuple[dict[int, Film], Rules]:
-    """Return the films and the rules of a snapshot."""
+def base_films(
+    snapshot: Snapshot | None, partitions: Iterable[int]
+) -> tuple[dict[int, Film], Rules]:
+    """Return the films and the rules of some partitions of a snapshot."""
     films: dict[int, Film] = {}
     rules: Rules = {}
-    for p in range(partitions if snapshot else 0):
+    for p in partitions if snapshot else ():
         snapshot = cast(Snapshot, snapshot)
         for film in films_of(read_partition(snapshot, "movies", p)):
             films[film.movie_id] = film

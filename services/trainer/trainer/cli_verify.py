@@ -1,0 +1,90 @@
+"""`marquee verify`: are the facts in Redis those that the log and the snapshots say?"""
+
+from typing import Annotated, Any
+
+import typer
+
+from marquee.errors import InvalidInput
+from trainer.terminal import Session, print_json, print_lines, print_table
+from trainer.verify import Verdict
+
+_SHOWN = 12
+_NAMED = 5
+
+Services = Annotated[
+    list[str] | None, typer.Option("--service", help="Only this one; may be given again.")
+]
+
+
+def verify(
+    context: typer.Context,
+    service: Services = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, digests in full.")] = False,
+) -> None:
+    """Compare the facts of each service: live, replayed from the log, restored from a snapshot.
+
+    Reads only, in small pages, at the position that each partition has at that moment: it may run
+    beside consumers at work. Exit status 1 where facts differ.
+    """
+    from trainer.verify import Verification
+
+    session: Session = context.obj
+    verification = Verification(session.settings)
+    try:
+        found = list(verification.run(named(service)))
+    finally:
+        verification.close()
+    if as_json:
+        print_json([_as_json(verdict) for verdict in found])
+    else:
+        _print(found)
+    if not all(verdict.equal for verdict in found):
+        raise typer.Exit(1)
+
+
+def named(services: list[str] | None) -> list[str]:
+    """Return the services asked for, all without any. InvalidInput: one is unknown."""
+    from marquee.kept_facts import KEPT
+
+    for name in services or ():
+        if name not in KEPT:
+            raise InvalidInput(f"no service {name!r}; there are: {', '.join(KEPT)}", "service")
+    return services or list(KEPT)
+
+
+def _print(found: list[Verdict]) -> None:
+    columns = ("service", "partition", "position", "lag", "live", "replayed", "restored", "equal")
+    print_table(columns, [_row(verdict) for verdict in found])
+    for verdict in found:
+        where = f"{verdict.service} {verdict.partition}"
+        if verdict.differing:
+            rest = len(verdict.differing) - _NAMED
+            more = f" and {rest} more" if rest > 0 else ""
+            print_lines([f"{where}: differs in {', '.join(verdict.differing[:_NAMED])}{more}"])
+        if verdict.note:
+            print_lines([f"{where}: {verdict.note}"])
+    bad = sum(not verdict.equal for verdict in found)
+    print_lines([f"{len(found) - bad} of {len(found)} partitions equal"])
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    position = "" if verdict.position is None else str(verdict.position)
+    digests = (verdict.live, verdict.replayed, verdict.restored)
+    shown = (digest[:_SHOWN] or "-" for digest in digests)
+    equal = "yes" if verdict.equal else "NO"
+    return (verdict.service, str(verdict.partition), position, str(verdict.lag), *shown, equal)
+
+
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "service": verdict.service,
+        "partition": str(verdict.partition),
+        "position": verdict.position,
+        "lag": verdict.lag,
+        "live": verdict.live,
+        "replayed": verdict.replayed or None,
+        "restored": verdict.restored or None,
+        "equal": verdict.equal,
+        "differing": list(verdict.differing),
+        "note": verdict.note or None,
+    }

@@ -1,12 +1,14 @@
 """`marquee verify`: are the facts in Redis those that the log and the snapshots say?"""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from marquee.errors import InvalidInput
 from trainer.terminal import Session, print_json, print_lines, print_table
-from trainer.verify import Verdict
+
+if TYPE_CHECKING:  # help is shown without loading what reads the history
+    from trainer.verify import Verdict
 
 _SHOWN = 12
 _NAMED = 5
@@ -52,7 +54,7 @@ def named(services: list[str] | None) -> list[str]:
     return services or list(KEPT)
 
 
-def _print(found: list[Verdict]) -> None:
+def _print(found: "list[Verdict]") -> None:
     columns = ("service", "partition", "position", "lag", "live", "replayed", "restored", "equal")
     print_table(columns, [_row(verdict) for verdict in found])
     for verdict in found:
@@ -67,7 +69,7 @@ def _print(found: list[Verdict]) -> None:
     print_lines([f"{len(found) - bad} of {len(found)} partitions equal"])
 
 
-def _row(verdict: Verdict) -> tuple[str, ...]:
+def _row(verdict: "Verdict") -> tuple[str, ...]:
     position = "" if verdict.position is None else str(verdict.position)
     digests = (verdict.live, verdict.replayed, verdict.restored)
     shown = (digest[:_SHOWN] or "-" for digest in digests)
@@ -75,7 +77,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     return (verdict.service, str(verdict.partition), position, str(verdict.lag), *shown, equal)
 
 
-def _as_json(verdict: Verdict) -> dict[str, Any]:
+def _as_json(verdict: "Verdict") -> dict[str, Any]:
     return {
         "service": verdict.service,
         "partition": str(verdict.partition),

@@ -65,7 +65,9 @@ class LiveFacts:
             for service in services:
                 for keys in Keys(self._namespace, service, self._partitions).all(RATINGS):
                     self._users[keys.user(0)[:-1]] = set()
-                    self._scanned_at[keys.position] = int(self._redis.get(keys.position) or 0)
+                    # Without a position it is being loaded: all that comes counts as new.
+                    position = self._redis.get(keys.position)
+                    self._scanned_at[keys.position] = -1 if position is None else int(position)
             for key in self._redis.scan_iter(match=f"{self._namespace}:*:user:*", count=PAGE):
                 prefix, _, user_id = key.decode().rpartition(":")
                 if (held := self._users.get(f"{prefix}:")) is not None and user_id.isdigit():

@@ -1,6 +1,5 @@
 """`marquee verify` on a real Valkey: equal where the facts are, and otherwise it names which."""
 
-import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,25 +9,10 @@ import redis
 
 from marquee.bus import TopicPartition
 from marquee.bus_redis import RedisBus
-from marquee.events import (
-    RATINGS,
-    Event,
-    MovieAdded,
-    MovieBlocked,
-    MovieDismissed,
-    MoviePromoted,
-    MovieRemoved,
-    MovieRestored,
-    MovieUnblocked,
-    MovieUpdated,
-    MovieViewed,
-    RatingAdded,
-    RatingRemoved,
-    UserErased,
-)
+from marquee.events import RATINGS, Event
 from marquee.kept_facts import KEPT
 from marquee.settings import Settings
-from marquee.testing.facts_system import FactsSystem
+from marquee.testing.facts_system import FactsSystem, empty, story
 from marquee.worker import create_topics
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
@@ -55,24 +39,6 @@ def system(settings: Settings) -> Iterator[FactsSystem]:
 @pytest.fixture
 def history(settings: Settings) -> History:
     return History(settings.history, PARTITIONS)
-
-
-def story(seed: int, n: int) -> list[Event]:
-    """Return events of every kind about few films and viewers."""
-    draw = random.Random(seed)
-    of_film = [MovieAdded, MovieUpdated, MovieRemoved, MoviePromoted, MovieBlocked, MovieUnblocked]
-    of_viewer = [RatingAdded, RatingRemoved, MovieViewed, MovieDismissed, MovieRestored, UserErased]
-    weights = [20, 4, 3, 6, 2, 1]
-    events: list[Event] = []
-    for _ in range(n):
-        movie, user = draw.randint(1, 12), draw.randint(1, 20)
-        data = {"movie_id": movie, "title": f"T{draw.randint(1, 9)}", "tags": {"b": 0.5, "a": 0.1}}
-        kind: type[Event] = draw.choice(of_film)
-        if draw.random() < 0.8:
-            kind = draw.choices(of_viewer, weights)[0]
-            data = {"user_id": user, "movie_id": movie, "rating": draw.randint(1, 10) / 2}
-        events.append(kind.model_validate({"data": data}))
-    return events
 
 
 def verdicts(settings: Settings, services: list[str] | None = None) -> list[Verdict]:
@@ -118,14 +84,6 @@ def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
     empty(settings)
     settled(system, history, story(5, 300))
     assert [v for v in verdicts(settings) if not v.equal] == []
-
-
-def empty(settings: Settings) -> None:
-    """Delete what the services hold, but not the log."""
-    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
-        for service in ALL:
-            for key in client.scan_iter(match=f"{settings.namespace}:{service}:*"):
-                client.delete(key)
 
 
 @pytest.mark.parametrize("kind", ["users", "films", "rules", "sums"])

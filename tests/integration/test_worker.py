@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from content.consumer import restore as restore_content
 from gateway.consumer import GatewayReaction
 from marquee.bus import Bus, Outgoing, Published, TopicPartition, dead
 from marquee.bus_kafka import KafkaBus
@@ -27,6 +26,7 @@ from marquee.events import (
 )
 from marquee.facts import PartitionSnapshot
 from marquee.films import Film
+from marquee.rating_sums import restore_sums
 from marquee.ratings import Ratings
 from marquee.rows import unpack_sums
 from marquee.step import Step
@@ -62,7 +62,7 @@ class ContentReaction(GatewayReaction):
     handlers = CONTENT_HANDLERS
 
     def restore(self, step: Step, piece: PartitionSnapshot) -> None:
-        restore_content(step, piece)
+        restore_sums(step, piece)
 
 
 class UnsureStore(RedisStore):

@@ -139,7 +139,7 @@ class ModelReaction(Generic[M]):
         """Derive the rows of all that changed since the training cut, then mark the partition."""
         keys = self._keys.of(partition)
         position = self._store.position(keys)
-        if position is None or self._published is None:
+        if position is None or position < 0 or self._published is None:
             return
         if self._store.get(keys.complete) == model.version.encode():
             self._done[partition] = model.version

@@ -38,11 +38,10 @@ def restore_sums(step: Step, piece: PartitionSnapshot) -> None:
     """
     restore_films(step, piece)
     for user_id, ratings in (piece.viewers or {}).items():
-        if not ratings.rated:
-            continue
-        step.put_ratings(user_id, Ratings(dict(ratings.rated)))
-        for movie_id, half in ratings.rated.items():
-            _count(step, movie_id, half, 1)
+        if ratings.rated:
+            step.put_ratings(user_id, Ratings(dict(ratings.rated)))
+    for movie_id, sums in (piece.sums or {}).items():
+        step.put_sums(movie_id, sums)
 
 
 def _count(step: Step, movie_id: int, half: int | None, sign: int) -> None:

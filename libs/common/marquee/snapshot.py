@@ -3,9 +3,10 @@
 A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
 holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
-dismissed films) and `rules-<p>.parquet` (events of promotions and blocks in force). Rows of one
-user keep the order of their last change. `manifest.json` holds the positions up to which the log is
-in it, and checksums.
+dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force) and
+`removed-<p>.parquet` (films that were taken out of the catalogue). Rows of one user keep the order
+of their last change. `manifest.json` holds the positions up to which the log is in it, the
+canonical digest of each partition's facts, and checksums.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ from marquee.films import Film
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "marks", "rules"]
+Part = Literal["ratings", "movies", "marks", "rules", "removed"]
+_OPTIONAL = ("marks", "rules", "removed")
 
 _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
@@ -42,6 +44,8 @@ class Manifest(BaseModel):
     positions: dict[str, int]
     files: dict[str, str]
     """The sha256 of each file."""
+    digests: dict[str, str] = {}
+    """The canonical digest of each partition's facts, by `topic:partition`."""
     data_version: str
     ratings: int
     films: int
@@ -110,7 +114,7 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     name = f"{part}-{partition}.parquet"
     path = snapshot.path / name
     if name not in snapshot.manifest.files:
-        if part in ("marks", "rules") and 0 <= partition < snapshot.manifest.partitions:
+        if part in _OPTIONAL and 0 <= partition < snapshot.manifest.partitions:
             return pyarrow.Table.from_batches([], schema_of(part))
         raise DataError(f"{path}: the snapshot has no such file")
     with path.open("rb") as file:
@@ -156,5 +160,6 @@ def schema_of(part: Part) -> Any:
         ],
         "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
         "rules": [("event", pa.string())],
+        "removed": [("movie_id", pa.int64())],
     }
     return pa.schema(fields[part])

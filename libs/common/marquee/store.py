@@ -3,7 +3,7 @@
 Every key of a service's partition carries the hash tag `{topic:partition}`, so that a step touches
 one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
 
-    position           next offset to read
+    position           next offset to read; negative: the fence of a rebuild under way
     window             sorted set: digest of (source, id) of recent events → offset
     updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
     films              hash: movie id → film (JSON)                               fact

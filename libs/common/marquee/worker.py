@@ -157,6 +157,10 @@ class Worker:
     def _assigned(self, partition: TopicPartition) -> int:
         self.reaction.assigned(partition)
         position = self.store.position(self.keys.of(partition))
+        if position is not None and position < 0:  # a rebuild's fence
+            raise StoreUnavailable(
+                f"{partition} is being rebuilt; if no rebuild runs, rebuild it again"
+            )
         self._positions[partition] = self._restore(partition) if position is None else position
         return self._positions[partition]
 

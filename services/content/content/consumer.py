@@ -5,7 +5,7 @@ from marquee.consuming import consume_with_model
 from marquee.derive import derive_films
 from marquee.facts import Handlers
 from marquee.kept_facts import handlers_of
-from marquee.rating_sums import restore_sums as restore
+from marquee.rating_sums import restore_sums
 from marquee.settings import Settings
 
 HANDLERS: Handlers = handlers_of("content")
@@ -13,4 +13,4 @@ HANDLERS: Handlers = handlers_of("content")
 
 def main(settings: Settings) -> None:
     """Run the consumer until told to stop."""
-    consume_with_model(settings, "content", Content.load, HANDLERS, derive_films, restore)
+    consume_with_model(settings, "content", Content.load, HANDLERS, derive_films, restore_sums)

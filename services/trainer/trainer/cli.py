@@ -40,6 +40,7 @@ app.command("tidy")(cli_train.tidy)
 app.command("tune")(cli_train.tune)
 app.command("evaluate")(cli_train.evaluate)
 app.command("verify")(cli_verify.verify)
+app.command("rebuild")(cli_verify.rebuild)
 app.command("doctor")(cli_inspect.doctor)
 
 

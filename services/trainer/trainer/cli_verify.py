@@ -1,5 +1,6 @@
-"""`marquee verify`: are the facts in Redis those that the log and the snapshots say?"""
+"""`marquee verify` and `marquee rebuild`: facts held against the log, and made anew."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +43,37 @@ def verify(
         _print(found)
     if not all(verdict.equal for verdict in found):
         raise typer.Exit(1)
+
+
+def rebuild(
+    context: typer.Context,
+    service: Services = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where there are facts already.")
+    ] = False,
+) -> None:
+    """Fill Redis anew by the newest snapshot of the history and the log.
+
+    Consumers may run: they wait for their partitions and go on from there; derived rows follow by
+    them. Run it again when it was interrupted.
+    """
+    from trainer.rebuild import Rebuilding
+
+    session: Session = context.obj
+    services = [name for name in named(service) if name != "trainer"]
+    rebuilding = Rebuilding(session.settings)
+    started = time.perf_counter()
+    try:
+        found = list(rebuilding.run(services, replace))
+    finally:
+        rebuilding.close()
+    rows = [
+        (r.service, str(r.partition), str(r.position), str(r.facts), f"{r.seconds:.2f}")
+        for r in found
+    ]
+    print_table(("service", "partition", "position", "facts", "seconds"), rows)
+    seconds = time.perf_counter() - started
+    print_lines([f"{len(found)} partitions rebuilt in {seconds:.1f} s"])
 
 
 def named(services: list[str] | None) -> list[str]:

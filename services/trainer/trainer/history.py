@@ -20,7 +20,7 @@ from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
 from marquee.snapshot import Snapshot, newest_snapshot
 from trainer.dataset import Dataset
-from trainer.facts import Facts, PartitionFacts, Rows, fold_films, fold_users
+from trainer.facts import Facts, PartitionFacts, Rows, fold_users
 from trainer.segments import (
     SCHEMAS,
     MovieRow,
@@ -28,13 +28,14 @@ from trainer.segments import (
     Segment,
     delete_stale,
     erases,
+    last_changes,
     read_segments,
     segments_in,
     table_of,
     user_events,
     write_segment,
 )
-from trainer.snapshots import base_films, base_rows, write_snapshot
+from trainer.snapshots import base_catalogue, base_rows, write_snapshot
 
 _SMALL = 50_000
 _MERGE = 32
@@ -127,9 +128,9 @@ class History:
         """Return the facts of a partition that a snapshot holds."""
         position = snapshot.position(topic, partition)
         if topic == RATINGS:
-            return PartitionFacts(position, *base_rows(snapshot, partition))
-        films, rules = base_films(snapshot, [partition])
-        return PartitionFacts(position, films=films, rules=rules)
+            ratings, marks = base_rows(snapshot, partition)
+            return PartitionFacts(position, position, ratings=ratings, marks=marks)
+        return PartitionFacts(position, position, catalogue=base_catalogue(snapshot, [partition]))
 
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
         """Return what models are trained on, and the cut: the position of each partition."""
@@ -200,16 +201,16 @@ class History:
 
     def _facts(self) -> tuple[Facts, dict[str, int]]:
         snapshot = self._snapshot()
-        films, rules = base_films(snapshot, range(self._partitions))
+        catalogue = base_catalogue(snapshot, range(self._partitions))
         cut: dict[str, int] = {}
         parts: list[tuple[Rows, Rows]] = []
         for p in range(self._partitions):
             table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
-            fold_films(films, rules, table["event"].to_pylist())
+            catalogue.fold(table["event"].to_pylist())
             table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
             parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
         ratings = Rows.joined(part[0] for part in parts)
-        return Facts(ratings, Rows.joined(part[1] for part in parts), films, rules), cut
+        return Facts(ratings, Rows.joined(part[1] for part in parts), catalogue), cut
 
     def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
         snapshot = self._snapshot()
@@ -219,12 +220,13 @@ class History:
             if until < start:
                 raise Conflict(f"{topic}:{partition}: the snapshot stands at {start}, not {until}")
             table, end = table.filter(pc.less(table["offset"], until)), until
+        changed = last_changes(topic, table)
         if topic == RATINGS:
-            rows = fold_users(*base_rows(snapshot, partition), user_events(table))
-            return PartitionFacts(end, *rows)
-        films, rules = base_films(snapshot, [partition])
-        fold_films(films, rules, table["event"].to_pylist())
-        return PartitionFacts(end, films=films, rules=rules)
+            ratings, marks = fold_users(*base_rows(snapshot, partition), user_events(table))
+            return PartitionFacts(end, start, changed, ratings, marks)
+        catalogue = base_catalogue(snapshot, [partition])
+        catalogue.fold(table["event"].to_pylist())
+        return PartitionFacts(end, start, changed, catalogue=catalogue)
 
     def _events(self, snapshot: Snapshot | None, topic: str, partition: int) -> tuple[Any, int]:
         """Return the events after the snapshot as one table, and the position that they end at."""

@@ -31,7 +31,10 @@ ROUNDS = 200
 
 @dataclass
 class Live:
-    """What a service holds of a partition at `position`; None: the partition was never loaded."""
+    """What a service holds of a partition at `position`.
+
+    None: the partition was never loaded. Negative: it is being rebuilt.
+    """
 
     keys: PartitionKeys
     position: int | None
@@ -85,6 +88,13 @@ class LiveFacts:
                     continue
         raise Conflict(f"{keys.partition} of {keys.prefix} changes faster than it can be read")
 
+    def held(self, keys: PartitionKeys) -> PackedFacts:
+        """Return what stands in a partition that nobody changes, complete or not."""
+        user_ids = set(self._users.get(keys.user(0)[:-1], ()))
+        with _answering():
+            user_ids |= {int(i) for i, _ in self._redis.zscan_iter(keys.changed, count=PAGE)}
+            return _Reading(self._redis, keys, 0).all(user_ids)
+
     def get(self, key: str) -> bytes | None:
         """Return a string's value."""
         with _answering():
@@ -115,9 +125,8 @@ class _Reading:
         """Read everything, then make good what has changed meanwhile."""
         position, last, complete = self._begin()
         self._version = complete.decode() if complete and with_rows else ""
-        if position is None:
-            self._read_all(user_ids)
-            return Live(self._keys, None, self._facts)
+        if position is None or int(position) < 0:
+            return Live(self._keys, position and int(position), self.all(user_ids))
         self._at = int(position)
         self._entry = last[0][0].decode() if last else "0-0"
         if self._at < self._since:
@@ -125,6 +134,11 @@ class _Reading:
         self._read_all(user_ids)
         end = self._catch_up()
         return Live(self._keys, end, self._facts, self._version, self._rows)
+
+    def all(self, user_ids: set[int]) -> PackedFacts:
+        """Read everything once."""
+        self._read_all(user_ids)
+        return self._facts
 
     def _begin(self) -> Any:
         pipe = self._redis.pipeline(transaction=True)

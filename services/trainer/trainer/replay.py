@@ -35,6 +35,16 @@ class Replay:
         self._keys = Keys("replay", "replay", 1).of(partition)
         self._store = FactStore(self._keys, facts)
 
+    @property
+    def window(self) -> dict[bytes, int]:
+        """Digests of the recent events, with their offsets."""
+        return self._store.window
+
+    @property
+    def changed(self) -> dict[int, int]:
+        """Films or viewers that the replay has changed, with the offsets of their last changes."""
+        return self._store.changed
+
     def feed(self, reads: Sequence[Read], until: int) -> None:
         """Apply the messages from the position on, up to the one before offset `until`."""
         new = [one for one in reads if self.position <= one.message.offset < until]
@@ -83,8 +93,10 @@ class FactStore:
         self._facts, self._keys = facts, keys
         self._hashes = {keys.films: facts.films, keys.rules: facts.rules, keys.sums: facts.sums}
         self._user = keys.user(0)[:-1]
-        self._window: dict[bytes, float] = {}
-        """Digests in the order of their offsets."""
+        self.window: dict[bytes, int] = {}
+        """Digest of a recent event → its offset, in the order of the offsets."""
+        self.changed: dict[int, int] = {}
+        """Film or viewer → offset of the last change."""
         self.rows: dict[str, bytes] = {}
         """Derived rows that the last steps have put, by field."""
 
@@ -97,7 +109,7 @@ class FactStore:
             fields |= {(key, name): held.get(int(name)) for name in names}
         scores: dict[tuple[str, bytes], float | None] = {}
         for key, members in (reads.scores or {}).items():
-            scores |= {(key, member): self._window.get(member) for member in members}
+            scores |= {(key, member): self.window.get(member) for member in members}
         return Found(users, fields, scores)
 
     def position(self, _: PartitionKeys) -> int | None:
@@ -132,6 +144,8 @@ class FactStore:
             self._set_user(self._user_id(key), arguments)
         elif key == self._keys.window:
             self._set_window(name, arguments)
+        elif key == self._keys.changed:
+            self.changed[int(arguments[1])] = int(arguments[0])
         elif (held := self._hashes.get(key)) is not None:
             if name == "HSET":
                 held[int(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
@@ -148,11 +162,11 @@ class FactStore:
 
     def _set_window(self, name: str, arguments: list[bytes | str | int | float]) -> None:
         if name == "ZADD":
-            self._window[bytes(arguments[1])] = float(arguments[0])  # type: ignore[arg-type]
+            self.window[bytes(arguments[1])] = int(arguments[0])  # type: ignore[arg-type]
             return
-        spare = len(self._window) + int(arguments[1]) + 1
-        for digest in list(self._window)[: max(0, spare)]:
-            del self._window[digest]
+        spare = len(self.window) + int(arguments[1]) + 1
+        for digest in list(self.window)[: max(0, spare)]:
+            del self.window[digest]
 
     def _user_id(self, key: str) -> int:
         return int(key[len(self._user) :])

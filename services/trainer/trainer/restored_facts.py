@@ -8,13 +8,13 @@ import numpy as np
 from marquee.bus import TopicPartition
 from marquee.events import MOVIES, decode
 from marquee.films import Film
-from marquee.kept_facts import Kept
+from marquee.kept_facts import KEPT, Kept
 from marquee.ratings import POSITIVE
 from marquee.rows import pack_sums
 from marquee.step import Step
 from marquee.store import Keys
 from trainer.facts import VIEWED, PartitionFacts, Rows
-from trainer.packed_facts import PackedFacts
+from trainer.packed_facts import PackedFacts, digest_of
 from trainer.replay import FactStore
 
 _HEADER = struct.Struct("<BIII")
@@ -22,13 +22,18 @@ _HEADER = struct.Struct("<BIII")
 
 def packed(facts: PartitionFacts, kept: Kept) -> PackedFacts:
     """Return what a service keeps of a partition's facts."""
-    found = PackedFacts(films=_films(facts.films))
+    found = PackedFacts(films=_films(facts.catalogue.films))
     if kept.rules:
-        _put_rules(found, facts.rules, kept)
+        _put_rules(found, facts.catalogue.rules, kept)
     found.users = _users(facts.ratings, facts.marks if kept.marks else Rows())
     if kept.sums:
         found.sums = _sums(facts.ratings)
     return found
+
+
+def digest(topic: str, facts: PartitionFacts) -> str:
+    """Return the canonical digest of all facts of a partition, as the history keeps them."""
+    return digest_of(packed(facts, KEPT["trainer"][topic]).entries())
 
 
 def _films(films: Mapping[int, Film]) -> dict[int, bytes]:

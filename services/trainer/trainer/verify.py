@@ -17,7 +17,7 @@ from marquee.events import MOVIES, RATINGS
 from marquee.kept_facts import KEPT, Kept
 from marquee.letters import read
 from marquee.settings import Settings
-from marquee.snapshot import Snapshot, snapshots_in
+from marquee.snapshot import Snapshot, newest_snapshot, snapshots_in
 from marquee.store import Keys
 from marquee.window import WINDOW
 from trainer.facts import PartitionFacts
@@ -26,7 +26,7 @@ from trainer.live_facts import Live, LiveFacts
 from trainer.log_reader import LogReader, log_of
 from trainer.packed_facts import Entries, differing, digest_of
 from trainer.replay import Replay
-from trainer.restored_facts import packed
+from trainer.restored_facts import digest, packed
 
 HISTORY = "trainer"
 """The service whose facts stand in the history, not in Redis."""
@@ -46,13 +46,15 @@ class Verdict:
     differing: tuple[str, ...] = ()
     """Names of the facts that are not the same in all."""
     note: str = ""
-    """Why a digest is missing."""
+    """Why a digest is missing, or what is wrong with a snapshot."""
+    sound: bool = True
+    """Whether the snapshot read for the history says of itself what it holds."""
 
     @property
     def equal(self) -> bool:
         """Whether the live facts are there, and equal to each of the others that could be had."""
         found = {digest for digest in (self.live, self.replayed, self.restored) if digest}
-        return self.position is not None and len(found) == 1
+        return self.sound and self.position is not None and len(found) == 1
 
 
 @dataclass
@@ -119,6 +121,16 @@ class Verification:
             return self._history.snapshot_facts(continued[0], partition.topic, partition.partition)
         return PartitionFacts(0) if not found and begin == 0 else None
 
+    def unsound(self, partition: TopicPartition) -> str:
+        """Return what is wrong where the newest snapshot's facts have not the digest it states."""
+        snapshot = newest_snapshot(self._settings.history)
+        stated = snapshot.manifest.digests.get(str(partition)) if snapshot else None
+        if snapshot is None or stated is None:
+            return ""
+        facts = self._history.snapshot_facts(snapshot, partition.topic, partition.partition)
+        found = digest(partition.topic, facts)
+        return "" if found == stated else f"{snapshot.path.name} states {stated}, holds {found}"
+
     def go(self, partition: TopicPartition, begin: int, courses: Iterable[Course]) -> None:
         """Let the courses run over the log, each from its position to its last stop."""
         under_way = [course for course in courses if course.stops]
@@ -180,6 +192,7 @@ class _Partition:
         self._entries: dict[str, Entries] = {}
         self._positions: dict[str, int | None] = {}
         self._notes: dict[str, str] = {}
+        self._unsound = ""
 
     def verdicts(self) -> list[Verdict]:
         """Return what was found of each service."""
@@ -200,12 +213,16 @@ class _Partition:
             facts = self._all.history(self._partition)
             self._positions[service] = facts.position
             self._entries[service] = packed(facts, kept).entries()
+            self._unsound = self._all.unsound(self._partition)
             return
         live = self._all.live(service, self._partition)
-        self._positions[service] = live.position
         self._entries[service] = live.facts.entries()
+        self._positions[service] = live.position
         if live.position is None:
             self._notes[service] = "no position: never loaded"
+        elif live.position < 0:
+            self._positions[service] = None
+            self._notes[service] = "it is being rebuilt; if no rebuild runs, rebuild it again"
 
     def _restored(self, service: str) -> PartitionFacts | None:
         position = self._positions[service]
@@ -245,6 +262,7 @@ class _Partition:
         position, live = self._positions[service], self._entries[service]
         others = [c.reached[position or 0] if c else None for c in (replayed, restored)]
         names = {name for other in others if other is not None for name in differing(live, other)}
+        is_history = service == HISTORY
         digests = [digest_of(other) if other is not None else "" for other in others]
         return Verdict(
             service=service,
@@ -255,5 +273,6 @@ class _Partition:
             replayed=digests[0],
             restored=digests[1],
             differing=tuple(sorted(names)),
-            note=self._notes.get(service, ""),
+            note=self._unsound if is_history and self._unsound else self._notes.get(service, ""),
+            sound=not (is_history and self._unsound),
         )

@@ -1,5 +1,6 @@
 """A running system of facts alone, on a real bus and store: a thread for each consumer."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,8 +8,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import redis
+
 from marquee.bus import Bus, Outgoing, Published, TopicPartition
-from marquee.events import MOVIES, RATINGS, Event
+from marquee.events import (
+    MOVIES,
+    RATINGS,
+    Event,
+    MovieAdded,
+    MovieBlocked,
+    MovieDismissed,
+    MoviePromoted,
+    MovieRemoved,
+    MovieRestored,
+    MovieUnblocked,
+    MovieUnpromoted,
+    MovieUpdated,
+    MovieViewed,
+    RatingAdded,
+    RatingRemoved,
+    UserErased,
+)
 from marquee.facts import Handlers, PartitionSnapshot, restore_facts
 from marquee.kept_facts import KEPT, handlers_of
 from marquee.rating_sums import restore_sums
@@ -20,6 +40,16 @@ from marquee.testing.reading import until
 from marquee.worker import Pace, Worker
 
 SERVICES = tuple(name for name in KEPT if name != "trainer")
+
+_OF_FILM = (
+    MovieAdded, MovieUpdated, MovieRemoved, MoviePromoted, MovieUnpromoted, MovieBlocked,
+    MovieUnblocked,
+)  # fmt: skip
+_OF_VIEWER: dict[type[Event], int] = {
+    RatingAdded: 20, RatingRemoved: 4, MovieViewed: 3, MovieDismissed: 6, MovieRestored: 2,
+    UserErased: 1,
+}  # fmt: skip
+"""Events about a viewer, each with how often it comes."""
 
 
 class FactsReaction:
@@ -107,3 +137,29 @@ class FactsSystem:
 
         until(passed, 20, lambda: time.sleep(0.02))
         store.close()
+
+
+def story(seed: int, n: int) -> list[Event]:
+    """Return events of every kind about few films and viewers; some come twice, and late."""
+    draw = random.Random(seed)
+    events: list[Event] = []
+    for _ in range(n):
+        if events and draw.random() < 0.1:
+            events.append(draw.choice(events[-50:]))
+            continue
+        movie, user = draw.randint(1, 12), draw.randint(1, 20)
+        data = {"movie_id": movie, "title": f"T{draw.randint(1, 9)}", "tags": {"b": 0.5, "a": 0.1}}
+        kind: type[Event] = draw.choice(_OF_FILM)
+        if draw.random() < 0.8:
+            kind = draw.choices(list(_OF_VIEWER), list(_OF_VIEWER.values()))[0]
+            data = {"user_id": user, "movie_id": movie, "rating": draw.randint(1, 10) / 2}
+        events.append(kind.model_validate({"data": data}))
+    return events
+
+
+def empty(settings: Settings, services: Sequence[str] = SERVICES) -> None:
+    """Delete what services hold in Redis, but not the log."""
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        for service in services:
+            for key in client.scan_iter(match=f"{settings.namespace}:{service}:*"):
+                client.delete(key)

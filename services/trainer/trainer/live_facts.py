@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from marquee.erased import digest_of_user
 from marquee.errors import Conflict, StoreUnavailable
 from marquee.events import MOVIES, RATINGS
 from marquee.store import Keys, PartitionKeys
@@ -116,6 +117,7 @@ class _Reading:
         self._redis, self._keys = client, keys
         self._facts = PackedFacts()
         self._rows: dict[str, bytes] = {}
+        self._began = scanned_at
         self._since = scanned_at
         """Viewers that changed at this offset or later have to be read (again)."""
         self._version = ""
@@ -194,13 +196,15 @@ class _Reading:
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(self._keys.position)
         pipe.zrangebyscore(self._keys.changed, self._since, "+inf", 0, ATOMIC + 1)
+        pipe.zrangebyscore(self._keys.erased, self._began, "+inf")
         pipe.xrange(self._keys.updates, f"({self._entry}", "+", PAGE)
         if ids:
             pipe.mget([self._keys.user(i) for i in ids])
-        position, changed, entries, *values = pipe.execute()
+        position, changed, erased, entries, *values = pipe.execute()
         if position is None:
             raise Moved
-        is_all = self._keys.partition.topic == MOVIES or {int(i) for i in changed} <= set(ids)
+        late = {*map(int, changed), *self._among(erased)}
+        is_all = self._keys.partition.topic == MOVIES or late <= set(ids)
         if not is_all or len(entries) == PAGE:
             return None
         self._apply(entries)
@@ -220,7 +224,15 @@ class _Reading:
             )
             ids += map(int, page)
             if len(page) < PAGE:
-                return ids
+                erased = self._redis.zrangebyscore(self._keys.erased, self._began, "+inf")
+                return list({*ids, *self._among(erased)})
+
+    def _among(self, erased: Sequence[bytes]) -> list[int]:
+        """Return the viewers held who are on the erasure list."""
+        if not erased:
+            return []
+        listed = set(erased)
+        return [user_id for user_id in self._facts.users if digest_of_user(user_id) in listed]
 
     def _read_entries(self) -> None:
         while True:

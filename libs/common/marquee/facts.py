@@ -1,7 +1,7 @@
 """How events change the facts that several services keep: catalogue rows and viewers' ratings."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from marquee.step import Handler, Step
 
 Handlers = Mapping[type[Event], Handler]
 Sums = tuple[int, int, int]
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -118,6 +119,8 @@ class PartitionSnapshot:
     """Films that were taken out of the catalogue, which a model may know from its training."""
     sums: Mapping[int, Sums] | None = None
     """What the viewers' ratings sum up to, film by film; None: not added up yet."""
+    erased: Mapping[bytes, int] = field(default_factory=dict)
+    """The erasure list: digest of a viewer's id → offset."""
 
 
 def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSnapshot]:
@@ -138,9 +141,11 @@ def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSn
     sums = sums_of(viewers) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
         yield PartitionSnapshot(*about, sums=counted)
+    for erased in _pieces(snapshot.erased, size):
+        yield PartitionSnapshot(*about, erased=erased)
 
 
-def _pieces(whole: Mapping[int, T], size: int) -> Iterator[dict[int, T]]:
+def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
     rest = iter(whole.items())
     while piece := dict(islice(rest, size)):
         yield piece
@@ -157,12 +162,14 @@ def sums_of(viewers: Mapping[int, Ratings]) -> dict[int, Sums]:
 
 
 def restore_films(step: Step, piece: PartitionSnapshot) -> None:
-    """Put the films of a piece of a snapshot, for a service that keeps nothing of viewers."""
+    """Put the films of a piece of a snapshot, and the erasure list."""
     step.offset = piece.position - 1
     for film in piece.films:
         step.put_film(film)
     for movie_id in piece.removed:
         step.remove_film(movie_id)
+    for digest, offset in piece.erased.items():
+        step.note_erased(digest, offset)
 
 
 def restore_facts(step: Step, piece: PartitionSnapshot) -> None:

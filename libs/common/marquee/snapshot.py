@@ -3,8 +3,9 @@
 A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
 holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
-dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force) and
-`removed-<p>.parquet` (films that were taken out of the catalogue). Rows of one user keep the order
+dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force),
+`removed-<p>.parquet` (films that were taken out of the catalogue) and `erased-<p>.parquet` (digests
+of erased viewers' ids with the offsets of the erasures). Rows of one user keep the order
 of their last change. `manifest.json` holds the positions up to which the log is in it, the
 canonical digest of each partition's facts, and checksums.
 """
@@ -26,8 +27,8 @@ from marquee.films import Film
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "marks", "rules", "removed"]
-_OPTIONAL = ("marks", "rules", "removed")
+Part = Literal["ratings", "movies", "marks", "rules", "removed", "erased"]
+_OPTIONAL = ("marks", "rules", "removed", "erased")
 
 _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
@@ -129,6 +130,11 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     return table
 
 
+def erased_of(table: Any) -> dict[bytes, int]:
+    """Return the erasure list of an `erased` table: digest of a viewer's id → offset."""
+    return dict(zip(table["digest"].to_pylist(), table["offset"].to_pylist(), strict=True))
+
+
 def give_back() -> None:
     """Give the memory of tables that are no more back to the system: pyarrow would keep it."""
     import pyarrow
@@ -161,5 +167,6 @@ def schema_of(part: Part) -> Any:
         "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
         "rules": [("event", pa.string())],
         "removed": [("movie_id", pa.int64())],
+        "erased": [("digest", pa.binary(12)), ("offset", pa.int64())],
     }
     return pa.schema(fields[part])

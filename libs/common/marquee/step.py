@@ -113,6 +113,11 @@ class Step:
         self.erasures[user_id] = self.offset
         self._touch(self.users, user_id)
 
+    def note_erased(self, digest: bytes, offset: int) -> None:
+        """Put an erasure on the list, by the digest of the viewer's id."""
+        self.write("ZADD", self.keys.erased, offset, digest)
+        self.announce(f"erased:{digest.hex()}", str(offset).encode())
+
     def put_film(self, film: Film) -> None:
         """Set a film's row."""
         self._film[film.movie_id] = film
@@ -220,9 +225,7 @@ class Step:
             else:
                 self.write("ZADD", self.keys.changed, offset, entity)
         for user_id, offset in self.erasures.items():
-            digest = digest_of_user(user_id)
-            self.write("ZADD", self.keys.erased, offset, digest)
-            self.announce(f"erased:{digest.hex()}", str(offset).encode())
+            self.note_erased(digest_of_user(user_id), offset)
 
 
 Handler = Callable[[Step, Any], None]

@@ -190,7 +190,6 @@ _TYPES = {
     "UNLINK": "",
 }  # fmt: skip
 """Commands that a step may hold, with the type that their key must have (empty: any)."""
-
 _STEP = """
 local held = redis.call('GET', KEYS[1])
 if (held or '') ~= ARGV[1] then return held or '' end

@@ -11,7 +11,7 @@ from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.facts import PartitionSnapshot
 from marquee.ratings import POSITIVE, Ratings
-from marquee.snapshot import films_of, give_back, newest_snapshot, read_partition
+from marquee.snapshot import erased_of, films_of, give_back, newest_snapshot, read_partition
 
 TRIES = 5
 
@@ -42,7 +42,10 @@ class StoredSnapshots:
             table = read_partition(snapshot, "ratings", partition.partition)
             viewers = _viewers(table)
             _mark(viewers, read_partition(snapshot, "marks", partition.partition))
-            return PartitionSnapshot(partition, position, viewers=viewers, sums=_sums(table))
+            erased = erased_of(read_partition(snapshot, "erased", partition.partition))
+            return PartitionSnapshot(
+                partition, position, viewers=viewers, sums=_sums(table), erased=erased
+            )
         films = tuple(films_of(read_partition(snapshot, "movies", partition.partition)))
         events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
         rules = tuple(decode(event.encode()) for event in events)

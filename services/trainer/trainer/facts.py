@@ -1,6 +1,6 @@
 """Facts: what ratings, marks, films and rules there are, and how events change them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -131,11 +131,15 @@ class Catalogue:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All that the log has said: ratings, marks (viewed, dismissed), and the catalogue."""
+    """All that the log has said: ratings, marks (viewed, dismissed), and the catalogue.
+
+    `erased` holds for each partition the digests of erased viewers, with offsets.
+    """
 
     ratings: Rows = field(default_factory=Rows)
     marks: Rows = field(default_factory=Rows)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
 
     @property
     def films(self) -> dict[int, Film]:
@@ -170,6 +174,7 @@ class PartitionFacts:
     ratings: Rows = field(default_factory=Rows)
     marks: Rows = field(default_factory=Rows)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    erased: Mapping[bytes, int] = field(default_factory=dict)
 
 
 def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:

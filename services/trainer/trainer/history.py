@@ -28,6 +28,7 @@ from trainer.segments import (
     Segment,
     delete_stale,
     erases,
+    erasures_in,
     last_changes,
     read_segments,
     segments_in,
@@ -35,7 +36,7 @@ from trainer.segments import (
     user_events,
     write_segment,
 )
-from trainer.snapshots import base_catalogue, base_rows, write_snapshot
+from trainer.snapshots import base_catalogue, base_erased, base_rows, write_snapshot
 
 _SMALL = 50_000
 _MERGE = 32
@@ -129,7 +130,8 @@ class History:
         position = snapshot.position(topic, partition)
         if topic == RATINGS:
             ratings, marks = base_rows(snapshot, partition)
-            return PartitionFacts(position, position, ratings=ratings, marks=marks)
+            erased = base_erased(snapshot, partition)
+            return PartitionFacts(position, position, ratings=ratings, marks=marks, erased=erased)
         return PartitionFacts(position, position, catalogue=base_catalogue(snapshot, [partition]))
 
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
@@ -204,13 +206,15 @@ class History:
         catalogue = base_catalogue(snapshot, range(self._partitions))
         cut: dict[str, int] = {}
         parts: list[tuple[Rows, Rows]] = []
+        erased: dict[int, dict[bytes, int]] = {}
         for p in range(self._partitions):
             table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
             catalogue.fold(table["event"].to_pylist())
             table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
             parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
+            erased[p] = base_erased(snapshot, p) | erasures_in(table)
         ratings = Rows.joined(part[0] for part in parts)
-        return Facts(ratings, Rows.joined(part[1] for part in parts), catalogue), cut
+        return Facts(ratings, Rows.joined(part[1] for part in parts), catalogue, erased), cut
 
     def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
         snapshot = self._snapshot()
@@ -223,7 +227,8 @@ class History:
         changed = last_changes(topic, table)
         if topic == RATINGS:
             ratings, marks = fold_users(*base_rows(snapshot, partition), user_events(table))
-            return PartitionFacts(end, start, changed, ratings, marks)
+            erased = base_erased(snapshot, partition) | erasures_in(table)
+            return PartitionFacts(end, start, changed, ratings, marks, erased=erased)
         catalogue = base_catalogue(snapshot, [partition])
         catalogue.fold(table["event"].to_pylist())
         return PartitionFacts(end, start, changed, catalogue=catalogue)

@@ -158,6 +158,8 @@ class _Reading:
         ):
             for name, value in self._redis.hscan_iter(key, count=PAGE):
                 held[int(name)] = value
+        for digest, offset in self._redis.zscan_iter(keys.erased, count=PAGE):
+            facts.erased[digest] = int(offset)
         if self._version:
             for name, value in self._redis.hscan_iter(keys.rows(self._version), count=PAGE):
                 self._rows[name.decode()] = value
@@ -196,20 +198,21 @@ class _Reading:
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(self._keys.position)
         pipe.zrangebyscore(self._keys.changed, self._since, "+inf", 0, ATOMIC + 1)
-        pipe.zrangebyscore(self._keys.erased, self._began, "+inf")
+        pipe.zrangebyscore(self._keys.erased, self._began, "+inf", withscores=True)
         pipe.xrange(self._keys.updates, f"({self._entry}", "+", PAGE)
         if ids:
             pipe.mget([self._keys.user(i) for i in ids])
         position, changed, erased, entries, *values = pipe.execute()
         if position is None:
             raise Moved
-        late = {*map(int, changed), *self._among(erased)}
+        late = {*map(int, changed), *self._among([digest for digest, _ in erased])}
         is_all = self._keys.partition.topic == MOVIES or late <= set(ids)
         if not is_all or len(entries) == PAGE:
             return None
         self._apply(entries)
         if self._at != int(position):
             raise Moved
+        self._facts.erased |= {digest: int(offset) for digest, offset in erased}
         if ids:
             self._put_users(ids, values[0])
         return int(position)

@@ -18,7 +18,7 @@ _HEADER = struct.Struct("<BIII")
 _NO_SUMS = pack_sums((0, 0, 0))
 
 Entries = dict[str, bytes]
-"""`film:<id>`, `rules:<id>`, `user:<id>` or `sums:<id>` → hash of the canonical value."""
+"""`film:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
 
 
 @dataclass
@@ -29,6 +29,8 @@ class PackedFacts:
     rules: dict[int, bytes] = field(default_factory=dict)
     users: dict[int, bytes] = field(default_factory=dict)
     sums: dict[int, bytes] = field(default_factory=dict)
+    erased: dict[bytes, int] = field(default_factory=dict)
+    """Digest of an erased viewer's id → offset."""
 
     def entries(self) -> Entries:
         """Return the hash of each fact."""
@@ -41,10 +43,13 @@ class PackedFacts:
             _put(found, f"user:{user_id}", _canonical_ratings(value))
         for movie_id, value in self.sums.items():
             _put(found, f"sums:{movie_id}", b"" if value == _NO_SUMS else value)
+        for digest, offset in self.erased.items():
+            _put(found, f"erased:{digest.hex()}", str(offset).encode())
         return found
 
     def __len__(self) -> int:
-        return len(self.films) + len(self.rules) + len(self.users) + len(self.sums)
+        kinds = (self.films, self.rules, self.users, self.sums, self.erased)
+        return sum(len(values) for values in kinds)
 
 
 def digest_of(entries: Entries) -> str:

@@ -204,6 +204,7 @@ def _content(
 ) -> Content:
     """Return what a service shall hold: the history's facts, and the rest of the log upon them."""
     facts = packed(start, kept)
+    start_users = frozenset(facts.users)
     changed = dict.fromkeys(facts.films or facts.users, start.since - 1)
     changed |= dict.fromkeys(start.catalogue.removed, start.since - 1)
     known = changed.keys()
@@ -211,6 +212,7 @@ def _content(
     replay = Replay(partition, kept, facts, start.position)
     replay.remember(reads, start.position)
     replay.feed(reads, end)
+    changed = {e: at for e, at in changed.items() if e in facts.users or e not in start_users}
     return Content(end, facts, changed | replay.changed, replay.window)
 
 
@@ -220,6 +222,8 @@ def _commands(keys: PartitionKeys, content: Content) -> Iterator[Command]:
     for key, held in hashes:
         for pairs in _pages(held.items()):
             yield "HSET", key, *(part for pair in pairs for part in pair)
+    for listed in _pages(facts.erased.items()):
+        yield "ZADD", keys.erased, *(part for digest, at in listed for part in (at, digest))
     for user_id, value in facts.users.items():
         yield "SET", keys.user(user_id), value
     yield "DEL", keys.changed
@@ -239,6 +243,8 @@ def _removals(keys: PartitionKeys, held: PackedFacts, wanted: PackedFacts) -> It
     for key, found, kept in hashes:
         for ids in _pages(found.keys() - kept.keys()):
             yield "HDEL", key, *ids
+    for digests in _pages(held.erased.keys() - wanted.erased.keys()):
+        yield "ZREM", keys.erased, *digests
     for user_id in held.users.keys() - wanted.users.keys():
         yield "UNLINK", keys.user(user_id)
 

@@ -144,6 +144,10 @@ class FactStore:
             self._set_user(self._user_id(key), arguments)
         elif key == self._keys.window:
             self._set_window(name, arguments)
+        elif key == self._keys.erased:
+            self._facts.erased[bytes(arguments[1])] = int(arguments[0])  # type: ignore[arg-type]
+        elif key == self._keys.changed and name == "ZREM":
+            self.changed.pop(int(arguments[0]), None)
         elif key == self._keys.changed:
             self.changed[int(arguments[1])] = int(arguments[0])
         elif (held := self._hashes.get(key)) is not None:

@@ -25,6 +25,7 @@ def packed(facts: PartitionFacts, kept: Kept) -> PackedFacts:
     found = PackedFacts(films=_films(facts.catalogue.films))
     if kept.rules:
         _put_rules(found, facts.catalogue.rules, kept)
+    found.erased = dict(facts.erased)
     found.users = _users(facts.ratings, facts.marks if kept.marks else Rows())
     if kept.sums:
         found.sums = _sums(facts.ratings)

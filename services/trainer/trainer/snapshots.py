@@ -22,13 +22,13 @@ from marquee.snapshot import (
     Manifest,
     Part,
     Snapshot,
+    erased_of,
     films_of,
     open_snapshot,
     read_partition,
     schema_of,
 )
 from trainer.facts import BLOCK, KINDS, PROMOTION, Catalogue, Facts, PartitionFacts, Rows
-from trainer.restored_facts import digest
 from trainer.segments import sync
 
 
@@ -82,6 +82,11 @@ def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[Rows, Rows]:
     )
 
 
+def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
+    """Return the erasure list of a partition of a snapshot."""
+    return {} if snapshot is None else erased_of(read_partition(snapshot, "erased", partition))
+
+
 def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Catalogue:
     """Return the films and the rules of some partitions of a snapshot."""
     found = Catalogue()
@@ -125,10 +130,15 @@ def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
         removed = [film for film in facts.catalogue.removed if _belongs(film, p, partitions)]
         if removed:
             yield f"removed-{p}.parquet", _table("removed", [sorted(removed)])
+        if erased := facts.erased.get(p):
+            yield f"erased-{p}.parquet", _table("erased", [list(erased), list(erased.values())])
 
 
 def _digests(facts: Facts, partitions: int) -> dict[str, str]:
     """Return the canonical digest of each partition's facts, by `topic:partition`."""
+    # Here, since it brings the store's client along, which readers of the history need not load.
+    from trainer.restored_facts import digest
+
     of_ratings = partitions_of(facts.ratings.user_ids, partitions)
     of_marks = partitions_of(facts.marks.user_ids, partitions)
     found: dict[str, str] = {}
@@ -139,7 +149,10 @@ def _digests(facts: Facts, partitions: int) -> dict[str, str]:
         )
         found[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
         rows = facts.ratings.take(of_ratings == p), facts.marks.take(of_marks == p)
-        found[f"{RATINGS}:{p}"] = digest(RATINGS, PartitionFacts(0, ratings=rows[0], marks=rows[1]))
+        found[f"{RATINGS}:{p}"] = digest(
+            RATINGS,
+            PartitionFacts(0, ratings=rows[0], marks=rows[1], erased=facts.erased.get(p, {})),
+        )
     return found
 
 

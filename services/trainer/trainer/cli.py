@@ -41,6 +41,7 @@ app.command("tune")(cli_train.tune)
 app.command("evaluate")(cli_train.evaluate)
 app.command("verify")(cli_verify.verify)
 app.command("rebuild")(cli_verify.rebuild)
+app.command("erasure")(cli_verify.erasure)
 app.command("doctor")(cli_inspect.doctor)
 
 

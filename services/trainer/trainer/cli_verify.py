@@ -1,4 +1,4 @@
-"""`marquee verify` and `marquee rebuild`: facts held against the log, and made anew."""
+"""`marquee verify`, `rebuild` and `erasure`: facts held against the log, made anew, and gone."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,6 +74,38 @@ def rebuild(
     print_table(("service", "partition", "position", "facts", "seconds"), rows)
     seconds = time.perf_counter() - started
     print_lines([f"{len(found)} partitions rebuilt in {seconds:.1f} s"])
+
+
+def erasure(
+    context: typer.Context,
+    user_id: Annotated[int, typer.Argument(min=1, help="The viewer who was erased.")],
+    finish: Annotated[
+        bool, typer.Option("--finish", help="First write the history anew without him.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Show the receipt of an erasure: each store with the date since when it holds nothing.
+
+    Every store is looked through for the viewer each time. Exit status 1 while some are pending.
+    """
+    from trainer.erasure import ErasureReceipts
+
+    session: Session = context.obj
+    receipts = ErasureReceipts(session.settings)
+    try:
+        if finish:
+            receipts.finish()
+        places = receipts.receipt(user_id)
+    finally:
+        receipts.close()
+    if as_json:
+        stores = [{"store": p.store, "since": p.since, "left": p.left or None} for p in places]
+        print_json({"user_id": user_id, "stores": stores})
+    else:
+        rows = [(place.store, place.since or "pending", place.left) for place in places]
+        print_table(("store", "holds nothing since", "what is left"), rows)
+    if any(place.left for place in places):
+        raise typer.Exit(1)
 
 
 def named(services: list[str] | None) -> list[str]:

@@ -143,6 +143,10 @@ class History:
         """Return whether the events since the snapshot are many or old, or erase a viewer."""
         return self._undisturbed(self._wants_compaction)
 
+    def erases(self) -> bool:
+        """Return whether events since the snapshot erase a viewer."""
+        return self._undisturbed(self._erases)
+
     def compact(self) -> Snapshot:
         """Write the facts as a new snapshot and delete what it replaces; return it.
 
@@ -249,9 +253,16 @@ class History:
                 chain, end = self._chain(snapshot, topic, p)
                 events += end - start
                 oldest = min([oldest, *(segment.path.stat().st_mtime for segment in chain)])
-                if topic == RATINGS and erases(chain, start):
-                    return True
+        if self._erases():
+            return True
         return events > 0 and (events >= many or time.time() - oldest > _OLD_S)
+
+    def _erases(self) -> bool:
+        snapshot = self._snapshot()
+        starts = [snapshot.position(RATINGS, p) if snapshot else 0 for p in range(self._partitions)]
+        return any(
+            erases(self._chain(snapshot, RATINGS, p)[0], start) for p, start in enumerate(starts)
+        )
 
     def _merge_small(self, topic: str, partition: int) -> None:
         """Make one of the newest segments, once there are many small ones."""

@@ -2,6 +2,7 @@
 
 import argparse
 import ctypes
+import hashlib
 import os
 import shutil
 import signal
@@ -56,7 +57,7 @@ def main() -> int:
     java = shutil.which("java")
     if java is None:
         return fail("java is not on the PATH: install a Java 17 runtime")
-    if not LIB.is_dir() and not fetch():
+    if not fetched() and not fetch() and not LIB.is_dir():
         return 2
     return 0 if args.fetch else run(java, args.port or free_port(), args.data.resolve())
 
@@ -65,6 +66,17 @@ def fail(message: str) -> int:
     """Say in one line what is wrong; the exit status that goes with it."""
     print(f"kafka: {message}", file=sys.stderr)
     return 2
+
+
+def fetched() -> bool:
+    """Tell whether LIB holds the jars that pom.xml names now."""
+    stamp = LIB / "pom.sha256"
+    return stamp.exists() and stamp.read_text() == pom_digest()
+
+
+def pom_digest() -> str:
+    """Return what tells one list of jars from another."""
+    return hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()
 
 
 def fetch() -> bool:
@@ -77,14 +89,25 @@ def fetch() -> bool:
     command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", str(HERE / "pom.xml")]
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
     try:
-        fetched = subprocess.run([*command, *goal, "-DincludeScope=runtime"], stdout=sys.stderr)
-        if fetched.returncode:
+        copied = subprocess.run([*command, *goal, "-DincludeScope=runtime"], stdout=sys.stderr)
+        if copied.returncode:
             fail("Maven could not fetch the broker's jars (its own words are above)")
-        elif not LIB.is_dir():
-            partial.rename(LIB)
+        else:
+            add(partial)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return LIB.is_dir()
+    return fetched()
+
+
+def add(partial: Path) -> None:
+    """Take over the jars that LIB lacks; a broker that runs from it keeps those that it has."""
+    LIB.mkdir(exist_ok=True)
+    for jar in partial.glob("*.jar"):
+        if not (LIB / jar.name).exists():
+            jar.rename(LIB / jar.name)
+    for archive in LIB.glob("*.jsa"):
+        archive.unlink(missing_ok=True)  # of another list of jars: it would slow each start down
+    (LIB / "pom.sha256").write_text(pom_digest())
 
 
 def free_port() -> int:

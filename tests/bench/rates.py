@@ -11,7 +11,7 @@ import httpx
 import redis
 
 from gateway import token
-from load import load, rendered
+from load import Measured, load, rendered
 from marquee.bus import TopicPartition
 from marquee.settings import read
 from marquee.store import Keys
@@ -47,6 +47,7 @@ async def rates(system: System, films: Sequence[int], calls: int, seconds: float
     _applied(system, films)
     applied = time.perf_counter() - began
     single = await load(url, _ratings(url, films), CALLERS, seconds)
+    keyed = await load(url, _ratings(url, films, keyed=True), CALLERS, seconds)
     _applied(system, films)
     n = calls * IN_CALL
     return [
@@ -59,15 +60,20 @@ async def rates(system: System, films: Sequence[int], calls: int, seconds: float
             bulk.errors,
         ),
         Rate(f"the same until all {len(SERVICES)} consumers have applied them", n, n / applied),
-        Rate(
-            f"PUT of a rating, {CALLERS} connections: accepted",
-            len(single.latencies),
-            single.per_second,
-            single.quantile_ms(0.5),
-            single.quantile_ms(0.99),
-            single.errors,
-        ),
+        _single("accepted", single),
+        _single("accepted with an Idempotency-Key", keyed),
     ]
+
+
+def _single(what: str, measured: Measured) -> Rate:
+    return Rate(
+        f"PUT of a rating, {CALLERS} connections: {what}",
+        len(measured.latencies),
+        measured.per_second,
+        measured.quantile_ms(0.5),
+        measured.quantile_ms(0.99),
+        measured.errors,
+    )
 
 
 def _bulk(url: str, films: Sequence[int]) -> bytes:
@@ -79,11 +85,12 @@ def _bulk(url: str, films: Sequence[int]) -> bytes:
     return rendered(url, "POST", "/v1/events", {"events": events})
 
 
-def _ratings(url: str, films: Sequence[int]) -> Iterator[bytes]:
+def _ratings(url: str, films: Sequence[int], keyed: bool = False) -> Iterator[bytes]:
     draw, first = random.Random(), new_viewer()
     for at in itertools.count():
         path = f"/v1/users/{first + at % 1000}/ratings/{draw.choice(films)}"
-        yield rendered(url, "PUT", path, {"rating": STARS[at % len(STARS)]})
+        headers = {"Idempotency-Key": f"bench-{first}-{at}"} if keyed else {}
+        yield rendered(url, "PUT", path, {"rating": STARS[at % len(STARS)]}, headers)
 
 
 def _applied(system: System, films: Sequence[int]) -> None:

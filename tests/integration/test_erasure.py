@@ -18,6 +18,7 @@ from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from hybrid.model import Hybrid
 from marquee.artifacts import seal
+from marquee.bus import Outgoing
 from marquee.bus_redis import RedisBus
 from marquee.derive import derive_all
 from marquee.erased import ErasureLists, digest_of_user
@@ -191,7 +192,7 @@ def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str,
     receipts = ErasureReceipts(settings)
     try:
         if finish:
-            receipts.finish()
+            receipts.finish(user_id)
         return {place.store: place for place in receipts.receipt(user_id)}
     finally:
         receipts.close()
@@ -207,6 +208,8 @@ def test_no_byte_of_an_erased_viewer_is_left_in_redis_or_in_the_history(
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "one"))
         system.wait(system.publish(*life(VIEWER), *life(OTHER)))
+        broken = b'{"type": "rating.added", "data": {"user_id": %d, "movie_id": ' % VIEWER
+        system.bus.producer().publish([Outgoing(RATINGS, str(VIEWER).encode(), broken)])
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "two"))
         assert len(places_of(settings, VIEWER)) > 10
@@ -217,6 +220,7 @@ def test_no_byte_of_an_erased_viewer_is_left_in_redis_or_in_the_history(
     before = receipt(settings, VIEWER)
     assert before["history"].since is None
     assert "next compaction" in before["history"].left
+    assert before["dead letters"].left.startswith("1 dead letters")
     after = receipt(settings, VIEWER, finish=True)
     assert places_of(settings, VIEWER) == set()
     assert len(places_of(settings, OTHER)) > 10

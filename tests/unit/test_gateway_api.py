@@ -17,7 +17,9 @@ from gateway.answers import Answers
 from gateway.app import create_app
 from gateway.catalogue import Catalogue, Row
 from gateway.context import Context
+from gateway.duplicates import RedisDuplicates
 from gateway.edge import MAX_BODY
+from gateway.idempotency import RedisIdempotency
 from gateway.popular import PopularList
 from gateway.problems import CODES
 from gateway.profiles import Profile
@@ -36,7 +38,9 @@ from marquee.popularity import FilmSums
 from marquee.ratings import Ratings
 from marquee.recommender import Reason, Route, Scored
 from marquee.settings import Settings
+from marquee.store import Keys
 
+NOWHERE = "redis://127.0.0.1:1/0"
 FILMS = [
     Film(movie_id=i, title=f"Film {i}", year=1990 + i, genres=("Crime" if i % 2 else "Drama",))
     for i in range(1, 41)
@@ -135,7 +139,16 @@ def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, P
     memory = Memory(catalogue, PopularList(catalogue, FilmSums()))
     profiles, models, publisher = Profiles(), Models(), Publisher()
     answers = Answers(models, memory.popular, Thresholds())
-    context = Context(Settings(web=web), memory, profiles, models, answers, publisher)
+    context = Context(
+        Settings(web=web),
+        memory,
+        profiles,
+        models,
+        answers,
+        publisher,
+        RedisDuplicates(NOWHERE, Keys("n", "gateway", 4)),
+        RedisIdempotency(NOWHERE, "n"),
+    )
     return context, memory, profiles, models, publisher
 
 

@@ -11,6 +11,8 @@ from gateway.answers import Answers
 from gateway.app import create_app
 from gateway.catalogue import Catalogue, Row
 from gateway.context import Context
+from gateway.duplicates import RedisDuplicates
+from gateway.idempotency import RedisIdempotency
 from gateway.popular import PopularList
 from gateway.profiles import Profile
 from gateway.routing import Thresholds
@@ -23,7 +25,9 @@ from marquee.popularity import FilmSums
 from marquee.ratings import Ratings
 from marquee.recommender import Route
 from marquee.settings import Settings
+from marquee.store import Keys
 
+NOWHERE = "redis://127.0.0.1:1/0"
 FILMS = [Film(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]
 CATALOGUE = Catalogue(map(Row.of, FILMS))
 
@@ -113,7 +117,16 @@ async def house() -> AsyncIterator[House]:
         )
         models.replies[f"{path}/4/films"] = Reply(200, FOUND)
     answers = Answers(models, memory.popular, Thresholds())
-    context = Context(Settings(), memory, profiles, models, answers, Publisher())
+    context = Context(
+        Settings(),
+        memory,
+        profiles,
+        models,
+        answers,
+        Publisher(),
+        RedisDuplicates(NOWHERE, Keys("n", "gateway", 4)),
+        RedisIdempotency(NOWHERE, "n"),
+    )
     transport = httpx.ASGITransport(create_app(context))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield House(client, models, profiles)

@@ -143,20 +143,6 @@ class KafkaBus:
             metrics_enabled=False,
         )
 
-    def connect_reader(self) -> Any:
-        """Return a consumer of the client without a group: the caller names what it reads."""
-        self._reach()
-        return kafka.KafkaConsumer(
-            bootstrap_servers=self._servers,
-            bootstrap_timeout_ms=int(self.timeout_s * 1000),
-            group_id=None,
-            auto_offset_reset="none",
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            reconnect_backoff_max_ms=1000,
-            metrics_enabled=False,
-        )
-
     @contextlib.contextmanager
     def _asking(self) -> Iterator[Any]:
         """Lend the admin client; it is made anew after an error."""

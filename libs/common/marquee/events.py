@@ -1,30 +1,77 @@
 """The events: CloudEvents 1.0 in JSON, one class a type, with the topic and key of each."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from marquee.errors import UnreadableEvent
-from marquee.films import GENRES, Film, MovieId
+from marquee.event_data import (
+    Block,
+    ModelVersion,
+    MovieChange,
+    MovieRef,
+    Promotion,
+    Rating,
+    RuleRemoved,
+    Stars,
+    UserId,
+    UserMovie,
+    UserRef,
+)
+from marquee.films import Film, MovieId
+
+__all__ = [
+    "AnyEvent",
+    "Block",
+    "EVENT_TYPES",
+    "Event",
+    "MAX_BYTES",
+    "MODELS",
+    "MOVIES",
+    "ModelEvent",
+    "ModelPublished",
+    "ModelRolledBack",
+    "ModelVersion",
+    "MovieAdded",
+    "MovieBlocked",
+    "MovieChange",
+    "MovieDismissed",
+    "MovieEvent",
+    "MovieId",
+    "MoviePromoted",
+    "MovieRef",
+    "MovieRemoved",
+    "MovieRestored",
+    "MovieUnblocked",
+    "MovieUnpromoted",
+    "MovieUpdated",
+    "MovieViewed",
+    "Promotion",
+    "RATINGS",
+    "Rating",
+    "RatingAdded",
+    "RatingEvent",
+    "RatingRemoved",
+    "RuleRemoved",
+    "Stars",
+    "TOPICS",
+    "UserErased",
+    "UserId",
+    "UserMovie",
+    "UserRef",
+    "decode",
+    "new_id",
+    "now",
+]
 
 MOVIES, RATINGS, MODELS = "movies", "ratings", "models"
 TOPICS: tuple[str, ...] = (MOVIES, RATINGS, MODELS)
 
 MAX_BYTES = 1_000_000
 """A longer message is unreadable."""
-
-UserId = Annotated[int, Field(ge=1, le=2**63 - 1)]
-Stars = Annotated[float, Field(ge=0.5, le=5.0, multiple_of=0.5)]
 
 
 def now() -> datetime:
@@ -35,12 +82,6 @@ def now() -> datetime:
 def new_id() -> str:
     """Return an id that no other event has."""
     return secrets.token_hex(12)
-
-
-class Data(BaseModel):
-    """What an event says; unknown fields are ignored: older consumers read newer events."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Event(BaseModel):
@@ -64,67 +105,10 @@ class Event(BaseModel):
 
     def encode(self) -> bytes:
         """Return the event as it travels on the bus."""
-        return self.model_dump_json().encode()
+        return self.__pydantic_serializer__.to_json(self)
 
 
 # --- topic `movies`
-
-
-class MovieRef(Data):
-    movie_id: MovieId
-
-
-class MovieChange(Data):
-    """Fields of a film to replace; what is absent or null stays as it is."""
-
-    movie_id: MovieId
-    title: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    year: Annotated[int, Field(ge=1850, le=2200)] | None = None
-    genres: tuple[str, ...] | None = None
-    tags: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
-
-    def apply(self, film: Film) -> Film:
-        """Return `film` with the fields of this change."""
-        changes = self.model_dump(exclude={"movie_id"}, exclude_none=True)
-        return Film.model_validate(film.model_dump() | changes)
-
-
-class Promotion(Data):
-    """Where and for whom a film is placed: `weight` orders promotions, `slots` are ranks from 1."""
-
-    movie_id: MovieId
-    weight: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
-    slots: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(max_length=100)] = ()
-    genres: tuple[str, ...] = ()
-    segments: tuple[int, ...] = ()
-    starts: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = None
-    actor: str = "unknown"
-    reason: Annotated[str, Field(max_length=500)] = ""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-    @field_validator("genres")
-    @classmethod
-    def _known_genres(cls, genres: tuple[str, ...]) -> tuple[str, ...]:
-        for name in genres:
-            if name not in GENRES:
-                raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
-        return genres
-
-
-class Block(Data):
-    """A film that must not appear, until a moment or for good."""
-
-    movie_id: MovieId
-    reason: Annotated[str, Field(max_length=500)] = ""
-    until: AwareDatetime | None = None
-    actor: str = "unknown"
-
-
-class RuleRemoved(Data):
-    movie_id: MovieId
-    actor: str = "unknown"
 
 
 class MovieEvent(Event):
@@ -160,7 +144,7 @@ class MoviePromoted(MovieEvent):
     data: Promotion
 
     def encode(self) -> bytes:
-        return self.model_dump_json(by_alias=True).encode()
+        return self.__pydantic_serializer__.to_json(self, by_alias=True)
 
 
 class MovieUnpromoted(MovieEvent):
@@ -179,22 +163,6 @@ class MovieUnblocked(MovieEvent):
 
 
 # --- topic `ratings`
-
-
-class UserRef(Data):
-    user_id: UserId
-
-
-class UserMovie(Data):
-    user_id: UserId
-    movie_id: MovieId
-    recommendation_id: str | None = None
-
-
-class Rating(UserMovie):
-    """`rating` in stars: 0.5 to 5 in half stars."""
-
-    rating: Stars
 
 
 class RatingEvent(Event):
@@ -245,17 +213,6 @@ class UserErased(RatingEvent):
 # --- topic `models`
 
 
-class ModelVersion(Data):
-    """A trained version: where its files are, their digest, and the positions its data ends at."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    version: Annotated[str, Field(min_length=1, max_length=100)]
-    address: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    cut: dict[str, int] = {}
-    """Position of each partition, `topic:partition` → offset, where the training data ends."""
-
-
 class ModelEvent(Event):
     topic = MODELS
     data: ModelVersion
@@ -293,6 +250,11 @@ AnyEvent = Annotated[
     | ModelRolledBack,
     Field(discriminator="type"),
 ]
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    kind.model_fields["type"].default: kind for kind in get_args(get_args(AnyEvent)[0])
+}
+"""The class of each type of event, by the type's name."""
 
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 

@@ -206,6 +206,6 @@ class KafkaSubscription:
 
 
 def message_of(record: Any) -> Message:
-    """Return what the client's record holds."""
+    """Return a record of the client as a message."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value}
     return Message(record.offset, record.key or b"", record.value or b"", headers)

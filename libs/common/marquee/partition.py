@@ -4,6 +4,8 @@ Source: org.apache.kafka.common.utils.Utils.murmur2 and kafka-python's DefaultPa
 librdkafka needs `partitioner=murmur2_random` to agree.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +34,7 @@ def partition_of(key: int | str, partitions: int) -> int:
     return partition_of_bytes(str(key).encode(), partitions)
 
 
+@lru_cache(1 << 14)
 def partition_of_bytes(key: bytes, partitions: int) -> int:
     """Return the partition of a key as it travels on the bus."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -15,6 +15,9 @@ LATENCIES = Histogram(
 EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])
+DEAD_KEPT = Gauge(
+    "marquee_dead_letters_held", "Dead letters by what was decided about them", ["topic", "state"]
+)
 LAG = Gauge("marquee_lag_messages", "Messages not yet handled", ["group", "topic", "partition"])
 FRESHNESS = Histogram(
     "marquee_event_to_applied_seconds",

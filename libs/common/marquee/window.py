@@ -17,7 +17,7 @@ def unseen(step: Step, reads: Sequence[Read]) -> Iterator[tuple[int, Event]]:
     first: dict[bytes, tuple[int, Event]] = {}
     for one in reads:
         if one.event is not None:
-            first.setdefault(_digest(one.event), (one.message.offset, one.event))
+            first.setdefault(digest_of(one.event), (one.message.offset, one.event))
     if not first:
         return
     window = step.keys.window
@@ -29,5 +29,6 @@ def unseen(step: Step, reads: Sequence[Read]) -> Iterator[tuple[int, Event]]:
     step.write("ZREMRANGEBYRANK", window, 0, -WINDOW - 1)
 
 
-def _digest(event: Event) -> bytes:
+def digest_of(event: Event) -> bytes:
+    """Return the member of a window that stands for an event."""
     return hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=12).digest()

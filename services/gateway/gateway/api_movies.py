@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.answers import OWN, reserve, shown_item
 from gateway.catalogue import FilmFilter
-from gateway.context import Context, of, receipt
+from gateway.context import Context, of
 from gateway.documents import (
     AddedMovieDocument,
     GenresDocument,
@@ -121,12 +121,13 @@ async def list_genres(request: Request) -> Response:
 async def add_movie(request: Request, body: MovieBody) -> Response:
     """Add a film; it is recommendable within a second, from its genres and tags alone."""
     context = of(request)
-    if body.movie_id is not None and context.catalogue.get(body.movie_id) is not None:
-        raise Conflict(f"there is a film {body.movie_id} already; PATCH changes it")
     movie_id = body.movie_id or _free_id(context)
+    # A repeat may find the film that its first attempt has added.
+    repeated = context.attempt is not None and context.attempt.again
+    if context.catalogue.get(movie_id) is not None and not repeated:
+        raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
     event = MovieAdded(data=Film.model_validate(body.model_dump() | {"movie_id": movie_id}))
-    places = await context.publisher.publish([event])
-    return said(receipt([event], places) | {"movie_id": movie_id}, 202)
+    return await context.write(event, movie_id=movie_id)
 
 
 @routes.patch("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
@@ -156,7 +157,12 @@ def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
 
 
 def _free_id(context: Context) -> int:
-    """Return an id that no film has: from the upper half, where no data set's ids are."""
+    """Return an id that no film has: from the upper half, where no data set's ids are.
+
+    With a key it follows from that, so that a repeat adds no second film.
+    """
+    if context.attempt is not None:
+        return 2**30 + context.attempt.number(2**30)
     while True:
         movie_id = 2**30 + secrets.randbelow(2**30)
         if context.catalogue.get(movie_id) is None:

@@ -1,6 +1,7 @@
 """The gateway's app: its parts put together, started and stopped."""
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
@@ -28,8 +29,10 @@ from gateway import (
 )
 from gateway.answers import Answers, Patience
 from gateway.context import Context
+from gateway.duplicates import RedisDuplicates
 from gateway.edge import Edge
 from gateway.host import Host
+from gateway.idempotency import RedisIdempotency
 from gateway.memory import Memory
 from gateway.profiles import RedisProfiles
 from gateway.publisher import Publisher
@@ -128,11 +131,15 @@ def build(settings: Settings) -> FastAPI:
         memory.tail.start()
         yield
         await memory.tail.close()
-        for part in (publisher, models, profiles):
+        for part in (publisher, models, profiles, duplicates, idempotency):
             await part.close()
         await client.aclose()
 
-    context = Context(settings, memory, profiles, models, answers, publisher)
+    duplicates = RedisDuplicates(url, own)
+    idempotency = RedisIdempotency(url, settings.namespace)
+    context = Context(
+        settings, memory, profiles, models, answers, publisher, duplicates, idempotency
+    )
     return create_app(context, lifespan)
 
 
@@ -148,4 +155,7 @@ def _urls(settings: Settings) -> dict[str, str]:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
+    # A call with 1,000 events makes thousands of objects, none of which is in a cycle.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     serve(build(settings), settings, settings.gateway_port)

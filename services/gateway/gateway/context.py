@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +12,9 @@ from starlette.responses import Response
 from gateway import token
 from gateway.answers import Answers, Question, document, explanation
 from gateway.catalogue import Catalogue
+from gateway.duplicates import Duplicates
+from gateway.idempotency import Attempt, Idempotency
+from gateway.once import attempt_of
 from gateway.popular import PopularList
 from gateway.profiles import Profile, Profiles
 from gateway.routes import said
@@ -22,6 +25,8 @@ from marquee.errors import NotFound
 from marquee.events import MOVIES, RATINGS, Event
 from marquee.partition import partition_of
 from marquee.settings import Settings
+
+E = TypeVar("E", bound=Event)
 
 FILM_PATIENCE_S = 0.3
 """A film that is not known may have been added a moment ago: so long a write waits for it."""
@@ -77,6 +82,10 @@ class Context:
     models: Models
     answers: Answers
     publisher: Publishing
+    duplicates: Duplicates
+    idempotency: Idempotency
+    attempt: Attempt | None = None
+    """What the request's Idempotency-Key stands for, in the context of that request."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -106,16 +115,33 @@ class Context:
         if not await self.memory.appeared(movie_id, FILM_PATIENCE_S):
             raise NotFound(f"there is no film {movie_id}")
 
-    async def write(self, *events: Event) -> Response:
-        """Publish events and answer 202 with the token to read them by."""
-        places = await self.publisher.publish(events)
-        return said(receipt(events, places), 202)
+    def named(self, events: Sequence[E]) -> Sequence[E]:
+        """Return events whose ids follow from the request's key, if it has one.
+
+        An id that came with an event stays.
+        """
+        attempt = self.attempt
+        if attempt is None:
+            return events
+        return [
+            event
+            if "id" in event.model_fields_set
+            else event.model_copy(update={"id": attempt.event_id(index)})
+            for index, event in enumerate(events)
+        ]
+
+    async def write(self, *events: Event, **more: Any) -> Response:
+        """Publish events and answer 202 with the token to read them by, and `more`."""
+        named = self.named(events)
+        places = await self.publisher.publish(named)
+        return said(receipt(named, places) | more, 202)
 
     async def rule(self, event: Event) -> Response:
         """Publish a rule and answer 200 once it is stored, 202 when that takes too long."""
-        places = await self.publisher.publish([event])
+        named = self.named([event])
+        places = await self.publisher.publish(named)
         stored = await self.memory.passed(token.positions_of(places), STORED_S)
-        return said(receipt([event], places), 200 if stored else 202)
+        return said(receipt(named, places), 200 if stored else 202)
 
     async def answer(self, question: Question, fresh: bool, explain: bool) -> Response:
         """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""
@@ -128,8 +154,10 @@ class Context:
 
 
 def of(request: Request) -> Context:
-    """Return the context of the app that handles a request."""
-    return cast(Context, request.app.state.context)
+    """Return the context of the app that handles a request, with the request's attempt."""
+    context = cast(Context, request.app.state.context)
+    attempt = attempt_of(request)
+    return context if attempt is None else replace(context, attempt=attempt)
 
 
 def receipt(events: Sequence[Event], places: Sequence[Published]) -> dict[str, Any]:

@@ -150,15 +150,23 @@ class RulesDocument(BaseModel):
     next_cursor: str | None
 
 
+class FieldDocument(BaseModel):
+    field: str
+    detail: str
+    allowed: list[Any] | None = None
+
+
 class EventOutcomeDocument(BaseModel):
     index: int
     id: str | None
-    status: Literal["accepted", "rejected"]
+    status: Literal["accepted", "duplicate", "rejected"]
     detail: str | None = None
+    errors: list[FieldDocument] | None = Field(None, description="Each field that is wrong.")
 
 
 class EventsDocument(BaseModel):
     accepted: int
+    duplicates: int
     rejected: int
     token: str | None
     items: list[EventOutcomeDocument]

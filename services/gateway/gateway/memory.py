@@ -58,6 +58,7 @@ class Memory:
             sums = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
             self._sums.replace(keys.partition.partition, sums)
         self.catalogue.replace(rows)
+        self._wake()
 
     def _apply(self, keys: PartitionKeys, update: Update) -> None:
         for name, value in update.values.items():
@@ -74,5 +75,8 @@ class Memory:
         else:
             self.catalogue.remove(movie_id)
         self.popular.update(movie_id)
+        self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

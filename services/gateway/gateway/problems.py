@@ -30,6 +30,11 @@ CODES: Mapping[str, tuple[int, str, str]] = {
     "unreadable_event": (422, "Not an event", "The message is none of the published events."),
     "not_found": (404, "Not found", "What the address names does not exist."),
     "method_not_allowed": (405, "Method not allowed", "The address has other methods."),
+    "idempotency_key_reused": (
+        422,
+        "The key was used before",
+        "The Idempotency-Key came with another request before; a new request needs a new key.",
+    ),
     "conflict": (409, "Conflict", "The request contradicts the present state."),
     "too_large": (413, "Too large", "The body is larger than the limit."),
     "forbidden": (403, "Forbidden", "The caller lacks the scope that this call needs."),
@@ -134,7 +139,8 @@ async def on_marquee_error(_: Request, error: Exception) -> Response:
         return problem("invalid_input", str(error), error.errors)
     if isinstance(error, InvalidInput):
         errors = [FieldError(error.field, str(error))] if error.field else []
-        return problem("invalid_input", str(error), errors)
+        code = error.code if error.code in CODES else "invalid_input"
+        return problem(code, str(error), errors)
     code = error.code if error.code in CODES else "internal"
     if code == "internal" and isinstance(error, Unavailable):
         code = "unavailable"

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.once import PARAMETER, key_of, once, takes_key
 from gateway.parameters import Parameters
 from gateway.problems import FieldError, InvalidFields, unknown_field
 from gateway.scopes import SCOPES, Scope
@@ -22,6 +23,11 @@ Allow = Callable[[Request, Scope], Awaitable[None]]
 
 class StrictRoute(APIRoute):
     """A route that knows its scope and its parameters; other parameters are errors."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if takes_key(self.methods or (), self.scope_needed):
+            self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [PARAMETER]}
 
     @property
     def scope_needed(self) -> Scope:
@@ -36,6 +42,7 @@ class StrictRoute(APIRoute):
             self.path,
             self.scope_needed,
         )
+        keyed = takes_key(self.methods or (), scope)
 
         async def strict(request: Request) -> Response:
             started, status = time.perf_counter(), 500
@@ -44,7 +51,8 @@ class StrictRoute(APIRoute):
                     _check(request.query_params.keys(), known)
                 if scope is not Scope.OPEN:
                     await request.app.state.allow(request, scope)
-                response = await handle(request)
+                key = key_of(request, keyed)
+                response = await (handle(request) if key is None else once(request, key, handle))
                 status = response.status_code
                 return response
             except Exception as error:

@@ -17,6 +17,7 @@ from marquee.service import serve
 from marquee.settings import Settings
 from trainer.api_segments import add_segments
 from trainer.children import Children
+from trainer.dead_measure import count_dead_letters
 from trainer.history import History
 from trainer.schedule import Plan, due, keep_schedule, utc_now
 from trainer.trainings import TrainingRecord, TrainingRuns, Trainings
@@ -41,13 +42,16 @@ class RollbackRequest(BaseModel):
 
 
 def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
-    """Return the app; with `scheduled` it starts trainings by itself when they are due."""
+    """Return the app; with `scheduled` it starts trainings when they are due, and counts."""
     trainings = Trainings(settings.state)
     children = Children(settings, trainings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_schedule(settings, trainings, children))] * scheduled
+        tasks: list[asyncio.Task[None]] = []
+        if scheduled:
+            tasks.append(asyncio.create_task(_schedule(settings, trainings, children)))
+            tasks.append(asyncio.create_task(count_dead_letters(settings)))
         yield
         for task in tasks:
             task.cancel()

@@ -11,7 +11,15 @@ from typer.core import TyperGroup
 
 from marquee.errors import MarqueeError
 from marquee.settings import read, with_state_file
-from trainer import cli_data, cli_inspect, cli_models, cli_train, cli_verify
+from trainer import (
+    cli_data,
+    cli_dead,
+    cli_inspect,
+    cli_models,
+    cli_schemas,
+    cli_train,
+    cli_verify,
+)
 from trainer.terminal import Session, log_to_stderr, print_error
 
 
@@ -34,6 +42,7 @@ app = typer.Typer(
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_inspect.app, name="inspect")
+app.add_typer(cli_dead.app, name="dead")
 app.command("train")(cli_train.train)
 app.command("stage")(cli_train.stage)
 app.command("tidy")(cli_train.tidy)
@@ -42,6 +51,7 @@ app.command("evaluate")(cli_train.evaluate)
 app.command("verify")(cli_verify.verify)
 app.command("rebuild")(cli_verify.rebuild)
 app.command("erasure")(cli_verify.erasure)
+app.command("schemas")(cli_schemas.schemas)
 app.command("doctor")(cli_inspect.doctor)
 
 

@@ -80,7 +80,8 @@ def erasure(
     context: typer.Context,
     user_id: Annotated[int, typer.Argument(min=1, help="The viewer who was erased.")],
     finish: Annotated[
-        bool, typer.Option("--finish", help="First write the history anew without him.")
+        bool,
+        typer.Option("--finish", help="First clean history and dead letters."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
@@ -94,7 +95,7 @@ def erasure(
     receipts = ErasureReceipts(session.settings)
     try:
         if finish:
-            receipts.finish()
+            receipts.finish(user_id)
         places = receipts.receipt(user_id)
     finally:
         receipts.close()

@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 import redis
 
-from marquee.bus import Message, TopicPartition, dead
+from marquee.bus import Message, TopicPartition
 from marquee.buses import open_bus
+from marquee.dead_letters import open_dead_letters
 from marquee.erased import digest_of_user
 from marquee.errors import NotFound, StoreUnavailable
-from marquee.events import RATINGS, TOPICS
+from marquee.events import RATINGS
 from marquee.partition import partition_of
 from marquee.registry import MODEL_NAMES, Registry
 from marquee.settings import Settings
@@ -26,7 +27,7 @@ from marquee.store import Keys, PartitionKeys
 from trainer.history import History
 from trainer.history_search import files_about
 from trainer.inspection import SERVICES
-from trainer.log_reader import LogReader, log_of
+from trainer.log_reader import LogReader
 
 MASKED = "user-model"
 """The one model that serves from viewers of its training; its apps mask those on the list."""
@@ -49,7 +50,7 @@ class ErasureReceipts:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bus = open_bus(settings)
-        self._log: LogReader = log_of(self._bus)
+        self._log = LogReader(settings)
         self._redis: Any = redis.Redis.from_url(settings.redis_url.get_secret_value())
         self._history = History(settings.history, settings.partitions)
 
@@ -59,10 +60,13 @@ class ErasureReceipts:
         self._bus.close()
         self._redis.close()
 
-    def finish(self) -> None:
-        """Write the history anew where it still holds the events of erased viewers."""
+    def finish(self, user_id: int) -> None:
+        """Do at once what would come later: write the history anew, remove dead letters."""
         if self._history.erases():
             self._history.compact()
+        letters = open_dead_letters(self._settings)
+        letters.remove_user(user_id)
+        letters.close()
 
     def receipt(self, user_id: int) -> list[Place]:
         """Return what each store holds of an erased viewer, with dates.
@@ -133,9 +137,9 @@ class ErasureReceipts:
         return f"{', '.join(where)}: until the next compaction, at the latest after a training"
 
     def _left_in_letters(self, user_id: int) -> str:
-        n = 0
-        for topic in TOPICS:
-            n += sum(_about(user_id, message) for message in self._all(dead(topic), 0))
+        letters = open_dead_letters(self._settings)
+        n = sum(letter.names_user(user_id) for letter in letters.all())
+        letters.close()
         return f"{n} dead letters: until they are removed or expire" if n else ""
 
     def _left_in_log(self, user_id: int) -> str:
@@ -149,7 +153,7 @@ class ErasureReceipts:
             self._bus.partitions(topic)
         except NotFound:
             return
-        begin, end = self._log.ranges([partition])[partition]
+        begin, end = self._log.range(partition)
         for page in self._log.read(partition, begin, end):
             yield from page
 

@@ -26,7 +26,7 @@ from marquee.window import WINDOW
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import LiveFacts
-from trainer.log_reader import log_of
+from trainer.log_reader import LogReader
 from trainer.packed_facts import PackedFacts
 from trainer.replay import Replay
 from trainer.restored_facts import packed
@@ -70,7 +70,7 @@ class Rebuilding:
         self._settings = settings
         url = settings.redis_url.get_secret_value()
         self._bus = open_bus(settings)
-        self._log = log_of(self._bus)
+        self._log = LogReader(settings)
         self._store = RedisStore(url, timeout=30.0)
         self._live = LiveFacts(url, settings.namespace, settings.partitions)
         self._history = History(settings.history, settings.partitions)
@@ -123,7 +123,7 @@ class Rebuilding:
         for service in services:
             self._take(self._keys(service).of(partition))
         # Only now: what a consumer did until then has to be in what is read.
-        begin, end = self._log.ranges([partition])[partition]
+        begin, end = self._log.range(partition)
         reads = self._reads(partition, max(begin, start.position - 2 * WINDOW), end)
         contents: dict[Kept, Content] = {}
         for service in services:
@@ -135,7 +135,7 @@ class Rebuilding:
             yield Rebuilt(service, partition, end, len(contents[kept].facts), seconds)
 
     def _check_that_they_meet(self, partition: TopicPartition, position: int) -> None:
-        begin, end = self._log.ranges([partition])[partition]
+        begin, end = self._log.range(partition)
         if not begin <= position <= end:
             raise Conflict(
                 f"{partition}: the history ends at {position}, but the log holds {begin} to {end}:"
@@ -183,7 +183,7 @@ class Rebuilding:
     def _point(self, service: str) -> None:
         """Set which version shall serve, from the log of `models`."""
         keys = self._keys(service).of(TopicPartition(MODELS, 0))
-        begin, end = self._log.ranges([keys.partition])[keys.partition]
+        begin, end = self._log.range(keys.partition)
         named = [
             one.event.data
             for one in self._reads(keys.partition, begin, end)

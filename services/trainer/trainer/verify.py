@@ -23,7 +23,7 @@ from marquee.window import WINDOW
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import Live, LiveFacts
-from trainer.log_reader import LogReader, log_of
+from trainer.log_reader import LogReader
 from trainer.packed_facts import Entries, differing, digest_of
 from trainer.replay import Replay
 from trainer.restored_facts import digest, packed
@@ -78,7 +78,7 @@ class Verification:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bus: Bus = open_bus(settings)
-        self._log: LogReader = log_of(self._bus)
+        self._log = LogReader(settings)
         self._history = History(settings.history, settings.partitions)
         url = settings.redis_url.get_secret_value()
         self._live = LiveFacts(url, settings.namespace, settings.partitions)
@@ -102,7 +102,7 @@ class Verification:
 
     def range(self, partition: TopicPartition) -> tuple[int, int]:
         """Return the first offset that the log still holds, and its end."""
-        return self._log.ranges([partition])[partition]
+        return self._log.range(partition)
 
     def live(self, service: str, partition: TopicPartition) -> Live:
         """Return what a service holds in Redis."""
@@ -171,8 +171,8 @@ class Verification:
         except NotFound:
             return
         partitions = [TopicPartition(dead(topic), p) for p in range(count)]
-        for partition, (begin, end) in self._log.ranges(partitions).items():
-            for page in self._log.read(partition, begin, end):
+        for partition in partitions:
+            for page in self._log.read(partition, *self._log.range(partition)):
                 yield from (message.headers for message in page)
 
 

@@ -1,0 +1,63 @@
+"""Which events the log has already: what the window of the gateway's own consumer tells."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from marquee.bus import Published, TopicPartition
+from marquee.events import Event
+from marquee.partition import partition_of
+from marquee.store import Keys
+from marquee.window import digest_of
+
+TIMEOUT_S = 0.25
+
+
+class Duplicates(Protocol):
+    """Where it is known which events were handled lately."""
+
+    async def places(self, events: Sequence[Event]) -> list[Published | None]:
+        """Return where the log has each event, None for a new one; never raises."""
+        ...
+
+
+class RedisDuplicates:
+    """The windows in Redis, asked in one round trip; without an answer no event counts as known."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._redis: Any = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._keys = keys
+
+    async def places(self, events: Sequence[Event]) -> list[Published | None]:
+        """See `Duplicates.places`."""
+        found: list[Published | None] = [None] * len(events)
+        asked: dict[tuple[str, int], list[int]] = {}
+        for index, event in enumerate(events):
+            partition = partition_of(event.key, self._keys.partitions)
+            asked.setdefault((event.topic, partition), []).append(index)
+        pipe = self._redis.pipeline(transaction=False)
+        for place, indices in asked.items():
+            window = self._keys.of(TopicPartition(*place)).window
+            pipe.zmscore(window, [digest_of(events[index]) for index in indices])
+        try:
+            replies = await pipe.execute()
+        except (redis.RedisError, OSError, TimeoutError):
+            return found
+        for (place, indices), scores in zip(asked.items(), replies, strict=True):
+            for index, score in zip(indices, scores, strict=True):
+                if score is not None:
+                    found[index] = Published(TopicPartition(*place), int(score))
+        return found
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()

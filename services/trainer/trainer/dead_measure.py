@@ -1,0 +1,27 @@
+"""The measure of dead letters, which the trainer's app exports since there is one of it."""
+
+import asyncio
+import contextlib
+
+from marquee import telemetry
+from marquee.dead_counts import DeadCounts
+from marquee.errors import MarqueeError
+from marquee.settings import Settings
+from marquee.whole_log import open_log
+
+LOOK_SECONDS = 15.0
+
+
+async def count_dead_letters(settings: Settings, seconds: float = LOOK_SECONDS) -> None:
+    """Look at the dead letters now and then, until cancelled; trouble is said and waited out."""
+    counts = DeadCounts(open_log(settings))
+    try:
+        while True:
+            try:
+                await asyncio.to_thread(counts.look)
+            except MarqueeError as error:
+                telemetry.log.warning("dead letters are not counted", detail=str(error))
+            await asyncio.sleep(seconds)
+    finally:
+        with contextlib.suppress(MarqueeError):
+            counts.close()

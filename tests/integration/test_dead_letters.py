@@ -1,0 +1,271 @@
+"""Dead letters on both buses: retried where nothing is later, discarded, forgotten."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import REGISTRY
+
+from gateway.consumer import HANDLERS, GatewayReaction
+from marquee.bus import Outgoing, TopicPartition
+from marquee.dead_counts import DeadCounts
+from marquee.dead_letters import STATES, DeadLetters, Letter
+from marquee.dead_retries import Retries
+from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
+from marquee.facts import Handlers
+from marquee.partition import partition_of
+from marquee.step import Step
+from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
+from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+USER = 1
+HOME = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
+AWAY = TopicPartition(RATINGS, (HOME.partition + 1) % PARTITIONS)
+
+
+class Mendable(GatewayReaction):
+    """The gateway's facts, with a handler that throws for film 13 until it is mended."""
+
+    def __init__(self) -> None:
+        self.broken = True
+        self.handlers: Handlers = {**HANDLERS, RatingAdded: self._rate}
+
+    def _rate(self, step: Step, event: RatingAdded) -> None:
+        if self.broken and event.data.movie_id == 13:
+            raise ValueError("unlucky")
+        HANDLERS[RatingAdded](step, event)
+
+
+def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
+    return OnRedis(request.getfixturevalue("redis_url"), namespace)
+
+
+def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
+    return OnKafka(request.getfixturevalue("kafka_servers"), namespace)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(on_redis, id="redis"),
+        pytest.param(on_kafka, id="kafka", marks=pytest.mark.kafka),
+    ]
+)
+def place(request: pytest.FixtureRequest, namespace: str) -> Iterator[RawProducer]:
+    made: RawProducer = request.param(request, namespace)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[OneGroup]:
+    with one_group(place.bus, redis_url, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def letters(place: RawProducer, group: OneGroup) -> Iterator[DeadLetters]:
+    dead = DeadLetters(place.log, group.bus.producer())
+    yield dead
+    dead.producer.close()
+
+
+def measured() -> dict[str, float | None]:
+    read = REGISTRY.get_sample_value
+    labels = [{"topic": RATINGS, "state": state} for state in STATES]
+    return {one["state"]: read("marquee_dead_letters_held", one) for one in labels}
+
+
+def rating(movie_id: int, stars: float = 4.0, user_id: int = USER) -> RatingAdded:
+    data = {"user_id": user_id, "movie_id": movie_id, "rating": stars}
+    return RatingAdded.model_validate({"data": data})
+
+
+def all_of(letters: DeadLetters, n: int) -> list[Letter]:
+    """Return the letters once there are n of them."""
+    found: list[Letter] = []
+
+    def enough() -> bool:
+        found[:] = letters.all()
+        return len(found) >= n
+
+    until(enough)
+    return found
+
+
+def test_an_event_on_a_wrong_partition_is_applied_once_it_is_retried(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(Mendable())
+    place.put(AWAY, b"1", rating(2).encode())
+    group.applied(group.publish(rating(3, user_id=2)))
+    [letter] = all_of(letters, 1)
+    assert "the producer must use murmur2 of the key" in letter.reason
+    assert group.ratings(USER).rated == {}
+    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    assert outcome.text == f"published at {HOME}:0"
+    until(lambda: set(group.ratings(USER).rated) == {2})
+
+
+def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    reaction = Mendable()
+    group.start(reaction)
+    group.applied(group.publish(rating(1), rating(13), rating(2, user_id=2)))
+    [letter] = all_of(letters, 1)
+    assert letter.reason == "handler failed: ValueError: unlucky"
+    reaction.broken = False
+    retries = Retries(letters, group.bus.partitions, "ann")
+    assert [outcome.published for outcome in retries.retry([letter])] == [True]
+    until(lambda: set(group.ratings(USER).rated) == {1, 13})
+    [settled] = letters.all()
+    assert (settled.state, settled.actor) == ("retried", "ann")
+    [again] = retries.retry([settled])
+    assert again.text == "it is retried already, by ann"
+
+
+def test_a_letter_that_was_overtaken_is_not_published_again(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(Mendable())
+    dead, later = group.publish(rating(13), rating(13, 2.0).model_copy(update={"id": "later"}))
+    group.applied([dead, later])
+    first, second = all_of(letters, 2)
+    retries = Retries(letters, group.bus.partitions, "ann")
+    [outcome] = retries.retry([first])
+    assert outcome.text == f"{second.id} has the same key 1: retry both in one call"
+    group.applied(group.publish(rating(5)))
+    for outcome in retries.retry([first, second]):
+        assert "rating.added at ratings" in outcome.text
+        assert "publish what should hold now as a new event" in outcome.text
+    assert [one.state for one in letters.all()] == ["open", "open"]
+
+
+def test_letters_of_one_key_are_retried_together_in_their_order(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    reaction = Mendable()
+    group.start(reaction)
+    group.applied(group.publish(rating(13, 5.0), rating(13, 2.0)))
+    found = all_of(letters, 2)
+    reaction.broken = False
+    outcomes = list(Retries(letters, group.bus.partitions, "ann").retry(found[::-1]))
+    assert [(one.letter.id, one.published) for one in outcomes] == [
+        (found[0].id, True),
+        (found[1].id, True),
+    ]
+    until(lambda: group.ratings(USER).rated == {13: 4})
+
+
+def test_a_retry_that_was_killed_before_it_was_noted_publishes_nothing_twice(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    reaction = Mendable()
+    group.start(reaction)
+    event = rating(13)
+    group.applied(group.publish(event))
+    [letter] = all_of(letters, 1)
+    reaction.broken = False
+    group.applied(group.publish(event))  # what the killed retry had got to
+    end = letters.log.range(HOME)[1]
+    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    assert outcome.text == f"it was published before, at {HOME}:1"
+    assert letters.log.range(HOME)[1] == end
+
+
+def test_a_message_that_two_services_bury_is_one_letter(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(Mendable())
+    group.start(GatewayReaction(), "content")
+    place.put(HOME, b"1", b"{")
+    after = group.publish(rating(3))
+    group.applied(after)
+    group.applied(after, "content")
+    [letter] = all_of(letters, 1)
+    assert letter.groups == ("content", "gateway")
+
+
+def test_what_others_wrote_among_the_letters_is_passed_over(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(GatewayReaction())
+    log = TopicPartition("ratings.dead", 0)
+    place.put(log, b"1", b"hello")
+    place.put(log, b"1", b"{}", **{"marquee-settles": b"ratings-0-0"})
+    place.put(log, b"1", b"x", **{"marquee-position": b"nowhere", "marquee-id": b"ratings-0-0"})
+    odd = {"marquee-position": b"ratings:0:7", "marquee-time": b"?", "marquee-length": b"long"}
+    place.put(log, b"1", b"x", **odd)
+    place.put(HOME, b"1", b"{")
+    found = {letter.id: letter for letter in all_of(letters, 2)}
+    assert set(found) == {"ratings-0-7", f"ratings-{HOME.partition}-0"}
+    assert (found["ratings-0-7"].time, found["ratings-0-7"].length) == (None, 1)
+    assert letters.remove_user(USER) == 2
+    assert letters.all() == []
+
+
+def test_the_measure_says_how_many_letters_are_open_and_settled(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(GatewayReaction())
+    counts = DeadCounts(place.log)
+    counts.look()
+    place.put(HOME, b"1", b"{")
+    place.put(HOME, b"1", b"}")
+    first, _ = all_of(letters, 2)
+    counts.look()
+    assert measured() == {"open": 2, "retried": 0, "discarded": 0}
+    letters.discard(first, "ann", "a test")
+    counts.look()
+    assert measured() == {"open": 1, "retried": 0, "discarded": 1}
+    letters.remove_user(USER)
+    counts.look()
+    assert measured() == {"open": 0, "retried": 0, "discarded": 0}
+
+
+def test_the_letters_of_a_viewer_are_forgotten_and_the_others_stay(
+    place: RawProducer, group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(Mendable())
+    theirs = TopicPartition(RATINGS, partition_of(11, PARTITIONS))
+    place.put(HOME, b"1", b"{")  # the key names the viewer
+    place.put(HOME, b"7", b'{"data": {"user_id": 1, "movie')  # the text does
+    place.put(TopicPartition(MOVIES, 0), b"1", rating(2).encode())
+    place.put(theirs, b"11", b'{"data": {"user_id": 11, "movie')
+    place.put(TopicPartition(MOVIES, 0), b"1", b"{")  # film 1
+    all_of(letters, 5)
+    letters.discard(letters.find([f"{theirs.topic}-{theirs.partition}-0"])[0], "ann", "a test")
+    assert letters.remove_user(USER) == 3
+    assert letters.remove_user(USER) == 0
+    left = {(one.partition.topic, one.message.key, one.state) for one in letters.all()}
+    assert left == {(RATINGS, b"11", "discarded"), (MOVIES, b"1", "open")}
+
+
+def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    class Failing(GatewayReaction):
+        def __init__(self) -> None:
+            self.handlers = {**HANDLERS, UserErased: self._fail}
+
+        def _fail(self, _: Step, __: UserErased) -> None:
+            raise ValueError("not now")
+
+    group.start(Failing())
+    group.applied(group.publish(UserErased.model_validate({"data": {"user_id": USER}})))
+    all_of(letters, 1)
+    assert letters.remove_user(USER) == 0
+
+
+def test_a_film_added_with_a_wrong_key_is_there_after_its_retry(
+    group: OneGroup, letters: DeadLetters
+) -> None:
+    group.start(Mendable())
+    film = MovieAdded.model_validate({"data": {"movie_id": 5, "title": "Five"}})
+    group.send(Outgoing(MOVIES, b"m5", film.encode()))
+    [letter] = all_of(letters, 1)
+    assert letter.reason == "key b'm5' is not the event's id 5"
+    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    assert outcome.published
+    until(lambda: 5 in group.films())

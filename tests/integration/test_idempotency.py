@@ -1,0 +1,249 @@
+"""`Idempotency-Key` with two gateways on one Redis: one effect and one answer, whatever dies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.app import build
+from gateway.consumer import GatewayReaction
+from gateway.idempotency import Attempt, Kept, KeyReused, RedisIdempotency, fingerprint_of
+from marquee.bus import Published
+from marquee.bus_redis import RedisBus
+from marquee.errors import BusUnavailable
+from marquee.events import Event, MovieAdded
+from marquee.settings import Settings
+from marquee.testing.one_group import PARTITIONS, OneGroup, one_group
+
+KEY = {"Idempotency-Key": "k-1"}
+RATING = {"type": "rating.added", "data": {"user_id": 1, "movie_id": 2, "rating": 4.0}}
+PUT = "/v1/users/1/ratings/2"
+
+
+@dataclass
+class Pair:
+    """Two replicas of the gateway, and the consumer behind them."""
+
+    one: httpx.AsyncClient
+    other: httpx.AsyncClient
+    apps: list[Any]
+    group: OneGroup
+
+    def dies_after_publishing(self) -> None:
+        """Let the first replica lose the answer of its next publication."""
+        app = self.apps[0]
+        context = app.state.context
+        app.state.context = replace(context, publisher=Dying(context.publisher))
+
+    async def passed(self, answer: httpx.Response) -> None:
+        """Wait until what a write has answered with is visible."""
+        query = {"after": answer.json()["token"], "wait_ms": 10_000}
+        assert (await self.other.get("/v1/users/1", params=query)).json()["fresh"]
+
+    def count(self) -> int:
+        """Return how many messages the log has."""
+        bus = self.group.bus
+        assert isinstance(bus, RedisBus)
+        return sum(
+            bus.client.xlen(bus.streams.key(keys.partition))
+            for topic in ("ratings", "movies")
+            for keys in self.group.keys().all(topic)
+        )
+
+
+class Dying:
+    """Publishes, and then seems to have got no answer."""
+
+    def __init__(self, publisher: Any) -> None:
+        self._publisher = publisher
+
+    async def publish(self, events: Sequence[Event]) -> list[Published]:
+        await self._publisher.publish(events)
+        raise BusUnavailable("the answer was lost")
+
+
+@pytest.fixture
+async def pair(redis_url: str, namespace: str) -> AsyncIterator[Pair]:
+    settings = Settings.model_validate({"redis_url": redis_url, "namespace": namespace})
+    with one_group(RedisBus(redis_url, namespace), redis_url, namespace) as group:
+        group.start(GatewayReaction())
+        films = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
+        events = [MovieAdded.model_validate({"data": film}) for film in films]
+        group.applied(group.publish(*events))
+        async with AsyncExitStack() as stack:
+            apps = [build(settings), build(settings)]
+            clients = []
+            for app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+                transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+                client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
+                clients.append(await stack.enter_async_context(client))
+                memory = app.state.context.memory
+                assert await memory.appeared(2, 10.0)
+                assert memory.connected
+            yield Pair(clients[0], clients[1], apps, group)
+
+
+async def test_a_repeat_at_another_replica_gets_the_same_answer_and_has_no_effect(
+    pair: Pair,
+) -> None:
+    before = pair.count()
+    first = await pair.one.put(PUT, json={"rating": 4.0}, headers=KEY)
+    again = await pair.other.put(PUT, json={"rating": 4.0}, headers=KEY)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.content == first.content
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert pair.count() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", PUT, {"rating": 2.0}),
+        ("PUT", "/v1/users/1/ratings/3", {"rating": 4.0}),
+        ("DELETE", PUT, None),
+    ],
+)
+async def test_a_key_that_comes_with_another_request_is_refused(
+    pair: Pair, method: str, path: str, body: Any
+) -> None:
+    await pair.one.put(PUT, json={"rating": 4.0}, headers=KEY)
+    before = pair.count()
+    response = await pair.other.request(method, path, json=body, headers=KEY)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (422, "idempotency_key_reused")
+    assert problem["errors"][0]["field"] == "Idempotency-Key"
+    assert "a new request needs a new key" in problem["detail"]
+    assert pair.count() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("PUT", PUT, {"rating": 4.0}), ("POST", "/v1/events", {"events": [RATING]})],
+)
+async def test_a_gateway_that_dies_between_publishing_and_answering_leaves_one_effect(
+    pair: Pair, method: str, path: str, body: Any
+) -> None:
+    pair.dies_after_publishing()
+    lost = await pair.one.request(method, path, json=body, headers=KEY)
+    assert lost.status_code == 503
+    newer = await pair.other.put(PUT, json={"rating": 2.0})
+    await pair.passed(newer)
+    answer = await pair.other.request(method, path, json=body, headers=KEY)
+    assert answer.status_code == 202
+    await pair.passed(answer)
+    assert pair.group.ratings(1).rated == {2: 4}
+    same = await pair.other.request(method, path, json=body, headers=KEY)
+    assert same.content == answer.content
+
+
+async def test_a_film_without_an_id_is_added_once_when_the_answer_was_lost(pair: Pair) -> None:
+    pair.dies_after_publishing()
+    body = {"title": "Once", "genres": ["Drama"]}
+    assert (await pair.one.post("/v1/movies", json=body, headers=KEY)).status_code == 503
+    answer = await pair.other.post("/v1/movies", json=body, headers=KEY)
+    assert answer.status_code == 202, answer.text
+    await pair.passed(answer)
+    films = [film for film in pair.group.films().values() if film.title == "Once"]
+    assert [film.movie_id for film in films] == [answer.json()["movie_id"]]
+
+
+async def test_calls_with_one_key_at_the_same_time_are_answered_alike(pair: Pair) -> None:
+    calls = [
+        client.put(PUT, json={"rating": 4.0}, headers=KEY) for client in (pair.one, pair.other) * 8
+    ]
+    answers = await asyncio.gather(*calls)
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+
+
+async def test_a_refused_request_may_be_mended_under_its_key(pair: Pair) -> None:
+    refused = await pair.one.put(PUT, json={"rating": 9.0}, headers=KEY)
+    assert refused.status_code == 422
+    unknown = await pair.one.put("/v1/users/1/ratings/999", json={"rating": 4.0}, headers=KEY)
+    assert unknown.status_code == 404
+    assert (await pair.one.put(PUT, json={"rating": 4.0}, headers=KEY)).status_code == 202
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+async def test_a_key_that_is_none_is_refused(pair: Pair, key: str) -> None:
+    response = await pair.one.put(PUT, json={"rating": 4.0}, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
+    assert "1 to 255 printable ASCII characters" in response.json()["detail"]
+
+
+async def test_an_operators_call_says_that_it_takes_no_key(pair: Pair) -> None:
+    response = await pair.one.post("/v1/trainings", json={}, headers=KEY)
+    assert response.status_code == 422
+    assert "this call takes none" in response.json()["detail"]
+
+
+async def test_events_that_the_log_has_are_duplicates_and_their_token_is_theirs(
+    pair: Pair,
+) -> None:
+    events = [RATING | {"id": "a", "source": "shop"}, RATING | {"id": "b", "source": "shop"}]
+    response = await pair.one.post("/v1/events", json={"events": events})
+    await pair.passed(response)
+    first = response.json()
+    before = pair.count()
+    sent = [*events, RATING | {"id": "c", "source": "shop"}, RATING | {"id": "c", "source": "shop"}]
+    answer = (await pair.other.post("/v1/events", json={"events": sent})).json()
+    statuses = [item["status"] for item in answer["items"]]
+    assert statuses == ["duplicate", "duplicate", "accepted", "duplicate"]
+    assert (answer["accepted"], answer["duplicates"], answer["rejected"]) == (1, 3, 0)
+    assert pair.count() == before + 1
+    again = (await pair.other.post("/v1/events", json={"events": events})).json()
+    assert again["token"] == first["token"]
+
+
+async def test_the_keys_take_no_more_room_than_they_may(redis_url: str, namespace: str) -> None:
+    store = RedisIdempotency(redis_url, namespace, kept_bytes=20_000)
+    request = fingerprint_of("PUT", "/", b"", b"")
+    for n in range(200):
+        attempt = await store.begin(f"key {n}", request)
+        assert isinstance(attempt, Attempt)
+        await store.finish(attempt, Kept(202, b"%d" % n * 50))
+    names = [f"{namespace}:gateway:{{idempotency}}:{name}" for name in ("order", "sizes", "bytes")]
+    client = store._redis
+    order, sizes, total = await client.zcard(names[0]), await client.hlen(names[1]), names[2]
+    assert order == sizes < 60
+    assert int(await client.get(total)) <= 21_000
+    assert len([key async for key in client.scan_iter(f"{namespace}:*")]) == order + 3
+    newest = await store.begin("key 199", request)
+    assert isinstance(newest, Kept)
+    oldest = await store.begin("key 0", request)
+    assert isinstance(oldest, Attempt)
+    assert not oldest.again
+    await store.close()
+
+
+async def test_a_forgotten_attempt_leaves_nothing(redis_url: str, namespace: str) -> None:
+    store = RedisIdempotency(redis_url, namespace)
+    attempt = await store.begin("a key", fingerprint_of("PUT", "/", b"", b"1"))
+    assert isinstance(attempt, Attempt)
+    await store.release(attempt)
+    other = await store.begin("a key", fingerprint_of("PUT", "/", b"", b"2"))
+    assert isinstance(other, Attempt)
+    with pytest.raises(KeyReused):
+        await store.begin("a key", fingerprint_of("PUT", "/", b"", b"1"))
+    await store.close()
+
+
+async def test_without_the_store_a_key_still_gives_the_same_event_ids() -> None:
+    store = RedisIdempotency("redis://127.0.0.1:1/0", "n")
+    request = fingerprint_of("PUT", "/", b"", b"")
+    first, second = await store.begin("k", request), await store.begin("k", request)
+    assert isinstance(first, Attempt)
+    assert isinstance(second, Attempt)
+    assert first.event_id(3) == second.event_id(3)
+    answer = Kept(202, b"{}")
+    assert await store.finish(first, answer) is answer
+
+
+def test_partitions_of_the_settings_are_those_of_the_consumer() -> None:
+    assert Settings().partitions == PARTITIONS

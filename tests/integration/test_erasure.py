@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import redis
 
@@ -21,7 +20,6 @@ from marquee.artifacts import seal
 from marquee.bus import Outgoing
 from marquee.bus_redis import RedisBus
 from marquee.derive import derive_all
-from marquee.erased import ErasureLists, digest_of_user
 from marquee.errors import NotFound
 from marquee.events import (
     MODELS,
@@ -55,6 +53,7 @@ from trainer.consumer import HistoryConsumer
 from trainer.erasure import ErasureReceipts, Place
 from trainer.history import History
 from trainer.verify import Verification
+from trainer.verify_rows import verify_rows
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 from user_model.masking import without
@@ -106,27 +105,16 @@ def model_worker(system: FactsSystem, name: str) -> Worker:
     return Worker(keys, (MOVIES, RATINGS, MODELS), system.bus, store, snapshots, reaction)
 
 
-def release(system: FactsSystem, name: str, label: str, rolled_back: bool = False) -> ModelVersion:
+def release(system: FactsSystem, name: str, label: str) -> ModelVersion:
     """Fit, seal and publish a version of a model."""
-    folder = system.settings.state / f"bundle-{name}-{label}"
-    if not folder.exists():
-        fit_of(name).save(folder)
-        seal(folder, name, label)
-    registry = Registry(system.settings.registry)
-    manifest = registry.add(folder) if not rolled_back else None
-    version = (manifest or seal_of(folder)).version
-    address = registry.address(name, version)
-    data = ModelVersion(
-        name=name, version=version, address=address, sha256=registry.manifest(name, version).digest
-    )
-    system.publish(ModelRolledBack(data=data) if rolled_back else ModelPublished(data=data))
+    folder, registry = system.settings.state / f"{name}-{label}", Registry(system.settings.registry)
+    fit_of(name).save(folder)
+    seal(folder, name, label)
+    manifest = registry.add(folder)
+    version, address = manifest.version, registry.address(name, manifest.version)
+    data = ModelVersion(name=name, version=version, address=address, sha256=manifest.digest)
+    system.publish(ModelPublished(data=data))
     return data
-
-
-def seal_of(folder: Path) -> Any:
-    from marquee.artifacts import read_manifest
-
-    return read_manifest(folder)
 
 
 def fit_of(name: str) -> Any:
@@ -238,37 +226,43 @@ def test_a_rollback_after_an_erasure_does_not_bring_the_viewer_back(
 ) -> None:
     history = History(settings.history, PARTITIONS)
     with running(system, history):
-        complete(system, release(system, "user-model", "one"))
+        complete(system, first := release(system, "user-model", "one"))
         system.wait(system.publish(*life(VIEWER), *life(OTHER)))
         complete(system, release(system, "user-model", "two"))
         system.wait(system.publish(erased(VIEWER)))
-        complete(system, release(system, "user-model", "one", rolled_back=True))
+        system.publish(ModelRolledBack(data=first))
+        complete(system, first)
     assert {name for name in places_of(settings, VIEWER) if "parquet" not in name} == set()
     verification = Verification(settings)
     assert [v for v in verification.run(SERVICES) if not v.equal] == []
     verification.close()
 
 
-def test_a_model_trained_before_serves_without_the_viewer() -> None:
-    model = fit_of("user-model")
-    viewer = int(model.training.user_ids[3])
-    left = without(model, frozenset({digest_of_user(viewer)}))
-    assert viewer in model.training.user_ids
-    assert viewer not in left.training.user_ids
-    counts, before = np.diff(left.training.starts), np.diff(model.training.starts)
-    assert counts[3] == 0
-    assert np.array_equal(np.delete(counts, 3), np.delete(before, 3))
-    assert len(left.training.films) == left.training.starts[-1]
-    assert not left.codes[3].any()
-    assert without(model, frozenset({digest_of_user(10**9)})) is model
-
-
-def test_only_erasures_after_the_cut_of_a_training_mask() -> None:
-    lists = ErasureLists()
-    lists.replace(0, {b"early": 5, b"late": 10})
-    lists.put(1, b"other", 3)
-    assert lists.since({"ratings:0": 10, "ratings:1": 4}) == {b"late"}
-    assert lists.since({}) == {b"early", b"late", b"other"}
+@pytest.mark.timeout(120)
+def test_derived_rows_are_those_that_the_model_makes_and_a_damaged_one_is_counted(
+    system: FactsSystem, settings: Settings
+) -> None:
+    history = History(settings.history, PARTITIONS)
+    with running(system, history):
+        versions = [release(system, name, "one") for name in ("hybrid", "user-model")]
+        system.wait(system.publish(MovieAdded(data=Film(movie_id=NEW, title="New")), *life(7)))
+        for version in versions:
+            complete(system, version)
+    found = list(verify_rows(settings, SERVICES))
+    assert [r.service for r in found] == ["hybrid"] * 2 + ["user-model"] * 4
+    assert all(r.good and r.complete for r in found)
+    assert sum(r.checked for r in found) == 3
+    keys = system.keys("user-model")
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        client.hdel(keys.user(7).rows(versions[1].version), "7")
+        row = bytearray(client.hget(keys.movie(NEW).rows(versions[1].version), str(NEW)))
+        row[-2] ^= 0x7F
+        client.hset(keys.movie(NEW).rows(versions[1].version), str(NEW), bytes(row))
+    bad = [r for r in verify_rows(settings, SERVICES) if not r.good]
+    assert sorted((r.partition.topic, r.missing, r.stale) for r in bad) == [
+        (MOVIES, 0, 1),
+        (RATINGS, 1, 0),
+    ]
 
 
 @pytest.mark.timeout(120)

@@ -22,6 +22,9 @@ Services = Annotated[
 def verify(
     context: typer.Context,
     service: Services = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Compare derived rows with the models too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, digests in full.")] = False,
 ) -> None:
     """Compare the facts of each service: live, replayed from the log, restored from a snapshot.
@@ -41,8 +44,24 @@ def verify(
         print_json([_as_json(verdict) for verdict in found])
     else:
         _print(found)
-    if not all(verdict.equal for verdict in found):
+    good = _print_rows(session, named(service)) if rows and not as_json else True
+    if not good or not all(verdict.equal for verdict in found):
         raise typer.Exit(1)
+
+
+def _print_rows(session: Session, services: list[str]) -> bool:
+    """Print what was found of derived rows; return whether none is missing or stale."""
+    from trainer.verify_rows import verify_rows
+
+    found = list(verify_rows(session.settings, services))
+    columns = ("service", "partition", "version", "complete", "checked", "missing", "stale")
+    lines = [
+        (r.service, str(r.partition), r.version, "yes" if r.complete else "not yet",
+         str(r.checked), str(r.missing), str(r.stale))
+        for r in found
+    ]  # fmt: skip
+    print_table(columns, lines)
+    return all(verdict.good for verdict in found)
 
 
 def rebuild(

@@ -22,7 +22,8 @@ from marquee.store import Keys
 from marquee.window import WINDOW
 from trainer.facts import PartitionFacts
 from trainer.history import History
-from trainer.live_facts import Live, LiveFacts
+from trainer.live_facts import LiveFacts
+from trainer.live_reading import Live
 from trainer.log_reader import LogReader
 from trainer.packed_facts import Entries, differing, digest_of
 from trainer.replay import Replay

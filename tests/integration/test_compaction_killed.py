@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +19,55 @@ from trainer.segments import MovieRow, RatingRow
 P = 2
 
 # Kills itself before its n-th change of the disk: each is announced to an audit hook first.
-COMPACTION = """
+COMPACTIONS = """
     import os, signal, sys
     from pathlib import Path
+    import pyarrow.compute, trainer.restored_facts
     from trainer.history import History
 
-    left = int(sys.argv[2])
-    history = History(Path(sys.argv[1]), 2)
-    history.facts()  # what is imported and read by then is no change
+    def compact(left):
+        history = History(Path(sys.argv[1]), 2)
+        history.facts()  # what is imported and read by then is no change
 
-    def hook(event, arguments):
-        global left
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
-        if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"):
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+        def hook(event, arguments):
+            nonlocal left
+            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
+            if writes or event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"):
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(hook)
-    history.compact()
+        sys.addaudithook(hook)
+        history.compact()
+
+    for line in sys.stdin:
+        if (child := os.fork()) == 0:
+            compact(int(line))
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""Compacts in a new process for each line, which says how many changes it lives to make."""
 
 pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def compactions(directory: Path) -> Iterator[Callable[[int], int]]:
+    """Yield what lets a process compact until it is killed, and returns its exit status."""
+    command = [sys.executable, "-c", textwrap.dedent(COMPACTIONS), str(directory)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        into, out = parent.stdin, parent.stdout
+
+        def compact(at: int) -> int:
+            into.write(f"{at}\n")
+            into.flush()
+            return int(out.readline())
+
+        yield compact
+        into.close()
 
 
 def content(history: History) -> tuple[str, dict[str, int], list[tuple[int, int, int, int]]]:
@@ -68,19 +97,19 @@ def test_no_row_is_lost_whenever_a_compaction_is_killed(tmp_path: Path) -> None:
     film = '{"type":"movie.removed","source":"t","id":"1","data":{"movie_id":3}}'
     history.append("movies", 1, 0, 1, [MovieRow(0, film)])
     position, expected, kills = 25, content(history), 0
-    for at in range(100):
-        command = [sys.executable, "-c", textwrap.dedent(COMPACTION), str(tmp_path), str(at)]
-        status = subprocess.run(command, timeout=60).returncode
-        assert content(history) == expected
-        if status == 0:
-            break
-        assert status == -signal.SIGKILL
-        kills += 1
-        if kills % 4 == 0:  # events come as before, whatever a kill left behind
-            history.append("ratings", 0, position, position + 1, [added(position)])
-            position, expected = position + 1, content(history)
-    else:
-        pytest.fail("no compaction came to its end")
+    with compactions(tmp_path) as compact:
+        for at in range(100):
+            status = compact(at)
+            assert content(history) == expected
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL
+            kills += 1
+            if kills % 4 == 0:  # events come as before, whatever a kill left behind
+                history.append("ratings", 0, position, position + 1, [added(position)])
+                position, expected = position + 1, content(history)
+        else:
+            pytest.fail("no compaction came to its end")
     assert kills > 10
     assert history.position("ratings", 0) == position
     history.compact()

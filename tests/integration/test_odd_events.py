@@ -11,7 +11,6 @@ import pytest
 from redis import Redis
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from content.consumer import restore as restore_content
 from gateway.consumer import GatewayReaction
 from marquee.bus import Bus, Published, TopicPartition, dead
 from marquee.bus_kafka import KafkaBus
@@ -28,6 +27,7 @@ from marquee.events import (
 from marquee.facts import PartitionSnapshot
 from marquee.films import Film
 from marquee.partition import partition_of
+from marquee.rating_sums import restore_sums
 from marquee.step import Step
 from marquee.store import RedisStore
 from marquee.testing.system import PARTITIONS, NoSnapshots, System, eventually, running
@@ -44,7 +44,7 @@ class ContentReaction(GatewayReaction):
     handlers = CONTENT_HANDLERS
 
     def restore(self, step: Step, piece: PartitionSnapshot) -> None:
-        restore_content(step, piece)
+        restore_sums(step, piece)
 
 
 @pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from content.consumer import restore as restore_content
 from gateway.consumer import GatewayReaction
 from marquee.bus import Bus, Outgoing, TopicPartition, dead
 from marquee.bus_kafka import KafkaBus
@@ -23,6 +22,7 @@ from marquee.events import (
 )
 from marquee.facts import PartitionSnapshot
 from marquee.films import Film
+from marquee.rating_sums import restore_sums
 from marquee.ratings import Ratings
 from marquee.step import Step
 from marquee.store import Command, PartitionKeys, RedisStore
@@ -49,7 +49,7 @@ class ContentReaction(GatewayReaction):
     handlers = CONTENT_HANDLERS
 
     def restore(self, step: Step, piece: PartitionSnapshot) -> None:
-        restore_content(step, piece)
+        restore_sums(step, piece)
 
 
 class UnsureStore(RedisStore):

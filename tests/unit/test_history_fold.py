@@ -138,7 +138,7 @@ def test_film_events_add_change_and_rule(history: History) -> None:
     assert films[9] == Film(movie_id=9, title="Newer", genres=("War",), tags={"fast": 1.0})
     assert 99 not in films
     history.compact()
-    assert list(history.facts()[0].rules) == [(9, "block")]
+    assert list(history.facts()[0].catalogue.rules) == [(9, "block")]
 
 
 def test_compacting_changes_no_fact_and_leaves_nothing_of_the_erased(

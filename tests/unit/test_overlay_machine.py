@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import marquee.tail
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from content.consumer import restore
 from marquee.derive import derive_films
 from marquee.events import (
     MODELS,
@@ -30,6 +29,7 @@ from marquee.events import (
 from marquee.films import Film, Films
 from marquee.follower import ModelReaction
 from marquee.overlay import Overlay
+from marquee.rating_sums import restore_sums
 from marquee.rows import Vector
 from marquee.store import Keys
 from marquee.testing.batches import Batches
@@ -79,7 +79,7 @@ class Following(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         store: Any = MemoryStore()
         self.reaction: ModelReaction[Tiny] = ModelReaction(
-            KEYS, store, Registry(), Tiny, CONTENT_HANDLERS, derive, restore, check_seconds=0.0
+            KEYS, store, Registry(), Tiny, CONTENT_HANDLERS, derive, restore_sums, check_seconds=0.0
         )
         self.batches = Batches(KEYS, self.reaction.handlers, self.reaction.derive, store)
         for keys in EVERY:

@@ -1,9 +1,9 @@
 """How events change the facts that several services keep: catalogue rows and viewers' ratings."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from marquee.bus import TopicPartition
 from marquee.events import (
@@ -21,11 +21,14 @@ from marquee.events import (
     UserErased,
 )
 from marquee.films import Film
-from marquee.ratings import Ratings, half_stars
+from marquee.ratings import POSITIVE, Ratings, half_stars
 from marquee.recommender import Viewer
 from marquee.step import Handler, Step
 
 Handlers = Mapping[type[Event], Handler]
+Sums = tuple[int, int, int]
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 def add_film(step: Step, event: MovieAdded) -> None:
@@ -112,26 +115,61 @@ class PartitionSnapshot:
     films: tuple[Film, ...] = ()
     viewers: Mapping[int, Ratings] | None = None
     rules: tuple[Event, ...] = ()
+    removed: tuple[int, ...] = ()
+    """Films that were taken out of the catalogue, which a model may know from its training."""
+    sums: Mapping[int, Sums] | None = None
+    """What the viewers' ratings sum up to, film by film; None: not added up yet."""
+    erased: Mapping[bytes, int] = field(default_factory=dict)
+    """The erasure list: digest of a viewer's id → offset."""
 
 
 def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSnapshot]:
-    """Return the snapshot in pieces of at most `size` films or viewers."""
+    """Return the snapshot in pieces of at most `size` films or viewers.
+
+    Each piece states what is, so that one which is put twice does no harm.
+    """
+    about = snapshot.partition, snapshot.position
     for start in range(0, len(snapshot.films), size):
-        films = snapshot.films[start : start + size]
-        yield PartitionSnapshot(snapshot.partition, snapshot.position, films)
+        yield PartitionSnapshot(*about, snapshot.films[start : start + size])
     for start in range(0, len(snapshot.rules), size):
-        rules = snapshot.rules[start : start + size]
-        yield PartitionSnapshot(snapshot.partition, snapshot.position, rules=rules)
-    viewers = iter((snapshot.viewers or {}).items())
-    while piece := dict(islice(viewers, size)):
-        yield PartitionSnapshot(snapshot.partition, snapshot.position, (), piece)
+        yield PartitionSnapshot(*about, rules=snapshot.rules[start : start + size])
+    for start in range(0, len(snapshot.removed), size):
+        yield PartitionSnapshot(*about, removed=snapshot.removed[start : start + size])
+    viewers = snapshot.viewers or {}
+    for piece in _pieces(viewers, size):
+        yield PartitionSnapshot(*about, viewers=piece)
+    sums = sums_of(viewers) if snapshot.sums is None else snapshot.sums
+    for counted in _pieces(sums, size):
+        yield PartitionSnapshot(*about, sums=counted)
+    for erased in _pieces(snapshot.erased, size):
+        yield PartitionSnapshot(*about, erased=erased)
+
+
+def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
+    rest = iter(whole.items())
+    while piece := dict(islice(rest, size)):
+        yield piece
+
+
+def sums_of(viewers: Mapping[int, Ratings]) -> dict[int, Sums]:
+    """Return what viewers' ratings sum up to, film by film: n, positive, half stars."""
+    found: dict[int, Sums] = {}
+    for ratings in viewers.values():
+        for movie_id, half in ratings.rated.items():
+            n, positive, total = found.get(movie_id, (0, 0, 0))
+            found[movie_id] = n + 1, positive + (half >= POSITIVE), total + half
+    return found
 
 
 def restore_films(step: Step, piece: PartitionSnapshot) -> None:
-    """Put the films of a piece of a snapshot, for a service that keeps nothing of viewers."""
+    """Put the films of a piece of a snapshot, and the erasure list."""
     step.offset = piece.position - 1
     for film in piece.films:
         step.put_film(film)
+    for movie_id in piece.removed:
+        step.remove_film(movie_id)
+    for digest, offset in piece.erased.items():
+        step.note_erased(digest, offset)
 
 
 def restore_facts(step: Step, piece: PartitionSnapshot) -> None:

@@ -90,14 +90,36 @@ class ModelReaction(Generic[M]):
         partition, version = step.keys.partition, self._model.version if self._model else None
         if partition.topic == MODELS:
             return version
-        if version is None or self._done.get(partition) != version:
+        if version is None or not self._is_done(step, version):
             # Whichever version is marked as complete lacks what this step changes.
             step.write("DEL", step.keys.complete)
             if version is not None:
                 step.write("HSET", step.keys.versions, version, "")
         if self._model is not None:
             self._derive(step, self._model)
+        if step.erasures:
+            self._drop_others(step, version)
         return version
+
+    def _is_done(self, step: Step, version: str) -> bool:
+        """Whether the rows are those of a version, and the store, which may have fallen back to a
+        moment before the mark without losing an event, still says so."""
+        partition = step.keys.partition
+        if self._done.get(partition) != version:
+            return False
+        if self._store.get(step.keys.complete) != version.encode():
+            del self._done[partition]
+        return partition in self._done
+
+    def _drop_others(self, step: Step, version: str | None) -> None:
+        """Drop the rows of versions that do not serve: they may speak of a viewer erased now.
+
+        A rollback to one derives its rows anew all the same.
+        """
+        for name in self._store.scan(step.keys.versions):
+            if (other := name.decode()) != version:
+                step.write("UNLINK", step.keys.rows(other))
+                step.write("HDEL", step.keys.versions, other)
 
     def assigned(self, partition: TopicPartition) -> None:
         """Take nothing for granted of a partition that others may have had."""
@@ -141,7 +163,7 @@ class ModelReaction(Generic[M]):
         """Derive the rows of all that changed since the training cut, then mark the partition."""
         keys = self._keys.of(partition)
         position = self._store.position(keys)
-        if position is None or self._published is None:
+        if position is None or position < 0 or self._published is None:
             return
         if self._store.get(keys.complete) == model.version.encode():
             self._done[partition] = model.version
@@ -159,15 +181,19 @@ class ModelReaction(Generic[M]):
 
     def _finish(self, partition: TopicPartition, position: int, version: str) -> None:
         keys = self._keys.of(partition)
-        held = {name.decode() for name in self._store.scan(keys.versions)}
+        held = {name.decode(): until for name, until in self._store.scan(keys.versions).items()}
         step = Step(keys, self._store)
         step.write("SET", keys.complete, version)
         step.announce("complete", version.encode())
         step.write("HSET", keys.versions, version, "")
         step.write("PERSIST", keys.rows(version))  # expiring since it was replaced, if rolled back
-        for old in sorted(held - {version}):
-            step.write("EXPIRE", keys.rows(old), OLD_ROWS_SECONDS)
-            step.write("HDEL", keys.versions, old)
+        now = time.time()
+        for old in sorted(held.keys() - {version}):
+            if held[old] == b"":
+                step.write("EXPIRE", keys.rows(old), OLD_ROWS_SECONDS)
+                step.write("HSET", keys.versions, old, int(now + OLD_ROWS_SECONDS))
+            elif int(held[old]) < now:
+                step.write("HDEL", keys.versions, old)
         self._store.write(keys, position, position, step.rows(position, version))
         self._done[partition] = version
 

@@ -20,7 +20,7 @@ from marquee.diversity import diversify, pool_size
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.film_rows import Fold
 from marquee.films import Films
-from marquee.overlay import Model, Overlay, Serving
+from marquee.overlay import Mask, Model, Overlay, Serving
 from marquee.recommender import (
     RecommendRequest,
     Scored,
@@ -47,6 +47,7 @@ class ModelService(Generic[M]):
     gets: Mapping[str, Call[M]] | None = None
     posts: Mapping[str, Call[M]] | None = None
     fold: Fold[M] | None = None
+    mask: Mask[M] | None = None
     """What raters add to the row of a new film, if anything."""
 
 
@@ -55,7 +56,7 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     client = connect(settings.redis_url.get_secret_value())
     keys = Keys(settings.namespace, service.name, settings.partitions)
     overlay: Overlay[M] = Overlay(
-        keys, client, Registry(settings.registry), service.load, service.fold
+        keys, client, Registry(settings.registry), service.load, service.fold, service.mask
     )
 
     @contextlib.asynccontextmanager

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from redis.exceptions import RedisError
 
 from marquee import telemetry
+from marquee.erased import ErasureLists
 from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
 from marquee.film_rows import FilmRows, Fold
@@ -36,6 +37,8 @@ class Model(Protocol):
 
 
 M = TypeVar("M", bound=Model)
+Mask = Callable[[M, frozenset[bytes]], M]
+"""Returns a model without the viewers of these digests, who were erased after its training."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,11 @@ class Overlay(Generic[M]):
         registry: Registry,
         load: Callable[[Path], M],
         fold: Fold[M] | None = None,
+        mask: Mask[M] | None = None,
     ) -> None:
         self._keys, self._redis, self._registry, self._load_model = keys, client, registry, load
-        self._fold = fold
+        self._fold, self._mask = fold, mask
+        self._erased = ErasureLists()
         self._films_of = keys.all(MOVIES)
         self._sums_of = keys.all(RATINGS)
         self._serving: Serving[M] | None = None
@@ -68,6 +73,7 @@ class Overlay(Generic[M]):
         self._sums = FilmSums()
         self._swap: asyncio.Task[None] | None = None
         self._swap_wanted = False
+        self._mask_wanted = False
         self._filling = asyncio.Lock()
         self._late: list[tuple[str, PartitionKeys, int, bytes]] = []
         self.tail = Tail(
@@ -126,6 +132,8 @@ class Overlay(Generic[M]):
             fields = await self._redis.hgetall(keys.sums)
             rows = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
             self._sums.replace(keys.partition.partition, rows)
+            listed = await self._redis.zrange(keys.erased, 0, -1, withscores=True)
+            self._erased.replace(keys.partition.partition, {d: int(at) for d, at in listed})
         async with self._filling:
             published = await self._read_pointer()
             if published and (self._serving is None or await self._is_complete(published)):
@@ -159,7 +167,12 @@ class Overlay(Generic[M]):
         telemetry.log.info("model serves", version=published.version)
 
     def _open(self, published: ModelVersion) -> M:
-        return self._registry.load(published.address, published.sha256, self._load_model)
+        model = self._registry.load(published.address, published.sha256, self._load_model)
+        return self._masked(model, published)
+
+    def _masked(self, model: M, published: ModelVersion) -> M:
+        erased = self._erased.since(published.cut)
+        return self._mask(model, erased) if self._mask is not None and erased else model
 
     async def _filled(self, model: M) -> Serving[M]:
         films = model.films()
@@ -192,6 +205,9 @@ class Overlay(Generic[M]):
                 self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
                 if self._serving is not None:
                     self._serving.popularity.update(int(entity))
+            elif kind == "erased":
+                self._erased.put(keys.partition.partition, bytes.fromhex(entity), int(value))
+                self._look_for_swap(anew=self._mask is not None)
             elif kind in ("model", "complete"):
                 self._look_for_swap()
 
@@ -203,9 +219,13 @@ class Overlay(Generic[M]):
             _put(serving.rows, keys, movie_id, value)
             serving.popularity.update(movie_id)
 
-    def _look_for_swap(self) -> None:
-        """Swap in the published version beside the following of updates, one swap at a time."""
+    def _look_for_swap(self, anew: bool = False) -> None:
+        """Swap in the published version beside the following of updates, one swap at a time.
+
+        `anew`: take the serving version once more, without viewers who were erased meanwhile.
+        """
         self._swap_wanted = True
+        self._mask_wanted |= anew
         if self._swap is None or self._swap.done():
             self._swap = asyncio.create_task(self._swap_while_wanted())
 
@@ -221,11 +241,21 @@ class Overlay(Generic[M]):
 
     async def _try_swap(self) -> None:
         published = await self._read_pointer()
+        if self._mask_wanted:
+            await self._mask_serving()
         if published is None or published == self._published:
             return
         async with self._filling:
             if self._serving is None or await self._is_complete(published):
                 await self._serve(published)
+
+    async def _mask_serving(self) -> None:
+        async with self._filling:
+            self._mask_wanted = False
+            serving, published = self._serving, self._published
+            if serving is not None and published is not None:
+                model = await asyncio.to_thread(self._masked, serving.model, published)
+                self._serving = replace(serving, model=model)
 
 
 def _put(rows: FilmRows[Any], keys: PartitionKeys, movie_id: int, value: bytes) -> None:

@@ -3,14 +3,17 @@
 A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
 holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
-dismissed films) and `rules-<p>.parquet` (events of promotions and blocks in force). Rows of one
-user keep the order of their last change. `manifest.json` holds the positions up to which the log is
-in it, and checksums.
+dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force),
+`removed-<p>.parquet` (films that were taken out of the catalogue) and `erased-<p>.parquet` (digests
+of erased viewers' ids with the offsets of the erasures). Rows of one user keep the order
+of their last change. `manifest.json` holds the positions up to which the log is in it, the
+canonical digest of each partition's facts, and checksums.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +27,8 @@ from marquee.films import Film
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "marks", "rules"]
+Part = Literal["ratings", "movies", "marks", "rules", "removed", "erased"]
+_OPTIONAL = ("marks", "rules", "removed", "erased")
 
 _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
@@ -41,6 +45,8 @@ class Manifest(BaseModel):
     positions: dict[str, int]
     files: dict[str, str]
     """The sha256 of each file."""
+    digests: dict[str, str] = {}
+    """The canonical digest of each partition's facts, by `topic:partition`."""
     data_version: str
     ratings: int
     films: int
@@ -77,6 +83,16 @@ def _newest(directory: Path) -> Path | None:
     return directory / max(names) if names else None
 
 
+def snapshots_in(directory: Path) -> list[Snapshot]:
+    """Return all snapshots in the history's folder, the oldest first."""
+    found = []
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if _NAME.fullmatch(path.name):
+            with suppress(DataError):  # replaced by a newer one a moment ago
+                found.append(open_snapshot(path))
+    return found
+
+
 def open_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a folder. DataError: it is unreadable or of an unknown format."""
     try:
@@ -99,7 +115,7 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     name = f"{part}-{partition}.parquet"
     path = snapshot.path / name
     if name not in snapshot.manifest.files:
-        if part in ("marks", "rules") and 0 <= partition < snapshot.manifest.partitions:
+        if part in _OPTIONAL and 0 <= partition < snapshot.manifest.partitions:
             return pyarrow.Table.from_batches([], schema_of(part))
         raise DataError(f"{path}: the snapshot has no such file")
     with path.open("rb") as file:
@@ -112,6 +128,11 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     if not table.schema.equals(schema_of(part)):
         raise DataError(f"{path}: the columns are not those of {part}")
     return table
+
+
+def erased_of(table: Any) -> dict[bytes, int]:
+    """Return the erasure list of an `erased` table: digest of a viewer's id → offset."""
+    return dict(zip(table["digest"].to_pylist(), table["offset"].to_pylist(), strict=True))
 
 
 def give_back() -> None:
@@ -145,5 +166,7 @@ def schema_of(part: Part) -> Any:
         ],
         "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
         "rules": [("event", pa.string())],
+        "removed": [("movie_id", pa.int64())],
+        "erased": [("digest", pa.binary(12)), ("offset", pa.int64())],
     }
     return pa.schema(fields[part])

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from marquee.erased import digest_of_user
+from marquee.events import MOVIES
 from marquee.films import Film
 from marquee.ratings import Ratings
 from marquee.rows import pack_sums, unpack_sums
@@ -35,6 +37,8 @@ class Step:
         """Films that this step changed."""
         self._found = Found({}, {}, {})
         self._ratings: dict[int, Ratings] = {}
+        self.erasures: dict[int, int] = {}
+        """Viewers that this step erased → offset, whether they came back in it or not."""
         self._erased: set[int] = set()
         self._film: dict[int, Film | None] = {}
         self._sums: dict[int, tuple[int, int, int]] = {}
@@ -108,7 +112,13 @@ class Step:
         """Remove a viewer's facts."""
         self._ratings[user_id] = Ratings()
         self._erased.add(user_id)
+        self.erasures[user_id] = self.offset
         self._touch(self.users, user_id)
+
+    def note_erased(self, digest: bytes, offset: int) -> None:
+        """Put an erasure on the list, by the digest of the viewer's id."""
+        self.write("ZADD", self.keys.erased, offset, digest)
+        self.announce(f"erased:{digest.hex()}", str(offset).encode())
 
     def put_film(self, film: Film) -> None:
         """Set a film's row."""
@@ -144,12 +154,17 @@ class Step:
     def put_row(self, version: str, entity: int, row: bytes) -> None:
         """Set a derived row under a model version; no bytes: the film is removed."""
         self.write("HSET", self.keys.rows(version), entity, row)
-        self.announce(f"row:{entity}", row)
+        self._announce_row(entity, row)
 
     def drop_row(self, version: str, entity: int) -> None:
         """Remove the derived row of a film or viewer under a model version."""
         self.write("HDEL", self.keys.rows(version), entity)
-        self.announce(f"row:{entity}", b"")
+        self._announce_row(entity, b"")
+
+    def _announce_row(self, entity: int, row: bytes) -> None:
+        """Tell the apps of a film's row; no app keeps viewers' rows, and a stream is not erased."""
+        if self.keys.partition.topic == MOVIES:
+            self.announce(f"row:{entity}", row)
 
     def announce(self, name: str, value: bytes) -> None:
         """Tell the apps, in the update entry of this step."""
@@ -209,7 +224,12 @@ class Step:
 
     def _write_changed(self) -> None:
         for entity, offset in self._changed.items():
-            self.write("ZADD", self.keys.changed, offset, entity)
+            if entity in self._erased:
+                self.write("ZREM", self.keys.changed, entity)
+            else:
+                self.write("ZADD", self.keys.changed, offset, entity)
+        for user_id, offset in self.erasures.items():
+            self.note_erased(digest_of_user(user_id), offset)
 
 
 Handler = Callable[[Step, Any], None]

@@ -3,19 +3,20 @@
 Every key of a service's partition carries the hash tag `{topic:partition}`, so that a step touches
 one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
 
-    position           next offset to read
+    position           next offset to read; negative: the fence of a rebuild under way
     log                id of the topic that the position counts in
     window             sorted set: digest of (source, id) of recent events → offset
     updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
     films              hash: movie id → film (JSON)                               fact
     changed            sorted set: movie or user id → offset of its last change   fact
     user:<id>          a viewer's packed ratings                                  fact
+    erased             sorted set: digest of an erased viewer's id → offset       fact
     sums               hash: movie id → n, positive, half stars (12 bytes)        fact
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived
                        (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.folding)
-    versions           hash: the model versions that may have rows here
+    versions           hash: model version that may have rows here → when they expire, if so
     complete           the model version whose rows hold all that changed since its training
     model              the published version that the service shall serve (in `{models:0}`)
 """
@@ -71,6 +72,10 @@ class PartitionKeys:
     @property
     def changed(self) -> str:
         return self._key("changed")
+
+    @property
+    def erased(self) -> str:
+        return self._key("erased")
 
     @property
     def sums(self) -> str:
@@ -191,7 +196,6 @@ _TYPES = {
     "UNLINK": "",
 }  # fmt: skip
 """Commands that a step may hold, with the type that their key must have (empty: any)."""
-
 _STEP = """
 local held = redis.call('GET', KEYS[1])
 if (held or '') ~= ARGV[1] then return held or '' end

@@ -10,8 +10,8 @@ from marquee.bus import TopicPartition
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.facts import PartitionSnapshot
-from marquee.ratings import Ratings
-from marquee.snapshot import Snapshot, films_of, give_back, newest_snapshot, read_partition
+from marquee.ratings import POSITIVE, Ratings
+from marquee.snapshot import erased_of, films_of, give_back, newest_snapshot, read_partition
 
 TRIES = 5
 
@@ -39,27 +39,39 @@ class StoredSnapshots:
             return None
         position = snapshot.position(partition.topic, partition.partition)
         if partition.topic == RATINGS:
-            viewers = _viewers(snapshot, partition.partition)
-            return PartitionSnapshot(partition, position, viewers=viewers)
+            table = read_partition(snapshot, "ratings", partition.partition)
+            viewers = _viewers(table)
+            _mark(viewers, read_partition(snapshot, "marks", partition.partition))
+            erased = erased_of(read_partition(snapshot, "erased", partition.partition))
+            return PartitionSnapshot(
+                partition, position, viewers=viewers, sums=_sums(table), erased=erased
+            )
         films = tuple(films_of(read_partition(snapshot, "movies", partition.partition)))
         events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
         rules = tuple(decode(event.encode()) for event in events)
-        return PartitionSnapshot(partition, position, films, rules=rules)
+        removed = read_partition(snapshot, "removed", partition.partition)["movie_id"].to_pylist()
+        return PartitionSnapshot(partition, position, films, rules=rules, removed=tuple(removed))
 
 
-def _viewers(snapshot: Snapshot, partition: int) -> dict[int, Ratings]:
-    table = read_partition(snapshot, "ratings", partition)
+def _viewers(table: Any) -> dict[int, Ratings]:
     users, movies, halves = (_column(table, n) for n in ("user_id", "movie_id", "half_stars"))
     order = np.argsort(users, kind="stable")
     ids, starts = np.unique(users[order], return_index=True)
     movies, halves = movies[order], halves[order]
-    ends = np.append(starts[1:], len(users))
-    viewers = {
+    ends = np.append(starts, len(users))[1:]
+    return {
         int(user_id): Ratings(dict(zip(movies[a:b].tolist(), halves[a:b].tolist(), strict=True)))
         for user_id, a, b in zip(ids, starts, ends, strict=True)
     }
-    _mark(viewers, read_partition(snapshot, "marks", partition))
-    return viewers
+
+
+def _sums(table: Any) -> dict[int, tuple[int, int, int]]:
+    movies, halves = _column(table, "movie_id"), _column(table, "half_stars")
+    ids, index = np.unique(movies, return_inverse=True)
+    n = np.bincount(index, minlength=len(ids)).tolist()
+    positive = np.bincount(index, halves >= POSITIVE, len(ids)).astype(int).tolist()
+    total = np.bincount(index, halves, len(ids)).astype(int).tolist()
+    return dict(zip(ids.tolist(), zip(n, positive, total, strict=True), strict=True))
 
 
 def _mark(viewers: dict[int, Ratings], marks: Any) -> None:

@@ -139,6 +139,10 @@ class Worker:
         keys = self.keys.of(partition)
         held = self.store.read(Reads((keys.position, keys.log))).strings
         position, log = held[keys.position], held[keys.log]
+        if position is not None and int(position) < 0:  # a rebuild's fence
+            raise StoreUnavailable(
+                f"{partition} is being rebuilt; if no rebuild runs, rebuild it again"
+            )
         topic = self._same_log.check(partition, log.decode() if position and log else None)
         if position is None:
             self._positions[partition] = self._restore(partition, topic)

@@ -5,11 +5,12 @@ from hybrid.model import Hybrid
 from marquee.consuming import consume_with_model
 from marquee.derive import derive_films
 from marquee.events import MOVIES
-from marquee.facts import FILM_HANDLERS, VIEWER_HANDLERS, Handlers, restore_facts
+from marquee.facts import Handlers, restore_facts
+from marquee.kept_facts import handlers_of
 from marquee.settings import Settings
 from marquee.step import Step
 
-HANDLERS: Handlers = {**FILM_HANDLERS, **VIEWER_HANDLERS}
+HANDLERS: Handlers = handlers_of("hybrid")
 
 
 def derive(step: Step, model: Hybrid) -> None:

@@ -81,6 +81,14 @@ def raters_of(data: bytes | None) -> tuple[int, ...]:
     return tuple(np.frombuffer(data, "<i8", n, _HEAD.size).tolist())
 
 
+def _unnamed(data: bytes) -> bytes:
+    """Return a packed part without its raters: apps need the sums alone."""
+    if not data:
+        return b""
+    n, f = _HEAD.unpack_from(data)
+    return _HEAD.pack(0, f) + data[_HEAD.size + 8 * n :]
+
+
 def derive_parts(step: Step, model: Foldable) -> None:
     """Put the parts of the new films that the step's viewers rate, or rated before."""
     key = step.keys.rows(model.version)
@@ -104,7 +112,7 @@ def derive_parts(step: Step, model: Foldable) -> None:
         left = [user_id for user_id in raters if user_id not in leaving.get(movie_id, set())]
         part = viewers.part(movie_id, left[:MAX_RATERS])
         _put(step, key, f"part:{movie_id}", part)
-        step.announce(f"part:{movie_id}", part)
+        step.announce(f"part:{movie_id}", _unnamed(part))
 
 
 def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:

@@ -11,7 +11,15 @@ from typer.core import TyperGroup
 
 from marquee.errors import MarqueeError
 from marquee.settings import read, with_state_file
-from trainer import cli_data, cli_dead, cli_inspect, cli_models, cli_schemas, cli_train
+from trainer import (
+    cli_data,
+    cli_dead,
+    cli_inspect,
+    cli_models,
+    cli_schemas,
+    cli_train,
+    cli_verify,
+)
 from trainer.terminal import Session, log_to_stderr, print_error
 
 
@@ -40,6 +48,9 @@ app.command("stage")(cli_train.stage)
 app.command("tidy")(cli_train.tidy)
 app.command("tune")(cli_train.tune)
 app.command("evaluate")(cli_train.evaluate)
+app.command("verify")(cli_verify.verify)
+app.command("rebuild")(cli_verify.rebuild)
+app.command("erasure")(cli_verify.erasure)
 app.command("schemas")(cli_schemas.schemas)
 app.command("doctor")(cli_inspect.doctor)
 

@@ -1,6 +1,6 @@
 """Facts: what ratings, marks, films and rules there are, and how events change them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -87,16 +87,64 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """All that the log has said: ratings, marks (viewed, dismissed), films, rules in force.
+class Catalogue:
+    """What the log has said of films; events change it.
 
-    `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule.
+    `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule in force.
+    `removed` are films that were taken out: models that know them from a training must be told.
+    """
+
+    films: dict[int, Film] = field(default_factory=dict)
+    rules: dict[tuple[int, str], str] = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+
+    def fold(self, texts: Iterable[str]) -> None:
+        """Apply events of the topic `movies`, as JSON, in the order of the log."""
+        for text in texts:
+            event = decode(text.encode())
+            self._fold_film(event)
+            self._fold_rule(event, text)
+
+    def _fold_film(self, event: AnyEvent) -> None:
+        films = self.films
+        match event:
+            case MovieAdded(data=film):
+                films[film.movie_id] = film
+                self.removed.discard(film.movie_id)
+            case MovieUpdated(data=change) if change.movie_id in films:
+                films[change.movie_id] = change.apply(films[change.movie_id])
+            case MovieRemoved(data=ref):
+                films.pop(ref.movie_id, None)
+                self.removed.add(ref.movie_id)
+
+    def _fold_rule(self, event: AnyEvent, text: str) -> None:
+        match event:
+            case MoviePromoted():
+                self.rules[event.data.movie_id, PROMOTION] = text
+            case MovieUnpromoted():
+                self.rules.pop((event.data.movie_id, PROMOTION), None)
+            case MovieBlocked():
+                self.rules[event.data.movie_id, BLOCK] = text
+            case MovieUnblocked():
+                self.rules.pop((event.data.movie_id, BLOCK), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that the log has said: ratings, marks (viewed, dismissed), and the catalogue.
+
+    `erased` holds for each partition the digests of erased viewers, with offsets.
     """
 
     ratings: Rows = field(default_factory=Rows)
     marks: Rows = field(default_factory=Rows)
-    films: dict[int, Film] = field(default_factory=dict)
-    rules: dict[tuple[int, str], str] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
+
+    @property
+    def films(self) -> dict[int, Film]:
+        """The films by id."""
+        return self.catalogue.films
 
     def dataset(self) -> Dataset:
         """Return the ratings of films that are in the catalogue, and the catalogue."""
@@ -109,7 +157,24 @@ class Facts:
     def of(cls, dataset: Dataset) -> "Facts":
         """Return the facts that a data set states."""
         rows = Rows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
-        return cls(rows, films={film.movie_id: film for film in dataset.films})
+        return cls(rows, catalogue=Catalogue({film.movie_id: film for film in dataset.films}))
+
+
+@dataclass(frozen=True, eq=False)
+class PartitionFacts:
+    """The facts of one partition of a topic at `position`: of films, or of viewers.
+
+    `since` is where the newest snapshot stands; `changed` maps what changed after that to the
+    offset of its last change.
+    """
+
+    position: int
+    since: int = 0
+    changed: dict[int, int] = field(default_factory=dict)
+    ratings: Rows = field(default_factory=Rows)
+    marks: Rows = field(default_factory=Rows)
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    erased: Mapping[bytes, int] = field(default_factory=dict)
 
 
 def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
@@ -124,38 +189,6 @@ def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
         marks.take(marks.codes == DISMISSED), events, (DISMISSED, RESTORED), DISMISSED
     )
     return ratings, Rows.joined([viewed, dismissed])
-
-
-def fold_films(
-    films: dict[int, Film], rules: dict[tuple[int, str], str], events: Iterable[str]
-) -> None:
-    """Apply events of the topic `movies`, as JSON, in the order of the log, to films and rules."""
-    for text in events:
-        event = decode(text.encode())
-        _fold_film(films, event)
-        _fold_rule(rules, event, text)
-
-
-def _fold_film(films: dict[int, Film], event: AnyEvent) -> None:
-    match event:
-        case MovieAdded(data=film):
-            films[film.movie_id] = film
-        case MovieUpdated(data=change) if change.movie_id in films:
-            films[change.movie_id] = change.apply(films[change.movie_id])
-        case MovieRemoved(data=ref):
-            films.pop(ref.movie_id, None)
-
-
-def _fold_rule(rules: dict[tuple[int, str], str], event: AnyEvent, text: str) -> None:
-    match event:
-        case MoviePromoted():
-            rules[event.data.movie_id, PROMOTION] = text
-        case MovieUnpromoted():
-            rules.pop((event.data.movie_id, PROMOTION), None)
-        case MovieBlocked():
-            rules[event.data.movie_id, BLOCK] = text
-        case MovieUnblocked():
-            rules.pop((event.data.movie_id, BLOCK), None)
 
 
 def _without_erased(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows, Events]:

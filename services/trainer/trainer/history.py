@@ -14,11 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow.compute as pc
+
 from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
 from marquee.snapshot import Snapshot, newest_snapshot
 from trainer.dataset import Dataset
-from trainer.facts import Facts, Rows, fold_films, fold_users
+from trainer.facts import Facts, PartitionFacts, Rows, fold_users
 from trainer.segments import (
     SCHEMAS,
     MovieRow,
@@ -26,13 +28,15 @@ from trainer.segments import (
     Segment,
     delete_stale,
     erases,
+    erasures_in,
+    last_changes,
     read_segments,
     segments_in,
     table_of,
     user_events,
     write_segment,
 )
-from trainer.snapshots import base_films, base_rows, write_snapshot
+from trainer.snapshots import base_catalogue, base_erased, base_rows, write_snapshot
 
 _SMALL = 50_000
 _MERGE = 32
@@ -124,6 +128,22 @@ class History:
         """Return the facts, and the position of each partition that they stand at."""
         return self._undisturbed(self._facts)
 
+    def partition(self, topic: str, partition: int, until: int | None = None) -> PartitionFacts:
+        """Return the facts of one partition, of the events before offset `until` (None: of all).
+
+        Conflict: the newest snapshot is ahead of `until`.
+        """
+        return self._undisturbed(lambda: self._partition(topic, partition, until))
+
+    def snapshot_facts(self, snapshot: Snapshot, topic: str, partition: int) -> PartitionFacts:
+        """Return the facts of a partition that a snapshot holds."""
+        position = snapshot.position(topic, partition)
+        if topic == RATINGS:
+            ratings, marks = base_rows(snapshot, partition)
+            erased = base_erased(snapshot, partition)
+            return PartitionFacts(position, position, ratings=ratings, marks=marks, erased=erased)
+        return PartitionFacts(position, position, catalogue=base_catalogue(snapshot, [partition]))
+
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
         """Return what models are trained on, and the cut: the position of each partition."""
         facts, cut = self.facts()
@@ -132,6 +152,10 @@ class History:
     def wants_compaction(self) -> bool:
         """Return whether the events since the snapshot are many or old, or erase a viewer."""
         return self._undisturbed(self._wants_compaction)
+
+    def erases(self) -> bool:
+        """Return whether events since the snapshot erase a viewer."""
+        return self._undisturbed(self._erases)
 
     def compact(self) -> Snapshot:
         """Write the facts as a new snapshot and delete what it replaces; return it.
@@ -193,16 +217,35 @@ class History:
 
     def _facts(self) -> tuple[Facts, dict[str, int]]:
         snapshot = self._snapshot()
-        films, rules = base_films(snapshot, self._partitions)
+        catalogue = base_catalogue(snapshot, range(self._partitions))
         cut: dict[str, int] = {}
         parts: list[tuple[Rows, Rows]] = []
+        erased: dict[int, dict[bytes, int]] = {}
         for p in range(self._partitions):
             table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
-            fold_films(films, rules, table["event"].to_pylist())
+            catalogue.fold(table["event"].to_pylist())
             table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
             parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
+            erased[p] = base_erased(snapshot, p) | erasures_in(table)
         ratings = Rows.joined(part[0] for part in parts)
-        return Facts(ratings, Rows.joined(part[1] for part in parts), films, rules), cut
+        return Facts(ratings, Rows.joined(part[1] for part in parts), catalogue, erased), cut
+
+    def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
+        snapshot = self._snapshot()
+        start = snapshot.position(topic, partition) if snapshot else 0
+        table, end = self._events(snapshot, topic, partition)
+        if until is not None and until < end:
+            if until < start:
+                raise Conflict(f"{topic}:{partition}: the snapshot stands at {start}, not {until}")
+            table, end = table.filter(pc.less(table["offset"], until)), until
+        changed = last_changes(topic, table)
+        if topic == RATINGS:
+            ratings, marks = fold_users(*base_rows(snapshot, partition), user_events(table))
+            erased = base_erased(snapshot, partition) | erasures_in(table)
+            return PartitionFacts(end, start, changed, ratings, marks, erased=erased)
+        catalogue = base_catalogue(snapshot, [partition])
+        catalogue.fold(table["event"].to_pylist())
+        return PartitionFacts(end, start, changed, catalogue=catalogue)
 
     def _events(self, snapshot: Snapshot | None, topic: str, partition: int) -> tuple[Any, int]:
         """Return the events after the snapshot as one table, and the position that they end at."""
@@ -220,9 +263,16 @@ class History:
                 chain, end = self._chain(snapshot, topic, p)
                 events += end - start
                 oldest = min([oldest, *(segment.path.stat().st_mtime for segment in chain)])
-                if topic == RATINGS and erases(chain, start):
-                    return True
+        if self._erases():
+            return True
         return events > 0 and (events >= many or time.time() - oldest > _OLD_S)
+
+    def _erases(self) -> bool:
+        snapshot = self._snapshot()
+        starts = [snapshot.position(RATINGS, p) if snapshot else 0 for p in range(self._partitions)]
+        return any(
+            erases(self._chain(snapshot, RATINGS, p)[0], start) for p, start in enumerate(starts)
+        )
 
     def _merge_small(self, topic: str, partition: int) -> None:
         """Make one of the newest segments, once there are many small ones."""

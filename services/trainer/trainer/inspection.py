@@ -19,7 +19,7 @@ from marquee.store import Keys, PartitionKeys, Reads, RedisStore
 
 SERVICES: tuple[str, ...] = ("gateway", *MODEL_NAMES)
 EVENTS, TRAINING = "events", "training"
-_MODELS = {
+MODELS = {
     "content": ("content.model", "Content"),
     "hybrid": ("hybrid.model", "Hybrid"),
     "user-model": ("user_model.model", "UserModel"),
@@ -27,7 +27,7 @@ _MODELS = {
 }
 SEGMENTED = "user-model"
 FOLDED = "hybrid"
-_WITH_VIEWERS = ("user-model", "neural")
+WITH_VIEWERS = ("user-model", "neural")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Inspection:
         if row:
             unpacked = ViewerRow.unpack(row)
             derived = Derived(unpacked.code.tolist(), unpacked.cluster, EVENTS)
-        elif published and service in _WITH_VIEWERS and ratings.rated:
+        elif published and service in WITH_VIEWERS and ratings.rated:
             code, cluster = self._load(service, published).encode(RatedFilms.of(ratings))
             derived = Derived(code.tolist(), int(cluster), TRAINING)
         if derived and published and service == SEGMENTED:
@@ -199,7 +199,7 @@ class Inspection:
         return int(segments.films.assign(genres, sums)[0])
 
     def _load(self, service: str, published: ModelVersion) -> Any:
-        module, name = _MODELS[service]
+        module, name = MODELS[service]
         load: Callable[..., Any] = getattr(importlib.import_module(module), name).load
         return load(self._registry.open(published.address, published.sha256))
 

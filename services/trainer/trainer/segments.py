@@ -15,8 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from marquee.erased import digest_of_user
 from marquee.errors import DataError
-from marquee.events import MOVIES, RATINGS, AnyEvent, MovieEvent, Rating, RatingEvent, UserMovie
+from marquee.events import (
+    MOVIES,
+    RATINGS,
+    AnyEvent,
+    MovieEvent,
+    Rating,
+    RatingEvent,
+    UserMovie,
+    decode,
+)
 from marquee.ratings import half_stars
 from trainer.facts import KINDS, Events, Rows
 
@@ -138,6 +148,22 @@ def user_events(table: Any) -> Events:
     codes = code_of[kinds.indices.to_numpy()] if len(kinds) else np.zeros(0, np.uint8)
     rows = Rows(_array(table, "user_id"), _array(table, "movie_id"), codes, _array(table, "time"))
     return Events(rows, _array(table, "half_stars"))
+
+
+def erasures_in(table: Any) -> dict[bytes, int]:
+    """Return digest of a viewer's id → offset of his last erasure, of a `ratings` table."""
+    found = table.filter(pc.equal(pc.cast(table["kind"], pa.string()), "erased"))
+    pairs = zip(found["user_id"].to_pylist(), found["offset"].to_pylist(), strict=True)
+    return {digest_of_user(user_id): offset for user_id, offset in pairs}
+
+
+def last_changes(topic: str, table: Any) -> dict[int, int]:
+    """Return film or viewer → offset of the last event about it, of a table in the log's order."""
+    offsets = table["offset"].to_pylist()
+    if topic == RATINGS:
+        return dict(zip(table["user_id"].to_pylist(), offsets, strict=True))
+    keys = (int(decode(text.encode()).key) for text in table["event"].to_pylist())
+    return dict(zip(keys, offsets, strict=True))
 
 
 def sync(path: Path) -> None:

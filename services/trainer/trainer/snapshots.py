@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from marquee.errors import Conflict
-from marquee.events import decode
+from marquee.events import MOVIES, RATINGS, decode
 from marquee.films import Film
 from marquee.partition import partition_of, partitions_of
 from marquee.snapshot import (
@@ -22,15 +22,14 @@ from marquee.snapshot import (
     Manifest,
     Part,
     Snapshot,
+    erased_of,
     films_of,
     open_snapshot,
     read_partition,
     schema_of,
 )
-from trainer.facts import BLOCK, KINDS, PROMOTION, Facts, Rows
+from trainer.facts import BLOCK, KINDS, PROMOTION, Catalogue, Facts, PartitionFacts, Rows
 from trainer.segments import sync
-
-Rules = dict[tuple[int, str], str]
 
 
 def write_snapshot(
@@ -54,6 +53,7 @@ def write_snapshot(
             partitions=partitions,
             positions=positions,
             files=files,
+            digests=_digests(facts, partitions),
             data_version=data_version,
             ratings=len(facts.ratings),
             films=len(facts.films),
@@ -82,19 +82,24 @@ def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[Rows, Rows]:
     )
 
 
-def base_films(snapshot: Snapshot | None, partitions: int) -> tuple[dict[int, Film], Rules]:
-    """Return the films and the rules of a snapshot."""
-    films: dict[int, Film] = {}
-    rules: Rules = {}
-    for p in range(partitions if snapshot else 0):
+def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
+    """Return the erasure list of a partition of a snapshot."""
+    return {} if snapshot is None else erased_of(read_partition(snapshot, "erased", partition))
+
+
+def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Catalogue:
+    """Return the films and the rules of some partitions of a snapshot."""
+    found = Catalogue()
+    for p in partitions if snapshot else ():
         snapshot = cast(Snapshot, snapshot)
         for film in films_of(read_partition(snapshot, "movies", p)):
-            films[film.movie_id] = film
+            found.films[film.movie_id] = film
         for text in read_partition(snapshot, "rules", p)["event"].to_pylist():
             event = decode(text.encode())
             kind = PROMOTION if event.type == "movie.promoted" else BLOCK
-            rules[int(event.key), kind] = text
-    return films, rules
+            found.rules[int(event.key), kind] = text
+        found.removed.update(read_partition(snapshot, "removed", p)["movie_id"].to_pylist())
+    return found
 
 
 def _rows(table: Any, codes: Any) -> Rows:
@@ -116,10 +121,39 @@ def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
         if len(marks):
             yield f"marks-{p}.parquet", _marks_table(marks)
         rules = [
-            text for (film, _), text in sorted(facts.rules.items()) if _belongs(film, p, partitions)
+            text
+            for (film, _), text in sorted(facts.catalogue.rules.items())
+            if _belongs(film, p, partitions)
         ]
         if rules:
             yield f"rules-{p}.parquet", _table("rules", [rules])
+        removed = [film for film in facts.catalogue.removed if _belongs(film, p, partitions)]
+        if removed:
+            yield f"removed-{p}.parquet", _table("removed", [sorted(removed)])
+        if erased := facts.erased.get(p):
+            yield f"erased-{p}.parquet", _table("erased", [list(erased), list(erased.values())])
+
+
+def _digests(facts: Facts, partitions: int) -> dict[str, str]:
+    """Return the canonical digest of each partition's facts, by `topic:partition`."""
+    # Here, since it brings the store's client along, which readers of the history need not load.
+    from trainer.restored_facts import digest
+
+    of_ratings = partitions_of(facts.ratings.user_ids, partitions)
+    of_marks = partitions_of(facts.marks.user_ids, partitions)
+    found: dict[str, str] = {}
+    for p in range(partitions):
+        catalogue = Catalogue(
+            {i: film for i, film in facts.films.items() if _belongs(i, p, partitions)},
+            {r: text for r, text in facts.catalogue.rules.items() if _belongs(r[0], p, partitions)},
+        )
+        found[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
+        rows = facts.ratings.take(of_ratings == p), facts.marks.take(of_marks == p)
+        found[f"{RATINGS}:{p}"] = digest(
+            RATINGS,
+            PartitionFacts(0, ratings=rows[0], marks=rows[1], erased=facts.erased.get(p, {})),
+        )
+    return found
 
 
 def _belongs(movie_id: int, partition: int, partitions: int) -> bool:

@@ -3,6 +3,7 @@
 from marquee.model_service import ModelService, create_app, ranked
 from marquee.service import serve
 from marquee.settings import Settings
+from user_model.masking import without
 from user_model.model import UserModel
 from user_model.segment_calls import listed, recommended, segment_of, viewer
 
@@ -16,6 +17,7 @@ SERVICE = ModelService(
         "/internal/segments/{kind}/{segment:int}/films": recommended,
     },
     posts={"/internal/segment": segment_of},
+    mask=without,
 )
 
 

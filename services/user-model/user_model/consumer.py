@@ -2,11 +2,12 @@
 
 from marquee.consuming import consume_with_model
 from marquee.derive import derive_all
-from marquee.facts import FILM_HANDLERS, VIEWER_HANDLERS, Handlers
+from marquee.facts import Handlers
+from marquee.kept_facts import handlers_of
 from marquee.settings import Settings
 from user_model.model import UserModel
 
-HANDLERS: Handlers = {**FILM_HANDLERS, **VIEWER_HANDLERS}
+HANDLERS: Handlers = handlers_of("user-model")
 
 
 def main(settings: Settings) -> None:

@@ -1,0 +1,40 @@
+"""Reads stretches of the log in pages, as a member of no group, and notices what is missing."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from marquee.bus import Message, TopicPartition
+from marquee.errors import PositionLost
+from marquee.settings import Settings
+from marquee.whole_log import WholeLog, open_log
+
+PAGE = 1000
+
+
+class LogReader:
+    """Reads the log that the settings name; `close` it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._log: WholeLog = open_log(settings)
+
+    def range(self, partition: TopicPartition) -> tuple[int, int]:
+        """Return the first offset that the log still holds, and its end."""
+        return self._log.range(partition)
+
+    def read(self, partition: TopicPartition, start: int, end: int) -> Iterator[list[Message]]:
+        """Yield the messages of offsets `start` to `end` - 1 in pages.
+
+        PositionLost: the log does not hold all of them.
+        """
+        messages = self._log.read(partition, start, end)
+        while page := list(islice(messages, PAGE)):
+            if (page[0].offset, page[-1].offset) != (start, start + len(page) - 1):
+                raise PositionLost(f"{partition}: the log lacks messages from offset {start} on")
+            yield page
+            start += len(page)
+        if start < end:
+            raise PositionLost(f"{partition}: the log ends at {start}, before {end}")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._log.close()

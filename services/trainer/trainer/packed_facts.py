@@ -1,0 +1,87 @@
+"""The facts of one partition as they stand in the store, and their canonical digest.
+
+The digest says whether two partitions hold the same facts, whichever way they came to them: live,
+by a replay of the log, from a snapshot. So it leaves out what depends on the way: the offsets of
+last changes, a viewer of whom nothing is left, sums of zero, the order of tags and of dismissals.
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+
+from marquee.rows import pack_sums
+
+_HEADER = struct.Struct("<BIII")
+_NO_SUMS = pack_sums((0, 0, 0))
+
+Entries = dict[str, bytes]
+"""`film:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
+
+
+@dataclass
+class PackedFacts:
+    """Values by id: `films`, `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
+
+    films: dict[int, bytes] = field(default_factory=dict)
+    rules: dict[int, bytes] = field(default_factory=dict)
+    users: dict[int, bytes] = field(default_factory=dict)
+    sums: dict[int, bytes] = field(default_factory=dict)
+    erased: dict[bytes, int] = field(default_factory=dict)
+    """Digest of an erased viewer's id → offset."""
+
+    def entries(self) -> Entries:
+        """Return the hash of each fact."""
+        found: Entries = {}
+        for movie_id, value in self.films.items():
+            _put(found, f"film:{movie_id}", _canonical_json(value))
+        for movie_id, value in self.rules.items():
+            _put(found, f"rules:{movie_id}", _canonical_json(value))
+        for user_id, value in self.users.items():
+            _put(found, f"user:{user_id}", _canonical_ratings(value))
+        for movie_id, value in self.sums.items():
+            _put(found, f"sums:{movie_id}", b"" if value == _NO_SUMS else value)
+        for digest, offset in self.erased.items():
+            _put(found, f"erased:{digest.hex()}", str(offset).encode())
+        return found
+
+    def __len__(self) -> int:
+        kinds = (self.films, self.rules, self.users, self.sums, self.erased)
+        return sum(len(values) for values in kinds)
+
+
+def digest_of(entries: Entries) -> str:
+    """Return the digest of a partition, 32 hexadecimal digits: equal for equal facts."""
+    whole = hashlib.blake2b(digest_size=16)
+    for name in sorted(entries):
+        whole.update(name.encode() + b"\0" + entries[name])
+    return whole.hexdigest()
+
+
+def differing(a: Entries, b: Entries) -> list[str]:
+    """Return the names of the facts that are not the same in both, in order."""
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
+def _put(found: Entries, name: str, value: bytes) -> None:
+    """Keep the hash of a canonical value; none where there is nothing to say."""
+    if value:
+        found[name] = hashlib.blake2b(value, digest_size=16).digest()
+
+
+def _canonical_json(value: bytes) -> bytes:
+    parsed = orjson.loads(value)
+    return orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS) if parsed else b""
+
+
+def _canonical_ratings(value: bytes) -> bytes:
+    """Return packed ratings with the dismissed films in order of their ids."""
+    _, rated, viewed, dismissed = _HEADER.unpack_from(value)
+    if not rated + viewed + dismissed:
+        return b""
+    if dismissed < 2:
+        return value
+    at = _HEADER.size + 5 * rated + 4 * viewed
+    return value[:at] + np.sort(np.frombuffer(value, "<u4", dismissed, at)).tobytes()

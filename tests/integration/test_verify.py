@@ -1,0 +1,166 @@
+"""`marquee verify` on a real Valkey: equal where the facts are, and otherwise it names which."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from marquee.bus import TopicPartition
+from marquee.bus_redis import RedisBus
+from marquee.events import RATINGS, Event
+from marquee.kept_facts import KEPT
+from marquee.settings import Settings
+from marquee.testing.facts_system import FactsSystem, empty, story
+from marquee.worker import create_topics
+from trainer.consumer import HistoryConsumer
+from trainer.history import History
+from trainer.verify import Verdict, Verification
+
+PARTITIONS = 2
+ALL = list(KEPT)
+
+
+@pytest.fixture
+def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
+    flags = {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
+    return Settings.model_validate(flags | {"partitions": PARTITIONS})
+
+
+@pytest.fixture
+def system(settings: Settings) -> Iterator[FactsSystem]:
+    bus = RedisBus(settings.redis_url.get_secret_value(), settings.namespace, lease_s=0.5)
+    create_topics(bus, PARTITIONS)
+    yield FactsSystem(settings, bus)
+    bus.close()
+
+
+@pytest.fixture
+def history(settings: Settings) -> History:
+    return History(settings.history, PARTITIONS)
+
+
+def verdicts(settings: Settings, services: list[str] | None = None) -> list[Verdict]:
+    verification = Verification(settings)
+    try:
+        return list(verification.run(services or ALL))
+    finally:
+        verification.close()
+
+
+def settled(system: FactsSystem, history: History, events: list[Event]) -> None:
+    """Let every service, and the history, handle events."""
+    with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
+        system.wait(system.publish(*events))
+
+
+def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    settled(system, history, story(1, 1500))
+    found = verdicts(settings)
+    assert len(found) == len(ALL) * 2 * PARTITIONS
+    assert [v for v in found if not v.equal] == []
+    assert all(v.live and v.replayed for v in found)
+    assert all(v.restored for v in found if v.service != "trainer")
+    assert len({v.live for v in found if v.service == "gateway"}) == 2 * PARTITIONS
+
+
+def test_after_a_compaction_and_more_events_all_partitions_are_equal(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    settled(system, history, story(2, 800))
+    history.compact()
+    settled(system, history, story(3, 800))
+    assert [v for v in verdicts(settings) if not v.equal] == []
+
+
+def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    settled(system, history, story(4, 800))
+    history.compact()
+    empty(settings)
+    settled(system, history, story(5, 300))
+    assert [v for v in verdicts(settings) if not v.equal] == []
+
+
+@pytest.mark.parametrize("kind", ["users", "films", "rules", "sums"])
+def test_a_fact_that_was_altered_added_or_lost_is_named(
+    system: FactsSystem, history: History, settings: Settings, kind: str
+) -> None:
+    settled(system, history, story(6, 600))
+    service = "content" if kind == "sums" else "gateway"
+    expected = {alter(system, settings, service, kind, way) for way in ("alter", "add", "lose")}
+    bad = [v for v in verdicts(settings) if not v.equal]
+    assert {v.service for v in bad} == {service}
+    assert {name for v in bad for name in v.differing} == expected
+
+
+def alter(system: FactsSystem, settings: Settings, service: str, kind: str, way: str) -> str:
+    """Change one fact behind the back of the consumers; return its name."""
+    keys = system.keys(service)
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        if kind == "users":
+            user_id = {"alter": 1, "lose": 2, "add": 4711}[way]
+            key = keys.user(user_id).user(user_id)
+            if way == "lose":
+                assert client.delete(key)
+            else:
+                packed = bytes.fromhex("01010000000000000000000000") + b"\x63\0\0\0\x05"
+                client.set(key, packed)
+            return f"user:{user_id}"
+        of = keys.all(RATINGS)[0] if kind == "sums" else keys.movie(1)
+        key = getattr(of, kind)
+        fields = sorted(client.hkeys(key))
+        field = {"alter": fields[0], "lose": fields[-1], "add": b"4711"}[way]
+        other = client.hget(key, fields[1])
+        if way == "lose":
+            assert client.hdel(key, field)
+        else:
+            assert client.hset(key, field, other) == (way == "add")
+        return f"{kind.removesuffix('s') if kind == 'films' else kind}:{field.decode()}"
+
+
+def test_it_is_right_beside_consumers_at_work(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    settled(system, history, story(7, 200))
+    done = threading.Event()
+
+    def produce(_: threading.Event) -> None:
+        for seed in range(100, 140):
+            if done.is_set():
+                return
+            system.publish(*story(seed, 50))
+
+    with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run, produce):
+        found = [v for _ in range(2) for v in verdicts(settings)]
+        done.set()
+    assert [v for v in found if not v.equal and v.position is not None] == []
+
+
+def test_a_service_that_was_never_loaded_is_not_equal_and_says_so(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    system.services = ("gateway",)
+    settled(system, history, story(8, 100))
+    found = verdicts(settings, ["gateway", "content"])
+    assert {v.service for v in found if v.equal} == {"gateway"}
+    assert {v.note for v in found if not v.equal} == {"no position: never loaded"}
+
+
+def test_where_the_log_no_longer_begins_at_0_the_replay_goes_on_from_the_snapshot(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    settled(system, history, story(9, 600))
+    history.compact()
+    assert isinstance(system.bus, RedisBus)
+    for p in range(PARTITIONS):
+        for topic in ("movies", RATINGS):
+            key = f"{settings.namespace}:log:{{{TopicPartition(topic, p)}}}"
+            system.bus.client.xtrim(key, maxlen=3, approximate=False)
+    found = verdicts(settings)
+    assert [v for v in found if not v.equal] == []
+    assert all(v.replayed for v in found)

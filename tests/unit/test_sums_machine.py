@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from content.consumer import HANDLERS
 from marquee.bus import TopicPartition
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
-from marquee.facts import PartitionSnapshot
+from marquee.facts import PartitionSnapshot, chunks
 from marquee.rating_sums import restore_sums
 from marquee.ratings import Ratings
 from marquee.rows import unpack_sums
@@ -36,7 +36,8 @@ class Counting(RuleBasedStateMachine):
         keys = KEYS.of(partition)
         viewers = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
         step = Step(keys, self.batches.store)
-        restore_sums(step, PartitionSnapshot(partition, 0, viewers=viewers))
+        for piece in chunks(PartitionSnapshot(partition, 0, viewers=viewers)):
+            restore_sums(step, piece)
         self.batches.store.write(keys, None, 0, step.commands(0, 0))
 
     def send(self, *events: Event) -> None:

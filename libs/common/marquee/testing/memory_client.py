@@ -56,6 +56,14 @@ class MemoryClient:
         await asyncio.sleep(0)
         return self._store.scan(key)
 
+    async def zrange(
+        self, key: str, start: int, end: int, withscores: bool
+    ) -> list[tuple[bytes, float]]:
+        """See ZRANGE: a whole sorted set with its scores."""
+        assert (start, end, withscores) == (0, -1, True)
+        members = self._store.values.get(key, {})
+        return [(member, float(score)) for member, score in members.items()]
+
     async def hscan_iter(self, key: str, match: str) -> AsyncIterator[tuple[bytes, bytes]]:
         """See HSCAN."""
         for name, value in self._store.scan(key).items():

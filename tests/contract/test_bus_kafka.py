@@ -41,7 +41,7 @@ while True:
 
 
 class TestKafkaBus(BusContract):
-    patience = 15.0
+    patience = 30.0
 
     @pytest.fixture
     def bus(
@@ -78,7 +78,7 @@ class TestKafkaBus(BusContract):
         self, bus: KafkaBus
     ) -> None:
         bus.create_topics({TOPIC: PARTITIONS})
-        session_s, patience = 25.0, 8.0
+        session_s, patience = 40.0, 20.0
 
         def named(name: str) -> KafkaBus:
             return KafkaBus(

@@ -115,7 +115,7 @@ class Traffic:
 
     async def _in_bulk(self, operations: list[Operation]) -> None:
         events = [self._event(operation) for operation in operations]
-        began, outcome = time.monotonic(), "unknown"
+        began, outcome, why = time.monotonic(), "unknown", ""
         for _ in range(TIMES):
             try:
                 answer = await self.client.post(
@@ -124,13 +124,14 @@ class Traffic:
                 outcome = _outcome(answer.status_code)
                 if outcome == "kept" and answer.json()["rejected"]:
                     outcome = "wrong"
+                why = "" if outcome == "kept" else f"{answer.status_code}: {answer.text[:300]}"
             except (httpx.HTTPError, ValueError):
                 outcome = "unknown"
             if outcome != "unknown" or self.stop.is_set():
                 break
             await asyncio.sleep(RETRY_S)
         for event in events:
-            self._noted("bulk", event, began, outcome)
+            self._noted("bulk", event, began, outcome, why=why)
 
     async def _on_the_bus(self, operation: Operation) -> None:
         event, began = self._event(operation), time.monotonic()
@@ -177,6 +178,7 @@ class Traffic:
         began: float,
         outcome: str,
         places: dict[str, int] | None = None,
+        why: str = "",
     ) -> None:
         self.journal.write(
             way=way,
@@ -188,7 +190,7 @@ class Traffic:
             id=event["id"],
             places=places or {},
             holds=False,
-            why="",
+            why=why,
         )
 
     # --- readers

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import random
 import shutil
 import socket
 import subprocess
@@ -22,10 +23,18 @@ START_S = 60.0
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback address that nobody listens on.
+
+    It is below those that Linux gives to outgoing connections, one of which could take it before
+    the server that it is meant for is there. Unavailable when a hundred are taken.
+    """
+    draw = random.SystemRandom()
+    for _ in range(100):
+        port = draw.randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Unavailable("no port of the loopback address is free: a hundred are taken")
 
 
 @contextlib.contextmanager

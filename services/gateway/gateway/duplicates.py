@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from marquee.bus import Published, TopicPartition
 from marquee.events import Event
 from marquee.partition import partition_of
 from marquee.store import Keys
+from marquee.tail import connect
 from marquee.window import digest_of
 
 TIMEOUT_S = 0.25
@@ -29,12 +27,7 @@ class RedisDuplicates:
     """The windows in Redis, asked in one round trip; without an answer no event counts as known."""
 
     def __init__(self, url: str, keys: Keys) -> None:
-        self._redis: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis: Any = connect(url, TIMEOUT_S)
         self._keys = keys
 
     async def places(self, events: Sequence[Event]) -> list[Published | None]:

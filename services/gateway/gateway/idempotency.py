@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import redis
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from marquee import telemetry
 from marquee.errors import InvalidInput
+from marquee.tail import connect
 
 KEPT_S = 24 * 3600
 """So long a key is remembered, unless there are too many."""
@@ -125,13 +123,7 @@ class RedisIdempotency:
     """Keys in Redis, for all replicas of the gateway: bounded in time and in bytes."""
 
     def __init__(self, url: str, namespace: str, kept_bytes: int = KEPT_BYTES) -> None:
-        self._redis: Any = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=512,
-        )
+        self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
         self._prefix = f"{namespace}:gateway:{{idempotency}}"
         self._kept_bytes = kept_bytes
         self._begin = self._redis.register_script(_BEGIN)

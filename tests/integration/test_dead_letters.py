@@ -1,9 +1,5 @@
 """Dead letters on both buses: retried where nothing is later, discarded, forgotten."""
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
 from prometheus_client import REGISTRY
 
@@ -16,8 +12,8 @@ from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.facts import Handlers
 from marquee.partition import partition_of
 from marquee.step import Step
-from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
-from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee.testing.one_group import PARTITIONS, OneGroup, until
+from marquee.testing.raw_producers import RawProducer
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -37,44 +33,6 @@ class Mendable(GatewayReaction):
         if self.broken and event.data.movie_id == 13:
             raise ValueError("unlucky")
         HANDLERS[RatingAdded](step, event)
-
-
-def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnRedis(request.getfixturevalue("redis_url"), namespace)
-
-
-def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnKafka(request.getfixturevalue("kafka_servers"), namespace)
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(on_redis, id="redis"),
-        pytest.param(on_kafka, id="kafka", marks=pytest.mark.kafka),
-    ]
-)
-def place(
-    request: pytest.FixtureRequest, namespace: str, caplog: pytest.LogCaptureFixture
-) -> Iterator[RawProducer]:
-    # Records of the client's log would keep its sockets past the end of the test.
-    caplog.set_level(logging.CRITICAL, logger="kafka")
-    made: RawProducer = request.param(request, namespace)
-    yield made
-    made.close()
-    gc.collect()
-
-
-@pytest.fixture
-def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[OneGroup]:
-    with one_group(place.bus, redis_url, namespace) as made:
-        yield made
-
-
-@pytest.fixture
-def letters(place: RawProducer, group: OneGroup) -> Iterator[DeadLetters]:
-    dead = DeadLetters(place.log, group.bus.producer())
-    yield dead
-    dead.producer.close()
 
 
 def measured() -> dict[str, float | None]:

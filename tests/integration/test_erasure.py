@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from hybrid.fit import fit as fit_hybrid
 from hybrid.model import Hybrid
 from marquee.artifacts import seal
 from marquee.bus import Outgoing
-from marquee.bus_redis import RedisBus
 from marquee.derive import derive_all
 from marquee.errors import NotFound
 from marquee.events import (
@@ -46,9 +44,9 @@ from marquee.settings import Settings
 from marquee.store import RedisStore
 from marquee.tail import connect
 from marquee.testing import checkerboard, until
-from marquee.testing.facts_system import SERVICES, FactsSystem
+from marquee.testing.facts_system import PARTITIONS, SERVICES, FactsSystem
 from marquee.testing.small_fits import SMALL_TASTE
-from marquee.worker import Worker, create_topics
+from marquee.worker import Worker
 from trainer.consumer import HistoryConsumer
 from trainer.erasure import ErasureReceipts, Place
 from trainer.history import History
@@ -59,24 +57,9 @@ from user_model.fit import fit as fit_user_model
 from user_model.masking import without
 from user_model.model import UserModel
 
-PARTITIONS = 2
 VIEWER = 7_654_321_987
 OTHER = 7_654_321_989
 NEW = 500
-
-
-@pytest.fixture
-def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
-    flags = {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
-    return Settings.model_validate(flags | {"partitions": PARTITIONS})
-
-
-@pytest.fixture
-def system(settings: Settings) -> Iterator[FactsSystem]:
-    bus = RedisBus(settings.redis_url.get_secret_value(), settings.namespace, lease_s=0.5)
-    create_topics(bus, PARTITIONS)
-    yield FactsSystem(settings, bus)
-    bus.close()
 
 
 def rating(user_id: int, movie_id: int, stars: float) -> RatingAdded:

@@ -173,6 +173,7 @@ def test_a_slow_network_only_takes_its_time(service: Service) -> None:
     link.delay_up = link.delay_down = 0.01
     service.rate(1)
     wait(lambda: service.n(1) == len(USERS))
+    assert service.n(1) == len(USERS)
 
 
 def test_a_step_that_arrives_after_a_twin_took_over_changes_nothing(service: Service) -> None:

@@ -1,8 +1,5 @@
 """Poison of every kind on both buses: a dead letter once, the stream goes on, others unhurt."""
 
-import gc
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -16,51 +13,13 @@ from marquee.events import RATINGS, RatingAdded
 from marquee.letters import KEPT_BYTES
 from marquee.partition import partition_of
 from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
-from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee.testing.raw_producers import OnRedis, RawProducer
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 USER = 1
 HOME = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
 AWAY = TopicPartition(RATINGS, (HOME.partition + 1) % PARTITIONS)
-
-
-def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnRedis(request.getfixturevalue("redis_url"), namespace)
-
-
-def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnKafka(request.getfixturevalue("kafka_servers"), namespace)
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(on_redis, id="redis"),
-        pytest.param(on_kafka, id="kafka", marks=pytest.mark.kafka),
-    ]
-)
-def place(
-    request: pytest.FixtureRequest, namespace: str, caplog: pytest.LogCaptureFixture
-) -> Iterator[RawProducer]:
-    # Records of the client's log would keep its sockets past the end of the test.
-    caplog.set_level(logging.CRITICAL, logger="kafka")
-    made: RawProducer = request.param(request, namespace)
-    yield made
-    made.close()
-    gc.collect()
-
-
-@pytest.fixture
-def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[OneGroup]:
-    with one_group(place.bus, redis_url, namespace) as made:
-        yield made
-
-
-@pytest.fixture
-def letters(place: RawProducer, group: OneGroup) -> Iterator[DeadLetters]:
-    dead = DeadLetters(place.log, group.bus.producer())
-    yield dead
-    dead.producer.close()
 
 
 def rating(movie_id: int, stars: float = 4.0, user_id: int = USER) -> RatingAdded:

@@ -2,14 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
 
 from marquee.bus import TopicPartition
-from marquee.bus_redis import RedisBus
 from marquee.errors import Conflict
 from marquee.events import (
     MODELS,
@@ -28,33 +25,11 @@ from marquee.settings import Settings
 from marquee.store import RedisStore
 from marquee.tail import Tail, connect
 from marquee.testing import until
-from marquee.testing.facts_system import SERVICES, FactsSystem, empty, story
-from marquee.worker import create_topics
+from marquee.testing.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.rebuild import Rebuilding, Rebuilt
 from trainer.verify import Verification
-
-PARTITIONS = 2
-
-
-@pytest.fixture
-def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
-    flags = {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
-    return Settings.model_validate(flags | {"partitions": PARTITIONS})
-
-
-@pytest.fixture
-def system(settings: Settings) -> Iterator[FactsSystem]:
-    bus = RedisBus(settings.redis_url.get_secret_value(), settings.namespace, lease_s=0.5)
-    create_topics(bus, PARTITIONS)
-    yield FactsSystem(settings, bus)
-    bus.close()
-
-
-@pytest.fixture
-def history(settings: Settings) -> History:
-    return History(settings.history, PARTITIONS)
 
 
 def settled(system: FactsSystem, history: History, seed: int, n: int = 500) -> None:

@@ -69,6 +69,7 @@ def test_a_twin_takes_over_from_a_process_that_stands_and_what_that_does_late_ch
             rated += 1
             rate(bus, rated)
             wait(all_rated(redis_url, keys, rated), 40.0)
+        assert all_rated(redis_url, keys, rated)()
     finally:
         for process in (first, second):
             process.send_signal(signal.SIGCONT)

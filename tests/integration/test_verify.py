@@ -1,8 +1,6 @@
 """`marquee verify` on a real Valkey: equal where the facts are, and otherwise it names which."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
@@ -12,33 +10,12 @@ from marquee.bus_redis import RedisBus
 from marquee.events import RATINGS, Event
 from marquee.kept_facts import KEPT
 from marquee.settings import Settings
-from marquee.testing.facts_system import FactsSystem, empty, story
-from marquee.worker import create_topics
+from marquee.testing.facts_system import PARTITIONS, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.verify import Verdict, Verification
 
-PARTITIONS = 2
 ALL = list(KEPT)
-
-
-@pytest.fixture
-def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
-    flags = {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
-    return Settings.model_validate(flags | {"partitions": PARTITIONS})
-
-
-@pytest.fixture
-def system(settings: Settings) -> Iterator[FactsSystem]:
-    bus = RedisBus(settings.redis_url.get_secret_value(), settings.namespace, lease_s=0.5)
-    create_topics(bus, PARTITIONS)
-    yield FactsSystem(settings, bus)
-    bus.close()
-
-
-@pytest.fixture
-def history(settings: Settings) -> History:
-    return History(settings.history, PARTITIONS)
 
 
 def verdicts(settings: Settings, services: list[str] | None = None) -> list[Verdict]:

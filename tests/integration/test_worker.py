@@ -198,7 +198,9 @@ def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(syste
         viewers.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
     system.start("content", ContentReaction(), snapshots=OneSnapshot(0, viewers))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
-    eventually(lambda: system.sums(1) == (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2))
+    wanted = (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2)
+    eventually(lambda: system.sums(1) == wanted)
+    assert system.sums(1) == wanted
 
 
 def test_a_block_is_in_the_store_with_who_and_why(system: System) -> None:

@@ -39,6 +39,7 @@ from marquee.stored_snapshots import StoredSnapshots
 from marquee.testing.reading import until
 from marquee.worker import Pace, Worker
 
+PARTITIONS = 2
 SERVICES = tuple(name for name in KEPT if name != "trainer")
 
 _OF_FILM = (

@@ -1,0 +1,74 @@
+"""What several files begin with; a file's own fixture of a name takes its place."""
+
+import gc
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marquee.bus_redis import RedisBus
+from marquee.dead_letters import DeadLetters
+from marquee.settings import Settings
+from marquee.testing.facts_system import PARTITIONS, FactsSystem
+from marquee.testing.one_group import OneGroup, one_group
+from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee.worker import create_topics
+from trainer.history import History
+
+
+def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
+    return OnRedis(request.getfixturevalue("redis_url"), namespace)
+
+
+def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
+    return OnKafka(request.getfixturevalue("kafka_servers"), namespace)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(on_redis, id="redis"),
+        pytest.param(on_kafka, id="kafka", marks=pytest.mark.kafka),
+    ]
+)
+def place(
+    request: pytest.FixtureRequest, namespace: str, caplog: pytest.LogCaptureFixture
+) -> Iterator[RawProducer]:
+    # Records of the client's log would keep its sockets past the end of the test.
+    caplog.set_level(logging.CRITICAL, logger="kafka")
+    made: RawProducer = request.param(request, namespace)
+    yield made
+    made.close()
+    gc.collect()
+
+
+@pytest.fixture
+def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[OneGroup]:
+    with one_group(place.bus, redis_url, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def letters(place: RawProducer, group: OneGroup) -> Iterator[DeadLetters]:
+    dead = DeadLetters(place.log, group.bus.producer())
+    yield dead
+    dead.producer.close()
+
+
+@pytest.fixture
+def settings(redis_url: str, namespace: str, tmp_path: Path) -> Settings:
+    flags = {"state": tmp_path, "redis_url": redis_url, "namespace": namespace}
+    return Settings.model_validate(flags | {"partitions": PARTITIONS})
+
+
+@pytest.fixture
+def system(settings: Settings) -> Iterator[FactsSystem]:
+    bus = RedisBus(settings.redis_url.get_secret_value(), settings.namespace, lease_s=0.5)
+    create_topics(bus, PARTITIONS)
+    yield FactsSystem(settings, bus)
+    bus.close()
+
+
+@pytest.fixture
+def history(settings: Settings) -> History:
+    return History(settings.history, PARTITIONS)

@@ -1,4 +1,4 @@
-"""What a command costs as a process: wall and CPU seconds, the most memory."""
+"""What a command costs, its children with it: wall and CPU seconds, the most memory."""
 
 import contextlib
 import os
@@ -49,30 +49,42 @@ def run_command(name: str, arguments: Sequence[str], folder: Path, limits: Limit
     began = time.perf_counter()
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-        outcome = _watch(process, limits)
+        outcome, peak = _watch(process, limits)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
     if not outcome and process.returncode:
         outcome = f"failed: see {name}.log"
-    return Cost(name, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, outcome)
+    return Cost(name, wall, usage.ru_utime + usage.ru_stime, peak / MIB, outcome)
 
 
-def _watch(process: "subprocess.Popen[bytes]", limits: Limits) -> str:
-    """Wait until a process has ended, or end it at a limit; return why it was ended."""
-    while True:
-        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if ended is not None:
-            return ""
+def _watch(process: "subprocess.Popen[bytes]", limits: Limits) -> tuple[str, int]:
+    """Wait until a process has ended, or end it at a limit; return why it was ended, and the most
+    bytes that it and its children have held at one time."""
+    peak = 0
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        family = _family(process.pid)
+        peak = max(peak, sum(map(_resident, family)))
         outcome = ""
-        if _cpu_s(process.pid) > limits.seconds:
+        if sum(map(_cpu_s, family)) > limits.seconds:
             outcome = f"stopped after {limits.seconds / 60:g} min of CPU"
-        elif _resident(process.pid) > limits.gib * 1024 * MIB:
+        elif peak > limits.gib * 1024 * MIB:
             outcome = f"stopped at {limits.gib:g} GiB"
         if outcome:
             process.kill()
-            return outcome
+            return outcome, peak
         time.sleep(_LOOK_S)
+    return "", peak
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all that come from it."""
+    found = [pid]
+    for one in found:  # grows while it is gone through
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{one}/task/{one}/children").read_text()
+            found.extend(map(int, children.split()))
+    return found
 
 
 def _resident(pid: int) -> int:
@@ -82,7 +94,8 @@ def _resident(pid: int) -> int:
 
 
 def _cpu_s(pid: int) -> float:
+    """Seconds of a process, and of those children that it has waited for."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return sum(map(int, fields[11:15])) / _TICKS
     return 0.0

@@ -1,10 +1,11 @@
-"""Measures a training stage by stage, each a process of its own, on data of a chosen size.
+"""Measures a training on data of a chosen size: each stage a process of its own, or all in one.
 
 Beside it: one answer of each model service, and a new film and viewer, by the models trained.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from sizes import SIZES, data_of
 from stage_cost import Limits, run_stage
 from system import ROOT
 from train_report import MODELS, STAGES, Found, note, show
+from whole_training import run_whole
 
 
 def main() -> int:
@@ -26,13 +28,17 @@ def main() -> int:
         data = data_of(size, folder, limits, asked.stages, console)
         if data.cost:
             note(folder, data.cost)
-        for name in asked.stages:
+        if asked.whole:
+            console.print("[dim]bench: all stages in one process[/dim]")
+            whole = replace(limits, seconds=len(STAGES) * limits.seconds)
+            note(folder, *run_whole(folder, data.path, whole, asked.params))
+        for name in () if asked.whole else asked.stages:
             console.print(f"[dim]bench: {name}[/dim]")
             cost = run_stage(name, folder, data.path, limits, asked.params)
             note(folder, cost)
             if cost.outcome and name == "data":
                 break
-        for name in asked.answers:
+        for name in () if asked.whole else asked.answers:
             console.print(f"[dim]bench: answers of {name}[/dim]")
             note(folder, *answers_of(name, folder / "work" / "models" / name))
     finally:  # what was measured before it was stopped is shown, beside what earlier runs found
@@ -45,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "var" / "bench-train", help="kept, and used again"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="as `marquee train` does it, in one process"
     )
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES)
     parser.add_argument("--answers", nargs="*", choices=MODELS, default=MODELS)

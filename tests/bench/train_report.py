@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from report import Table, machine
 from sizes import Size
 from stage_cost import Cost
 from system import ROOT
+from whole_training import WHOLE
 
 MODELS = ("content", "hybrid", "user-model", "neural")
 STAGES = ("data", *MODELS, "evaluate")
@@ -58,17 +60,21 @@ def note(folder: Path, *figures: Cost | Answered) -> None:
 
 def _costs(size: Size, found: Mapping[str, Cost]) -> Table:
     costs = [found[name] for name in ("generate", *STAGES) if name in found]
-    rows: list[tuple[str, ...]] = [
-        (c.name, f"{c.wall_s:,.1f}", f"{c.cpu_s:,.1f}", f"{c.peak_mib:,.0f}", c.outcome or "done")
-        for c in costs
-    ]
+    rows = [_cost(cost) for cost in costs]
     stages = [c for c in costs if c.name in STAGES]
     if len(stages) > 1:
         total = (sum(c.wall_s for c in stages), sum(c.cpu_s for c in stages))
         peak = max(c.peak_mib for c in stages)
         rows.append(("all stages", *(f"{t:,.1f}" for t in total), f"{peak:,.0f}", ""))
+    rows += [_cost(cost) for name, cost in found.items() if name.startswith(WHOLE)]
     columns = ("stage", "seconds", "CPU s", "peak MiB", "outcome")
     return Table(f"Training on {size.words}", columns, rows)
+
+
+def _cost(cost: Cost) -> tuple[str, ...]:
+    cpu = "–" if isnan(cost.cpu_s) else f"{cost.cpu_s:,.1f}"
+    figures = (f"{cost.wall_s:,.1f}", cpu, f"{cost.peak_mib:,.0f}")
+    return cost.name, *figures, cost.outcome or "done"
 
 
 def _answers(size: Size, found: Sequence[Answered]) -> list[Table]:

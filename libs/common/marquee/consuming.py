@@ -14,6 +14,7 @@ from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
+from marquee.window import recent_in_log
 from marquee.worker import Pace, Worker
 
 
@@ -34,7 +35,8 @@ def consume_with_model(
 
     def make(bus: Bus) -> Worker:
         topics, pace = (MOVIES, RATINGS, MODELS), Pace(settings.batch)
-        worker = Worker(keys, topics, bus, store, snapshots, reaction, pace)
+        recent = recent_in_log(settings)
+        worker = Worker(keys, topics, bus, store, snapshots, reaction, pace, recent)
         reaction.progress = worker.beat
         return worker
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from marquee import telemetry
 from marquee.bus import Bus, Message, Subscription, TopicPartition, dead
@@ -17,10 +18,11 @@ from marquee.reaction import Reaction, Snapshots
 from marquee.same_log import SameLog
 from marquee.step import Step
 from marquee.store import Command, Keys, PartitionKeys, Reads, Store
-from marquee.window import unseen
+from marquee.window import Recent, no_recent, unseen
 
 LOG = "log"
 """Under this name health tells why nothing is read."""
+_RECALLED_AT_ONCE = 1000
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
 
@@ -49,6 +51,7 @@ class Worker:
         snapshots: Snapshots,
         reaction: Reaction,
         pace: Pace = Pace(),
+        recent: Recent = no_recent,
     ) -> None:
         self.keys = keys
         self.topics = topics
@@ -57,6 +60,7 @@ class Worker:
         self.snapshots = snapshots
         self.reaction = reaction
         self.pace = pace
+        self.recent = recent
         self.health = Health()
         self._positions: dict[TopicPartition, int] = {}
         self._unsure = False
@@ -201,9 +205,20 @@ class Worker:
             self.reaction.restore(step, piece)
             self.store.write(keys, None, None, step.commands(0, snapshot.position))
             self.beat()
+        self._recall(partition, snapshot.position)
         last = Step(keys, self.store).commands(0, snapshot.position)
         self.store.write(keys, None, snapshot.position, [*last, *_named(keys, topic)])
         return snapshot.position
+
+    def _recall(self, partition: TopicPartition, position: int) -> None:
+        """Fill the window with the events before a position: one that comes again is known."""
+        keys, messages = self.keys.of(partition), iter(self.recent(partition, position))
+        while page := list(islice(messages, _RECALLED_AT_ONCE)):
+            step = Step(keys, self.store)
+            for _ in unseen(step, [read(self.bus, partition, message) for message in page]):
+                pass  # the snapshot holds what it did
+            self.store.write(keys, None, None, step.commands(0, position))
+            self.beat()
 
     # --- steps
 

@@ -10,6 +10,7 @@ from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
+from marquee.window import recent_in_log
 from marquee.worker import Pace, Worker
 
 HANDLERS: Handlers = handlers_of("gateway")
@@ -46,6 +47,13 @@ def main(settings: Settings) -> None:
         settings,
         open_bus(settings),
         lambda bus: Worker(
-            keys, (MOVIES, RATINGS), bus, store, snapshots, GatewayReaction(), Pace(settings.batch)
+            keys,
+            (MOVIES, RATINGS),
+            bus,
+            store,
+            snapshots,
+            GatewayReaction(),
+            Pace(settings.batch),
+            recent_in_log(settings),
         ),
     )

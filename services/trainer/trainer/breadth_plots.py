@@ -36,11 +36,14 @@ def draw_trade_off(figure: Any, report: Report) -> None:
 
 
 def draw_ablation(figure: Any, report: Report) -> None:
-    """Draw a panel a model, a bar a part: how much worse (left of 0) the model is without it."""
+    """Draw a panel a model, a bar a part: how much worse (left of 0) the model is without it.
+
+    Each panel has a scale of its own: one part may matter ten times as much as any other.
+    """
     by_model: dict[str, list[Ablation]] = {}
     for one in report.ablation:
         by_model.setdefault(one.model, []).append(one)
-    panels = figure.subplots(1, len(by_model), sharex=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(by_model), squeeze=False)[0]
     for panel, (model, parts) in zip(panels, by_model.items(), strict=True):
         names = [part.signal for part in parts][::-1]
         found = [part.over_whole for part in parts][::-1]
@@ -50,5 +53,5 @@ def draw_ablation(figure: Any, report: Report) -> None:
         ]
         panel.barh(names, [one.mean for one in found], xerr=reach, color="#1f6feb", alpha=0.7)
         panel.axvline(0, color="#1c2230", linewidth=1)
-        panel.locator_params(axis="x", nbins=4)
+        panel.locator_params(axis="x", nbins=3)
         panel.set_title(model, fontsize="medium")

@@ -22,7 +22,7 @@ from marquee.letters import Read, read
 from marquee.settings import Settings
 from marquee.step import UPDATES_KEPT
 from marquee.store import Command, Keys, PartitionKeys, RedisStore
-from marquee.window import WINDOW
+from marquee.window import REACH
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import LiveFacts
@@ -124,7 +124,7 @@ class Rebuilding:
             self._take(self._keys(service).of(partition))
         # Only now: what a consumer did until then has to be in what is read.
         begin, end = self._log.range(partition)
-        reads = self._reads(partition, max(begin, start.position - 2 * WINDOW), end)
+        reads = self._reads(partition, max(begin, start.position - REACH), end)
         contents: dict[Kept, Content] = {}
         for service in services:
             kept = KEPT[service][partition.topic]

@@ -19,7 +19,7 @@ from marquee.letters import read
 from marquee.settings import Settings
 from marquee.snapshot import Snapshot, newest_snapshot, snapshots_in
 from marquee.store import Keys
-from marquee.window import WINDOW
+from marquee.window import REACH
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import LiveFacts
@@ -141,11 +141,11 @@ class Verification:
         if not under_way:
             return
         starts = {id(course): course.replay.position for course in under_way}
-        start = max(begin, min(starts.values()) - 2 * WINDOW)
+        start = max(begin, min(starts.values()) - REACH)
         for page in self._log.read(partition, start, max(c.stops[-1] for c in under_way)):
             reads = [read(self._bus, partition, message) for message in page]
             for course in under_way:
-                if page[-1].offset >= starts[id(course)] - 2 * WINDOW:
+                if page[-1].offset >= starts[id(course)] - REACH:
                     course.replay.remember(reads, starts[id(course)])
                 for stop in list(course.stops):
                     course.replay.feed(reads, stop)

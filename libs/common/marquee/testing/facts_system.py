@@ -37,6 +37,7 @@ from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
 from marquee.testing.reading import until
+from marquee.window import recent_in_log
 from marquee.worker import Pace, Worker
 
 PARTITIONS = 2
@@ -112,6 +113,7 @@ class FactsSystem:
             StoredSnapshots(self.settings.history),
             FactsReaction(service),
             self.pace,
+            recent_in_log(self.settings),
         )
 
     def keys(self, service: str) -> Keys:

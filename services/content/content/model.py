@@ -16,9 +16,10 @@ from marquee.artifacts import (
     save_json,
 )
 from marquee.films import Film, Films
+from marquee.liked_films import base_popularity, cluster_shares, popularity_signal
 from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
+from marquee.new_films import NewFilms, with_prior_popularity
 from marquee.pipeline import Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.recommender import Reason, Scored, Viewer, top
@@ -160,38 +161,23 @@ class Content:
         """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
         chosen = everything(films.vectors) if chosen is None else chosen
         codes, (prior, cold) = chosen.vectors[:, self._codes], chosen.columns(-2, -1)
-        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
+        base, k = self._base_popularity, len(self.pipeline.kmeans.centers)
+        signals = {"popularity": popularity_signal(chosen, base, popularity, prior, cold)}
         if not len(seen):
             return signals
         unknown, known = Cold(self.new_films, prior, cold), films.vectors[seen, self._codes]
         signals |= self.taste.signals(seen, None, films.vectors, unknown, chosen=chosen)
+        popularity_then = popularity_signal(chosen, base, None, prior, cold)
         return signals | {
             "content": codes @ direction(known),
             "nearest": (known[-5:] @ codes.T).max(axis=0),
-            "less_popular": less_popular(self._popularity(chosen, prior, cold, None), len(seen)),
-            "cluster": self._cluster_shares(seen, films, chosen),
+            "less_popular": less_popular(popularity_then, len(seen)),
+            "cluster": cluster_shares(films.clusters, seen, chosen, k),
         }
-
-    def _popularity(
-        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
-    ) -> Matrix:
-        known: npt.NDArray[np.floating] = (
-            chosen.first(self._base_popularity)
-            if popularity is None
-            else popularity.popularity[chosen.rows]
-        )
-        return log_popularity(known, prior, cold)
 
     @cached_property
     def _base_popularity(self) -> npt.NDArray[np.float64]:
-        popularity: npt.NDArray[np.float64] = np.log1p(self.base_sums[:, 1])
-        return popularity
-
-    def _cluster_shares(self, seen: Ints, films: Films, chosen: Chosen) -> Matrix:
-        """Return for each row chosen the share of the films seen that are in its cluster."""
-        sizes = np.bincount(films.clusters[seen], minlength=len(self.pipeline.kmeans.centers))
-        shares: Matrix = (sizes / max(1, len(seen))).astype(np.float32)[films.clusters[chosen.rows]]
-        return shares
+        return base_popularity(self.base_sums)
 
     @cached_property
     def _codes(self) -> slice:

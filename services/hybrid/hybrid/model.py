@@ -19,9 +19,10 @@ from marquee.artifacts import (
 )
 from marquee.factors import Factors
 from marquee.films import Film, Films
+from marquee.liked_films import base_popularity, cluster_shares, popularity_signal
 from marquee.mix import weighted
 from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms, log_popularity, with_prior_popularity
+from marquee.new_films import NewFilms, with_prior_popularity
 from marquee.pipeline import KMeans, Matrix, Pipeline, unit
 from marquee.popularity import Popularity
 from marquee.ratings import POSITIVE
@@ -201,7 +202,8 @@ class Hybrid:
         """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
         chosen = everything(films.vectors) if chosen is None else chosen
         prior, cold = chosen.columns(-2, -1)
-        signals = {"popularity": self._popularity(chosen, prior, cold, popularity)}
+        base, k = self._base_popularity, len(self.pipeline.kmeans.centers)
+        signals = {"popularity": popularity_signal(chosen, base, popularity, prior, cold)}
         if not len(evidence.rows):
             return signals
         codes, liked, rated = chosen.vectors[:, self._codes], evidence.liked, evidence.rows
@@ -211,37 +213,18 @@ class Hybrid:
             rated, evidence.half_stars, films.vectors, unknown, code, chosen
         )
         known, rates = films.vectors[rated, self._codes], chosen.vectors[:, self.taste.d : self.d]
-        popularity_then = self._popularity(chosen, prior, cold, None)
+        popularity_then = popularity_signal(chosen, base, None, prior, cold)
         return signals | {
             "space": codes @ direction(known[liked]),
             "space_other": codes @ direction(known[~liked]),
             "less_popular": less_popular(popularity_then, len(rated)),
-            "cluster": self._cluster_shares(rated[liked], films, chosen),
+            "cluster": cluster_shares(films.clusters, rated[liked], chosen, k),
             "viewers": liked_by_clusters(self.viewers, code, rates),
         }
 
-    def _popularity(
-        self, chosen: Chosen, prior: Matrix, cold: Matrix, popularity: Popularity | None
-    ) -> Matrix:
-        known: npt.NDArray[np.floating] = (
-            chosen.first(self._base_popularity)
-            if popularity is None
-            else popularity.popularity[chosen.rows]
-        )
-        return log_popularity(known, prior, cold)
-
     @cached_property
     def _base_popularity(self) -> npt.NDArray[np.float64]:
-        popularity: npt.NDArray[np.float64] = np.log1p(self.base_sums[:, 1])
-        return popularity
-
-    def _cluster_shares(self, liked: Ints, films: Films, chosen: Chosen) -> Matrix:
-        """Return for each row chosen the share of the liked films that are in its cluster."""
-        sizes = np.bincount(films.clusters[liked], minlength=len(self.pipeline.kmeans.centers))
-        shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[
-            films.clusters[chosen.rows]
-        ]
-        return shares
+        return base_popularity(self.base_sums)
 
     @cached_property
     def _of_factors(self) -> Matrix:

@@ -11,8 +11,8 @@ from marquee.bus_redis import RedisBus
 from marquee.dead_letters import DeadLetters
 from marquee.settings import Settings
 from marquee.testing.facts_system import PARTITIONS, FactsSystem
-from marquee.testing.one_group import OneGroup, one_group
 from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee.testing.system import System, running
 from marquee.worker import create_topics
 from trainer.history import History
 
@@ -43,13 +43,13 @@ def place(
 
 
 @pytest.fixture
-def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[OneGroup]:
-    with one_group(place.bus, redis_url, namespace) as made:
+def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[System]:
+    with running(place.bus, redis_url, namespace) as made:
         yield made
 
 
 @pytest.fixture
-def letters(place: RawProducer, group: OneGroup) -> Iterator[DeadLetters]:
+def letters(place: RawProducer, group: System) -> Iterator[DeadLetters]:
     dead = DeadLetters(place.log, group.bus.producer())
     yield dead
     dead.producer.close()

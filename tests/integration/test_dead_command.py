@@ -15,8 +15,8 @@ from marquee.bus import TopicPartition
 from marquee.events import RATINGS, RatingAdded
 from marquee.partition import partition_of
 from marquee.settings import Settings
-from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
 from marquee.testing.raw_producers import OnRedis
+from marquee.testing.system import PARTITIONS, System, eventually, running
 from trainer.cli import app
 from trainer.dead_measure import count_dead_letters
 
@@ -30,14 +30,14 @@ def place(redis_url: str, namespace: str) -> OnRedis:
 
 
 @pytest.fixture
-def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[OneGroup]:
+def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[System]:
     """A gateway's consumer that has put two messages of viewer 1 aside."""
-    with one_group(place.bus, redis_url, namespace) as made:
+    with running(place.bus, redis_url, namespace) as made:
         made.start(GatewayReaction())
         event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 4}})
         place.put(TopicPartition(RATINGS, AWAY), b"1", event.encode())
         place.put(TopicPartition(RATINGS, HOME), b"1", b'{"type": "rating.added"')
-        until(lambda: place.log.range(TopicPartition("ratings.dead", 0))[1] == 2)
+        eventually(lambda: place.log.range(TopicPartition("ratings.dead", 0))[1] == 2)
         yield made
 
 
@@ -78,12 +78,12 @@ def test_look_shows_the_message_as_it_came_and_what_helps() -> None:
     assert "fix       it cannot be read: the producer has to send it anew" in result.stdout
 
 
-def test_retry_publishes_what_can_be_and_says_why_the_rest_is_refused(group: OneGroup) -> None:
+def test_retry_publishes_what_can_be_and_says_why_the_rest_is_refused(group: System) -> None:
     result = dead("retry", "--all", "--actor", "ann")
     assert result.exit_code == 2
     assert f"ratings-{AWAY}-0: published at ratings:{HOME}:1" in result.stdout
     assert f"ratings-{HOME}-0: refused: it still cannot be read" in result.stdout
-    until(lambda: group.ratings(1).rated == {2: 8})
+    eventually(lambda: group.ratings(1).rated == {2: 8})
     assert "retried by ann at" in dead("list", "--settled").stdout
 
 

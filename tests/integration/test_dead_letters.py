@@ -12,8 +12,8 @@ from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.facts import Handlers
 from marquee.partition import partition_of
 from marquee.step import Step
-from marquee.testing.one_group import PARTITIONS, OneGroup, until
 from marquee.testing.raw_producers import RawProducer
+from marquee.testing.system import PARTITIONS, System, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -54,36 +54,36 @@ def all_of(letters: DeadLetters, n: int) -> list[Letter]:
         found[:] = letters.all()
         return len(found) >= n
 
-    until(enough)
+    eventually(enough)
     return found
 
 
 def test_an_event_on_a_wrong_partition_is_applied_once_it_is_retried(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     place.put(AWAY, b"1", rating(2).encode())
-    group.applied(group.publish(rating(3, user_id=2)))
+    group.wait(group.publish(rating(3, user_id=2)))
     [letter] = all_of(letters, 1)
     assert "the producer must use murmur2 of the key" in letter.reason
     assert group.ratings(USER).rated == {}
     [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.text == f"published at {HOME}:0"
-    until(lambda: set(group.ratings(USER).rated) == {2})
+    eventually(lambda: set(group.ratings(USER).rated) == {2})
 
 
 def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     reaction = Mendable()
     group.start(reaction)
-    group.applied(group.publish(rating(1), rating(13), rating(2, user_id=2)))
+    group.wait(group.publish(rating(1), rating(13), rating(2, user_id=2)))
     [letter] = all_of(letters, 1)
     assert letter.reason == "handler failed: ValueError: unlucky"
     reaction.broken = False
     retries = Retries(letters, group.bus.partitions, "ann")
     assert [outcome.published for outcome in retries.retry([letter])] == [True]
-    until(lambda: set(group.ratings(USER).rated) == {1, 13})
+    eventually(lambda: set(group.ratings(USER).rated) == {1, 13})
     [settled] = letters.all()
     assert (settled.state, settled.actor) == ("retried", "ann")
     [again] = retries.retry([settled])
@@ -91,16 +91,16 @@ def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
 
 
 def test_a_letter_that_was_overtaken_is_not_published_again(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     dead, later = group.publish(rating(13), rating(13, 2.0).model_copy(update={"id": "later"}))
-    group.applied([dead, later])
+    group.wait([dead, later])
     first, second = all_of(letters, 2)
     retries = Retries(letters, group.bus.partitions, "ann")
     [outcome] = retries.retry([first])
     assert outcome.text == f"{second.id} has the same key 1: retry both in one call"
-    group.applied(group.publish(rating(5)))
+    group.wait(group.publish(rating(5)))
     for outcome in retries.retry([first, second]):
         assert "rating.added at ratings" in outcome.text
         assert "publish what should hold now as a new event" in outcome.text
@@ -108,11 +108,11 @@ def test_a_letter_that_was_overtaken_is_not_published_again(
 
 
 def test_letters_of_one_key_are_retried_together_in_their_order(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     reaction = Mendable()
     group.start(reaction)
-    group.applied(group.publish(rating(13, 5.0), rating(13, 2.0)))
+    group.wait(group.publish(rating(13, 5.0), rating(13, 2.0)))
     found = all_of(letters, 2)
     reaction.broken = False
     outcomes = list(Retries(letters, group.bus.partitions, "ann").retry(found[::-1]))
@@ -120,19 +120,19 @@ def test_letters_of_one_key_are_retried_together_in_their_order(
         (found[0].id, True),
         (found[1].id, True),
     ]
-    until(lambda: group.ratings(USER).rated == {13: 4})
+    eventually(lambda: group.ratings(USER).rated == {13: 4})
 
 
 def test_a_retry_that_was_killed_before_it_was_noted_publishes_nothing_twice(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     reaction = Mendable()
     group.start(reaction)
     event = rating(13)
-    group.applied(group.publish(event))
+    group.wait(group.publish(event))
     [letter] = all_of(letters, 1)
     reaction.broken = False
-    group.applied(group.publish(event))  # what the killed retry had got to
+    group.wait(group.publish(event))  # what the killed retry had got to
     end = letters.log.range(HOME)[1]
     [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.text == f"it was published before, at {HOME}:1"
@@ -140,20 +140,20 @@ def test_a_retry_that_was_killed_before_it_was_noted_publishes_nothing_twice(
 
 
 def test_a_message_that_two_services_bury_is_one_letter(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     group.start(GatewayReaction(), "content")
     place.put(HOME, b"1", b"{")
     after = group.publish(rating(3))
-    group.applied(after)
-    group.applied(after, "content")
+    group.wait(after)
+    group.wait(after, "content")
     [letter] = all_of(letters, 1)
     assert letter.groups == ("content", "gateway")
 
 
 def test_what_others_wrote_among_the_letters_is_passed_over(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(GatewayReaction())
     log = TopicPartition("ratings.dead", 0)
@@ -171,7 +171,7 @@ def test_what_others_wrote_among_the_letters_is_passed_over(
 
 
 def test_the_measure_says_how_many_letters_are_open_and_settled(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(GatewayReaction())
     counts = DeadCounts(place.log)
@@ -190,7 +190,7 @@ def test_the_measure_says_how_many_letters_are_open_and_settled(
 
 
 def test_the_letters_of_a_viewer_are_forgotten_and_the_others_stay(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     theirs = TopicPartition(RATINGS, partition_of(11, PARTITIONS))
@@ -208,7 +208,7 @@ def test_the_letters_of_a_viewer_are_forgotten_and_the_others_stay(
 
 
 def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     class Failing(GatewayReaction):
         def __init__(self) -> None:
@@ -218,13 +218,13 @@ def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
             raise ValueError("not now")
 
     group.start(Failing())
-    group.applied(group.publish(UserErased.model_validate({"data": {"user_id": USER}})))
+    group.wait(group.publish(UserErased.model_validate({"data": {"user_id": USER}})))
     all_of(letters, 1)
     assert letters.remove_user(USER) == 0
 
 
 def test_a_film_added_with_a_wrong_key_is_there_after_its_retry(
-    group: OneGroup, letters: DeadLetters
+    group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     film = MovieAdded.model_validate({"data": {"movie_id": 5, "title": "Five"}})
@@ -233,4 +233,4 @@ def test_a_film_added_with_a_wrong_key_is_there_after_its_retry(
     assert letter.reason == "key b'm5' is not the event's id 5"
     [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.published
-    until(lambda: 5 in group.films())
+    eventually(lambda: 5 in group.films())

@@ -19,7 +19,7 @@ from marquee.buses import open_bus
 from marquee.errors import BusUnavailable
 from marquee.events import MOVIES, RATINGS, Event, MovieAdded
 from marquee.settings import Settings
-from marquee.testing.one_group import PARTITIONS, OneGroup, one_group
+from marquee.testing.system import PARTITIONS, System, running
 from marquee.whole_log import open_log, opened
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -36,7 +36,7 @@ class Pair:
     one: httpx.AsyncClient
     other: httpx.AsyncClient
     apps: list[Any]
-    group: OneGroup
+    group: System
     settings: Settings
 
     def dies_after_publishing(self) -> None:
@@ -89,11 +89,11 @@ def settings(
 
 @pytest.fixture
 async def pair(settings: Settings, redis_url: str, namespace: str) -> AsyncIterator[Pair]:
-    with one_group(open_bus(settings), redis_url, namespace) as group:
+    with running(open_bus(settings), redis_url, namespace) as group:
         group.start(GatewayReaction())
         films = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
         events = [MovieAdded.model_validate({"data": film}) for film in films]
-        group.applied(group.publish(*events))
+        group.wait(group.publish(*events))
         async with AsyncExitStack() as stack:
             apps = [build(settings), build(settings)]
             clients = []

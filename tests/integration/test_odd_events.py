@@ -119,7 +119,7 @@ def put(
 
 def test_ratings_of_an_unknown_film_are_kept_and_count_once_it_arrives(system: System) -> None:
     system.start()
-    system.start("content", ContentReaction())
+    system.start(ContentReaction(), "content")
     early = system.publish(*(rating(77, 5.0, user) for user in range(1, 9)))
     system.wait(early)
     system.wait(early, "content")

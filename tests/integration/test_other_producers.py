@@ -20,7 +20,7 @@ from marquee.errors import BusUnavailable
 from marquee.events import RATINGS, RatingAdded
 from marquee.partition import partition_of
 from marquee.servers import BROKER
-from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
+from marquee.testing.system import PARTITIONS, System, eventually, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -39,25 +39,25 @@ def block(language: str, word: str) -> str:
 @pytest.fixture
 def on_kafka(
     kafka_servers: str, redis_url: str, namespace: str, caplog: pytest.LogCaptureFixture
-) -> Iterator[OneGroup]:
+) -> Iterator[System]:
     # Records of the client's log would keep its sockets past the end of the test.
     caplog.set_level(logging.CRITICAL, logger="kafka")
-    with one_group(KafkaBus(kafka_servers, namespace), redis_url, namespace) as group:
+    with running(KafkaBus(kafka_servers, namespace), redis_url, namespace) as group:
         group.start(GatewayReaction())
         yield group
     gc.collect()
 
 
 @pytest.fixture
-def on_redis(redis_url: str, namespace: str) -> Iterator[OneGroup]:
-    with one_group(RedisBus(redis_url, namespace), redis_url, namespace) as group:
+def on_redis(redis_url: str, namespace: str) -> Iterator[System]:
+    with running(RedisBus(redis_url, namespace), redis_url, namespace) as group:
         group.start(GatewayReaction())
         yield group
 
 
 @pytest.mark.kafka
 def test_what_kafkas_console_producer_sends_is_applied(
-    on_kafka: OneGroup, kafka_servers: str, namespace: str, tmp_path: Path
+    on_kafka: System, kafka_servers: str, namespace: str, tmp_path: Path
 ) -> None:
     shown = block("sh", "ConsoleProducer").replace("\\\n", " ").replace("<lines.tsv", "")
     command = [
@@ -71,11 +71,11 @@ def test_what_kafkas_console_producer_sends_is_applied(
     with lines.open() as file:
         done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    until(lambda: on_kafka.ratings(4242).rated == {296: 9})
-    until(lambda: list(on_kafka.ratings(4243).viewed) == [318])
+    eventually(lambda: on_kafka.ratings(4242).rated == {296: 9})
+    eventually(lambda: list(on_kafka.ratings(4243).viewed) == [318])
 
 
-def xadd(group: OneGroup, namespace: str, id_: str = "0-*") -> bytes:
+def xadd(group: System, namespace: str, id_: str = "0-*") -> bytes:
     """Run the command of the page against the group's Redis; return the entry's id."""
     bus = group.bus
     assert isinstance(bus, RedisBus)
@@ -86,10 +86,10 @@ def xadd(group: OneGroup, namespace: str, id_: str = "0-*") -> bytes:
     return added
 
 
-def test_what_is_added_to_a_stream_by_hand_is_applied(on_redis: OneGroup, namespace: str) -> None:
+def test_what_is_added_to_a_stream_by_hand_is_applied(on_redis: System, namespace: str) -> None:
     assert f"{{{HOME}}}" in block("sh", "redis-cli XADD"), "the page names another partition"
     assert xadd(on_redis, namespace) == b"0-1"
-    until(lambda: on_redis.ratings(4242).rated == {296: 9})
+    eventually(lambda: on_redis.ratings(4242).rated == {296: 9})
 
 
 def test_the_page_shows_how_to_find_a_partition() -> None:
@@ -101,24 +101,24 @@ def test_the_page_shows_how_to_find_a_partition() -> None:
 
 
 def test_a_partition_that_an_id_of_time_has_ended_is_mended_as_the_page_says(
-    on_redis: OneGroup, namespace: str
+    on_redis: System, namespace: str
 ) -> None:
     assert isinstance(on_redis.bus, RedisBus)
     client = on_redis.bus.client
     event = RatingAdded.model_validate({"data": {"user_id": 4242, "movie_id": 1, "rating": 4.0}})
-    on_redis.applied(on_redis.publish(event))
+    on_redis.wait(on_redis.publish(event))
     worker = on_redis.start(GatewayReaction(), "content")
     xadd(on_redis, namespace, "*")
-    until(lambda: "log" in worker.health.stopped)
+    eventually(lambda: "log" in worker.health.stopped)
     with pytest.raises(BusUnavailable, match="smaller than the target stream top item"):
         on_redis.publish(event.model_copy(update={"id": "refused"}))
     _, *mend = shlex.split(block("sh", "EVAL").replace("marquee:log", f"{namespace}:log"))
     client.execute_command(*mend)
     assert xadd(on_redis, namespace) == b"0-2"
-    until(lambda: on_redis.ratings(4242).rated == {1: 8, 296: 9})
+    eventually(lambda: on_redis.ratings(4242).rated == {1: 8, 296: 9})
 
 
-def test_the_stream_of_a_lost_log_is_not_begun_anew(on_redis: OneGroup, namespace: str) -> None:
+def test_the_stream_of_a_lost_log_is_not_begun_anew(on_redis: System, namespace: str) -> None:
     assert isinstance(on_redis.bus, RedisBus)
     on_redis.bus.client.delete(on_redis.bus.streams.key(HOME))
     _, *words = shlex.split(

@@ -12,8 +12,8 @@ from marquee.dead_retries import Retries
 from marquee.events import RATINGS, RatingAdded
 from marquee.letters import KEPT_BYTES
 from marquee.partition import partition_of
-from marquee.testing.one_group import PARTITIONS, OneGroup, one_group, until
 from marquee.testing.raw_producers import OnRedis, RawProducer
+from marquee.testing.system import PARTITIONS, System, eventually, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -64,19 +64,19 @@ def all_of(letters: DeadLetters, n: int) -> list[Letter]:
         found[:] = letters.all()
         return len(found) >= n
 
-    until(enough)
+    eventually(enough)
     return found
 
 
 @pytest.mark.parametrize("kind", POISON)
 def test_what_cannot_be_read_is_one_letter_with_the_reason_and_hurts_no_other(
-    kind: str, place: RawProducer, group: OneGroup, letters: DeadLetters
+    kind: str, place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     value, reason = POISON[kind]
     worker = group.start(GatewayReaction())
     group.publish(rating(1))
     place.put(HOME, b"1", value, trace=b"t-1")
-    group.applied(group.publish(rating(3)))
+    group.wait(group.publish(rating(3)))
     assert set(group.ratings(USER).rated) == {1, 3}
     assert worker.health.ready
     [letter] = all_of(letters, 1)
@@ -87,13 +87,13 @@ def test_what_cannot_be_read_is_one_letter_with_the_reason_and_hurts_no_other(
 
 
 def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     place.allow_large(RATINGS)
     group.start(GatewayReaction())
     value = text_of(comment="x" * 2_000_000)
     place.put(HOME, b"1", value)
-    group.applied(group.publish(rating(3)))
+    group.wait(group.publish(rating(3)))
     [letter] = all_of(letters, 1)
     assert letter.reason == f"message of {len(value)} bytes, at most 1000000 are read"
     assert (letter.length, letter.message.value) == (len(value), value[:KEPT_BYTES])
@@ -105,12 +105,12 @@ def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
 
 
 def test_headers_that_are_no_text_or_too_many_do_not_stop_the_stream(
-    place: RawProducer, group: OneGroup, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(GatewayReaction())
     odd = {"odd": b"\xff", "large": b"x" * 100_000, "marquee-settles": b"ratings-0-0"}
     place.put(HOME, b"1", b"{", **odd)
-    group.applied(group.publish(rating(3)))
+    group.wait(group.publish(rating(3)))
     [letter] = all_of(letters, 1)
     assert letter.state == "open"
     assert "large" not in letter.message.headers
@@ -120,13 +120,13 @@ def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
     redis_url: str, namespace: str
 ) -> None:
     place = OnRedis(redis_url, namespace)
-    with one_group(place.bus, redis_url, namespace) as group:
+    with running(place.bus, redis_url, namespace) as group:
         worker = group.start(GatewayReaction())
         client, name = place.bus.client, place.bus.streams.key(HOME)
         client.xadd(name, {"event": rating(1).encode()}, id="0-*")
         client.xadd(name, {"v": rating(1).encode()}, id="0-*")
         client.xadd(name, {b"\xff": b"\xfe", "k": b"1"}, id="0-*")
-        group.applied(group.publish(rating(3)))
+        group.wait(group.publish(rating(3)))
         letters = DeadLetters(place.log, place.bus.producer())
         reasons = [letter.reason for letter in all_of(letters, 3)]
         assert reasons[0].startswith("message: Invalid JSON")

@@ -114,7 +114,7 @@ def test_a_late_duplicate_does_not_bring_back_an_older_rating(system: System) ->
 
 
 def test_sums_follow_replaced_removed_and_erased_ratings(system: System) -> None:
-    system.start("content", ContentReaction())
+    system.start(ContentReaction(), "content")
     removed = RatingRemoved.model_validate({"data": {"user_id": 2, "movie_id": 7}})
     erased = UserErased.model_validate({"data": {"user_id": 3}})
     published = system.publish(
@@ -127,7 +127,7 @@ def test_sums_follow_replaced_removed_and_erased_ratings(system: System) -> None
 def test_a_step_whose_outcome_is_unknown_is_not_applied_twice(system: System) -> None:
     store = UnsureStore(system.url)
     store.fail_at = 10  # after the eight positions that an empty store gets, and one step
-    system.start("content", ContentReaction(), store)
+    system.start(ContentReaction(), "content", store)
     system.wait(system.publish(*(rating(user, 1, 5.0) for user in USERS)), "content")
     assert store.writes >= 10
     assert system.sums(1) == (len(USERS), len(USERS), 10 * len(USERS))
@@ -196,7 +196,7 @@ def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(syste
     viewers: dict[TopicPartition, dict[int, Ratings]] = {}
     for user in USERS:
         viewers.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
-    system.start("content", ContentReaction(), snapshots=OneSnapshot(0, viewers))
+    system.start(ContentReaction(), "content", snapshots=OneSnapshot(0, viewers))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
     wanted = (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2)
     eventually(lambda: system.sums(1) == wanted)

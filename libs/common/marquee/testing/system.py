@@ -10,6 +10,7 @@ from functools import partial
 from marquee.bus import Bus, Outgoing, Published, TopicPartition
 from marquee.events import MOVIES, RATINGS, Event
 from marquee.facts import PartitionSnapshot
+from marquee.films import Film
 from marquee.ratings import Ratings
 from marquee.reaction import Reaction, Snapshots
 from marquee.rows import unpack_sums
@@ -34,9 +35,12 @@ class System:
     bus: Bus
     url: str
     namespace: str
-    facts: Callable[[], Reaction]
+    facts: Callable[[], Reaction] | None = None
     """Makes the reaction of a worker that is given none."""
     threads: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = RedisStore(self.url)
 
     def keys(self, service: str = "gateway") -> Keys:
         """Return the keys of a service."""
@@ -44,19 +48,22 @@ class System:
 
     def start(
         self,
-        service: str = "gateway",
         reaction: Reaction | None = None,
+        service: str = "gateway",
         store: RedisStore | None = None,
         snapshots: Snapshots | None = None,
     ) -> Worker:
-        """Run a worker in a thread of its own."""
+        """Run a worker in a thread of its own; a failing event is tried three times."""
+        if reaction is None:
+            assert self.facts is not None, "name the reaction"
+            reaction = self.facts()
         worker = Worker(
             self.keys(service),
             (MOVIES, RATINGS),
             self.bus,
             store or RedisStore(self.url),
             snapshots or NoSnapshots(),
-            reaction or self.facts(),
+            reaction,
             Pace(pauses=(0.001, 0.001)),
         )
         stop = threading.Event()
@@ -76,34 +83,42 @@ class System:
 
     def publish(self, *events: Event) -> list[Published]:
         """Publish events; return where they are."""
+        return self.send(*map(Outgoing.of, events))
+
+    def send(self, *messages: Outgoing) -> list[Published]:
+        """Publish messages, whatever they are; return where they are."""
         producer = self.bus.producer()
         try:
-            return producer.publish([Outgoing.of(event) for event in events])
+            return producer.publish(messages)
         finally:
             producer.close()
 
     def wait(self, published: list[Published], service: str = "gateway") -> None:
         """Wait until a service has handled what was published."""
-        store = RedisStore(self.url)
         for last in published:
-            eventually(partial(self.passed, store, self.keys(service).of(last.partition), last))
+            eventually(partial(self._passed, self.keys(service).of(last.partition), last))
 
-    def passed(self, store: RedisStore, keys: PartitionKeys, last: Published) -> bool:
-        """Tell whether the stored position is beyond a message."""
-        return (store.position(keys) or 0) > last.offset
+    def _passed(self, keys: PartitionKeys, last: Published) -> bool:
+        return (self.store.position(keys) or 0) > last.offset
 
     def ratings(self, user_id: int, service: str = "gateway") -> Ratings:
         """Return a viewer's facts as a service holds them."""
         keys = self.keys(service).user(user_id)
-        return Ratings.unpack(RedisStore(self.url).get(keys.user(user_id)))
+        return Ratings.unpack(self.store.get(keys.user(user_id)))
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return a film's sums over all partitions, as `content` holds them."""
-        store, total = RedisStore(self.url), (0, 0, 0)
+        total = (0, 0, 0)
         for keys in self.keys("content").all(RATINGS):
-            part = unpack_sums(store.scan(keys.sums).get(str(movie_id).encode()))
+            part = unpack_sums(self.store.scan(keys.sums).get(str(movie_id).encode()))
             total = (total[0] + part[0], total[1] + part[1], total[2] + part[2])
         return total
+
+    def films(self, service: str = "gateway") -> dict[int, Film]:
+        """Return the films that a service keeps."""
+        rows = [self.store.scan(keys.films) for keys in self.keys(service).all(MOVIES)]
+        films = [Film.model_validate_json(row) for part in rows for row in part.values()]
+        return {film.movie_id: film for film in films}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -115,7 +130,9 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 @contextmanager
-def running(bus: Bus, url: str, namespace: str, facts: Callable[[], Reaction]) -> Iterator[System]:
+def running(
+    bus: Bus, url: str, namespace: str, facts: Callable[[], Reaction] | None = None
+) -> Iterator[System]:
     """Give a system with its topics; end its workers and the bus afterwards."""
     create_topics(bus, PARTITIONS)
     system = System(bus, url, namespace, facts)
@@ -123,4 +140,5 @@ def running(bus: Bus, url: str, namespace: str, facts: Callable[[], Reaction]) -
         yield system
     finally:
         system.stop()
+        system.store.close()
         system.bus.close()

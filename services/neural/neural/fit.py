@@ -1,12 +1,14 @@
 """Training of the neural model: RatingPredictor, autoencoder, item weights, mix, bonus."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from marquee.autoencoder import Autoencoder
 from marquee.autoencoder_fit import (
@@ -95,6 +97,11 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
     """
     if not len(dataset):
         raise DataError("no ratings: a neural model needs at least one")
+    with threadpool_limits(1):  # more threads change sums, and with them the model
+        return _fit(dataset, config, seed, on_epoch)
+
+
+def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -> Neural:
     rows = RatingRows.of(dataset)
     films = _film_rows(dataset.films, rows, config, seed)
     hidden, viewers = hide(rows, config.long_history, config.validation_share, seed)
@@ -102,15 +109,18 @@ def fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch = _
     content = films.pipeline.encode(films.raw(list(dataset.films)))
     cases = [case for case in (case_of(rated, int(user)) for user in viewers) if len(case.targets)]
     cases, mix = some(cases, config.max_cases, seed), _start(config)
-    with fit_ratings(rows, hidden, content, config.network, seed, on_epoch) as ratings:
+    with (
+        fit_ratings(rows, hidden, content, config.network, seed, on_epoch) as ratings,
+        ThreadPoolExecutor(1) as other,
+    ):
         # What does not need the networks that serve comes first: they may be trained meanwhile.
+        every = other.submit(_learned, dataset.films, rows, config, seed)
         if cases:
             kept = rows.of_users(np.setdiff1d(np.arange(len(rows)), viewers))
             learned = _learned(dataset.films, kept, config, seed)
             first = _assemble(dataset.films, learned, ratings.trained, films, config, seed)
             mix = _learn(first, cases, dataset.films, config)
-        learned = _learned(dataset.films, rows, config, seed)
-        served = ratings.served()
+        learned, served = every.result(), ratings.served()
     model = _assemble(dataset.films, learned, served, films, config, seed)
     extras = extras_of(dataset, rows, model, served)
     model = replace(model, mix=mix, confidence=ratings.confidence, extras=extras)

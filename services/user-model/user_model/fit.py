@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
+from threadpoolctl import threadpool_limits
 
 from marquee.autoencoder_fit import encode, films_learned, fit_viewer_clusters
 from marquee.bonus import MAX_CASES, fair_bonus, margins
@@ -74,6 +75,11 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     """
     if not dataset.films:
         raise DataError("no films: a user model needs at least one")
+    with threadpool_limits(1):  # more threads change sums, and with them the model
+        return _fit_and_mix(dataset, config, seed)
+
+
+def _fit_and_mix(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     rows, films = RatingRows.of(dataset), dataset.films
     user_ids = np.unique(dataset.user_ids)
     found = fit_taste(rows, len(films), config.taste, seed)

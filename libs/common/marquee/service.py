@@ -71,6 +71,7 @@ class Consumer(Protocol):
 
 def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> None:
     """Run a consumer until told to stop; the step under way is finished."""
+    os.nice(settings.consumer_nice)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

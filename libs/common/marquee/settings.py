@@ -69,6 +69,8 @@ class Settings(BaseModel):
 
     batch: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Events that a consumer handles in one step."""
+    consumer_nice: Annotated[int, Field(ge=0, le=19)] = 5
+    """How far consumers stand back, where cores are short, behind what answers and accepts."""
     train_every_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
     """Seconds between scheduled trainings; 0: none."""
     train_after_ratings: Annotated[int, Field(ge=0)] = 10_000

@@ -1,6 +1,7 @@
 """Which topics the history was read from: their ids, in `topics.json` of its folder."""
 
-import os
+import fcntl
+import secrets
 from pathlib import Path
 
 import orjson
@@ -19,11 +20,14 @@ class KeptTopics:
         return self._read().get(topic)
 
     def keep(self, topic: str, name: str) -> None:
-        """Keep the id of a topic."""
+        """Keep the id of a topic. Twins may do so at the same time, also in containers where each
+        is process 1: neither writes into the other's file, and neither's topic is forgotten."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_name(f".{NAME}.{os.getpid()}")
-        part.write_bytes(orjson.dumps(self._read() | {topic: name}))
-        part.replace(self._path)
+        with self._path.with_name(f".{NAME}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            part = self._path.with_name(f".{NAME}.{secrets.token_hex(4)}.tmp")
+            part.write_bytes(orjson.dumps(self._read() | {topic: name}))
+            part.replace(self._path)
 
     def _read(self) -> dict[str, str]:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -121,7 +122,8 @@ def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> Non
     """Write a segment, which appears whole or not at all. FileExistsError: there is one."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{first:020d}-{next_offset:020d}.parquet"
-    part = folder / f".{path.name}.{os.getpid()}.tmp"
+    # Not the number of the process: twins in two containers may both be process 1.
+    part = folder / f".{path.name}.{secrets.token_hex(4)}.tmp"
     pq.write_table(table, part, compression="zstd", write_page_checksum=True)
     sync(part)
     try:

@@ -7,9 +7,7 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
-from marquee.bus import Bus, Outgoing, TopicPartition, dead
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
+from marquee.bus import Outgoing, TopicPartition, dead
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.events import (
     MOVIES,
@@ -26,6 +24,7 @@ from marquee.rating_sums import restore_sums
 from marquee.ratings import Ratings
 from marquee.step import Step
 from marquee.store import Command, PartitionKeys, RedisStore
+from marquee.testing.raw_producers import RawProducer
 from marquee.testing.system import System, eventually, running
 
 USERS = range(1, 41)
@@ -71,23 +70,9 @@ class UnsureStore(RedisStore):
             raise StoreUnavailable("the reply was lost")
 
 
-def open_redis(request: pytest.FixtureRequest, namespace: str) -> Bus:
-    return RedisBus(request.getfixturevalue("redis_url"), namespace)
-
-
-def open_kafka(request: pytest.FixtureRequest, namespace: str) -> Bus:
-    return KafkaBus(request.getfixturevalue("kafka_servers"), namespace)
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(open_redis, id="redis"),
-        pytest.param(open_kafka, id="kafka", marks=pytest.mark.kafka),
-    ]
-)
-def system(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[System]:
-    bus: Bus = request.param(request, namespace)
-    with running(bus, redis_url, namespace, GatewayReaction) as system:
+@pytest.fixture
+def system(place: RawProducer, redis_url: str, namespace: str) -> Iterator[System]:
+    with running(place.bus, redis_url, namespace, GatewayReaction) as system:
         yield system
 
 

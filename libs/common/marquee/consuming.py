@@ -14,7 +14,7 @@ from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Keys, RedisStore
 from marquee.stored_snapshots import StoredSnapshots
-from marquee.window import recent_in_log
+from marquee.whole_log import recent_in_log
 from marquee.worker import Pace, Worker
 
 

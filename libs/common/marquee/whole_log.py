@@ -9,6 +9,7 @@ from marquee.bus_redis import RedisBus
 from marquee.errors import BusUnavailable
 from marquee.settings import Settings
 from marquee.streams import answering, message_of, offset_of
+from marquee.window import REACH, Recent
 
 _CHUNK = 1000
 
@@ -84,3 +85,16 @@ def opened(log: WholeLog) -> Iterator[WholeLog]:
     finally:
         with contextlib.suppress(BusUnavailable):
             log.close()
+
+
+def recent_in_log(settings: Settings) -> Recent:
+    """Return what reads recent messages in the log of the settings, as far as it still has them."""
+
+    def recent(partition: TopicPartition, position: int) -> Iterator[Message]:
+        if position == 0:
+            return
+        with opened(open_log(settings)) as log:
+            first, _ = log.range(partition)
+            yield from log.read(partition, max(first, position - REACH), position)
+
+    return recent

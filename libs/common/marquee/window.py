@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from marquee.bus import Message, TopicPartition
 from marquee.events import Event
 from marquee.letters import Read
-from marquee.settings import Settings
 from marquee.step import Step
 from marquee.store import Reads
-from marquee.whole_log import open_log, opened
 
 WINDOW = 4096
 """How many (source, id) of a partition are remembered to drop late duplicates."""
@@ -18,19 +16,6 @@ REACH = 2 * WINDOW
 """So many messages before a position are looked at for its window: some are no events."""
 Recent = Callable[[TopicPartition, int], Iterable[Message]]
 """Returns the messages of a partition that came shortly before a position, oldest first."""
-
-
-def recent_in_log(settings: Settings) -> Recent:
-    """Return what reads recent messages in the log of the settings, as far as it still has them."""
-
-    def recent(partition: TopicPartition, position: int) -> Iterator[Message]:
-        if position == 0:
-            return
-        with opened(open_log(settings)) as log:
-            first, _ = log.range(partition)
-            yield from log.read(partition, max(first, position - REACH), position)
-
-    return recent
 
 
 def no_recent(_: TopicPartition, __: int) -> Iterable[Message]:

@@ -22,9 +22,9 @@ from marquee.window import Recent, no_recent, unseen
 
 LOG = "log"
 """Under this name health tells why nothing is read."""
-_RECALLED_AT_ONCE = 1000
 DEAD_IN_A_ROW = 10
 """After more failing events in a row the partition stops: the fault is ours, not the events'."""
+_RECALLED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def test_films_are_fitted_in_one_thread(
 
 @pytest.mark.trainer
 def test_the_neural_model_is_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
     from neural.fit import NeuralConfig, fit
     from neural.training import NetworkConfig
 

@@ -4,6 +4,8 @@ SYSTEM_PYTHON ?= python3
 UV := .venv/bin/uv
 SERVICES := content hybrid user-model neural gateway trainer
 LOCAL := -e libs/common $(SERVICES:%=-e services/%)
+# For development alone: what runs the system on one machine, and what tests share.
+DEVELOPMENT := -e deploy/local -e tests/support
 LOCAL_NAMES := common content hybrid neural user-model
 COMPILE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(LOCAL_NAMES:%=--no-emit-package marquee-%)
@@ -30,15 +32,15 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 	.venv/bin/python -m pip install -q --require-hashes -r requirements-bootstrap.txt
 	@touch $@
 
-.venv/READY: .venv/bin/uv requirements-dev.txt libs/common/pyproject.toml $(wildcard services/*/pyproject.toml)
+.venv/READY: .venv/bin/uv requirements-dev.txt libs/common/pyproject.toml deploy/local/pyproject.toml tests/support/pyproject.toml $(wildcard services/*/pyproject.toml)
 	$(UV) pip install -q -p .venv --require-hashes --compile-bytecode -r requirements-dev.txt
-	$(UV) pip install -q -p .venv --no-deps --no-build-isolation $(LOCAL)
+	$(UV) pip install -q -p .venv --no-deps --no-build-isolation $(LOCAL) $(DEVELOPMENT)
 	@touch $@
 
 .venv-trainer/READY: .venv/READY requirements-trainer.txt
 	test -x .venv-trainer/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-trainer
 	$(UV) pip install -q -p .venv-trainer --require-hashes $(EXTRA_INDEX) -r requirements-trainer.txt
-	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL)
+	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL) $(DEVELOPMENT)
 	@touch $@
 
 .venv-pipeline/READY .venv-airflow/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt

@@ -80,7 +80,7 @@ def main() -> None:
     python = os.path.join(ROOT, ".venv", "bin", "python")
     wanted["STATE"], wanted["DATA"] = map(os.path.abspath, (wanted["STATE"], wanted["DATA"]))
     arguments = ["%s=%s" % pair for pair in sorted(wanted.items())]
-    os.execv(python, [python, os.path.join(ROOT, "deploy", "run_demo.py")] + arguments)
+    os.execv(python, [python, "-P", "-m", "marquee_local.demo"] + arguments)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from marquee import servers
-from marquee.testing import Restartable
+from marquee_local import servers
+from marquee_testing import Restartable
 
 # The same examples each time, so that a test fails for who changed the code and for nobody else.
 # `HYPOTHESIS_PROFILE=search` looks for other ones, and for longer.

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.film_rows import FilmRows
-from marquee.films import GENRES, Film, Films
-from marquee.overlay import Serving
-from marquee.popularity import FilmSums, LivePopularity
-from marquee.ratings import RatedFilms
-from marquee.recommender import RecommendRequest, Route
+from marquee.domain.movies import GENRES, Film
+from marquee.domain.ratings import RatedFilms
+from marquee.domain.recommendation import RecommendRequest, Route
+from marquee.features.movie_table import Films
+from marquee.features.popularity import FilmSums, LivePopularity
+from marquee.serving.movie_rows import FilmRows
+from marquee.serving.replica import Serving
 
 COUNTS = (1, 3, 10, 50, 300)
 """Ratings of the viewers who ask."""

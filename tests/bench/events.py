@@ -19,7 +19,7 @@ import uvloop
 from rich.console import Console
 
 from freshness import CALLS_A_SECOND, Freshness, freshness
-from marquee.servers import kafka_lacks
+from marquee_local.servers import kafka_lacks
 from rates import IN_CALL, SERVICES, rates
 from replay import replay
 from report import Table, machine

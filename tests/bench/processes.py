@@ -11,7 +11,7 @@ from statistics import median
 
 import redis
 
-from marquee.servers import free_port
+from marquee_local.servers import free_port
 from system import ROOT, System, is_ready
 
 START_LIMIT_S = 60.0
@@ -65,7 +65,7 @@ def _name(words: list[str]) -> str:
         return "valkey"
     if any(word.endswith("broker.py") for word in words) or "java" in words[0]:
         return "kafka"
-    if any(word.endswith("run_demo.py") for word in words):
+    if "marquee_local.demo" in words:
         return "supervisor"
     return " ".join(Path(word).name for word in words[-2:])
 

@@ -12,9 +12,9 @@ import redis
 
 from gateway import token
 from load import Measured, load, rendered
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
 from marquee.settings import read
-from marquee.store import Keys
+from marquee.store.keys import Keys
 from system import System
 from viewers import STARS, new_viewer, publish, rating
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import redis
 
-from marquee.bus import Bus, Outgoing
-from marquee.buses import open_bus
+from marquee.bus.api import Bus, Outgoing
+from marquee.bus.factory import open_bus
+from marquee.bus.topics import create_topics
+from marquee.domain.models import MODEL_NAMES
 from marquee.events import MOVIES, RATINGS, ModelPublished, ModelVersion
-from marquee.registry import MODEL_NAMES, Registry
-from marquee.servers import kafka, valkey
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store import Keys
-from marquee.worker import create_topics
+from marquee.store.keys import Keys
+from marquee_local.servers import kafka, valkey
 from viewers import STARS, new_viewer, rating
 
 VIEWERS = 1000

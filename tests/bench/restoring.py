@@ -17,12 +17,12 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from marquee.buses import open_bus
-from marquee.kept_facts import KEPT
-from marquee.servers import valkey
+from marquee.bus.factory import open_bus
+from marquee.bus.topics import create_topics
+from marquee.consumer.handlers.by_service import KEPT
 from marquee.settings import Settings
-from marquee.snapshot import newest_snapshot
-from marquee.worker import create_topics
+from marquee.snapshots.format import newest_snapshot
+from marquee_local.servers import valkey
 from trainer.generate import generate
 from trainer.history import History
 from trainer.movielens import read_movielens

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from freshness import freshness
 from latency import latencies, request_sets
-from marquee.servers import kafka_lacks
+from marquee_local.servers import kafka_lacks
 from processes import Start, memory, starts, store_memory
 from rates import SERVICES, rates
 from replay import replay

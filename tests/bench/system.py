@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from marquee.servers import free_port
+from marquee_local.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 600.0
@@ -41,7 +41,7 @@ def found(url: str) -> System:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().decode().split("\0")
-            if port in words and any(word.endswith("run_demo.py") for word in words):
+            if port in words and "marquee_local.demo" in words:
                 asked = dict(word.split("=", 1) for word in words if "=" in word)
                 return System(url.rstrip("/"), Path(asked["STATE"]), asked["BUS"], int(folder.name))
     raise SystemExit(f"no demo of this machine answers at {url}")

@@ -27,8 +27,8 @@ from rich.console import Console
 from chaos_state import prepared
 from chaos_table import Begun, counted, table
 from holdings import Holdings
-from marquee.servers import free_port, kafka_lacks
-from marquee.testing.proxy import FaultProxy, Link, fault_proxy
+from marquee_local.servers import free_port, kafka_lacks
+from marquee_testing.servers.fault_proxy import FaultProxy, Link, fault_proxy
 from schedule import PROCESSES, schedule
 from troubles import Hands
 

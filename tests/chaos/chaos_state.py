@@ -6,10 +6,10 @@ import subprocess
 import threading
 from pathlib import Path
 
-from marquee.buses import open_bus
-from marquee.servers import valkey
-from marquee.service import prepare_topics
+from marquee.bus.factory import open_bus
+from marquee.consumer.process import prepare_topics
 from marquee.settings import Settings
+from marquee_local.servers import valkey
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = ("--users", "300", "--movies", "400", "--ratings", "20000", "--seed", "1")

@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from marquee_local.demo import ONE_THREAD, Demo
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "deploy"))
-
-from run_demo import ONE_THREAD, Demo  # noqa: E402 - only now can it be found
 
 
-class Stack(Demo):  # type: ignore[misc]
+class Stack(Demo):
     """The demo, except that no training is started and that faults can come between its parts."""
 
     def __init__(self, asked: dict[str, Any]) -> None:

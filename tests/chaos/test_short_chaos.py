@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marquee.servers import kafka_lacks
+from marquee_local.servers import kafka_lacks
 
 CHAOS = Path(__file__).with_name("chaos.py")
 SEED = "1"

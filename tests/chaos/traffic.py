@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 
 from journal import Journal, Outcome
-from marquee.bus import Outgoing
-from marquee.buses import open_bus
+from marquee.bus.api import Outgoing
+from marquee.bus.factory import open_bus
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
 from operations import FIRST_VIEWER, VIEWERS, Operation, Writer

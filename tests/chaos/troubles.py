@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from marquee.testing.proxy import Link
+from marquee_testing.servers.fault_proxy import Link
 from schedule import KAFKA, Round
 
 SLOW_S = 0.08

@@ -9,9 +9,9 @@ import kafka
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from marquee.bus_kafka import KafkaBus
+from marquee.bus.kafka.bus import KafkaBus
 from marquee.events import MODELS
-from marquee.testing import (
+from marquee_testing import (
     GROUP,
     PARTITIONS,
     TOPIC,

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from marquee.bus_memory import MemoryBus
-from marquee.testing import GROUP, TOPIC, BusContract
+from marquee_testing import GROUP, TOPIC, BusContract
+from marquee_testing.fakes.bus import MemoryBus
 
 
 class TestMemoryBus(BusContract):

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from marquee.bus_redis import RedisBus
-from marquee.testing import GROUP, PARTITIONS, TOPIC, BusContract, Restartable, killable
+from marquee.bus.redis.bus import RedisBus
+from marquee_testing import GROUP, PARTITIONS, TOPIC, BusContract, Restartable, killable
 
 MEMBER = """
 import sys

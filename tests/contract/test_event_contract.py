@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from marquee.events import EVENT_TYPES, TOPICS, decode
-from marquee.testing.json_schema import faults
+from marquee_testing.json_schema import faults
 from trainer.cli import app
 from trainer.contracts import document, files
 from trainer.event_examples import EXAMPLES

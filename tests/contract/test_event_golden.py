@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from gateway.consumer import HANDLERS
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.unit_of_work import Step, prefetch
+from marquee.domain.ratings import Ratings
 from marquee.errors import UnreadableEvent
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event, ModelEvent, decode
-from marquee.facts import prefetch
-from marquee.partition import partition_of
-from marquee.ratings import Ratings
-from marquee.step import Step
-from marquee.store import Keys
-from marquee.testing.store import MemoryStore
+from marquee.events.partitioning import partition_of
+from marquee.store.keys import Keys
+from marquee_testing.fakes.store import MemoryStore
 
 GOLDEN = Path(__file__).with_name("golden")
 FILES = sorted(GOLDEN.glob("*.json"))

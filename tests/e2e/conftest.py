@@ -16,7 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from marquee.servers import free_port
+from marquee_local.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 300.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from marquee.films import GENRES
+from marquee.domain.movies import GENRES
 
 pytestmark = pytest.mark.timeout(700)
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from marquee.servers import free_port
+from marquee_local.servers import free_port
 
 pytestmark = pytest.mark.timeout(700)
 

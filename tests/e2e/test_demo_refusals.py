@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marquee.servers import free_port
+from marquee_local.servers import free_port
 
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "demo.py"
 

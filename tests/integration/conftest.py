@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from marquee.bus_redis import RedisBus
-from marquee.dead_letters import DeadLetters
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.dead_letters.ledger import DeadLetters
 from marquee.settings import Settings
-from marquee.testing.facts_system import PARTITIONS, FactsSystem
-from marquee.testing.raw_producers import OnKafka, OnRedis, RawProducer
-from marquee.testing.system import System, running
-from marquee.worker import create_topics
+from marquee_testing.servers.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee_testing.servers.system import System, running
+from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem
 from trainer.history import History
 
 

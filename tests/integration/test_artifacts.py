@@ -22,9 +22,10 @@ from safetensors.numpy import load_file, save_file  # noqa: E402
 
 from content.model import Content  # noqa: E402
 from hybrid.model import Hybrid  # noqa: E402
-from marquee.artifacts import MANIFEST, Manifest, read_manifest, seal  # noqa: E402
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import ArtifactError  # noqa: E402
-from marquee.registry import MODEL_NAMES, Registry  # noqa: E402
+from marquee.registry.bundle import MANIFEST, Manifest, read_manifest, seal  # noqa: E402
+from marquee.registry.registry import Registry  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from trainer.fits import FITS  # noqa: E402

@@ -15,9 +15,9 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from content.model import Content  # noqa: E402
 from hybrid.model import Hybrid  # noqa: E402
-from marquee.artifacts import verify  # noqa: E402
+from marquee.domain.recommendation import Viewer  # noqa: E402
 from marquee.errors import MarqueeError  # noqa: E402
-from marquee.recommender import Viewer  # noqa: E402
+from marquee.registry.bundle import verify  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from trainer.generate import generate  # noqa: E402

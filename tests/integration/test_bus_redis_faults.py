@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from marquee import servers
-from marquee.bus import TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.redis.bus import RedisBus
 from marquee.errors import BusUnavailable, Conflict, NotFound, PositionLost
-from marquee.testing import PARTITIONS, TOPIC, Reader, Restartable, numbered, until
+from marquee_local import servers
+from marquee_testing import PARTITIONS, TOPIC, Reader, Restartable, numbered, until
 
 
 def test_what_was_published_outlives_a_killed_server(tmp_path: Path, namespace: str) -> None:

@@ -15,16 +15,17 @@ from kafka.errors import KafkaError
 from redis import Redis
 
 from gateway.consumer import GatewayReaction
-from marquee.bus import TopicPartition
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.health import Health
+from marquee.consumer.process import TOPICS, prepare_topics
+from marquee.consumer.worker import LOG, Worker
 from marquee.events import RATINGS, RatingAdded
-from marquee.health import Health
-from marquee.partition import partition_of
-from marquee.service import TOPICS, prepare_topics
-from marquee.store import RedisStore
-from marquee.testing.system import PARTITIONS, System, eventually, running
-from marquee.worker import LOG, Worker, create_topics
+from marquee.events.partitioning import partition_of
+from marquee.store.redis import RedisStore
+from marquee_testing.servers.system import PARTITIONS, System, eventually, running
 
 # The client leaves sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -118,7 +119,7 @@ def place(
 ) -> Iterator[Place]:
     # Records of its log would keep the sockets past the end of the test.
     caplog.set_level(logging.CRITICAL, logger="kafka")
-    monkeypatch.setattr("marquee.same_log.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("marquee.consumer.log_identity.LOOK_SECONDS", 0.2)
     if request.param == "redis":
         again: Callable[[], Any] = partial(RedisBus, redis_url, namespace)
         operator = of_redis(redis_url, namespace)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film
+from marquee.domain.movies import Film
+from marquee.features.dataset import Dataset, make_dataset
 from trainer.history import History
 from trainer.segments import MovieRow, RatingRow
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from redis import Redis
 
-from marquee.bus import Outgoing
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Outgoing
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
 from marquee.events import RATINGS, RatingAdded
-from marquee.servers import free_port
-from marquee.testing.system import eventually
-from marquee.worker import create_topics
+from marquee_local.servers import free_port
+from marquee_testing.servers.system import eventually
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from typer.testing import CliRunner, Result
 
 from gateway.consumer import GatewayReaction
 from marquee import telemetry
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
 from marquee.events import RATINGS, RatingAdded
-from marquee.partition import partition_of
+from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
-from marquee.testing.raw_producers import OnRedis
-from marquee.testing.system import PARTITIONS, System, eventually, running
+from marquee_testing.servers.raw_producers import OnRedis
+from marquee_testing.servers.system import PARTITIONS, System, eventually, running
 from trainer.cli import app
 from trainer.dead_measure import count_dead_letters
 

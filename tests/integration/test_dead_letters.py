@@ -4,16 +4,15 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.consumer import HANDLERS, GatewayReaction
-from marquee.bus import Outgoing, TopicPartition
-from marquee.dead_counts import DeadCounts
-from marquee.dead_letters import STATES, DeadLetters, Letter
-from marquee.dead_retries import Retries
+from marquee.bus.api import Outgoing, TopicPartition
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.dead_letters.gauge import DeadCounts
+from marquee.dead_letters.ledger import STATES, DeadLetters, Letter
+from marquee.dead_letters.retry import Retries
 from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
-from marquee.facts import Handlers
-from marquee.partition import partition_of
-from marquee.step import Step
-from marquee.testing.raw_producers import RawProducer
-from marquee.testing.system import PARTITIONS, System, eventually
+from marquee.events.partitioning import partition_of
+from marquee_testing.servers.raw_producers import RawProducer
+from marquee_testing.servers.system import PARTITIONS, System, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

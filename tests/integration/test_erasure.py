@@ -15,9 +15,12 @@ from hybrid.consumer import HANDLERS, derive
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from hybrid.model import Hybrid
-from marquee.artifacts import seal
-from marquee.bus import Outgoing
-from marquee.derive import derive_all
+from marquee.bus.api import Outgoing
+from marquee.consumer.derivation import derive_all
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.worker import Worker
+from marquee.domain.movies import Film
 from marquee.errors import NotFound
 from marquee.events import (
     MODELS,
@@ -35,18 +38,15 @@ from marquee.events import (
     UserMovie,
     UserRef,
 )
-from marquee.facts import restore_facts
-from marquee.films import Film
-from marquee.follower import ModelReaction
-from marquee.overlay import Overlay
-from marquee.registry import Registry
+from marquee.registry.bundle import seal
+from marquee.registry.registry import Registry
+from marquee.serving.replica import Overlay
+from marquee.serving.update_stream import connect
 from marquee.settings import Settings
-from marquee.store import RedisStore
-from marquee.tail import connect
-from marquee.testing import checkerboard, until
-from marquee.testing.facts_system import PARTITIONS, SERVICES, FactsSystem
-from marquee.testing.small_fits import SMALL_TASTE
-from marquee.worker import Worker
+from marquee.store.redis import RedisStore
+from marquee_testing import checkerboard, until
+from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem
+from marquee_testing.small_fits import SMALL_TASTE
 from trainer.consumer import HistoryConsumer
 from trainer.erasure import ErasureReceipts, Place
 from trainer.history import History

@@ -15,8 +15,10 @@ from gateway.consumer import GatewayReaction
 from gateway.memory import Memory
 from gateway.profiles import RedisProfiles
 from gateway.publisher import Publisher
-from marquee.bus import TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.worker import Worker
 from marquee.errors import BusUnavailable
 from marquee.events import (
     MOVIES,
@@ -29,11 +31,11 @@ from marquee.events import (
     RatingAdded,
     UserErased,
 )
-from marquee.facts import PartitionSnapshot
-from marquee.store import Keys, RedisStore
-from marquee.tail import connect
-from marquee.testing import Restartable
-from marquee.worker import Worker, create_topics
+from marquee.serving.update_stream import connect
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_testing import Restartable
 
 PARTITIONS = 4
 PATIENCE_S = 5.0

@@ -14,13 +14,13 @@ import pytest
 from gateway.app import build
 from gateway.consumer import GatewayReaction
 from gateway.idempotency import Attempt, Kept, KeyReused, RedisIdempotency, fingerprint_of
-from marquee.bus import Published
-from marquee.buses import open_bus
+from marquee.bus.api import Published
+from marquee.bus.factory import open_bus
+from marquee.bus.log import open_log, opened
 from marquee.errors import BusUnavailable
 from marquee.events import MOVIES, RATINGS, Event, MovieAdded
 from marquee.settings import Settings
-from marquee.testing.system import PARTITIONS, System, running
-from marquee.whole_log import open_log, opened
+from marquee_testing.servers.system import PARTITIONS, System, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

@@ -12,10 +12,18 @@ import numpy as np
 import pytest
 import redis
 
-from marquee.artifacts import load_arrays, read_manifest, save_arrays, seal
-from marquee.bus import Bus, Outgoing, Published
-from marquee.bus_redis import RedisBus
-from marquee.derive import derive_all
+from marquee.arrays import load_arrays, save_arrays
+from marquee.bus.api import Bus, Outgoing, Published
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.derivation import derive_all
+from marquee.consumer.handlers.catalogue import FILM_HANDLERS
+from marquee.consumer.handlers.profiles import VIEWER_HANDLERS
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.worker import Worker
+from marquee.domain.movies import Film
+from marquee.domain.ratings import RatedFilms
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -27,16 +35,15 @@ from marquee.events import (
     MovieAdded,
     RatingAdded,
 )
-from marquee.facts import FILM_HANDLERS, VIEWER_HANDLERS, PartitionSnapshot, restore_facts
-from marquee.films import Film, Films
-from marquee.follower import ModelReaction
-from marquee.overlay import Overlay
-from marquee.ratings import RatedFilms
-from marquee.registry import Registry
-from marquee.rows import Vector, ViewerRow
-from marquee.store import Keys, RedisStore
-from marquee.tail import connect
-from marquee.worker import Worker, create_topics
+from marquee.features.movie_table import Films
+from marquee.registry.bundle import read_manifest, seal
+from marquee.registry.registry import Registry
+from marquee.serving.replica import Overlay
+from marquee.serving.update_stream import connect
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.codec import Vector, ViewerRow
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
 
 SERVICE, PARTITIONS = "tiny", 4
 

@@ -11,17 +11,19 @@ import uvloop
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
-from marquee.bus import Outgoing, TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Outgoing, TopicPartition
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
-from marquee.facts import PartitionSnapshot
-from marquee.rows import unpack_sums
-from marquee.servers import valkey
-from marquee.store import Keys, RedisStore
-from marquee.tail import connect
-from marquee.testing.proxy import FaultProxy, Link, fault_proxy
-from marquee.testing.reading import until
-from marquee.worker import Pace, Worker, create_topics
+from marquee.serving.update_stream import connect
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.codec import unpack_sums
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_local.servers import valkey
+from marquee_testing.servers.fault_proxy import FaultProxy, Link, fault_proxy
+from marquee_testing.servers.reader import until
 
 PARTITIONS = 4
 USERS = range(1, 41)

@@ -16,8 +16,8 @@ import pytest
 pytestmark = [pytest.mark.trainer, pytest.mark.timeout(600)]
 torch = pytest.importorskip("torch")
 
-from marquee.rating_rows import RatingRows  # noqa: E402
-from marquee.testing import checkerboard  # noqa: E402
+from marquee.features.interactions import RatingRows  # noqa: E402
+from marquee_testing import checkerboard  # noqa: E402
 from neural.apart import TrainingFailed, Work, networks  # noqa: E402
 from neural.rated import Rated, only  # noqa: E402
 from neural.training import NetworkConfig, Trained, train  # noqa: E402

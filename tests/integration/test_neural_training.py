@@ -11,13 +11,13 @@ import pytest
 pytestmark = pytest.mark.trainer
 torch = pytest.importorskip("torch")
 
-from marquee.autoencoder_fit import AutoencoderConfig  # noqa: E402
-from marquee.dataset import Dataset  # noqa: E402
+from marquee.domain.recommendation import Viewer  # noqa: E402
 from marquee.errors import DataError  # noqa: E402
-from marquee.few_ratings_fit import FewRatingsConfig  # noqa: E402
-from marquee.rating_rows import RatingRows  # noqa: E402
-from marquee.recommender import Viewer  # noqa: E402
-from marquee.testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
+from marquee.features.dataset import Dataset  # noqa: E402
+from marquee.features.interactions import RatingRows  # noqa: E402
+from marquee.training.autoencoder import AutoencoderConfig  # noqa: E402
+from marquee.training.linear_autoencoder import FewRatingsConfig  # noqa: E402
+from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from neural.network import Batch, RatingNetwork  # noqa: E402

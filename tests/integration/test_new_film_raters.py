@@ -13,9 +13,13 @@ import pytest
 from hybrid.consumer import HANDLERS, derive
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
-from marquee.artifacts import seal
-from marquee.bus import Bus, Outgoing, Published
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Bus, Outgoing, Published
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.worker import Worker
+from marquee.domain.movies import Film
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -27,16 +31,15 @@ from marquee.events import (
     RatingAdded,
     RatingRemoved,
 )
-from marquee.facts import PartitionSnapshot, restore_facts
-from marquee.films import Film
-from marquee.follower import ModelReaction
-from marquee.overlay import Overlay
-from marquee.registry import Registry
-from marquee.store import Keys, RedisStore
-from marquee.tail import connect
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
-from marquee.worker import Worker, create_topics
+from marquee.registry.bundle import seal
+from marquee.registry.registry import Registry
+from marquee.serving.replica import Overlay
+from marquee.serving.update_stream import connect
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 
 NEW = 999
 CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)

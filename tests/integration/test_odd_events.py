@@ -12,26 +12,19 @@ from redis import Redis
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
-from marquee.bus import Bus, Published, TopicPartition, dead
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Bus, Published, TopicPartition, dead
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.redis.bus import RedisBus
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.unit_of_work import Step
+from marquee.consumer.worker import DEAD_IN_A_ROW, Pace, Worker
+from marquee.domain.movies import Film
 from marquee.errors import StoreUnavailable
-from marquee.events import (
-    MOVIES,
-    RATINGS,
-    MovieAdded,
-    MovieBlocked,
-    MovieUnblocked,
-    RatingAdded,
-)
-from marquee.facts import PartitionSnapshot
-from marquee.films import Film
-from marquee.partition import partition_of
-from marquee.rating_sums import restore_sums
-from marquee.step import Step
-from marquee.store import RedisStore
-from marquee.testing.system import PARTITIONS, NoSnapshots, System, eventually, running
-from marquee.worker import DEAD_IN_A_ROW, Pace, Worker
+from marquee.events import MOVIES, RATINGS, MovieAdded, MovieBlocked, MovieUnblocked, RatingAdded
+from marquee.events.partitioning import partition_of
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.redis import RedisStore
+from marquee_testing.servers.system import PARTITIONS, NoSnapshots, System, eventually, running
 
 USER = 1
 WHERE = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))

@@ -13,14 +13,14 @@ import pytest
 import redis
 
 from gateway.consumer import GatewayReaction
-from marquee.bus import TopicPartition
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.redis.bus import RedisBus
 from marquee.errors import BusUnavailable
 from marquee.events import RATINGS, RatingAdded
-from marquee.partition import partition_of
-from marquee.servers import BROKER
-from marquee.testing.system import PARTITIONS, System, eventually, running
+from marquee.events.partitioning import partition_of
+from marquee_local.servers import BROKER
+from marquee_testing.servers.system import PARTITIONS, System, eventually, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

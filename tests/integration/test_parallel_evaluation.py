@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from marquee.recommender import Route
+from marquee.domain.recommendation import Route
 from marquee.settings import Settings
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from trainer.baselines import FAMILIES
 from trainer.evaluate import evaluate
 from trainer.evaluation_cache import EvaluationCache

@@ -11,12 +11,13 @@ import pytest
 from prometheus_client import REGISTRY
 from redis import Redis
 
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.movies import Film
 from marquee.events import MOVIES
-from marquee.films import Film
-from marquee.step import Step
-from marquee.store import Keys, PartitionKeys, RedisStore
-from marquee.tail import Tail, Update, connect
+from marquee.serving.update_stream import Tail, Update, connect
+from marquee.store.keys import Keys, PartitionKeys
+from marquee.store.redis import RedisStore
 
 
 @dataclass

@@ -6,14 +6,14 @@ import orjson
 import pytest
 
 from gateway.consumer import GatewayReaction
-from marquee.bus import TopicPartition
-from marquee.dead_letters import DeadLetters, Letter
-from marquee.dead_retries import Retries
+from marquee.bus.api import TopicPartition
+from marquee.dead_letters.ledger import DeadLetters, Letter
+from marquee.dead_letters.publish import KEPT_BYTES
+from marquee.dead_letters.retry import Retries
 from marquee.events import RATINGS, RatingAdded
-from marquee.letters import KEPT_BYTES
-from marquee.partition import partition_of
-from marquee.testing.raw_producers import OnRedis, RawProducer
-from marquee.testing.system import PARTITIONS, System, eventually, running
+from marquee.events.partitioning import partition_of
+from marquee_testing.servers.raw_producers import OnRedis, RawProducer
+from marquee_testing.servers.system import PARTITIONS, System, eventually, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 

@@ -8,8 +8,8 @@ import pytest
 pytestmark = pytest.mark.trainer
 torch = pytest.importorskip("torch")
 
-from marquee.rating_rows import RatingRows  # noqa: E402
-from marquee.testing import checkerboard  # noqa: E402
+from marquee.features.interactions import RatingRows  # noqa: E402
+from marquee_testing import checkerboard  # noqa: E402
 from neural.confidence import Confidence  # noqa: E402
 from neural.held_out import hide  # noqa: E402
 from neural.network import RatingNetwork  # noqa: E402

@@ -6,7 +6,8 @@ import time
 import pytest
 import redis
 
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.domain.movies import Film
 from marquee.errors import Conflict
 from marquee.events import (
     MODELS,
@@ -20,12 +21,11 @@ from marquee.events import (
     Rating,
     RatingAdded,
 )
-from marquee.films import Film
+from marquee.serving.update_stream import Tail, connect
 from marquee.settings import Settings
-from marquee.store import RedisStore
-from marquee.tail import Tail, connect
-from marquee.testing import until
-from marquee.testing.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
+from marquee.store.redis import RedisStore
+from marquee_testing import until
+from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.rebuild import Rebuilding, Rebuilt

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from marquee.buses import open_bus
+from marquee.bus.factory import open_bus
+from marquee.bus.topics import create_topics
+from marquee.consumer.deduplication import WINDOW
 from marquee.events import Rating, RatingAdded
 from marquee.settings import Settings
-from marquee.testing.facts_system import PARTITIONS, FactsSystem, empty
-from marquee.window import WINDOW
-from marquee.worker import create_topics
+from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.verify import Verification

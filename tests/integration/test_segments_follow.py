@@ -18,11 +18,14 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from marquee.artifacts import seal
-from marquee.bus import Bus, Outgoing
-from marquee.bus_redis import RedisBus
-from marquee.dataset import make_dataset
-from marquee.derive import derive_all
+from marquee.bus.api import Bus, Outgoing
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.derivation import derive_all
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.worker import Worker
+from marquee.domain.movies import Film
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -34,16 +37,15 @@ from marquee.events import (
     RatingRemoved,
     UserMovie,
 )
-from marquee.facts import restore_facts
-from marquee.films import Film
-from marquee.follower import ModelReaction
-from marquee.model_service import create_app
-from marquee.registry import Registry
+from marquee.features.dataset import make_dataset
+from marquee.registry.bundle import seal
+from marquee.registry.registry import Registry
+from marquee.serving.app import create_app
 from marquee.settings import Settings
-from marquee.store import Keys, RedisStore
-from marquee.stored_snapshots import StoredSnapshots
-from marquee.testing.small_fits import SMALL_TASTE
-from marquee.worker import Worker, create_topics
+from marquee.snapshots.source import StoredSnapshots
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_testing.small_fits import SMALL_TASTE
 from trainer.api_segments import add_segments
 from trainer.generate import generate
 from trainer.versions import version_of

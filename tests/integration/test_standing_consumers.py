@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from marquee.bus import Bus
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
-from marquee.store import Keys
-from marquee.testing.raters import all_rated, rate, wait
-from marquee.worker import create_topics
+from marquee.bus.api import Bus
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.store.keys import Keys
+from marquee_testing.servers.raters import all_rated, rate, wait
 
 PARTITIONS = 4
 

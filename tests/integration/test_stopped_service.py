@@ -20,12 +20,12 @@ from gateway.filters import Wish
 from gateway.host import Host
 from gateway.popular import PopularList
 from gateway.profiles import Profile
-from gateway.routing import Thresholds
 from gateway.upstream import HttpModels
-from marquee.films import Film
-from marquee.popularity import FilmSums
-from marquee.ratings import Ratings
-from marquee.servers import free_port
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.routing import Thresholds
+from marquee.features.popularity import FilmSums
+from marquee_local.servers import free_port
 
 SERVICE = """
 import sys

@@ -17,16 +17,18 @@ from redis.exceptions import ResponseError
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
 from gateway.memory import Memory
-from marquee import servers
-from marquee.bus import Bus, TopicPartition, dead
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Bus, TopicPartition, dead
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS, MovieAdded
-from marquee.facts import PartitionSnapshot
-from marquee.store import Keys, RedisStore
-from marquee.tail import connect
-from marquee.testing import Restartable
-from marquee.testing.raters import all_rated, publish, rate, wait
-from marquee.worker import Pace, Worker, create_topics
+from marquee.serving.update_stream import connect
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_local import servers
+from marquee_testing import Restartable
+from marquee_testing.servers.raters import all_rated, publish, rate, wait
 
 PARTITIONS = 4
 FULL = 300_000

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from marquee.bus_memory import MemoryBus
-from marquee.dataset import Dataset, make_dataset
+from marquee.domain.movies import Film
 from marquee.errors import DataError
-from marquee.films import Film
-from marquee.registry import Registry
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
+from marquee_testing.fakes.bus import MemoryBus
 from trainer.evaluate import track
 from trainer.fits import Fit
 from trainer.history import History

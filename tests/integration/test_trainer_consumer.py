@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from marquee.bus import Outgoing
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Outgoing
+from marquee.bus.redis.bus import RedisBus
+from marquee.bus.topics import create_topics
+from marquee.domain.movies import Film
 from marquee.events import (
     MOVIES,
     RATINGS,
@@ -27,9 +29,7 @@ from marquee.events import (
     RatingRemoved,
     UserMovie,
 )
-from marquee.films import Film
-from marquee.testing import until
-from marquee.worker import create_topics
+from marquee_testing import until
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 
@@ -78,7 +78,7 @@ def rating(user_id: int, movie_id: int, stars: float) -> RatingAdded:
 
 
 def ends(bus: RedisBus) -> dict[str, int]:
-    from marquee.bus import TopicPartition
+    from marquee.bus.api import TopicPartition
 
     every = [TopicPartition(t, p) for t in (MOVIES, RATINGS) for p in range(PARTITIONS)]
     return {str(p): end for p, (_, end) in bus.streams.ranges(every).items()}

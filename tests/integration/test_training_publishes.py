@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from marquee.bus import Outgoing, TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import Outgoing, TopicPartition
+from marquee.bus.redis.bus import RedisBus
+from marquee.domain.movies import Film
 from marquee.events import (
     MODELS,
     Event,
@@ -26,11 +27,10 @@ from marquee.events import (
     RatingAdded,
     decode,
 )
-from marquee.films import Film
-from marquee.registry import Registry
-from marquee.servers import free_port
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.testing import until
+from marquee_local.servers import free_port
+from marquee_testing import until
 from trainer.generate import generate
 from trainer.history import History
 from trainer.movielens import read_movielens

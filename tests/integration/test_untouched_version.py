@@ -16,12 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from marquee.bus import TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.redis.bus import RedisBus
 from marquee.events import MODELS
-from marquee.registry import Registry
-from marquee.servers import free_port
-from marquee.testing import until
+from marquee.registry.registry import Registry
+from marquee_local.servers import free_port
+from marquee_testing import until
 from trainer.generate import generate
 from trainer.history import History
 from trainer.movielens import read_movielens

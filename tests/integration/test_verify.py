@@ -5,12 +5,12 @@ import threading
 import pytest
 import redis
 
-from marquee.bus import TopicPartition
-from marquee.bus_redis import RedisBus
+from marquee.bus.api import TopicPartition
+from marquee.bus.redis.bus import RedisBus
+from marquee.consumer.handlers.by_service import KEPT
 from marquee.events import RATINGS, Event
-from marquee.kept_facts import KEPT
 from marquee.settings import Settings
-from marquee.testing.facts_system import PARTITIONS, FactsSystem, empty, story
+from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.verify import Verdict, Verification

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from marquee.bus_kafka import KafkaBus
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.topics import create_topics
 from marquee.settings import Settings
-from marquee.testing.facts_system import SERVICES, FactsSystem, empty, story
-from marquee.worker import create_topics
+from marquee_testing.simulation.facts_system import SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history import History
 from trainer.rebuild import Rebuilding

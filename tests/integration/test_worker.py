@@ -7,7 +7,11 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
-from marquee.bus import Outgoing, TopicPartition, dead
+from marquee.bus.api import Outgoing, TopicPartition, dead
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.events import (
     MOVIES,
@@ -18,14 +22,12 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.facts import PartitionSnapshot
-from marquee.films import Film
-from marquee.rating_sums import restore_sums
-from marquee.ratings import Ratings
-from marquee.step import Step
-from marquee.store import Command, PartitionKeys, RedisStore
-from marquee.testing.raw_producers import RawProducer
-from marquee.testing.system import System, eventually, running
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.api import Command
+from marquee.store.keys import PartitionKeys
+from marquee.store.redis import RedisStore
+from marquee_testing.servers.raw_producers import RawProducer
+from marquee_testing.servers.system import System, eventually, running
 
 USERS = range(1, 41)
 

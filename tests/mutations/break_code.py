@@ -86,7 +86,11 @@ def broken(text: str, one: Break) -> str:
 
 def run(tree: Path, test: str, only: str) -> Outcome:
     """Run a test in the tree until something fails."""
-    packages = ["libs/common", *(str(p.relative_to(tree)) for p in tree.glob("services/*"))]
+    packages = [
+        "libs/common",
+        "tests/support",
+        *(str(p.relative_to(tree)) for p in tree.glob("services/*")),
+    ]
     environ = os.environ | {
         "PYTHONPATH": os.pathsep.join(str(tree / package) for package in packages),
         "PYTHONDONTWRITEBYTECODE": "1",

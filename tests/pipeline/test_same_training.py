@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from marquee import servers
-from marquee.artifacts import verify
-from marquee.registry import MODEL_NAMES, Registry
-from marquee.testing import Restartable
+from marquee.domain.models import MODEL_NAMES
+from marquee.registry.bundle import verify
+from marquee.registry.registry import Registry
+from marquee_local import servers
+from marquee_testing import Restartable
 from trainer.generate import generate
 
 ROOT = Path(__file__).resolve().parents[2]

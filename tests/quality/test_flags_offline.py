@@ -10,11 +10,11 @@ from content.fit import ContentConfig, fit
 from gateway.catalogue import Catalogue, Row
 from gateway.filters import FilterStage, Viewer, Wish
 from gateway.rules import FilmRules, Rules
-from marquee import recommender
+from marquee.domain import recommendation
+from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
-from marquee.metrics import ndcg_at_k
-from marquee.rating_rows import RatingRows
-from marquee.ratings import Ratings
+from marquee.features.interactions import RatingRows
+from marquee.training.ranking_metrics import ndcg_at_k
 from trainer.movielens import read_movielens
 from trainer.slices import SLICES, draw_slice
 from trainer.splits import split_by_user
@@ -40,7 +40,7 @@ class Offline:
         self.catalogue = Catalogue(Row.of(film) for film in split.train.films)
         self.viewed = [dict.fromkeys(self.ids[case.films].tolist()) for case in self.cases]
         self.lists = [
-            model.recommend(recommender.Viewer.of([], list(seen)), films, films.alive, 50)
+            model.recommend(recommendation.Viewer.of([], list(seen)), films, films.alive, 50)
             for seen in self.viewed
         ]
         popular = np.argsort(-model.base_sums[:, 1], kind="stable")

@@ -7,15 +7,16 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import HANDLERS as GATEWAY_HANDLERS
-from marquee.bus import Subscription, TopicPartition, dead
+from marquee.bus.api import Subscription, TopicPartition, dead
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
-from marquee.facts import Handlers, PartitionSnapshot
-from marquee.step import Step
-from marquee.store import Command, Keys, PartitionKeys
-from marquee.testing.expected_facts import check
-from marquee.testing.simulation import Simulation, Trouble, TroubledBus, TroubledStore
-from marquee.testing.story import THROWING, Story
-from marquee.worker import Pace, Worker
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.api import Command
+from marquee.store.keys import Keys, PartitionKeys
+from marquee_testing.simulation.loop import Simulation, Trouble, TroubledBus, TroubledStore
+from marquee_testing.simulation.reference_model import check
+from marquee_testing.simulation.scenario import THROWING, Story
 
 PARTITIONS = 2
 COUNTS = {MOVIES: PARTITIONS, RATINGS: PARTITIONS, dead(MOVIES): 1, dead(RATINGS): 1}
@@ -171,5 +172,5 @@ def test_a_loop_broken_on_purpose_is_found_out(make: Callable[..., Worker]) -> N
 
 
 def test_a_loop_without_memory_of_events_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marquee.worker.Step", Forgetful)
+    monkeypatch.setattr("marquee.consumer.worker.Step", Forgetful)
     assert any(violation(seed) for seed in range(400))

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from marquee.bus import Outgoing, TopicPartition, dead
+from marquee.bus.api import Outgoing, TopicPartition, dead
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.unit_of_work import Step
+from marquee.consumer.worker import Pace, Worker
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
 from marquee.events import MODELS, MOVIES, RATINGS, ModelPublished, ModelVersion
-from marquee.facts import PartitionSnapshot, restore_facts
-from marquee.films import Film
-from marquee.follower import ModelReaction
-from marquee.ratings import Ratings
-from marquee.step import Step
-from marquee.store import Keys, PartitionKeys
-from marquee.testing.simulation import Simulation, Trouble, TroubledBus, TroubledStore
-from marquee.testing.story import Story
-from marquee.worker import Pace, Worker
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.store.keys import Keys, PartitionKeys
+from marquee_testing.simulation.loop import Simulation, Trouble, TroubledBus, TroubledStore
+from marquee_testing.simulation.scenario import Story
 
 COUNTS = {MOVIES: 2, RATINGS: 2, MODELS: 1} | {dead(t): 1 for t in (MOVIES, RATINGS, MODELS)}
 KEYS = Keys("sim", "tiny", 2)

@@ -13,14 +13,14 @@ from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.filters import Wish
 from gateway.popular import PopularList
 from gateway.profiles import Profile
-from gateway.routing import Thresholds
 from gateway.rules import FilmRules, Rules
 from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored
+from marquee.domain.routing import Thresholds
 from marquee.events import Block, Promotion
-from marquee.films import Film
-from marquee.popularity import FilmSums
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, RecommendRequest, Route, Scored
+from marquee.features.popularity import FilmSums
 
 N = 200
 CATALOGUE = Catalogue(

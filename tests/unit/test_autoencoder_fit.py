@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from marquee.autoencoder import Autoencoder
-from marquee.autoencoder_fit import AutoencoderConfig, films_learned, fit_over_films
-from marquee.rating_rows import RatingRows
-from marquee.testing import checkerboard
+from marquee.features.interactions import RatingRows
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.training.autoencoder import AutoencoderConfig, films_learned, fit_over_films
+from marquee_testing import checkerboard
 
 N_FILMS = 24
 CONFIG = AutoencoderConfig(width=8, epochs=60, batch_size=16, learning_rate=0.02)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Route
-from marquee.testing import checkerboard
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Route
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.interactions import RatingRows
+from marquee_testing import checkerboard
 from trainer.baselines import FAMILIES, Family, fit_ease, likes_of, shown_to
 from trainer.measures import coverage, difference, measure
 from trainer.parameters import Parameters

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from marquee.dataset import make_dataset
-from marquee.films import Film
+from marquee.domain.movies import Film
+from marquee.features.dataset import make_dataset
 from trainer.breadth import Catalogue
 
 FILMS = [

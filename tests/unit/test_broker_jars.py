@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from marquee.servers import BROKER
+from marquee_local.servers import BROKER
 
 
 @pytest.fixture(scope="module")

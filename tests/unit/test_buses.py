@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from marquee.bus_kafka import KafkaBus
-from marquee.bus_redis import RedisBus
-from marquee.buses import open_bus
+from marquee.bus.factory import open_bus
+from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.redis.bus import RedisBus
 from marquee.settings import Settings
 
 

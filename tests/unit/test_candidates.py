@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marquee.films import Film, Films
-from marquee.recommender import RecommendRequest, Route, candidates
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import RecommendRequest, Route
+from marquee.features.movie_table import Films
+from marquee.scoring.candidates import candidates
 
 YEARS = {1: 1990, 2: 2000, 3: None, 4: 2010, 5: 2010}
 

@@ -5,9 +5,9 @@ import pytest
 from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.popular import PopularList
 from gateway.titles import fold, reading
-from marquee.films import Film
-from marquee.popularity import FilmSums
-from marquee.recommender import Reason
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason
+from marquee.features.popularity import FilmSums
 
 FILMS = [
     Film(movie_id=1, title="Matrix, The", year=1999, genres=("Action", "Sci-Fi")),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from marquee.artifacts import seal
-from marquee.registry import Registry
+from marquee.registry.bundle import seal
+from marquee.registry.registry import Registry
 from trainer.cli import app
 from trainer.trainings import Trainings
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.registry import MODEL_NAMES
-from marquee.testing import checkerboard
+from marquee.domain.models import MODEL_NAMES
+from marquee_testing import checkerboard
 from trainer.cold_contents import NAMES
 from trainer.cold_films import ALL, BARE, FILM_SEEDS, SLICES, TAGS, WARM, ColdSplit, Trial, trials
 from trainer.cold_report import ColdRun

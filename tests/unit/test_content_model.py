@@ -7,12 +7,12 @@ import pytest
 
 from content.fit import ContentConfig, fit
 from content.model import Content
-from marquee.dataset import Dataset
-from marquee.films import Film, genre_mask
-from marquee.popularity import Popularity
-from marquee.recommender import Reason, Viewer
-from marquee.testing import RecommenderContract, checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.domain.movies import Film, genre_mask
+from marquee.domain.recommendation import Reason, Viewer
+from marquee.features.dataset import Dataset
+from marquee.features.popularity import Popularity
+from marquee_testing import RecommenderContract, checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 
 SMALL = ContentConfig(
     dimensions=6, clusters=4, taste=SMALL_TASTE, new_film_penalty=1.0,

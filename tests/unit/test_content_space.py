@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from marquee.content_space import ContentSpace, likeness
-from marquee.content_space_fit import fit_content_space
-from marquee.films import Film
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import KMeans, Matrix
-from marquee.rating_rows import RatingRows
-from marquee.testing import checkerboard
-from marquee.viewer_clusters import liked_by_clusters
-from marquee.viewer_clusters_fit import cluster_rates
+from marquee.domain.movies import Film
+from marquee.features.content_embedding import ContentSpace, likeness
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import KMeans, Matrix
+from marquee.scoring.user_clusters import liked_by_clusters
+from marquee.training.content_embedding import fit_content_space
+from marquee.training.user_clusters import cluster_rates
+from marquee_testing import checkerboard
 
 DATA = checkerboard()
 SUMS = RatingRows.of(DATA).sums(len(DATA.films))

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from content.app import answer
-from marquee.diversity import POOL, diversify, kept, places, pool_size, scaled
-from marquee.film_rows import FilmRows
-from marquee.films import Film, Films
-from marquee.marks_fit import LISTS, draw_viewers, with_marks
-from marquee.model_service import ranked
-from marquee.overlay import Serving
-from marquee.popularity import FilmSums, LivePopularity
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Reason, RecommendRequest, Route, Scored, Viewer, top
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, Viewer
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.popularity import FilmSums, LivePopularity
+from marquee.scoring.diversity import POOL, diversify, kept, places, pool_size, scaled
+from marquee.scoring.top_k import top
+from marquee.serving.app import ranked
+from marquee.serving.movie_rows import FilmRows
+from marquee.serving.replica import Serving
+from marquee.training.exposure_threshold import LISTS, draw_viewers, with_marks
 
 N = 60
 GENRES = ("Crime", "Comedy", "Drama", "Horror")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from marquee.erased import ErasureLists, digest_of_user
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.events.erasure import ErasureLists, digest_of_user
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.masking import without
 

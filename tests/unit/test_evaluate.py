@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from marquee.artifacts import Manifest
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film, Films
-from marquee.recommender import Reason, Route, Scored
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason, Route, Scored
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.movie_table import Films
+from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
 from trainer.baselines import FAMILIES, Family, fit_ease, likes_of
 from trainer.breadth import Catalogue

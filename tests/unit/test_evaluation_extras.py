@@ -8,11 +8,11 @@ from pydantic import BaseModel
 
 from content.fit import ContentConfig
 from content.model import Content
+from marquee.domain.recommendation import Route
 from marquee.errors import InvalidInput
-from marquee.recommender import Route
 from marquee.settings import Settings
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from trainer.ablation import AblationRun, parts_of
 from trainer.baselines import FAMILIES
 from trainer.evaluate import evaluate

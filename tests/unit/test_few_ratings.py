@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.few_ratings import FewRatings
-from marquee.few_ratings_fit import (
+from marquee.features.interactions import RatingRows
+from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.training.linear_autoencoder import (
     FewRatingsConfig,
     _low_rank,
     _mirrored,
     _whole,
     fit_few_ratings,
 )
-from marquee.few_ratings_moments_fit import Moments
-from marquee.rating_rows import RatingRows
-from marquee.testing import checkerboard
+from marquee.training.linear_autoencoder_moments import Moments
+from marquee_testing import checkerboard
 
 N_FILMS = 24
 CONFIG = FewRatingsConfig(n=3, penalty=0.5, head=20, kept=20)

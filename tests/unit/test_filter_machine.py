@@ -11,6 +11,9 @@ from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.consumer import HANDLERS
 from gateway.filters import FilterStage, Outcome, Viewer, Wish
 from gateway.rules import FilmRules, Rules
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, Scored
 from marquee.events import (
     MOVIES,
     Event,
@@ -25,11 +28,8 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.films import Film
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, Scored
-from marquee.store import Keys
-from marquee.testing.batches import Batches
+from marquee.store.keys import Keys
+from marquee_testing.fakes.batches import Batches
 
 KEYS = Keys("machine", "gateway", 2)
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.filters import FilterStage, Viewer, Wish
 from gateway.rules import FilmRules, Rules
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, Scored
 from marquee.events import Block, Promotion
-from marquee.films import Film
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, Scored
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from marquee.artifacts import add_metrics, save_arrays, save_json, seal
+from marquee.arrays import save_arrays, save_json
 from marquee.errors import ArtifactError
-from marquee.finite import check_bundle, check_file
-from marquee.registry import Registry
+from marquee.registry.bundle import add_metrics, seal
+from marquee.registry.integrity import check_bundle, check_file
+from marquee.registry.registry import Registry
 
 NAN, INF = float("nan"), float("inf")
 ILL = [NAN, INF, -INF]

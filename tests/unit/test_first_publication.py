@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from marquee.artifacts import add_metrics
-from marquee.bus import TopicPartition
-from marquee.bus_memory import MemoryBus
-from marquee.dataset import Dataset, make_dataset
+from marquee.bus.api import TopicPartition
+from marquee.domain.movies import Film
 from marquee.errors import DataError
 from marquee.events import MODELS, ModelPublished, decode
-from marquee.films import Film
-from marquee.registry import Registry
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.registry.bundle import add_metrics
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
+from marquee_testing.fakes.bus import MemoryBus
 from trainer.fits import Fit
 from trainer.history import History
 from trainer.parameters import Parameters

@@ -24,21 +24,21 @@ from gateway.popular import PopularList
 from gateway.problems import CODES
 from gateway.profiles import Profile
 from gateway.routes import StrictRoute
-from gateway.routing import Thresholds
 from gateway.rules import FilmRules, Rules
 from gateway.scopes import SCOPES, Scope
 from gateway.token import Positions
 from gateway.upstream import Call, Failure, Recommended, Reply
-from marquee.bus import Published, TopicPartition
+from marquee.bus.api import Published, TopicPartition
+from marquee.domain.movies import GENRES, Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, Route, Scored
+from marquee.domain.routing import Thresholds
 from marquee.errors import BusUnavailable, MarqueeError
 from marquee.events import Event
-from marquee.films import GENRES, Film
-from marquee.partition import partition_of
-from marquee.popularity import FilmSums
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, Route, Scored
+from marquee.events.partitioning import partition_of
+from marquee.features.popularity import FilmSums
 from marquee.settings import Settings
-from marquee.store import Keys
+from marquee.store.keys import Keys
 
 NOWHERE = "redis://127.0.0.1:1/0"
 FILMS = [

@@ -12,16 +12,16 @@ from gateway.catalogue import Catalogue, Row
 from gateway.filters import Wish
 from gateway.popular import PopularList
 from gateway.profiles import Profile
-from gateway.routing import Thresholds
 from gateway.rules import FilmRules, Rules
 from gateway.segments import films_of, segments_of, viewer_segment
 from gateway.upstream import Call, Failure, Recommended, Reply
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, Route, Scored
+from marquee.domain.routing import Thresholds
 from marquee.errors import ModelUnavailable, NotFound
 from marquee.events import Promotion
-from marquee.films import Film
-from marquee.popularity import FilmSums
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, Route, Scored
+from marquee.features.popularity import FilmSums
 
 CATALOGUE = Catalogue(Row.of(Film(movie_id=i, title=f"Film {i}")) for i in range(1, 31))
 FAN = Ratings({1: 9, 2: 8, 3: 10})

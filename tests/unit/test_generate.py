@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset
+from marquee.domain.movies import GENRES
 from marquee.errors import DataError
-from marquee.films import GENRES
+from marquee.features.dataset import Dataset
 from trainer.generate import generate
 from trainer.movielens import read_movielens
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marquee.rating_rows import RatingRows
-from marquee.testing import checkerboard
+from marquee.features.interactions import RatingRows
+from marquee_testing import checkerboard
 from neural.held_out import hide, set_aside
 from neural.rated import only
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marquee.domain.movies import Film
 from marquee.errors import Conflict, DataError
-from marquee.films import Film
-from marquee.partition import partition_of
-from marquee.snapshot import films_of, newest_snapshot, read_partition
-from trainer.dataset import Dataset, make_dataset
+from marquee.events.partitioning import partition_of
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.snapshots.format import films_of, newest_snapshot, read_partition
 from trainer.history import History
 from trainer.segments import RatingRow
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marquee.domain.movies import Film
 from marquee.events import (
     AnyEvent,
     MovieAdded,
@@ -17,9 +18,8 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.films import Film
-from marquee.partition import partition_of
-from trainer.dataset import Dataset, make_dataset
+from marquee.events.partitioning import partition_of
+from marquee.features.dataset import Dataset, make_dataset
 from trainer.history import History
 from trainer.segments import MovieRow, RatingRow, row_of
 

@@ -9,19 +9,20 @@ from hybrid.consumer import HANDLERS
 from hybrid.fit import HybridConfig, fit
 from hybrid.folding import MAX_RATERS, Part, derive_parts, fold, raters_of
 from hybrid.model import Hybrid
-from marquee.bus import TopicPartition
+from marquee.arrays import unit
+from marquee.bus.api import TopicPartition
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.movies import Film, genre_mask
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
-from marquee.factors import Factors
-from marquee.film_rows import FilmRows
-from marquee.films import Film, Films, genre_mask
-from marquee.new_films import with_prior_popularity
-from marquee.pipeline import unit
-from marquee.rows import FilmRow
-from marquee.step import Step
-from marquee.store import PartitionKeys
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
-from marquee.testing.store import MemoryStore
+from marquee.features.movie_table import Films
+from marquee.scoring.als import Factors
+from marquee.scoring.cold_start import with_prior_popularity
+from marquee.serving.movie_rows import FilmRows
+from marquee.store.codec import FilmRow
+from marquee.store.keys import PartitionKeys
+from marquee_testing import checkerboard
+from marquee_testing.fakes.store import MemoryStore
+from marquee_testing.small_fits import SMALL_TASTE
 
 NEW = Film(movie_id=999, title="New", year=2000, genres=("Comedy",))
 KEYS = PartitionKeys("ns:hybrid", TopicPartition(RATINGS, 0))

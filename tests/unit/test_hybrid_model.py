@@ -7,11 +7,11 @@ import pytest
 
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
-from marquee.dataset import Dataset
-from marquee.films import Film
-from marquee.recommender import Reason, Viewer
-from marquee.testing import RecommenderContract, checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason, Viewer
+from marquee.features.dataset import Dataset
+from marquee_testing import RecommenderContract, checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 
 SMALL = HybridConfig(
     taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0,

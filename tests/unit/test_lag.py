@@ -5,13 +5,13 @@ import time
 
 from prometheus_client import REGISTRY
 
-from marquee.bus import Outgoing, TopicPartition
-from marquee.bus_memory import MemoryBus
+from marquee.bus.api import Outgoing, TopicPartition
+from marquee.consumer.lag import KEPT, Behind, Lag
+from marquee.consumer.metrics import Measures
 from marquee.events import MODELS, MOVIES, RATINGS, RatingAdded
-from marquee.lag import KEPT, Behind, Lag
-from marquee.measures import Measures
-from marquee.partition import partition_of
-from marquee.testing.system import eventually
+from marquee.events.partitioning import partition_of
+from marquee_testing.fakes.bus import MemoryBus
+from marquee_testing.servers.system import eventually
 
 WHERE = TopicPartition(RATINGS, partition_of(1, 2))
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.handlers.catalogue import FILM_HANDLERS
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.movies import Film
 from marquee.events import MOVIES, ModelVersion
-from marquee.facts import FILM_HANDLERS, restore_facts
-from marquee.films import Film
-from marquee.follower import ModelReaction
-from marquee.step import Step
-from marquee.store import Keys
-from marquee.testing.store import MemoryStore
+from marquee.store.keys import Keys
+from marquee_testing.fakes.store import MemoryStore
 
 KEYS = Keys("long", "tiny", 1)
 WHERE = TopicPartition(MOVIES, 0)
@@ -38,7 +39,7 @@ def derive(step: Step, model: Tiny) -> None:
 
 
 def test_each_chunk_of_a_derivation_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marquee.follower.CHUNK", 10)
+    monkeypatch.setattr("marquee.consumer.model_versions.CHUNK", 10)
     store: Any = MemoryStore()
     step = Step(KEYS.of(WHERE), store)
     for movie_id in range(1, 36):

@@ -5,8 +5,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from marquee.metrics import average_precision_at_k, ndcg_at_k, recall_at_k
-from marquee.mix_fit import learn_weights, quality
+from marquee.training.ranking_metrics import average_precision_at_k, ndcg_at_k, quality, recall_at_k
 
 RANKED, RELEVANT = [7, 3, 9, 1, 4], {3, 1, 100}
 
@@ -45,23 +44,3 @@ def test_batched_quality_is_the_mean_of_the_single_measures() -> None:
         )
     ]
     assert quality(scores, relevant, relevant.sum(1)) == pytest.approx(np.mean(single))
-
-
-def test_learned_weights_find_the_signal_that_tells() -> None:
-    generator = np.random.default_rng(0)
-    relevant = generator.random((40, 120)) < 0.1
-    noise = generator.normal(size=(2, 40, 120)).astype(np.float32)
-    signals = {"telling": noise[0] + 3 * relevant, "noise": noise[1]}
-    weights = learn_weights(
-        {name: np.asarray(s, np.float32) for name, s in signals.items()},
-        relevant, relevant.sum(1), {"noise": 1.0},
-    )  # fmt: skip
-    assert weights["telling"] > 3 * abs(weights["noise"])
-
-
-def test_without_cases_the_start_is_the_answer() -> None:
-    empty = np.zeros((0, 5))
-    weights = learn_weights(
-        {"a": empty.astype(np.float32)}, empty.astype(bool), np.zeros(0, np.int64), {"a": 0.7}
-    )
-    assert weights == {"a": 0.7}

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from marquee.mix_weights import Judge, Validation, beyond_noise
-from marquee.rating_rows import Case, RatingRows
+from marquee.features.interactions import Case, RatingRows
+from marquee.training.blending import Judge, Validation, beyond_noise
 
 FILMS = 60
 Matrix = npt.NDArray[np.float32]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from marquee.artifacts import Manifest, seal
 from marquee.errors import InvalidInput, NotFound
-from marquee.registry import Registry
+from marquee.registry.bundle import Manifest, seal
+from marquee.registry.registry import Registry
 from trainer.model_diff import changes, find_version
 
 

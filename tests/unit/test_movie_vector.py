@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.films import GENRES, Film
-from marquee.movie_vector import MovieVectors
+from marquee.domain.movies import GENRES, Film
+from marquee.features.movie_vector import MovieVectors
 
 FILMS = [
     Film(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from marquee.dataset import Dataset
 from marquee.errors import DataError
+from marquee.features.dataset import Dataset
 from trainer.movielens import read_movielens
 
 CSV: Mapping[str, str] = {

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.few_ratings import FewRatings
-from marquee.films import Film, Films
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import Encoder, KMeans, Pipeline, Scaler
-from marquee.ratings import RatedFilms
-from marquee.recommender import Reason, Viewer
-from marquee.ridge import Ridge
+from marquee.domain.movies import Film
+from marquee.domain.ratings import RatedFilms
+from marquee.domain.recommendation import Reason, Viewer
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
+from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.ridge import Ridge
 from neural.confidence import Confidence
 from neural.model import Mix, Neural
 from neural.predictor import FilmVectors, Predictor, ViewerVector, gelu

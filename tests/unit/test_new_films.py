@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.cases import OffsetSearch, hide
-from marquee.films import GENRES
-from marquee.new_films import NewFilms, log_popularity, with_pairs
-from marquee.new_films_fit import fit_predictions
-from marquee.rating_rows import Case, RatingRows, draw_cases, split_users
-from marquee.ridge import fit_ridge
-from marquee.similar import contributions
-from marquee.testing import checkerboard
+from marquee.domain.movies import GENRES
+from marquee.features.interactions import Case, RatingRows, draw_cases, split_users
+from marquee.scoring.cold_start import NewFilms, log_popularity, with_pairs
+from marquee.scoring.explanations import contributions
+from marquee.scoring.ridge import fit_ridge
+from marquee.training.cold_start import fit_predictions
+from marquee.training.cold_start_offset import OffsetSearch, hide
+from marquee_testing import checkerboard
 
 
 def test_ridge_finds_a_line_and_leaves_the_bias_free() -> None:

@@ -10,9 +10,9 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.movie_vector import MovieVectors
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.features.movie_vector import MovieVectors
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 

@@ -10,9 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-import marquee.tail
+import marquee.serving.update_stream
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from marquee.derive import derive_films
+from marquee.consumer.derivation import derive_films
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.model_versions import ModelReaction
+from marquee.domain.movies import Film
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -26,15 +29,13 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.films import Film, Films
-from marquee.follower import ModelReaction
-from marquee.overlay import Overlay
-from marquee.rating_sums import restore_sums
-from marquee.rows import Vector
-from marquee.store import Keys
-from marquee.testing.batches import Batches
-from marquee.testing.memory_client import MemoryClient
-from marquee.testing.store import MemoryStore
+from marquee.features.movie_table import Films
+from marquee.serving.replica import Overlay
+from marquee.store.codec import Vector
+from marquee.store.keys import Keys
+from marquee_testing.fakes.batches import Batches
+from marquee_testing.fakes.redis_client import MemoryClient
+from marquee_testing.fakes.store import MemoryStore
 
 KEYS = Keys("machine", "tiny", 2)
 FILMS, USERS = st.integers(1, 6), st.integers(1, 3)
@@ -75,7 +76,10 @@ class Following(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.patience, marquee.tail.RETRY_SECONDS = marquee.tail.RETRY_SECONDS, 0.0
+        self.patience, marquee.serving.update_stream.RETRY_SECONDS = (
+            marquee.serving.update_stream.RETRY_SECONDS,
+            0.0,
+        )
         self.loop = asyncio.new_event_loop()
         store: Any = MemoryStore()
         self.reaction: ModelReaction[Tiny] = ModelReaction(
@@ -226,7 +230,7 @@ class Following(RuleBasedStateMachine):
         self.loop.run_until_complete(self.overlay.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
-        marquee.tail.RETRY_SECONDS = self.patience
+        marquee.serving.update_stream.RETRY_SECONDS = self.patience
 
 
 def state(overlay: Overlay[Tiny]) -> Any:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.pipeline import Matrix, Pipeline, unit
-from marquee.pipeline_fit import fit_pipeline
+from marquee.arrays import unit
+from marquee.features.pipeline import Matrix, Pipeline
+from marquee.training.pipeline import fit_pipeline
 
 WEIGHTS = np.linspace(0.5, 2, 40)
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gateway.consumer import HANDLERS
+from marquee.domain.ratings import Ratings
 from marquee.events import (
     MovieDismissed,
     MovieRestored,
@@ -16,9 +17,8 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.ratings import Ratings
-from marquee.store import Keys
-from marquee.testing.batches import Batches
+from marquee.store.keys import Keys
+from marquee_testing.fakes.batches import Batches
 
 KEYS = Keys("machine", "gateway", 2)
 USERS, MOVIES = st.integers(1, 3), st.integers(1, 5)

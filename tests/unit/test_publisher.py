@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.publisher import MAX_BATCH, Publisher
-from marquee.bus import Outgoing, Published, TopicPartition
+from marquee.bus.api import Outgoing, Published, TopicPartition
 from marquee.errors import BusUnavailable, NotFound
 from marquee.events import UserErased, UserRef
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset, make_dataset
+from marquee.domain.movies import Film
 from marquee.errors import InvalidInput
-from marquee.films import Film
+from marquee.features.dataset import Dataset, make_dataset
 from neural.confidence import Confidence, fit_confidence
 from trainer.evaluation_plan import Plan
 from trainer.rating_quality import below, graded_ndcg, judge, reliability

@@ -2,8 +2,8 @@
 
 import orjson
 
-from marquee.model_service import recommend_answer
-from marquee.recommender import Reason, RecommendAnswer, Scored
+from marquee.domain.recommendation import Reason, RecommendAnswer, Scored
+from marquee.serving.app import recommend_answer
 
 
 def test_the_answer_of_a_service_is_what_the_contract_describes():

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from marquee.errors import StoreUnavailable
-from marquee.redis_calls import answered
+from marquee.store.redis import answered
 
 
 def raising(error: Exception) -> object:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.artifacts import seal
-from marquee.dataset import make_dataset
+from marquee.domain.movies import Film
 from marquee.errors import NotFound
-from marquee.films import Film
-from marquee.registry import Registry
+from marquee.features.dataset import make_dataset
+from marquee.registry.bundle import seal
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history import History
 from trainer.retention import CACHE_DAYS, WORK_DAYS, kept_versions, tidy

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.routing import Evidence, Thresholds, chain, decide
-from marquee.ratings import Ratings
-from marquee.recommender import Route
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Route
+from marquee.domain.routing import Evidence, Thresholds, chain, decide
 
 THRESHOLDS = Thresholds(few=5, many=20, positive=3)
 

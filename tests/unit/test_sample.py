@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from marquee.testing import checkerboard
+from marquee_testing import checkerboard
 from trainer.sample import sample_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, Field
 
-from marquee.testing import checkerboard
+from marquee_testing import checkerboard
 from trainer.parameters import Parameters, read_parameters
 from trainer.search import Tried, Values, nested, numbers, search
 from trainer.splits import split_by_user

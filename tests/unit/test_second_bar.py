@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Route
-from marquee.testing import checkerboard
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Route
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.interactions import RatingRows
+from marquee_testing import checkerboard
 from trainer.baselines import fit_ease
 from trainer.second_bar import both_of, run_second_bar, shown_to
 from trainer.slices import Case, Slice, draw, draw_slice

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from marquee.settings import Settings
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from trainer.report import Report
 from trainer.report_metrics import metrics_of
 from trainer.report_plots import plots

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marquee.artifacts import save_json
+from marquee.arrays import save_json
 from trainer.segment_plots import track_segments
 from trainer.tracking import NoTracking
 from user_model.cluster_count import METHODS, choose

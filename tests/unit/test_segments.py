@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film, genre_mask
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Viewer
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.domain.movies import Film, genre_mask
+from marquee.domain.recommendation import Viewer
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.interactions import RatingRows
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.kept_clusters import kept_clusters
 from user_model.model import UserModel

@@ -15,17 +15,17 @@ from gateway.duplicates import RedisDuplicates
 from gateway.idempotency import RedisIdempotency
 from gateway.popular import PopularList
 from gateway.profiles import Profile
-from gateway.routing import Thresholds
 from gateway.rules import FilmRules, Rules
 from gateway.upstream import Call, Failure, Recommended, Reply
-from marquee.bus import Published
+from marquee.bus.api import Published
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Route
+from marquee.domain.routing import Thresholds
 from marquee.events import Block, Promotion
-from marquee.films import Film
-from marquee.popularity import FilmSums
-from marquee.ratings import Ratings
-from marquee.recommender import Route
+from marquee.features.popularity import FilmSums
 from marquee.settings import Settings
-from marquee.store import Keys
+from marquee.store.keys import Keys
 
 NOWHERE = "redis://127.0.0.1:1/0"
 FILMS = [Film(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from marquee.bus import TopicPartition
-from marquee.sharing import Announced, share
+from marquee.bus.api import TopicPartition
+from marquee.bus.assignment import Announced, share
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])

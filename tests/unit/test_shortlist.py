@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marquee.films import Films
-from marquee.shortlist import chances, everything
+from marquee.features.movie_table import Films
+from marquee.features.shortlist import chances, everything
 
 D = 3
 

@@ -13,10 +13,10 @@ import hybrid.fit
 import user_model.fit
 from content.fit import ContentConfig
 from hybrid.fit import HybridConfig
-from marquee.films import Films
-from marquee.recommender import Viewer
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.domain.recommendation import Viewer
+from marquee.features.movie_table import Films
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 
 N = 22_000

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gateway.routing import Evidence, Thresholds, decide
-from marquee.dataset import Dataset, make_dataset
-from marquee.films import Film
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Route
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Route
+from marquee.domain.routing import Evidence, Thresholds, decide
+from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
 from trainer.slices import SLICES, Case, Slice, draw, draw_slice, route_of
 from trainer.splits import FOLDS, fold_of, split_by_time, split_by_user

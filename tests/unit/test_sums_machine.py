@@ -5,15 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from content.consumer import HANDLERS
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.ratings import Ratings
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
-from marquee.facts import PartitionSnapshot, chunks
-from marquee.rating_sums import restore_sums
-from marquee.ratings import Ratings
-from marquee.rows import unpack_sums
-from marquee.step import Step
-from marquee.store import Keys
-from marquee.testing.batches import Batches
+from marquee.snapshots.partition import PartitionSnapshot, chunks
+from marquee.store.codec import unpack_sums
+from marquee.store.keys import Keys
+from marquee_testing.fakes.batches import Batches
 
 KEYS = Keys("machine", "content", 2)
 USERS, MOVIES = st.integers(1, 5), st.integers(1, 4)

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.catalogue import Catalogue, FilmFilter, Row
 from gateway.tags import RELEVANT, TagIndex, folded
-from marquee.films import Film
+from marquee.domain.movies import Film
 
 
 @pytest.mark.parametrize("asked", ["heist movie", "HEIST  Movie", " Heist\tmovie "])

@@ -10,14 +10,14 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.autoencoder_fit import AutoencoderConfig, encode, fit_over_films
-from marquee.films import Film, genre_mask
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Viewer
-from marquee.taste import NoneCold, Taste, less_popular, log_share
-from marquee.taste_fit import FittedTaste, fit_taste
-from marquee.testing import checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.domain.movies import Film, genre_mask
+from marquee.domain.recommendation import Viewer
+from marquee.features.interactions import RatingRows
+from marquee.scoring.preference import NoneCold, Taste, less_popular, log_share
+from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_films
+from marquee.training.preference import FittedTaste, fit_taste
+from marquee_testing import checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import token
-from marquee.bus import Published, TopicPartition
+from marquee.bus.api import Published, TopicPartition
 from marquee.errors import InvalidInput
 
 names = st.builds("{}:{}".format, st.sampled_from(["movies", "ratings"]), st.integers(0, 1023))

@@ -9,16 +9,16 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.autoencoder_fit import AutoencoderConfig
-from marquee.cases import some
-from marquee.dataset import Dataset
-from marquee.factors_fit import FactorsConfig, fit_factors
-from marquee.few_ratings_fit import FewRatingsConfig
-from marquee.popularity import Popularity
-from marquee.rating_rows import RatingRows, draw_cases
-from marquee.recommender import Viewer
-from marquee.taste_fit import TasteConfig
-from marquee.testing import checkerboard
+from marquee.domain.recommendation import Viewer
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows, draw_cases
+from marquee.features.popularity import Popularity
+from marquee.training.als import FactorsConfig, fit_factors
+from marquee.training.autoencoder import AutoencoderConfig
+from marquee.training.linear_autoencoder import FewRatingsConfig
+from marquee.training.preference import TasteConfig
+from marquee.training.validation_cases import some
+from marquee_testing import checkerboard
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 from user_model.segments_fit import SegmentsConfig

@@ -2,9 +2,11 @@
 
 import pytest
 
-from marquee.bus import TopicPartition
-from marquee.step import ENTRY_VALUES, Step
-from marquee.store import Found, Keys, Reads, RedisStore
+from marquee.bus.api import TopicPartition
+from marquee.consumer.unit_of_work import ENTRY_VALUES, Step
+from marquee.store.api import Found, Reads
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
 
 
 class EmptyStore(RedisStore):

@@ -9,7 +9,7 @@ import pytest
 from gateway.breaker import PAUSE_S, TIMEOUTS, Breaker
 from gateway.host import RawReply
 from gateway.upstream import Call, Failure, HttpModels, Recommended, Reply
-from marquee.recommender import Reason, Route, Scored
+from marquee.domain.recommendation import Reason, Route, Scored
 
 ANSWER = {
     "items": [

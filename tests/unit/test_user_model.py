@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marquee.dataset import Dataset
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason, Viewer
 from marquee.errors import DataError
-from marquee.films import Film
-from marquee.popularity import Popularity
-from marquee.recommender import Reason, Viewer
-from marquee.testing import RecommenderContract, checkerboard
-from marquee.testing.small_fits import SMALL_TASTE
+from marquee.features.dataset import Dataset
+from marquee.features.popularity import Popularity
+from marquee_testing import RecommenderContract, checkerboard
+from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
 from user_model.neighbours import Near

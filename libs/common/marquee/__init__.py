@@ -1,1 +1,1 @@
-"""What two or more services of Marquee need, one noun a module."""
+"""What the services of Marquee share: an event runtime and a recommender library."""

@@ -5,19 +5,13 @@ from typing import Any
 from fastapi import Request
 
 from content.model import Content
-from marquee.diversity import diversify, pool_size
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, Viewer
 from marquee.errors import InvalidInput, NotFound
-from marquee.model_service import ModelService, create_app
-from marquee.overlay import Overlay, Serving
-from marquee.recommender import (
-    Reason,
-    RecommendRequest,
-    Route,
-    Scored,
-    Viewer,
-    candidates,
-)
-from marquee.service import serve
+from marquee.process import serve
+from marquee.scoring.candidates import candidates
+from marquee.scoring.diversity import diversify, pool_size
+from marquee.serving.app import ModelService, create_app
+from marquee.serving.replica import Overlay, Serving
 from marquee.settings import Settings
 
 

@@ -1,11 +1,11 @@
 """What the content service does with events: film rows by its model, popularity by sums."""
 
 from content.model import Content
-from marquee.consuming import consume_with_model
-from marquee.derive import derive_films
-from marquee.facts import Handlers
-from marquee.kept_facts import handlers_of
-from marquee.rating_sums import restore_sums
+from marquee.consumer.derivation import derive_films
+from marquee.consumer.handlers.by_service import handlers_of
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.run import consume_with_model
+from marquee.consumer.unit_of_work import Handlers
 from marquee.settings import Settings
 
 HANDLERS: Handlers = handlers_of("content")

@@ -7,25 +7,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.artifacts import (
-    MANIFEST,
-    load_arrays,
-    load_json,
-    read_manifest,
-    save_arrays,
-    save_json,
-)
-from marquee.films import Film, Films
-from marquee.liked_films import base_popularity, cluster_shares, popularity_signal
-from marquee.mix import weighted
-from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms, with_prior_popularity
-from marquee.pipeline import Matrix, Pipeline, unit
-from marquee.popularity import Popularity
-from marquee.recommender import Reason, Scored, Viewer, top
-from marquee.shortlist import Chosen, everything
-from marquee.similar import contributions, direction
-from marquee.taste import Cold, Taste, less_popular
+from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix, Pipeline
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import Chosen, everything
+from marquee.registry.bundle import MANIFEST, read_manifest
+from marquee.scoring.blending import weighted
+from marquee.scoring.cold_start import NewFilms, with_prior_popularity
+from marquee.scoring.explanations import contributions
+from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
+from marquee.scoring.preference import Cold, Taste, less_popular
+from marquee.scoring.top_k import top
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

@@ -11,13 +11,13 @@ from gateway.catalogue import Catalogue, Row
 from gateway.filters import FilterStage, Outcome, Viewer, Wish
 from gateway.popular import PopularList
 from gateway.profiles import Profile
-from gateway.routing import Decision, Evidence, Thresholds, chain, decide
 from gateway.rules import Rules
 from gateway.segments import viewer_segment
 from gateway.token import Positions, of_topics
 from gateway.upstream import SERVICES, Failure, Models, Recommended
+from marquee.domain.recommendation import Route, Scored
+from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
 from marquee.events import MOVIES, RATINGS
-from marquee.recommender import Route, Scored
 
 RESERVE = 50
 """At most so many films more than k are asked for, since rules may remove some."""

@@ -13,7 +13,7 @@ from gateway.event_reading import read_events
 from gateway.problems import FieldError, InvalidFields
 from gateway.routes import router, said, shows
 from gateway.schemas import EventsBody
-from marquee.bus import Published
+from marquee.bus.api import Published
 from marquee.events import AnyEvent
 
 routes = router("Events")

@@ -24,17 +24,10 @@ from gateway.pages import page
 from gateway.routes import router, said, shows
 from gateway.schemas import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
 from gateway.upstream import Call, Failure, Recommended, read_recommended
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Route, Scored
 from marquee.errors import Conflict, NotFound
-from marquee.events import (
-    MovieAdded,
-    MovieChange,
-    MovieRef,
-    MovieRemoved,
-    MovieUpdated,
-    now,
-)
-from marquee.films import Film
-from marquee.recommender import Route, Scored
+from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, MovieUpdated, now
 
 routes = router("Films")
 

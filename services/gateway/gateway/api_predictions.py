@@ -12,7 +12,7 @@ from gateway.problems import FieldError, InvalidFields
 from gateway.routes import router, said, shows
 from gateway.schemas import PredictionBody
 from gateway.upstream import Call, Failure
-from marquee.recommender import Route
+from marquee.domain.recommendation import Route
 
 routes = router("Recommendations")
 

@@ -14,7 +14,7 @@ from gateway.filters import Wish
 from gateway.profiles import Profile
 from gateway.routes import router, shows
 from gateway.schemas import SessionBody, SessionQuery, UserId, UserQuery
-from marquee.ratings import Ratings, half_stars
+from marquee.domain.ratings import Ratings, half_stars
 
 routes = router("Recommendations")
 _ANSWER = shows(RecommendationsDocument)

@@ -11,9 +11,9 @@ from gateway.context import Seen, of
 from gateway.documents import RatingsDocument, ReceiptDocument, ViewerDocument
 from gateway.pages import page
 from gateway.routes import router, said, shows
-from gateway.routing import Evidence, decide
 from gateway.schemas import FreshQuery, MovieId, PageQuery, RatingBody, UserId, ViewBody
 from gateway.upstream import Call, Reply
+from marquee.domain.routing import Evidence, decide
 from marquee.events import (
     MovieDismissed,
     MovieRestored,

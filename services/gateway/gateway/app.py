@@ -38,16 +38,16 @@ from gateway.memory import Memory
 from gateway.profiles import RedisProfiles
 from gateway.publisher import Publisher
 from gateway.routes import Allow, router
-from gateway.routing import Thresholds
 from gateway.scopes import Scope
 from gateway.upstream import HttpModels
 from marquee import telemetry
-from marquee.buses import open_bus
+from marquee.bus.factory import open_bus
+from marquee.domain.routing import Thresholds
 from marquee.errors import MarqueeError
-from marquee.service import serve
+from marquee.process import serve
+from marquee.serving.update_stream import connect
 from marquee.settings import Settings
-from marquee.store import Keys
-from marquee.tail import connect
+from marquee.store.keys import Keys
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -11,7 +11,8 @@ import orjson
 
 from gateway.tags import TagIndex, carried, folded
 from gateway.titles import TitleIndex
-from marquee.films import GENRES, Film, Films, genre_mask, genre_matrix
+from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
+from marquee.features.movie_table import Films
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
 """What the gateway does with events: viewers' profiles, the catalogue, and curators' rules."""
 
-from marquee.bus import TopicPartition
-from marquee.buses import open_bus
+from marquee.bus.api import TopicPartition
+from marquee.bus.factory import open_bus
+from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.handlers.by_service import handlers_of
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.process import consume
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS
-from marquee.facts import Handlers, PartitionSnapshot, restore_facts
-from marquee.kept_facts import handlers_of
-from marquee.service import consume
 from marquee.settings import Settings
-from marquee.step import Step
-from marquee.store import Keys, RedisStore
-from marquee.stored_snapshots import StoredSnapshots
-from marquee.whole_log import recent_in_log
-from marquee.worker import Pace, Worker
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.snapshots.source import StoredSnapshots
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
 
 HANDLERS: Handlers = handlers_of("gateway")
 

@@ -20,10 +20,10 @@ from gateway.profiles import Profile, Profiles
 from gateway.routes import said
 from gateway.token import Positions
 from gateway.upstream import Models
-from marquee.bus import Published
+from marquee.bus.api import Published
 from marquee.errors import NotFound
 from marquee.events import MOVIES, RATINGS, Event
-from marquee.partition import partition_of
+from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
 
 E = TypeVar("E", bound=Event)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from marquee.recommender import Reason, Route
+from marquee.domain.recommendation import Reason, Route
 
 
 class GroundDocument(BaseModel):

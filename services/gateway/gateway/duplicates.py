@@ -5,12 +5,12 @@ from typing import Any, Protocol
 
 import redis
 
-from marquee.bus import Published, TopicPartition
+from marquee.bus.api import Published, TopicPartition
+from marquee.consumer.deduplication import digest_of
 from marquee.events import Event
-from marquee.partition import partition_of
-from marquee.store import Keys
-from marquee.tail import connect
-from marquee.window import digest_of
+from marquee.events.partitioning import partition_of
+from marquee.serving.update_stream import connect
+from marquee.store.keys import Keys
 
 TIMEOUT_S = 0.25
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from gateway.catalogue import Catalogue, FilmFilter
 from gateway.rules import Rules
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Reason, Scored
 from marquee.events import Promotion
-from marquee.ratings import Ratings
-from marquee.recommender import Reason, Scored
 
 SPREAD = 4
 """Promotions without slots take every fourth rank, from the first."""

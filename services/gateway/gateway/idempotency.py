@@ -15,7 +15,7 @@ import redis
 
 from marquee import telemetry
 from marquee.errors import InvalidInput
-from marquee.tail import connect
+from marquee.serving.update_stream import connect
 
 KEPT_S = 24 * 3600
 """So long a key is remembered, unless there are too many."""

@@ -8,10 +8,10 @@ from gateway.catalogue import Catalogue, Row
 from gateway.popular import PopularList
 from gateway.token import Positions
 from marquee.events import MOVIES, RATINGS
-from marquee.popularity import FilmSums
-from marquee.rows import unpack_sums
-from marquee.store import Keys, PartitionKeys
-from marquee.tail import Tail, Update
+from marquee.features.popularity import FilmSums
+from marquee.serving.update_stream import Tail, Update
+from marquee.store.codec import unpack_sums
+from marquee.store.keys import Keys, PartitionKeys
 
 
 class Memory:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.catalogue import Catalogue, FilmFilter, Row
-from marquee.films import Films
-from marquee.popularity import FilmSums, LivePopularity, Popularity
-from marquee.recommender import Reason, Scored
+from marquee.domain.recommendation import Reason, Scored
+from marquee.features.movie_table import Films
+from marquee.features.popularity import FilmSums, LivePopularity, Popularity
 
 MAX_AGE_S = 1.0
 """Sums change with every rating; the order is made anew at most this often."""

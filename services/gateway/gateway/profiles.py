@@ -9,11 +9,11 @@ import redis
 
 from gateway.breaker import Breaker
 from gateway.rules import FilmRules, Rules
+from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES
-from marquee.ratings import Ratings
-from marquee.store import Keys, PartitionKeys
-from marquee.tail import connect
+from marquee.serving.update_stream import connect
+from marquee.store.keys import Keys, PartitionKeys
 
 TIMEOUT_S = 0.25
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from marquee.bus import Outgoing, Producer, Published
+from marquee.bus.api import Outgoing, Producer, Published
 from marquee.errors import BusUnavailable, NotFound
 from marquee.events import Event
 

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from gateway.catalogue import FilmFilter
 from gateway.tags import RELEVANT
-from marquee.films import GENRES, Relevance, Tag
+from marquee.domain.movies import GENRES, Relevance, Tag
 
 MAX_LIST = 1000
 """Entries of any list in a request."""

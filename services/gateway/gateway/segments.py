@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gateway.upstream import Call, Failure, Models, Reply, read_recommended
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Scored
 from marquee.errors import ModelUnavailable, NotFound
-from marquee.ratings import Ratings
-from marquee.recommender import Scored
 
 Kind = Literal["movies", "users"]
 SERVICE = "user-model"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
-from marquee.bus import Published
+from marquee.bus.api import Published
 from marquee.errors import InvalidInput
 from marquee.events import MOVIES, RATINGS
 

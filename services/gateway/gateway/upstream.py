@@ -13,7 +13,7 @@ import orjson
 
 from gateway.breaker import PAUSE_S, Breaker
 from gateway.host import RawReply
-from marquee.recommender import Reason, Route, Scored
+from marquee.domain.recommendation import Reason, Route, Scored
 
 SERVICES: Mapping[Route, str] = {
     Route.POPULAR: "content",

@@ -1,8 +1,8 @@
 """The hybrid service: ALS factors and content for viewers with few ratings."""
 
 from hybrid.model import Hybrid
-from marquee.model_service import ModelService, create_app, ranked
-from marquee.service import serve
+from marquee.process import serve
+from marquee.serving.app import ModelService, create_app, ranked
 from marquee.settings import Settings
 
 SERVICE = ModelService("hybrid", Hybrid.load, ranked, fold=Hybrid.folded)

@@ -2,13 +2,13 @@
 
 from hybrid.folding import derive_parts
 from hybrid.model import Hybrid
-from marquee.consuming import consume_with_model
-from marquee.derive import derive_films
+from marquee.consumer.derivation import derive_films
+from marquee.consumer.handlers.by_service import handlers_of
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.run import consume_with_model
+from marquee.consumer.unit_of_work import Handlers, Step
 from marquee.events import MOVIES
-from marquee.facts import Handlers, restore_facts
-from marquee.kept_facts import handlers_of
 from marquee.settings import Settings
-from marquee.step import Step
 
 HANDLERS: Handlers = handlers_of("hybrid")
 

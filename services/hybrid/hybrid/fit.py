@@ -10,22 +10,23 @@ from threadpoolctl import threadpool_limits
 
 from hybrid.folding_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
-from marquee.cases import OffsetSearch, hide, most_liked
-from marquee.dataset import Dataset
-from marquee.films import Film, Films
-from marquee.marks_fit import draw_viewers, with_marks
-from marquee.mix_config import MixConfig
-from marquee.mix_weights import Judge, Validation
-from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms
-from marquee.new_films_fit import fit_predictions, fit_slopes
-from marquee.pipeline import Matrix, Pipeline
-from marquee.pipeline_fit import fit_pipeline
-from marquee.rating_rows import Case, RatingRows
-from marquee.ridge import Ridge
-from marquee.taste import Taste
-from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
-from marquee.viewer_clusters_fit import fit_rated_clusters
+from marquee.domain.movies import Film
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import Case, RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix, Pipeline
+from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.preference import Taste
+from marquee.scoring.ridge import Ridge
+from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.cold_start import fit_predictions, fit_slopes
+from marquee.training.cold_start_offset import OffsetSearch, hide
+from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.pipeline import fit_pipeline
+from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
+from marquee.training.user_clusters import fit_rated_clusters
+from marquee.training.validation_cases import most_liked
 
 PRIOR = {
     **WEIGHTS,

@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from marquee.factors import Factors
-from marquee.ratings import Ratings
-from marquee.step import Step
-from marquee.store import Reads
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.ratings import Ratings
+from marquee.scoring.als import Factors
+from marquee.store.api import Reads
 
 Matrix = npt.NDArray[np.float32]
 

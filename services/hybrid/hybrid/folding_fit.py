@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from marquee.factors import Factors
-from marquee.pipeline import Matrix
-from marquee.rating_rows import RatingRows, split_users
-from marquee.ratings import POSITIVE
+from marquee.domain.ratings import POSITIVE
+from marquee.features.interactions import RatingRows, split_users
+from marquee.features.pipeline import Matrix
+from marquee.scoring.als import Factors
 
 _USERS = 2000
 _FILMS = 200

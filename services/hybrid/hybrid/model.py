@@ -9,29 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from hybrid.folding import fold
-from marquee.artifacts import (
-    MANIFEST,
-    load_arrays,
-    load_json,
-    read_manifest,
-    save_arrays,
-    save_json,
-)
-from marquee.factors import Factors
-from marquee.films import Film, Films
-from marquee.liked_films import base_popularity, cluster_shares, popularity_signal
-from marquee.mix import weighted
-from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms, with_prior_popularity
-from marquee.pipeline import KMeans, Matrix, Pipeline, unit
-from marquee.popularity import Popularity
-from marquee.ratings import POSITIVE
-from marquee.recommender import Reason, Scored, Viewer, top
-from marquee.rows import FilmRow
-from marquee.shortlist import Chosen, everything
-from marquee.similar import contributions, direction
-from marquee.taste import Cold, Taste, less_popular
-from marquee.viewer_clusters import liked_by_clusters
+from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.domain.movies import Film
+from marquee.domain.ratings import POSITIVE
+from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import KMeans, Matrix, Pipeline
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import Chosen, everything
+from marquee.registry.bundle import MANIFEST, read_manifest
+from marquee.scoring.als import Factors
+from marquee.scoring.blending import weighted
+from marquee.scoring.cold_start import NewFilms, with_prior_popularity
+from marquee.scoring.explanations import contributions
+from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
+from marquee.scoring.preference import Cold, Taste, less_popular
+from marquee.scoring.top_k import top
+from marquee.scoring.user_clusters import liked_by_clusters
+from marquee.store.codec import FilmRow
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

@@ -22,9 +22,9 @@ import numpy.typing as npt
 import torch
 
 from marquee import telemetry
-from marquee.artifacts import load_arrays, save_arrays
+from marquee.arrays import load_arrays, save_arrays
 from marquee.errors import MarqueeError
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 from neural.predictor import Matrix, Predictor
 from neural.statistics import statistics_of
 from neural.training import NetworkConfig, Trained, film_vectors, train_again

@@ -4,10 +4,10 @@ from typing import Any
 
 from fastapi import Request
 
-from marquee.model_service import ModelService, body, create_app, ranked, viewer_features
-from marquee.overlay import Overlay
-from marquee.recommender import PredictAnswer, Prediction, PredictRequest, Viewer
-from marquee.service import serve
+from marquee.domain.recommendation import PredictAnswer, Prediction, PredictRequest, Viewer
+from marquee.process import serve
+from marquee.serving.app import ModelService, body, create_app, ranked, viewer_features
+from marquee.serving.replica import Overlay
 from marquee.settings import Settings
 from neural.model import Neural
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from marquee.rating_rows import Ints, RatingRows
+from marquee.features.interactions import Ints, RatingRows
 from neural.confidence import Confidence, Reals, fit_confidence
 from neural.held_out import Unseen
 from neural.predictor import FilmVectors, Matrix

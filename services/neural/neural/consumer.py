@@ -1,9 +1,9 @@
 """What the neural service does with events: vectors of viewers and films by its networks."""
 
-from marquee.consuming import consume_with_model
-from marquee.derive import derive_all
-from marquee.facts import Handlers
-from marquee.kept_facts import handlers_of
+from marquee.consumer.derivation import derive_all
+from marquee.consumer.handlers.by_service import handlers_of
+from marquee.consumer.run import consume_with_model
+from marquee.consumer.unit_of_work import Handlers
 from marquee.settings import Settings
 from neural.model import Neural
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from marquee.autoencoder import Autoencoder
-from marquee.autoencoder_fit import encode
-from marquee.dataset import Dataset
-from marquee.pipeline import unit
-from marquee.rating_rows import RatingRows
+from marquee.arrays import unit
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.training.autoencoder import encode
 from neural.model import Neural
 from neural.training import Trained
 

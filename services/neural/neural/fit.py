@@ -10,33 +10,34 @@ import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from marquee.autoencoder import Autoencoder
-from marquee.autoencoder_fit import (
+from marquee.arrays import unit
+from marquee.domain.movies import Film
+from marquee.errors import DataError
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import Case, Ints, RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import everything
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.ridge import fit_ridge
+from marquee.scoring.top_k import top
+from marquee.training.autoencoder import (
     AutoencoderConfig,
     encode,
     films_learned,
     fit_over_films,
     fit_viewer_clusters,
 )
-from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import most_liked, some
-from marquee.dataset import Dataset
-from marquee.errors import DataError
-from marquee.few_ratings import FewRatings
-from marquee.few_ratings_fit import FewRatingsConfig, fit_few_ratings
-from marquee.films import Film, Films
-from marquee.marks_fit import draw_viewers, with_marks
-from marquee.mix_config import MixConfig
-from marquee.mix_fit import quality
-from marquee.mix_weights import Judge, Validation
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import Matrix, unit
-from marquee.pipeline_fit import fit_pipeline
-from marquee.popularity import Popularity
-from marquee.rating_rows import Case, Ints, RatingRows
-from marquee.recommender import top
-from marquee.ridge import fit_ridge
-from marquee.shortlist import everything
+from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.cold_start_offset import MAX_CASES, fair_bonus, margins
+from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_ratings
+from marquee.training.pipeline import fit_pipeline
+from marquee.training.ranking_metrics import quality
+from marquee.training.validation_cases import most_liked, some
 from neural.extras import extras_of
 from neural.held_out import case_of, hide
 from neural.model import POOL, Mix, Neural

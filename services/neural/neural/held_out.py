@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.rating_rows import Case, Ints, RatingRows
+from marquee.features.interactions import Case, Ints, RatingRows
 from neural.rated import Mask, Rated
 
 _MOST_VIEWERS, _MOST_FILMS = 150, 500

@@ -10,29 +10,24 @@ import numpy.typing as npt
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 
-from marquee.artifacts import (
-    MANIFEST,
-    check_finite,
-    load_arrays,
-    load_json,
-    read_manifest,
-    save_arrays,
-    save_json,
-)
-from marquee.autoencoder import Autoencoder
-from marquee.dataset import position_in
-from marquee.few_ratings import FewRatings
-from marquee.films import Film, Films
-from marquee.mix import standardise
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import KMeans, Matrix, Pipeline, unit
-from marquee.popularity import Popularity
-from marquee.ratings import POSITIVE, RatedFilms
-from marquee.recommender import Reason, Scored, Viewer, top
-from marquee.ridge import Ridge
-from marquee.shortlist import Chosen
-from marquee.similar import contributions
-from marquee.taste import log_share
+from marquee.arrays import check_finite, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.domain.movies import Film
+from marquee.domain.ratings import POSITIVE, RatedFilms
+from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.features.dataset import position_in
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import KMeans, Matrix, Pipeline
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import Chosen
+from marquee.registry.bundle import MANIFEST, read_manifest
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.scoring.blending import standardise
+from marquee.scoring.explanations import contributions
+from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.preference import log_share
+from marquee.scoring.ridge import Ridge
+from marquee.scoring.top_k import top
 from neural.confidence import Confidence
 from neural.predictor import Predictor, ViewerVector
 from neural.rows import FilmRows, Layout

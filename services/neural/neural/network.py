@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 from neural.predictor import JOINT_NUMBERS, VIEWER_NUMBERS
 from neural.statistics import FILM_DAMPING, VIEWER_DAMPING, Statistics
 

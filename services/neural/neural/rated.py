@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 
 Mask = npt.NDArray[np.bool_]
 

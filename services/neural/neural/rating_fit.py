@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 from neural.apart import Work, networks
 from neural.averaged import averaged, averaged_films
 from neural.calibration import calibrate

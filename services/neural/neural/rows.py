@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.films import Film
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import Matrix, Pipeline
-from marquee.ridge import Ridge
+from marquee.domain.movies import Film
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix, Pipeline
+from marquee.scoring.ridge import Ridge
 from neural.predictor import FilmVectors, Predictor
 
 _NUMBERS = 7

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 
 Matrix = npt.NDArray[np.float32]
 

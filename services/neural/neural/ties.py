@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.few_ratings import FewRatings
-from marquee.similar import strongest
+from marquee.scoring.explanations import strongest
+from marquee.scoring.linear_autoencoder import FewRatings
 
 Ints = npt.NDArray[np.int64]
 

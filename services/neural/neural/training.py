@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
 from neural.network import Batch, RatingNetwork
 from neural.predictor import FilmVectors, Matrix, Predictor
 from neural.rated import Rated, only

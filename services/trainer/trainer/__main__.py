@@ -1,6 +1,6 @@
 """`trainer app` and `trainer consumer`: the two processes of this service."""
 
-from marquee.service import run
+from marquee.process import run
 
 
 def main() -> None:

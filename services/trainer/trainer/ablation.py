@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.comparison import joined, over, users_of
 from trainer.evaluation_plan import Plan

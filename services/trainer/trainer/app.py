@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput, MarqueeError
-from marquee.registry import MODEL_NAMES
-from marquee.service import serve
+from marquee.process import serve
 from marquee.settings import Settings
 from trainer.api_segments import add_segments
 from trainer.children import Children

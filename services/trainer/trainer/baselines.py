@@ -10,8 +10,8 @@ from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from marquee.dataset import Dataset
-from marquee.rating_rows import RatingRows
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
 from trainer.slices import Case
 from trainer.splits import SEED
 

@@ -9,7 +9,7 @@ from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 from trainer.terminal import Session, print_json, print_lines
 
 if TYPE_CHECKING:
-    from marquee.dataset import Dataset
+    from marquee.features.dataset import Dataset
     from trainer.movielens import ImportReport
 
 app = typer.Typer(no_args_is_help=True, help="Import, check, generate and download data sets.")

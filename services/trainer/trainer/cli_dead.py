@@ -11,7 +11,7 @@ from marquee.errors import InvalidInput
 from trainer.terminal import Session, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
-    from marquee.dead_letters import DeadLetters, Letter
+    from marquee.dead_letters.ledger import DeadLetters, Letter
 
 SHOWN = 4000
 """Characters of a message that `look` shows."""
@@ -53,7 +53,7 @@ def look(
     as_json: Json = False,
 ) -> None:
     """Show a message as it came, why it was put aside, and what helps."""
-    from marquee.dead_letters import remedy
+    from marquee.dead_letters.ledger import remedy
 
     with _letters(context.obj) as dead:
         [letter] = dead.find([letter_id])
@@ -82,8 +82,8 @@ def retry(
 
     Exit status 2 when one was refused; its line says why, and what to do.
     """
-    from marquee.buses import open_bus
-    from marquee.dead_retries import Retries
+    from marquee.bus.factory import open_bus
+    from marquee.dead_letters.retry import Retries
 
     session: Session = context.obj
     bus, refused = open_bus(session.settings), False
@@ -116,7 +116,7 @@ def discard(
 
 @contextmanager
 def _letters(session: Session) -> Iterator["DeadLetters"]:
-    from marquee.dead_letters import open_dead_letters
+    from marquee.dead_letters.ledger import open_dead_letters
 
     letters = open_dead_letters(session.settings)
     try:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from marquee.artifacts import Manifest
-from marquee.registry import Registry
+from marquee.registry.bundle import Manifest
+from marquee.registry.registry import Registry
 from trainer.model_diff import Change, changes, find_version
 from trainer.named_artifacts import check_artifacts
 from trainer.terminal import Session, print_json, print_lines, print_table

@@ -130,7 +130,7 @@ def erasure(
 
 def named(services: list[str] | None) -> list[str]:
     """Return the services asked for, all without any. InvalidInput: one is unknown."""
-    from marquee.kept_facts import KEPT
+    from marquee.consumer.handlers.by_service import KEPT
 
     for name in services or ():
         if name not in KEPT:

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset
-from marquee.mix import standardise
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import unit
-from marquee.rating_rows import RatingRows
-from marquee.ridge import fit_ridge
+from marquee.arrays import unit
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_vector import MovieVectors
+from marquee.scoring.blending import standardise
+from marquee.scoring.ridge import fit_ridge
 from trainer.slices import Case
 
 Scores = npt.NDArray[np.floating]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset, position_in
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Route, top
+from marquee.domain.recommendation import Route
+from marquee.features.dataset import Dataset, position_in
+from marquee.features.interactions import RatingRows
+from marquee.scoring.top_k import top
 from trainer.cold_contents import NAMES, Contents
 from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
 from trainer.measures import Outcome, measure

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from trainer.cold_contents import BOTH, NAMES
 from trainer.cold_films import ALL, FILM_SEEDS, WARM, ColdSplit, Trial, run_trial
 from trainer.comparison import joined, over, users_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from marquee.metrics import average_precision_at_k
 from marquee.settings import Settings
+from marquee.training.ranking_metrics import average_precision_at_k
 from trainer.breadth import Catalogue, Ints, Reals
 from trainer.measures import MEASURES, RANKED_BY, SHOWN, Outcome, difference, mean_by_user
 from trainer.report import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff

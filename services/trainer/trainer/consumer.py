@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from marquee import telemetry
-from marquee.bus import Bus, Message, Subscription, TopicPartition
-from marquee.buses import open_bus
+from marquee.bus.api import Bus, Message, Subscription, TopicPartition
+from marquee.bus.factory import open_bus
+from marquee.consumer.deduplication import WINDOW
+from marquee.consumer.health import Health
+from marquee.consumer.log_identity import SameLog
+from marquee.consumer.process import consume
+from marquee.consumer.worker import LOG
 from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
 from marquee.events import MOVIES, RATINGS, AnyEvent, decode
-from marquee.health import Health
-from marquee.partition import partition_of
-from marquee.same_log import SameLog
-from marquee.service import consume
+from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
-from marquee.store import Keys
-from marquee.window import WINDOW
-from marquee.worker import LOG
+from marquee.store.keys import Keys
 from trainer.history import History
 from trainer.kept_topics import KeptTopics
 from trainer.segments import MovieRow, RatingRow, row_of

@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from marquee.bus import dead
-from marquee.event_data import Data
+from marquee.bus.api import dead
+from marquee.domain.movies import GENRES
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event
-from marquee.films import GENRES
+from marquee.events.payloads import Data
 from trainer.event_examples import EXAMPLES
 
 VERSION = "1.0.0"

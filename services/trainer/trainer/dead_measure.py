@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 
 from marquee import telemetry
-from marquee.dead_counts import DeadCounts
+from marquee.bus.log import open_log
+from marquee.dead_letters.gauge import DeadCounts
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
-from marquee.whole_log import open_log
 
 LOOK_SECONDS = 15.0
 

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from marquee.buses import open_bus
+from marquee.bus.factory import open_bus
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import MarqueeError
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store import Keys, RedisStore
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
 
 _DISK_GB, _MEMORY_GB = 2.0, 2.0
 

@@ -14,16 +14,17 @@ from typing import Any
 import orjson
 import redis
 
-from marquee.bus import Message, TopicPartition
-from marquee.buses import open_bus
-from marquee.dead_letters import open_dead_letters
-from marquee.erased import digest_of_user
+from marquee.bus.api import Message, TopicPartition
+from marquee.bus.factory import open_bus
+from marquee.dead_letters.ledger import open_dead_letters
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import NotFound, StoreUnavailable
 from marquee.events import RATINGS
-from marquee.partition import partition_of
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.events.erasure import digest_of_user
+from marquee.events.partitioning import partition_of
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store import Keys, PartitionKeys
+from marquee.store.keys import Keys, PartitionKeys
 from trainer.history import History
 from trainer.history_search import files_about
 from trainer.inspection import SERVICES

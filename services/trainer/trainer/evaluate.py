@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from marquee.artifacts import Manifest
-from marquee.dataset import Dataset
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import DataError
-from marquee.registry import MODEL_NAMES
+from marquee.features.dataset import Dataset
+from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
 from trainer.ablation import AblationRun
 from trainer.breadth import Catalogue

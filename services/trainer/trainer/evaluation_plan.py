@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput
-from marquee.registry import MODEL_NAMES
 from trainer.baselines import FAMILIES, Family
 from trainer.fits import FITS
 from trainer.served import DIVERSITIES, Fits

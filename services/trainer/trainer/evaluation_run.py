@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.breadth import Catalogue
 from trainer.comparison import Measured, compare, own_figures

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from marquee.domain.movies import Film
 from marquee.events import (
     AnyEvent,
     MovieAdded,
@@ -17,8 +18,7 @@ from marquee.events import (
     MovieUpdated,
     decode,
 )
-from marquee.films import Film
-from trainer.dataset import Dataset, make_dataset, position_in
+from marquee.features.dataset import Dataset, make_dataset, position_in
 
 KINDS: tuple[str, ...] = ("added", "removed", "viewed", "dismissed", "restored", "erased")
 """Kinds of events about a user; the order is that of their codes."""

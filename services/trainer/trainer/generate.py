@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
+from marquee.domain.movies import GENRES
 from marquee.errors import DataError
-from marquee.films import GENRES
 from trainer.generated_titles import make_tags, make_titles
 
 Floats = npt.NDArray[np.float32]

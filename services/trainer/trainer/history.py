@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
-from marquee.snapshot import Snapshot, newest_snapshot
-from trainer.dataset import Dataset
+from marquee.features.dataset import Dataset
+from marquee.snapshots.format import Snapshot, newest_snapshot
 from trainer.facts import Facts, PartitionFacts, Rows, fold_users
 from trainer.segments import (
     SCHEMAS,

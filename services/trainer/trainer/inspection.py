@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import orjson
 
+from marquee.domain.models import MODEL_NAMES
+from marquee.domain.movies import genre_mask
+from marquee.domain.ratings import RatedFilms, Ratings
 from marquee.events import RATINGS, ModelVersion
-from marquee.film_rows import FilmRows
-from marquee.films import Films, genre_mask
-from marquee.ratings import RatedFilms, Ratings
-from marquee.registry import MODEL_NAMES, Registry
-from marquee.rows import ViewerRow, unpack_sums
+from marquee.features.movie_table import Films
+from marquee.registry.registry import Registry
+from marquee.serving.movie_rows import FilmRows
 from marquee.settings import Settings
-from marquee.store import Keys, PartitionKeys, Reads, RedisStore
+from marquee.store.api import Reads
+from marquee.store.codec import ViewerRow, unpack_sums
+from marquee.store.keys import Keys, PartitionKeys
+from marquee.store.redis import RedisStore
 
 SERVICES: tuple[str, ...] = ("gateway", *MODEL_NAMES)
 EVENTS, TRAINING = "events", "training"

@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 from marquee.errors import Conflict, StoreUnavailable
 from marquee.events import RATINGS
-from marquee.store import Keys, PartitionKeys
+from marquee.store.keys import Keys, PartitionKeys
 from trainer.live_reading import PAGE, Live, Moved, Reading
 from trainer.packed_facts import PackedFacts
 

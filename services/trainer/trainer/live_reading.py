@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from marquee.erased import digest_of_user
 from marquee.events import MOVIES
-from marquee.store import PartitionKeys
+from marquee.events.erasure import digest_of_user
+from marquee.store.keys import PartitionKeys
 from trainer.packed_facts import PackedFacts
 
 PAGE = 500

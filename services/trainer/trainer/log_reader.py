@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from marquee.bus import Message, TopicPartition
+from marquee.bus.api import Message, TopicPartition
+from marquee.bus.log import WholeLog, open_log
 from marquee.errors import PositionLost
 from marquee.settings import Settings
-from marquee.whole_log import WholeLog, open_log
 
 PAGE = 1000
 

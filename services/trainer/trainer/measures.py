@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.metrics import ndcg_at_k, recall_at_k
+from marquee.training.ranking_metrics import ndcg_at_k, recall_at_k
 from trainer.slices import Case
 from trainer.splits import SEED
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from marquee.artifacts import Manifest
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput, NotFound
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.registry.bundle import Manifest
+from marquee.registry.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from marquee.domain.movies import Film
 from marquee.errors import DataError
-from marquee.films import Film
-from trainer.dataset import Dataset, make_dataset, position_in
+from marquee.features.dataset import Dataset, make_dataset, position_in
 from trainer.tables import Column, Tally, read_numbers, read_rows
 from trainer.tags import MAX_LENGTH, Tags, clean_tag, genome_tags, user_tags
 from trainer.titles import split_genres, split_title

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from marquee.artifacts import Manifest, load_arrays
+from marquee.arrays import load_arrays
 from marquee.errors import ArtifactError
-from marquee.finite import torch_arrays
-from marquee.registry import Registry
+from marquee.registry.bundle import Manifest
+from marquee.registry.integrity import torch_arrays
+from marquee.registry.registry import Registry
 
 READ = "read when the model is loaded"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-from marquee.rows import pack_sums
+from marquee.store.codec import pack_sums
 
 _HEADER = struct.Struct("<BIII")
 _NO_SUMS = pack_sums((0, 0, 0))

@@ -15,7 +15,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from marquee import telemetry
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.ablation import AblationRun
 from trainer.cold_films import Trial, run_trial, trials

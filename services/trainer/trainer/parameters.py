@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import SettingsError
-from marquee.registry import MODEL_NAMES
 
 FILE = Path("params.yaml")
 """Read by default, from the folder that one works in; without it the models' defaults hold."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marquee.popularity import Popularity
-from marquee.rating_rows import RatingRows
+from marquee.features.interactions import RatingRows
+from marquee.features.popularity import Popularity
 from trainer.measures import DEPTH, Outcome, measure
 from trainer.slices import Cases
 from trainer.splits import Split

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from marquee.artifacts import Manifest, verify
-from marquee.bus import Bus, Outgoing
-from marquee.buses import open_bus
+from marquee.bus.api import Bus, Outgoing
+from marquee.bus.factory import open_bus
+from marquee.bus.topics import create_topics
 from marquee.errors import ArtifactError, BusUnavailable, MarqueeError, NotFound
 from marquee.events import ModelPublished
-from marquee.registry import Registry
+from marquee.registry.bundle import Manifest, verify
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.worker import create_topics
 from trainer.versions import serving_version, version_of
 
 Gate = Callable[[Manifest, Manifest], str | None]

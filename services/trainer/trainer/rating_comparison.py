@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from marquee.dataset import position_in
-from marquee.movie_vector import MovieVectors
-from marquee.rating_rows import RatingRows
+from marquee.features.dataset import position_in
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_vector import MovieVectors
 from trainer.rating_trials import Ints, Trial
 
 Reals = npt.NDArray[np.float64]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset, position_in
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Viewer
+from marquee.domain.recommendation import Viewer
+from marquee.features.dataset import Dataset, position_in
+from marquee.features.interactions import RatingRows
 from trainer.parameters import Parameters
 from trainer.report import RatingErrors
 from trainer.served import fitted

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from marquee.dataset import Dataset
-from marquee.recommender import Viewer
+from marquee.domain.recommendation import Viewer
+from marquee.features.dataset import Dataset
 from trainer.parameters import Parameters
 from trainer.rating_errors import DAMPING
 from trainer.rating_trials import Biases, Question, Trial, by_films, by_ratings, by_viewers

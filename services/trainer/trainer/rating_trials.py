@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset, position_in
+from marquee.features.dataset import Dataset, position_in
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

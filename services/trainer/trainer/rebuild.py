@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
-from marquee.bus import TopicPartition
-from marquee.buses import open_bus
+from marquee.bus.api import TopicPartition
+from marquee.bus.factory import open_bus
+from marquee.consumer.decoding import Read, read
+from marquee.consumer.deduplication import REACH
+from marquee.consumer.handlers.by_service import KEPT, Kept
+from marquee.consumer.unit_of_work import UPDATES_KEPT
 from marquee.errors import Conflict, FenceLost
 from marquee.events import MODELS, MOVIES, RATINGS, ModelEvent
-from marquee.kept_facts import KEPT, Kept
-from marquee.letters import Read, read
 from marquee.settings import Settings
-from marquee.step import UPDATES_KEPT
-from marquee.store import Command, Keys, PartitionKeys, RedisStore
-from marquee.window import REACH
+from marquee.store.api import Command
+from marquee.store.keys import Keys, PartitionKeys
+from marquee.store.redis import RedisStore
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import LiveFacts

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from marquee.dataset import Dataset
-from marquee.rating_rows import RatingRows
-from marquee.registry import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
 from trainer.baselines import Family
 from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
@@ -24,8 +24,18 @@ from trainer.tuning import run_baseline
 
 Outcomes = Mapping[str, Outcome]
 
-_SHARED = ("trainer.slices", "trainer.splits", "trainer.measures", "marquee.metrics")
-_BASELINES = ("trainer.baselines", "trainer.tuning", "marquee.mix_fit", "marquee.rating_rows")
+_SHARED = (
+    "trainer.slices",
+    "trainer.splits",
+    "trainer.measures",
+    "marquee.training.ranking_metrics",
+)
+_BASELINES = (
+    "trainer.baselines",
+    "trainer.tuning",
+    "marquee.mix_fit",
+    "marquee.features.interactions",
+)
 
 
 class Recommenders:
@@ -73,7 +83,9 @@ class Recommenders:
             for family in self._plan.families
         }
         if self._plan.second_bar:
-            code = code_digest(*_SHARED, *_BASELINES, "trainer.second_bar", "marquee.mix")
+            code = code_digest(
+                *_SHARED, *_BASELINES, "trainer.second_bar", "marquee.scoring.blending"
+            )
             found[SECOND] = kept(
                 SECOND, GRID, code, lambda: run_second_bar(split, asked, validation)
             )

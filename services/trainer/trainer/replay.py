@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.decoding import Read
+from marquee.consumer.deduplication import unseen
+from marquee.consumer.handlers.by_service import Kept
+from marquee.consumer.unit_of_work import Step, prefetch
 from marquee.errors import MarqueeError
-from marquee.facts import prefetch
-from marquee.kept_facts import Kept
-from marquee.letters import Read
-from marquee.step import Step
-from marquee.store import Command, Found, Keys, PartitionKeys, Reads
-from marquee.window import unseen
+from marquee.store.api import Command, Found, Reads
+from marquee.store.keys import Keys, PartitionKeys
 from trainer.packed_facts import PackedFacts
 
 BATCH = 256

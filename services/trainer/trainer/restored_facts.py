@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from marquee.bus import TopicPartition
+from marquee.bus.api import TopicPartition
+from marquee.consumer.handlers.by_service import KEPT, Kept
+from marquee.consumer.unit_of_work import Step
+from marquee.domain.movies import Film
+from marquee.domain.ratings import POSITIVE
 from marquee.events import MOVIES, decode
-from marquee.films import Film
-from marquee.kept_facts import KEPT, Kept
-from marquee.ratings import POSITIVE
-from marquee.rows import pack_sums
-from marquee.step import Step
-from marquee.store import Keys
+from marquee.store.codec import pack_sums
+from marquee.store.keys import Keys
 from trainer.facts import VIEWED, PartitionFacts, Rows
 from trainer.packed_facts import PackedFacts, digest_of
 from trainer.replay import FactStore

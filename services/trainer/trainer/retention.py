@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marquee import telemetry
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import MarqueeError
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history import History
 from trainer.tracked_versions import forget_versions

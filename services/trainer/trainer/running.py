@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from marquee import telemetry
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput, MarqueeError
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.parameters import Parameters
 from trainer.retention import tidy

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from marquee.dataset import Dataset, position_in
+from marquee.features.dataset import Dataset, position_in
 from trainer.splits import SEED
 
 MOST = 300_000

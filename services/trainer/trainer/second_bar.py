@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from marquee.dataset import Dataset
-from marquee.mix import standardise
-from marquee.mix_fit import quality
-from marquee.rating_rows import RatingRows
-from marquee.ratings import POSITIVE
-from marquee.recommender import top
+from marquee.domain.ratings import POSITIVE
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.scoring.blending import standardise
+from marquee.scoring.top_k import top
+from marquee.training.ranking_metrics import quality
 from trainer.baselines import Scorer, fit_ease, likes_of
 from trainer.measures import DEPTH, Outcome, measure
 from trainer.slices import Case, Cases

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.films import genre_matrix
-from marquee.registry import Registry
+from marquee.domain.movies import genre_matrix
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.report import Marker, SegmentMap
 from trainer.trainings import TrainingRecord

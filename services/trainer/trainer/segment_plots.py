@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marquee.artifacts import load_json
+from marquee.arrays import load_json
 from trainer.choice_plot import draw_choice
 from trainer.tracking import Tracking
 

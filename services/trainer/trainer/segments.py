@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from marquee.erased import digest_of_user
+from marquee.domain.ratings import half_stars
 from marquee.errors import DataError
 from marquee.events import (
     MOVIES,
@@ -28,7 +28,7 @@ from marquee.events import (
     UserMovie,
     decode,
 )
-from marquee.ratings import half_stars
+from marquee.events.erasure import digest_of_user
 from trainer.facts import KINDS, Events, Rows
 
 _NAME = re.compile(r"(\d{20})-(\d{20})\.parquet")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset
-from marquee.diversity import diversify, pool_size
-from marquee.films import Films
-from marquee.popularity import Popularity
-from marquee.rating_rows import RatingRows
-from marquee.recommender import Route, Scored, Viewer
+from marquee.domain.recommendation import Route, Scored, Viewer
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.popularity import Popularity
+from marquee.scoring.diversity import diversify, pool_size
 from marquee.settings import Settings
 from trainer.fits import FITS, Fit
 from trainer.measures import DEPTH, SHOWN, Outcome, measure

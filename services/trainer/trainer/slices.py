@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.rating_rows import RatingRows
-from marquee.ratings import POSITIVE
-from marquee.recommender import Route
+from marquee.domain.ratings import POSITIVE
+from marquee.domain.recommendation import Route
+from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
 from trainer.splits import SEED, Split
 

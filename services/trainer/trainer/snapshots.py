@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from marquee.domain.movies import Film
 from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS, decode
-from marquee.films import Film
-from marquee.partition import partition_of, partitions_of
-from marquee.snapshot import (
+from marquee.events.partitioning import partition_of, partitions_of
+from marquee.snapshots.format import (
     FORMAT,
     MANIFEST,
     Manifest,

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 
 Ints = npt.NDArray[np.int64]
 

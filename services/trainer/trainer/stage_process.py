@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marquee.artifacts import read_manifest, save_json
+from marquee.arrays import save_json
 from marquee.errors import DataError
+from marquee.registry.bundle import read_manifest
 from marquee.settings import Settings
 from trainer.facts import Facts
 from trainer.history import History

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from marquee import telemetry
-from marquee.artifacts import add_metrics, seal, verify
 from marquee.errors import DataError
-from marquee.registry import Registry
+from marquee.registry.bundle import add_metrics, seal, verify
+from marquee.registry.registry import Registry
 from trainer.fits import FITS, Fit, Fitted
 from trainer.history import History
 from trainer.publishing import Gate, Publisher

@@ -2,7 +2,7 @@
 
 import re
 
-from marquee.films import GENRES
+from marquee.domain.movies import GENRES
 
 _ARTICLES = (
     "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|I|El|Los|Las|Una|Der|Die|Das|Ein|Eine|Den|Det|De|Het"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from marquee import telemetry
-from marquee.artifacts import MANIFEST, Manifest
+from marquee.registry.bundle import MANIFEST, Manifest
 from marquee.settings import Settings
 from trainer.mlflow_client import errors, log_data, open_client, registered_name
 from trainer.model_diff import flat

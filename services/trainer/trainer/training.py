@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
 
-from marquee.dataset import Dataset
 from marquee.errors import DataError
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.parameters import Parameters
 from trainer.report import Report

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from marquee.dataset import Dataset
 from marquee.errors import DataError
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation_cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation_plan import Plan

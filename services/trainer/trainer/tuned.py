@@ -1,6 +1,6 @@
 """A baseline on the very cases that it is tuned on."""
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from trainer.baselines import Family, Scorer, likes_of
 from trainer.measures import Outcome, measure
 from trainer.slices import Cases

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from marquee.dataset import Dataset
-from marquee.mix_fit import quality
+from marquee.features.dataset import Dataset
+from marquee.training.ranking_metrics import quality
 from trainer.baselines import Family, Scorer, likes_of, shown_to
 from trainer.measures import DEPTH, Outcome, measure
 from trainer.slices import Case, Cases

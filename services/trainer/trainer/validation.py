@@ -7,7 +7,7 @@ choose their own settings within those users: a rival is flattered here, as it w
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from marquee.dataset import Dataset
+from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.breadth import Catalogue
 from trainer.comparison import Measured, compare

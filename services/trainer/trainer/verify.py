@@ -10,16 +10,16 @@ log. Nothing is written anywhere.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marquee.bus import Bus, TopicPartition, dead
-from marquee.buses import open_bus
+from marquee.bus.api import Bus, TopicPartition, dead
+from marquee.bus.factory import open_bus
+from marquee.consumer.decoding import read
+from marquee.consumer.deduplication import REACH
+from marquee.consumer.handlers.by_service import KEPT, Kept
 from marquee.errors import Conflict, NotFound
 from marquee.events import MOVIES, RATINGS
-from marquee.kept_facts import KEPT, Kept
-from marquee.letters import read
 from marquee.settings import Settings
-from marquee.snapshot import Snapshot, newest_snapshot, snapshots_in
-from marquee.store import Keys
-from marquee.window import REACH
+from marquee.snapshots.format import Snapshot, newest_snapshot, snapshots_in
+from marquee.store.keys import Keys
 from trainer.facts import PartitionFacts
 from trainer.history import History
 from trainer.live_facts import LiveFacts

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from marquee.bus import TopicPartition
-from marquee.derive import film_row
+from marquee.bus.api import TopicPartition
+from marquee.consumer.derivation import film_row
+from marquee.domain.movies import Film
+from marquee.domain.ratings import RatedFilms, Ratings
 from marquee.events import MOVIES, RATINGS, ModelVersion
-from marquee.films import Film
-from marquee.ratings import RatedFilms, Ratings
-from marquee.registry import Registry
-from marquee.rows import FilmRow, ViewerRow
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store import Keys
+from marquee.store.codec import FilmRow, ViewerRow
+from marquee.store.keys import Keys
 from trainer.inspection import MODELS, WITH_VIEWERS
 from trainer.live_facts import LiveFacts
 from trainer.live_reading import Live

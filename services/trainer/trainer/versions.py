@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from marquee.artifacts import Manifest
-from marquee.bus import Outgoing
-from marquee.buses import open_bus
+from marquee.bus.api import Outgoing
+from marquee.bus.factory import open_bus
+from marquee.domain.models import MODEL_NAMES
 from marquee.errors import ArtifactError, Conflict, NotFound, StoreUnavailable
 from marquee.events import ModelRolledBack, ModelVersion
-from marquee.registry import MODEL_NAMES, Registry
+from marquee.registry.bundle import Manifest
+from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store import Keys, RedisStore
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
 
 
 @dataclass(frozen=True)

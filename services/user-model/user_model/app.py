@@ -1,7 +1,7 @@
 """The user-model service: what the viewer's cluster and the near viewers in it liked; segments."""
 
-from marquee.model_service import ModelService, create_app, ranked
-from marquee.service import serve
+from marquee.process import serve
+from marquee.serving.app import ModelService, create_app, ranked
 from marquee.settings import Settings
 from user_model.masking import without
 from user_model.model import UserModel

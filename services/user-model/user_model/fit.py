@@ -9,26 +9,27 @@ import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from marquee.autoencoder_fit import encode, films_learned, fit_viewer_clusters
-from marquee.bonus import MAX_CASES, fair_bonus, margins
-from marquee.cases import most_liked
-from marquee.content_space_fit import fit_content_space
-from marquee.dataset import Dataset
+from marquee.arrays import unit
+from marquee.domain.movies import Film
+from marquee.domain.ratings import POSITIVE
 from marquee.errors import DataError
-from marquee.films import Film, Films
-from marquee.marks_fit import draw_viewers, with_marks
-from marquee.mix_config import MixConfig
-from marquee.mix_weights import Judge, Validation
-from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms
-from marquee.new_films_fit import fit_slopes
-from marquee.pipeline import Matrix, unit
-from marquee.rating_rows import Case, Ints, RatingRows
-from marquee.ratings import POSITIVE
-from marquee.ridge import fit_ridge
-from marquee.taste import Taste
-from marquee.taste_fit import WEIGHTS, TasteConfig, fit_taste
-from marquee.viewer_clusters_fit import cluster_rates
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import Case, Ints, RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix
+from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.preference import Taste
+from marquee.scoring.ridge import fit_ridge
+from marquee.training.autoencoder import encode, films_learned, fit_viewer_clusters
+from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.cold_start import fit_slopes
+from marquee.training.cold_start_offset import MAX_CASES, fair_bonus, margins
+from marquee.training.content_embedding import fit_content_space
+from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
+from marquee.training.user_clusters import cluster_rates
+from marquee.training.validation_cases import most_liked
 from user_model.model import Mix, Training, UserModel
 from user_model.rows import ColdRows, layout_of
 from user_model.segments_fit import SegmentsConfig, fit_segments

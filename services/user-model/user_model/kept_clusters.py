@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.pipeline import KMeans, Matrix
+from marquee.features.pipeline import KMeans, Matrix
 
 _STARTS, _ROUNDS = 8, 50
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from marquee.erased import erased_among
+from marquee.events.erasure import erased_among
 from user_model.model import Training, UserModel
 
 

@@ -8,28 +8,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.artifacts import (
-    MANIFEST,
-    load_arrays,
-    load_json,
-    read_manifest,
-    save_arrays,
-    save_json,
-)
-from marquee.content_space import ContentSpace, likeness
-from marquee.dataset import position_in
-from marquee.films import Film, Films
-from marquee.mix import weighted
-from marquee.movie_vector import MovieVectors
-from marquee.new_films import NewFilms
-from marquee.pipeline import KMeans, Matrix, unit
-from marquee.popularity import Popularity
-from marquee.ratings import POSITIVE, RatedFilms
-from marquee.recommender import Reason, Scored, Viewer, top
-from marquee.shortlist import Chosen, everything
-from marquee.similar import strongest
-from marquee.taste import Cold, Taste, less_popular, log_share
-from marquee.viewer_clusters import SMOOTHING, liked_by_clusters
+from marquee.arrays import load_arrays, load_json, save_arrays, save_json, unit
+from marquee.domain.movies import Film
+from marquee.domain.ratings import POSITIVE, RatedFilms
+from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.features.content_embedding import ContentSpace, likeness
+from marquee.features.dataset import position_in
+from marquee.features.movie_table import Films
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import KMeans, Matrix
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import Chosen, everything
+from marquee.registry.bundle import MANIFEST, read_manifest
+from marquee.scoring.blending import weighted
+from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.explanations import strongest
+from marquee.scoring.preference import Cold, Taste, less_popular, log_share
+from marquee.scoring.top_k import top
+from marquee.scoring.user_clusters import SMOOTHING, liked_by_clusters
 from user_model.neighbours import Near, Neighbours
 from user_model.rows import ColdRows, Layout, layout_of
 from user_model.segments import Segments

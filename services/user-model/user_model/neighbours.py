@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.pipeline import KMeans, Matrix
+from marquee.features.pipeline import KMeans, Matrix
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.content_space import ContentSpace
-from marquee.films import Film
-from marquee.movie_vector import MovieVectors
-from marquee.pipeline import Matrix
-from marquee.ridge import Ridge
-from marquee.taste import Taste
+from marquee.domain.movies import Film
+from marquee.features.content_embedding import ContentSpace
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix
+from marquee.scoring.preference import Taste
+from marquee.scoring.ridge import Ridge
 
 PATIENCE = 5.0
 """After this many ratings a new film's bonus is half of what it was."""

@@ -6,13 +6,13 @@ import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
+from marquee.domain.movies import MovieId
+from marquee.domain.ratings import POSITIVE, RatedFilms, Stars
+from marquee.domain.recommendation import Reason, Scored, Viewer
 from marquee.errors import InvalidInput, NotFound
-from marquee.events import Stars
-from marquee.films import MovieId
-from marquee.model_service import body, recommend_answer
-from marquee.overlay import Overlay, Serving
-from marquee.ratings import POSITIVE, RatedFilms
-from marquee.recommender import Reason, Scored, Viewer, top
+from marquee.scoring.top_k import top
+from marquee.serving.app import body, recommend_answer
+from marquee.serving.replica import Overlay, Serving
 from user_model.model import UserModel
 from user_model.segments import Segments
 

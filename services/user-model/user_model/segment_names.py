@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.films import GENRES, Film, genre_mask, genre_matrix
+from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
 
 Weights = npt.NDArray[np.float64]
 

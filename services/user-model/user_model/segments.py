@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.artifacts import load_arrays, load_json, save_arrays, save_json
-from marquee.films import genre_matrix
-from marquee.pipeline import KMeans, Matrix, Scaler
-from marquee.ratings import POSITIVE
+from marquee.arrays import load_arrays, load_json, save_arrays, save_json
+from marquee.domain.movies import genre_matrix
+from marquee.domain.ratings import POSITIVE
+from marquee.features.pipeline import KMeans, Matrix, Scaler
 
 Ints = npt.NDArray[np.int64]
 

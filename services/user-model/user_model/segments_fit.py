@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
-from marquee.films import Film, genre_mask, genre_matrix
-from marquee.pipeline import KMeans, Matrix, Scaler
-from marquee.rating_rows import Ints, RatingRows
-from marquee.ratings import POSITIVE
+from marquee.domain.movies import Film, genre_mask, genre_matrix
+from marquee.domain.ratings import POSITIVE
+from marquee.features.interactions import Ints, RatingRows
+from marquee.features.pipeline import KMeans, Matrix, Scaler
 from user_model.cluster_count import Choice, choose
 from user_model.kept_clusters import around, kept_clusters
 from user_model.segment_names import describe

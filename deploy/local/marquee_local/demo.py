@@ -1,0 +1,288 @@
+"""Runs the whole system on this machine: servers, first training, every service, then torch."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Container
+from pathlib import Path
+from typing import NoReturn
+
+from marquee.bus.factory import open_bus
+from marquee.consumer.process import prepare_topics
+from marquee.domain.models import MODEL_NAMES
+from marquee.errors import Unavailable
+from marquee.registry.registry import Registry
+from marquee.settings import STATE_FILE, read
+from marquee.snapshots.format import newest_snapshot
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_local.probes import holds_films, is_ready, listens
+from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
+from marquee_local.supervisor import Child, Supervisor, flush
+
+ROOT = Path(__file__).resolve().parents[3]
+BIN = ROOT / ".venv" / "bin"
+TRAINER = ROOT / ".venv-trainer"
+FIRST_MODELS = ("content", "hybrid", "user-model")
+SERVICES = ("content", "hybrid", "user_model", "neural", "trainer")
+SCHEDULER = "trainer-app"
+PROCESSES = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
+PROCESSES.remove(SCHEDULER)
+STOP_SECONDS = 9.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""Processes share the cores; threads within one would only wait for each other."""
+START_SECONDS = 120.0
+TRY = """\
+  open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
+  ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
+  API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def refuse(line: str) -> NoReturn:
+    print(f"marquee: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+class Demo:
+    """One running system with its state in one folder."""
+
+    def __init__(self, port: int, state: Path, data: Path, bus: str) -> None:
+        self.port, self.state, self.data, self.bus = port, state, data, bus
+        self.supervisor = Supervisor(state / "log", say)
+        self.servers: list[Child] = []
+        self.broker_options: list[str] = []
+        self.stop = threading.Event()
+        self.ports = {name: free_port() for name in ("redis", "kafka", *SERVICES)}
+        self.environ = self._environ()
+
+    def _environ(self) -> dict[str, str]:
+        settings = {
+            "STATE": str(self.state),
+            "BUS": self.bus,
+            "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
+            "KAFKA_SERVERS": f"127.0.0.1:{self.ports['kafka']}",
+            "GATEWAY_PORT": str(self.port),
+            "WEB": str(ROOT / "services" / "web" / "static"),
+            "TRAINER_PYTHON": str(TRAINER / "bin" / "python"),
+        }
+        for name in SERVICES:
+            settings[f"{name.upper()}_PORT"] = str(self.ports[name])
+            settings[f"{name.upper()}_URL"] = f"http://127.0.0.1:{self.ports[name]}"
+        return {f"MARQUEE_{name}": value for name, value in settings.items()}
+
+    # --- before anything is started
+
+    def import_data(self) -> None:
+        """Import the data set, unless the state already holds one.
+
+        Positions of one bus mean nothing on another, so a state stays on the bus it began with.
+        """
+        said, asked = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
+        if newest_snapshot(self.state / "history") is None:
+            if self.run_marquee("data", "import", str(self.data)) != 0:
+                sys.exit(2)
+            said.write_text(json.dumps(asked) + "\n")
+            return
+        held = json.loads(said.read_text()) if said.exists() else asked
+        for name in asked:
+            if held[name] != asked[name]:
+                refuse(f"{self.state} is on {name} {held[name]}: choose another folder with STATE=")
+
+    def run_marquee(self, *arguments: str, trainer: bool = False) -> int:
+        """Run the command `marquee` with the system's settings; return its status."""
+        python = TRAINER / "bin" if trainer else BIN
+        environ = {**os.environ, **self.environ}
+        return subprocess.call([str(python / "marquee"), *arguments], env=environ)
+
+    # --- starting
+
+    def start_servers(self) -> None:
+        command = valkey_command(self.state / "valkey", self.ports["redis"], "no")
+        self.servers.append(self.supervisor.add("valkey", command, {}))
+        if self.bus == "kafka":
+            port, data = str(self.ports["kafka"]), str(self.state / "kafka")
+            command = [sys.executable, str(BROKER), "--port", port, "--data", data]
+            self.servers.append(self.supervisor.add("kafka", command + self.broker_options, {}))
+
+    def wait_for_servers(self) -> None:
+        """Wait until the servers take connections: a training asks the bus before it begins."""
+        names = ("redis", "kafka") if self.bus == "kafka" else ("redis",)
+        deadline = time.monotonic() + START_SECONDS
+        for name in names:
+            while not listens(self.ports[name]) and not self.stop.wait(0.1):
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{name} does not start; see {self.state / 'log'}")
+
+    def start_services(self, names: Container[str]) -> None:
+        """Start what the Procfile names, each with a port for its health and measures."""
+        for line in (ROOT / "Procfile").read_text().splitlines():
+            name, _, command = line.partition(":")
+            if name not in names:
+                continue
+            program, *arguments = command.split()
+            environ = self.environ_of(name)
+            if name.endswith("-consumer"):
+                environ["MARQUEE_CONSUMER_PORT"] = str(free_port())
+                # Killed and started again, it goes on at once.
+                environ["MARQUEE_KAFKA_MEMBER"] = "1"
+            self.supervisor.add(name, [str(BIN / program), *arguments], environ)
+
+    def environ_of(self, _name: str) -> dict[str, str]:
+        """Return the settings of a process of the Procfile."""
+        return dict(self.environ)
+
+    def write_settings(self) -> None:
+        """Leave the settings in the state folder, where the command `marquee` finds them."""
+        lines = [f"{name}={value}\n" for name, value in self.environ.items()]
+        (self.state / STATE_FILE).write_text("".join(lines))
+
+    def first_training(self) -> None:
+        """Train what needs no torch, unless versions are there already."""
+        registry = Registry(self.state / "registry")
+        missing = [name for name in FIRST_MODELS if not registry.versions(name)]
+        if missing and self.run_marquee("train", "--only", ",".join(missing)) != 0:
+            raise Unavailable("the first training failed; see above")
+
+    def announce_models(self) -> None:
+        """Publish the newest versions where Redis knows of none: its folder may have been lost."""
+        settings = read({**os.environ, **self.environ})
+        store = RedisStore(settings.redis_url.get_secret_value())
+        registry = Registry(settings.registry)
+        bus = open_bus(settings)
+        prepare_topics(bus, settings.partitions, self.stop)
+        bus.close()
+        for name in MODEL_NAMES:
+            keys = Keys(settings.namespace, name, settings.partitions)
+            versions = registry.versions(name)
+            if versions and store.get(keys.model) is None:
+                self.run_marquee("-q", "models", "rollback", name, versions[-1], "--yes")
+        store.close()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the gateway and the services with a model answer that they are ready."""
+        names = ["gateway", *(name for name in SERVICES if name != "neural" or self.has_neural())]
+        ports = {**self.ports, "gateway": self.port}
+        deadline = time.monotonic() + START_SECONDS
+        for name in names:
+            while not is_ready(ports[name]) and not self.stop.is_set():
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
+                self.stop.wait(0.1)
+        while not holds_films(self.port) and not self.stop.wait(0.1):
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the gateway gets no films; see {self.state / 'log'}")
+
+    def has_neural(self) -> bool:
+        return bool(Registry(self.state / "registry").versions("neural"))
+
+    # --- torch, behind the running system
+
+    def join_neural(self) -> None:
+        """Install torch if it is missing, train what needs it, say when its route has joined."""
+        if self.has_neural():
+            return
+        log = self.state / "log" / "neural.log"
+        if not (TRAINER / "READY").exists():
+            say("Installing torch behind this (3 GB, once); until then the other routes answer.")
+        started = time.monotonic()
+        with log.open("ab") as output:
+            for command in (
+                ["make", "-s", "-C", str(ROOT), "install-trainer"],
+                [str(TRAINER / "bin" / "marquee"), "train", "--only", "neural", "--wait"],
+            ):
+                if not self._run_behind(command, output.fileno()):
+                    return
+        while not is_ready(self.ports["neural"]) and not self.stop.wait(0.2):
+            pass
+        if not self.stop.is_set():
+            say(f"The neural route has joined after {time.monotonic() - started:.0f} s: "
+                "viewers with 20 and more ratings get it.")  # fmt: skip
+
+    def _run_behind(self, command: list[str], output: int) -> bool:
+        environ = {**os.environ, **self.environ}
+        nice = ["nice", "-n", "10"] if shutil.which("nice") else []
+        process = subprocess.Popen(
+            [*nice, *command], env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        while process.poll() is None:
+            if self.stop.wait(0.2):
+                process.terminate()
+        if process.returncode != 0 and not self.stop.is_set():
+            say(f"{' '.join(command[:2])} failed: see {self.state / 'log' / 'neural.log'}; "
+                "the other routes answer.")  # fmt: skip
+        return process.returncode == 0 and not self.stop.is_set()
+
+    # --- the whole
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        self.import_data()
+        watch = threading.Thread(target=self._watch)
+        try:
+            self.start_servers()
+            watch.start()
+            threading.Thread(target=self._flush, daemon=True).start()
+            self.write_settings()
+            self.start_services(PROCESSES)
+            self.wait_for_servers()
+            self.first_training()
+            self.announce_models()
+            self.start_services((SCHEDULER,))  # it would start a training of its own
+            self.wait_until_ready()
+            if not self.stop.is_set():
+                say(f"Marquee is ready: http://127.0.0.1:{self.port}")
+                say(TRY.format(port=self.port, state=self.state))
+                self.join_neural()
+            self.stop.wait()
+            return 0
+        except Unavailable as error:
+            if not self.stop.is_set():
+                print(f"marquee: {error}", file=sys.stderr)
+            return 0 if self.stop.is_set() else 1
+        finally:
+            self.stop.set()
+            watch.join()
+            self.supervisor.stop(STOP_SECONDS, self.servers)
+
+    def _flush(self) -> None:
+        """Bring to the disk each second what Valkey has written.
+
+        Its own `everysec` would hold writes back while a flush is under way, and answer them.
+        """
+        while not self.stop.wait(1.0):
+            flush(self.state / "valkey" / "appendonlydir")
+
+    def _watch(self) -> None:
+        while not self.stop.wait(0.1):
+            self.supervisor.turn()
+
+
+def main() -> int:
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
+    asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    state = Path(asked["STATE"])
+    if asked["BUS"] == "kafka" and (lacks := kafka_lacks()):
+        refuse(f"BUS=kafka: {lacks}")
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
+        return Demo(int(asked["PORT"]), state, Path(asked["DATA"]), asked["BUS"]).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

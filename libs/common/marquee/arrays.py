@@ -1,0 +1,83 @@
+"""Array and JSON files of a bundle, checks of their values, and unit vectors."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.errors import ArtifactError
+
+Matrix = npt.NDArray[np.float32]
+
+
+def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    """Write arrays to an `.npz`; a value that is not finite is an ArtifactError."""
+    check_finite(path, arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an `.npz`; no pickle is read, and every number is finite."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name}: {error}") from None
+    check_finite(path, arrays)
+    return arrays
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Write a JSON file that is the same for the same value."""
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def load_json(path: Path) -> Any:
+    """Return what a JSON file of a bundle holds; every number in it is finite."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name}: {error}") from None
+    check_numbers(path.name, value)
+    return value
+
+
+def check_numbers(file: str, value: Any, where: str = "") -> None:
+    """Do nothing; ArtifactError names the place of a number in a JSON value that is not finite."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            check_numbers(file, inner, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            check_numbers(file, inner, f"{where}[{i}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise _not_finite(file, where)
+
+
+def check_finite(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Do nothing; ArtifactError: an array of a file has a value that is not a finite number."""
+    for name, array in arrays.items():
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise _not_finite(path.name, name)
+
+
+def _not_finite(file: str, where: str) -> ArtifactError:
+    return ArtifactError(f"{file}: {where} has a value that is not a finite number")
+
+
+def unit(rows: Matrix) -> Matrix:
+    """Return n × d rows with length 1; a row of zeros stays zero."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    scaled: Matrix = (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return scaled
+
+
+def direction(codes: Matrix) -> Matrix:
+    """Return the unit vector of the sum of n × e codes; zeros when there is none."""
+    summed: Matrix = unit(codes.sum(axis=0)[None])[0]
+    return summed

@@ -1,0 +1,21 @@
+"""The bus that the settings name."""
+
+from marquee.bus.api import Bus
+from marquee.bus.redis.bus import RedisBus
+from marquee.settings import Settings
+
+
+def open_bus(settings: Settings) -> Bus:
+    """Return the bus of the settings; it connects when first used."""
+    if settings.bus == "kafka":
+        # Here, since the client costs memory and time that processes on Redis need not pay.
+        from marquee.bus.kafka.bus import KafkaBus
+
+        return KafkaBus(
+            settings.kafka_servers,
+            settings.namespace,
+            replication=settings.kafka_replication,
+            retention_days=settings.kafka_retention_days,
+            member=settings.kafka_member,
+        )
+    return RedisBus(settings.redis_url.get_secret_value(), settings.namespace)

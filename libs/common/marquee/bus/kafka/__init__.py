@@ -1,0 +1,1 @@
+"""The event bus on Apache Kafka; the one package that imports kafka-python."""

@@ -1,0 +1,176 @@
+"""The leases by which one member of a group holds partitions on Redis, renewed by its own thread.
+
+Members of a group meet in a sorted set for each topic, scored by the moment until which they count
+as alive. Everybody computes the same share from it and takes a lease for each partition: a key with
+a time to live, which its owner alone may renew or delete.
+"""
+
+import contextlib
+import itertools
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from marquee.bus.api import TopicPartition
+from marquee.bus.assignment import share
+from marquee.errors import BusUnavailable, MarqueeError
+
+IDLE_S = 300.0
+"""A member that has not polled for so long gives its partitions up, as with Kafka."""
+
+_REGISTER = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[2] * 10)
+return redis.call('ZRANGE', KEYS[1], 0, -1)
+"""
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+"""
+
+
+class Leases:
+    """What this member holds. `prefix` leads the keys; `count` tells the partitions of a topic."""
+
+    def __init__(
+        self,
+        client: "Redis",
+        prefix: str,
+        topics: Iterable[str],
+        count: Callable[[str], int],
+        lease_s: float,
+    ) -> None:
+        self.member = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.error: MarqueeError | None = None
+        self._client = client
+        self._prefix = prefix
+        self._topics = sorted(set(topics))
+        self._count = count
+        self._lease_s = lease_s
+        self._tokens = itertools.count()
+        self._held: dict[TopicPartition, tuple[int, float]] = {}
+        self._wanted: set[TopicPartition] = set()
+        self._polled = time.monotonic()
+        self._changed = threading.Condition()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._thread.start()
+
+    def held(self) -> dict[TopicPartition, int]:
+        """Return the partitions with a good lease and a token each; a sign of life."""
+        self._polled = time.monotonic()
+        if not self._thread.is_alive():
+            raise BusUnavailable("the thread that renews the leases has ended")
+        with self._changed:
+            return {
+                partition: token
+                for partition, (token, until) in self._held.items()
+                if partition in self._wanted and until > self._polled
+            }
+
+    def release(self) -> None:
+        """Give up what others shall read. Call it when nothing of it is being handled."""
+        with self._changed:
+            spare = self._held.keys() - self._wanted
+        if spare:
+            self._release(spare)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a partition has come, or `seconds`."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def close(self) -> None:
+        """Leave the group; the leases end at once, or by themselves when Redis is out of reach."""
+        self._stopped.set()
+        self._thread.join()
+        with contextlib.suppress(BusUnavailable, RedisError):
+            self._release(set(self._held))
+            for topic in self._topics:
+                self._client.zrem(self._members(topic), self.member)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            if time.monotonic() - self._polled < IDLE_S:
+                try:
+                    self._beat()
+                    self.error = None
+                except MarqueeError as error:
+                    self.error = error
+                except RedisError as error:
+                    self.error = BusUnavailable(f"Redis: {error}")
+            self._stopped.wait(self._lease_s / 4)
+
+    def _beat(self) -> None:
+        wanted: set[TopicPartition] = set()
+        for topic in self._topics:
+            members = self._register(topic)
+            wanted |= share(self.member, members, topic, self._count(topic))
+        with self._changed:
+            self._wanted = wanted
+            mine = list(self._held)
+        self._renew(mine)
+        self._take(sorted(wanted.difference(mine)))
+
+    def _register(self, topic: str) -> list[str]:
+        reply: Any = self._client.eval(
+            _REGISTER, 1, self._members(topic), self.member, str(self._milliseconds)
+        )
+        return [member.decode() for member in reply]
+
+    def _renew(self, partitions: list[TopicPartition]) -> None:
+        until = time.monotonic() + self._lease_s
+        pipe = self._client.pipeline(transaction=False)
+        for partition in partitions:
+            pipe.eval(_RENEW, 1, self._lease(partition), self.member, str(self._milliseconds))
+        for partition, renewed in zip(partitions, pipe.execute(), strict=True):
+            with self._changed:
+                if partition not in self._held:
+                    continue
+                token, _ = self._held.pop(partition)
+                if renewed:
+                    self._held[partition] = (token, until)
+
+    def _take(self, partitions: list[TopicPartition]) -> None:
+        until = time.monotonic() + self._lease_s
+        pipe = self._client.pipeline(transaction=False)
+        for partition in partitions:
+            pipe.set(self._lease(partition), self.member, nx=True, px=self._milliseconds)
+        for partition, taken in zip(partitions, pipe.execute(), strict=True):
+            if taken:
+                with self._changed:
+                    self._held[partition] = (next(self._tokens), until)
+                    self._changed.notify_all()
+
+    def _release(self, partitions: set[TopicPartition]) -> None:
+        with self._changed:
+            for partition in partitions:
+                self._held.pop(partition, None)
+        pipe = self._client.pipeline(transaction=False)
+        for partition in partitions:
+            pipe.eval(_RELEASE, 1, self._lease(partition), self.member)
+        pipe.execute()
+
+    @property
+    def _milliseconds(self) -> int:
+        return int(self._lease_s * 1000)
+
+    def _lease(self, partition: TopicPartition) -> str:
+        return f"{self._prefix}lease:{{{partition}}}"
+
+    def _members(self, topic: str) -> str:
+        return f"{self._prefix}members:{topic}"

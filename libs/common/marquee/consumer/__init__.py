@@ -1,0 +1,1 @@
+"""The consumer loop: batches of events become atomic, fenced updates of facts and derived rows."""

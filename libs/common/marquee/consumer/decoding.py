@@ -1,0 +1,41 @@
+"""Decode and validate messages: an event for its partition, or the reason why it is invalid."""
+
+from dataclasses import dataclass
+
+from marquee.bus.api import Bus, Message, TopicPartition
+from marquee.errors import UnreadableEvent
+from marquee.events import Event, decode
+from marquee.events.partitioning import partition_of
+
+
+@dataclass(frozen=True)
+class Read:
+    """A message that is an event of ours, or why it is not."""
+
+    message: Message
+    event: Event | None
+    fault: str | None = None
+
+
+def read(bus: Bus, partition: TopicPartition, message: Message) -> Read:
+    """Return what a message of a partition is."""
+    try:
+        event = decode(message.value)
+        _check(bus, partition, message, event)
+    except UnreadableEvent as error:
+        return Read(message, None, str(error))
+    return Read(message, event)
+
+
+def _check(bus: Bus, partition: TopicPartition, message: Message, event: Event) -> None:
+    if event.topic != partition.topic:
+        raise UnreadableEvent(f"{event.type} belongs on topic {event.topic}")
+    if message.key != event.key.encode():
+        raise UnreadableEvent(f"key {message.key[:100]!r} is not the event's id {event.key}")
+    n = bus.partitions(partition.topic)
+    right = partition_of(event.key, n)
+    if right != partition.partition:
+        raise UnreadableEvent(
+            f"partition {partition.partition}, but key {event.key} belongs on {right} of {n}:"
+            " the producer must use murmur2 of the key"
+        )

@@ -1,0 +1,1 @@
+"""Event handlers: how each event changes the facts of a partition."""

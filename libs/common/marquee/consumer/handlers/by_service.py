@@ -1,0 +1,49 @@
+"""Which facts each service keeps: the handlers that make them, and what is in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from marquee.consumer.handlers.catalogue import FILM_HANDLERS
+from marquee.consumer.handlers.curation import RULE_HANDLERS
+from marquee.consumer.handlers.popularity import SUM_HANDLERS
+from marquee.consumer.handlers.profiles import VIEWER_HANDLERS
+from marquee.consumer.unit_of_work import Handlers
+from marquee.events import MOVIES, RATINGS
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The facts of a topic that a service keeps; services with the same share the object."""
+
+    handlers: Handlers
+    rules: bool = False
+    """Curators' rules beside the films."""
+    marks: bool = False
+    """What was viewed and dismissed beside the ratings."""
+    sums: bool = False
+    """What the ratings sum up to, film by film."""
+
+
+_FILMS = Kept(FILM_HANDLERS)
+_FILMS_AND_RULES = Kept({**FILM_HANDLERS, **RULE_HANDLERS}, rules=True)
+_VIEWERS = Kept(VIEWER_HANDLERS, marks=True)
+_RATINGS_AND_SUMS = Kept(SUM_HANDLERS, sums=True)
+
+KEPT: Mapping[str, Mapping[str, Kept]] = {
+    "gateway": {MOVIES: _FILMS_AND_RULES, RATINGS: _VIEWERS},
+    "content": {MOVIES: _FILMS, RATINGS: _RATINGS_AND_SUMS},
+    "hybrid": {MOVIES: _FILMS, RATINGS: _VIEWERS},
+    "user-model": {MOVIES: _FILMS, RATINGS: _VIEWERS},
+    "neural": {MOVIES: _FILMS, RATINGS: _VIEWERS},
+    "trainer": {MOVIES: _FILMS_AND_RULES, RATINGS: _VIEWERS},
+}
+"""Service → topic → what it keeps. The trainer keeps its facts in the history, not in Redis."""
+
+
+def handlers_of(service: str) -> Handlers:
+    """Return the handlers of all facts of a service."""
+    return {
+        event: handler
+        for kept in KEPT[service].values()
+        for event, handler in kept.handlers.items()
+    }

@@ -1,0 +1,55 @@
+"""How events change what ratings sum up to, film by film: facts of the content service."""
+
+from marquee.consumer.handlers.restore import restore_films
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.domain.ratings import POSITIVE, Ratings, half_stars
+from marquee.events import RatingAdded, RatingRemoved, UserErased
+from marquee.snapshots.partition import PartitionSnapshot
+
+
+def rate(step: Step, event: RatingAdded) -> None:
+    """Count a rating; one that it replaces counts no more."""
+    ratings, half = step.ratings(event.data.user_id), half_stars(event.data.rating)
+    before = ratings.rate(event.data.movie_id, half)
+    step.put_ratings(event.data.user_id, ratings)
+    _count(step, event.data.movie_id, before, -1)
+    _count(step, event.data.movie_id, half, 1)
+
+
+def unrate(step: Step, event: RatingRemoved) -> None:
+    """Count a rating no more."""
+    ratings = step.ratings(event.data.user_id)
+    before = ratings.unrate(event.data.movie_id)
+    step.put_ratings(event.data.user_id, ratings)
+    _count(step, event.data.movie_id, before, -1)
+
+
+def erase(step: Step, event: UserErased) -> None:
+    """Count none of the viewer's ratings any more."""
+    for movie_id, half in step.ratings(event.data.user_id).rated.items():
+        _count(step, movie_id, half, -1)
+    step.erase(event.data.user_id)
+
+
+def restore_sums(step: Step, piece: PartitionSnapshot) -> None:
+    """Put the films and the ratings of a piece of a snapshot, with their sums.
+
+    Of a viewer only the ratings, as the handlers keep no more: which films were viewed or
+    dismissed counts nowhere here.
+    """
+    restore_films(step, piece)
+    for user_id, ratings in (piece.viewers or {}).items():
+        if ratings.rated:
+            step.put_ratings(user_id, Ratings(dict(ratings.rated)))
+    for movie_id, sums in (piece.sums or {}).items():
+        step.put_sums(movie_id, sums)
+
+
+def _count(step: Step, movie_id: int, half: int | None, sign: int) -> None:
+    if half is not None:
+        n, positive, total = step.sums(movie_id)
+        sums = (n + sign, positive + sign * (half >= POSITIVE), total + sign * half)
+        step.put_sums(movie_id, sums)
+
+
+SUM_HANDLERS: Handlers = {RatingAdded: rate, RatingRemoved: unrate, UserErased: erase}

@@ -1,0 +1,69 @@
+"""How events change the facts that several services keep: catalogue rows and viewers' ratings."""
+
+from collections.abc import Callable
+from typing import Any
+
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.domain.ratings import Ratings, half_stars
+from marquee.domain.recommendation import Viewer
+from marquee.events import (
+    MovieDismissed,
+    MovieRestored,
+    MovieViewed,
+    RatingAdded,
+    RatingEvent,
+    RatingRemoved,
+    UserErased,
+)
+
+
+def rate(step: Step, event: RatingAdded) -> None:
+    """Set the viewer's rating of a film."""
+    _change(step, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating)))
+
+
+def unrate(step: Step, event: RatingRemoved) -> None:
+    """Remove the viewer's rating of a film."""
+    _change(step, event, lambda r: r.unrate(event.data.movie_id))
+
+
+def view(step: Step, event: MovieViewed) -> None:
+    """Mark the film as viewed."""
+    _change(step, event, lambda r: r.view(event.data.movie_id))
+
+
+def dismiss(step: Step, event: MovieDismissed) -> None:
+    """Mark the film as not interesting."""
+    _change(step, event, lambda r: r.dismiss(event.data.movie_id))
+
+
+def restore(step: Step, event: MovieRestored) -> None:
+    """Take back a dismissal."""
+    _change(step, event, lambda r: r.restore(event.data.movie_id))
+
+
+def erase(step: Step, event: UserErased) -> None:
+    """Forget the viewer."""
+    step.erase(event.data.user_id)
+
+
+def _change(step: Step, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
+    ratings = step.ratings(event.data.user_id)
+    change(ratings)
+    step.put_ratings(event.data.user_id, ratings)
+
+
+VIEWER_HANDLERS: Handlers = {
+    RatingAdded: rate,
+    RatingRemoved: unrate,
+    MovieViewed: view,
+    MovieDismissed: dismiss,
+    MovieRestored: restore,
+    UserErased: erase,
+}
+
+
+def viewer_of(ratings: Ratings) -> Viewer:
+    """Return the viewer that packed facts describe, as the models see him."""
+    rated = [(movie_id, half / 2) for movie_id, half in ratings.rated.items()]
+    return Viewer.of(rated, list(ratings.viewed))

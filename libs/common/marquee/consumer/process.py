@@ -1,0 +1,108 @@
+"""The consumer process: topics, health server, signals, and an orderly stop."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from marquee import telemetry
+from marquee.bus.api import Bus
+from marquee.bus.topics import create_topics
+from marquee.consumer.health import Health
+from marquee.errors import Conflict, Unavailable
+from marquee.settings import Settings
+
+TOPICS = "topics"
+"""Under this name health tells that topics are not as the settings say."""
+
+
+class Consumer(Protocol):
+    """What runs in a consumer process, such as a `Worker`."""
+
+    health: Health
+
+    def run(self, stop: threading.Event, /) -> None:
+        """Handle events until `stop` is set."""
+        ...
+
+
+def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> None:
+    """Run a consumer until told to stop; the step under way is finished."""
+    os.nice(settings.consumer_nice)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    consumer = make(bus)
+    server = _health_server(settings, consumer.health)
+    prepare_topics(bus, settings.partitions, stop, consumer.health)
+    consumer.run(stop)
+    if server is not None:
+        server.shutdown()
+    bus.close()
+
+
+def prepare_topics(
+    bus: Bus, partitions: int, stop: threading.Event, health: Health | None = None
+) -> None:
+    """Create the topics, waiting for the bus as long as it takes.
+
+    Conflict: one has other partitions. With a health that says so, that is waited out as well.
+    """
+    said, known = Health() if health is None else health, None
+    while not stop.is_set():
+        said.beat = time.monotonic()
+        try:
+            create_topics(bus, partitions)
+            break
+        except Unavailable as error:
+            fault = said.waiting_for = str(error)
+        except Conflict as error:
+            if health is None:
+                raise
+            fault = health.stopped[TOPICS] = str(error)
+        if fault != known:
+            telemetry.log.warning("topics are not ready", detail=fault)
+        known = fault
+        stop.wait(0.25)
+    said.stopped.pop(TOPICS, None)
+    said.waiting_for = None
+
+
+def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | None:
+    if not settings.consumer_port:
+        return None
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = _health_answer(self.path, health)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing: a probe a second is no news."""
+
+    server = ThreadingHTTPServer((settings.host, settings.consumer_port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def _health_answer(path: str, health: Health) -> tuple[int, str, bytes]:
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+    if path == "/health/live":
+        ok = health.live
+        said: dict[str, object] = {"live": ok}
+    elif path == "/health/ready":
+        ok = health.ready
+        said = {"ready": ok, "waiting_for": health.waiting_for, "stopped": health.stopped}
+    else:
+        return 404, "application/json", b'{"detail":"not found"}'
+    return 200 if ok else 503, "application/json", orjson.dumps(said)

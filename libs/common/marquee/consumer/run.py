@@ -1,0 +1,45 @@
+"""The consumer process of a model service, from settings to a running loop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from marquee.bus.api import Bus
+from marquee.bus.factory import open_bus
+from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.model_versions import Derive, M, ModelReaction
+from marquee.consumer.process import consume
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.worker import Pace, Worker
+from marquee.events import MODELS, MOVIES, RATINGS
+from marquee.registry.registry import Registry
+from marquee.settings import Settings
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.snapshots.source import StoredSnapshots
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+
+
+def consume_with_model(
+    settings: Settings,
+    name: str,
+    load: Callable[[Path], M],
+    handlers: Handlers,
+    derive: Derive[M],
+    restore: Callable[[Step, PartitionSnapshot], None] = restore_facts,
+) -> None:
+    """Run the consumer of a model service until told to stop."""
+    keys = Keys(settings.namespace, name, settings.partitions)
+    store = RedisStore(settings.redis_url.get_secret_value())
+    registry = Registry(settings.registry)
+    reaction = ModelReaction(keys, store, registry, load, handlers, derive, restore)
+    snapshots = StoredSnapshots(settings.history)
+
+    def make(bus: Bus) -> Worker:
+        topics, pace = (MOVIES, RATINGS, MODELS), Pace(settings.batch)
+        recent = recent_in_log(settings)
+        worker = Worker(keys, topics, bus, store, snapshots, reaction, pace, recent)
+        reaction.progress = worker.beat
+        return worker
+
+    consume(settings, open_bus(settings), make)

@@ -1,0 +1,1 @@
+"""Dead letters: publication, ledger of resolutions, retry, and gauge."""

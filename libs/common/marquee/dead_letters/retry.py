@@ -1,0 +1,138 @@
+"""Publishing dead letters again: only where nothing later has the same key."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from marquee.bus.api import Outgoing, Published, TopicPartition
+from marquee.dead_letters.ledger import DeadLetters, Letter
+from marquee.dead_letters.publish import MARK, letter_id
+from marquee.errors import NotFound, UnreadableEvent
+from marquee.events import AnyEvent, decode
+from marquee.events.partitioning import partition_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a retry, in words that say what to do where it was refused."""
+
+    letter: Letter
+    published: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an event stands in the log."""
+
+    partition: TopicPartition
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def letter_id(self) -> str:
+        return letter_id(self.partition, self.offset)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A letter whose event can be read, and the partition where that belongs."""
+
+    letter: Letter
+    event: AnyEvent
+    right: TopicPartition
+
+    @property
+    def start(self) -> int:
+        """The first offset at which something later than the letter may stand."""
+        return self.letter.offset + 1 if self.right == self.letter.partition else 0
+
+    def precedes(self, place: Place, time: datetime) -> bool:
+        """Return whether what stands at a place of the right partition is later.
+
+        Places on two partitions cannot be compared: there only the events' own times can.
+        """
+        if self.right == self.letter.partition:
+            return place.offset > self.letter.offset
+        return time >= self.event.time
+
+
+_OfKey = dict[tuple[TopicPartition, str], list[tuple[Place, AnyEvent]]]
+
+
+class Retries:
+    """Retries letters together: they are published in the order in which they stood."""
+
+    def __init__(self, letters: DeadLetters, partitions: Callable[[str], int], actor: str) -> None:
+        """Take the letters, what says how many partitions a topic has, and who retries."""
+        self._letters, self._partitions, self._actor = letters, partitions, actor
+
+    def retry(self, letters: Sequence[Letter]) -> Iterator[Outcome]:
+        """Publish each open letter whose event can be read and has not been overtaken."""
+        ordered = sorted(letters, key=lambda one: (one.partition, one.offset))
+        read = [self._read(letter) for letter in ordered]
+        waiting = [one for one in read if isinstance(one, Waiting)]
+        in_log, batch = self._in_log(waiting), {one.letter.id for one in waiting}
+        for one in read:
+            yield one if isinstance(one, Outcome) else self._one(one, in_log, batch)
+
+    def _read(self, letter: Letter) -> Waiting | Outcome:
+        if letter.state != "open":
+            return Outcome(letter, False, f"it is {letter.state} already, by {letter.actor}")
+        try:
+            event = letter.event()
+            count = self._partitions(event.topic)
+        except (UnreadableEvent, NotFound) as error:
+            return Outcome(letter, False, f"it still cannot be read: {error}")
+        right = TopicPartition(event.topic, partition_of(event.key, count))
+        return Waiting(letter, event, right)
+
+    def _in_log(self, waiting: Sequence[Waiting]) -> _OfKey:
+        """Return what the log holds of the letters' keys, in one reading of each partition."""
+        found: _OfKey = {(one.right, one.event.key): [] for one in waiting}
+        for at in {one.right for one in waiting}:
+            start = min(one.start for one in waiting if one.right == at)
+            for message in self._letters.log.read(at, start, self._letters.log.range(at)[1]):
+                known = found.get((at, message.key.decode(errors="replace")))
+                if known is None:
+                    continue
+                try:
+                    known.append((Place(at, message.offset), decode(message.value)))
+                except UnreadableEvent:
+                    continue  # it has had no effect, and never will have
+        return found
+
+    def _one(self, one: Waiting, in_log: _OfKey, batch: set[str]) -> Outcome:
+        begin = self._letters.log.range(one.right)[0]
+        if begin > one.start > 0:
+            text = f"{one.right} begins at {begin}: what came after it cannot be known; discard it"
+            return Outcome(one.letter, False, text)
+        for place, event in in_log[one.right, one.event.key]:
+            if place.letter_id in batch or not one.precedes(place, event.time):
+                continue
+            if (event.source, event.id) != (one.event.source, one.event.id):
+                return Outcome(one.letter, False, self._overtaken(one, place, event))
+            return self._settled(one.letter, f"it was published before, at {place}")
+        return self._settled(one.letter, f"published at {self._publish(one)}")
+
+    def _publish(self, one: Waiting) -> Place:
+        own = one.letter.message
+        headers = {n: text for n, text in own.headers.items() if not n.startswith(MARK)}
+        message = Outgoing(one.event.topic, one.event.key.encode(), own.value, headers)
+        published: list[Published] = self._letters.producer.publish([message])
+        return Place(published[0].partition, published[0].offset)
+
+    def _settled(self, letter: Letter, text: str) -> Outcome:
+        self._letters.settle(letter, "retried", self._actor, text)
+        return Outcome(letter, True, text)
+
+    def _overtaken(self, one: Waiting, place: Place, event: AnyEvent) -> str:
+        open_ = {letter.id for letter in self._letters.all(event.topic) if letter.state == "open"}
+        if place.letter_id in open_:
+            return f"{place.letter_id} has the same key {event.key}: retry both in one call"
+        return (
+            f"{event.type} at {place} has the same key {event.key}: publish what should hold now"
+            f" as a new event, and discard {one.letter.id}"
+        )

@@ -1,0 +1,3 @@
+"""The models that are trained and served."""
+
+MODEL_NAMES: tuple[str, ...] = ("content", "hybrid", "user-model", "neural")

@@ -1,0 +1,135 @@
+"""What is known of one viewer: ratings in half stars, viewed and dismissed films, packed small.
+
+Packed form, little endian: version 1 (uint8), three counts (uint32 each), then movie ids of the
+ratings (uint32 each), their half stars (uint8 each), viewed ids, dismissed ids (uint32 each):
+5 bytes a rating. Order is the order of the last change, so the newest rating stands last.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from marquee.errors import StoreUnavailable
+
+POSITIVE = 8
+"""A rating of at least this many half stars is positive (more than 3.5 stars)."""
+
+_HEADER = struct.Struct("<BIII")
+_VERSION = 1
+
+
+def half_stars(rating: float) -> int:
+    """Return a rating in stars as half stars, 1 to 10."""
+    return round(rating * 2)
+
+
+def stars(half: int) -> float:
+    """Return half stars as stars."""
+    return half / 2
+
+
+@dataclass
+class Ratings:
+    """One viewer's facts: `rated` maps movie id to half stars; `viewed`, `dismissed` keep order."""
+
+    rated: dict[int, int] = field(default_factory=dict)
+    viewed: dict[int, None] = field(default_factory=dict)
+    dismissed: dict[int, None] = field(default_factory=dict)
+
+    def rate(self, movie_id: int, half: int) -> int | None:
+        """Set a rating; return the half stars that it replaces, if any."""
+        before = self.rated.pop(movie_id, None)
+        self.rated[movie_id] = half
+        return before
+
+    def unrate(self, movie_id: int) -> int | None:
+        """Remove a rating; return the half stars that it had, if any."""
+        return self.rated.pop(movie_id, None)
+
+    def view(self, movie_id: int) -> None:
+        """Mark a film as viewed, newest last."""
+        self.viewed.pop(movie_id, None)
+        self.viewed[movie_id] = None
+
+    def dismiss(self, movie_id: int) -> None:
+        """Mark a film as not interesting."""
+        self.dismissed[movie_id] = None
+
+    def restore(self, movie_id: int) -> None:
+        """Take back a dismissal."""
+        self.dismissed.pop(movie_id, None)
+
+    @property
+    def positive(self) -> int:
+        """How many of the ratings are positive."""
+        return sum(half >= POSITIVE for half in self.rated.values())
+
+    @property
+    def seen(self) -> set[int]:
+        """Films that an answer must not hold: rated, viewed or dismissed."""
+        return {*self.rated, *self.viewed, *self.dismissed}
+
+    def __bool__(self) -> bool:
+        return bool(self.rated or self.viewed or self.dismissed)
+
+    def pack(self) -> bytes:
+        """Return the packed form."""
+        return b"".join(
+            (
+                _HEADER.pack(_VERSION, len(self.rated), len(self.viewed), len(self.dismissed)),
+                np.fromiter(self.rated, "<u4", len(self.rated)).tobytes(),
+                bytes(self.rated.values()),
+                np.fromiter(self.viewed, "<u4", len(self.viewed)).tobytes(),
+                np.fromiter(self.dismissed, "<u4", len(self.dismissed)).tobytes(),
+            )
+        )
+
+    @classmethod
+    def unpack(cls, data: bytes | None) -> "Ratings":
+        """Return what `data` holds; None is a viewer of whom nothing is known."""
+        if data is None:
+            return cls()
+        version, n, viewed, dismissed = _HEADER.unpack_from(data)
+        if version != _VERSION:
+            raise StoreUnavailable(f"packed ratings have version {version}, expected {_VERSION}")
+        at = _HEADER.size
+        movie_ids = np.frombuffer(data, "<u4", n, at).tolist()
+        halves = data[at + 4 * n : at + 5 * n]
+        seen = np.frombuffer(data, "<u4", viewed + dismissed, at + 5 * n).tolist()
+        return cls(
+            dict(zip(movie_ids, halves, strict=True)),
+            dict.fromkeys(seen[:viewed]),
+            dict.fromkeys(seen[viewed:]),
+        )
+
+
+@dataclass(frozen=True)
+class RatedFilms:
+    """A viewer's ratings as arrays: `movie_ids` int64 n, `stars` float32 n (0.5 to 5)."""
+
+    movie_ids: npt.NDArray[np.int64]
+    stars: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, ratings: Ratings) -> "RatedFilms":
+        """Return the arrays of packed facts, oldest change first."""
+        n = len(ratings.rated)
+        return cls(
+            np.fromiter(ratings.rated, np.int64, n),
+            np.fromiter(ratings.rated.values(), np.float32, n) / np.float32(2),
+        )
+
+    @property
+    def liked(self) -> npt.NDArray[np.bool_]:
+        """Which ratings are positive, n."""
+        return self.stars > POSITIVE / 2 - 0.5
+
+
+UserId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+Stars = Annotated[float, Field(ge=0.5, le=5.0, multiple_of=0.5)]

@@ -1,0 +1,142 @@
+"""The contracts: between gateway and model services, and between a service and its model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.domain.movies import MovieId
+from marquee.domain.ratings import RatedFilms, Stars, UserId
+
+
+class Route(StrEnum):
+    """Who answers, from the least known viewer to the best known one."""
+
+    POPULAR = "popular"
+    SIMILAR = "similar"
+    HYBRID = "hybrid"
+    USER_CLUSTER = "user-cluster"
+    NEURAL = "neural"
+
+
+class Reason(StrEnum):
+    """Why a film is in an answer: the published codes."""
+
+    POPULAR = "popular"
+    POPULAR_IN_GENRE = "popular_in_genre"
+    SIMILAR_TO_VIEWED = "similar_to_viewed"
+    BECAUSE_YOU_LIKED = "because_you_liked"
+    LIKED_BY_SIMILAR_VIEWERS = "liked_by_similar_viewers"
+    PREDICTED_FOR_YOU = "predicted_for_you"
+    NEW = "new"
+    PROMOTED = "promoted"
+
+
+class Body(BaseModel):
+    """A body of the internal calls: an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecommendRequest(Body):
+    """What the gateway asks: the viewer's state travels along, so any replica can answer."""
+
+    route: Route
+    user_id: UserId | None = None
+    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    viewed: tuple[MovieId, ...] = ()
+    dismissed: tuple[MovieId, ...] = ()
+    exclude: tuple[MovieId, ...] = ()
+    only: tuple[MovieId, ...] | None = None
+    """The films that are allowed (the gateway names those with a tag so); None: all are."""
+    genres: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the places that are kept for films that few are shown (`marquee.diversity`)."""
+    after: dict[str, int] = {}
+    """Positions (`topic:partition` → next offset) that the app's rows must have passed."""
+    deadline_ms: Annotated[float, Field(gt=0)] = 1000.0
+
+
+class Because(Body):
+    """A film that a recommendation rests on, with its share of the score."""
+
+    movie_id: MovieId
+    weight: float
+
+
+class RecommendedItem(Body):
+    movie_id: MovieId
+    score: float
+    reason: Reason
+    because: tuple[Because, ...] = ()
+
+
+class RecommendAnswer(Body):
+    items: tuple[RecommendedItem, ...]
+    model_version: str
+    positions: dict[str, int]
+    """How far the app's rows have come (`topic:partition` → next offset)."""
+    fresh: bool = True
+    """Whether `after` was passed before the answer."""
+
+
+class PredictRequest(Body):
+    """Ratings of one viewer, and the films whose ratings are asked for."""
+
+    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    movie_ids: Annotated[tuple[MovieId, ...], Field(min_length=1, max_length=1000)]
+
+
+class Prediction(Body):
+    """The expected rating in stars; the probability that it is at most half a star off."""
+
+    movie_id: MovieId
+    rating: float
+    confidence: float
+
+
+class PredictAnswer(Body):
+    items: tuple[Prediction, ...]
+    model_version: str
+
+
+class ViewerFeatures(Body):
+    """What a service derived for a viewer: his cluster, segment, and the version that says so."""
+
+    user_id: UserId
+    cluster: int | None = None
+    segment: int | None = None
+    model_version: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A viewer as the models see him: rated films in stars, viewed films."""
+
+    rated: RatedFilms
+    viewed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of(cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()) -> "Viewer":
+        """Return a viewer from (movie id, stars) pairs and viewed movie ids."""
+        movie_ids, stars = zip(*ratings, strict=True) if ratings else ((), ())
+        rated = RatedFilms(np.array(movie_ids, np.int64), np.array(stars, np.float32))
+        return cls(rated, np.asarray(viewed, np.int64))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A recommended film: its score, the reason, and up to three films it rests on with weights."""
+
+    movie_id: int
+    score: float
+    reason: Reason
+    because: tuple[tuple[int, float], ...] = ()

@@ -1,0 +1,86 @@
+"""The routing rule: who answers a viewer, by what is known of him, and who answers in his stead."""
+
+from dataclasses import dataclass
+
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import Route
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From how many ratings on which route answers."""
+
+    few: int = 5
+    many: int = 20
+    positive: int = 3
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a viewer: number of ratings, of positive ones, of viewed films."""
+
+    ratings: int = 0
+    positive: int = 0
+    viewed: int = 0
+
+    @classmethod
+    def of(cls, facts: Ratings) -> "Evidence":
+        """Return the evidence that a viewer's facts give."""
+        return cls(len(facts.rated), facts.positive, len(facts.viewed))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The route that fits the evidence, and the sentence that says why."""
+
+    route: Route
+    reason: str
+    evidence: Evidence
+
+
+def decide(evidence: Evidence, thresholds: Thresholds) -> Decision:
+    """Return who is to answer; exactly `few` (or `many`) ratings count as so many or more."""
+    route, why = _rule(evidence, thresholds)
+    return Decision(route, f"{_said(evidence)}{why}", evidence)
+
+
+def chain(route: Route, evidence: Evidence) -> list[Route]:
+    """Return `route` and its fallbacks in order, down to `popular`.
+
+    `similar` needs a film to start from: a viewed one, or one rated above 3.5.
+    """
+    order = _CHAIN[_CHAIN.index(route) :]
+    if evidence.viewed or evidence.positive:
+        return list(order)
+    return [step for step in order if step is not Route.SIMILAR]
+
+
+_CHAIN = (Route.NEURAL, Route.USER_CLUSTER, Route.HYBRID, Route.SIMILAR, Route.POPULAR)
+
+
+def _rule(evidence: Evidence, thresholds: Thresholds) -> tuple[Route, str]:
+    if not evidence.ratings:
+        return (Route.SIMILAR, "") if evidence.viewed else (Route.POPULAR, "")
+    if evidence.ratings < thresholds.few:
+        return Route.HYBRID, f": fewer than {thresholds.few} ratings"
+    if evidence.positive < thresholds.positive:
+        return Route.HYBRID, f": fewer than {thresholds.positive} positive ratings"
+    if evidence.ratings < thresholds.many:
+        return Route.USER_CLUSTER, f": {_enough(thresholds.few, thresholds.positive)}"
+    return Route.NEURAL, f": {_enough(thresholds.many, thresholds.positive)}"
+
+
+def _enough(ratings: int, positive: int) -> str:
+    return f"{ratings} or more ratings, {positive} or more positive"
+
+
+def _said(evidence: Evidence) -> str:
+    if evidence.ratings:
+        return f"{_count(evidence.ratings, 'rating')}, {evidence.positive} positive"
+    if evidence.viewed:
+        return f"{_count(evidence.viewed, 'viewed film')}, no rating"
+    return "no rating, no viewed film"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,1 @@
+"""Features of movies and users: tables, vectors, pipelines, popularity, interactions."""

@@ -1,0 +1,100 @@
+"""Ratings as rows of users over film rows, and the random fold-ins that models are judged on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.ratings import POSITIVE
+from marquee.features.dataset import Dataset, position_in
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class RatingRows:
+    """Ratings of u users as rows: `starts` int64 u + 1 into `films` (film rows), `half_stars`."""
+
+    starts: Ints
+    films: Ints
+    half_stars: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "RatingRows":
+        """Return the rows of a data set: users by id, films by their index in `dataset.films`."""
+        known = np.array([film.movie_id for film in dataset.films], np.int64)
+        films, _ = position_in(known, dataset.movie_ids)
+        users, owners = np.unique(dataset.user_ids, return_inverse=True)
+        order = np.argsort(owners, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(users)))])
+        return cls(starts.astype(np.int64), films[order], dataset.half_stars[order])
+
+    @property
+    def sizes(self) -> Ints:
+        """How many ratings each user has, u."""
+        return np.diff(self.starts)
+
+    @property
+    def owners(self) -> Ints:
+        """The user of each rating."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @property
+    def liked(self) -> npt.NDArray[np.bool_]:
+        """Which ratings are positive."""
+        return self.half_stars >= POSITIVE
+
+    def of_user(self, user: int) -> tuple[Ints, npt.NDArray[np.uint8]]:
+        """Return the film rows and half stars of one user."""
+        at = slice(int(self.starts[user]), int(self.starts[user + 1]))
+        return self.films[at], self.half_stars[at]
+
+    def of_users(self, users: Ints) -> "RatingRows":
+        """Return the rows of some users."""
+        sizes = self.sizes[users]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        at = np.repeat(self.starts[users] - starts[:-1], sizes) + np.arange(starts[-1])
+        return RatingRows(starts, self.films[at], self.half_stars[at])
+
+    def sums(self, n_films: int) -> Ints:
+        """Return n, positive and half stars of each film, n_films × 3."""
+        weights = (None, self.liked, self.half_stars)
+        columns = [np.bincount(self.films, w, minlength=n_films) for w in weights]
+        return np.stack(columns, axis=1).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A fold-in: `films` and `half_stars` are shown, `targets` are the user's other liked films."""
+
+    films: Ints
+    half_stars: npt.NDArray[np.uint8]
+    targets: Ints
+
+
+def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
+    """Return n users as (kept, held out), each sorted; at least one is kept."""
+    order = np.random.default_rng(seed).permutation(n)
+    held_out = min(round(share * n), n - 1) if n else 0
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def draw_cases(
+    rows: RatingRows, users: Ints, sizes: Sequence[int], draws: int, seed: int
+) -> list[Case]:
+    """Return fold-ins of each size, `draws` times a user; one without a target is left out."""
+    generator = np.random.default_rng(seed)
+    cases = []
+    for user in users:
+        films, half_stars = rows.of_user(int(user))
+        for size in (size for size in sizes for _ in range(draws)):
+            order = generator.permutation(len(films))
+            shown, held_out = order[:size], order[size:]
+            targets = films[held_out][half_stars[held_out] >= POSITIVE]
+            if len(targets) and len(shown) == size:
+                cases.append(Case(films[shown], half_stars[shown], targets))
+    return cases

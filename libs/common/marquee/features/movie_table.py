@@ -1,0 +1,185 @@
+"""The table of movies that a model ranks: one row a movie, arrays that grow."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.movies import Film, genre_mask
+from marquee.features.shortlist import Chosen, Shortlist, chances, everything
+
+
+class Films:
+    """The films that a model ranks, one row a film, in arrays that grow as rows are put.
+
+    `movie_ids` int64 n; `genres` uint32 n (bit masks); `years` int16 n (0: unknown); `vectors`
+    float32 n × d, the service's own representation of the film; `clusters` int16 n (-1: none);
+    `alive` bool n (False once the film is removed); `marks` float32 n, the score above which the
+    film suits a viewer more than others (`marquee.marks_fit`), 0 where none was learned. A row
+    keeps its index for the table's life.
+    """
+
+    def __init__(
+        self,
+        movie_ids: Sequence[int] | npt.NDArray[np.int64],
+        genres: npt.NDArray[np.uint32],
+        years: npt.NDArray[np.int16],
+        vectors: npt.NDArray[np.float32],
+        clusters: npt.NDArray[np.int16],
+        marks: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        self._n = len(movie_ids)
+        self._movie_ids = np.array(movie_ids, np.int64)
+        self._genres = np.array(genres, np.uint32)
+        self._years = np.array(years, np.int16)
+        self._vectors = np.array(vectors, np.float32)
+        self._clusters = np.array(clusters, np.int16)
+        self._alive = np.ones(self._n, bool)
+        self._marks = np.zeros(self._n, np.float32) if marks is None else np.array(marks)
+        self._unknown = float(self._marks.max(initial=0.0))
+        self._index = {int(movie_id): i for i, movie_id in enumerate(self._movie_ids)}
+        self._shortlist: Shortlist | None = None
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def movie_ids(self) -> npt.NDArray[np.int64]:
+        return self._movie_ids[: self._n]
+
+    @property
+    def genres(self) -> npt.NDArray[np.uint32]:
+        return self._genres[: self._n]
+
+    @property
+    def years(self) -> npt.NDArray[np.int16]:
+        return self._years[: self._n]
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        return self._vectors[: self._n]
+
+    @property
+    def clusters(self) -> npt.NDArray[np.int16]:
+        return self._clusters[: self._n]
+
+    @property
+    def alive(self) -> npt.NDArray[np.bool_]:
+        return self._alive[: self._n]
+
+    @property
+    def marks(self) -> npt.NDArray[np.float32]:
+        return self._marks[: self._n]
+
+    def index(self, movie_id: int) -> int:
+        """Return the row of a film, or -1 when the table does not have it."""
+        return self._index.get(movie_id, -1)
+
+    def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the rows of those films that the table has, in the order given."""
+        found = self.places(movie_ids)
+        return found[found >= 0]
+
+    def places(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the row of each film, -1 for those that the table does not have."""
+        return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
+
+    def put(
+        self,
+        movie_id: int,
+        genres: int,
+        year: int | None,
+        vector: npt.NDArray[np.float32],
+        cluster: int,
+    ) -> int:
+        """Add a film or replace its row; return its index. `vector` has the d of the table."""
+        i = self._index.get(movie_id, -1)
+        is_new = i < 0
+        if is_new:
+            i = self._append(movie_id)
+        self._genres[i] = genres
+        self._years[i] = year or 0
+        self._vectors[i] = vector
+        self._clusters[i] = cluster
+        self._alive[i] = True
+        if self._shortlist is not None:
+            self._shortlist.put(i, self._vectors[i], is_new)
+        return i
+
+    def remove(self, movie_id: int) -> None:
+        """Take a film out of every ranking; its row stays, so that indexes hold."""
+        i = self._index.get(movie_id, -1)
+        if i >= 0:
+            self._alive[i] = False
+
+    def shortened(self, sums: npt.NDArray[np.int64]) -> "Films":
+        """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
+        rows = chances(sums)
+        self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
+        return self
+
+    def chosen(self, mask: npt.NDArray[np.bool_], k: int) -> Chosen:
+        """Return the rows to score for the k best where `mask` holds: the shortlist, if there is
+        one and it leaves enough, else all."""
+        short = None if self._shortlist is None else self._shortlist.of(mask, k)
+        return everything(self.vectors) if short is None else short
+
+    def _append(self, movie_id: int) -> int:
+        if self._n == len(self._movie_ids):
+            self._grow(max(64, self._n // 8))
+        i = self._n
+        self._movie_ids[i] = movie_id
+        self._marks[i] = self._unknown  # as of the film that is shown most: nobody knows better
+        self._index[movie_id] = i
+        self._n += 1
+        return i
+
+    def _grow(self, extra: int) -> None:
+        def longer(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+            return np.concatenate([array, np.zeros((extra, *array.shape[1:]), array.dtype)])
+
+        self._movie_ids = longer(self._movie_ids)  # type: ignore[assignment]
+        self._genres = longer(self._genres)  # type: ignore[assignment]
+        self._years = longer(self._years)  # type: ignore[assignment]
+        self._vectors = longer(self._vectors)  # type: ignore[assignment]
+        self._clusters = longer(self._clusters)  # type: ignore[assignment]
+        self._marks = longer(self._marks)  # type: ignore[assignment]
+        self._alive = np.concatenate([self._alive, np.zeros(extra, bool)])
+
+    @classmethod
+    def of(
+        cls,
+        films: Sequence[Film],
+        vectors: npt.NDArray[np.float32],
+        clusters: npt.NDArray[np.int16],
+    ) -> "Films":
+        """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
+        return cls(
+            np.array([film.movie_id for film in films], np.int64),
+            np.array([genre_mask(film.genres) for film in films], np.uint32),
+            np.array([film.year or 0 for film in films], np.int16),
+            vectors,
+            clusters,
+        )
+
+    def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        """Return what `Films.from_arrays` needs to make the same table again."""
+        return {
+            "movie_ids": self.movie_ids,
+            "genres": self.genres,
+            "years": self.years,
+            "vectors": self.vectors,
+            "clusters": self.clusters,
+            "marks": self.marks,
+        }
+
+    def with_marks(self, marks: npt.NDArray[np.float32]) -> "Films":
+        """Return a table of the same rows with other marks, n."""
+        return self.from_arrays({**self.arrays(), "marks": marks})
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Films":
+        """Return the table that `arrays` describes; bundles of older code have no marks."""
+        names = ("movie_ids", "genres", "years", "vectors", "clusters", "marks")
+        return cls(*(arrays.get(name) for name in names))  # type: ignore[arg-type]

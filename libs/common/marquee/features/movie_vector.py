@@ -1,0 +1,148 @@
+"""The vector of a film: genres, year, tags with relevance, mean rating, popularity."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.arrays import load_arrays, save_arrays
+from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
+from marquee.features.popularity import SHRINKAGE
+
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_FILE = "movies_vector.npz"
+_YEARS = (1930, 1950, 1960, 1970, 1980, 1990, 2000, 2010, 2020)
+_SHARES = {"genres": 0.35, "year": 0.1, "tags": 0.52, "rating": 0.02, "popularity": 0.01}
+"""How much each block counts where films are compared: well known is not alike."""
+_WIDTH = 10.0
+"""Years within which two films are of one time: the deviation of the bell around each centre."""
+
+
+@dataclass(frozen=True, eq=False)
+class MovieVectors:
+    """Makes film vectors of d numbers; `tags` is the fitted vocabulary, `mean_rating` μ in stars.
+
+    Blocks, in order: genres (multi-hot), year (bells around fixed years, all 0 when unknown), tags
+    (relevance), rating (shrunk mean in stars, less μ), popularity (log(1 + positive ratings)).
+    """
+
+    tags: tuple[str, ...]
+    mean_rating: float
+
+    @classmethod
+    def fit(
+        cls, films: Sequence[Film], sums: Ints, max_tags: int = 1200, min_films: int = 3
+    ) -> "MovieVectors":
+        """Return the vectors of the tags that have most relevance and at least `min_films` films.
+
+        `sums` is n × 3: number of ratings, positive ones, half stars of each of n films.
+        """
+        films_with: dict[str, int] = {}
+        relevance: dict[str, float] = {}
+        for film in films:
+            for tag, value in film.tags.items():
+                films_with[tag] = films_with.get(tag, 0) + 1
+                relevance[tag] = relevance.get(tag, 0.0) + value
+        common = [tag for tag, n in films_with.items() if n >= min_films]
+        chosen = sorted(common, key=lambda tag: (-relevance[tag], tag))[:max_tags]
+        n, _, half = sums.sum(axis=0) if len(sums) else (0, 0, 0)
+        return cls(tuple(sorted(chosen)), float(half / (2 * n)) if n else 3.5)
+
+    @property
+    def d(self) -> int:
+        """Length of a vector."""
+        return int(self.blocks["popularity"].stop)
+
+    @cached_property
+    def blocks(self) -> Mapping[str, slice]:
+        """Where each block lies in a vector."""
+        sizes = {
+            "genres": len(GENRES), "year": len(_YEARS), "tags": len(self.tags),
+            "rating": 1, "popularity": 1,
+        }  # fmt: skip
+        ends = np.cumsum(list(sizes.values())).tolist()
+        return {
+            name: slice(end - size, end)
+            for (name, size), end in zip(sizes.items(), ends, strict=True)
+        }
+
+    @property
+    def content(self) -> slice:
+        """Genres, year and tags: what is known of a film that nobody has rated."""
+        return slice(0, self.blocks["tags"].stop)
+
+    def vector(self, film: Film, sums: tuple[int, int, int] = (0, 0, 0)) -> Matrix:
+        """Return the vector of one film with its sums (ratings, positive ones, half stars)."""
+        row: Matrix = self.matrix([film], np.array([sums], np.int64))[0]
+        return row
+
+    def matrix(self, films: Sequence[Film], sums: Ints) -> Matrix:
+        """Return the vectors, n × d, of n films with their sums, n × 3."""
+        rows = np.zeros((len(films), self.d), np.float32)
+        masks = np.array([genre_mask(film.genres) for film in films], np.uint32)
+        rows[:, self.blocks["genres"]] = genre_matrix(masks)
+        rows[:, self.blocks["year"]] = _year_bells([film.year for film in films])
+        self._put_tags(films, rows[:, self.blocks["tags"]])
+        n, positive, half = sums.T
+        mean = (half / 2 + SHRINKAGE * self.mean_rating) / (n + SHRINKAGE)
+        rows[:, self.blocks["rating"]] = (mean - self.mean_rating)[:, None]
+        rows[:, self.blocks["popularity"]] = np.log1p(positive)[:, None]
+        return rows
+
+    def column_weights(self, total: float) -> npt.NDArray[np.float64]:
+        """Return a weight for each scaled column, d: the blocks share the variance `total`."""
+        weights = np.zeros(self.d)
+        for name, block in self.blocks.items():
+            size = max(1, block.stop - block.start)
+            weights[block] = np.sqrt(total * _SHARES[name] / size)
+        return weights
+
+    def variance_floor(self, rows: Matrix) -> npt.NDArray[np.float64]:
+        """Return what to add to each column's variance, d: for tags their mean variance in rows.
+
+        Else a tag of three films, scaled to variance 1, would outweigh any genre.
+        """
+        floor = np.zeros(self.d)
+        if self.tags and len(rows):
+            block = self.blocks["tags"]
+            floor[block] = rows[:, block].var(axis=0).mean()
+        return floor
+
+    def has_tags(self, rows: Matrix) -> npt.NDArray[np.bool_]:
+        """Return which of n × d vectors have a tag of the vocabulary."""
+        return np.asarray((rows[:, self.blocks["tags"]] > 0).any(axis=1), bool)
+
+    def save(self, directory: Path) -> None:
+        """Write `movies_vector.npz`."""
+        tags = np.array(self.tags, np.str_)
+        save_arrays(directory / _FILE, tags=tags, mean_rating=np.array(self.mean_rating))
+
+    @classmethod
+    def load(cls, directory: Path) -> "MovieVectors":
+        """Read `movies_vector.npz`."""
+        arrays = load_arrays(directory / _FILE)
+        return cls(tuple(arrays["tags"].tolist()), float(arrays["mean_rating"]))
+
+    @cached_property
+    def _columns(self) -> Mapping[str, int]:
+        return {tag: i for i, tag in enumerate(self.tags)}
+
+    def _put_tags(self, films: Sequence[Film], block: Matrix) -> None:
+        for i, film in enumerate(films):
+            for tag, value in film.tags.items():
+                if (column := self._columns.get(tag)) is not None:
+                    block[i, column] = value
+
+
+def _year_bells(years: Sequence[int | None]) -> Matrix:
+    """Return exp(-(year - centre)² / 2·10²) for each centre, n × 9; zeros for an unknown year."""
+    known = np.array([year is not None for year in years], bool)
+    values = np.array([year or 0 for year in years], np.float32)
+    clipped = np.clip(values, _YEARS[0], _YEARS[-1])[:, None]
+    bells = np.exp(-((clipped - np.array(_YEARS)) ** 2) / (2 * _WIDTH**2)) * known[:, None]
+    return np.asarray(bells, np.float32)

@@ -1,0 +1,137 @@
+"""Popularity of films from sums kept per partition of `ratings`, added up by readers."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.ratings import POSITIVE
+from marquee.features.movie_table import Films
+
+SHRINKAGE = 25.0
+"""Ratings that the global mean weighs in a film's shrunk mean."""
+
+
+class FilmSums:
+    """Sums of each film over all viewers: n ratings, positive ones, half stars; int64 a film.
+
+    Kept by movie id, not by row, since ratings may arrive before their film.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[int, dict[int, tuple[int, int, int]]] = {}
+
+    def put(self, partition: int, movie_id: int, sums: tuple[int, int, int]) -> None:
+        """Set what one partition says of a film: (n, positive, half stars)."""
+        self._parts.setdefault(partition, {})[movie_id] = sums
+
+    def replace(self, partition: int, rows: Mapping[int, tuple[int, int, int]]) -> None:
+        """Set all that one partition says."""
+        self._parts[partition] = dict(rows)
+
+    def of(self, movie_id: int) -> tuple[int, int, int]:
+        """Return (n, positive, half stars) of a film over all partitions."""
+        n = positive = half = 0
+        for part in self._parts.values():
+            if (sums := part.get(movie_id)) is not None:
+                n, positive, half = n + sums[0], positive + sums[1], half + sums[2]
+        return n, positive, half
+
+    def arrays(self, movie_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the sums of m films as an m × 3 array: n, positive, half stars."""
+        totals = np.zeros((len(movie_ids), 3), np.int64)
+        rows = {int(movie_id): i for i, movie_id in enumerate(movie_ids)}
+        for part in self._parts.values():
+            for movie_id, sums in part.items():
+                if (row := rows.get(movie_id)) is not None:
+                    totals[row] += sums
+        return totals
+
+
+def sums_of(
+    movie_ids: npt.NDArray[np.int64], half_stars: npt.NDArray[np.uint8]
+) -> dict[int, tuple[int, int, int]]:
+    """Return movie id → (n, positive, half stars) of m ratings (movie id and half stars each)."""
+    ids, inverse = np.unique(movie_ids, return_inverse=True)
+    n = np.bincount(inverse, minlength=len(ids))
+    positive = np.bincount(inverse, half_stars >= POSITIVE, len(ids)).astype(np.int64)
+    half = np.bincount(inverse, half_stars, len(ids)).astype(np.int64)
+    return {
+        int(i): (int(a), int(b), int(c)) for i, a, b, c in zip(ids, n, positive, half, strict=True)
+    }
+
+
+class Popularity:
+    """How films rank for anyone: popularity log(1 + positive), ties by shrunk mean, then movie id.
+
+    Rows follow a `Films` table: `popularity` and `mean` (stars) float64, `n` int64.
+    """
+
+    def __init__(self, sums: npt.NDArray[np.int64]) -> None:
+        """Take an m × 3 array of sums: n, positive, half stars."""
+        self._sums = sums.astype(np.int64)
+        self._total = self._sums.sum(axis=0) if len(sums) else np.zeros(3, np.int64)
+
+    @cached_property
+    def global_mean(self) -> float:
+        """Mean of all ratings in stars; 3.5 when there is none."""
+        return float(self._total[2] / (2 * self._total[0])) if self._total[0] else 3.5
+
+    @property
+    def sums(self) -> npt.NDArray[np.int64]:
+        return self._sums
+
+    @property
+    def n(self) -> npt.NDArray[np.int64]:
+        return self._sums[:, 0]
+
+    @property
+    def positive(self) -> npt.NDArray[np.int64]:
+        return self._sums[:, 1]
+
+    @cached_property
+    def popularity(self) -> npt.NDArray[np.float64]:
+        """log(1 + positive ratings) of each film."""
+        return np.log1p(self._sums[:, 1])
+
+    @cached_property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Shrunk mean rating of each film in stars: (sum + 25 μ) / (n + 25)."""
+        return (self._sums[:, 2] / 2 + SHRINKAGE * self.global_mean) / (
+            self._sums[:, 0] + SHRINKAGE
+        )
+
+    def order(
+        self, movie_ids: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], k: int
+    ) -> npt.NDArray[np.int64]:
+        """Return up to k rows where `mask` holds, most popular first."""
+        rows = np.flatnonzero(mask)
+        keys = (movie_ids[rows], -self.mean[rows], -self._sums[rows, 1])
+        return rows[np.lexsort(keys)][:k]
+
+
+class LivePopularity:
+    """The popularity of a table's rows while sums and rows change under it."""
+
+    def __init__(self, films: Films, sums: FilmSums) -> None:
+        self._films, self._sums = films, sums
+        self._totals = sums.arrays(films.movie_ids)
+        self._current: Popularity | None = None
+
+    def update(self, movie_id: int) -> None:
+        """Take over a film's sums, and its row if it is new."""
+        if (missing := len(self._films) - len(self._totals)) > 0:
+            new = self._sums.arrays(self._films.movie_ids[-missing:])
+            self._totals = np.concatenate([self._totals, new])
+        if (row := self._films.index(movie_id)) >= 0:
+            self._totals[row] = self._sums.of(movie_id)
+        self._current = None
+
+    def now(self) -> Popularity:
+        """Return the popularity of all rows at this moment; computed once between changes."""
+        if self._current is None or len(self._current.n) != len(self._films):
+            missing = len(self._films) - len(self._totals)
+            self._totals = np.concatenate([self._totals, np.zeros((missing, 3), np.int64)])
+            self._current = Popularity(self._totals)
+        return self._current

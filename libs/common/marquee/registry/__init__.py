@@ -1,0 +1,1 @@
+"""The model registry: sealed bundles with a manifest, verified before they are loaded."""

@@ -1,0 +1,82 @@
+"""Implicit ALS as served: the item factors, and a viewer's factor solved from his ratings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.arrays import load_arrays, save_arrays
+from marquee.domain.ratings import POSITIVE
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Hu, Koren and Volinsky 2008: `items` float32 n × f, `gram` f × f = itemsᵀ·items + penalty·I.
+
+    A liked film has preference 1 with confidence `liked`, another rated film preference 0 with
+    confidence `other`, a film not rated preference 0 with confidence 1.
+    """
+
+    items: Matrix
+    gram: npt.NDArray[np.float64]
+    liked: float
+    other: float
+    users: npt.NDArray[np.float64]
+    """f × f: usersᵀ·users + penalty·I."""
+    trust: float = 1.0
+    """Weight of `users` where a film's factor is a prediction that its first raters correct."""
+
+    @property
+    def f(self) -> int:
+        """Number of factors."""
+        return int(self.items.shape[1])
+
+    def fold_in(self, rows: Matrix, half_stars: npt.NDArray[np.integer]) -> Matrix:
+        """Return the factor, f, of a viewer who rated films with factors `rows`, n × f."""
+        likes = half_stars >= POSITIVE
+        confidence = np.where(likes, self.liked, self.other)
+        system = self.gram + (rows.T * (confidence - 1)) @ rows
+        right = rows.T @ (confidence * likes)
+        factor: Matrix = np.linalg.solve(system, right).astype(np.float32)
+        return factor
+
+    def equations(
+        self, viewers: Matrix, half_stars: npt.NDArray[np.integer]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return Σ c·xxᵀ (f × f) and Σ c·p·x (f) of the n × f factors of a film's raters."""
+        likes = half_stars >= POSITIVE
+        confidence = np.where(likes, self.liked, self.other)
+        x = viewers.astype(np.float64)
+        return (x.T * confidence) @ x, x.T @ (confidence * likes)
+
+    def refine(
+        self, factor: Matrix, matrix: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
+    ) -> Matrix:
+        """Return a predicted factor, f, corrected by the equations of those who rated the film.
+
+        The least squares of ALS over the raters, with the prediction in the place of zero: it stays
+        without raters, and gives way to them as they come.
+        """
+        step = np.linalg.solve(self.trust * self.users + matrix, right - matrix @ factor)
+        refined: Matrix = (factor + step).astype(np.float32)
+        return refined
+
+    def save(self, directory: Path) -> None:
+        """Write `item_factors.npz`."""
+        save_arrays(
+            directory / "item_factors.npz",
+            items=self.items,
+            gram=self.gram,
+            confidence=np.array([self.liked, self.other, self.trust]),
+            users=self.users,
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> "Factors":
+        """Read `item_factors.npz`."""
+        arrays = load_arrays(directory / "item_factors.npz")
+        liked, other, trust = arrays["confidence"].tolist()
+        return cls(arrays["items"], arrays["gram"], liked, other, arrays["users"], trust)

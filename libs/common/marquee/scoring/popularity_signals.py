@@ -1,0 +1,44 @@
+"""Signals that several routes share: how liked films are, and how many of those liked are alike."""
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import Chosen
+from marquee.scoring.cold_start import log_popularity
+
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def base_popularity(sums: Ints) -> npt.NDArray[np.float64]:
+    """Return log(1 + positive ratings) of n films from their sums at the training, n × 3."""
+    popularity: npt.NDArray[np.float64] = np.log1p(sums[:, 1])
+    return popularity
+
+
+def popularity_signal(
+    chosen: Chosen,
+    base: npt.NDArray[np.float64],
+    now: Popularity | None,
+    prior: Matrix,
+    cold: Matrix,
+) -> Matrix:
+    """Return the log popularity of the rows chosen, m: what is known now, else that of `base`, the
+    films of the training. Where nobody has rated (`cold` 1, not 0), the prior counts too."""
+    known: npt.NDArray[np.floating] = (
+        chosen.first(base) if now is None else now.popularity[chosen.rows]
+    )
+    return log_popularity(known, prior, cold)
+
+
+def cluster_shares(
+    clusters: npt.NDArray[np.integer], liked: Ints, chosen: Chosen, k: int
+) -> Matrix:
+    """Return for each row chosen the share of the liked films that are in its cluster, m.
+
+    `clusters` n: the cluster, below `k`, of every film; `liked`: rows of films.
+    """
+    sizes = np.bincount(clusters[liked], minlength=k)
+    shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[clusters[chosen.rows]]
+    return shares

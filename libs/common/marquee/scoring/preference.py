@@ -1,0 +1,134 @@
+"""What routes share to tell a taste: autoencoder, ALS and the linear model of few ratings.
+
+Each gives the log of how likely a viewer is to like a film, so that a weighted sum of them is a
+product of experts (Hinton 2002): what all find likely comes first, and no scale has to be guessed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.arrays import load_arrays, save_arrays
+from marquee.domain.ratings import POSITIVE
+from marquee.features.shortlist import Chosen, everything
+from marquee.scoring.als import Factors
+from marquee.scoring.autoencoder import Autoencoder, Condensing, Matrix
+from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.linear_autoencoder import FewRatings
+
+Ints = npt.NDArray[np.int64]
+
+TASTE = ("preference", "als", "few_ratings")
+"""The names of its signals."""
+
+_ALS_FLOOR = 0.03
+_FEW_FLOOR = 0.02
+"""Scores near 0 are noise: their logs tell little below these."""
+
+
+def log_share(scores: npt.NDArray[np.floating], floor: float) -> Matrix:
+    """Return log(floor + scores), negative scores as 0."""
+    logs: Matrix = np.log(np.maximum(scores, 0).astype(np.float32) + np.float32(floor))
+    return logs
+
+
+def less_popular(popularity: Matrix, ratings: int) -> Matrix:
+    """Return -log(ratings) · log popularity: the more is known of a viewer, the less it says."""
+    return np.float32(-np.log(max(1, ratings))) * popularity
+
+
+@dataclass(frozen=True)
+class Cold:
+    """Which of m film rows nobody had rated (`cold` 1, not 0), and the popularity expected."""
+
+    new_films: NewFilms
+    prior: Matrix
+    cold: Matrix
+
+    def fill(self, few: Matrix, als: Matrix) -> Matrix:
+        """Return scores of few ratings with those of cold rows predicted."""
+        return self.new_films.fill(few, als, self.prior, self.cold)
+
+
+class NoneCold:
+    """All rows are of rated films."""
+
+    def fill(self, few: Matrix, als: Matrix) -> Matrix:  # noqa: ARG002
+        return few
+
+
+@dataclass(frozen=True, eq=False)
+class Taste:
+    """The three scorers over n base films. A film's row (d) is factor (f), output (e), prior."""
+
+    network: Autoencoder
+    factors: Factors
+    few_ratings: FewRatings
+
+    @property
+    def d(self) -> int:
+        """How many numbers a film's row has."""
+        return self.factors.f + int(self.network.outputs.shape[1]) + 1
+
+    def rows(self) -> Matrix:
+        """Return the rows of the base films, n × d."""
+        network = self.network
+        rows: Matrix = np.hstack([self.factors.items, network.outputs, network.prior[:, None]])
+        return rows
+
+    def code(self, films: Ints, half_stars: npt.NDArray[np.integer] | None) -> Matrix:
+        """Return the autoencoder's code (e) of a viewer; see `signals`."""
+        known = films < self.network.films
+        liked = None if half_stars is None else half_stars[known] >= POSITIVE
+        return self.network.code(films[known], liked)
+
+    def signals(
+        self,
+        films: Ints,
+        half_stars: npt.NDArray[np.integer] | None,
+        table: Matrix,
+        cold: Cold | NoneCold,
+        code: Matrix | None = None,
+        chosen: Chosen | None = None,
+    ) -> dict[str, Matrix]:
+        """Return the logs by name, m each, for m film rows of a table, n × d and wider.
+
+        `films`: rows of the viewer's films in it; without `half_stars` he saw them. `code`: his
+        code, if it is known. `chosen`: the m rows, which `cold` is of; None: all.
+        """
+        f, e = self.factors.f, self.network.outputs.shape[1]
+        chosen = everything(table) if chosen is None else chosen
+        rows = chosen.vectors
+        stars = np.full(len(films), POSITIVE) if half_stars is None else half_stars
+        als = rows[:, :f] @ self.factors.fold_in(table[films, :f], stars)
+        few = self.few_ratings.scores(films, stars, chosen)
+        outputs = rows[:, f : f + e]
+        code = self.code(films, half_stars) if code is None else code
+        return {
+            "preference": outputs @ code + rows[:, f + e],
+            "als": log_share(als, _ALS_FLOOR),
+            "few_ratings": log_share(cold.fill(few, als), _FEW_FLOOR),
+        }
+
+    def save(self, directory: Path) -> None:
+        """Write `taste_encoder.npz`, `item_factors.npz`, `few_ratings.npz`; not the rows."""
+        network = self.network
+        arrays = {"inputs": network.inputs, "bias": network.bias}
+        if network.condensed is not None:
+            arrays |= {"rows": network.condensed.rows, "mean": network.condensed.mean}
+        save_arrays(directory / "taste_encoder.npz", **arrays)
+        self.factors.save(directory)
+        self.few_ratings.save(directory)
+
+    @classmethod
+    def load(cls, directory: Path, rows: Matrix) -> "Taste":
+        """Read what `save` wrote; `rows` are those of the base films."""
+        arrays = load_arrays(directory / "taste_encoder.npz")
+        factors = Factors.load(directory)
+        condensed = Condensing(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
+        e = len(arrays["bias"] if condensed is None else condensed.rows)
+        outputs, prior = rows[:, factors.f : factors.f + e], rows[:, factors.f + e]
+        network = Autoencoder(arrays["inputs"], arrays["bias"], outputs, prior, condensed)
+        return cls(network, factors, FewRatings.load(directory))

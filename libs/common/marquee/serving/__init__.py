@@ -1,0 +1,1 @@
+"""The read side of a model service: HTTP app, in-memory replica, update stream."""

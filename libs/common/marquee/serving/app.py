@@ -1,0 +1,168 @@
+"""The app of a model service: the internal HTTP calls that all of them answer alike."""
+
+import contextlib
+import functools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
+
+from marquee import telemetry
+from marquee.domain.recommendation import RecommendRequest, Scored, Viewer
+from marquee.errors import InvalidInput, MarqueeError
+from marquee.features.movie_table import Films
+from marquee.registry.registry import Registry
+from marquee.scoring.candidates import candidates
+from marquee.scoring.diversity import diversify, pool_size
+from marquee.serving.movie_rows import Fold
+from marquee.serving.replica import Mask, Model, Overlay, Serving
+from marquee.serving.update_stream import connect
+from marquee.settings import Settings
+from marquee.store.keys import Keys
+
+M = TypeVar("M", bound=Model)
+Answer = Callable[[Serving[M], RecommendRequest], list[Scored]]
+Call = Callable[[Overlay[M], Request], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class ModelService(Generic[M]):
+    """What one model service adds: its model, its answer, and calls of its own (path → call)."""
+
+    name: str
+    load: Callable[[Path], M]
+    answer: Answer[M]
+    gets: Mapping[str, Call[M]] | None = None
+    posts: Mapping[str, Call[M]] | None = None
+    fold: Fold[M] | None = None
+    mask: Mask[M] | None = None
+    """What raters add to the row of a new film, if anything."""
+
+
+def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
+    """Return the app; it connects when it starts and follows its service's rows and versions."""
+    client = connect(settings.redis_url.get_secret_value())
+    keys = Keys(settings.namespace, service.name, settings.partitions)
+    overlay: Overlay[M] = Overlay(
+        keys, client, Registry(settings.registry), service.load, service.fold, service.mask
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        overlay.tail.start()
+        yield
+        await overlay.close()
+        await client.aclose()
+
+    app = FastAPI(title=f"Marquee {service.name}", lifespan=lifespan, openapi_url=None)
+    _add(app, "/internal/recommend", "POST", lambda r: _recommend(r, overlay, service.answer))
+    for method, calls in (("GET", service.gets), ("POST", service.posts)):
+        for path, call in (calls or {}).items():
+            _add(app, path, method, functools.partial(call, overlay))
+    _add(app, "/health/live", "GET", _live)
+    _add(app, "/health/ready", "GET", lambda _: _ready(overlay, service.name))
+    app.add_route("/metrics", _metrics)
+    return app
+
+
+async def body(request: Request, model: type[Any]) -> Any:
+    """Return the request's body as `model`; InvalidInput names the first wrong field."""
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"{field}: {first['msg']}", field) from None
+
+
+def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitable[Any]]) -> None:
+    """Mount a call whose value is sent as JSON, with our errors as statuses, and measured."""
+
+    async def endpoint(request: Request) -> Response:
+        started, status = time.perf_counter(), 200
+        try:
+            value = await call(request)
+        except MarqueeError as error:
+            status, value = error.status, {"code": error.code, "detail": str(error)}
+        telemetry.REQUESTS.labels(path, status).inc()
+        telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
+        return Response(orjson.dumps(value), status, media_type="application/json")
+
+    app.add_route(path, endpoint, methods=[method])
+
+
+async def _recommend(request: Request, overlay: Overlay[M], answer: Answer[M]) -> dict[str, Any]:
+    asked: RecommendRequest = await body(request, RecommendRequest)
+    fresh = await overlay.passed(asked.after, asked.deadline_ms / 1000) if asked.after else True
+    positions, serving = overlay.positions, overlay.serving
+    items = answer(serving, asked)
+    return recommend_answer(items, serving.model.version, positions, fresh)
+
+
+def recommend_answer(
+    items: Sequence[Scored], version: str, positions: Mapping[str, int], fresh: bool
+) -> dict[str, Any]:
+    """Return what `RecommendAnswer` describes; not built from it, as this is the hot path."""
+    return {
+        "items": [_item(scored) for scored in items],
+        "model_version": version,
+        "positions": positions,
+        "fresh": fresh,
+    }
+
+
+def _item(scored: Scored) -> dict[str, Any]:
+    return {
+        "movie_id": scored.movie_id,
+        "score": scored.score,
+        "reason": scored.reason,
+        "because": [{"movie_id": i, "weight": weight} for i, weight in scored.because],
+    }
+
+
+async def _live(_: Request) -> dict[str, Any]:
+    return {"live": True}
+
+
+async def _ready(overlay: Overlay[M], name: str) -> dict[str, Any]:
+    version = overlay.serving.model.version
+    return {
+        "ready": True,
+        "service": name,
+        "model_version": version,
+        "redis": overlay.tail.connected,
+    }
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+class Ranking(Model, Protocol):
+    """A model that ranks films for a viewer."""
+
+    def recommend(
+        self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
+    ) -> list[Scored]: ...
+
+
+def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
+    """Answer by the model alone, within the request's filters: what most services do."""
+    model: Ranking = serving.model
+    viewer = Viewer.of(request.ratings, request.viewed)
+    wanted = pool_size(request.k, request.diversity)
+    found = model.recommend(viewer, serving.films, candidates(request, serving.films), wanted)
+    return diversify(found, serving.films, request.diversity, request.k)
+
+
+async def viewer_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:
+    """Answer what events have derived for a viewer under the serving version."""
+    return await overlay.viewer(int(request.path_params["user_id"]))

@@ -1,0 +1,204 @@
+"""An app's side of the update streams: all rows are read once, then every change is followed."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from marquee import telemetry
+from marquee.store.keys import PartitionKeys
+
+BLOCK_MS = 1000
+RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one step changed: positions it went through, model version of its rows, named values."""
+
+    start: int
+    end: int
+    version: str
+    values: dict[str, bytes]
+    since: float | None = None
+    """When its oldest event happened, in seconds since 1970; None: it holds no event."""
+
+
+Load = Callable[[], Awaitable[None]]
+Apply = Callable[[PartitionKeys, Update], None]
+
+
+class _Closable:
+    """Says of a connection that was reset that it is lost: uvloop raises a RuntimeError there."""
+
+    async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+        parent: Any = super()
+        try:
+            await parent.send_packed_command(*arguments, **options)
+        except RuntimeError as error:
+            raise RedisConnectionError(str(error)) from error
+
+
+class _Connection(_Closable, aioredis.Connection):
+    """A plain connection."""
+
+
+class _TlsConnection(_Closable, aioredis.SSLConnection):
+    """A connection with TLS."""
+
+
+def connect(url: str, timeout: float = 5.0, **options: Any) -> Any:
+    """Return an asyncio client that never retries behind the caller's back; connects when used."""
+    client = aioredis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 2.0),
+        retry=Retry(NoBackoff(), 0),
+        **options,
+    )
+    tls = url.startswith("rediss:")
+    client.connection_pool.connection_class = _TlsConnection if tls else _Connection
+    return client
+
+
+class Tail:
+    """Follows update streams of one or more services.
+
+    `load` reads all rows anew; it is called at the start and whenever entries may have been
+    missed: after a lost connection, a gap in a stream, or a Redis that went back in time. `apply`
+    takes over one entry; applying an entry that `load` has already seen must do no harm.
+    """
+
+    def __init__(
+        self, client: Any, streams: Sequence[PartitionKeys], load: Load, apply: Apply
+    ) -> None:
+        self._redis = client
+        self._streams = {keys.updates: keys for keys in streams}
+        self._load, self._apply = load, apply
+        self._ids: dict[str, str] = {}
+        self._positions: dict[str, int] = {}
+        self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.closed = False
+        self.connected = False
+        """Whether the rows in memory are those of the store, as far as is known."""
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """How far each stream has come, by the key prefix of its partition's positions."""
+        return dict(self._positions)
+
+    def position(self, keys: PartitionKeys) -> int:
+        """Return the next offset of a partition that this tail follows, 0 before the first."""
+        return self._positions.get(keys.updates, 0)
+
+    def start(self) -> None:
+        """Follow from now on, beside whatever else the loop does; trouble is waited out."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Follow no more."""
+        self.closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        # A client may swallow the one cancellation that it gets, hence the flag.
+        while not self.closed:
+            try:
+                await self._reload()
+                await self._follow()
+            except (RedisError, OSError) as error:
+                if self.connected:
+                    telemetry.log.warning("tail lost Redis", detail=str(error))
+                self.connected = False
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def passed(self, after: Mapping[str, int], seconds: float) -> bool:
+        """Wait until every stream named in `after` (its updates key → offset) has come so far."""
+        deadline = time.monotonic() + seconds
+        while not self._has_passed(after):
+            moved, left = self._moved, deadline - time.monotonic()
+            if left <= 0:
+                return False
+            try:
+                await asyncio.wait_for(moved.wait(), left)
+            except TimeoutError:
+                return False
+        return True
+
+    def _has_passed(self, after: Mapping[str, int]) -> bool:
+        return self.connected and all(
+            self._positions.get(key, 0) >= offset for key, offset in after.items()
+        )
+
+    async def _reload(self) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for key, keys in self._streams.items():
+            pipe.xrevrange(key, count=1)
+            pipe.get(keys.position)
+        replies = iter(await pipe.execute())
+        self._ids, positions = {}, {}
+        for key in self._streams:
+            last, position = next(replies), next(replies)
+            self._ids[key] = last[0][0].decode() if last else "0-0"
+            positions[key] = int((last[0][1][b"to"] if last else position) or 0)
+        await self._load()
+        self._positions = positions
+        self.connected = True
+        self._wake()
+
+    async def _follow(self) -> None:
+        while not self.closed:
+            entries = await self._redis.xread(self._ids, count=500, block=BLOCK_MS)
+            for key, messages in _pairs(entries):
+                name = key.decode()
+                for entry_id, fields in messages:
+                    update = _update(fields)
+                    if not self._continues(name, update):
+                        return
+                    self._apply(self._streams[name], update)
+                    _measure(self._streams[name], update)
+                    self._ids[name] = entry_id.decode()
+                    self._positions[name] = max(self._positions.get(name, 0), update.end)
+            if entries:
+                self._wake()
+
+    def _continues(self, name: str, update: Update) -> bool:
+        position = self._positions.get(name, 0)
+        if update.start > position or update.end < position:
+            detail = f"at {position}, entry from {update.start} to {update.end}"
+            telemetry.log.warning("update stream has a gap, reading anew", key=name, detail=detail)
+            return False
+        return True
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+def _measure(keys: PartitionKeys, update: Update) -> None:
+    if update.since is not None:
+        service = keys.prefix.rpartition(":")[2]
+        age = max(0.0, time.time() - update.since)
+        telemetry.VISIBLE.labels(service, keys.partition.topic).observe(age)
+
+
+def _pairs(entries: Any) -> Any:
+    return entries.items() if isinstance(entries, dict) else entries
+
+
+def _update(fields: Mapping[bytes, bytes]) -> Update:
+    values = {name.decode(): value for name, value in fields.items()}
+    start, end = int(values.pop("from")), int(values.pop("to"))
+    since = values.pop("since", None)
+    version = values.pop("version").decode()
+    return Update(start, end, version, values, None if since is None else float(since))

@@ -1,0 +1,1 @@
+"""Snapshots of partitions: file format, source, and iteration in chunks."""

@@ -1,0 +1,172 @@
+"""Snapshots of the history: all facts at one position of each partition, in Parquet files.
+
+A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
+holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
+(movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
+dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force),
+`removed-<p>.parquet` (films that were taken out of the catalogue) and `erased-<p>.parquet` (digests
+of erased viewers' ids with the offsets of the erasures). Rows of one user keep the order
+of their last change. `manifest.json` holds the positions up to which the log is in it, the
+canonical digest of each partition's facts, and checksums.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from marquee.domain.movies import Film
+from marquee.errors import DataError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+Part = Literal["ratings", "movies", "marks", "rules", "removed", "erased"]
+_OPTIONAL = ("marks", "rules", "removed", "erased")
+
+_ATTEMPTS = 5
+_NAME = re.compile(r"snapshot-(\d{6})")
+
+
+class Manifest(BaseModel):
+    """What a snapshot holds; `positions` maps `topic:partition` to the next offset to read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int
+    number: int
+    partitions: int
+    positions: dict[str, int]
+    files: dict[str, str]
+    """The sha256 of each file."""
+    digests: dict[str, str] = {}
+    """The canonical digest of each partition's facts, by `topic:partition`."""
+    data_version: str
+    ratings: int
+    films: int
+    time: AwareDatetime
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot on disk."""
+
+    path: Path
+    manifest: Manifest
+
+    def position(self, topic: str, partition: int) -> int:
+        """Return the next offset to read after this snapshot."""
+        return self.manifest.positions.get(f"{topic}:{partition}", 0)
+
+
+def newest_snapshot(directory: Path) -> Snapshot | None:
+    """Return the newest snapshot in the history's folder, or None. DataError: it is unreadable."""
+    for _ in range(_ATTEMPTS):
+        path = _newest(directory)
+        if path is None:
+            return None
+        if (path / MANIFEST).exists() or _newest(directory) == path:
+            return open_snapshot(path)
+    raise DataError(f"{directory}: snapshots come and go faster than they can be read")
+
+
+def _newest(directory: Path) -> Path | None:
+    if not directory.is_dir():
+        return None
+    names = [path.name for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+    return directory / max(names) if names else None
+
+
+def snapshots_in(directory: Path) -> list[Snapshot]:
+    """Return all snapshots in the history's folder, the oldest first."""
+    found = []
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        if _NAME.fullmatch(path.name):
+            with suppress(DataError):  # replaced by a newer one a moment ago
+                found.append(open_snapshot(path))
+    return found
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Return the snapshot in a folder. DataError: it is unreadable or of an unknown format."""
+    try:
+        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(f"{path / MANIFEST}: {error}") from None
+    if manifest.format != FORMAT:
+        raise DataError(f"{path}: the snapshot has format {manifest.format}, expected {FORMAT}")
+    return Snapshot(path, manifest)
+
+
+def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
+    """Return a partition's rows as a pyarrow Table.
+
+    DataError: the file is not what was written. FileNotFoundError: a newer snapshot has replaced
+    this one meanwhile; take that.
+    """
+    import pyarrow.parquet
+
+    name = f"{part}-{partition}.parquet"
+    path = snapshot.path / name
+    if name not in snapshot.manifest.files:
+        if part in _OPTIONAL and 0 <= partition < snapshot.manifest.partitions:
+            return pyarrow.Table.from_batches([], schema_of(part))
+        raise DataError(f"{path}: the snapshot has no such file")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != snapshot.manifest.files[name]:
+        raise DataError(f"{path}: the checksum differs from the manifest's")
+    # What reads files so, and makes empty tables so, does not load pandas where it is: 40 MiB.
+    with pyarrow.parquet.ParquetFile(path) as parquet:
+        table = parquet.read(use_threads=False)
+    if not table.schema.equals(schema_of(part)):
+        raise DataError(f"{path}: the columns are not those of {part}")
+    return table
+
+
+def erased_of(table: Any) -> dict[bytes, int]:
+    """Return the erasure list of an `erased` table: digest of a viewer's id → offset."""
+    return dict(zip(table["digest"].to_pylist(), table["offset"].to_pylist(), strict=True))
+
+
+def give_back() -> None:
+    """Give the memory of tables that are no more back to the system: pyarrow would keep it."""
+    import pyarrow
+
+    pyarrow.default_memory_pool().release_unused()
+
+
+def films_of(table: Any) -> Iterator[Film]:
+    """Yield the films of a `movies` table."""
+    columns = [table[name].to_pylist() for name in ("movie_id", "title", "year", "genres", "tags")]
+    for movie_id, title, year, genres, tags in zip(*columns, strict=True):
+        yield Film(movie_id=movie_id, title=title, year=year, genres=tuple(genres), tags=dict(tags))
+
+
+@cache
+def schema_of(part: Part) -> Any:
+    """Return the pyarrow schema of a part's files."""
+    import pyarrow as pa
+
+    pair = [("user_id", pa.int64()), ("movie_id", pa.int64())]
+    fields = {
+        "ratings": [*pair, ("half_stars", pa.uint8()), ("time", pa.int64())],
+        "movies": [
+            ("movie_id", pa.int64()),
+            ("title", pa.string()),
+            ("year", pa.int16()),
+            ("genres", pa.list_(pa.string())),
+            ("tags", pa.map_(pa.string(), pa.float64())),
+        ],
+        "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
+        "rules": [("event", pa.string())],
+        "removed": [("movie_id", pa.int64())],
+        "erased": [("digest", pa.binary(12)), ("offset", pa.int64())],
+    }
+    return pa.schema(fields[part])

@@ -1,0 +1,86 @@
+"""Facts of one partition from the newest snapshot of the history, for a store that has none."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marquee.bus.api import TopicPartition
+from marquee.domain.ratings import POSITIVE, Ratings
+from marquee.errors import StoreUnavailable
+from marquee.events import MOVIES, RATINGS, decode
+from marquee.snapshots.format import erased_of, films_of, give_back, newest_snapshot, read_partition
+from marquee.snapshots.partition import PartitionSnapshot
+
+TRIES = 5
+
+
+class StoredSnapshots:
+    """Reads `<history>/snapshot-…`; the folder may appear later than this reader."""
+
+    def __init__(self, history: Path) -> None:
+        self._history = history
+
+    def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
+        """Return the facts of a partition; None without a snapshot, or for other topics."""
+        if partition.topic not in (MOVIES, RATINGS):
+            return None
+        for _ in range(TRIES):
+            with contextlib.suppress(FileNotFoundError):  # a newer one has just replaced it
+                facts = self._facts(partition)
+                give_back()
+                return facts
+        raise StoreUnavailable(f"{self._history}: the snapshot is replaced again and again")
+
+    def _facts(self, partition: TopicPartition) -> PartitionSnapshot | None:
+        snapshot = newest_snapshot(self._history)
+        if snapshot is None:
+            return None
+        position = snapshot.position(partition.topic, partition.partition)
+        if partition.topic == RATINGS:
+            table = read_partition(snapshot, "ratings", partition.partition)
+            viewers = _viewers(table)
+            _mark(viewers, read_partition(snapshot, "marks", partition.partition))
+            erased = erased_of(read_partition(snapshot, "erased", partition.partition))
+            return PartitionSnapshot(
+                partition, position, viewers=viewers, sums=_sums(table), erased=erased
+            )
+        films = tuple(films_of(read_partition(snapshot, "movies", partition.partition)))
+        events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
+        rules = tuple(decode(event.encode()) for event in events)
+        removed = read_partition(snapshot, "removed", partition.partition)["movie_id"].to_pylist()
+        return PartitionSnapshot(partition, position, films, rules=rules, removed=tuple(removed))
+
+
+def _viewers(table: Any) -> dict[int, Ratings]:
+    users, movies, halves = (_column(table, n) for n in ("user_id", "movie_id", "half_stars"))
+    order = np.argsort(users, kind="stable")
+    ids, starts = np.unique(users[order], return_index=True)
+    movies, halves = movies[order], halves[order]
+    ends = np.append(starts, len(users))[1:]
+    return {
+        int(user_id): Ratings(dict(zip(movies[a:b].tolist(), halves[a:b].tolist(), strict=True)))
+        for user_id, a, b in zip(ids, starts, ends, strict=True)
+    }
+
+
+def _sums(table: Any) -> dict[int, tuple[int, int, int]]:
+    movies, halves = _column(table, "movie_id"), _column(table, "half_stars")
+    ids, index = np.unique(movies, return_inverse=True)
+    n = np.bincount(index, minlength=len(ids)).tolist()
+    positive = np.bincount(index, halves >= POSITIVE, len(ids)).astype(int).tolist()
+    total = np.bincount(index, halves, len(ids)).astype(int).tolist()
+    return dict(zip(ids.tolist(), zip(n, positive, total, strict=True), strict=True))
+
+
+def _mark(viewers: dict[int, Ratings], marks: Any) -> None:
+    columns = [marks[name].to_pylist() for name in ("user_id", "movie_id", "kind")]
+    for user_id, movie_id, kind in zip(*columns, strict=True):
+        ratings = viewers.setdefault(user_id, Ratings())
+        (ratings.view if kind == "viewed" else ratings.dismiss)(movie_id)
+
+
+def _column(table: Any, name: str) -> Any:
+    # Not to_numpy, which loads pandas where it is.
+    return np.from_dlpack(table[name].combine_chunks())

@@ -1,0 +1,1 @@
+"""The fact store: Redis keys, the store protocol, packed rows, and the implementation on Redis."""

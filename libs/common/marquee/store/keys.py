@@ -1,0 +1,106 @@
+"""Redis keys: every name that a service reads or writes, in one place."""
+
+from dataclasses import dataclass
+
+from marquee.bus.api import TopicPartition
+from marquee.events import MODELS, MOVIES, RATINGS
+from marquee.events.partitioning import partition_of
+
+
+@dataclass(frozen=True)
+class PartitionKeys:
+    """The keys of one partition of one service."""
+
+    prefix: str
+    partition: TopicPartition
+
+    def _key(self, name: str) -> str:
+        return f"{self.prefix}:{{{self.partition}}}:{name}"
+
+    @property
+    def position(self) -> str:
+        return self._key("position")
+
+    @property
+    def log(self) -> str:
+        return self._key("log")
+
+    @property
+    def window(self) -> str:
+        return self._key("window")
+
+    @property
+    def updates(self) -> str:
+        return self._key("updates")
+
+    @property
+    def films(self) -> str:
+        return self._key("films")
+
+    @property
+    def changed(self) -> str:
+        return self._key("changed")
+
+    @property
+    def erased(self) -> str:
+        return self._key("erased")
+
+    @property
+    def sums(self) -> str:
+        return self._key("sums")
+
+    @property
+    def rules(self) -> str:
+        return self._key("rules")
+
+    @property
+    def rules_version(self) -> str:
+        return self._key("rules_version")
+
+    @property
+    def versions(self) -> str:
+        return self._key("versions")
+
+    @property
+    def complete(self) -> str:
+        return self._key("complete")
+
+    @property
+    def model(self) -> str:
+        return self._key("model")
+
+    def user(self, user_id: int) -> str:
+        return self._key(f"user:{user_id}")
+
+    def rows(self, version: str) -> str:
+        return self._key(f"rows:{version}")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """All keys of one service; `partitions` is the number for `movies` and `ratings`."""
+
+    namespace: str
+    service: str
+    partitions: int
+
+    def of(self, partition: TopicPartition) -> PartitionKeys:
+        return PartitionKeys(f"{self.namespace}:{self.service}", partition)
+
+    def movie(self, movie_id: int) -> PartitionKeys:
+        """Return the keys of the partition that a film belongs to."""
+        return self.of(TopicPartition(MOVIES, partition_of(movie_id, self.partitions)))
+
+    def user(self, user_id: int) -> PartitionKeys:
+        """Return the keys of the partition that a viewer belongs to."""
+        return self.of(TopicPartition(RATINGS, partition_of(user_id, self.partitions)))
+
+    @property
+    def model(self) -> str:
+        """Where the published version stands."""
+        return self.of(TopicPartition(MODELS, 0)).model
+
+    def all(self, topic: str) -> list[PartitionKeys]:
+        """Return the keys of every partition of a topic."""
+        n = 1 if topic == MODELS else self.partitions
+        return [self.of(TopicPartition(topic, p)) for p in range(n)]

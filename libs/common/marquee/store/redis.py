@@ -1,0 +1,169 @@
+"""The store: the names of all Redis keys, and the atomic step that writes results and position.
+
+Every key of a service's partition carries the hash tag `{topic:partition}`, so that a step touches
+one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
+
+    position           next offset to read; negative: the fence of a rebuild under way
+    log                id of the topic that the position counts in
+    window             sorted set: digest of (source, id) of recent events → offset
+    updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
+    films              hash: movie id → film (JSON)                               fact
+    changed            sorted set: movie or user id → offset of its last change   fact
+    user:<id>          a viewer's packed ratings                                  fact
+    erased             sorted set: digest of an erased viewer's id → offset       fact
+    sums               hash: movie id → n, positive, half stars (12 bytes)        fact
+    rules              hash: movie id → promotion and block (JSON)                fact
+    rules_version      offset of the last change of a rule                        fact
+    rows:<version>     hash: movie or user id → packed row of that model version  derived
+                       (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.folding)
+    versions           hash: model version that may have rows here → when they expire, if so
+    complete           the model version whose rows hold all that changed since its training
+    model              the published version that the service shall serve (in `{models:0}`)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from marquee.errors import FenceLost, StoreUnavailable
+from marquee.store.api import Command, Found, Reads
+from marquee.store.keys import PartitionKeys
+
+_TYPES = {
+    "SET": "string", "HSET": "hash", "HDEL": "hash", "ZADD": "zset", "ZREM": "zset",
+    "ZREMRANGEBYRANK": "zset", "XADD": "stream", "DEL": "", "EXPIRE": "", "PERSIST": "",
+    "UNLINK": "",
+}  # fmt: skip
+"""Commands that a step may hold, with the type that their key must have (empty: any)."""
+_STEP = """
+local held = redis.call('GET', KEYS[1])
+if (held or '') ~= ARGV[1] then return held or '' end
+local at, commands = 3, {}
+while at <= #ARGV do
+  local n, kind = tonumber(ARGV[at]), ARGV[at + 1]
+  local command = {}
+  for i = 1, n do command[i] = ARGV[at + 1 + i] end
+  local key = KEYS[tonumber(command[2])]
+  if not key then return redis.error_reply('STEP no key for ' .. command[1]) end
+  command[2] = key
+  if kind ~= '' then
+    local type = redis.call('TYPE', key).ok
+    if type ~= 'none' and type ~= kind then
+      return redis.error_reply('STEP ' .. key .. ' is a ' .. type .. ', not a ' .. kind)
+    end
+  end
+  commands[#commands + 1] = command
+  at = at + 2 + n
+end
+for i = 1, #commands do redis.call(unpack(commands[i])) end
+if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2]) end
+return false
+"""
+
+
+class RedisStore:
+    """The store on a real Redis; one connection a thread, no retries behind the caller's back."""
+
+    def __init__(self, url: str, timeout: float = 5.0) -> None:
+        self._redis: Any = redis.Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=min(timeout, 2.0),
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._step: Any = self._redis.register_script(_STEP)
+
+    def position(self, keys: PartitionKeys) -> int | None:
+        value = answered(lambda: self._redis.get(keys.position))
+        return None if value is None else int(value)
+
+    def get(self, key: str) -> bytes | None:
+        """Return a string's value."""
+        value: bytes | None = answered(lambda: self._redis.get(key))
+        return value
+
+    def read(self, reads: Reads) -> Found:
+        fields, scores = reads.fields or {}, reads.scores or {}
+        pipe = self._redis.pipeline(transaction=False)
+        if reads.strings:
+            pipe.mget(reads.strings)
+        for key, names in fields.items():
+            pipe.hmget(key, names)
+        for key, members in scores.items():
+            pipe.zmscore(key, members)
+        replies = iter(answered(pipe.execute))
+        return Found(
+            dict(zip(reads.strings, next(replies), strict=True)) if reads.strings else {},
+            _keyed(fields, replies),
+            _keyed(scores, replies),
+        )
+
+    def scan(self, key: str) -> dict[bytes, bytes]:
+        values: dict[bytes, bytes] = answered(lambda: self._redis.hgetall(key))
+        return values
+
+    def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
+        ids = answered(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
+        return [int(i) for i in ids]
+
+    def write(
+        self,
+        keys: PartitionKeys,
+        expected: int | None,
+        position: int | None,
+        commands: Sequence[Command],
+    ) -> None:
+        names: dict[str, int] = {keys.position: 1}
+        argv: list[Any] = [_text(expected), _text(position)]
+        for name, key, *arguments in commands:
+            index = names.setdefault(str(key), len(names) + 1)
+            argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *arguments)
+        held = answered(lambda: self._step(keys=list(names), args=argv))
+        if held is not None:
+            raise FenceLost(f"{keys.partition}: position is {held!r}, expected {expected}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+
+def _text(position: int | None) -> str:
+    return "" if position is None else str(position)
+
+
+def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[Any, Any]:
+    found = {}
+    for (key, fields), values in zip(names.items(), replies, strict=False):
+        found.update({(key, field): value for field, value in zip(fields, values, strict=True)})
+    return found
+
+
+_REFUSALS = (
+    "OOM ", "MISCONF", "READONLY", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
+)  # fmt: skip
+"""With these codes a server refuses whatever it is told: its memory or disk is full, and so on."""
+
+
+def answered(call: Any) -> Any:
+    """Return what a call returns; StoreUnavailable when the server cannot answer for now."""
+    try:
+        return call()
+    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+        raise StoreUnavailable(f"Redis: {error}") from None
+    except redis.ResponseError as error:
+        if _not_now(error):
+            raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from None
+        raise
+
+
+def _not_now(error: redis.ResponseError) -> bool:
+    """Tell a server that takes no writes for now from a command that is wrong.
+
+    The client turns some of the codes into classes; within a script they stay text.
+    """
+    if isinstance(error, (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)):
+        return True
+    return any(code in str(error)[:100] for code in _REFUSALS)

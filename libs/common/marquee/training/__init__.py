@@ -1,0 +1,1 @@
+"""Fitting of the features and scorers; needs the `training` extra, no serving process loads it."""

@@ -1,0 +1,72 @@
+"""Fits implicit ALS: liked films at one confidence, films rated and not liked as negative ones."""
+
+import numpy as np
+import numpy.typing as npt
+from implicit.als import AlternatingLeastSquares
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import sparse
+
+from marquee.features.interactions import RatingRows, split_users
+from marquee.features.pipeline import Matrix
+from marquee.scoring.als import Factors
+
+_PASSES = 2
+
+
+class FactorsConfig(BaseModel):
+    """How many factors, and what counts how much."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    factors: int = Field(64, ge=1)
+    iterations: int = Field(15, ge=1)
+    max_users: int = Field(20_000, ge=1)
+    """Of more users a sample makes the factors, and two passes over all of them the final ones."""
+    regularization: float = Field(60.0, gt=0)
+    liked: float = Field(8.0, ge=1)
+    """Confidence in a liked film (1: as in a film not rated)."""
+    other: float = Field(4.0, ge=1)
+    """Confidence in a film that was rated and not liked."""
+
+
+def fit_factors(rows: RatingRows, n_films: int, config: FactorsConfig, seed: int) -> Factors:
+    """Return the ALS factors of n_films film rows; a film without a liking viewer has zeros."""
+    items = np.zeros((n_films, config.factors), np.float32)
+    users = np.zeros((len(rows), config.factors), np.float32)
+    if rows.liked.any():
+        sample = _sample(rows, config.max_users, seed)
+        als = _als(config, config.iterations, seed)
+        als.fit(_confidence(sample, n_films, config), show_progress=False)
+        if sample is not rows:
+            items, als = als.item_factors, _als(config, _PASSES, seed)
+            als.item_factors, als.user_factors = items, users
+            als.fit(_confidence(rows, n_films, config), show_progress=False)
+        items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
+        users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
+    return Factors(items, _gram(items, config), config.liked, config.other, _gram(users, config))
+
+
+def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
+    if len(rows) <= max_users:
+        return rows
+    kept, _ = split_users(len(rows), 1 - max_users / len(rows), seed)
+    return rows.of_users(kept)
+
+
+def _als(config: FactorsConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
+    return AlternatingLeastSquares(
+        config.factors, regularization=config.regularization,
+        iterations=iterations, num_threads=1, random_state=seed,
+    )  # fmt: skip
+
+
+def _confidence(rows: RatingRows, n_films: int, config: FactorsConfig) -> sparse.csr_matrix:
+    """Return u × n_films: how sure a film is liked, below 0 how sure that it is not."""
+    confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
+    return sparse.csr_matrix((confidence, rows.films, rows.starts), (len(rows), n_films))
+
+
+def _gram(factors: Matrix, config: FactorsConfig) -> npt.NDArray[np.float64]:
+    gram = factors.T.astype(np.float64) @ factors
+    gram[np.diag_indices_from(gram)] += config.regularization
+    return gram

@@ -1,0 +1,35 @@
+"""Fits the space of film content: the directions in which the films that people know differ."""
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.features.content_embedding import ContentSpace
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.pipeline import Matrix
+from marquee.training.pipeline import fit_encoder
+
+
+def fit_content_space(
+    vectors: MovieVectors,
+    matrix: Matrix,
+    known: npt.NDArray[np.bool_],
+    dimensions: int,
+    seed: int,
+) -> ContentSpace:
+    """Return the space of n × d film vectors, learned where `known` (n) holds, or from all.
+
+    Films that hardly anybody rated are left out where there are others: they are many, and the
+    directions in which they differ say little of what people choose between.
+    """
+    chosen = matrix[known] if known.sum() > 1 else matrix
+    if not len(chosen):
+        chosen = np.zeros((1, vectors.d), np.float32)
+    content = vectors.content
+    scaler, encoder = fit_encoder(
+        chosen[:, content],
+        vectors.column_weights(1.0)[content],
+        dimensions,
+        seed,
+        vectors.variance_floor(chosen)[content],
+    )
+    return ContentSpace(scaler, encoder)

@@ -1,0 +1,102 @@
+"""Moments of all random fold-ins of few ratings, as a ridge needs them; no fold-in is drawn."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from marquee.features.interactions import RatingRows
+from marquee.scoring.linear_autoencoder import Matrix
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The moments of the ridge for c channels of h films: inputs have c·h rows.
+
+    `roots` (c·h × u): the low-rank part of E[z zᵀ]; `spread` c·h: what its diagonal has besides;
+    `means` c·h: E[z];
+    `total`: weight of all users; `cross` (c·h × h): E[z yᵀ] less what the intercept explains;
+    `base_rate` n_films: E[y] / total.
+    """
+
+    head: npt.NDArray[np.int64]
+    channels: int
+    roots: sparse.csr_matrix
+    spread: Reals
+    means: Reals
+    total: float
+    cross: Matrix
+    base_rate: Reals
+
+    @classmethod
+    def of(cls, rows: RatingRows, n_films: int, n: int, limit: int, channels: int) -> "Moments":
+        """Return the moments of fold-ins of n ratings over the `limit` films rated most often."""
+        head = _head(rows, n_films, limit)
+        size = rows.sizes.astype(float)
+        shown = np.minimum(n, np.maximum(1, rows.sizes // 2))
+        weight = size**-0.5
+        pair = shown * (shown - 1) / (size * (size - 1))
+        once = shown / size
+        inputs = _inputs(rows, head, n_films, channels)
+        likes = _likes(rows, head, n_films)
+        means = inputs @ (weight * once)
+        spread = inputs @ (weight * (once - pair))
+        held_out = weight * (1 - once)
+        owners, liked = rows.owners, rows.liked
+        rates = np.bincount(rows.films[liked], held_out[owners[liked]], n_films)
+        total = max(float(weight.sum()), 1e-9)
+        mixed = weight * shown * (size - shown) / (size * (size - 1))
+        cross = (inputs @ sparse.diags(mixed) @ likes).toarray()
+        cross -= np.outer(means, rates[head] / total)
+        return cls(
+            head, channels, (inputs @ sparse.diags(np.sqrt(weight * pair))).tocsr(),
+            spread, means, total, cross.astype(np.float32), rates / total,
+        )  # fmt: skip
+
+    @cached_property
+    def moments(self) -> Matrix:
+        """E[z zᵀ] less what the intercept explains, c·h × c·h: the system without its penalty."""
+        moments = (self.roots @ self.roots.T).toarray()
+        moments -= np.outer(self.means, self.means / self.total)
+        moments[np.diag_indices_from(moments)] += self.spread
+        small: Matrix = moments.astype(np.float32)
+        return small
+
+
+def _head(rows: RatingRows, n_films: int, limit: int) -> npt.NDArray[np.int64]:
+    """Return the film rows rated most often, at least once and at most `limit`, in order of row."""
+    counts = np.bincount(rows.films, minlength=n_films)
+    chosen = np.argsort(-counts, kind="stable")[:limit]
+    return np.sort(chosen[counts[chosen] > 0])
+
+
+def _places(head: npt.NDArray[np.int64], n_films: int) -> npt.NDArray[np.int64]:
+    places = np.full(n_films, -1, np.int64)
+    places[head] = np.arange(len(head))
+    return places
+
+
+def _inputs(
+    rows: RatingRows, head: npt.NDArray[np.int64], n_films: int, channels: int
+) -> sparse.csr_matrix:
+    """Return which inputs (c·h) each of u users can show: 1 or 0."""
+    places = _places(head, n_films)[rows.films]
+    channel = np.where(rows.liked, 0, channels - 1)
+    known = places >= 0
+    at = (channel * len(head) + places)[known]
+    ones = np.ones(len(at), np.float64)
+    shape = (channels * len(head), len(rows))
+    return sparse.csr_matrix((ones, (at, rows.owners[known])), shape)
+
+
+def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_films: int) -> sparse.csr_matrix:
+    """Return which of the h films each of u users likes, u × h."""
+    places = _places(head, n_films)[rows.films]
+    chosen = (places >= 0) & rows.liked
+    ones = np.ones(int(chosen.sum()), np.float64)
+    shape = (len(rows), len(head))
+    return sparse.csr_matrix((ones, (rows.owners[chosen], places[chosen])), shape)

@@ -1,0 +1,152 @@
+"""Fits what routes share to tell a taste, once a training: the models that need it find it here."""
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import threadpool_limits
+
+from marquee.features.interactions import Case, Ints, RatingRows, split_users
+from marquee.features.pipeline import Matrix
+from marquee.scoring.als import Factors
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.preference import TASTE, NoneCold, Taste
+from marquee.training.als import FactorsConfig, fit_factors
+from marquee.training.autoencoder import AutoencoderConfig, fit_over_films
+from marquee.training.blending import Judge, Reals, Validation, beyond_noise
+from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_ratings
+from marquee.training.validation_cases import most_liked
+
+_KEPT = 2
+"""Fits that are kept: a training needs one; one more costs little while two alternate."""
+
+WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.15}
+"""What ranked best from one to fifteen ratings where it was tried; a wide range does as well."""
+
+
+class TasteConfig(BaseModel):
+    """Sizes and strengths of the three scorers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    autoencoder: AutoencoderConfig = AutoencoderConfig(
+        width=320, dropout=0.5, long_share=0.45, seen_share=0.3, condensed=64
+    )
+    min_ratings: int = Field(3, ge=1)
+    """A film with fewer ratings is not in the autoencoder's training."""
+    factors: FactorsConfig = FactorsConfig()
+    regularizations: tuple[float, ...] = (30.0, 120.0)
+    """Regularizations of the ALS that may take the place of its own, where they gain."""
+    few_ratings: FewRatingsConfig = FewRatingsConfig(penalty=0.1)
+    others: tuple[FewRatingsConfig, ...] = (
+        FewRatingsConfig(penalty=0.03),
+        FewRatingsConfig(penalty=0.5),
+    )
+    """Models of few ratings that may take its place, where they gain."""
+    validation_share: float = Field(0.2, ge=0, le=0.5)
+    sizes: tuple[int, ...] = (1, 3, 5, 10)
+    """Fold-in sizes of the validation."""
+    max_cases: int = Field(1500, ge=0)
+    candidates: int = Field(2000, ge=1)
+    """Films among which is judged, the most liked ones."""
+
+    def with_regularization(self, regularization: float) -> "TasteConfig":
+        """Return the same with another regularization of the ALS."""
+        factors = self.factors.model_copy(update={"regularization": regularization})
+        return self.model_copy(update={"factors": factors})
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTaste:
+    """`taste` of all users; `trial` of those `kept` when some were `held_out` to judge, or None."""
+
+    taste: Taste
+    trial: Taste | None
+    kept: Ints
+    held_out: Ints
+
+
+_FITTED: dict[str, FittedTaste] = {}
+
+
+def fit_taste(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> FittedTaste:
+    """Return the scorers of n_films film rows; the same arguments again cost nothing."""
+    key = _key(rows, n_films, config, seed)
+    found = _FITTED.pop(key, None)
+    if found is None:
+        with threadpool_limits(1):
+            found = _fit(rows, n_films, config, seed)
+    _FITTED[key] = found
+    while len(_FITTED) > _KEPT:
+        _FITTED.pop(next(iter(_FITTED)))
+    return found
+
+
+def _key(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> str:
+    digest = hashlib.sha256(f"{n_films} {seed} {config.model_dump_json()}".encode())
+    for array in (rows.starts, rows.films, rows.half_stars):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _fit(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> FittedTaste:
+    kept, held_out = split_users(len(rows), config.validation_share, seed)
+    validation = Validation.draw(rows, held_out, config.sizes, 1, seed)
+    validation = validation.at_most(config.max_cases)
+    trial = None
+    with ThreadPoolExecutor(1) as other:  # nothing that is chosen changes the network
+        network = other.submit(_network, rows, n_films, config, seed)
+        if validation.cases:
+            config, trial = _choose(rows.of_users(kept), n_films, config, validation, seed)
+        taste = Taste(network.result(), *_linear(rows, n_films, config, seed))
+    return FittedTaste(taste, trial, kept, held_out)
+
+
+def _network(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> Autoencoder:
+    sums = rows.sums(n_films)
+    return fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
+
+
+def _linear(
+    rows: RatingRows, n_films: int, config: TasteConfig, seed: int
+) -> tuple[Factors, FewRatings]:
+    return (
+        fit_factors(rows, n_films, config.factors, seed),
+        fit_few_ratings(rows, n_films, config.few_ratings, seed),
+    )
+
+
+def _choose(
+    rows: RatingRows, n_films: int, config: TasteConfig, validation: Validation, seed: int
+) -> tuple[TasteConfig, Taste]:
+    """Return the config with what judges best beside the rest, and the scorers of these users."""
+    network = _network(rows, n_films, config, seed)
+    trial = Taste(network, *_linear(rows, n_films, config, seed))
+    candidates = most_liked(rows.sums(n_films)[:, 1], config.candidates)
+    best = _judged(trial, validation, candidates)
+    for regularization in config.regularizations:
+        tried = config.with_regularization(regularization)
+        other = replace(trial, factors=fit_factors(rows, n_films, tried.factors, seed))
+        values = _judged(other, validation, candidates)
+        if beyond_noise(values - best):
+            best, trial, config = values, other, tried
+    for few in config.others:
+        other = replace(trial, few_ratings=fit_few_ratings(rows, n_films, few, seed))
+        values = _judged(other, validation, candidates)
+        if beyond_noise(values - best):
+            best, trial, config = values, other, config.model_copy(update={"few_ratings": few})
+    return config, trial
+
+
+def _judged(taste: Taste, validation: Validation, candidates: Ints) -> Reals:
+    rows = taste.rows()
+
+    def signals(case: Case) -> Mapping[str, Matrix]:
+        return taste.signals(case.films, case.half_stars, rows, NoneCold())
+
+    judge = Judge.of(validation, signals, candidates)
+    return judge.values(judge.total({name: WEIGHTS[name] for name in TASTE}))

@@ -1,0 +1,34 @@
+"""What tests share: the contracts that every implementation keeps, and what they need."""
+
+from marquee_testing.contracts.bus import BusContract
+from marquee_testing.contracts.recommender import FittedModel, RecommenderContract
+from marquee_testing.datasets import POOR_DATA, checkerboard, sums_of_film
+from marquee_testing.servers.reader import (
+    GROUP,
+    KEYS,
+    PARTITIONS,
+    TOPIC,
+    Reader,
+    Restartable,
+    killable,
+    numbered,
+    until,
+)
+
+__all__ = [
+    "GROUP",
+    "KEYS",
+    "PARTITIONS",
+    "POOR_DATA",
+    "TOPIC",
+    "BusContract",
+    "FittedModel",
+    "Reader",
+    "RecommenderContract",
+    "Restartable",
+    "checkerboard",
+    "killable",
+    "numbered",
+    "sums_of_film",
+    "until",
+]

@@ -1,0 +1,1 @@
+"""In-memory implementations of the bus, the store and the Redis client."""

@@ -1,0 +1,52 @@
+"""Events applied in batches to a store in memory, as the loop applies them, by real handlers."""
+
+from collections.abc import Callable
+
+from marquee.bus.api import TopicPartition
+from marquee.consumer.unit_of_work import Handlers, Step, prefetch
+from marquee.events import Event
+from marquee.events.partitioning import partition_of
+from marquee.store.keys import Keys, PartitionKeys
+from marquee_testing.fakes.store import MemoryStore
+
+Derive = Callable[[Step], str | None]
+
+
+class Batches:
+    """The store of one service; what is applied stands there once the batch is written."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        handlers: Handlers,
+        derive: Derive = lambda _: None,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.keys, self.store = keys, store or MemoryStore()
+        self._handlers, self._derive = handlers, derive
+        self._batches: dict[TopicPartition, list[Event]] = {}
+
+    def add(self, event: Event) -> None:
+        """Put an event at the end of its partition's batch."""
+        self._batches.setdefault(self.place(event), []).append(event)
+
+    def place(self, event: Event) -> TopicPartition:
+        """Return the partition that an event belongs to."""
+        count = len(self.keys.all(event.topic))
+        return TopicPartition(event.topic, partition_of(event.key, count))
+
+    def write(self) -> None:
+        """Apply what was added, a step for each partition."""
+        for partition, events in sorted(self._batches.items()):
+            self._write(self.keys.of(partition), events)
+        self._batches.clear()
+
+    def _write(self, keys: PartitionKeys, events: list[Event]) -> None:
+        start = self.store.position(keys)
+        step = Step(keys, self.store)
+        prefetch(step, events)
+        for offset, event in enumerate(events, start or 0):
+            step.offset = offset
+            self._handlers[type(event)](step, event)
+        version, end = self._derive(step), (start or 0) + len(events)
+        self.store.write(keys, start, end, step.commands(start or 0, end, version))

@@ -1,0 +1,1 @@
+"""Helpers around real servers: restartable servers, fault proxy, readers, producers."""

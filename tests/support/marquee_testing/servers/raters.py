@@ -1,0 +1,46 @@
+"""Viewers who all rate a film, and how many of them a store has counted."""
+
+import threading
+from collections.abc import Callable
+
+from marquee.bus.api import Bus, Outgoing
+from marquee.events import RATINGS, Event, RatingAdded
+from marquee.store.codec import unpack_sums
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_testing.servers.reader import until
+
+USERS = range(1, 41)
+"""They lie on all four partitions."""
+
+
+def rate(bus: Bus, movie_id: int) -> None:
+    """Let every viewer rate a film."""
+    pairs = [{"user_id": user, "movie_id": movie_id, "rating": 4.0} for user in USERS]
+    publish(bus, *(RatingAdded.model_validate({"data": pair}) for pair in pairs))
+
+
+def publish(bus: Bus, *events: Event) -> None:
+    """Publish events by a producer of their own."""
+    bus.producer().publish([Outgoing.of(event) for event in events])
+
+
+def raters(url: str, keys: Keys) -> dict[int, int]:
+    """Return by how many viewers each film is rated, as the store has it."""
+    store, found = RedisStore(url), dict[int, int]()
+    for partition in keys.all(RATINGS):
+        for name, packed in store.scan(partition.sums).items():
+            found[int(name)] = found.get(int(name), 0) + unpack_sums(packed)[0]
+    store.close()
+    return found
+
+
+def all_rated(url: str, keys: Keys, films: int) -> Callable[[], bool]:
+    """Return what tells whether each film from 1 on is rated once by every viewer."""
+    return lambda: raters(url, keys) == dict.fromkeys(range(1, films + 1), len(USERS))
+
+
+def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for a condition; fail after `seconds`."""
+    pause = threading.Event()
+    until(condition, seconds, lambda: pause.wait(0.02))

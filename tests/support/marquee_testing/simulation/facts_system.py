@@ -1,0 +1,170 @@
+"""A running system of facts alone, on a real bus and store: a thread for each consumer."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
+from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.handlers.by_service import KEPT, handlers_of
+from marquee.consumer.handlers.popularity import restore_sums
+from marquee.consumer.handlers.restore import restore_facts
+from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.worker import Pace, Worker
+from marquee.events import (
+    MOVIES,
+    RATINGS,
+    Event,
+    MovieAdded,
+    MovieBlocked,
+    MovieDismissed,
+    MoviePromoted,
+    MovieRemoved,
+    MovieRestored,
+    MovieUnblocked,
+    MovieUnpromoted,
+    MovieUpdated,
+    MovieViewed,
+    RatingAdded,
+    RatingRemoved,
+    UserErased,
+)
+from marquee.settings import Settings
+from marquee.snapshots.partition import PartitionSnapshot
+from marquee.snapshots.source import StoredSnapshots
+from marquee.store.keys import Keys
+from marquee.store.redis import RedisStore
+from marquee_testing.servers.reader import until
+
+PARTITIONS = 2
+SERVICES = tuple(name for name in KEPT if name != "trainer")
+
+_OF_FILM = (
+    MovieAdded, MovieUpdated, MovieRemoved, MoviePromoted, MovieUnpromoted, MovieBlocked,
+    MovieUnblocked,
+)  # fmt: skip
+_OF_VIEWER: dict[type[Event], int] = {
+    RatingAdded: 20, RatingRemoved: 4, MovieViewed: 3, MovieDismissed: 6, MovieRestored: 2,
+    UserErased: 1,
+}  # fmt: skip
+"""Events about a viewer, each with how often it comes."""
+
+
+class FactsReaction:
+    """What a service does with events, less its model."""
+
+    def __init__(self, service: str) -> None:
+        self.handlers: Handlers = handlers_of(service)
+        self._kept = KEPT[service]
+
+    def derive(self, _: Step) -> str | None:
+        """Derive nothing."""
+        return None
+
+    def restore(self, step: Step, piece: PartitionSnapshot) -> None:
+        """Put the facts of a piece of a snapshot, as the service does."""
+        (restore_sums if self._kept[RATINGS].sums else restore_facts)(step, piece)
+        for event in piece.rules if self._kept[MOVIES].rules else ():
+            self.handlers[type(event)](step, event)
+
+    def assigned(self, _: TopicPartition) -> None:
+        """Keep nothing of partitions."""
+
+    def between(self, _: frozenset[TopicPartition]) -> None:
+        """Have nothing to do between steps."""
+
+
+@dataclass
+class FactsSystem:
+    """Consumers of `services`, of the settings' partitions, that end with the block `running`."""
+
+    settings: Settings
+    bus: Bus
+    services: Sequence[str] = SERVICES
+    pace: Pace = field(default_factory=lambda: Pace(pauses=(), compare_seconds=0.1))
+
+    @contextmanager
+    def running(self, *others: Callable[[threading.Event], Any]) -> Iterator[None]:
+        """Run the consumers, and other loops, until the block ends."""
+        stop = threading.Event()
+        runs = [*(self.worker(service).run for service in self.services), *others]
+        threads = [threading.Thread(target=run, args=(stop,)) for run in runs]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(20)
+                assert not thread.is_alive()
+
+    def worker(self, service: str) -> Worker:
+        """Return a new consumer of a service."""
+        return Worker(
+            self.keys(service),
+            (MOVIES, RATINGS),
+            self.bus,
+            RedisStore(self.settings.redis_url.get_secret_value()),
+            StoredSnapshots(self.settings.history),
+            FactsReaction(service),
+            self.pace,
+            recent_in_log(self.settings),
+        )
+
+    def keys(self, service: str) -> Keys:
+        """Return the keys of a service."""
+        return Keys(self.settings.namespace, service, self.settings.partitions)
+
+    def publish(self, *events: Event) -> list[Published]:
+        """Publish events; return where the log has them."""
+        return self.bus.producer().publish([Outgoing.of(event) for event in events])
+
+    def wait(self, places: Sequence[Published]) -> None:
+        """Wait until every service has gone past all of these places."""
+        store = RedisStore(self.settings.redis_url.get_secret_value())
+        every = [(service, place) for service in self.services for place in places]
+
+        def passed() -> bool:
+            while every:
+                service, place = every[-1]
+                position = store.position(self.keys(service).of(place.partition))
+                if position is None or position <= place.offset:
+                    return False
+                every.pop()
+            return True
+
+        until(passed, 20, lambda: time.sleep(0.02))
+        store.close()
+
+
+def story(seed: int, n: int) -> list[Event]:
+    """Return events of every kind about few films and viewers; some come twice, and late."""
+    draw = random.Random(seed)
+    events: list[Event] = []
+    for _ in range(n):
+        if events and draw.random() < 0.1:
+            events.append(draw.choice(events[-50:]))
+            continue
+        movie, user = draw.randint(1, 12), draw.randint(1, 20)
+        data = {"movie_id": movie, "title": f"T{draw.randint(1, 9)}", "tags": {"b": 0.5, "a": 0.1}}
+        kind: type[Event] = draw.choice(_OF_FILM)
+        if draw.random() < 0.8:
+            kind = draw.choices(list(_OF_VIEWER), list(_OF_VIEWER.values()))[0]
+            data = {"user_id": user, "movie_id": movie, "rating": draw.randint(1, 10) / 2}
+        events.append(kind.model_validate({"data": data}))
+    return events
+
+
+def empty(settings: Settings, services: Sequence[str] = SERVICES) -> None:
+    """Delete what services hold in Redis, but not the log."""
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        for service in services:
+            for key in client.scan_iter(match=f"{settings.namespace}:{service}:*"):
+                client.delete(key)

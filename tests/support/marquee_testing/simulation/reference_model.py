@@ -1,0 +1,149 @@
+"""The facts that a log leads to, found by the simplest way, and their comparison with a store."""
+
+import json
+from typing import Any
+
+from marquee.bus.api import Message, TopicPartition, dead
+from marquee.domain.movies import Film
+from marquee.domain.ratings import Ratings
+from marquee.events import MOVIES, RATINGS, Event, decode
+from marquee.events.partitioning import partition_of
+from marquee.store.codec import unpack_sums
+from marquee_testing.simulation.loop import Simulation
+from marquee_testing.simulation.scenario import THROWING
+
+
+class Expected:
+    """The facts of a partition as a reader of its whole log finds them, by the simplest way."""
+
+    def __init__(self, partition: TopicPartition, log: list[Message], partitions: int) -> None:
+        self.films: dict[int, dict[str, Any]] = {}
+        self.rules: dict[int, set[str]] = {}
+        self.rated: dict[int, dict[int, int]] = {}
+        self.viewed: dict[int, list[int]] = {}
+        self.dismissed: dict[int, list[int]] = {}
+        self.dead: set[int] = set()
+        self._seen: set[str] = set()
+        self._partitions = partitions
+        for message in log:
+            event = self._read(partition, message)
+            if event is None:
+                self.dead.add(message.offset)
+            elif event.id not in self._seen:
+                self._seen.add(event.id)
+                self._apply(event.type, json.loads(message.value)["data"])
+
+    def sums(self) -> dict[int, tuple[int, int, int]]:
+        found: dict[int, tuple[int, int, int]] = {}
+        for rated in self.rated.values():
+            for movie, half in rated.items():
+                n, positive, total = found.get(movie, (0, 0, 0))
+                found[movie] = (n + 1, positive + (half >= 8), total + half)
+        return found
+
+    def _read(self, partition: TopicPartition, message: Message) -> Event | None:
+        try:
+            event = decode(message.value)
+        except Exception:
+            return None
+        wrong = partition_of(event.key, self._partitions) != partition.partition
+        if wrong or event.topic != partition.topic or message.key != event.key.encode():
+            return None
+        throws = event.key == "3" and f'"movie_id": {THROWING}'.encode() in message.value
+        return None if throws else event
+
+    def _apply(self, name: str, data: dict[str, Any]) -> None:
+        if "user_id" in data:
+            self._apply_to_viewer(name, data)
+        else:
+            self._apply_to_film(name, data)
+
+    def _apply_to_viewer(self, name: str, data: dict[str, Any]) -> None:
+        user, movie = data["user_id"], data.get("movie_id", 0)
+        rated = self.rated.setdefault(user, {})
+        viewed, dismissed = self.viewed.setdefault(user, []), self.dismissed.setdefault(user, [])
+        if name == "user.erased":
+            for kept in (rated, viewed, dismissed):
+                kept.clear()
+        elif name == "rating.added":
+            rated[movie] = round(data["rating"] * 2)
+        elif name == "rating.removed":
+            rated.pop(movie, None)
+        elif name == "movie.viewed":
+            viewed[:] = [*(i for i in viewed if i != movie), movie]
+        elif name == "movie.dismissed":
+            dismissed[:] = dismissed if movie in dismissed else [*dismissed, movie]
+        else:
+            dismissed[:] = [i for i in dismissed if i != movie]
+
+    def _apply_to_film(self, name: str, data: dict[str, Any]) -> None:
+        movie = data["movie_id"]
+        if name == "movie.added":
+            self.films[movie] = {"title": data["title"], "year": None}
+        elif name == "movie.updated" and movie in self.films:
+            self.films[movie]["year"] = data["year"]
+        elif name == "movie.removed":
+            self.films.pop(movie, None)
+        elif name in ("movie.promoted", "movie.unpromoted"):
+            self._rule(movie, "promotion", name == "movie.promoted")
+        elif name in ("movie.blocked", "movie.unblocked"):
+            self._rule(movie, "block", name == "movie.blocked")
+
+    def _rule(self, movie: int, kind: str, holds: bool) -> None:
+        rules = self.rules.setdefault(movie, set())
+        (rules.add if holds else rules.discard)(kind)
+
+
+def check(simulation: Simulation) -> None:
+    """Compare the store with what the log says, and the update streams with the store."""
+    for partition, log in simulation.log.messages.items():
+        if partition.topic in (MOVIES, RATINGS):
+            expected = Expected(partition, log, simulation.log.counts[partition.topic])
+            _check_films(simulation, partition, expected)
+            _check_viewers(simulation, partition, expected)
+            _check_dead(simulation, partition, expected.dead)
+            _check_updates(simulation, partition, len(log))
+
+
+def _check_films(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+    keys, store = simulation.keys(partition), simulation.store
+    films = [Film.model_validate_json(value) for value in store.scan(keys.films).values()]
+    _equal({f.movie_id: {"title": f.title, "year": f.year} for f in films}, expected.films)
+    sums = {int(i): unpack_sums(value) for i, value in store.scan(keys.sums).items()}
+    _equal({i: three for i, three in sums.items() if three[0]}, expected.sums())
+    rules = {int(i): set(json.loads(value)) for i, value in store.scan(keys.rules).items()}
+    _equal(rules, {i: kinds for i, kinds in expected.rules.items() if kinds})
+
+
+def _check_viewers(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+    keys, store = simulation.keys(partition), simulation.store
+    for user_id in range(1, 5):
+        found = Ratings.unpack(store.get(keys.user(user_id)))
+        _equal(found.rated, expected.rated.get(user_id, {}))
+        _equal(list(found.viewed), expected.viewed.get(user_id, []))
+        _equal(list(found.dismissed), expected.dismissed.get(user_id, []))
+
+
+def _check_dead(simulation: Simulation, partition: TopicPartition, expected: set[int]) -> None:
+    letters = simulation.log.messages[TopicPartition(dead(partition.topic), 0)]
+    places = {message.headers["marquee-position"] for message in letters}
+    of_this = {place for place in places if place.startswith(f"{partition}:")}
+    _equal(of_this, {f"{partition}:{offset}" for offset in expected})
+
+
+def _check_updates(simulation: Simulation, partition: TopicPartition, end: int) -> None:
+    keys, at = simulation.keys(partition), 0
+    told: dict[str, bytes] = {}
+    for entry in simulation.store.values.get(keys.updates, []):
+        _equal(int(entry[b"from"]) <= at, True)
+        at = max(at, int(entry[b"to"]))
+        told |= {name.decode(): value for name, value in entry.items()}
+    _equal(at, end)
+    for kind, key in (("sums", keys.sums), ("film", keys.films), ("rules", keys.rules)):
+        held = {name.decode(): value for name, value in simulation.store.scan(key).items()}
+        said = {n[len(kind) + 1 :]: v for n, v in told.items() if n.startswith(f"{kind}:") and v}
+        _equal(said, held)
+
+
+def _equal(found: Any, expected: Any) -> None:
+    assert found == expected, f"found {found}, expected {expected}"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import redis
 
-from gateway import token
+from gateway.state import consistency_token
 from load import Measured, load, rendered
 from marquee.bus.api import TopicPartition
 from marquee.settings import read
@@ -98,7 +98,9 @@ def _applied(system: System, films: Sequence[int]) -> None:
     first = new_viewer()
     with httpx.Client(base_url=system.url, timeout=30.0, trust_env=False) as client:
         [written] = publish(client, [rating(first + at, films[0], 4.0) for at in range(64)])
-    positions = {TopicPartition.parse(name): at for name, at in token.decode(written).items()}
+    positions = {
+        TopicPartition.parse(name): at for name, at in consistency_token.decode(written).items()
+    }
     settings = read(system.settings())
     names = [
         (Keys(settings.namespace, service, settings.partitions).of(partition).position, at)

@@ -23,11 +23,11 @@ from marquee.consumer.handlers.by_service import KEPT
 from marquee.settings import Settings
 from marquee.snapshots.format import newest_snapshot
 from marquee_local.servers import valkey
-from trainer.generate import generate
-from trainer.history import History
-from trainer.movielens import read_movielens
-from trainer.rebuild import Rebuilding
-from trainer.verify import Verification
+from trainer.datasets.movielens import read_movielens
+from trainer.datasets.synthetic import generate
+from trainer.history.history import History
+from trainer.operations.rebuild import Rebuilding
+from trainer.operations.verify import Verification
 
 SERVICES = [name for name in KEPT if name != "trainer"]
 

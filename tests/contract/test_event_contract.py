@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from marquee.events import EVENT_TYPES, TOPICS, decode
 from marquee_testing.json_schema import faults
-from trainer.cli import app
-from trainer.contracts import document, files
-from trainer.event_examples import EXAMPLES
+from trainer.cli.main import app
+from trainer.contracts.asyncapi import document, files
+from trainer.contracts.examples import EXAMPLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -14,7 +14,7 @@ from marquee.settings import Settings
 from marquee_testing.servers.raw_producers import OnKafka, OnRedis, RawProducer
 from marquee_testing.servers.system import System, running
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem
-from trainer.history import History
+from trainer.history.history import History
 
 
 def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:

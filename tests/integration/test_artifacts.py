@@ -22,17 +22,17 @@ from safetensors.numpy import load_file, save_file  # noqa: E402
 
 from content.model import Content  # noqa: E402
 from hybrid.model import Hybrid  # noqa: E402
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES  # noqa: E402
 from marquee.errors import ArtifactError  # noqa: E402
 from marquee.registry.bundle import MANIFEST, Manifest, read_manifest, seal  # noqa: E402
 from marquee.registry.registry import Registry  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from trainer.fits import FITS  # noqa: E402
-from trainer.generate import generate  # noqa: E402
-from trainer.movielens import read_movielens  # noqa: E402
-from trainer.named_artifacts import NAMED, READ, check_artifacts  # noqa: E402
-from trainer.parameters import Parameters  # noqa: E402
+from trainer.datasets.movielens import read_movielens  # noqa: E402
+from trainer.datasets.synthetic import generate  # noqa: E402
+from trainer.models.artifact_check import NAMED, READ, check_artifacts  # noqa: E402
+from trainer.models.fits import FITS  # noqa: E402
+from trainer.models.parameters import Parameters  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
 MODELS: dict[str, Any] = {
@@ -270,7 +270,7 @@ def test_an_artifact_that_says_other_than_what_serves_is_told(
 
 def test_the_command_lists_them_and_fails_on_a_fault(state: Path, registry: Registry) -> None:
     environ = os.environ | {"MARQUEE_STATE": str(state), "MARQUEE_REDIS_URL": "redis://127.0.0.1:1"}
-    command = [sys.executable, "-m", "trainer.cli", "models", "check"]
+    command = [sys.executable, "-m", "trainer.cli.main", "models", "check"]
     said = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     for name in MODEL_NAMES:

@@ -20,12 +20,12 @@ from marquee.errors import MarqueeError  # noqa: E402
 from marquee.registry.bundle import verify  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from trainer.generate import generate  # noqa: E402
-from trainer.history import History  # noqa: E402
-from trainer.movielens import read_movielens  # noqa: E402
-from trainer.parameters import Parameters  # noqa: E402
-from trainer.running import Order, run  # noqa: E402
-from trainer.stages import STAGES  # noqa: E402
+from trainer.datasets.movielens import read_movielens  # noqa: E402
+from trainer.datasets.synthetic import generate  # noqa: E402
+from trainer.history.history import History  # noqa: E402
+from trainer.models.parameters import Parameters  # noqa: E402
+from trainer.runs.run import Order, run  # noqa: E402
+from trainer.runs.stages import STAGES  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
 PARAMETERS = Parameters(1, {"neural": {"network": {"epochs": 2}}})

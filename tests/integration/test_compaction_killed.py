@@ -13,8 +13,8 @@ import pytest
 
 from marquee.domain.movies import Film
 from marquee.features.dataset import Dataset, make_dataset
-from trainer.history import History
-from trainer.segments import MovieRow, RatingRow
+from trainer.history.history import History
+from trainer.history.log_segments import MovieRow, RatingRow
 
 P = 2
 

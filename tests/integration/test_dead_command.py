@@ -17,8 +17,8 @@ from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
 from marquee_testing.servers.raw_producers import OnRedis
 from marquee_testing.servers.system import PARTITIONS, System, eventually, running
-from trainer.cli import app
-from trainer.dead_measure import count_dead_letters
+from trainer.cli.main import app
+from trainer.operations.dead_letter_gauge import count_dead_letters
 
 HOME = partition_of(1, PARTITIONS)
 AWAY = (HOME + 1) % PARTITIONS

@@ -48,13 +48,13 @@ from marquee_testing import checkerboard, until
 from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem
 from marquee_testing.small_fits import SMALL_TASTE
 from trainer.consumer import HistoryConsumer
-from trainer.erasure import ErasureReceipts, Place
-from trainer.history import History
-from trainer.verify import Verification
-from trainer.verify_rows import verify_rows
+from trainer.history.history import History
+from trainer.operations.erasure import ErasureReceipts, Place
+from trainer.operations.verify import Verification
+from trainer.operations.verify_derived import verify_rows
+from user_model.erasure_mask import without
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
-from user_model.masking import without
 from user_model.model import UserModel
 
 VIEWER = 7_654_321_987

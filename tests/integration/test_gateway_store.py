@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway import token
-from gateway.catalogue import FilmFilter
+from gateway.catalogue.catalogue import FilmFilter
 from gateway.consumer import GatewayReaction
-from gateway.memory import Memory
-from gateway.profiles import RedisProfiles
-from gateway.publisher import Publisher
+from gateway.state import consistency_token
+from gateway.state.live_view import Memory
+from gateway.state.profiles import RedisProfiles
+from gateway.state.publisher import Publisher
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
@@ -64,7 +64,7 @@ class System:
 
     async def write(self, *events: Event) -> dict[str, int]:
         """Publish events and wait until the gateway's memory has passed them."""
-        positions = token.positions_of(await self.publisher.publish(events))
+        positions = consistency_token.positions_of(await self.publisher.publish(events))
         assert await self.memory.passed(positions, PATIENCE_S)
         return positions
 

@@ -13,7 +13,13 @@ import pytest
 
 from gateway.app import build
 from gateway.consumer import GatewayReaction
-from gateway.idempotency import Attempt, Kept, KeyReused, RedisIdempotency, fingerprint_of
+from gateway.http.idempotency_store import (
+    Attempt,
+    Kept,
+    KeyReused,
+    RedisIdempotency,
+    fingerprint_of,
+)
 from marquee.bus.api import Published
 from marquee.bus.factory import open_bus
 from marquee.bus.log import open_log, opened

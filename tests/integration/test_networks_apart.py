@@ -18,9 +18,9 @@ torch = pytest.importorskip("torch")
 
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
-from neural.apart import TrainingFailed, Work, networks  # noqa: E402
-from neural.rated import Rated, only  # noqa: E402
-from neural.training import NetworkConfig, Trained, train  # noqa: E402
+from neural.training.epochs import NetworkConfig, Trained, train  # noqa: E402
+from neural.training.rating_split import Rated, only  # noqa: E402
+from neural.training.worker_processes import TrainingFailed, Work, networks  # noqa: E402
 
 SMALL = NetworkConfig(d=4, hidden=8, epochs=2, viewers_per_batch=16, embedding_pull=60.0)
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
@@ -89,7 +89,9 @@ def children_in(folder: Path) -> list[str]:
             words = path.read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
-        if "neural.apart" in words and any(word.startswith(str(folder)) for word in words):
+        if "neural.training.worker_processes" in words and any(
+            word.startswith(str(folder)) for word in words
+        ):
             found.append(path.parent.name)
     return found
 

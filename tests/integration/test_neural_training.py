@@ -20,10 +20,10 @@ from marquee.training.linear_autoencoder import FewRatingsConfig  # noqa: E402
 from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from neural.network import Batch, RatingNetwork  # noqa: E402
-from neural.predictor import FilmVectors, Predictor  # noqa: E402
-from neural.statistics import statistics_of  # noqa: E402
-from neural.training import NetworkConfig, draw_batch, film_vectors  # noqa: E402
+from neural.rating_biases import statistics_of  # noqa: E402
+from neural.rating_predictor import FilmVectors, Predictor  # noqa: E402
+from neural.training.epochs import NetworkConfig, draw_batch, film_vectors  # noqa: E402
+from neural.training.network import Batch, RatingNetwork  # noqa: E402
 
 SMALL = NeuralConfig(
     network=NetworkConfig(d=4, hidden=8, epochs=6, viewers_per_batch=8, embedding_pull=30.0),

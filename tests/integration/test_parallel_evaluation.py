@@ -13,14 +13,14 @@ from marquee.domain.recommendation import Route
 from marquee.settings import Settings
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
-from trainer.baselines import FAMILIES
-from trainer.evaluate import evaluate
-from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_plan import Plan
-from trainer.parallel_run import Work, fill_cache
-from trainer.parameters import Parameters
-from trainer.report import SECOND
-from trainer.slices import Slice
+from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.parallel import Work, fill_cache
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.slices import Slice
+from trainer.models.parameters import Parameters
+from trainer.report.model import SECOND
 
 pytestmark = pytest.mark.timeout(240)
 

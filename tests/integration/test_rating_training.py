@@ -11,13 +11,13 @@ torch = pytest.importorskip("torch")
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from neural.confidence import Confidence  # noqa: E402
-from neural.held_out import hide  # noqa: E402
-from neural.network import RatingNetwork  # noqa: E402
-from neural.predictor import FilmVectors, Predictor  # noqa: E402
-from neural.rated import Rated, only  # noqa: E402
-from neural.rating_fit import fit_ratings  # noqa: E402
-from neural.statistics import statistics_of  # noqa: E402
-from neural.training import NetworkConfig, Trained, draw_batch, train  # noqa: E402
+from neural.rating_biases import statistics_of  # noqa: E402
+from neural.rating_predictor import FilmVectors, Predictor  # noqa: E402
+from neural.training.epochs import NetworkConfig, Trained, draw_batch, train  # noqa: E402
+from neural.training.holdout import hide  # noqa: E402
+from neural.training.network import RatingNetwork  # noqa: E402
+from neural.training.rating_predictor import fit_ratings  # noqa: E402
+from neural.training.rating_split import Rated, only  # noqa: E402
 
 SMALL = NetworkConfig(
     d=4, hidden=8, epochs=6, viewers_per_batch=16, embedding_pull=60.0, confidence_share=0.1

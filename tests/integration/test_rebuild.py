@@ -27,9 +27,9 @@ from marquee.store.redis import RedisStore
 from marquee_testing import until
 from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
-from trainer.history import History
-from trainer.rebuild import Rebuilding, Rebuilt
-from trainer.verify import Verification
+from trainer.history.history import History
+from trainer.operations.rebuild import Rebuilding, Rebuilt
+from trainer.operations.verify import Verification
 
 
 def settled(system: FactsSystem, history: History, seed: int, n: int = 500) -> None:

@@ -12,8 +12,8 @@ from marquee.events import Rating, RatingAdded
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty
 from trainer.consumer import HistoryConsumer
-from trainer.history import History
-from trainer.verify import Verification
+from trainer.history.history import History
+from trainer.operations.verify import Verification
 
 VIEWER = 7
 

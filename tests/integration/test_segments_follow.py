@@ -46,14 +46,14 @@ from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_testing.small_fits import SMALL_TASTE
-from trainer.api_segments import add_segments
-from trainer.generate import generate
-from trainer.versions import version_of
+from trainer.datasets.synthetic import generate
+from trainer.models.versions import version_of
+from trainer.segments.api import add_segments
 from user_model.app import SERVICE
 from user_model.consumer import HANDLERS
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
-from user_model.segments_fit import SegmentsConfig
+from user_model.segments.fit import SegmentsConfig
 
 pytestmark = pytest.mark.slow
 
@@ -181,7 +181,7 @@ class Operator:
             "MARQUEE_STATE": str(self.state),
             "MARQUEE_REDIS_URL": self.redis_url,
         }
-        command = [sys.executable, "-m", "trainer.cli", "-q", *arguments]
+        command = [sys.executable, "-m", "trainer.cli.main", "-q", *arguments]
         done = subprocess.run(command, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 

@@ -13,14 +13,14 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
-from gateway.answers import Answer, Answers, Patience, Question
-from gateway.breaker import TIMEOUTS
-from gateway.catalogue import Catalogue, Row
-from gateway.filters import Wish
-from gateway.host import Host
-from gateway.popular import PopularList
-from gateway.profiles import Profile
-from gateway.upstream import HttpModels
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.recommend.filter_stage import Wish
+from gateway.recommend.orchestrator import Answer, Answers, Patience, Question
+from gateway.state.profiles import Profile
+from gateway.upstream.circuit_breaker import TIMEOUTS
+from gateway.upstream.http_client import Host
+from gateway.upstream.model_clients import HttpModels
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings
 from marquee.domain.routing import Thresholds

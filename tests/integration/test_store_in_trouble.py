@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayReaction
-from gateway.memory import Memory
+from gateway.state.live_view import Memory
 from marquee.bus.api import Bus, TopicPartition, dead
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics

@@ -15,18 +15,18 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
-from trainer.evaluate import track
-from trainer.fits import Fit
-from trainer.history import History
-from trainer.mlflow_client import open_client
-from trainer.parameters import Parameters
-from trainer.publishing import Publisher
-from trainer.report import Figures, Report, SliceReport
-from trainer.retention import tidy
-from trainer.running import Order, run
-from trainer.stages import Stage, data_stage, model_stage, publish_stage
-from trainer.tracking import EXPERIMENT, mirror_rollback, open_tracking
-from trainer.trainings import TrainingRecord
+from trainer.cli.evaluate import track
+from trainer.history.history import History
+from trainer.models.fits import Fit
+from trainer.models.parameters import Parameters
+from trainer.report.model import Figures, Report, SliceReport
+from trainer.runs.publishing import Publisher
+from trainer.runs.records import TrainingRecord
+from trainer.runs.retention import tidy
+from trainer.runs.run import Order, run
+from trainer.runs.stages import Stage, data_stage, model_stage, publish_stage
+from trainer.tracking.client import open_client
+from trainer.tracking.mlflow import EXPERIMENT, mirror_rollback, open_tracking
 
 pytestmark = [pytest.mark.trainer, pytest.mark.filterwarnings("default")]
 

@@ -31,7 +31,7 @@ from marquee.events import (
 )
 from marquee_testing import until
 from trainer.consumer import HistoryConsumer
-from trainer.history import History
+from trainer.history.history import History
 
 PARTITIONS = 4
 USERS = range(1, 41)

@@ -31,9 +31,9 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_local.servers import free_port
 from marquee_testing import until
-from trainer.generate import generate
-from trainer.history import History
-from trainer.movielens import read_movielens
+from trainer.datasets.movielens import read_movielens
+from trainer.datasets.synthetic import generate
+from trainer.history.history import History
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def marquee(environ: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "trainer.cli", *arguments]
+    command = [sys.executable, "-m", "trainer.cli.main", *arguments]
     return subprocess.check_output(command, env=os.environ | environ, text=True)
 
 
@@ -180,7 +180,7 @@ def test_a_failed_training_is_told_with_its_error(environ: dict[str, str], tmp_p
 
 
 def test_no_training_outlives_the_app(environ: dict[str, str], tmp_path: Path) -> None:
-    from trainer.trainings import Trainings
+    from trainer.runs.records import Trainings
 
     trainings = Trainings(tmp_path)
     port = free_port()
@@ -200,7 +200,7 @@ def test_no_training_outlives_the_app(environ: dict[str, str], tmp_path: Path) -
 def test_the_schedule_trains_when_there_are_new_ratings(
     environ: dict[str, str], bus: RedisBus
 ) -> None:
-    from trainer.trainings import Trainings
+    from trainer.runs.records import Trainings
 
     marquee(environ, "train", "--only", "content")
     settings = Settings(state=Path(environ["MARQUEE_STATE"]))

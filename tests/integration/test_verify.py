@@ -12,8 +12,8 @@ from marquee.events import RATINGS, Event
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
-from trainer.history import History
-from trainer.verify import Verdict, Verification
+from trainer.history.history import History
+from trainer.operations.verify import Verdict, Verification
 
 ALL = list(KEPT)
 

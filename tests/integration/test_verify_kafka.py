@@ -10,9 +10,9 @@ from marquee.bus.topics import create_topics
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
-from trainer.history import History
-from trainer.rebuild import Rebuilding
-from trainer.verify import Verdict, Verification
+from trainer.history.history import History
+from trainer.operations.rebuild import Rebuilding
+from trainer.operations.verify import Verdict, Verification
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -15,6 +15,7 @@ FILTER = "tests/unit/test_filter_machine.py"
 OVERLAY = "tests/unit/test_overlay_machine.py"
 
 COMMON = "libs/common/marquee"
+VERSIONING = "libs/common/marquee/consumer/model_versions.py"
 COUNTED = "libs/common/marquee/consumer/handlers/popularity.py"
 GATEWAY = "services/gateway/gateway"
 
@@ -69,7 +70,7 @@ BREAKS = (
           "if right != partition.partition:", "if False:", ODD, "wrong_partition and redis"),
     Break("failing events never stop a partition", f"{COMMON}/consumer/worker.py",
           "if failures > DEAD_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
-    Break("a full Redis makes events dead letters", f"{COMMON}/redis_calls.py",
+    Break("a full Redis makes events dead letters", f"{COMMON}/store/redis.py",
           "        if _not_now(error):", "        if False:", ODD, "full_redis"),
     # --- the log
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
@@ -79,18 +80,18 @@ BREAKS = (
     Break("the number of partitions is not compared", f"{COMMON}/consumer/log_identity.py",
           "if state.partitions != self._counts[topic]:", "if False:",
           LOGS, "another_number and redis"),
-    Break("a lost position is reset to the start of the log", f"{COMMON}/bus_redis.py",
+    Break("a lost position is reset to the start of the log", f"{COMMON}/bus/redis/bus.py",
           "                    raise position_lost(partition, position, begin, end)",
           "                    self._announced.positions[partition] = begin",
           LOGS, "dropped and redis"),
     Break("a first start tells the bus nothing", f"{COMMON}/consumer/worker.py",
           "        self._commit_new(subscription)\n", "", LOGS, "first_start and redis"),
     # --- versions
-    Break("what changed since the cut is not derived again at a swap", f"{COMMON}/consumer/model_versions.py",
+    Break("what changed since the cut is not derived again at a swap", VERSIONING,
           "for start in range(0, len(changed), CHUNK):", "for start in ():", VERSIONS),
-    Break("a version stays complete though an older one wrote", f"{COMMON}/consumer/model_versions.py",
+    Break("a version stays complete though an older one wrote", VERSIONING,
           'step.write("DEL", step.keys.complete)', "pass", VERSIONS),
-    Break("a new owner trusts what the last one did", f"{COMMON}/consumer/model_versions.py",
+    Break("a new owner trusts what the last one did", VERSIONING,
           "        self._done.pop(partition, None)\n", "        return\n", VERSIONS),
     # --- the apps' memory
     Break("a gap in the updates is not seen", f"{COMMON}/serving/update_stream.py",
@@ -121,13 +122,13 @@ BREAKS = (
     Break("a dismissal cannot be taken back", f"{COMMON}/consumer/handlers/profiles.py",
           "lambda r: r.restore(event.data.movie_id)", "lambda r: None", PROFILE),
     # --- the filter stage
-    Break("a promotion overrules a block", f"{GATEWAY}/filters.py",
+    Break("a promotion overrules a block", f"{GATEWAY}/recommend/filter_stage.py",
           "            if objection := self._objection(promotion.movie_id, viewer, wish):",
           "            if objection := None:", FILTER),
-    Break("dismissed films are shown", f"{GATEWAY}/filters.py",
+    Break("dismissed films are shown", f"{GATEWAY}/recommend/filter_stage.py",
           '            ("dismissed", facts.dismissed),\n', "", FILTER),
-    Break("a block never ends", f"{GATEWAY}/rules.py",
+    Break("a block never ends", f"{GATEWAY}/state/rules.py",
           "return block.until is None or now < block.until", "return True", FILTER),
-    Break("a promotion speaks to every segment", f"{GATEWAY}/filters.py",
+    Break("a promotion speaks to every segment", f"{GATEWAY}/recommend/filter_stage.py",
           "if promotion.segments and not", "if False and not", FILTER),
 )  # fmt: skip

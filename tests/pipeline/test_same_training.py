@@ -16,7 +16,7 @@ from marquee.registry.bundle import verify
 from marquee.registry.registry import Registry
 from marquee_local import servers
 from marquee_testing import Restartable
-from trainer.generate import generate
+from trainer.datasets.synthetic import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = tuple(MODEL_NAMES)
@@ -141,7 +141,7 @@ def test_dvc_repro_on_two_clean_clones_gives_the_same_metrics_and_models(
 
 
 def test_the_trainer_makes_the_models_that_dvc_makes(clone: Path, tmp_path: Path) -> None:
-    marquee = (clone / ".venv-trainer" / "bin" / "python", "-m", "trainer.cli")
+    marquee = (clone / ".venv-trainer" / "bin" / "python", "-m", "trainer.cli.main")
     state = ("--state", tmp_path)
     run_in(clone, *marquee, *state, "data", "import", "data/ml-latest-small.zip")
     run_in(clone, *marquee, *state, "train", "--no-publish")

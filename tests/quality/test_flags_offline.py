@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from content.fit import ContentConfig, fit
-from gateway.catalogue import Catalogue, Row
-from gateway.filters import FilterStage, Viewer, Wish
-from gateway.rules import FilmRules, Rules
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.state.rules import FilmRules, Rules
 from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
 from marquee.features.interactions import RatingRows
 from marquee.training.ranking_metrics import ndcg_at_k
-from trainer.movielens import read_movielens
-from trainer.slices import SLICES, draw_slice
-from trainer.splits import split_by_user
+from trainer.datasets.movielens import read_movielens
+from trainer.evaluation.slices import SLICES, draw_slice
+from trainer.evaluation.splits import split_by_user
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.movielens import read_movielens
-from trainer.parameters import Parameters
-from trainer.rating_quality import (
+from trainer.datasets.movielens import read_movielens
+from trainer.evaluation.rating_prediction.evaluate import (
     BIASES,
     NEURAL,
     UNSEEN_FILM,
@@ -15,6 +14,7 @@ from trainer.rating_quality import (
     WARM,
     measure_ratings,
 )
+from trainer.models.parameters import Parameters
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from marquee.settings import Settings
-from trainer.evaluate import evaluate
-from trainer.evaluation_plan import Plan
-from trainer.movielens import read_movielens
-from trainer.parameters import Parameters
-from trainer.report import OURS, POPULARITY
-from trainer.slices import QUICK
+from trainer.datasets.movielens import read_movielens
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.slices import QUICK
+from trainer.models.parameters import Parameters
+from trainer.report.model import OURS, POPULARITY
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
 

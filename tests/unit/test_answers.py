@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.answers import OWN, RESERVE, SPARE, Answer, Answers, Patience, Question, document
-from gateway.catalogue import Catalogue, FilmFilter, Row
-from gateway.filters import Wish
-from gateway.popular import PopularList
-from gateway.profiles import Profile
-from gateway.rules import FilmRules, Rules
-from gateway.upstream import Call, Failure, Recommended, Reply
+from gateway.api.presenters import document
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.recommend.filter_stage import Wish
+from gateway.recommend.orchestrator import OWN, RESERVE, SPARE, Answer, Answers, Patience, Question
+from gateway.state.profiles import Profile
+from gateway.state.rules import FilmRules, Rules
+from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored

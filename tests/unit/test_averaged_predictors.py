@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from neural.averaged import averaged, averaged_films
-from neural.predictor import JOINT_NUMBERS, VIEWER_NUMBERS, FilmVectors, Predictor
+from neural.rating_predictor import JOINT_NUMBERS, VIEWER_NUMBERS, FilmVectors, Predictor
+from neural.training.ensembling import averaged, averaged_films
 
 FILMS, CONTENT, D = 7, 5, 3
 

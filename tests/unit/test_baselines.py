@@ -8,14 +8,14 @@ from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from trainer.baselines import FAMILIES, Family, fit_ease, likes_of, shown_to
-from trainer.measures import coverage, difference, measure
-from trainer.parameters import Parameters
-from trainer.popular import run_popularity
-from trainer.rating_errors import evaluate_ratings, predict_by_biases
-from trainer.slices import Case, Slice, draw, draw_slice
-from trainer.splits import Split, split_by_user
-from trainer.tuning import ranked, run_baseline, tune
+from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of, shown_to
+from trainer.evaluation.baselines.popularity import run_popularity
+from trainer.evaluation.baselines.tuning import ranked, run_baseline, tune
+from trainer.evaluation.metrics import coverage, difference, measure
+from trainer.evaluation.rating_prediction.errors import evaluate_ratings, predict_by_biases
+from trainer.evaluation.slices import Case, Slice, draw, draw_slice
+from trainer.evaluation.splits import Split, split_by_user
+from trainer.models.parameters import Parameters
 
 
 def dataset_of(rows, n_films: int) -> Dataset:

@@ -5,7 +5,7 @@ import pytest
 
 from marquee.domain.movies import Film
 from marquee.features.dataset import make_dataset
-from trainer.breadth import Catalogue
+from trainer.evaluation.beyond_accuracy import Catalogue
 
 FILMS = [
     Film(movie_id=1, title="A", genres=("Crime",)),

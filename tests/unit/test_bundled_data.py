@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.movielens import read_movielens
+from trainer.datasets.movielens import read_movielens
 
 ARCHIVE = Path(__file__).parents[2] / "data" / "ml-latest-small.zip"
 

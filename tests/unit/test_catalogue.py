@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway.catalogue import Catalogue, FilmFilter, Row
-from gateway.popular import PopularList
-from gateway.titles import fold, reading
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.catalogue.title_index import fold, reading
 from marquee.domain.movies import Film
 from marquee.domain.recommendation import Reason
 from marquee.features.popularity import FilmSums

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
-from trainer.cli import app
-from trainer.trainings import Trainings
+from trainer.cli.main import app
+from trainer.runs.records import Trainings
 
 DATA = {
     "movies.csv": "movieId,title,genres\n1,Toy Story (1995),Comedy\n2,Heat (1995),Crime\n",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from user_model.cluster_count import METHODS, choose, curves, stability
+from user_model.segments.cluster_count import METHODS, choose, curves, stability
 
 GRID = tuple(range(1, 11))
 BLOBS = (3, 5, 7)

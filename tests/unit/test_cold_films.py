@@ -7,13 +7,23 @@ import pytest
 
 from marquee.domain.models import MODEL_NAMES
 from marquee_testing import checkerboard
-from trainer.cold_contents import NAMES
-from trainer.cold_films import ALL, BARE, FILM_SEEDS, SLICES, TAGS, WARM, ColdSplit, Trial, trials
-from trainer.cold_report import ColdRun
-from trainer.evaluation_cache import EvaluationCache
-from trainer.measures import Outcome
-from trainer.parameters import Parameters
-from trainer.report import OURS
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.cold_start.baselines import NAMES
+from trainer.evaluation.cold_start.results import ColdRun
+from trainer.evaluation.cold_start.trials import (
+    ALL,
+    BARE,
+    FILM_SEEDS,
+    SLICES,
+    TAGS,
+    WARM,
+    ColdSplit,
+    Trial,
+    trials,
+)
+from trainer.evaluation.metrics import Outcome
+from trainer.models.parameters import Parameters
+from trainer.report.model import OURS
 
 DATA = checkerboard(200, 60)
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from marquee.errors import DataError, Unavailable
-from trainer.download import RELEASES, download
+from trainer.datasets.download import RELEASES, download
 
 Handler = Callable[[httpx.Request], httpx.Response]
 

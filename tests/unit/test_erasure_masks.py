@@ -5,8 +5,8 @@ import numpy as np
 from marquee.events.erasure import ErasureLists, digest_of_user
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
+from user_model.erasure_mask import without
 from user_model.fit import UserModelConfig, fit
-from user_model.masking import without
 
 
 def test_a_model_trained_before_serves_without_the_viewer() -> None:

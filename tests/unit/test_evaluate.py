@@ -13,20 +13,21 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.movie_table import Films
 from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
-from trainer.baselines import FAMILIES, Family, fit_ease, likes_of
-from trainer.breadth import Catalogue
-from trainer.comparison import Measured, compare
-from trainer.evaluate import MARGIN, evaluate, evaluate_training, worse
-from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_plan import Plan
-from trainer.evaluation_run import Run
-from trainer.fits import Fit
-from trainer.parameters import Parameters
-from trainer.report import OURS, POPULARITY, Interval, Report, SliceReport
-from trainer.report_pages import html, markdown
-from trainer.slices import Slice
-from trainer.splits import split_by_user
-from trainer.training import Training
+from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of
+from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.comparison import Measured, compare
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.run import Run
+from trainer.evaluation.slices import Slice
+from trainer.evaluation.splits import split_by_user
+from trainer.models.fits import Fit
+from trainer.models.parameters import Parameters
+from trainer.report.model import OURS, POPULARITY, Interval, Report, SliceReport
+from trainer.report.writers import html, markdown
+from trainer.runs.context import Training
+from trainer.runs.evaluation_stage import MARGIN, evaluate_training, worse
 
 SETTINGS = Settings()
 FEW = Slice("4", Route.HYBRID, given=4)

@@ -13,15 +13,15 @@ from marquee.errors import InvalidInput
 from marquee.settings import Settings
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
-from trainer.ablation import AblationRun, parts_of
-from trainer.baselines import FAMILIES
-from trainer.evaluate import evaluate
-from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_plan import Plan
-from trainer.fits import Fit
-from trainer.parallel_run import Work, fill_cache, tasks_of
-from trainer.parameters import Parameters
-from trainer.slices import Slice
+from trainer.evaluation.ablation import AblationRun, parts_of
+from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.evaluate import evaluate
+from trainer.evaluation.parallel import Work, fill_cache, tasks_of
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.slices import Slice
+from trainer.models.fits import Fit
+from trainer.models.parameters import Parameters
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {

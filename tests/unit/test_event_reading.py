@@ -6,8 +6,8 @@ import orjson
 import pytest
 from fastapi.exceptions import RequestValidationError
 
-from gateway.event_reading import read_events
-from gateway.problems import FieldError
+from gateway.api.event_parsing import read_events
+from gateway.http.problem_details import FieldError
 from marquee.events import EVENT_TYPES, MODELS, MovieAdded, RatingAdded
 
 RATING: dict[str, Any] = {

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from gateway.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
 from gateway.consumer import HANDLERS
-from gateway.filters import FilterStage, Outcome, Viewer, Wish
-from gateway.rules import FilmRules, Rules
+from gateway.recommend.filter_stage import FilterStage, Outcome, Viewer, Wish
+from gateway.state.rules import FilmRules, Rules
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored

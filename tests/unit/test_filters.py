@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.catalogue import Catalogue, FilmFilter, Row
-from gateway.filters import FilterStage, Viewer, Wish
-from gateway.rules import FilmRules, Rules
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.state.rules import FilmRules, Rules
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored

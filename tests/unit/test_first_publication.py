@@ -15,15 +15,15 @@ from marquee.registry.bundle import add_metrics
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
-from trainer.fits import Fit
-from trainer.history import History
-from trainer.parameters import Parameters
-from trainer.publishing import Publisher
-from trainer.running import run
-from trainer.segments import RatingRow
-from trainer.stages import Stage, data_stage, evaluate_stage, model_stage, publish_stage
-from trainer.training import Training
-from trainer.trainings import Trainings
+from trainer.history.history import History
+from trainer.history.log_segments import RatingRow
+from trainer.models.fits import Fit
+from trainer.models.parameters import Parameters
+from trainer.runs.context import Training
+from trainer.runs.publishing import Publisher
+from trainer.runs.records import Trainings
+from trainer.runs.run import run
+from trainer.runs.stages import Stage, data_stage, evaluate_stage, model_stage, publish_stage
 
 
 class ToyConfig(BaseModel):
@@ -122,7 +122,7 @@ def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
     settings: Settings, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {"content": {"ndcg@10": 0.5}}
-    monkeypatch.setattr("trainer.evaluate.evaluate_training", lambda _training: found)
+    monkeypatch.setattr("trainer.runs.stages.evaluate_training", lambda _training: found)
     publish = publish_stage(Publisher(lambda _: bus, lambda *_: None))
     record = run([data_stage(), toy_stage("content"), evaluate_stage(), publish], settings)
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])

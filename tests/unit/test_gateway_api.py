@@ -12,22 +12,22 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import Mount
 
-from gateway import token
-from gateway.answers import Answers
+from gateway.api.context import Context
 from gateway.app import create_app
-from gateway.catalogue import Catalogue, Row
-from gateway.context import Context
-from gateway.duplicates import RedisDuplicates
-from gateway.edge import MAX_BODY
-from gateway.idempotency import RedisIdempotency
-from gateway.popular import PopularList
-from gateway.problems import CODES
-from gateway.profiles import Profile
-from gateway.routes import StrictRoute
-from gateway.rules import FilmRules, Rules
-from gateway.scopes import SCOPES, Scope
-from gateway.token import Positions
-from gateway.upstream import Call, Failure, Recommended, Reply
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.http.idempotency_store import RedisIdempotency
+from gateway.http.middleware import MAX_BODY
+from gateway.http.problem_details import CODES
+from gateway.http.route import StrictRoute
+from gateway.http.scopes import SCOPES, Scope
+from gateway.recommend.orchestrator import Answers
+from gateway.state import consistency_token
+from gateway.state.consistency_token import Positions
+from gateway.state.deduplication import RedisDuplicates
+from gateway.state.profiles import Profile
+from gateway.state.rules import FilmRules, Rules
+from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published, TopicPartition
 from marquee.domain.movies import GENRES, Film
 from marquee.domain.ratings import Ratings
@@ -279,7 +279,7 @@ async def test_without_the_store_the_answer_says_so(house: House) -> None:
 async def test_a_read_after_a_write_waits_for_the_viewers_partition_and_the_films(house) -> None:
     mine = f"ratings:{partition_of(7, 4)}"
     other = f"ratings:{(partition_of(7, 4) + 1) % 4}"
-    after = token.encode({mine: 3, other: 9, "movies:2": 5})
+    after = consistency_token.encode({mine: 3, other: 9, "movies:2": 5})
     fresh = await house.get(f"/v1/users/7/recommendations?after={after}")
     assert fresh.json()["fresh"] is True
     assert house.memory.asked == [{mine: 3, "movies:2": 5}]
@@ -432,7 +432,7 @@ async def test_a_write_publishes_one_event_and_gives_a_token(house, method, path
     assert event.type == kind
     assert response.json()["event_id"] == event.id
     place = f"{event.topic}:{partition_of(event.key, 4)}"
-    assert token.decode(response.json()["token"]) == {place: 1}
+    assert consistency_token.decode(response.json()["token"]) == {place: 1}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "kind"), RULES)
@@ -441,7 +441,7 @@ async def test_a_rule_is_acknowledged_when_it_is_stored(house, method, path, bod
     assert response.status_code == 200, response.text
     [event] = house.publisher.events
     assert event.type == f"movie.{kind}"
-    assert house.memory.asked == [token.decode(response.json()["token"])]
+    assert house.memory.asked == [consistency_token.decode(response.json()["token"])]
     house.memory.reached = False
     response = await house.client.request(method, path, json=body)
     assert response.status_code == 202
@@ -507,7 +507,7 @@ async def test_events_are_accepted_or_rejected_one_by_one(house: House) -> None:
     assert [item["status"] for item in body["items"]] == ["accepted", *["rejected"] * 3]
     assert all(item["detail"] for item in body["items"][1:])
     assert [event.id for event in house.publisher.events] == ["a"]
-    assert token.decode(body["token"]) == {f"ratings:{partition_of(1, 4)}": 1}
+    assert consistency_token.decode(body["token"]) == {f"ratings:{partition_of(1, 4)}": 1}
 
 
 # --- reads

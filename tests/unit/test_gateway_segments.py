@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from gateway.answers import Answer, Answers, Patience, Question
-from gateway.api_segments import routes
-from gateway.catalogue import Catalogue, Row
-from gateway.filters import Wish
-from gateway.popular import PopularList
-from gateway.profiles import Profile
-from gateway.rules import FilmRules, Rules
-from gateway.segments import films_of, segments_of, viewer_segment
-from gateway.upstream import Call, Failure, Recommended, Reply
+from gateway.api.segments import routes
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.recommend.filter_stage import Wish
+from gateway.recommend.orchestrator import Answer, Answers, Patience, Question
+from gateway.state.profiles import Profile
+from gateway.state.rules import FilmRules, Rules
+from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
+from gateway.upstream.segments import films_of, segments_of, viewer_segment
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Route, Scored

@@ -8,8 +8,8 @@ import pytest
 from marquee.domain.movies import GENRES
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from trainer.generate import generate
-from trainer.movielens import read_movielens
+from trainer.datasets.movielens import read_movielens
+from trainer.datasets.synthetic import generate
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from neural.held_out import hide, set_aside
-from neural.rated import only
+from neural.training.holdout import hide, set_aside
+from neural.training.rating_split import only
 
 
 def drawn(share: float = 0.1, seed: int = 0):

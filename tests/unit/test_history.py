@@ -13,8 +13,8 @@ from marquee.errors import Conflict, DataError
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.snapshots.format import films_of, newest_snapshot, read_partition
-from trainer.history import History
-from trainer.segments import RatingRow
+from trainer.history.history import History
+from trainer.history.log_segments import RatingRow
 
 P = 2
 FILMS = [

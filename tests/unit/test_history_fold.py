@@ -20,8 +20,8 @@ from marquee.events import (
 )
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
-from trainer.history import History
-from trainer.segments import MovieRow, RatingRow, row_of
+from trainer.history.history import History
+from trainer.history.log_segments import MovieRow, RatingRow, row_of
 
 P = 2
 FILMS = [

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvloop
 
-from gateway.host import ConnectionLost, Host, RawReply
+from gateway.upstream.http_client import ConnectionLost, Host, RawReply
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from hybrid.als_fold_in import MAX_RATERS, Part, derive_parts, fold, raters_of
 from hybrid.consumer import HANDLERS
 from hybrid.fit import HybridConfig, fit
-from hybrid.folding import MAX_RATERS, Part, derive_parts, fold, raters_of
 from hybrid.model import Hybrid
 from marquee.arrays import unit
 from marquee.bus.api import TopicPartition

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from gateway.api.requests import EventsBody
 from gateway.app import build
-from gateway.schemas import EventsBody
-from gateway.scopes import SCOPES, Scope
+from gateway.http.scopes import SCOPES, Scope
 from marquee.settings import Settings
 
 NOWHERE = {"redis_url": "redis://127.0.0.1:1/0"}

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from trainer.kept_topics import KeptTopics
+from trainer.history.topics import KeptTopics
 
 
 def test_what_many_keep_at_once_is_all_there_and_always_readable(tmp_path: Path) -> None:

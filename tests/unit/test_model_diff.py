@@ -7,7 +7,7 @@ import pytest
 from marquee.errors import InvalidInput, NotFound
 from marquee.registry.bundle import Manifest, seal
 from marquee.registry.registry import Registry
-from trainer.model_diff import changes, find_version
+from trainer.models.diff import changes, find_version
 
 
 def manifest(name: str = "content", **changed: object) -> Manifest:

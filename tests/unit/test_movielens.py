@@ -8,7 +8,7 @@ import pytest
 
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from trainer.movielens import read_movielens
+from trainer.datasets.movielens import read_movielens
 
 CSV: Mapping[str, str] = {
     "ratings.csv": "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n1,2,0.5,964981247\n"

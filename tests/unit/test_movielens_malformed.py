@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from marquee.errors import DataError
-from trainer.movielens import ImportReport, read_movielens
+from trainer.datasets.movielens import ImportReport, read_movielens
 
 HEADERS = {
     "ratings.csv": "userId,movieId,rating,timestamp",

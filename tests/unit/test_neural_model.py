@@ -16,8 +16,8 @@ from marquee.scoring.linear_autoencoder import FewRatings
 from marquee.scoring.ridge import Ridge
 from neural.confidence import Confidence
 from neural.model import Mix, Neural
-from neural.predictor import FilmVectors, Predictor, ViewerVector, gelu
-from neural.rows import FilmRows, Layout
+from neural.movie_rows import FilmRows, Layout
+from neural.rating_predictor import FilmVectors, Predictor, ViewerVector, gelu
 
 D, WIDTH = 2, 2
 CATALOGUE = [

@@ -51,7 +51,7 @@ def test_films_are_fitted_in_one_thread(
 def test_the_neural_model_is_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from neural.fit import NeuralConfig, fit
-    from neural.training import NetworkConfig
+    from neural.training.epochs import NetworkConfig
 
     config = NeuralConfig(network=NetworkConfig(epochs=1), content=4, film_clusters=2)
     assert threads_seen(monkeypatch, lambda: fit(checkerboard(), config, 0)) == {1}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.publisher import MAX_BATCH, Publisher
+from gateway.state.publisher import MAX_BATCH, Publisher
 from marquee.bus.api import Outgoing, Published, TopicPartition
 from marquee.errors import BusUnavailable, NotFound
 from marquee.events import UserErased, UserRef

@@ -7,12 +7,20 @@ from marquee.domain.movies import Film
 from marquee.errors import InvalidInput
 from marquee.features.dataset import Dataset, make_dataset
 from neural.confidence import Confidence, fit_confidence
-from trainer.evaluation_plan import Plan
-from trainer.rating_quality import below, graded_ndcg, judge, reliability
-from trainer.rating_trials import GIVEN, Biases, Question, Trial, by_films, by_ratings, by_viewers
-from trainer.report import Interval, RatingTrials, Report
-from trainer.report_pages import markdown
-from trainer.report_tables import tables
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.rating_prediction.evaluate import below, graded_ndcg, judge, reliability
+from trainer.evaluation.rating_prediction.splits import (
+    GIVEN,
+    Biases,
+    Question,
+    Trial,
+    by_films,
+    by_ratings,
+    by_viewers,
+)
+from trainer.report.model import Interval, RatingTrials, Report
+from trainer.report.tables import tables
+from trainer.report.writers import markdown
 
 
 def world(users: int = 40, films: int = 40) -> Dataset:

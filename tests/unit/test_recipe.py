@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from trainer.stages import STAGES
+from trainer.runs.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 

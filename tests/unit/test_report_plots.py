@@ -1,9 +1,9 @@
 """The plots of a report and the document of the repository: what they show, and the same again."""
 
-from trainer.report import Point, Report
-from trainer.report_document import document
-from trainer.report_pages import html
-from trainer.report_plots import plots
+from trainer.report.model import Point, Report
+from trainer.report.plots import plots
+from trainer.report.quality_doc import document
+from trainer.report.writers import html
 
 
 def report(**parts: object) -> Report:

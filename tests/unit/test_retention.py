@@ -15,10 +15,10 @@ from marquee.features.dataset import make_dataset
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from trainer.history import History
-from trainer.retention import CACHE_DAYS, WORK_DAYS, kept_versions, tidy
-from trainer.segments import RatingRow
-from trainer.trainings import TrainingRecord, Trainings
+from trainer.history.history import History
+from trainer.history.log_segments import RatingRow
+from trainer.runs.records import TrainingRecord, Trainings
+from trainer.runs.retention import CACHE_DAYS, WORK_DAYS, kept_versions, tidy
 
 OLD = ("1", "2", "3", "4", "5", "6", "7")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from marquee_testing import checkerboard
-from trainer.sample import sample_of
+from trainer.evaluation.sampling import sample_of
 
 
 def test_a_small_data_set_is_measured_whole() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trainer.schedule import Plan, due, keep_schedule, new_ratings
-from trainer.trainings import Status, TrainingRecord
+from trainer.runs.records import Status, TrainingRecord
+from trainer.runs.schedule import Plan, due, keep_schedule, new_ratings
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PLAN = Plan(every_s=3600, after_ratings=100)

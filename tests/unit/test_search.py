@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel, Field
 
 from marquee_testing import checkerboard
-from trainer.parameters import Parameters, read_parameters
-from trainer.search import Tried, Values, nested, numbers, search
-from trainer.splits import split_by_user
-from trainer.tune import REPORTED, without_reported, write_parameters
+from trainer.evaluation.splits import split_by_user
+from trainer.models.parameters import Parameters, read_parameters
+from trainer.tuning.coordinate_search import Tried, Values, nested, numbers, search
+from trainer.tuning.tune import REPORTED, without_reported, write_parameters
 
 
 class Inner(BaseModel):

@@ -8,10 +8,10 @@ from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from trainer.baselines import fit_ease
-from trainer.second_bar import both_of, run_second_bar, shown_to
-from trainer.slices import Case, Slice, draw, draw_slice
-from trainer.splits import split_by_user
+from trainer.evaluation.baselines.models import fit_ease
+from trainer.evaluation.baselines.two_channel_ease import both_of, run_second_bar, shown_to
+from trainer.evaluation.slices import Case, Slice, draw, draw_slice
+from trainer.evaluation.splits import split_by_user
 
 SLICE = Slice("4", Route.HYBRID, given=4)
 

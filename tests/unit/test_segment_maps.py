@@ -9,14 +9,14 @@ import pytest
 from marquee.settings import Settings
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
-from trainer.report import Report
-from trainer.report_metrics import metrics_of
-from trainer.report_plots import plots
-from trainer.segment_maps import maps_of, maps_of_record, project
-from trainer.trainings import TrainingRecord
+from trainer.report.mlflow_metrics import metrics_of
+from trainer.report.model import Report
+from trainer.report.plots import plots
+from trainer.runs.records import TrainingRecord
+from trainer.segments.maps import maps_of, maps_of_record, project
 from user_model.fit import UserModelConfig, fit
-from user_model.segments import LEAST_VIEWERS
-from user_model.segments_fit import SegmentsConfig
+from user_model.segments.fit import SegmentsConfig
+from user_model.segments.model import LEAST_VIEWERS
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def test_a_training_without_the_model_has_no_maps(bundle: Path, tmp_path: Path) 
         training_id="t", status="succeeded", reason="", started=datetime.now(UTC)
     )
     settings = Settings(state=tmp_path)
-    assert maps_of_record(record, settings) == ()
+    assert maps_of_record(record.versions, record.bundles, settings) == ()
     kept = record.model_copy(update={"bundles": {"user-model": str(bundle)}})
-    assert len(maps_of_record(kept, settings)) == 2
+    assert len(maps_of_record(kept.versions, kept.bundles, settings)) == 2
     assert maps_of(tmp_path) == ()
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from marquee.arrays import save_json
-from trainer.segment_plots import track_segments
-from trainer.tracking import NoTracking
-from user_model.cluster_count import METHODS, choose
+from trainer.segments.tracking import track_segments
+from trainer.tracking.mlflow import NoTracking
+from user_model.segments.cluster_count import METHODS, choose
 
 
 class Told(NoTracking):

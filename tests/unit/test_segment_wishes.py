@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from marquee.errors import DataError
 from marquee.settings import Settings
-from trainer.api_segments import add_segments
-from trainer.segment_wishes import Name, SegmentWishes, Wishes, named, with_wishes
+from trainer.segments.api import add_segments
+from trainer.segments.preferences import Name, SegmentWishes, Wishes, named, with_wishes
 from user_model.fit import UserModelConfig
 
 WESTERNS, COMEDIES = tuple(range(1, 31)), tuple(range(101, 131))

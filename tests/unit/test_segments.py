@@ -12,12 +12,12 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
-from user_model.kept_clusters import kept_clusters
 from user_model.model import UserModel
-from user_model.segment_calls import liked_in
-from user_model.segment_names import describe
-from user_model.segments import LEAST_VIEWERS, Segments
-from user_model.segments_fit import SegmentsConfig, fit_segments
+from user_model.segments.fit import SegmentsConfig, fit_segments
+from user_model.segments.model import LEAST_VIEWERS, Segments
+from user_model.segments.naming import describe
+from user_model.segments.pinned_kmeans import kept_clusters
+from user_model.segments_api import liked_in
 
 KINDS = (("Comedy",), ("Western",), ("Sci-Fi",))
 TWO_AND_THREE = SegmentsConfig(movies_k=3, users_k=3, width=4, epochs=60)

@@ -7,16 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.answers import Answers
+from gateway.api.context import Context
 from gateway.app import create_app
-from gateway.catalogue import Catalogue, Row
-from gateway.context import Context
-from gateway.duplicates import RedisDuplicates
-from gateway.idempotency import RedisIdempotency
-from gateway.popular import PopularList
-from gateway.profiles import Profile
-from gateway.rules import FilmRules, Rules
-from gateway.upstream import Call, Failure, Recommended, Reply
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.http.idempotency_store import RedisIdempotency
+from gateway.recommend.orchestrator import Answers
+from gateway.state.deduplication import RedisDuplicates
+from gateway.state.profiles import Profile
+from gateway.state.rules import FilmRules, Rules
+from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published
 from marquee.domain.movies import Film
 from marquee.domain.ratings import Ratings

@@ -9,8 +9,8 @@ from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
-from trainer.slices import SLICES, Case, Slice, draw, draw_slice, route_of
-from trainer.splits import FOLDS, fold_of, split_by_time, split_by_user
+from trainer.evaluation.slices import SLICES, Case, Slice, draw, draw_slice, route_of
+from trainer.evaluation.splits import FOLDS, fold_of, split_by_time, split_by_user
 
 SETTINGS = Settings()
 FEW = Slice("4", Route.HYBRID, given=4)

@@ -20,20 +20,14 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
-from trainer.fits import Fit
-from trainer.history import History
-from trainer.parameters import Parameters, read_parameters
-from trainer.publishing import Publisher
-from trainer.running import Order, run, select
-from trainer.stages import (
-    STAGES,
-    Stage,
-    data_stage,
-    model_stage,
-    publish_stage,
-)
-from trainer.training import Training
-from trainer.trainings import TrainingRuns, Trainings
+from trainer.history.history import History
+from trainer.models.fits import Fit
+from trainer.models.parameters import Parameters, read_parameters
+from trainer.runs.context import Training
+from trainer.runs.publishing import Publisher
+from trainer.runs.records import TrainingRuns, Trainings
+from trainer.runs.run import Order, run, select
+from trainer.runs.stages import STAGES, Stage, data_stage, model_stage, publish_stage
 
 
 class ToyConfig(BaseModel):

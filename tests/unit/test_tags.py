@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.catalogue import Catalogue, FilmFilter, Row
-from gateway.tags import RELEVANT, TagIndex, folded
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.tag_index import RELEVANT, TagIndex, folded
 from marquee.domain.movies import Film
 
 

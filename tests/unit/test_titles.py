@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.titles import split_genres, split_title
+from trainer.datasets.titles import split_genres, split_title
 
 
 @pytest.mark.parametrize(

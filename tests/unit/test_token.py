@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import token
+from gateway.state import consistency_token
 from marquee.bus.api import Published, TopicPartition
 from marquee.errors import InvalidInput
 
@@ -17,35 +17,35 @@ vectors = st.dictionaries(names, st.integers(0, 2**53), max_size=20)
 @settings(deadline=None)
 @given(vectors)
 def test_a_token_holds_its_vector_and_may_stand_in_a_url(vector):
-    text = token.encode(vector)
-    assert token.decode(text) == vector
+    text = consistency_token.encode(vector)
+    assert consistency_token.decode(text) == vector
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 @settings(deadline=None)
 @given(vectors, vectors)
 def test_what_has_passed_a_merged_vector_has_passed_both(a, b):
-    merged = token.merge(a, b)
-    assert token.passed(merged, a)
-    assert token.passed(merged, b)
+    merged = consistency_token.merge(a, b)
+    assert consistency_token.passed(merged, a)
+    assert consistency_token.passed(merged, b)
     assert set(merged) == set(a) | set(b)
 
 
 def test_positions_are_the_next_offsets_of_each_partition():
     zero, one = TopicPartition("ratings", 0), TopicPartition("ratings", 1)
     places = [Published(zero, 4), Published(one, 9), Published(zero, 3)]
-    assert token.positions_of(places) == {"ratings:0": 5, "ratings:1": 10}
+    assert consistency_token.positions_of(places) == {"ratings:0": 5, "ratings:1": 10}
 
 
 def test_a_partition_that_is_not_reached_is_not_passed():
-    assert not token.passed({"ratings:0": 5}, {"ratings:0": 6})
-    assert not token.passed({}, {"ratings:0": 0})
-    assert token.passed({}, {})
+    assert not consistency_token.passed({"ratings:0": 5}, {"ratings:0": 6})
+    assert not consistency_token.passed({}, {"ratings:0": 0})
+    assert consistency_token.passed({}, {})
 
 
 def test_a_vector_can_be_cut_to_topics():
     vector = {"movies:0": 1, "ratings:0": 2}
-    assert token.of_topics(vector, "movies") == {"movies:0": 1}
+    assert consistency_token.of_topics(vector, "movies") == {"movies:0": 1}
 
 
 def _sealed(text: bytes) -> str:
@@ -65,10 +65,10 @@ def _sealed(text: bytes) -> str:
         _sealed(b'{"ratings:0": 1.5}'),
         _sealed(b'{"ratings:x": 1}'),
         _sealed(b'{"secrets:0": 1}'),
-        "A" * (token.MAX_LENGTH + 1),
+        "A" * (consistency_token.MAX_LENGTH + 1),
     ],
 )
 def test_what_no_write_has_given_is_an_error_that_names_the_parameter(text):
     with pytest.raises(InvalidInput, match="token") as caught:
-        token.decode(text)
+        consistency_token.decode(text)
     assert caught.value.field == "after"

@@ -21,7 +21,7 @@ from marquee.training.validation_cases import some
 from marquee_testing import checkerboard
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
-from user_model.segments_fit import SegmentsConfig
+from user_model.segments.fit import SegmentsConfig
 
 HEAD = FewRatingsConfig(head=14, kept=8, max_users=25)
 TASTE = TasteConfig(

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import orjson
 import pytest
 
-from gateway.breaker import PAUSE_S, TIMEOUTS, Breaker
-from gateway.host import RawReply
-from gateway.upstream import Call, Failure, HttpModels, Recommended, Reply
+from gateway.upstream.circuit_breaker import PAUSE_S, TIMEOUTS, Breaker
+from gateway.upstream.http_client import RawReply
+from gateway.upstream.model_clients import Call, Failure, HttpModels, Recommended, Reply
 from marquee.domain.recommendation import Reason, Route, Scored
 
 ANSWER = {

@@ -15,31 +15,33 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from gateway import (
-    api_docs,
-    api_events,
-    api_health,
-    api_movies,
-    api_operations,
-    api_predictions,
-    api_recommendations,
-    api_rules,
-    api_segments,
-    api_users,
-    problems,
+from gateway.api import (
+    curation,
+    docs,
+    health,
+    movies,
+    operations,
+    predictions,
+    recommendations,
+    segments,
+    users,
 )
-from gateway.answers import Answers, Patience
-from gateway.context import Context
-from gateway.duplicates import RedisDuplicates
-from gateway.edge import Edge
-from gateway.host import Host
-from gateway.idempotency import RedisIdempotency
-from gateway.memory import Memory
-from gateway.profiles import RedisProfiles
-from gateway.publisher import Publisher
-from gateway.routes import Allow, router
-from gateway.scopes import Scope
-from gateway.upstream import HttpModels
+from gateway.api import (
+    events as api_events,
+)
+from gateway.api.context import Context
+from gateway.http import problem_details
+from gateway.http.idempotency_store import RedisIdempotency
+from gateway.http.middleware import Edge
+from gateway.http.route import Allow, router
+from gateway.http.scopes import Scope
+from gateway.recommend.orchestrator import Answers, Patience
+from gateway.state.deduplication import RedisDuplicates
+from gateway.state.live_view import Memory
+from gateway.state.profiles import RedisProfiles
+from gateway.state.publisher import Publisher
+from gateway.upstream.http_client import Host
+from gateway.upstream.model_clients import HttpModels
 from marquee import telemetry
 from marquee.bus.factory import open_bus
 from marquee.domain.routing import Thresholds
@@ -57,16 +59,16 @@ _ABOUT = (
     " application/problem+json with a stable code."
 )
 _MODULES = (
-    api_recommendations,
-    api_users,
-    api_predictions,
-    api_movies,
-    api_rules,
-    api_segments,
+    recommendations,
+    users,
+    predictions,
+    movies,
+    curation,
+    segments,
     api_events,
-    api_operations,
-    api_health,
-    api_docs,
+    operations,
+    health,
+    docs,
 )
 
 
@@ -93,10 +95,10 @@ def create_app(
         app.router.routes.extend(module.routes.routes)
     if context.settings.web is not None:
         _add_page(app, context.settings.web)
-    app.add_exception_handler(MarqueeError, problems.on_marquee_error)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid_request)
-    app.add_exception_handler(HTTPException, problems.on_http_error)
-    app.add_exception_handler(Exception, problems.on_fault)
+    app.add_exception_handler(MarqueeError, problem_details.on_marquee_error)
+    app.add_exception_handler(RequestValidationError, problem_details.on_invalid_request)
+    app.add_exception_handler(HTTPException, problem_details.on_http_error)
+    app.add_exception_handler(Exception, problem_details.on_fault)
     app.add_middleware(Edge)
     return app
 

@@ -1,6 +1,6 @@
 """What the hybrid service does with events: film rows by its model, and new films by raters."""
 
-from hybrid.folding import derive_parts
+from hybrid.als_fold_in import derive_parts
 from hybrid.model import Hybrid
 from marquee.consumer.derivation import derive_films
 from marquee.consumer.handlers.by_service import handlers_of

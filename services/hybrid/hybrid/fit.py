@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from hybrid.folding_fit import choose_trust
+from hybrid.als_fold_in_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
 from marquee.domain.movies import Film
 from marquee.features.dataset import Dataset

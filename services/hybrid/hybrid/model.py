@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from hybrid.folding import fold
+from hybrid.als_fold_in import fold
 from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
 from marquee.domain.movies import Film
 from marquee.domain.ratings import POSITIVE

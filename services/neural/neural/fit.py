@@ -38,13 +38,13 @@ from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_rating
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.ranking_metrics import quality
 from marquee.training.validation_cases import most_liked, some
-from neural.extras import extras_of
-from neural.held_out import case_of, hide
 from neural.model import POOL, Mix, Neural
-from neural.rated import Rated, only
-from neural.rating_fit import fit_ratings
-from neural.rows import FilmRows, Layout
-from neural.training import NetworkConfig, OnEpoch, Trained
+from neural.movie_rows import FilmRows, Layout
+from neural.training.data_science_artifacts import extras_of
+from neural.training.epochs import NetworkConfig, OnEpoch, Trained
+from neural.training.holdout import case_of, hide
+from neural.training.rating_predictor import fit_ratings
+from neural.training.rating_split import Rated, only
 
 _SERVED = ("viewers.", "films.new.", "joint.")
 """Weights that serving needs; what else the network learned is in the films' rows."""

@@ -29,9 +29,9 @@ from marquee.scoring.preference import log_share
 from marquee.scoring.ridge import Ridge
 from marquee.scoring.top_k import top
 from neural.confidence import Confidence
-from neural.predictor import Predictor, ViewerVector
-from neural.rows import FilmRows, Layout
-from neural.ties import ties
+from neural.item_explanations import ties
+from neural.movie_rows import FilmRows, Layout
+from neural.rating_predictor import Predictor, ViewerVector
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

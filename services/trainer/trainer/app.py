@@ -15,13 +15,13 @@ from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.process import serve
 from marquee.settings import Settings
-from trainer.api_segments import add_segments
-from trainer.children import Children
-from trainer.dead_measure import count_dead_letters
-from trainer.history import History
-from trainer.schedule import Plan, due, keep_schedule, utc_now
-from trainer.trainings import TrainingRecord, TrainingRuns, Trainings
-from trainer.versions import list_models, read_model, roll_back
+from trainer.history.history import History
+from trainer.models.versions import list_models, read_model, roll_back
+from trainer.operations.dead_letter_gauge import count_dead_letters
+from trainer.runs.jobs import Children
+from trainer.runs.records import TrainingRecord, TrainingRuns, Trainings
+from trainer.runs.schedule import Plan, due, keep_schedule, utc_now
+from trainer.segments.api import add_segments
 
 
 class TrainingRequest(BaseModel):

@@ -19,9 +19,9 @@ from marquee.events import MOVIES, RATINGS, AnyEvent, decode
 from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
 from marquee.store.keys import Keys
-from trainer.history import History
-from trainer.kept_topics import KeptTopics
-from trainer.segments import MovieRow, RatingRow, row_of
+from trainer.history.history import History
+from trainer.history.log_segments import MovieRow, RatingRow, row_of
+from trainer.history.topics import KeptTopics
 
 GROUP = "trainer"
 TOPICS = (MOVIES, RATINGS)

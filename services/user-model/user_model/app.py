@@ -3,9 +3,9 @@
 from marquee.process import serve
 from marquee.serving.app import ModelService, create_app, ranked
 from marquee.settings import Settings
-from user_model.masking import without
+from user_model.erasure_mask import without
 from user_model.model import UserModel
-from user_model.segment_calls import listed, recommended, segment_of, viewer
+from user_model.segments_api import listed, recommended, segment_of, viewer
 
 SERVICE = ModelService(
     "user-model",

@@ -31,8 +31,8 @@ from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
 from marquee.training.user_clusters import cluster_rates
 from marquee.training.validation_cases import most_liked
 from user_model.model import Mix, Training, UserModel
-from user_model.rows import ColdRows, layout_of
-from user_model.segments_fit import SegmentsConfig, fit_segments
+from user_model.movie_rows import ColdRows, layout_of
+from user_model.segments.fit import SegmentsConfig, fit_segments
 
 PRIOR = {**WEIGHTS, "content": 0.4, "near": 0.25, "clusters": 0.2, "popularity": 0.0}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""

@@ -26,9 +26,9 @@ from marquee.scoring.explanations import strongest
 from marquee.scoring.preference import Cold, Taste, less_popular, log_share
 from marquee.scoring.top_k import top
 from marquee.scoring.user_clusters import SMOOTHING, liked_by_clusters
+from user_model.movie_rows import ColdRows, Layout, layout_of
 from user_model.neighbours import Near, Neighbours
-from user_model.rows import ColdRows, Layout, layout_of
-from user_model.segments import Segments
+from user_model.segments.model import Segments
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""The public HTTP API: routes by resource, request and response models, presenters."""

@@ -1,0 +1,92 @@
+"""Events in bulk, as producers without a bus client send them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import Context, of
+from gateway.api.event_parsing import read_events
+from gateway.api.requests import EventsBody
+from gateway.api.responses import EventsDocument
+from gateway.http.problem_details import FieldError, InvalidFields
+from gateway.http.route import router, said, shows
+from gateway.state import consistency_token
+from marquee.bus.api import Published
+from marquee.events import AnyEvent
+
+routes = router("Events")
+_BODY = {"application/json": {"schema": EventsBody.model_json_schema()}}
+_EXTRA = {"requestBody": {"required": True, "content": _BODY}}
+
+
+@routes.post(
+    "/v1/events", status_code=202, responses=shows(EventsDocument, 202), openapi_extra=_EXTRA
+)
+async def publish_events(request: Request) -> Response:
+    """Publish up to 1,000 events (CloudEvents of the topics `movies` and `ratings`). Each is
+    reported: accepted; a duplicate, whose `source` and `id` the log has had before, and which is
+    not written again; or rejected, with each field that is wrong and what is allowed. The token
+    covers all that the log has. An event that is sent again takes effect once."""
+    if "json" not in request.headers.get("content-type", ""):
+        raise InvalidFields([FieldError("Content-Type", "must be application/json")])
+    context, items = of(request), []
+    read = read_events(await request.body())
+    events = {i: one for i, one in enumerate(read) if not isinstance(one, list)}
+    named = dict(zip(events, context.named(list(events.values())), strict=True))
+    outcomes = await _publish(context, named)
+    for index, one in enumerate(read):
+        if isinstance(one, list):
+            items.append(_rejected(index, one))
+        else:
+            status = "accepted" if index in outcomes.accepted else "duplicate"
+            items.append({"index": index, "id": named[index].id, "status": status})
+    return said(_document(items, outcomes), 202)
+
+
+class _Outcomes:
+    """Which events were accepted, and where the log has those and the duplicates."""
+
+    def __init__(self, accepted: Iterable[int], places: Sequence[Published]) -> None:
+        self.accepted = frozenset(accepted)
+        self.places = places
+
+
+async def _publish(context: Context, events: dict[int, AnyEvent]) -> _Outcomes:
+    """Publish each event once, unless the log has had it lately."""
+    first: dict[tuple[str, str], int] = {}
+    for index, event in events.items():
+        first.setdefault((event.source, event.id), index)
+    indices = list(first.values())
+    before = await context.duplicates.places([events[index] for index in indices])
+    known = [place for place in before if place is not None]
+    fresh = [index for index, place in zip(indices, before, strict=True) if place is None]
+    places = await context.publisher.publish([events[i] for i in fresh]) if fresh else []
+    return _Outcomes(fresh, [*known, *places])
+
+
+def _document(items: list[dict[str, Any]], outcomes: _Outcomes) -> dict[str, Any]:
+    counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
+    for item in items:
+        counts[item["status"]] += 1
+    places = outcomes.places
+    return {
+        "accepted": counts["accepted"],
+        "duplicates": counts["duplicate"],
+        "rejected": counts["rejected"],
+        "token": consistency_token.encode(consistency_token.positions_of(places))
+        if places
+        else None,
+        "items": items,
+    }
+
+
+def _rejected(index: int, errors: Sequence[FieldError]) -> dict[str, Any]:
+    return {
+        "index": index,
+        "id": None,
+        "status": "rejected",
+        "detail": "; ".join(f"{error.field}: {error.detail}" for error in errors),
+        "errors": [error.document() for error in errors],
+    }

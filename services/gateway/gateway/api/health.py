@@ -1,0 +1,52 @@
+"""Health, measures, and what the codes of problems mean."""
+
+from typing import Annotated
+
+from fastapi import Path
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import of
+from gateway.http.problem_details import CODES
+from gateway.http.route import router, said
+from marquee.errors import NotFound
+
+routes = router("Health")
+
+
+@routes.get("/health/live")
+async def live(_: Request) -> Response:
+    """Whether the process's own loop turns."""
+    return said({"live": True})
+
+
+@routes.get("/health/ready")
+async def ready(request: Request) -> Response:
+    """Whether the gateway can give an answer. Without the store it can, and says `degraded`."""
+    context = of(request)
+    connected = context.memory.connected
+    return said(
+        {
+            "ready": True,
+            "service": "gateway",
+            "degraded": not connected,
+            "redis": connected,
+            "films": len(context.catalogue),
+        }
+    )
+
+
+@routes.get("/metrics", include_in_schema=False)
+async def metrics(_: Request) -> Response:
+    """Measures in the text form of Prometheus."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@routes.get("/problems/{code}", include_in_schema=False)
+async def explain_problem(code: Annotated[str, Path(max_length=100)]) -> Response:
+    """What the code of a problem means; problems name this address as their `type`."""
+    if code not in CODES:
+        raise NotFound(f"there is no problem {code}")
+    status, title, meaning = CODES[code]
+    return said({"code": code, "status": status, "title": title, "meaning": meaning})

@@ -1,0 +1,163 @@
+"""The catalogue: list and search, a film, films like it, genres, and the writes that change it."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import Context, of
+from gateway.api.presenters import shown_item
+from gateway.api.requests import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
+from gateway.api.responses import (
+    AddedMovieDocument,
+    GenresDocument,
+    MovieDocument,
+    MoviesDocument,
+    ReceiptDocument,
+    SimilarDocument,
+)
+from gateway.catalogue.catalogue import FilmFilter
+from gateway.http.pagination import page
+from gateway.http.route import router, said, shows
+from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.recommend.orchestrator import OWN, reserve
+from gateway.upstream.model_clients import Call, Failure, Recommended, read_recommended
+from marquee.domain.movies import Film
+from marquee.domain.recommendation import Route, Scored
+from marquee.errors import Conflict, NotFound
+from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, MovieUpdated, now
+
+routes = router("Films")
+
+
+@routes.get("/v1/movies", responses=shows(MoviesDocument))
+async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) -> Response:
+    """Films by popularity; with `query` those whose titles have its words (or words that begin
+    so), best match first."""
+    context = of(request)
+    movie_ids, cursor = page(_listed(context, query), query.limit, query.cursor)
+    rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
+    return said({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
+
+
+@routes.get("/v1/movies/{movie_id}", responses=shows(MovieDocument))
+async def get_movie(request: Request, movie_id: MovieId) -> Response:
+    """A film with its tags and what its ratings come to."""
+    context = of(request)
+    await context.known_film(movie_id)
+    row = context.catalogue.get(movie_id)
+    if row is None:
+        raise NotFound(f"there is no film {movie_id}")
+    n, positive, _ = context.memory.popular.sums.of(movie_id)
+    mean = context.memory.popular.mean(movie_id)
+    return said(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
+
+
+@routes.get("/v1/movies/{movie_id}/similar", responses=shows(SimilarDocument))
+async def list_similar_movies(
+    request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
+) -> Response:
+    """The films nearest to one by content alone; blocked films are left out. Without an answer of
+    the content service popular films of the same genres, and `degraded: true`."""
+    context = of(request)
+    await context.known_film(movie_id)
+    profile = await context.profiles.read(None)
+    found = await _similar(context, movie_id, query.k + reserve(profile.rules))
+    fallbacks = []
+    films: Iterable[Scored]
+    if isinstance(found, Failure):
+        fallbacks.append({"route": Route.SIMILAR, "why": found.why})
+        films, model_version = _popular_like(context, movie_id), OWN
+    else:
+        films, model_version = found.items, found.model_version
+    stage = FilterStage(profile.rules, context.catalogue, now())
+    wish = Wish(query.k, exclude=frozenset((movie_id,)))
+    outcome = stage.apply(films, Viewer(), wish, promote=False)
+    return said(
+        {
+            "movie_id": movie_id,
+            "model_version": model_version,
+            "degraded": bool(fallbacks),
+            "fallbacks": fallbacks,
+            "items": [shown_item(item, False, context.catalogue) for item in outcome.items],
+        }
+    )
+
+
+async def _similar(context: Context, movie_id: int, k: int) -> Recommended | Failure:
+    """Ask the content service; NotFound when the film is none that it knows."""
+    path = f"/internal/films/{movie_id}/similar?k={k}"
+    seconds = context.settings.deadline_ms / 1000
+    reply = await context.models.call("content", Call("GET", path, None, seconds))
+    if isinstance(reply, Failure):
+        return reply
+    if reply.status == 404:
+        raise NotFound(f"there is no film {movie_id}")
+    return read_recommended(reply.body) if reply.ok else reply.failure("content")
+
+
+def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
+    row = context.catalogue.get(movie_id)
+    return context.memory.popular.films(FilmFilter(row.genres if row else ()))
+
+
+@routes.get("/v1/genres", responses=shows(GenresDocument))
+async def list_genres(request: Request) -> Response:
+    """The genres, with the number of films in each."""
+    counts = of(request).catalogue.genre_counts()
+    return said({"items": [{"name": name, "films": n} for name, n in counts.items()]})
+
+
+@routes.post("/v1/movies", status_code=202, responses=shows(AddedMovieDocument, 202))
+async def add_movie(request: Request, body: MovieBody) -> Response:
+    """Add a film; it is recommendable within a second, from its genres and tags alone."""
+    context = of(request)
+    movie_id = body.movie_id or _free_id(context)
+    # A repeat may find the film that its first attempt has added.
+    repeated = context.attempt is not None and context.attempt.again
+    if context.catalogue.get(movie_id) is not None and not repeated:
+        raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
+    event = MovieAdded(data=Film.model_validate(body.model_dump() | {"movie_id": movie_id}))
+    return await context.write(event, movie_id=movie_id)
+
+
+@routes.patch("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
+    """Change fields of a film; those left out stay as they are."""
+    await of(request).known_film(movie_id)
+    change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
+    return await of(request).write(MovieUpdated(data=change))
+
+
+@routes.delete("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+async def remove_movie(request: Request, movie_id: MovieId) -> Response:
+    """Take a film out of the catalogue and of every list."""
+    await of(request).known_film(movie_id)
+    return await of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
+
+
+def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
+    allowed = FilmFilter(tuple(query.genre))
+    popular = context.memory.popular
+    if not query.query.strip():
+        return (row.movie_id for row in popular.rows(allowed))
+    matches = context.catalogue.search(query.query)
+    rows = {movie_id: context.catalogue.get(movie_id) for movie_id in matches}
+    fitting = [movie_id for movie_id, row in rows.items() if row and allowed.allows(row)]
+    return sorted(fitting, key=lambda i: (matches[i], popular.rank(i), i))
+
+
+def _free_id(context: Context) -> int:
+    """Return an id that no film has: from the upper half, where no data set's ids are.
+
+    With a key it follows from that, so that a repeat adds no second film.
+    """
+    if context.attempt is not None:
+        return 2**30 + context.attempt.number(2**30)
+    while True:
+        movie_id = 2**30 + secrets.randbelow(2**30)
+        if context.catalogue.get(movie_id) is None:
+            return movie_id

@@ -1,0 +1,71 @@
+"""Models and trainings: operators' calls, which the trainer answers."""
+
+from typing import Annotated, Any
+
+from fastapi import Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import of
+from gateway.api.requests import RollbackBody, TrainingBody
+from gateway.http.problem_details import CODES, problem
+from gateway.http.route import router, said
+from gateway.upstream.model_clients import Call, Failure
+from marquee.errors import Unavailable
+
+routes = router("Operations")
+
+TRAINER_S = 10.0
+Name = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,100}$", description="A model's name.")]
+TrainingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+
+
+@routes.get("/v1/models")
+async def list_models(request: Request) -> Response:
+    """The models with their versions, and which of them serve."""
+    return await _trainer(request, "GET", "/internal/models")
+
+
+@routes.post("/v1/models/{name}/rollback", status_code=202)
+async def rollback_model(
+    request: Request, name: Name, body: RollbackBody | None = None
+) -> Response:
+    """Let an earlier version serve again: the one named, or the one before the present."""
+    sent = body.model_dump(exclude_none=True) if body else {}
+    return await _trainer(request, "POST", f"/internal/models/{name}/rollback", sent)
+
+
+@routes.post("/v1/trainings", status_code=202)
+async def start_training(request: Request, body: TrainingBody | None = None) -> Response:
+    """Start a training; what it publishes is swapped in without a failed request."""
+    sent = body.model_dump(exclude_none=True) if body else {}
+    return await _trainer(request, "POST", "/internal/trainings", sent)
+
+
+@routes.get("/v1/trainings")
+async def list_trainings(request: Request) -> Response:
+    """The trainings, newest first."""
+    return await _trainer(request, "GET", "/internal/trainings")
+
+
+@routes.get("/v1/trainings/{training_id}")
+async def get_training(request: Request, training_id: TrainingId) -> Response:
+    """How far a training is."""
+    return await _trainer(request, "GET", f"/internal/trainings/{training_id}")
+
+
+async def _trainer(request: Request, method: str, path: str, body: Any = None) -> Response:
+    reply = await of(request).models.call("trainer", Call(method, path, body, TRAINER_S))
+    if isinstance(reply, Failure):
+        raise Unavailable(reply.why)
+    if reply.ok:
+        return said(reply.body, reply.status)
+    refusal = reply.body if isinstance(reply.body, dict) else {}
+    code = refusal.get("code") if refusal.get("code") in CODES else _code(reply.status)
+    detail = refusal.get("detail")
+    status = reply.status if reply.status != 500 else 502
+    return problem(code or "internal", str(detail or "the trainer refused"), (), status)
+
+
+def _code(status: int) -> str:
+    return next((code for code, (usual, *_) in CODES.items() if usual == status), "internal")

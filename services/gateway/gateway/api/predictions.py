@@ -1,0 +1,60 @@
+"""Predicted ratings."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import Context, of
+from gateway.api.requests import PredictionBody
+from gateway.api.responses import PredictionsDocument
+from gateway.http.problem_details import FieldError, InvalidFields
+from gateway.http.route import router, said, shows
+from gateway.recommend.orchestrator import OWN
+from gateway.upstream.model_clients import Call, Failure
+from marquee.domain.recommendation import Route
+
+routes = router("Recommendations")
+
+
+@routes.post("/v1/predictions", responses=shows(PredictionsDocument))
+async def predict(request: Request, body: PredictionBody) -> Response:
+    """The rating that a viewer (or a session's ratings) can be expected to give each film. Without
+    the network's answer it is the film's mean rating, with confidence 0, and `degraded`."""
+    context = of(request)
+    ratings = await _ratings(context, body)
+    movie_ids = list(dict.fromkeys(body.movie_ids))
+    answer = await _asked(context, {"ratings": ratings, "movie_ids": movie_ids})
+    failed = isinstance(answer, Failure)
+    predicted = {} if isinstance(answer, Failure) else {i["movie_id"]: i for i in answer["items"]}
+    fallbacks = [{"route": Route.NEURAL, "why": answer.why}] if isinstance(answer, Failure) else []
+    return said(
+        {
+            "items": [predicted.get(i) or _mean(context, i) for i in movie_ids],
+            "model_version": OWN if isinstance(answer, Failure) else answer["model_version"],
+            "degraded": failed,
+            "fallbacks": fallbacks,
+        }
+    )
+
+
+async def _ratings(context: Context, body: PredictionBody) -> list[tuple[int, float]]:
+    if (body.user_id is None) == (body.ratings is None):
+        raise InvalidFields([FieldError("user_id", "give either user_id or ratings")])
+    if body.ratings is not None:
+        return [(rating.movie_id, rating.rating) for rating in body.ratings]
+    profile = await context.profiles.read(body.user_id)
+    return [(movie_id, half / 2) for movie_id, half in profile.facts.rated.items()]
+
+
+async def _asked(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:
+    seconds = context.settings.deadline_ms / 1000
+    reply = await context.models.call("neural", Call("POST", "/internal/predict", body, seconds))
+    if isinstance(reply, Failure):
+        return reply
+    return dict(reply.body) if reply.ok else reply.failure("neural")
+
+
+def _mean(context: Context, movie_id: int) -> dict[str, Any]:
+    mean = context.memory.popular.mean(movie_id)
+    return {"movie_id": movie_id, "rating": mean, "confidence": 0.0}

@@ -1,0 +1,72 @@
+"""Presentation of answers: documents, explanations, items with titles and grounds."""
+
+from typing import Any
+
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.recommend.filter_stage import Outcome
+from gateway.recommend.orchestrator import Answer, Question
+from marquee.domain.recommendation import Scored
+
+
+def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the answer as the API shows it, films with their titles."""
+    evidence, reason = answer.decision.evidence, answer.decision.reason
+    tag = question.wish.films.tag
+    if tag is not None and not catalogue.tagged(tag):
+        reason = f"no film is known to carry the tag {tag!r}; {reason}"
+    if question.user_id is not None and not question.profile.known:
+        reason = f"the profile cannot be read; {reason}"
+    placed = {p.movie_id for p in answer.outcome.placed}
+    items = [shown_item(item, item.movie_id in placed, catalogue) for item in answer.outcome.items]
+    return {
+        "recommendation_id": answer.recommendation_id,
+        "user_id": question.user_id,
+        "route": answer.route,
+        "reason": reason,
+        "route_reason": reason,
+        "evidence": {
+            "ratings": evidence.ratings,
+            "positive": evidence.positive,
+            "viewed": evidence.viewed,
+        },
+        "profile": "known" if question.profile.known else "unavailable",
+        "degraded": bool(answer.fallbacks) or not question.profile.known,
+        "fallbacks": [{"route": f.route, "why": f.why} for f in answer.fallbacks],
+        "model_version": answer.model_version,
+        "fresh": answer.fresh,
+        "items": items,
+    }
+
+
+def explanation(outcome: Outcome) -> dict[str, Any]:
+    """Return what the rules removed and placed, for `explain=true`."""
+    return {
+        "removed": [
+            {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in outcome.removed
+        ],
+        "placed": [
+            {
+                "movie_id": p.movie_id,
+                "rank": p.rank,
+                "rule": "promoted",
+                "detail": p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"}),
+            }
+            for p in outcome.placed
+        ],
+    }
+
+
+def shown_item(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
+    """Return a recommended film as the API shows it, with its title and grounds."""
+    row = catalogue.get(item.movie_id) or Row.unknown(item.movie_id)
+    shown = row.brief()
+    shown["score"] = item.score
+    shown["reason"] = item.reason
+    shown["because"] = [_ground(film, catalogue) for film in item.because]
+    shown["promoted"] = promoted
+    return shown
+
+
+def _ground(film: tuple[int, float], catalogue: Catalogue) -> dict[str, Any]:
+    row = catalogue.get(film[0])
+    return {"movie_id": film[0], "title": row.title if row else None, "weight": film[1]}

@@ -1,0 +1,72 @@
+"""Lists of recommendations: for anyone, for a session, for a viewer."""
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import Seen, of
+from gateway.api.requests import SessionBody, SessionQuery, UserId, UserQuery
+from gateway.api.responses import RecommendationsDocument
+from gateway.catalogue.catalogue import FilmFilter
+from gateway.http.route import router, shows
+from gateway.recommend.filter_stage import Wish
+from gateway.recommend.orchestrator import Question
+from gateway.state.profiles import Profile
+from marquee.domain.ratings import Ratings, half_stars
+
+routes = router("Recommendations")
+_ANSWER = shows(RecommendationsDocument)
+
+
+@routes.get("/v1/recommendations", responses=_ANSWER, summary="Recommend to anyone")
+async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -> Response:
+    """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
+    those most like them. Genres are a union and a hard filter."""
+    films = FilmFilter(tuple(query.genre))
+    wish = Wish(query.k, films, diversity=_diversity(request, query.diversity))
+    facts = Ratings(viewed=dict.fromkeys(query.viewed))
+    return await _session(request, facts, wish, query.explain)
+
+
+@routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
+async def recommend_session(request: Request, body: SessionBody) -> Response:
+    """The same for a session that is not a user: what it has seen and rated travels along, and
+    decides the route as a viewer's profile would."""
+    rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
+    facts = Ratings(rated, dict.fromkeys(body.viewed))
+    films, diversity = FilmFilter(tuple(body.genres)), _diversity(request, body.diversity)
+    wish = Wish(body.k, films, frozenset(body.exclude), diversity)
+    return await _session(request, facts, wish, body.explain)
+
+
+@routes.get(
+    "/v1/users/{user_id}/recommendations", responses=_ANSWER, summary="Recommend to a viewer"
+)
+async def recommend_user(
+    request: Request, user_id: UserId, query: Annotated[UserQuery, Query()]
+) -> Response:
+    """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
+    (the token of a write) the list follows that write, or says `fresh: false`."""
+    seen = await of(request).viewer(user_id, query.after, query.wait_ms)
+    diversity = _diversity(request, query.diversity)
+    wish = Wish(query.k, query.films(), frozenset(query.exclude), diversity)
+    return await _answer(request, seen, wish, user_id, query.explain)
+
+
+def _diversity(request: Request, asked: float | None) -> float:
+    return of(request).settings.diversity if asked is None else asked
+
+
+async def _session(request: Request, facts: Ratings, wish: Wish, explain: bool) -> Response:
+    profile = await of(request).profiles.read(None)
+    seen = Seen(Profile(facts, profile.rules, profile.known))
+    return await _answer(request, seen, wish, None, explain)
+
+
+async def _answer(
+    request: Request, seen: Seen, wish: Wish, user_id: int | None, explain: bool
+) -> Response:
+    question = Question(seen.profile, wish, user_id, seen.after, seen.left)
+    return await of(request).answer(question, seen.fresh, explain)

@@ -1,0 +1,126 @@
+"""Segments of films and viewers: what they are, what suits them, and what operators decide."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import Context, of
+from gateway.api.presenters import shown_item
+from gateway.api.requests import SegmentBody, SegmentQuery, SegmentsBody
+from gateway.api.responses import (
+    SegmentDocument,
+    SegmentListDocument,
+    SegmentsDocument,
+    SegmentsWishDocument,
+)
+from gateway.catalogue.catalogue import Row
+from gateway.http.route import router, said, shows
+from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.recommend.orchestrator import RESERVE
+from gateway.upstream.model_clients import Call, Failure
+from gateway.upstream.segments import Kind, films_of, segments_of
+from marquee.errors import NotFound, Unavailable
+from marquee.events import now
+
+routes = router("Segments")
+
+SegmentId = Annotated[int, Path(ge=0, le=10_000, description="A segment of the serving version.")]
+TRAINER_S = 5.0
+SHOWN = 10
+"""Typical films of a segment that are shown."""
+
+
+@routes.get("/v1/segments/{kind}", responses=shows(SegmentsDocument))
+async def list_segments(request: Request, kind: Kind) -> Response:
+    """The segments of films or of viewers, with what sets each apart, its size and typical films;
+    and how their number was chosen."""
+    context = of(request)
+    found = await _segments(context, kind)
+    items = [_shown(one, context) for one in found["items"]]
+    return said(
+        {
+            "kind": kind,
+            "model_version": found["model_version"],
+            "wanted": found["wanted"],
+            "choice": found["choice"],
+            "items": items,
+        }
+    )
+
+
+@routes.get("/v1/segments/{kind}/{segment_id}", responses=shows(SegmentDocument))
+async def get_segment(request: Request, kind: Kind, segment_id: SegmentId) -> Response:
+    """A segment."""
+    context = of(request)
+    return said(_shown(await _segment(context, kind, segment_id), context))
+
+
+@routes.get(
+    "/v1/segments/{kind}/{segment_id}/recommendations", responses=shows(SegmentListDocument)
+)
+async def recommend_segment(
+    request: Request, kind: Kind, segment_id: SegmentId, query: Annotated[SegmentQuery, Query()]
+) -> Response:
+    """The most popular films of a segment of films, or those that a segment of viewers likes more
+    than others do; within the rules, with the promotions for that segment of viewers."""
+    context = of(request)
+    seconds = context.settings.deadline_ms / 1000
+    k = query.k + RESERVE
+    version, films = await films_of(context.models, kind, segment_id, k, seconds)
+    profile = await context.profiles.read(None)
+    stage = FilterStage(profile.rules, context.catalogue, now())
+    viewer = Viewer(segments=frozenset((segment_id,) if kind == "users" else ()))
+    outcome = stage.apply(films, viewer, Wish(query.k), promote=kind == "users")
+    placed = {p.movie_id for p in outcome.placed}
+    items = [shown_item(i, i.movie_id in placed, context.catalogue) for i in outcome.items]
+    shown = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
+    return said(shown)
+
+
+@routes.put("/v1/segments/{kind}", responses=shows(SegmentsWishDocument))
+async def put_segments(request: Request, kind: Kind, body: SegmentsBody) -> Response:
+    """Fix the number of segments from the next training on; null lets the data choose it."""
+    return said(await _trainer(of(request), f"/internal/segments/{kind}", body.model_dump()))
+
+
+@routes.put("/v1/segments/{kind}/{segment_id}", responses=shows(SegmentDocument))
+async def put_segment(
+    request: Request, kind: Kind, segment_id: SegmentId, body: SegmentBody
+) -> Response:
+    """Name a segment, and keep it: the next trainings make it again from its typical films. With
+    `keep` false only the name stays, for as long as there is a segment like it."""
+    context = of(request)
+    segment = await _segment(context, kind, segment_id)
+    wish = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
+    await _trainer(context, f"/internal/segments/{kind}/names", wish)
+    return said(_shown(segment | {"name": wish["name"], "named": True, "kept": body.keep}, context))
+
+
+async def _segments(context: Context, kind: Kind) -> dict[str, Any]:
+    return await segments_of(context.models, kind, context.settings.deadline_ms / 1000)
+
+
+async def _segment(context: Context, kind: Kind, segment_id: int) -> dict[str, Any]:
+    items: Iterable[dict[str, Any]] = (await _segments(context, kind))["items"]
+    found = next((one for one in items if one["id"] == segment_id), None)
+    if found is None:
+        raise NotFound(f"there is no segment {segment_id} of {kind}")
+    return found
+
+
+def _shown(segment: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return a segment with the titles of its first typical films."""
+    rows = ((i, context.catalogue.get(i)) for i in segment["typical"][:SHOWN])
+    return segment | {"typical": [(row or Row.unknown(i)).brief() for i, row in rows]}
+
+
+async def _trainer(context: Context, path: str, body: Any) -> Any:
+    reply = await context.models.call("trainer", Call("PUT", path, body, TRAINER_S))
+    if isinstance(reply, Failure):
+        raise Unavailable(reply.why)
+    if not reply.ok:
+        raise Unavailable(reply.failure("trainer").why)
+    return reply.body

@@ -1,0 +1,1 @@
+"""The catalogue in memory: movies, title and tag indexes, popularity."""

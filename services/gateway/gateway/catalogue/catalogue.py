@@ -1,0 +1,183 @@
+"""The films that the gateway knows: rows for answers, genre counts, listing and search."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from gateway.catalogue.tag_index import TagIndex, carried, folded
+from gateway.catalogue.title_index import TitleIndex
+from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
+from marquee.features.movie_table import Films
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A film's catalogue row; `mask` is the bit mask of its genres."""
+
+    movie_id: int
+    title: str | None
+    year: int | None
+    genres: tuple[str, ...]
+    tags: dict[str, float]
+    mask: int
+
+    @classmethod
+    def of(cls, film: Film) -> "Row":
+        """Return the row of a film."""
+        fields = (film.movie_id, film.title, film.year, film.genres, film.tags)
+        return cls(*fields, genre_mask(film.genres))
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Row":
+        """Return the row that a stored film (JSON) holds, as a consumer has checked and written it.
+
+        Read without validation: a catalogue of 60,000 films is to load in a second.
+        """
+        film = orjson.loads(text)
+        genres = tuple(film["genres"])
+        fields = (film["movie_id"], film["title"], film["year"], genres, film["tags"])
+        return cls(*fields, genre_mask(genres))
+
+    @classmethod
+    def unknown(cls, movie_id: int) -> "Row":
+        """Return the row of a film of which nothing but the id is known."""
+        return cls(movie_id, None, None, (), {}, 0)
+
+    def has_tag(self, tag: str) -> bool:
+        """Return whether the film carries a tag, in whatever case."""
+        return folded(tag) in carried(self.tags)
+
+    def brief(self) -> dict[str, Any]:
+        """Return what a list of films shows of it."""
+        return {
+            "movie_id": self.movie_id,
+            "title": self.title,
+            "year": self.year,
+            "genres": self.genres,
+        }
+
+    def full(self) -> dict[str, Any]:
+        """Return all of it, tags by relevance."""
+        tags = sorted(self.tags.items(), key=lambda tag: (-tag[1], tag[0]))
+        return self.brief() | {"tags": dict(tags)}
+
+
+@dataclass(frozen=True)
+class FilmFilter:
+    """What a request allows: films in any of `genres` (none: all), of these years, with the tag."""
+
+    genres: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    tag: str | None = None
+
+    @cached_property
+    def mask(self) -> int:
+        """The bit mask of the genres; 0 when all are allowed."""
+        return genre_mask(self.genres)
+
+    def allows(self, row: Row) -> bool:
+        """Return whether a film is within the filter; one of unknown year is in no year."""
+        if self.mask and not row.mask & self.mask:
+            return False
+        if self.year_from is not None and (row.year is None or row.year < self.year_from):
+            return False
+        if self.year_to is not None and (row.year is None or row.year > self.year_to):
+            return False
+        return self.tag is None or row.has_tag(self.tag)
+
+
+class Catalogue:
+    """All films by id; `version` grows with each change, so that what rests on it can tell."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.version = 0
+        self._counts: dict[str, int] = {}
+        self._counted = -1
+        self.replace(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def get(self, movie_id: int) -> Row | None:
+        """Return a film's row, None when there is no such film."""
+        return self._rows.get(movie_id)
+
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Set the whole catalogue."""
+        self._rows = {row.movie_id: row for row in rows}
+        self.table = _table(list(self))
+        """The same films as arrays; a film keeps its row of the table until all are replaced."""
+        self._titles = TitleIndex((row.movie_id, row.title or "", row.year) for row in self)
+        self._tags = TagIndex((row.movie_id, row.tags) for row in self)
+        self.version += 1
+
+    def put(self, row: Row) -> None:
+        """Add a film or replace its row."""
+        self.remove(row.movie_id)
+        self._rows[row.movie_id] = row
+        self._titles.put(row.movie_id, row.title or "", row.year)
+        self._tags.put(row.movie_id, row.tags)
+        self.table.put(row.movie_id, row.mask, row.year, _NO_VECTOR, -1)
+        self.version += 1
+
+    def remove(self, movie_id: int) -> None:
+        """Take a film out."""
+        row = self._rows.pop(movie_id, None)
+        if row is not None:
+            self._titles.remove(movie_id, row.title or "", row.year)
+            self._tags.remove(movie_id, row.tags)
+            self.table.remove(movie_id)
+            self.version += 1
+
+    def within(self, allowed: FilmFilter) -> npt.NDArray[np.bool_]:
+        """Return which rows of the table a filter allows."""
+        years, mask = self.table.years, self.table.alive.copy()
+        if allowed.tag is not None:
+            carrying = np.zeros(len(mask), bool)
+            carrying[self.table.indexes(self.tagged(allowed.tag))] = True
+            mask &= carrying
+        if allowed.mask:
+            mask &= (self.table.genres & np.uint32(allowed.mask)) != 0
+        if allowed.year_from is not None:
+            mask &= years >= allowed.year_from
+        if allowed.year_to is not None:
+            mask &= (years <= allowed.year_to) & (years > 0)
+        return mask
+
+    def tagged(self, tag: str) -> Sequence[int]:
+        """Return the ids of the films that carry a tag, in whatever case; none: unknown tag."""
+        return self._tags.films(tag)
+
+    def genre_counts(self) -> dict[str, int]:
+        """Return how many films each genre has, in the order of the vocabulary."""
+        if self._counted != self.version:
+            alive = genre_matrix(self.table.genres[self.table.alive])
+            self._counts = dict(zip(GENRES, map(int, alive.sum(axis=0)), strict=True))
+            self._counted = self.version
+        return self._counts
+
+    def search(self, query: str) -> dict[int, int]:
+        """Return movie id → how well its title matches (0 best, see `TitleIndex.search`)."""
+        return self._titles.search(query)
+
+
+_NO_VECTOR = np.zeros(0, np.float32)
+
+
+def _table(rows: list[Row]) -> Films:
+    return Films(
+        [row.movie_id for row in rows],
+        np.array([row.mask for row in rows], np.uint32),
+        np.array([row.year or 0 for row in rows], np.int16),
+        np.zeros((len(rows), 0), np.float32),
+        np.full(len(rows), -1, np.int16),
+    )

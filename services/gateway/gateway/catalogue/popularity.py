@@ -1,0 +1,88 @@
+"""The popular list that the gateway holds itself: every film in the order of popularity."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from marquee.domain.recommendation import Reason, Scored
+from marquee.features.movie_table import Films
+from marquee.features.popularity import FilmSums, LivePopularity, Popularity
+
+MAX_AGE_S = 1.0
+"""Sums change with every rating; the order is made anew at most this often."""
+
+
+class PopularList:
+    """Films by popularity. The order follows the catalogue at once and the sums within a second."""
+
+    def __init__(
+        self, catalogue: Catalogue, sums: FilmSums, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.catalogue = catalogue
+        self.sums = sums
+        self._clock = clock
+        self._table: Films | None = None
+        self._live: LivePopularity
+        self._made: tuple[int, float]
+        self._popularity: Popularity
+        self._order: npt.NDArray[np.int64]
+        self._rank: npt.NDArray[np.int64]
+
+    def update(self, movie_id: int) -> None:
+        """Take over a film's sums or its new row."""
+        if self._table is self.catalogue.table:
+            self._live.update(movie_id)
+
+    def films(self, allowed: FilmFilter) -> Iterator[Scored]:
+        """Yield the films that a filter allows, most popular first."""
+        reason = Reason.POPULAR_IN_GENRE if allowed.genres else Reason.POPULAR
+        for row in self.rows(allowed):
+            yield Scored(row.movie_id, self.score(row.movie_id), reason)
+
+    def rows(self, allowed: FilmFilter) -> Iterator[Row]:
+        """Yield the rows of the films that a filter allows, most popular first."""
+        self._refresh()
+        order = self._order[self.catalogue.within(allowed)[self._order]]
+        for movie_id in self.catalogue.table.movie_ids[order]:
+            row = self.catalogue.get(int(movie_id))
+            if row is not None:
+                yield row
+
+    def rank(self, movie_id: int) -> int:
+        """Return a film's place in the order, from 0; after all others when it is unknown."""
+        self._refresh()
+        row = self.catalogue.table.index(movie_id)
+        return int(self._rank[row]) if row >= 0 else len(self._rank)
+
+    def score(self, movie_id: int) -> float:
+        """Return a film's popularity, 0 for an unknown film."""
+        self._refresh()
+        row = self.catalogue.table.index(movie_id)
+        return float(self._popularity.popularity[row]) if row >= 0 else 0.0
+
+    def mean(self, movie_id: int) -> float | None:
+        """Return a film's shrunk mean rating in stars, None for an unknown film."""
+        self._refresh()
+        row = self.catalogue.table.index(movie_id)
+        return float(self._popularity.mean[row]) if row >= 0 else None
+
+    def _refresh(self) -> None:
+        now = self._clock()
+        if self._table is self.catalogue.table:
+            version, at = self._made
+            if version == self.catalogue.version and now - at < MAX_AGE_S:
+                return
+        else:
+            self._table = self.catalogue.table
+            self._live = LivePopularity(self._table, self.sums)
+        self._made = (self.catalogue.version, now)
+        self._sort(self._table)
+
+    def _sort(self, table: Films) -> None:
+        self._popularity = self._live.now()
+        self._order = self._popularity.order(table.movie_ids, np.ones(len(table), bool), len(table))
+        self._rank = np.empty(len(table), np.int64)
+        self._rank[self._order] = np.arange(len(table))

@@ -1,0 +1,1 @@
+"""HTTP mechanics of every route: parameters, problem details, scopes, idempotency, pagination."""

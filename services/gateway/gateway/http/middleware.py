@@ -1,0 +1,71 @@
+"""The edge of the app: the limit of a body's size, and headers that every response carries."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.http.problem_details import problem
+
+MAX_BODY = 1_000_000
+"""Bytes of a request's body."""
+
+CSP = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
+    " frame-ancestors 'none'; form-action 'self'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": CSP,
+    # Files of the page are asked for again, and answered 304 while they are the same.
+    "Cache-Control": "no-cache",
+}
+
+
+class Edge:
+    """Refuses large bodies, and adds headers to responses that do not set them themselves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if _length(scope) > MAX_BODY:
+            await problem("too_large", _TOO_LARGE)(scope, receive, with_headers)
+        else:
+            await self._app(scope, _limited(receive), with_headers)
+
+
+_TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
+
+
+def _length(scope: Scope) -> int:
+    """Return the length that a request says its body has; 0 when it says none."""
+    text = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(text) if text.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return `receive` for a body whose length is not said before: it ends at the limit."""
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return limited

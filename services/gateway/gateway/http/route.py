@@ -1,0 +1,122 @@
+"""How routes are made: each has a scope, a stable operation id, and refuses unknown parameters."""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.http.idempotency import PARAMETER, key_of, once, takes_key
+from gateway.http.problem_details import FieldError, InvalidFields, unknown_field
+from gateway.http.query_parameters import Parameters
+from gateway.http.scopes import SCOPES, Scope
+from marquee import telemetry
+
+Allow = Callable[[Request, Scope], Awaitable[None]]
+"""Raises when the caller of a request lacks a scope."""
+
+
+class StrictRoute(APIRoute):
+    """A route that knows its scope and its parameters; other parameters are errors."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if takes_key(self.methods or (), self.scope_needed):
+            self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [PARAMETER]}
+
+    @property
+    def scope_needed(self) -> Scope:
+        """The scope that a caller needs; a KeyError names a route that has none."""
+        return SCOPES[self.name]
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with the checks before and the measures after it."""
+        handle, known, path, scope = (
+            self._handler(),
+            self._parameters(),
+            self.path,
+            self.scope_needed,
+        )
+        keyed = takes_key(self.methods or (), scope)
+
+        async def strict(request: Request) -> Response:
+            started, status = time.perf_counter(), 500
+            try:
+                if request.scope["query_string"]:
+                    _check(request.query_params.keys(), known)
+                if scope is not Scope.OPEN:
+                    await request.app.state.allow(request, scope)
+                key = key_of(request, keyed)
+                response = await (handle(request) if key is None else once(request, key, handle))
+                status = response.status_code
+                return response
+            except Exception as error:
+                status = getattr(error, "status", getattr(error, "status_code", 500))
+                raise
+            finally:
+                telemetry.REQUESTS.labels(path, status).inc()
+                telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
+
+        return strict
+
+    def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what calls the endpoint: for a read without FastAPI, whose way is a long one."""
+        endpoint, parameters = self.endpoint, None
+        if self.methods == {"GET"}:
+            parameters = Parameters.of(endpoint, frozenset(self.param_convertors))
+        if parameters is None:
+            return super().get_route_handler()
+        read = parameters.read
+
+        async def handle(request: Request) -> Response:
+            response: Response = await endpoint(**read(request))
+            return response
+
+        return handle
+
+    def _parameters(self) -> frozenset[str]:
+        names: set[str] = set()
+        for parameter in self.dependant.query_params:
+            annotation = parameter.field_info.annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                names |= {f.alias or name for name, f in annotation.model_fields.items()}
+            else:
+                names.add(parameter.alias)
+        return frozenset(names)
+
+
+def router(tag: str) -> APIRouter:
+    """Return a router for one part of the API."""
+    return APIRouter(
+        tags=[tag],
+        route_class=StrictRoute,
+        generate_unique_id_function=lambda route: route.name,
+        responses={422: {"description": "A parameter or field is wrong, or unknown."}},
+    )
+
+
+def shows(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how a route documents its answer: a model, for 200 or the statuses given."""
+    return {status: {"model": model} for status in statuses or (200,)}
+
+
+def said(value: Any, status: int = 200) -> Response:
+    """Return a JSON response; an answer is of its moment and is kept by nobody."""
+    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(body, status, _HEADERS, "application/json")
+
+
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+def _check(names: Sequence[str] | Any, known: frozenset[str]) -> None:
+    errors: list[FieldError] = [
+        unknown_field(name, known, "parameter") for name in names if name not in known
+    ]
+    if errors:
+        raise InvalidFields(errors)

@@ -1,0 +1,241 @@
+"""One request's walk: evidence, route, the services down the chain, filter stage, answer."""
+
+import itertools
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.popularity import PopularList
+from gateway.recommend.filter_stage import FilterStage, Outcome, Viewer, Wish
+from gateway.state.consistency_token import Positions, of_topics
+from gateway.state.profiles import Profile
+from gateway.state.rules import Rules
+from gateway.upstream.model_clients import SERVICES, Failure, Models, Recommended
+from gateway.upstream.segments import viewer_segment
+from marquee.domain.recommendation import Route, Scored
+from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
+from marquee.events import MOVIES, RATINGS
+
+RESERVE = 50
+"""At most so many films more than k are asked for, since rules may remove some."""
+SPARE = 5
+"""So many more where there are no rules: the catalogue may just have lost films."""
+OWN = "gateway"
+"""The model version of an answer that the gateway gives from its own popular list."""
+LEAST_S = 0.01
+"""With less time left than this no service is asked."""
+
+_TOPICS = {
+    Route.POPULAR: (MOVIES, RATINGS),
+    Route.SIMILAR: (MOVIES,),
+    Route.HYBRID: (MOVIES, RATINGS),
+    Route.USER_CLUSTER: (MOVIES,),
+    Route.NEURAL: (MOVIES,),
+}
+"""What a route's rows depend on; the viewer's own facts travel in the request."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for one call, for all calls of a request (the wait for freshness comes on top)."""
+
+    call: float = 0.25
+    request: float = 0.6
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who asks for what: a viewer (no id: a session), the wish, and what must be applied before."""
+
+    profile: Profile
+    wish: Wish
+    user_id: int | None = None
+    after: Positions = field(default_factory=dict)
+    wait: float = 0.0
+    """Seconds that a service may wait for its rows to pass `after`."""
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A route that did not fill the list, and why."""
+
+    route: Route
+    why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The films, the route that gave the first of them, and how it came to that."""
+
+    decision: Decision
+    route: Route
+    outcome: Outcome
+    fallbacks: tuple[Fallback, ...]
+    model_version: str
+    fresh: bool
+    recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+
+class Answers:
+    """Answers questions with the model services, and at the end with the gateway's own list."""
+
+    def __init__(
+        self,
+        models: Models,
+        popular: PopularList,
+        thresholds: Thresholds,
+        patience: Patience | None = None,
+    ) -> None:
+        self.models = models
+        self.popular = popular
+        self.thresholds = thresholds
+        self.patience = patience or Patience()
+
+    async def answer(self, question: Question) -> Answer:
+        """Return up to k films: k whenever there are k that the viewer may be shown."""
+        decision = decide(Evidence.of(question.profile.facts), self.thresholds)
+        walk = _Walk(self, question)
+        if question.profile.rules.addressed(walk.now):
+            await walk.find_segment()
+        if walk.hopeless:
+            return walk.answer(decision)
+        for route in chain(decision.route, decision.evidence):
+            if await walk.ask(route):
+                break
+        return walk.answer(decision)
+
+
+class _Walk:
+    """What one request has gathered so far."""
+
+    def __init__(self, answers: Answers, question: Question) -> None:
+        self._models = answers.models
+        self._popular = answers.popular
+        self._patience = answers.patience
+        self._question = question
+        self._until = time.monotonic() + answers.patience.request + question.wait
+        self.now = datetime.now(UTC)
+        self._stage = FilterStage(question.profile.rules, answers.popular.catalogue, self.now)
+        self._viewer = Viewer(question.profile.facts)
+        self._facts = _facts(question, answers.popular.catalogue)
+        self._pool: list[Scored] = []
+        self._outcome = Outcome(())
+        self._fallbacks: list[Fallback] = []
+        self._silent: dict[str, Failure] = {}
+        self._source: tuple[Route, str] | None = None
+        self._fresh = True
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether there is no film to ask for: none carries the tag."""
+        return bool(self._facts["only"] == [])
+
+    async def find_segment(self) -> None:
+        """Ask which segment the viewer is in; promotions for segments are left out otherwise."""
+        facts = self._question.profile.facts
+        found = await viewer_segment(self._models, facts, self._patience.call)
+        if isinstance(found, Failure):
+            why = f"promotions for segments were left out: {found.why}"
+            self._fallbacks.append(Fallback(Route.USER_CLUSTER, why))
+        elif found is not None:
+            self._viewer = Viewer(facts, frozenset((found,)))
+
+    async def ask(self, route: Route) -> bool:
+        """Ask a route's service, and again where rules leave too few; return whether to stop."""
+        k = self._question.wish.k
+        for wanted in (k + reserve(self._question.profile.rules), k + RESERVE):
+            got = await self._recommend(route, wanted)
+            if isinstance(got, Failure):
+                self._fallbacks.append(Fallback(route, got.why))
+                return False
+            self._take(route, got)
+            if self._full or len(got.items) < wanted:
+                break
+        if self._full or self._nothing_left():
+            return True
+        n = len(self._outcome.items)
+        self._fallbacks.append(Fallback(route, f"{n} of {k} films found"))
+        return False
+
+    def answer(self, decision: Decision) -> Answer:
+        """Return what was gathered, filled up from the gateway's own list if need be."""
+        if not self._full:
+            self._outcome = self._filled()
+        route, version = self._source or (Route.POPULAR, OWN)
+        fallbacks = tuple(self._fallbacks)
+        return Answer(decision, route, self._outcome, fallbacks, version, self._fresh)
+
+    @property
+    def _full(self) -> bool:
+        return len(self._outcome.items) >= self._question.wish.k
+
+    def _take(self, route: Route, got: Recommended) -> None:
+        self._pool += got.items
+        self._outcome = self._apply(self._pool)
+        if self._source is None and got.items and self._outcome.items:
+            self._source = (route, got.model_version)
+            self._fresh = got.fresh
+
+    def _apply(self, items: Any) -> Outcome:
+        return self._stage.apply(items, self._viewer, self._question.wish)
+
+    def _filled(self) -> Outcome:
+        own = self._popular.films(self._question.wish.films)
+        return self._apply(itertools.chain(self._pool, own))
+
+    def _nothing_left(self) -> bool:
+        """Return whether the catalogue has no more films that could be shown."""
+        return len(self._filled().items) == len(self._outcome.items)
+
+    async def _recommend(self, route: Route, wanted: int) -> Recommended | Failure:
+        """Ask a route's service, unless it has been silent in this walk: one wait is enough."""
+        service = SERVICES[route]
+        if service in self._silent:
+            return self._silent[service]
+        got = await self._call(route, wanted)
+        if isinstance(got, Failure) and got.silent:
+            self._silent[service] = got
+        return got
+
+    async def _call(self, route: Route, wanted: int) -> Recommended | Failure:
+        left = self._until - time.monotonic()
+        seconds = min(self._patience.call + self._question.wait, left)
+        if seconds < LEAST_S:
+            return Failure("no time is left for it")
+        # A service waits that long for its rows; the rest of the time is for the answer itself.
+        deadline = min(self._question.wait or seconds, seconds)
+        request = self._facts | {
+            "route": route,
+            "k": wanted,
+            "exclude": [*self._question.wish.exclude, *(item.movie_id for item in self._pool)],
+            "after": of_topics(self._question.after, *_TOPICS[route]),
+            "deadline_ms": deadline * 1000,
+        }
+        return await self._models.recommend(route, request, seconds)
+
+
+def reserve(rules: Rules) -> int:
+    """Return how many films more than k to ask for: no more than may be removed or placed."""
+    return min(RESERVE, SPARE + len(rules))
+
+
+def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the part of an internal request that stays the same down the chain.
+
+    A tag is in it as the films that carry it: models' rows have no tags.
+    """
+    facts, films = question.profile.facts, question.wish.films
+    return {
+        "user_id": question.user_id,
+        "ratings": [(movie_id, half / 2) for movie_id, half in facts.rated.items()],
+        "viewed": list(facts.viewed),
+        "dismissed": list(facts.dismissed),
+        "genres": films.genres,
+        "year_from": films.year_from,
+        "year_to": films.year_to,
+        **({"diversity": question.wish.diversity} if question.wish.diversity else {}),
+        "only": None if films.tag is None else [*catalogue.tagged(films.tag)],
+    }

@@ -1,0 +1,1 @@
+"""What the gateway knows of users and rules: profiles, rules, live view, publisher, tokens."""

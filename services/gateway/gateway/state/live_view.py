@@ -1,0 +1,82 @@
+"""What the gateway holds in memory, kept up with the store: the catalogue and popularity sums."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.popularity import PopularList
+from gateway.state.consistency_token import Positions
+from marquee.events import MOVIES, RATINGS
+from marquee.features.popularity import FilmSums
+from marquee.serving.update_stream import Tail, Update
+from marquee.store.codec import unpack_sums
+from marquee.store.keys import Keys, PartitionKeys
+
+
+class Memory:
+    """Follows the gateway's own films and positions, and the content service's sums."""
+
+    def __init__(self, client: Any, own: Keys, content: Keys) -> None:
+        self._redis = client
+        self._films, self._viewers = own.all(MOVIES), own.all(RATINGS)
+        self._sums_of = content.all(RATINGS)
+        self._sums = FilmSums()
+        self.catalogue = Catalogue()
+        self.popular = PopularList(self.catalogue, self._sums)
+        self._changed = asyncio.Event()
+        streams = [*self._films, *self._viewers, *self._sums_of]
+        self.tail = Tail(client, streams, self._load, self._apply)
+
+    async def passed(self, after: Positions, seconds: float) -> bool:
+        """Return whether films and profiles have passed `after`, waiting up to `seconds` for it."""
+        own = {str(keys.partition): keys.updates for keys in (*self._films, *self._viewers)}
+        wanted = {own[name]: offset for name, offset in after.items() if name in own}
+        return not wanted or await self.tail.passed(wanted, seconds)
+
+    async def appeared(self, movie_id: int, seconds: float) -> bool:
+        """Return whether a film is in the catalogue, waiting up to `seconds` for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.catalogue.get(movie_id) is None:
+                    await self._changed.wait()
+        return self.catalogue.get(movie_id) is not None
+
+    @property
+    def connected(self) -> bool:
+        """Whether what is in memory is what the store holds."""
+        return self.tail.connected
+
+    async def _load(self) -> None:
+        """Read all films and sums; films that changed meanwhile come again by the tail."""
+        texts: list[bytes] = []
+        for keys in self._films:
+            texts += (await self._redis.hgetall(keys.films)).values()
+        rows = await asyncio.to_thread(lambda: [Row.parse(text) for text in texts])
+        for keys in self._sums_of:
+            fields = await self._redis.hgetall(keys.sums)
+            sums = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
+            self._sums.replace(keys.partition.partition, sums)
+        self.catalogue.replace(rows)
+        self._wake()
+
+    def _apply(self, keys: PartitionKeys, update: Update) -> None:
+        for name, value in update.values.items():
+            kind, _, entity = name.partition(":")
+            if kind == "film":
+                self._put(int(entity), value)
+            elif kind == "sums":
+                self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
+                self.popular.update(int(entity))
+
+    def _put(self, movie_id: int, value: bytes) -> None:
+        if value:
+            self.catalogue.put(Row.parse(value))
+        else:
+            self.catalogue.remove(movie_id)
+        self.popular.update(movie_id)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

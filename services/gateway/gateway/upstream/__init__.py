@@ -1,0 +1,1 @@
+"""Clients of the model services: HTTP client, circuit breaker, replies."""

@@ -1,0 +1,109 @@
+"""The RatingPredictor as served, in numpy: viewer vector and film vector → rating."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from neural.rating_biases import VIEWER_DAMPING
+
+Matrix = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Weights = Mapping[str, Matrix]
+
+VIEWER_NUMBERS, JOINT_NUMBERS = 3, 6
+"""Numbers beside the vectors: of the viewer's bags, of the joint layers."""
+
+_ROOT = np.float32(np.sqrt(2 / np.pi))
+
+
+@dataclass(frozen=True, eq=False)
+class ViewerVector:
+    """A viewer to the network: `vector` d, `bias`, log(1 + ratings), `spread` of his ratings."""
+
+    vector: Matrix
+    bias: float
+    log_count: float
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class FilmVectors:
+    """m films to the network: `vectors` m × d, `biases`, `corrections`, `log_counts` m each."""
+
+    vectors: Matrix
+    biases: Matrix
+    corrections: Matrix
+    log_counts: Matrix
+
+    def of(self, rows: Ints) -> "FilmVectors":
+        """Return the films at `rows`."""
+        return FilmVectors(
+            self.vectors[rows], self.biases[rows], self.corrections[rows], self.log_counts[rows]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """The trained weights by the names of the network's state, and the mean μ of all ratings."""
+
+    weights: Weights
+    mean: float
+
+    @property
+    def d(self) -> int:
+        """Length of a viewer's and of a film's vector."""
+        return int(self.weights["viewers.value.weight"].shape[1])
+
+    def viewer(self, films: Ints, stars: Matrix, biases: Matrix) -> ViewerVector:
+        """Return the vector of a viewer from rated films (rows), his stars, the films' biases."""
+        rest = stars - np.float32(self.mean) - biases
+        n = len(films)
+        bias = float(rest.sum()) / (n + VIEWER_DAMPING)
+        spread = float(
+            np.sqrt((((rest - bias) ** 2).sum() + VIEWER_DAMPING) / (n + VIEWER_DAMPING))
+        )
+        value = self.weights["viewers.value.weight"][films]
+        seen = self.weights["viewers.seen.weight"][films]
+        root = np.float32(np.sqrt(n + 1))
+        bags = [(rest - bias) @ value / root, seen.sum(axis=0) / root]
+        row = np.concatenate([*bags, [bias, np.log1p(n), spread]]).astype(np.float32)
+        vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers.layers", row)
+        return ViewerVector(vector, bias, float(np.log1p(n)), spread)
+
+    def films(self, content: Matrix) -> Matrix:
+        """Return what content (m × c) says of m films that nobody has rated, m × d."""
+        return self._layers("films.new", content)
+
+    def predict(self, viewer: ViewerVector, films: FilmVectors) -> Matrix:
+        """Return the ratings in stars, m, not clipped."""
+        q, z = films.vectors, viewer.vector
+        m = len(q)
+        first = self.weights["joint.0.weight"]
+        d = self.d
+        # [z, q, z·q] times the first layer, with z the same in each row.
+        inner = q @ (first[:, d : 2 * d] + first[:, 2 * d : 3 * d] * z).T
+        inner += first[:, :d] @ z + self.weights["joint.0.bias"]
+        numbers = np.empty((m, JOINT_NUMBERS), np.float32)
+        numbers[:, 0], numbers[:, 1] = viewer.bias, films.biases
+        numbers[:, 2], numbers[:, 3] = viewer.log_count, films.log_counts
+        numbers[:, 4], numbers[:, 5] = viewer.spread, viewer.bias * films.biases
+        inner += numbers @ first[:, 3 * d :].T
+        joint = gelu(inner) @ self.weights["joint.3.weight"][0] + self.weights["joint.3.bias"][0]
+        plain = np.float32(self.mean + viewer.bias) + films.biases + films.corrections
+        rating: Matrix = (plain + q @ z + joint).astype(np.float32)
+        return rating
+
+    def _layers(self, name: str, rows: Matrix) -> Matrix:
+        weights = self.weights
+        inner = gelu(rows @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"])
+        outer: Matrix = inner @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"]
+        return outer
+
+
+def gelu(x: Matrix) -> Matrix:
+    """Return the Gaussian error linear unit by tanh (Hendrycks & Gimpel 2016)."""
+    cubic = x * (1 + np.float32(0.044715) * x * x)
+    result: Matrix = 0.5 * x * (1 + np.tanh(_ROOT * cubic))
+    return result

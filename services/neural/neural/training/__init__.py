@@ -1,0 +1,1 @@
+"""Training of the networks; needs torch, never loaded by a serving process."""

@@ -1,0 +1,53 @@
+"""Artifacts for data scientists: encoders of ids, ratings, codes and raw vectors, torch's state."""
+
+import io
+import pickle
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from marquee.arrays import unit
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.training.autoencoder import encode
+from neural.model import Neural
+from neural.training.epochs import Trained
+
+
+def extras_of(
+    dataset: Dataset, rows: RatingRows, model: Neural, trained: Trained
+) -> dict[str, bytes]:
+    """Return the files by name; pickles are plain dicts, id → row. Serving reads none of them."""
+    user_ids = np.unique(dataset.user_ids)
+    outputs = model.film_rows.layout.outputs(model.base.vectors)
+    prior = model.film_rows.layout.prior(model.base.vectors)
+    codes = encode(Autoencoder(model.inputs, model.bias, outputs, prior), rows)
+    state = io.BytesIO()
+    torch.save(trained.state, state)
+    return {
+        "user_encoder.pkl": _encoder(user_ids),
+        "item_encoder.pkl": _encoder(model.base.movie_ids),
+        "ratings_csr.npz": _arrays(
+            user_ids=user_ids, starts=rows.starts, films=rows.films.astype(np.int32),
+            half_stars=rows.half_stars,
+        ),
+        "user_content_vector.npz": _arrays(
+            user_ids=user_ids, codes=codes, clusters=model.kmeans.assign(unit(codes))
+        ),
+        "model_movies_full_vectors_raw.npz": _arrays(
+            movie_ids=model.base.movie_ids, vectors=model.film_rows.raw(list(dataset.films))
+        ),
+        "neural_model_best.pt": state.getvalue(),
+    }  # fmt: skip
+
+
+def _encoder(ids: npt.NDArray[np.int64]) -> bytes:
+    return pickle.dumps({int(identity): row for row, identity in enumerate(ids)}, protocol=4)
+
+
+def _arrays(**arrays: npt.NDArray[np.generic]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()

@@ -1,0 +1,56 @@
+"""Ratings held out: some stop the training and judge the mix, others say how sure it may be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marquee.features.interactions import Case, Ints, RatingRows
+from neural.training.rating_split import Mask, Rated
+
+_MOST_VIEWERS, _MOST_FILMS = 150, 500
+"""How many are held out for the confidence: more of them say the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """What the confidence is fitted on, none of it trained on: single ratings of known viewers
+    (`asked`, of all ratings), all those of some `viewers`, and all those of some `films` (rows)."""
+
+    asked: Mask
+    viewers: Ints
+    films: Ints
+
+    def ratings(self, rows: RatingRows) -> Mask:
+        """Return which ratings that is."""
+        theirs: Mask = np.isin(rows.owners, self.viewers) | np.isin(rows.films, self.films)
+        return theirs | self.asked
+
+
+def hide(rows: RatingRows, long_history: int, share: float, seed: int) -> tuple[Mask, Ints]:
+    """Return which ratings are held out, a fifth of some long histories, and whose they are."""
+    rng = np.random.default_rng(seed)
+    long = rng.permutation(np.flatnonzero(rows.sizes >= long_history))
+    viewers = np.sort(long[: min(round(share * len(rows)), len(rows) - 1)])
+    hidden = np.zeros(len(rows.films), bool)
+    for user in viewers:
+        start, size = int(rows.starts[user]), int(rows.sizes[user])
+        hidden[start + rng.permutation(size)[: size // 5]] = True
+    return hidden, viewers
+
+
+def set_aside(rows: RatingRows, hidden: Mask, n_films: int, share: float, seed: int) -> Unseen:
+    """Return half of the ratings `hidden`, and `share` of the other viewers and of the films."""
+    rng = np.random.default_rng([seed, 1])
+    asked = hidden & (rng.random(len(hidden)) < 0.5)
+    others = np.setdiff1d(np.flatnonzero(rows.sizes > 0), rows.owners[hidden])
+    viewers = rng.permutation(others)[: min(int(share * len(rows)), _MOST_VIEWERS)]
+    rated = np.unique(rows.films)
+    films = rng.permutation(rated)[: min(int(share * n_films), _MOST_FILMS)]
+    return Unseen(asked, np.sort(viewers), np.sort(films))
+
+
+def case_of(rated: Rated, user: int) -> Case:
+    """Return the fold-in of a viewer: what is shown, and the liked films held out."""
+    films, half_stars = rated.shown.of_user(user)
+    held_out = rated.held_out.of_users(np.array([user]))
+    return Case(films, half_stars, held_out.films[held_out.liked])

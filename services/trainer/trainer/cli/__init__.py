@@ -1,0 +1,1 @@
+"""The command `marquee`: one module a group of subcommands."""

@@ -1,0 +1,74 @@
+"""`marquee inspect` and `marquee doctor`: looks into what runs."""
+
+from typing import Annotated, Any
+
+import typer
+
+from trainer.cli.terminal import Session, print_json, print_lines, print_table
+
+app = typer.Typer(no_args_is_help=True, help="What each service holds of a film or a viewer.")
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, vectors in full.")]
+Id = Annotated[int, typer.Argument(min=1, help="Its id.")]
+
+_SHOWN = 5
+
+
+@app.command()
+def movie(context: typer.Context, movie_id: Id, as_json: Json = False) -> None:
+    """Show each service's facts, vector, cluster, version and position of a film."""
+    _inspect(context.obj, "movie", movie_id, as_json)
+
+
+@app.command()
+def user(context: typer.Context, user_id: Id, as_json: Json = False) -> None:
+    """Show each service's facts, code, cluster, version and position of a viewer."""
+    _inspect(context.obj, "user", user_id, as_json)
+
+
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Look for what would keep Marquee from running, and say how to mend it."""
+    from trainer.operations.doctor import examine
+
+    session: Session = context.obj
+    findings = examine(session.settings)
+    if as_json:
+        print_json([finding.as_json() for finding in findings])
+    else:
+        rows = [(f.state, f.subject, f.text, f.remedy) for f in findings]
+        print_table(("", "what", "found", "remedy"), rows)
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(2)
+
+
+def _inspect(session: Session, kind: str, entity: int, as_json: bool) -> None:
+    from trainer.operations.inspection import Inspection
+
+    inspection = Inspection(session.settings)
+    try:
+        seen = [s.as_json() for s in getattr(inspection, kind)(entity)]
+    finally:
+        inspection.close()
+    if as_json:
+        print_json({kind: entity, "services": seen})
+        return
+    print_lines([f"{kind} {entity}"])
+    for held in seen:
+        print_lines(_lines(held))
+
+
+def _lines(held: dict[str, Any]) -> list[str]:
+    lines = [f"{held['service']}  {held['partition']}  position {held['position']}"]
+    if held["version"]:
+        lines.append(f"  version  {held['version']}")
+    for name, value in (held["facts"] or {}).items():
+        text = str(value)
+        lines.append(f"  {name:<8} {text if len(text) <= 100 else text[:97] + '...'}")
+    if held["vector"] is not None:
+        shown = " ".join(f"{value:.3f}" for value in held["vector"][:_SHOWN])
+        rest = " …" if len(held["vector"]) > _SHOWN else ""
+        lines.append(f"  vector   {shown}{rest} ({len(held['vector'])} numbers)")
+        lines.append(f"  cluster  {held['cluster']}  from: {held['from']}")
+    if held["segment"] is not None:
+        lines.append(f"  segment  {held['segment']}")
+    return lines

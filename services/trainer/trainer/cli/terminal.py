@@ -1,0 +1,122 @@
+"""What the command line writes: results to stdout, messages and progress to stderr."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from marquee.settings import Settings
+from trainer.runs.records import StageRecord
+
+
+@dataclass(frozen=True)
+class Session:
+    """The settings of a call of the command, and how much it says."""
+
+    settings: Settings
+    quiet: bool = False
+
+    def say(self, text: str) -> None:
+        """Write a message to stderr, unless it was asked to be quiet."""
+        if not self.quiet:
+            print_error(text)
+
+
+def print_error(text: str) -> None:
+    """Write a line to stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Write lines to stdout."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to stdout, with all of each cell where the output is no terminal."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 400
+    console.print(table)
+
+
+def log_to_stderr(level: str) -> None:
+    """Send what the libraries log to stderr, as short lines, from a level on."""
+    number = logging.getLevelName(level.upper())
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.KeyValueRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        # Asked for at each line, since who calls this may give stderr another file.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+
+
+class PlainStages:
+    """Progress as one line a stage, and one in ten seconds while it runs."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._said = 0.0
+
+    def __call__(self, stage: str, done: float, words: str) -> None:
+        now = time.monotonic()
+        if 0 < done < 1 and now - self._said < 10:
+            return
+        self._said = now
+        state = "done" if done >= 1 else f"{done:.0%}" if done else "starts"
+        self._session.say(f"{stage}: {state}{': ' + words if words else ''}")
+
+
+class BarStages:
+    """Progress as one bar a stage."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: float, words: str) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=None, words="")
+        task = self._tasks[stage]
+        # A stage that cannot tell how much is done has a bar that moves to and fro.
+        total = 1.0 if done else None
+        self._progress.update(task, completed=done, total=total, words=words)
+        if done >= 1:
+            self._progress.stop_task(task)
+
+
+@contextmanager
+def stage_progress(session: Session) -> Iterator[PlainStages | BarStages]:
+    """Yield what shows the progress of stages on stderr: bars on a terminal, else lines."""
+    console = Console(stderr=True)
+    if session.quiet or not console.is_terminal:
+        yield PlainStages(session)
+        return
+    columns = (TextColumn("{task.description:<12}"), BarColumn(30), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[words]}"), console=console) as progress:
+        yield BarStages(progress)
+
+
+def stage_row(stage: StageRecord) -> tuple[str, ...]:
+    """Return a row of the table of stages."""
+    seconds = "" if stage.seconds is None else f"{stage.seconds:.1f} s"
+    peak = "" if stage.peak_mb is None else f"{stage.peak_mb:,.0f} MiB"
+    return stage.name, stage.status, seconds, peak, stage.detail

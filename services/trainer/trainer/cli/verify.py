@@ -1,0 +1,176 @@
+"""`marquee verify`, `rebuild` and `erasure`: facts held against the log, made anew, and gone."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marquee.errors import InvalidInput
+from trainer.cli.terminal import Session, print_json, print_lines, print_table
+
+if TYPE_CHECKING:  # help is shown without loading what reads the history
+    from trainer.operations.verify import Verdict
+
+_SHOWN = 12
+_NAMED = 5
+
+Services = Annotated[
+    list[str] | None, typer.Option("--service", help="Only this one; may be given again.")
+]
+
+
+def verify(
+    context: typer.Context,
+    service: Services = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Compare derived rows with the models too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, digests in full.")] = False,
+) -> None:
+    """Compare the facts of each service: live, replayed from the log, restored from a snapshot.
+
+    Reads only, in small pages, at the position that each partition has at that moment: it may run
+    beside consumers at work. Exit status 1 where facts differ.
+    """
+    from trainer.operations.verify import Verification
+
+    session: Session = context.obj
+    verification = Verification(session.settings)
+    try:
+        found = list(verification.run(named(service)))
+    finally:
+        verification.close()
+    if as_json:
+        print_json([_as_json(verdict) for verdict in found])
+    else:
+        _print(found)
+    good = _print_rows(session, named(service)) if rows and not as_json else True
+    if not good or not all(verdict.equal for verdict in found):
+        raise typer.Exit(1)
+
+
+def _print_rows(session: Session, services: list[str]) -> bool:
+    """Print what was found of derived rows; return whether none is missing or stale."""
+    from trainer.operations.verify_derived import verify_rows
+
+    found = list(verify_rows(session.settings, services))
+    columns = ("service", "partition", "version", "complete", "checked", "missing", "stale")
+    lines = [
+        (r.service, str(r.partition), r.version, "yes" if r.complete else "not yet",
+         str(r.checked), str(r.missing), str(r.stale))
+        for r in found
+    ]  # fmt: skip
+    print_table(columns, lines)
+    return all(verdict.good for verdict in found)
+
+
+def rebuild(
+    context: typer.Context,
+    service: Services = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also where there are facts already.")
+    ] = False,
+) -> None:
+    """Fill Redis anew by the newest snapshot of the history and the log.
+
+    Consumers may run: they wait for their partitions and go on from there; derived rows follow by
+    them. Run it again when it was interrupted.
+    """
+    from trainer.operations.rebuild import Rebuilding
+
+    session: Session = context.obj
+    services = [name for name in named(service) if name != "trainer"]
+    rebuilding = Rebuilding(session.settings)
+    started = time.perf_counter()
+    try:
+        found = list(rebuilding.run(services, replace))
+    finally:
+        rebuilding.close()
+    rows = [
+        (r.service, str(r.partition), str(r.position), str(r.facts), f"{r.seconds:.2f}")
+        for r in found
+    ]
+    print_table(("service", "partition", "position", "facts", "seconds"), rows)
+    seconds = time.perf_counter() - started
+    print_lines([f"{len(found)} partitions rebuilt in {seconds:.1f} s"])
+
+
+def erasure(
+    context: typer.Context,
+    user_id: Annotated[int, typer.Argument(min=1, help="The viewer who was erased.")],
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="First clean history and dead letters."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Show the receipt of an erasure: each store with the date since when it holds nothing.
+
+    Every store is looked through for the viewer each time. Exit status 1 while some are pending.
+    """
+    from trainer.operations.erasure import ErasureReceipts
+
+    session: Session = context.obj
+    receipts = ErasureReceipts(session.settings)
+    try:
+        if finish:
+            receipts.finish(user_id)
+        places = receipts.receipt(user_id)
+    finally:
+        receipts.close()
+    if as_json:
+        stores = [{"store": p.store, "since": p.since, "left": p.left or None} for p in places]
+        print_json({"user_id": user_id, "stores": stores})
+    else:
+        rows = [(place.store, place.since or "pending", place.left) for place in places]
+        print_table(("store", "holds nothing since", "what is left"), rows)
+    if any(place.left for place in places):
+        raise typer.Exit(1)
+
+
+def named(services: list[str] | None) -> list[str]:
+    """Return the services asked for, all without any. InvalidInput: one is unknown."""
+    from marquee.consumer.handlers.by_service import KEPT
+
+    for name in services or ():
+        if name not in KEPT:
+            raise InvalidInput(f"no service {name!r}; there are: {', '.join(KEPT)}", "service")
+    return services or list(KEPT)
+
+
+def _print(found: "list[Verdict]") -> None:
+    columns = ("service", "partition", "position", "lag", "live", "replayed", "restored", "equal")
+    print_table(columns, [_row(verdict) for verdict in found])
+    for verdict in found:
+        where = f"{verdict.service} {verdict.partition}"
+        if verdict.differing:
+            rest = len(verdict.differing) - _NAMED
+            more = f" and {rest} more" if rest > 0 else ""
+            print_lines([f"{where}: differs in {', '.join(verdict.differing[:_NAMED])}{more}"])
+        if verdict.note:
+            print_lines([f"{where}: {verdict.note}"])
+    bad = sum(not verdict.equal for verdict in found)
+    print_lines([f"{len(found) - bad} of {len(found)} partitions equal"])
+
+
+def _row(verdict: "Verdict") -> tuple[str, ...]:
+    position = "" if verdict.position is None else str(verdict.position)
+    digests = (verdict.live, verdict.replayed, verdict.restored)
+    shown = (digest[:_SHOWN] or "-" for digest in digests)
+    equal = "yes" if verdict.equal else "NO"
+    return (verdict.service, str(verdict.partition), position, str(verdict.lag), *shown, equal)
+
+
+def _as_json(verdict: "Verdict") -> dict[str, Any]:
+    return {
+        "service": verdict.service,
+        "partition": str(verdict.partition),
+        "position": verdict.position,
+        "lag": verdict.lag,
+        "live": verdict.live,
+        "replayed": verdict.replayed or None,
+        "restored": verdict.restored or None,
+        "equal": verdict.equal,
+        "differing": list(verdict.differing),
+        "note": verdict.note or None,
+    }

@@ -1,0 +1,1 @@
+"""The event contract as documents: AsyncAPI, JSON Schema, examples."""

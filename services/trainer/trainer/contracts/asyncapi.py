@@ -1,0 +1,197 @@
+"""The contract with producers, made from the event classes: AsyncAPI 3 and JSON Schemas."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from marquee.bus.api import dead
+from marquee.domain.movies import GENRES
+from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event
+from marquee.events.payloads import Data
+from trainer.contracts.examples import EXAMPLES
+
+VERSION = "1.0.0"
+"""Of the contract: a new field or type raises the second number; old forms are read for ever."""
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_REQUIRED = ["specversion", "id", "source", "type", "data"]
+_ATTRIBUTES = {
+    "specversion": "The version of CloudEvents.",
+    "id": "Names the event together with `source`: the same two are the same event, once and for"
+    " all; a repeat takes effect once.",
+    "source": "Who says it, such as the name of a shop.",
+    "time": "When it happened. It measures delays and never decides an order: the log does.",
+    "datacontenttype": "The format of `data`.",
+    "type": "What happened.",
+}
+_TOPICS: Mapping[str, tuple[str, str]] = {
+    MOVIES: ("movie_id", "The catalogue and the rules of content managers."),
+    RATINGS: ("user_id", "What viewers do."),
+    MODELS: ("name", "Trained versions; only the trainer sends here."),
+}
+_RULES = """\
+Events are CloudEvents 1.0 in JSON, one a message, of at most 1,000,000 bytes.
+
+- **Key**: the id in decimal ASCII (`movie_id` on `movies`, `user_id` on `ratings`), so that what
+  concerns one film or viewer keeps its order.
+- **Partition**: murmur2 of the key, as Kafka's Java client and kafka-python do by default;
+  librdkafka needs `partitioner=murmur2_random`. An event on another partition is a dead letter.
+- **Once**: an event that comes again with its `source` and `id` takes effect once, as long as it
+  is among the last 4,096 of its partition.
+- **Compatible**: unknown fields are ignored. A type keeps its meaning for ever; what would change
+  it gets a new type. What is no event of these goes to the dead letters, `<topic>.dead`.
+- **Redis Streams** as the bus: `docs/producers.md`.
+"""
+
+
+def files() -> dict[str, str]:
+    """Return every file of the contract: its name under the folder of documents, and its text."""
+    made = {"asyncapi.yaml": yaml.dump(document(), Dumper=_Dumper, sort_keys=False, width=100)}
+    for name, kind in EVENT_TYPES.items():
+        text = json.dumps(schema(kind), indent=2, ensure_ascii=False)
+        made[_schema_file(name)] = f"{text}\n"
+    return made
+
+
+def schema(kind: type[Event]) -> dict[str, Any]:
+    """Return the JSON Schema of a type of event as producers have to send it."""
+    name = kind.model_fields["type"].default
+    made = kind.model_json_schema(by_alias=True)
+    made["required"] = _REQUIRED
+    for attribute, words in _ATTRIBUTES.items():
+        made["properties"][attribute]["description"] = words
+    own = made.get("description", "")
+    inherited = own in (Event.__doc__, Data.__doc__) or not kind.__doc__
+    made["description"] = name if inherited else own
+    made["examples"] = [EXAMPLES[name]]
+    _name_genres(made)
+    return {"$schema": _DRAFT, "$id": f"{name}.schema.json"} | made
+
+
+def document() -> dict[str, Any]:
+    """Return the AsyncAPI document."""
+    topics = {kind.topic for kind in EVENT_TYPES.values()}
+    ordered = [topic for topic in _TOPICS if topic in topics]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Marquee events",
+            "version": VERSION,
+            "description": _RULES,
+            "license": {"name": "Apache 2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"kafka": _server()},
+        "channels": {one: channel for topic in ordered for one, channel in _channels(topic)},
+        "operations": {
+            one: operation for topic in ordered for one, operation in _operations(topic)
+        },
+        "components": {"messages": {n: _message(k) for n, k in EVENT_TYPES.items()} | _letter()},
+    }
+
+
+def _server() -> dict[str, Any]:
+    return {
+        "host": "{address}",
+        "protocol": "kafka",
+        "description": "The brokers of MARQUEE_KAFKA_SERVERS.",
+        "variables": {"address": {"default": "127.0.0.1:9092"}},
+    }
+
+
+def _channels(topic: str) -> list[tuple[str, dict[str, Any]]]:
+    key, words = _TOPICS[topic]
+    names = [name for name, kind in EVENT_TYPES.items() if kind.topic == topic]
+    letters = f"Messages of `{topic}` that were put aside, as they came, with the reason."
+    return [
+        (topic, {"address": f"marquee.{topic}", "description": f"{words} Key: `data.{key}`.",
+                 "messages": {name: _ref(f"components/messages/{name}") for name in names}}),
+        (dead(topic), {"address": f"marquee.{dead(topic)}", "description": letters,
+                       "messages": {"dead-letter": _ref("components/messages/dead-letter")}}),
+    ]  # fmt: skip
+
+
+def _operations(topic: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a client of Marquee does with a topic, said from its side as Marquee's peer."""
+    sends = {"action": "send", "channel": _ref(f"channels/{dead(topic)}"), "summary": "Put aside."}
+    reads = {"action": "receive", "channel": _ref(f"channels/{topic}"), "summary": "Apply events."}
+    return [(f"apply-{topic}", reads), (f"bury-{topic}", sends)]
+
+
+def _message(kind: type[Event]) -> dict[str, Any]:
+    name = kind.model_fields["type"].default
+    key, _ = _TOPICS[kind.topic]
+    id_ = (
+        {"type": "string"} if kind.topic == MODELS else {"type": "string", "pattern": r"^[1-9]\d*$"}
+    )
+    return {
+        "name": name,
+        "title": kind.__name__,
+        "summary": schema(kind)["description"],
+        "contentType": "application/json",
+        "payload": {"$ref": f"./{_schema_file(name)}"},
+        "bindings": {"kafka": {"key": id_ | {"description": f"`data.{key}` as text."}}},
+        "examples": [{"name": name, "payload": EXAMPLES[name]}],
+    }
+
+
+def _letter() -> dict[str, Any]:
+    texts = {
+        "marquee-id": "`topic-partition-offset` of the message: one that comes again is the same.",
+        "marquee-group": "Who could not handle it.",
+        "marquee-position": "`topic:partition:offset`, where it stood.",
+        "marquee-reason": "Why it was put aside.",
+        "marquee-time": "When it was.",
+        "marquee-length": "Its bytes, where it was too long to be kept whole.",
+        "marquee-settles": "The letter that this message decides about; its body says how.",
+    }
+    properties = {name: {"type": "string", "description": text} for name, text in texts.items()}
+    return {
+        "dead-letter": {
+            "name": "dead-letter",
+            "title": "DeadLetter",
+            "summary": "A message that was put aside, or what was decided about one.",
+            "contentType": "application/octet-stream",
+            "headers": {"type": "object", "properties": properties},
+            "payload": {"description": "The message as it came."},
+        }
+    }
+
+
+def _ref(path: str) -> dict[str, str]:
+    return {"$ref": f"#/{path}"}
+
+
+def _schema_file(name: str) -> str:
+    return f"events/{name}.schema.json"
+
+
+def _name_genres(node: Any) -> None:
+    """Say in a schema which genres there are: pydantic checks that by a function."""
+    if isinstance(node, dict):
+        genres = node.get("properties", {}).get("genres")
+        if isinstance(genres, dict):
+            for one in (genres, *genres.get("anyOf", ())):
+                if one.get("type") == "array":
+                    one["items"] = {"type": "string", "enum": list(GENRES)}
+        for value in node.values():
+            _name_genres(value)
+    elif isinstance(node, list):
+        for value in node:
+            _name_genres(value)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and nothing as a reference."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> Any:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

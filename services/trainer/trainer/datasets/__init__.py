@@ -1,0 +1,1 @@
+"""Data sets: readers of MovieLens releases, downloads, synthetic data."""

@@ -1,0 +1,280 @@
+"""Reads any MovieLens release as published, from a folder or a zip."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from marquee.domain.movies import Film
+from marquee.errors import DataError
+from marquee.features.dataset import Dataset, make_dataset, position_in
+from trainer.datasets.csv_tables import Column, Tally, read_numbers, read_rows
+from trainer.datasets.tag_relevance import MAX_LENGTH, Tags, clean_tag, genome_tags, user_tags
+from trainer.datasets.titles import split_genres, split_title
+
+MAX_MALFORMED_SHARE = 0.01
+"""An import stops when more than this share of a file's rows is malformed."""
+
+Files = Mapping[str, Callable[[], BinaryIO]]
+Ints = npt.NDArray[np.int64]
+
+_USER = Column("user id", "a whole number from 1", 1, 2**63 - 1)
+_MOVIE = Column("movie id", "a whole number from 1 to 2147483647", 1, 2**31 - 1)
+_RATING = Column("rating", "0.5 to 5 in half stars", 1, 10, factor=2)
+_TIME = Column("time", "in seconds between the years 1970 and 2200", 0, 7_258_118_400)
+_TAG = Column("tag id", "a whole number from 1", 1, 2**31 - 1)
+_RELEVANCE = Column("relevance", "between 0 and 1", 0, 1, whole=False)
+
+
+@dataclass(frozen=True)
+class _Format:
+    """Names of a release's files, and how their rows are written."""
+
+    ratings: str
+    movies: str
+    tags: str
+    separator: str
+    movie_separator: str
+    movie_width: int
+    ratings_header: str | None = None
+    movies_header: str | None = None
+    tags_header: str | None = None
+
+
+_FORMATS = (
+    _Format(
+        "ratings.csv", "movies.csv", "tags.csv", ",", ",", 3,
+        "userId,movieId,rating,timestamp", "movieId,title,genres", "userId,movieId,tag,timestamp",
+    ),
+    _Format("ratings.dat", "movies.dat", "tags.dat", "::", "::", 3),
+    _Format("u.data", "u.item", "", "\t", "|", 24),
+)  # fmt: skip
+
+_ML_100K_GENRES = (
+    "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir"
+    "|Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
+)
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import read and what it left out."""
+
+    files: tuple[Tally, ...]
+    ratings: int
+    replaced: int
+    """Ratings that a later one of the same film by the same user replaced."""
+    ratings_without_film: int
+    tags_without_film: int
+    unknown_genres: dict[str, int]
+
+    @property
+    def malformed(self) -> int:
+        """How many rows could not be used, over all files."""
+        return sum(tally.malformed for tally in self.files)
+
+
+def read_movielens(
+    path: Path, max_malformed_share: float = MAX_MALFORMED_SHARE
+) -> tuple[Dataset, ImportReport]:
+    """Return the data set of a MovieLens release, a folder or a zip, and what was left out.
+
+    Read are `ratings` and `movies`, and where they exist `tags`, `genome-scores` and `genome-tags`.
+    Films that the tag genome does not cover get their tags from users. DataError: there is no
+    release at `path`, or more than `max_malformed_share` of a file's rows are malformed.
+    """
+    with _open_release(path) as files:
+        return _Reading(files, _format_of(files, path), max_malformed_share).run()
+
+
+class _Reading:
+    """One import: its files, and what was counted on the way."""
+
+    def __init__(self, files: Files, form: _Format, max_malformed_share: float) -> None:
+        self._files = files
+        self._format = form
+        self._max_share = max_malformed_share
+        self._tallies: list[Tally] = []
+        self._genres: Counter[str] = Counter()
+        self._tags_without_film = 0
+
+    def run(self) -> tuple[Dataset, ImportReport]:
+        rows = self._movies()
+        user_ids, movie_ids, half_stars, times = self._ratings()
+        tags = self._tags(set(rows)) | self._genome()
+        films = [
+            Film(movie_id=movie_id, title=title, year=year, genres=genres,
+                 tags=tags.get(movie_id, {}))
+            for movie_id, (title, year, genres) in rows.items()
+        ]  # fmt: skip
+        dataset = make_dataset(user_ids, movie_ids, half_stars, times, films)
+        known = np.fromiter(sorted(rows), np.int64, len(rows))
+        unknown = int((~position_in(known, movie_ids)[1]).sum())
+        report = ImportReport(
+            tuple(self._tallies), len(dataset), len(user_ids) - unknown - len(dataset), unknown,
+            self._tags_without_film, dict(self._genres),
+        )  # fmt: skip
+        return dataset, report
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[tuple[BinaryIO, Tally]]:
+        """Open a file and check, once it is read, how much of it was malformed."""
+        tally = Tally(name)
+        with self._files[name]() as stream:
+            yield stream, tally
+        tally.check(self._max_share)
+        self._tallies.append(tally)
+
+    def _movies(self) -> dict[int, tuple[str, int | None, tuple[str, ...]]]:
+        form = self._format
+        parse = self._item_row() if form.movies == "u.item" else self._movie_row
+        rows: dict[int, tuple[str, int | None, tuple[str, ...]]] = {}
+        with self._file(form.movies) as (stream, tally):
+            for line, row in read_rows(
+                stream, form.movie_width, tally, form.movie_separator, form.movies_header
+            ):
+                title, year, names = parse(row)
+                genres, unknown = split_genres(names)
+                reason = _MOVIE.reason(row[0]) or _film_reason(title)
+                if reason is None and int(row[0]) in rows:
+                    reason = f"movie id {row[0]} stands in an earlier line"
+                if reason:
+                    tally.reject(line, reason)
+                    continue
+                self._genres.update(unknown)
+                rows[int(row[0])] = (title, year, genres)
+        return rows
+
+    @staticmethod
+    def _movie_row(row: list[str]) -> tuple[str, int | None, list[str]]:
+        return *split_title(row[1]), row[2].split("|")
+
+    def _item_row(self) -> Callable[[list[str]], tuple[str, int | None, list[str]]]:
+        """Return how to read a row of `u.item`: a date, and a column a genre."""
+        names = _ML_100K_GENRES.split("|")
+        if "u.genre" in self._files:
+            with self._files["u.genre"]() as stream:
+                names = [row[0] for _, row in read_rows(stream, 2, Tally("u.genre"), "|", None)]
+
+        def parse(row: list[str]) -> tuple[str, int | None, list[str]]:
+            title, year = split_title(row[1])
+            genres = [name for name, flag in zip(names, row[5:], strict=False) if flag == "1"]
+            return title, year or _year_of(row[2]), genres
+
+        return parse
+
+    def _ratings(self) -> tuple[Ints, Ints, npt.NDArray[np.uint8], Ints]:
+        form = self._format
+        columns = (_USER, _MOVIE, _RATING, _TIME)
+        with self._file(form.ratings) as (stream, tally):
+            read = read_numbers(stream, columns, tally, form.separator, form.ratings_header)
+        return cast(tuple[Ints, Ints, npt.NDArray[np.uint8], Ints], tuple(read))
+
+    def _tags(self, known: set[int]) -> Tags:
+        """Return the relevance of the tags that users gave to films of the catalogue."""
+        form = self._format
+        if form.tags not in self._files:
+            return {}
+        given: list[tuple[int, int, str]] = []
+        with self._file(form.tags) as (stream, tally):
+            for line, row in read_rows(stream, 4, tally, form.separator, form.tags_header):
+                tag = clean_tag(row[2])
+                reason = _USER.reason(row[0]) or _MOVIE.reason(row[1]) or _tag_reason(tag)
+                if reason:
+                    tally.reject(line, reason)
+                elif int(row[1]) not in known:
+                    self._tags_without_film += 1
+                else:
+                    given.append((int(row[0]), int(row[1]), tag))
+        return user_tags(given)
+
+    def _genome(self) -> Tags:
+        if "genome-scores.csv" not in self._files or "genome-tags.csv" not in self._files:
+            return {}
+        names: dict[int, str] = {}
+        with self._file("genome-tags.csv") as (stream, tally):
+            for line, row in read_rows(stream, 2, tally, ",", "tagId,tag"):
+                tag = clean_tag(row[1])
+                reason = _TAG.reason(row[0]) or _tag_reason(tag)
+                if reason:
+                    tally.reject(line, reason)
+                else:
+                    names[int(row[0])] = tag
+        with self._file("genome-scores.csv") as (stream, tally):
+            columns = (_MOVIE, _TAG, _RELEVANCE)
+            scores = read_numbers(stream, columns, tally, ",", "movieId,tagId,relevance")
+        movie_ids, tag_ids, relevances = cast(tuple[Ints, Ints, npt.NDArray[np.float32]], scores)
+        return genome_tags(movie_ids, tag_ids, relevances, names)
+
+
+def _film_reason(title: str) -> str | None:
+    try:
+        Film(movie_id=1, title=title)
+    except ValidationError as error:
+        return f"title: {error.errors()[0]['msg']}"
+    return None
+
+
+def _tag_reason(tag: str) -> str | None:
+    if not tag:
+        return "the tag is empty"
+    return f"the tag is longer than {MAX_LENGTH} characters" if len(tag) > MAX_LENGTH else None
+
+
+def _year_of(date: str) -> int | None:
+    try:
+        return datetime.strptime(date, "%d-%b-%Y").year
+    except ValueError:
+        return None
+
+
+def _format_of(files: Files, path: Path) -> _Format:
+    for form in _FORMATS:
+        if form.ratings in files and form.movies in files:
+            return form
+    looked = ", ".join(f"{form.ratings} with {form.movies}" for form in _FORMATS)
+    raise DataError(f"{path}: no MovieLens data here; looked for {looked}", "path")
+
+
+@contextmanager
+def _open_release(path: Path) -> Iterator[Files]:
+    """Yield what opens each file of the folder (or zip) in which the data files stand."""
+    if path.is_dir():
+        found = (file for file in (*path.glob("*"), *path.glob("*/*")) if file.is_file())
+        yield _innermost({file.relative_to(path).as_posix(): _opener(file) for file in found})
+    elif path.is_file():
+        try:
+            with zipfile.ZipFile(path) as archive:
+                yield _innermost({name: _zip_opener(archive, name) for name in archive.namelist()})
+        except zipfile.BadZipFile as error:
+            raise DataError(f"{path}: not a readable zip: {error}", "path") from None
+    else:
+        raise DataError(f"{path}: no such folder or zip", "path")
+
+
+def _innermost(members: Files) -> Files:
+    """Return the files, by their own name, of the topmost folder that holds a release, if any."""
+    folders: dict[PurePosixPath, dict[str, Callable[[], BinaryIO]]] = {}
+    for name, opener in members.items():
+        path = PurePosixPath(name)
+        folders.setdefault(path.parent, {})[path.name] = opener
+    for _, files in sorted(folders.items(), key=lambda item: (len(item[0].parts), item[0])):
+        if any(form.ratings in files and form.movies in files for form in _FORMATS):
+            return files
+    return {}
+
+
+def _opener(file: Path) -> Callable[[], BinaryIO]:
+    return lambda: file.open("rb")
+
+
+def _zip_opener(archive: zipfile.ZipFile, name: str) -> Callable[[], BinaryIO]:
+    return lambda: cast(BinaryIO, archive.open(name))

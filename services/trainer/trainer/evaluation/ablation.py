@@ -1,0 +1,84 @@
+"""What each part of a model is worth: the model fitted without it, weights learned anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from marquee.features.dataset import Dataset
+from marquee.settings import Settings
+from trainer.evaluation.comparison import joined, over, users_of
+from trainer.evaluation.metrics import RANKED_BY, Outcome, mean_by_user
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.recommenders import Recommenders
+from trainer.evaluation.served_models import routed
+from trainer.evaluation.slices import Case, draw
+from trainer.evaluation.splits import split_by_user
+from trainer.report.model import Ablation
+
+
+@dataclass(frozen=True, eq=False)
+class AblationRun:
+    """The folds of trials of a plan, on which each model is asked without each of its signals."""
+
+    dataset: Dataset
+    plan: Plan
+    recommenders: Recommenders
+    settings: Settings
+
+    def fill(self, fold: int) -> str:
+        """Compute and keep all of a fold; return what it was."""
+        one_fold = replace(self, plan=replace(self.plan, folds=(fold,)))
+        one_fold.run()
+        return f"ablation on fold {fold}"
+
+    def run(self) -> tuple[list[Ablation], list[str]]:
+        """Return what each part is worth, and notes on models that can leave none out.
+
+        A model is judged on the cases of all slices that are routed to it.
+        """
+        found: list[Ablation] = []
+        notes = []
+        for model in (name for name in self.plan.models if name not in self.recommenders.missing):
+            signals = parts_of(model, self.plan)
+            if not signals:
+                notes.append(f"{model}: no ablation, its config does not name its parts")
+                continue
+            cases, whole = self._outcome(model, ())
+            if not cases:
+                continue
+            for signal in signals:
+                _, lesser = self._outcome(model, (signal,))
+                found.append(_judged(model, signal, whole, lesser, cases))
+        return found, notes
+
+    def _outcome(self, model: str, without: tuple[str, ...]) -> tuple[list[Case], Outcome]:
+        """Return the cases of all folds and slices that a model answers, and how it did."""
+        own: list[Case] = []
+        outcomes = []
+        for fold in self.plan.trials:
+            split = split_by_user(self.dataset, fold)
+            cases = draw(split, (*self.plan.slices, *self.plan.curve))
+            found = self.recommenders.model(model, split, cases, without)
+            for one in self.plan.slices:
+                own += routed(model, cases[one.name], self.settings)
+                outcomes.append(found[one.name])
+        return own, joined(outcomes)
+
+
+def parts_of(model: str, plan: Plan) -> tuple[str, ...]:
+    """Return the signals of a model's mix that can be left out: its config names them."""
+    return tuple(getattr(plan.fits[model]().config, "signals", ()))
+
+
+def _judged(
+    model: str, signal: str, whole: Outcome, lesser: Outcome, cases: Sequence[Case]
+) -> Ablation:
+    users = users_of(cases)
+    return Ablation(
+        model=model,
+        signal=signal,
+        ndcg_at_10=float(np.mean(mean_by_user(lesser.values[:, RANKED_BY], users))),
+        over_whole=over(lesser, whole, users),
+        cases=len(cases),
+    )

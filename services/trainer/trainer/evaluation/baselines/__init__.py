@@ -1,0 +1,1 @@
+"""The baselines that every route is compared with, and their tuning."""

@@ -1,0 +1,172 @@
+"""What any recommender has to beat: item neighbours, implicit ALS, EASE, from liked films alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from implicit.als import AlternatingLeastSquares
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from trainer.evaluation.slices import Case
+from trainer.evaluation.splits import SEED
+
+Ints = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.float32]
+
+MAX_FILMS = 8000
+"""Neighbours and EASE know only so many films, the most liked: they need films × films."""
+
+
+class Scorer(Protocol):
+    """A fitted baseline."""
+
+    def scores(self, shown: sparse.csr_matrix) -> Matrix:
+        """Return m × films scores of m viewers who are known by the films they like (m × films)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of baseline, and the settings that are tried on validation users: six of each kind."""
+
+    name: str
+    grid: tuple[Mapping[str, float], ...]
+    fit: Callable[..., Scorer]
+
+
+def likes_of(dataset: Dataset) -> sparse.csr_matrix:
+    """Return who likes which film, users × films, 1 or 0."""
+    rows = RatingRows.of(dataset)
+    liked = rows.liked
+    place = (rows.owners[liked], rows.films[liked])
+    ones = np.ones(int(liked.sum()), np.float32)
+    return sparse.csr_matrix((ones, place), (len(rows), len(dataset.films)))
+
+
+def shown_to(cases: Sequence[Case], n_films: int) -> sparse.csr_matrix:
+    """Return what baselines see of m cases: liked (or viewed) films, m × films."""
+    starts = np.cumsum([0, *(len(case.liked) for case in cases)])
+    films = np.concatenate([np.zeros(0, np.int64), *(case.liked for case in cases)])
+    return sparse.csr_matrix(
+        (np.ones(len(films), np.float32), films, starts), (len(cases), n_films)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """Scores = shown · weights among the `head`, h films; the others score 0."""
+
+    head: Ints
+    weights: Matrix
+
+    def scores(self, shown: sparse.csr_matrix) -> Matrix:
+        scores = np.zeros(shown.shape, np.float32)
+        scores[:, self.head] = shown[:, self.head] @ self.weights
+        return scores
+
+
+def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) -> Scorer:
+    """Return neighbours by shrunk cosine (Sarwar et al. 2001), the nearest of each film alone."""
+    head = _head(likes)
+    chosen = likes[:, head]
+    together = np.asarray((chosen.T @ chosen).todense(), np.float32)
+    norms: Matrix = np.sqrt(np.diagonal(together))
+    weights: Matrix = together / (np.outer(norms, norms) + np.float32(shrinkage))
+    np.fill_diagonal(weights, 0.0)
+    k = min(int(neighbours), len(head))
+    if k < len(head):
+        least = np.partition(weights, -k, axis=1)[:, -k, None]
+        weights[weights < least] = 0.0
+    return _Weights(head, weights)
+
+
+def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
+    """Return EASE (Steck 2019): the ridge from liked films to liked films, no film to itself."""
+    head = _head(likes)
+    chosen = likes[:, head]
+    if chosen.shape[0] < len(head):
+        return _few_users_ease(chosen.toarray(), head, penalty)
+    gram = np.asarray((chosen.T @ chosen).todense(), np.float64)
+    gram[np.diag_indices_from(gram)] += penalty
+    inverse = np.linalg.inv(gram)
+    weights = -inverse / np.diagonal(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return _Weights(head, weights.astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _FewUsersEase:
+    """EASE where users are fewer than films; by Woodbury only users × users is inverted.
+
+    `left` (films × users) · `right` (users × films) is the inverse's low-rank part, `share` its
+    diagonal. A viewer's own films get scores of no meaning: they are in no list.
+    """
+
+    head: Ints
+    left: Matrix
+    right: Matrix
+    share: Matrix
+
+    def scores(self, shown: sparse.csr_matrix) -> Matrix:
+        scores = np.zeros(shown.shape, np.float32)
+        scores[:, self.head] = (shown[:, self.head] @ self.left) @ self.right / (1 - self.share)
+        return scores
+
+
+def _few_users_ease(chosen: Matrix, head: Ints, penalty: float) -> Scorer:
+    users = (chosen @ chosen.T).astype(np.float64)
+    users[np.diag_indices_from(users)] += penalty
+    right = np.linalg.solve(users, chosen.astype(np.float64)).astype(np.float32)
+    return _FewUsersEase(head, chosen.T.copy(), right, np.einsum("uf,uf->f", chosen, right))
+
+
+@dataclass(frozen=True, eq=False)
+class _Als:
+    """Item factors; a viewer's factor is solved from the films he likes (Hu et al. 2008)."""
+
+    items: Matrix
+    regularization: float
+    confidence: float
+
+    def scores(self, shown: sparse.csr_matrix) -> Matrix:
+        items = self.items.astype(np.float64)
+        gram = items.T @ items + self.regularization * np.eye(items.shape[1])
+        factors = np.zeros((shown.shape[0], items.shape[1]))
+        for i in range(shown.shape[0]):
+            rows = items[shown.indices[shown.indptr[i] : shown.indptr[i + 1]]]
+            system = gram + (self.confidence - 1) * rows.T @ rows
+            factors[i] = np.linalg.solve(system, self.confidence * rows.sum(axis=0))
+        return (factors @ items.T).astype(np.float32)
+
+
+def fit_als(likes: sparse.csr_matrix, regularization: float, confidence: float) -> Scorer:
+    """Return implicit ALS on liked films, which count `confidence` times a film not rated."""
+    with threadpool_limits(1):
+        als = AlternatingLeastSquares(
+            64, regularization=regularization, iterations=15, num_threads=1, random_state=SEED
+        )
+        als.fit(likes * np.float32(confidence), show_progress=False)
+    return _Als(np.nan_to_num(np.asarray(als.item_factors)), regularization, confidence)
+
+
+def _head(likes: sparse.csr_matrix) -> Ints:
+    counts = np.asarray(likes.sum(axis=0)).ravel()
+    order = np.argsort(-counts, kind="stable")[:MAX_FILMS]
+    return np.sort(order[counts[order] > 0]).astype(np.int64)
+
+
+def _grid(**settings: Sequence[float]) -> tuple[Mapping[str, float], ...]:
+    (first, firsts), (second, seconds) = settings.items()
+    return tuple({first: a, second: b} for a in firsts for b in seconds)
+
+
+FAMILIES = (
+    Family("ItemKNN", _grid(shrinkage=(1, 10, 100), neighbours=(200, 2000)), fit_item_knn),
+    Family("ALS", _grid(regularization=(3, 30, 100), confidence=(2, 8)), fit_als),
+    Family("EASE", tuple({"penalty": p} for p in (30, 100, 300, 1000, 3000, 10000)), fit_ease),
+)

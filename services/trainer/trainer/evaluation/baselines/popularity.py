@@ -1,0 +1,21 @@
+"""Popularity as the floor that every route has to clear: the same list for everybody."""
+
+import numpy as np
+
+from marquee.features.interactions import RatingRows
+from marquee.features.popularity import Popularity
+from trainer.evaluation.metrics import DEPTH, Outcome, measure
+from trainer.evaluation.slices import Cases
+from trainer.evaluation.splits import Split
+
+
+def run_popularity(split: Split, cases: Cases) -> dict[str, Outcome]:
+    """Return how the most popular films of the training users do, those shown left out."""
+    films = split.train.films
+    popularity = Popularity(RatingRows.of(split.train).sums(len(films)))
+    movie_ids = np.array([film.movie_id for film in films], np.int64)
+    order = popularity.order(movie_ids, np.ones(len(films), bool), len(films))
+    return {
+        name: measure(chosen, [order[~np.isin(order, case.films)][:DEPTH] for case in chosen])
+        for name, chosen in cases.items()
+    }

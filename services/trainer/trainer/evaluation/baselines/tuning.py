@@ -1,0 +1,130 @@
+"""Baselines at their best: settings and share of popularity chosen by slice on validation users."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from marquee.features.dataset import Dataset
+from marquee.training.ranking_metrics import quality
+from trainer.evaluation.baselines.models import Family, Scorer, likes_of, shown_to
+from trainer.evaluation.metrics import DEPTH, Outcome, measure
+from trainer.evaluation.slices import Case, Cases
+from trainer.evaluation.splits import Split
+
+Ints = npt.NDArray[np.int64]
+Matrix = npt.NDArray[np.float32]
+
+POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""z-scores of log popularity that are added to one z-score of the baseline."""
+
+_CHUNK = 256
+"""Cases that are scored at once, since each has a score of every film."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings of a baseline with its weight of popularity, and the quality on validation."""
+
+    settings: Mapping[str, float] = field(default_factory=dict)
+    popularity: float = 1.0
+    reached: float = -1.0
+
+    def __str__(self) -> str:
+        said = [f"{name} {value:g}" for name, value in self.settings.items()]
+        return ", ".join([*said, f"popularity {self.popularity:g}"])
+
+
+def run_baseline(
+    family: Family, split: Split, cases: Cases, draw: Callable[[Dataset], Cases]
+) -> dict[str, Outcome]:
+    """Return how the baseline does on each slice, tuned on the validation users of the split.
+
+    `draw` returns the cases of a data set's users. Fitted anew on all training users once tuned.
+    """
+    kept, held_out = split.tuning()
+    choices = tune(family, likes_of(kept), draw(held_out))
+    likes = likes_of(split.train)
+    fitted: dict[str, Scorer] = {}
+    outcomes = {}
+    for name, chosen_cases in cases.items():
+        choice = choices.get(name, Choice(family.grid[0]))
+        key = str(choice.settings)
+        if key not in fitted:
+            fitted[key] = family.fit(likes, **choice.settings)
+        lists = ranked(fitted[key], choice.popularity, likes, chosen_cases)
+        outcomes[name] = measure(chosen_cases, lists, str(choice))
+    return outcomes
+
+
+def tune(family: Family, likes: sparse.csr_matrix, validation: Cases) -> dict[str, Choice]:
+    """Return the best choice for each slice that has a validation case."""
+    best: dict[str, Choice] = {}
+    for settings in family.grid:
+        scorer = family.fit(likes, **settings)
+        for name, cases in validation.items():
+            found = _best_popularity(scorer, settings, likes, cases) if cases else None
+            if found and found.reached > best.get(name, Choice()).reached:
+                best[name] = found
+    return best
+
+
+def ranked(
+    scorer: Scorer, popularity: float, likes: sparse.csr_matrix, cases: Sequence[Case]
+) -> list[Ints]:
+    """Return the best film rows of each case, those that were shown left out."""
+    lists: list[Ints] = []
+    for start in range(0, len(cases), _CHUNK):
+        chunk = cases[start : start + _CHUNK]
+        own, popular = _signals(scorer, likes, chunk)
+        scores = _hide(own + np.float32(popularity) * popular, chunk)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
+        lists += [
+            row[hidden > -np.inf].astype(np.int64)
+            for row, hidden in zip(order, np.take_along_axis(scores, order, 1), strict=True)
+        ]
+    return lists
+
+
+def _best_popularity(
+    scorer: Scorer, settings: Mapping[str, float], likes: sparse.csr_matrix, cases: Sequence[Case]
+) -> Choice:
+    own, popular = _signals(scorer, likes, cases)
+    relevant = np.zeros(own.shape, bool)
+    for i, case in enumerate(cases):
+        relevant[i, case.targets] = True
+    counts = np.array([len(case.targets) for case in cases], np.int64)
+    reached = [
+        quality(_hide(own + np.float32(weight) * popular, cases), relevant, counts)
+        for weight in POPULARITY_WEIGHTS
+    ]
+    i = int(np.argmax(reached))
+    return Choice(settings, POPULARITY_WEIGHTS[i], reached[i])
+
+
+def _signals(
+    scorer: Scorer, likes: sparse.csr_matrix, cases: Sequence[Case]
+) -> tuple[Matrix, Matrix]:
+    """Return z-scores over the films not shown, m × films: of the baseline, of log popularity."""
+    n_films = likes.shape[1]
+    popular = np.log1p(np.asarray(likes.sum(axis=0)).ravel()).astype(np.float32)
+    unseen = np.ones((len(cases), n_films), bool)
+    for i, case in enumerate(cases):
+        unseen[i, case.films] = False
+    own = scorer.scores(shown_to(cases, n_films))
+    return _standardised(own, unseen), _standardised(np.tile(popular, (len(cases), 1)), unseen)
+
+
+def _standardised(scores: Matrix, unseen: npt.NDArray[np.bool_]) -> Matrix:
+    mean = scores.mean(axis=1, keepdims=True, where=unseen)
+    deviation = scores.std(axis=1, keepdims=True, where=unseen)
+    scaled: Matrix = (scores - mean) / np.where(deviation > 1e-12, deviation, np.float32(1))
+    return scaled
+
+
+def _hide(scores: Matrix, cases: Sequence[Case]) -> Matrix:
+    for i, case in enumerate(cases):
+        scores[i, case.films] = -np.inf
+    return scores

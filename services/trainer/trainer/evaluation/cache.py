@@ -1,0 +1,93 @@
+"""Outcomes that are kept: each is found again while data, code and settings are the same."""
+
+import hashlib
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marquee import telemetry
+from trainer.evaluation.metrics import Outcome
+
+
+@dataclass(frozen=True)
+class EvaluationCache:
+    """A folder with a file for each split and recommender; None keeps nothing."""
+
+    folder: Path | None
+
+    def get(self, name: str, key: str) -> dict[str, Outcome] | None:
+        """Return the outcomes kept under a name, if their key is this one."""
+        path = self._path(name)
+        if path is None or not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if about["key"] != key:
+                return None
+            words: dict[str, str] = about["words"]
+            return {
+                name: Outcome(file[f"{name}:values"], file[f"{name}:shown"], said)
+                for name, said in words.items()
+            }
+
+    def put(self, name: str, key: str, outcomes: Mapping[str, Outcome]) -> None:
+        """Keep outcomes under a name in place of those before."""
+        path = self._path(name)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {}
+        for slice_name, outcome in outcomes.items():
+            arrays[f"{slice_name}:values"] = outcome.values
+            arrays[f"{slice_name}:shown"] = outcome.shown
+        about = {"key": key, "words": {name: outcome.words for name, outcome in outcomes.items()}}
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        part.replace(path)
+
+    def kept(
+        self, name: str, key: str, compute: Callable[[], Mapping[str, Outcome]]
+    ) -> Mapping[str, Outcome]:
+        """Return what is kept under a name; if that is not of this key, compute and keep it."""
+        if (found := self.get(name, key)) is not None:
+            return found
+        started = time.perf_counter()
+        outcomes = compute()
+        seconds = round(time.perf_counter() - started, 1)
+        telemetry.log.info("evaluated", what=name, seconds=seconds)
+        self.put(name, key, outcomes)
+        return outcomes
+
+    def _path(self, name: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"{name}.npz"
+
+
+def key_of(*parts: object) -> str:
+    """Return a digest of what an outcome depends on."""
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """Return a digest of the sources of modules, packages with all that they hold.
+
+    Read once a process, since what was imported stays as it was.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            continue
+        path = Path(spec.origin)
+        for source in sorted(path.parent.rglob("*.py")) if path.stem == "__init__" else [path]:
+            digest.update(f"{module} {source.name}\n".encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""What the trials with unrated films say together."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from marquee.features.dataset import Dataset
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.cold_start.baselines import BOTH, NAMES
+from trainer.evaluation.cold_start.trials import ALL, FILM_SEEDS, WARM, ColdSplit, Trial, run_trial
+from trainer.evaluation.comparison import joined, over, users_of
+from trainer.evaluation.metrics import RANKED_BY, Outcome, difference
+from trainer.evaluation.plan import Say
+from trainer.evaluation.slices import Case
+from trainer.models.parameters import Parameters
+from trainer.report.model import OURS, ColdFilms, ColdPlaces, Interval, Spread
+
+
+class ColdRun:
+    """The outcomes of the trials of each content and route, over all draws of cold films."""
+
+    def __init__(
+        self, dataset: Dataset, parameters: Parameters, cache: EvaluationCache, say: Say
+    ) -> None:
+        self._dataset, self._parameters = dataset, parameters
+        self._cache, self._say = cache, say
+
+    def reports(self, trials: Sequence[Trial]) -> tuple[list[ColdFilms], list[ColdPlaces]]:
+        """Return how lists of cold films do, and what becomes of them in the whole catalogue."""
+        films: list[ColdFilms] = []
+        places: list[ColdPlaces] = []
+        kinds = dict.fromkeys((trial.content, trial.slice) for trial in trials)
+        for content, one in kinds:
+            own = [Trial(content, one, number) for number in range(len(FILM_SEEDS))]
+            found, of_all = self._kind(own)
+            films += found
+            if of_all is not None:
+                places.append(of_all)
+        return films, places
+
+    def _kind(self, trials: Sequence[Trial]) -> tuple[list[ColdFilms], ColdPlaces | None]:
+        splits = [ColdSplit.of(self._dataset, trial) for trial in trials]
+        outcomes = []
+        for trial in trials:
+            self._say(f"cold films: {trial.model}, {trial.content}, draw {trial.draw}")
+            outcomes.append(run_trial(self._dataset, trial, self._parameters, self._cache))
+        names = (OURS, *NAMES, ALL, WARM)
+        by_name = {name: joined([found[name] for found in outcomes]) for name in names}
+        cases = [split.cases(trials[0].slice) for split in splits]
+        wanted = [s.wanting(c, True) for s, own in zip(splits, cases, strict=True) for c in own]
+        if not wanted:
+            return [], None
+        found = [_films(trials[0], name, by_name, wanted) for name in (*NAMES, OURS)]
+        return found, _places(trials[0], by_name, splits, cases)
+
+
+def _films(
+    trial: Trial, name: str, by_name: dict[str, Outcome], cases: Sequence[Case]
+) -> ColdFilms:
+    users, hits = users_of(cases), _hits(by_name[name], cases)
+    rate = difference(hits, np.zeros(len(hits)), users)
+    gain = None
+    if name == OURS:
+        more = difference(hits, _hits(by_name[BOTH], cases), users)
+        gain = Interval(mean=more.mean, low=more.low, high=more.high)
+    ndcg = difference(by_name[name].values[:, RANKED_BY], np.zeros(len(hits)), users)
+    return ColdFilms(
+        content=trial.content,
+        route=str(trial.slice.route),
+        name=name,
+        hit_rate_at_10=Spread(mean=rate.mean, low=rate.low, high=rate.high),
+        ndcg_at_10=ndcg.mean,
+        cases=len(cases),
+        over_content=gain,
+    )
+
+
+def _places(
+    trial: Trial,
+    by_name: dict[str, Outcome],
+    splits: Sequence[ColdSplit],
+    cases: Sequence[Sequence[Case]],
+) -> ColdPlaces:
+    """Return what becomes of cold films where all films are candidates."""
+    cold = np.stack([split.cold for split in splits])
+    draws = np.repeat(np.arange(len(splits)), [len(own) for own in cases])
+    shown = by_name[ALL].shown
+    taken = np.where(shown >= 0, cold[draws[:, None], shown], False)
+    return ColdPlaces(
+        content=trial.content,
+        route=str(trial.slice.route),
+        share_of_places=float(taken.sum() / max(1, (shown >= 0).sum())),
+        share_of_ratings=float(np.mean([split.share_of_ratings for split in splits])),
+        cost=over(by_name[ALL], by_name[WARM], users_of([c for own in cases for c in own])),
+        cases=len(shown),
+    )
+
+
+def _hits(found: Outcome, cases: Sequence[Case]) -> "np.typing.NDArray[np.float64]":
+    """Return 1 for each case with a target among the first ten, else 0."""
+    pairs = zip(found.shown, cases, strict=True)
+    return np.array([float(np.isin(shown, case.targets).any()) for shown, case in pairs])

@@ -1,0 +1,146 @@
+"""How well unrated films are recommended: a tenth of the films is kept from the training.
+
+Three such tenths, each with the users of another fold, by all that is known of the films and by
+their genres and year alone; among cold films only, and in the whole catalogue.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.recommendation import Route
+from marquee.features.dataset import Dataset, position_in
+from marquee.features.interactions import RatingRows
+from marquee.scoring.top_k import top
+from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
+from trainer.evaluation.cold_start.baselines import NAMES, Contents
+from trainer.evaluation.metrics import Outcome, measure
+from trainer.evaluation.served_models import MODELS, fitted
+from trainer.evaluation.slices import Case, Slice, draw_slice
+from trainer.evaluation.splits import SEED, split_by_user
+from trainer.models.parameters import Parameters
+from trainer.report.model import OURS
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+SHARE = 0.1
+"""Of the films, those that are cold."""
+FILM_SEEDS = (SEED, SEED + 1, SEED + 2)
+"""Of the draws of cold films; the users of fold i are asked about draw i."""
+SLICES = (
+    Slice("cold, viewed", Route.SIMILAR, given=3, viewed=True),
+    Slice("cold, 3 rated", Route.HYBRID, given=3),
+    Slice("cold, 10 rated", Route.USER_CLUSTER, given=10),
+    Slice("cold, 80 %", Route.NEURAL, share=0.8, at_least=20),
+)
+TAGS, BARE = "tags, genres and year", "genres and year"
+ALL, WARM = "all films", "warm films"
+"""Candidates of the lists of ours that are judged on warm targets."""
+
+_CODE = ("trainer.evaluation", "marquee")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model's slice, one draw of cold films (its number), and what is known of the films."""
+
+    content: str
+    slice: Slice
+    draw: int
+
+    @property
+    def model(self) -> str:
+        return MODELS[self.slice.route]
+
+    @property
+    def name(self) -> str:
+        """How its outcomes are kept."""
+        return f"cold-{self.draw}-{self.model}{'' if self.content == TAGS else '-bare'}"
+
+
+def trials(missing: Mapping[str, str] | None = None) -> list[Trial]:
+    """Return all trials; without tags only the routes that few ratings lead to."""
+    found = [Trial(TAGS, one, number) for one in SLICES for number in range(len(FILM_SEEDS))]
+    found += [Trial(BARE, one, number) for one in SLICES[:2] for number in range(len(FILM_SEEDS))]
+    return [one for one in found if one.model not in (missing or {})]
+
+
+@dataclass(frozen=True, eq=False)
+class ColdSplit:
+    """`train` without ratings of cold films and tested users; `cold` which films are, n."""
+
+    train: Dataset
+    cold: Bools
+    test: Dataset
+
+    @classmethod
+    def of(cls, dataset: Dataset, trial: Trial) -> "ColdSplit":
+        """Return the split of a trial."""
+        if trial.content == BARE:
+            bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
+            dataset = replace(dataset, films=bare)
+        generator = np.random.default_rng(FILM_SEEDS[trial.draw])
+        cold = generator.random(len(dataset.films)) < SHARE
+        split = split_by_user(dataset, trial.draw)
+        return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)
+
+    def cases(self, one: Slice) -> list[Case]:
+        """Return cases with warm films shown, of users with a cold and a warm film to find."""
+        drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), one)
+        return list(self._warm(drawn))
+
+    def wanting(self, case: Case, cold: bool) -> Case:
+        """Return a case whose targets are the cold ones, or the warm ones."""
+        return replace(case, targets=case.targets[self.cold[case.targets] == cold])
+
+    @property
+    def share_of_ratings(self) -> float:
+        """The share of cold films in the positive ratings of the tested users."""
+        rows = RatingRows.of(self.test)
+        liked = rows.films[rows.liked]
+        return float(self.cold[liked].mean()) if len(liked) else 0.0
+
+    def _warm(self, cases: Sequence[Case]) -> Iterator[Case]:
+        for case in cases:
+            shown, wanted = ~self.cold[case.films], self.cold[case.targets]
+            if shown.any() and wanted.any() and not wanted.all():
+                yield replace(case, films=case.films[shown], half_stars=case.half_stars[shown])
+
+
+def run_trial(
+    dataset: Dataset, trial: Trial, parameters: Parameters, cache: EvaluationCache
+) -> Mapping[str, Outcome]:
+    """Return the outcomes of ours and of content alone among cold films, by name, and of ours on
+    warm targets with all films or warm ones as candidates; kept, so computed once."""
+    config = (parameters.seed, sorted(parameters.sections.get(trial.model, {}).items()))
+    code = code_digest(*_CODE, trial.model.replace("-", "_"))
+    key = key_of(trial.name, dataset.version, config, code)
+    return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
+
+
+def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Outcome]:
+    split = ColdSplit.of(dataset, trial)
+    cases, contents = split.cases(trial.slice), Contents(split.train)
+    asked = fitted(trial.model, split.train, parameters)
+
+    def judged(cold: bool, rank: Callable[[Case], Ints]) -> Outcome:
+        wanted = [split.wanting(case, cold) for case in cases]
+        return measure(wanted, [rank(case) for case in cases])
+
+    def by_content(name: str) -> Callable[[Case], Ints]:
+        return lambda case: top(contents.scores(name, case, split.cold), split.cold, 10)
+
+    return {
+        OURS: judged(True, lambda case: asked.list_for(case, split.cold)),
+        **{name: judged(True, by_content(name)) for name in NAMES},
+        ALL: judged(False, asked.list_for),
+        WARM: judged(False, lambda case: asked.list_for(case, ~split.cold)),
+    }
+
+
+def _rows_of(dataset: Dataset) -> Ints:
+    known = np.array([film.movie_id for film in dataset.films], np.int64)
+    return position_in(known, dataset.movie_ids)[0]

@@ -1,0 +1,218 @@
+"""What the outcomes of several splits say together, slice by slice."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.settings import Settings
+from marquee.training.ranking_metrics import average_precision_at_k
+from trainer.evaluation.beyond_accuracy import Catalogue, Ints, Reals
+from trainer.evaluation.metrics import MEASURES, RANKED_BY, SHOWN, Outcome, difference, mean_by_user
+from trainer.evaluation.served_models import MODELS
+from trainer.evaluation.slices import Case, Slice, route_of
+from trainer.report.model import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Measured:
+    """The cases of a slice over all splits, and the outcomes of all recommenders on them.
+
+    `parts`: one outcome a split, by recommender. `models`: the same by model, on routed cases only.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    parts: dict[str, list[Outcome]] = field(default_factory=dict)
+    models: dict[str, list[Outcome]] = field(default_factory=dict)
+    diverse: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
+    """Those of the models at settings of diversity."""
+
+
+def compare(
+    one: Slice,
+    measured: Measured,
+    settings: Settings,
+    catalogue: Catalogue,
+    missing: Mapping[str, str],
+) -> SliceReport:
+    """Return the report of a slice; `missing` says of models why they could not be asked."""
+    route = str(one.route)
+    if reason := missing.get(MODELS[one.route]):
+        return SliceReport(name=one.name, route=route, note=reason)
+    if not measured.cases:
+        return SliceReport(name=one.name, route=route, note="no user has so many ratings")
+    models = np.array([MODELS[route_of(case, settings)] for case in measured.cases])
+    answered = ~np.isin(models, list(missing))
+    outcomes = {name: _rows(joined(parts), answered) for name, parts in measured.parts.items()}
+    outcomes[OURS] = _rows(_merged(measured.models, models), answered)
+    cases = [case for case, there in zip(measured.cases, answered, strict=True) if there]
+    slice_report = _Compared(one, outcomes, cases, catalogue).report(settings)
+    diverse = {
+        setting: _rows(_merged(by_model, models), answered)
+        for setting, by_model in measured.diverse.items()
+    }
+    return slice_report.model_copy(
+        update={
+            "note": _left_out(answered),
+            "trade_off": _trade_off(outcomes, slice_report.best, diverse, cases, catalogue),
+        }
+    )
+
+
+def own_figures(model: str, own: Sequence[Measured], settings: Settings) -> dict[str, float]:
+    """Return the mean figures of a model over its slices, on the cases that are routed to it.
+
+    `gain_ndcg@10` is NDCG@10 less that of popularity. Nothing where no case is.
+    """
+    rows = []
+    for measured in own:
+        chosen = np.array([MODELS[route_of(case, settings)] == model for case in measured.cases])
+        if chosen.any():
+            ours = joined(measured.models[model]).values.mean(axis=0)
+            floor = joined(measured.parts[POPULARITY]).values[chosen].mean(axis=0)
+            rows.append([*ours, ours[RANKED_BY] - floor[RANKED_BY]])
+    if not rows:
+        return {}
+    means = np.mean(rows, axis=0).tolist()
+    return dict(zip((*MEASURES, "gain_ndcg@10"), means, strict=True))
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The outcomes of all recommenders on the same cases."""
+
+    slice: Slice
+    outcomes: Mapping[str, Outcome]
+    cases: Sequence[Case]
+    catalogue: Catalogue
+
+    def report(self, settings: Settings) -> SliceReport:
+        """Return the report but for what differs by setting."""
+        figures = tuple(self._figures(name, found) for name, found in self.outcomes.items())
+        rivals = [one for one in figures if one.name not in (OURS, POPULARITY, SECOND)]
+        best = max(rivals, key=lambda found: found.ndcg_at_10).name if rivals else POPULARITY
+        counts = Counter(str(route_of(case, settings)) for case in self.cases)
+        return SliceReport(
+            name=self.slice.name,
+            route=str(self.slice.route),
+            answered={route: n / len(self.cases) for route, n in counts.most_common()},
+            users=len(np.unique(self._users)),
+            cases=len(self.cases),
+            figures=figures,
+            over_popularity=self._over(POPULARITY),
+            over_best=self._over(best),
+            best=best,
+            over_second=self._over(SECOND) if SECOND in self.outcomes else None,
+            genres=self._genres(best),
+        )
+
+    @property
+    def _users(self) -> Ints:
+        return users_of(self.cases)
+
+    def _over(self, name: str) -> Interval:
+        return over(self.outcomes[OURS], self.outcomes[name], self._users)
+
+    def _genres(self, best: str) -> dict[str, tuple[float, float]]:
+        ours, theirs = (
+            self.catalogue.coverage_by_genre(self.outcomes[name].shown) for name in (OURS, best)
+        )
+        return {genre: (share, theirs[genre]) for genre, share in ours.items()}
+
+    def _figures(self, name: str, found: Outcome) -> Figures:
+        recall, at_10, at_100 = _mean(found.values, self._users)
+        precisions = [
+            average_precision_at_k(shown, case.targets.tolist(), SHOWN)
+            for shown, case in zip(found.shown, self.cases, strict=True)
+        ]
+        return Figures(
+            name=name,
+            recall_at_20=recall,
+            ndcg_at_10=at_10,
+            ndcg_at_100=at_100,
+            map_at_10=_mean(np.array(precisions), self._users)[0],
+            words=found.words,
+            **_breadth(found.shown, self._users, self.catalogue),
+        )
+
+
+def users_of(cases: Sequence[Case]) -> Ints:
+    """Return the user of each of n cases."""
+    return np.array([case.user_id for case in cases], np.int64)
+
+
+def over(ours: Outcome, theirs: Outcome, users: Ints) -> Interval:
+    """Return by how much one NDCG@10 is above another, paired by user."""
+    found = difference(ours.values[:, RANKED_BY], theirs.values[:, RANKED_BY], users)
+    return Interval(mean=found.mean, low=found.low, high=found.high)
+
+
+def _trade_off(
+    outcomes: Mapping[str, Outcome],
+    best: str,
+    diverse: Mapping[float, Outcome],
+    cases: Sequence[Case],
+    catalogue: Catalogue,
+) -> tuple[TradeOff, ...]:
+    users = users_of(cases)
+    return tuple(
+        TradeOff(
+            setting=setting,
+            ndcg_at_10=_mean(found.values, users)[RANKED_BY],
+            over_best=over(found, outcomes[best], users),
+            **_breadth(found.shown, users, catalogue),
+        )
+        for setting, found in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
+    )
+
+
+def _breadth(shown: Ints, users: Ints, catalogue: Catalogue) -> dict[str, float]:
+    return {
+        "coverage": catalogue.coverage(shown),
+        "novelty": _mean(catalogue.novelty(shown), users)[0],
+        "diversity": _mean(catalogue.diversity(shown), users)[0],
+    }
+
+
+def _mean(values: Reals, users: Ints) -> list[float]:
+    """Return the means over users of n values or n × m."""
+    by_user = mean_by_user(values, users)
+    means: list[float] = np.atleast_1d(by_user.mean(axis=0)).tolist()
+    return means
+
+
+def joined(parts: Sequence[Outcome]) -> Outcome:
+    """Return one outcome of the cases of several splits."""
+    words = " | ".join(dict.fromkeys(part.words for part in parts if part.words))
+    return Outcome(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.shown for part in parts]),
+        words,
+    )
+
+
+def _merged(by_model: Mapping[str, Sequence[Outcome]], models: npt.NDArray[np.str_]) -> Outcome:
+    """Return one outcome of all cases from those of the models that answered them."""
+    of_model = {name: joined(parts) for name, parts in by_model.items()}
+    some = next(iter(of_model.values()))
+    values = np.zeros((len(models), some.values.shape[1]))
+    shown = np.full((len(models), some.shown.shape[1]), -1, np.int64)
+    for name, found in of_model.items():
+        values[models == name] = found.values
+        shown[models == name] = found.shown
+    return Outcome(values, shown)
+
+
+def _rows(found: Outcome, chosen: Bools) -> Outcome:
+    return Outcome(found.values[chosen], found.shown[chosen], found.words)
+
+
+def _left_out(answered: Bools) -> str:
+    left_out = int((~answered).sum())
+    return (
+        f"{left_out} of {len(answered)} cases left out: their model is missing" if left_out else ""
+    )

@@ -1,0 +1,95 @@
+"""The offline evaluation: every route on the viewers that it serves, against what it must beat."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marquee.features.dataset import Dataset
+from marquee.settings import Settings
+from trainer.evaluation.ablation import AblationRun
+from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.cold_start.results import ColdRun
+from trainer.evaluation.cold_start.trials import trials
+from trainer.evaluation.parallel import Work
+from trainer.evaluation.plan import Plan, Say
+from trainer.evaluation.rating_prediction.errors import evaluate_ratings
+from trainer.evaluation.rating_prediction.evaluate import measure_ratings
+from trainer.evaluation.rating_prediction.myfm import comparisons
+from trainer.evaluation.run import Run
+from trainer.evaluation.splits import SEED
+from trainer.evaluation.validation import ValidationRun
+from trainer.models.code_version import code_version
+from trainer.models.parameters import Parameters
+from trainer.report.model import Report, SliceReport
+
+
+def evaluate(
+    dataset: Dataset,
+    parameters: Parameters,
+    settings: Settings,
+    plan: Plan | None = None,
+    cache: EvaluationCache | None = None,
+    say: Say = lambda _words: None,
+) -> Report:
+    """Return how each route does on its slice of held-out users, beside the baselines.
+
+    What is in `cache` is not computed again; `say` is called with what is being computed.
+    """
+    started = time.perf_counter()
+    plan, cache = plan or Plan(), cache or EvaluationCache(None)
+    run = Run(plan, parameters, settings, cache, say)
+    splits, catalogue = run.add_all(dataset), Catalogue.of(dataset)
+    found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
+    notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
+    if plan.rating_splits and "neural" not in run.missing:
+        found["rating_trials"], found["reliability"] = measure_ratings(
+            dataset, parameters, plan.rating_splits, say, others=comparisons()
+        )
+    if plan.extras:
+        say("predicted ratings")
+        found["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
+        work = Work(dataset, plan, parameters, settings, cache)
+        more, said = _extras(work, run, catalogue, found["slices"], say)
+        found |= more
+        notes += said
+    return Report(
+        data_version=dataset.version,
+        code_version=code_version(),
+        users=run.users,
+        films=len(dataset.films),
+        splits=tuple(splits),
+        seed=SEED,
+        by_ratings=tuple(run.by_ratings(catalogue)),
+        notes=tuple(notes),
+        seconds=round(time.perf_counter() - started, 1),
+        **found,
+    )
+
+
+def _extras(
+    work: Work, run: Run, catalogue: Catalogue, slices: Sequence[SliceReport], say: Say
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what is measured beside the slices: cold films, validation users, the ablation."""
+    films, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(
+        trials(run.missing)
+    )
+    ablation, notes = AblationRun(
+        work.dataset, work.plan, work.recommenders(say), work.settings
+    ).run()
+    validated = ValidationRun(work.dataset, work.plan, work.on_validation(say), work.settings).run(
+        catalogue, {one.name: one for one in slices}
+    )
+    return {
+        "cold_films": tuple(films),
+        "cold_places": tuple(places),
+        "ablation": tuple(ablation),
+        "on_validation": tuple(validated),
+    }, notes
+
+
+def curves_of(
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+) -> dict[str, tuple[dict[str, float], ...]]:
+    """Return the learning curves of a training as a report keeps them."""
+    return {name: tuple(map(dict, epochs)) for name, epochs in curves.items() if epochs}

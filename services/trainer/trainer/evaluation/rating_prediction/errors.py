@@ -1,0 +1,84 @@
+"""Errors of predicted ratings on a random tenth of all ratings, against means and biases."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.recommendation import Viewer
+from marquee.features.dataset import Dataset, position_in
+from marquee.features.interactions import RatingRows
+from trainer.evaluation.served_models import fitted
+from trainer.evaluation.splits import SEED
+from trainer.models.parameters import Parameters
+from trainer.report.model import RatingErrors
+
+Reals = npt.NDArray[np.float64]
+
+DAMPING = (3.0, 5.0)
+"""Ratings that the mean weighs in a film's, and in a viewer's bias."""
+
+
+def evaluate_ratings(
+    dataset: Dataset, parameters: Parameters, missing: Mapping[str, str]
+) -> tuple[RatingErrors, ...]:
+    """Return the errors of the global mean, of damped biases and, unless missing, of neural."""
+    held_out = np.random.default_rng(SEED).random(len(dataset)) < 0.1
+    train, test = dataset.of_rows(~held_out), dataset.of_rows(held_out)
+    if not len(train) or not len(test):
+        return ()
+    stars = test.half_stars / 2
+    found = {
+        "global mean": np.full(len(test), float(train.half_stars.mean()) / 2),
+        "damped biases": predict_by_biases(train, test),
+    }
+    if "neural" not in missing:
+        found["neural"] = _predict_by_network(train, test, parameters)
+    return tuple(_errors(name, predicted - stars) for name, predicted in found.items())
+
+
+def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
+    """Return mean + film bias + viewer bias for each row of `test`, both biases damped."""
+    half_stars = train.half_stars.astype(np.float64) / 2
+    mean = half_stars.mean()
+    films, film_of_test = _shared(train.movie_ids, test.movie_ids)
+    users, user_of_test = _shared(train.user_ids, test.user_ids)
+    film_bias = _damped(films, half_stars - mean, DAMPING[0])
+    user_bias = _damped(users, half_stars - mean - film_bias[films], DAMPING[1])
+    known = np.append(film_bias, 0.0)[film_of_test] + np.append(user_bias, 0.0)[user_of_test]
+    predicted: Reals = np.clip(mean + known, 0.5, 5.0)
+    return predicted
+
+
+def _predict_by_network(train: Dataset, test: Dataset, parameters: Parameters) -> Reals:
+    asked = fitted("neural", train, parameters)
+    model, films = asked.model, asked.model.films()
+    rows, user_ids = RatingRows.of(train), np.unique(train.user_ids)
+    predicted = np.zeros(len(test))
+    for user_id in np.unique(test.user_ids).tolist():
+        place, known = position_in(user_ids, np.array([user_id]))
+        shown, half_stars = rows.of_user(int(place[0])) if known[0] else rows.of_user(0)
+        ids = asked.movie_ids[shown].tolist() if known[0] else []
+        viewer = Viewer.of(list(zip(ids, (half_stars / 2).tolist(), strict=False)))
+        at = np.flatnonzero(test.user_ids == user_id)
+        predicted[at], _ = model.predict(viewer.rated, test.movie_ids[at].tolist(), films)
+    return predicted
+
+
+def _shared(
+    train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return dense numbers of the ids in `train`, and of those in `test`, -1 where unknown."""
+    known, numbers = np.unique(train, return_inverse=True)
+    places, found = position_in(known, test)
+    return numbers, np.where(found, places, -1)
+
+
+def _damped(numbers: npt.NDArray[np.int64], rest: Reals, damping: float) -> Reals:
+    biases: Reals = np.bincount(numbers, rest) / (np.bincount(numbers) + damping)
+    return biases
+
+
+def _errors(name: str, errors: Reals) -> RatingErrors:
+    rmse = float(np.sqrt((errors**2).mean()))
+    return RatingErrors(name=name, rmse=rmse, mae=float(np.abs(errors).mean()))

@@ -1,0 +1,139 @@
+"""The models under test: fitted on training users, saved, loaded and asked as by the services."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.recommendation import Route, Scored, Viewer
+from marquee.features.dataset import Dataset
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_table import Films
+from marquee.features.popularity import Popularity
+from marquee.scoring.diversity import diversify, pool_size
+from marquee.settings import Settings
+from trainer.evaluation.metrics import DEPTH, SHOWN, Outcome, measure
+from trainer.evaluation.slices import Case, Cases, route_of
+from trainer.evaluation.splits import Split
+from trainer.models.fits import FITS, Fit
+from trainer.models.parameters import Parameters
+
+Ints = npt.NDArray[np.int64]
+
+Fits = Mapping[str, Callable[[], Fit]]
+
+MODELS = {
+    Route.SIMILAR: "content",
+    Route.HYBRID: "hybrid",
+    Route.USER_CLUSTER: "user-model",
+    Route.NEURAL: "neural",
+}
+"""Which model answers a route."""
+
+
+DIVERSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
+"""Settings of diversity that the trade-off is measured at."""
+
+
+def key_at(slice_name: str, diversity: float) -> str:
+    """Return the name under which the outcome of a slice at a setting of diversity is kept."""
+    return f"{slice_name} at diversity {diversity:g}" if diversity else slice_name
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A loaded model, the film ids of its data set by row, and the popularity at the training."""
+
+    model: Any
+    movie_ids: Ints
+    popularity: Popularity | None
+
+    def list_for(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> Ints:
+        """Return the rows that a service would answer, best first; `among`: the candidates."""
+        return self._rows(self._scored(case, among))
+
+    def lists_for(self, case: Case, diversities: Sequence[float]) -> list[Ints]:
+        """Return the rows that a service would answer at each setting of diversity."""
+        scored = self._scored(case, k=pool_size(SHOWN, max(diversities)))
+        return [
+            self._rows(diversify(scored, self.films, setting, SHOWN)) for setting in diversities
+        ]
+
+    def _scored(
+        self, case: Case, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
+    ) -> list[Scored]:
+        films = self.films
+        mask = films.alive.copy() if among is None else among.copy()
+        mask[films.indexes(self.movie_ids[case.films].tolist())] = False
+        live = {} if self.popularity is None else {"popularity": self.popularity}
+        found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, k, **live)
+        return found
+
+    def _rows(self, scored: Sequence[Scored]) -> Ints:
+        found = np.array([item.movie_id for item in scored], np.int64)
+        return np.searchsorted(self.movie_ids, found)
+
+    @cached_property
+    def films(self) -> Films:
+        """The table that a service would have."""
+        films: Films = self.model.films()
+        return films
+
+    def _viewer(self, case: Case) -> Viewer:
+        movie_ids = self.movie_ids[case.films].tolist()
+        if case.viewed:
+            return Viewer.of(viewed=movie_ids)
+        return Viewer.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
+
+
+def run_model(
+    name: str,
+    split: Split,
+    cases: Cases,
+    settings: Settings,
+    parameters: Parameters,
+    fits: Fits = FITS,
+    diversities: Sequence[float] = (),
+) -> dict[str, Outcome]:
+    """Return how a model does on those cases of each slice that are routed to it.
+
+    For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.
+    """
+    own = {key: routed(name, chosen, settings) for key, chosen in cases.items()}
+    asked = fitted(name, split.train, parameters, fits) if any(own.values()) else None
+    found = {}
+    for key, chosen in own.items():
+        lists = [] if asked is None else [asked.list_for(case) for case in chosen]
+        found[key] = measure(chosen, lists)
+        if not diversities:
+            continue
+        every = [] if asked is None else [asked.lists_for(case, diversities) for case in chosen]
+        for i, setting in enumerate(diversities):
+            found[key_at(key, setting)] = measure(chosen, [lists[i] for lists in every])
+    return found
+
+
+def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:
+    """Return the cases that a model answers."""
+    return [case for case in cases if MODELS[route_of(case, settings)] == name]
+
+
+def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS) -> Asked:
+    """Return a model of a data set as a service would load it."""
+    fit = fits[name]()
+    config = parameters.config(name, fit.config)
+    if "segments" in type(config).model_fields:  # no list depends on them
+        config = config.model_copy(update={"segments": None})
+    model = fit.fit(train, config, parameters.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
+    movie_ids = np.array([film.movie_id for film in train.films], np.int64)
+    # Of the services only content hands the live popularity to its model.
+    live = Popularity(RatingRows.of(train).sums(len(train.films))) if name == "content" else None
+    return Asked(loaded, movie_ids, live)

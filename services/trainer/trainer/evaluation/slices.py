@@ -1,0 +1,140 @@
+"""Slices of viewers by how much is known of them, and the fold-ins on which each is tested."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.domain.ratings import POSITIVE
+from marquee.domain.recommendation import Route
+from marquee.features.interactions import RatingRows
+from marquee.settings import Settings
+from trainer.evaluation.splits import SEED, Split
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """How much is shown of a user: `given` films, or a `share` of his ratings.
+
+    `viewed`: films without their ratings. `draws`: fold-ins a user. `route`: who should answer.
+    """
+
+    name: str
+    route: Route
+    given: int = 0
+    share: float = 0.0
+    viewed: bool = False
+    draws: int = 2
+    at_least: int = 2
+    """Ratings that a user of the slice has."""
+
+    def size(self, n: int) -> int:
+        """Return how many of n ratings are shown."""
+        return int(self.share * n) if self.share else self.given
+
+
+BY_TIME = Slice("earlier ones", Route.USER_CLUSTER, given=10, draws=1)
+"""Of the split by time: all earlier ratings; of a newcomer, who has none, his first ten."""
+
+SLICES = (
+    Slice("1 viewed", Route.SIMILAR, given=1, viewed=True),
+    Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),
+    *(Slice(f"{n}", Route.HYBRID, given=n) for n in (1, 2, 3, 4)),
+    *(Slice(f"{n}", Route.USER_CLUSTER, given=n) for n in (5, 10, 15)),
+    Slice("80 % of 20+", Route.NEURAL, share=0.8, draws=1, at_least=20),
+)
+QUICK = tuple(one for one in SLICES if one.name in {"3 viewed", "1", "3", "5", "10", "80 % of 20+"})
+
+CURVE = tuple(
+    Slice(f"{n}", Route.NEURAL, given=n, draws=1, at_least=n + 5) for n in (20, 30, 40, 50)
+)
+"""Beside `SLICES`: how quality goes on with more ratings, against popularity alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A fold-in: `films` (rows, in the order shown) and `half_stars`; `targets` are the rows of the
+    user's other liked films."""
+
+    user_id: int
+    films: Ints
+    half_stars: npt.NDArray[np.uint8]
+    targets: Ints
+    viewed: bool = False
+
+    @property
+    def liked(self) -> Ints:
+        """Rows of what speaks for a taste: liked films, or viewed ones where no rating is known."""
+        return self.films if self.viewed else self.films[self.half_stars >= POSITIVE]
+
+
+Cases = Mapping[str, Sequence[Case]]
+"""By the name of their slice."""
+
+
+def route_of(case: Case, settings: Settings) -> Route:
+    """Return who answers a case: the gateway's rule, repeated here (a test compares the two)."""
+    if case.viewed:
+        return Route.SIMILAR
+    ratings, positive = len(case.films), int((case.half_stars >= POSITIVE).sum())
+    if ratings < settings.few_ratings or positive < settings.positive_ratings:
+        return Route.HYBRID
+    return Route.USER_CLUSTER if ratings < settings.many_ratings else Route.NEURAL
+
+
+def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[Case]]:
+    """Return the cases of each slice among the tested users of a split."""
+    if split.cut is not None:
+        return {BY_TIME.name: _by_time(split, split.cut)}
+    return {one.name: draw_slice(RatingRows.of(split.test), _users(split), one) for one in slices}
+
+
+def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[Case]:
+    """Return the cases of a slice; a user whose other ratings hold no liked film has none.
+
+    A draw shows the first films of an order that is the same in every slice, so that slices differ
+    by what is shown and not by luck.
+    """
+    cases = []
+    for user, user_id in enumerate(user_ids.tolist()):
+        films, half_stars = rows.of_user(user)
+        if len(films) < one.at_least:
+            continue
+        for number in range(one.draws):
+            order = np.random.default_rng((SEED, user_id, number)).permutation(len(films))
+            size = one.size(len(films))
+            case = _case(user_id, films[order], half_stars[order], size, one.viewed)
+            if case is not None:
+                cases.append(case)
+    return cases
+
+
+def _by_time(split: Split, cut: int) -> list[Case]:
+    rows = RatingRows.of(split.test)
+    cases = []
+    for user, user_id in enumerate(_users(split).tolist()):
+        at = slice(int(rows.starts[user]), int(rows.starts[user + 1]))
+        films, half_stars = rows.of_user(user)
+        earlier = int(
+            (split.test.times[at] < cut).sum()
+        )  # a data set is ordered by user, then time
+        case = _case(user_id, films, half_stars, earlier or BY_TIME.given, False)
+        if case is not None:
+            cases.append(case)
+    return cases
+
+
+def _users(split: Split) -> Ints:
+    return np.unique(split.test.user_ids)
+
+
+def _case(
+    user_id: int, films: Ints, half_stars: npt.NDArray[np.uint8], size: int, viewed: bool
+) -> Case | None:
+    targets = films[size:][half_stars[size:] >= POSITIVE]
+    if not size or not len(targets):
+        return None
+    return Case(user_id, films[:size], half_stars[:size], targets, viewed)

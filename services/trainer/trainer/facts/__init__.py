@@ -1,0 +1,1 @@
+"""Facts folded from events: fold, replay, canonical form, restoration."""

@@ -1,0 +1,176 @@
+"""Events applied to facts in memory by the handlers that the consumers run."""
+
+from collections.abc import Collection, Sequence
+
+from marquee.bus.api import TopicPartition
+from marquee.consumer.decoding import Read
+from marquee.consumer.deduplication import unseen
+from marquee.consumer.handlers.by_service import Kept
+from marquee.consumer.unit_of_work import Step, prefetch
+from marquee.errors import MarqueeError
+from marquee.store.api import Command, Found, Reads
+from marquee.store.keys import Keys, PartitionKeys
+from trainer.facts.canonical import PackedFacts
+
+BATCH = 256
+
+
+class Replay:
+    """Goes through a partition's log from `position` on, and changes `facts` as a consumer would.
+
+    `buried` are the offsets that the service's consumer has given up as dead letters. What came
+    just before `position` is to be remembered first, so that late duplicates of it are dropped.
+    """
+
+    def __init__(
+        self,
+        partition: TopicPartition,
+        kept: Kept,
+        facts: PackedFacts,
+        position: int,
+        buried: Collection[int] = (),
+    ) -> None:
+        self.facts, self.position = facts, position
+        self._kept, self._buried = kept, buried
+        self._keys = Keys("replay", "replay", 1).of(partition)
+        self._store = FactStore(self._keys, facts)
+
+    @property
+    def window(self) -> dict[bytes, int]:
+        """Digests of the recent events, with their offsets."""
+        return self._store.window
+
+    @property
+    def changed(self) -> dict[int, int]:
+        """Films or viewers that the replay has changed, with the offsets of their last changes."""
+        return self._store.changed
+
+    def feed(self, reads: Sequence[Read], until: int) -> None:
+        """Apply the messages from the position on, up to the one before offset `until`."""
+        new = [one for one in reads if self.position <= one.message.offset < until]
+        for start in range(0, len(new), BATCH):
+            self._apply(new[start : start + BATCH])
+        if new:
+            self.position = new[-1].message.offset + 1
+
+    def remember(self, reads: Sequence[Read], before: int) -> None:
+        """Take messages before an offset into the window, and do no more with them."""
+        step = Step(self._keys, self._store)
+        old = [one for one in reads if one.message.offset < before]
+        for _ in unseen(step, self._unburied(old)):
+            pass
+        self._store.apply(step.commands(0, 0))
+
+    def _apply(self, reads: Sequence[Read]) -> None:
+        """Apply a batch; where an event throws, one by one, as a consumer gives up that one."""
+        try:
+            self._step(self._unburied(reads))
+        except MarqueeError:
+            raise
+        except Exception:
+            if len(reads) > 1:
+                for one in reads:
+                    self._apply([one])
+
+    def _step(self, reads: Sequence[Read]) -> None:
+        step = Step(self._keys, self._store)
+        events = list(unseen(step, reads))
+        prefetch(step, [event for _, event in events])
+        for offset, event in events:
+            step.offset = offset
+            if (handler := self._kept.handlers.get(type(event))) is not None:
+                handler(step, event)
+        self._store.apply(step.commands(0, 0))
+
+    def _unburied(self, reads: Sequence[Read]) -> list[Read]:
+        return [one for one in reads if one.message.offset not in self._buried]
+
+
+class FactStore:
+    """What a `Step` needs of a store, over the facts of one partition in memory."""
+
+    def __init__(self, keys: PartitionKeys, facts: PackedFacts) -> None:
+        self._facts, self._keys = facts, keys
+        self._hashes = {keys.films: facts.films, keys.rules: facts.rules, keys.sums: facts.sums}
+        self._user = keys.user(0)[:-1]
+        self.window: dict[bytes, int] = {}
+        """Digest of a recent event → its offset, in the order of the offsets."""
+        self.changed: dict[int, int] = {}
+        """Film or viewer → offset of the last change."""
+        self.rows: dict[str, bytes] = {}
+        """Derived rows that the last steps have put, by field."""
+
+    def read(self, reads: Reads) -> Found:
+        """See `Store.read`."""
+        users = {key: self._facts.users.get(self._user_id(key)) for key in reads.strings}
+        fields: dict[tuple[str, str], bytes | None] = {}
+        for key, names in (reads.fields or {}).items():
+            held = self._hashes.get(key, {})
+            fields |= {(key, name): held.get(int(name)) for name in names}
+        scores: dict[tuple[str, bytes], float | None] = {}
+        for key, members in (reads.scores or {}).items():
+            scores |= {(key, member): self.window.get(member) for member in members}
+        return Found(users, fields, scores)
+
+    def position(self, _: PartitionKeys) -> int | None:
+        """There is none: the caller knows where it is."""
+        return None
+
+    def scan(self, _: str) -> dict[bytes, bytes]:
+        """There is nothing but facts."""
+        return {}
+
+    def changed_since(self, _keys: PartitionKeys, _offset: int) -> list[int]:
+        """The offsets of changes are not kept."""
+        return []
+
+    def write(
+        self,
+        _keys: PartitionKeys,
+        _expected: object,
+        _position: object,
+        commands: Sequence[Command],
+    ) -> None:
+        """See `Store.write`; there is no twin, hence no fence."""
+        self.apply(commands)
+
+    def apply(self, commands: Sequence[Command]) -> None:
+        """Carry out the commands that concern facts and the window."""
+        for name, key, *arguments in commands:
+            self._carry_out(str(name), str(key), arguments)
+
+    def _carry_out(self, name: str, key: str, arguments: list[bytes | str | int | float]) -> None:
+        if key.startswith(self._user):
+            self._set_user(self._user_id(key), arguments)
+        elif key == self._keys.window:
+            self._set_window(name, arguments)
+        elif key == self._keys.erased:
+            self._facts.erased[bytes(arguments[1])] = int(arguments[0])  # type: ignore[arg-type]
+        elif key == self._keys.changed and name == "ZREM":
+            self.changed.pop(int(arguments[0]), None)
+        elif key == self._keys.changed:
+            self.changed[int(arguments[1])] = int(arguments[0])
+        elif (held := self._hashes.get(key)) is not None:
+            if name == "HSET":
+                held[int(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
+            else:
+                held.pop(int(arguments[0]), None)
+        elif name == "HSET":
+            self.rows[str(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
+
+    def _set_user(self, user_id: int, arguments: list[bytes | str | int | float]) -> None:
+        if arguments:
+            self._facts.users[user_id] = bytes(arguments[0])  # type: ignore[arg-type]
+        else:
+            self._facts.users.pop(user_id, None)
+
+    def _set_window(self, name: str, arguments: list[bytes | str | int | float]) -> None:
+        if name == "ZADD":
+            self.window[bytes(arguments[1])] = int(arguments[0])  # type: ignore[arg-type]
+            return
+        spare = len(self.window) + int(arguments[1]) + 1
+        for digest in list(self.window)[: max(0, spare)]:
+            del self.window[digest]
+
+    def _user_id(self, key: str) -> int:
+        return int(key[len(self._user) :])

@@ -1,0 +1,1 @@
+"""The history of events in Parquet: snapshots plus segments of the log."""

@@ -1,0 +1,206 @@
+"""Segments of the history: the events of a partition between two offsets, in a Parquet file."""
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from marquee.domain.ratings import half_stars
+from marquee.errors import DataError
+from marquee.events import (
+    MOVIES,
+    RATINGS,
+    AnyEvent,
+    MovieEvent,
+    Rating,
+    RatingEvent,
+    UserMovie,
+    decode,
+)
+from marquee.events.erasure import digest_of_user
+from trainer.facts.fold import KINDS, Events, Rows
+
+_NAME = re.compile(r"(\d{20})-(\d{20})\.parquet")
+_STALE_S = 3600.0
+
+SCHEMAS = {
+    RATINGS: pa.schema(
+        [
+            ("offset", pa.int64()),
+            ("kind", pa.dictionary(pa.int8(), pa.string())),
+            ("user_id", pa.int64()),
+            ("movie_id", pa.int64()),
+            ("half_stars", pa.uint8()),
+            ("time", pa.int64()),
+        ]
+    ),
+    MOVIES: pa.schema([("offset", pa.int64()), ("event", pa.string())]),
+}
+_KIND_OF = {
+    "rating.added": "added",
+    "rating.removed": "removed",
+    "movie.viewed": "viewed",
+    "movie.dismissed": "dismissed",
+    "movie.restored": "restored",
+    "user.erased": "erased",
+}
+
+
+class RatingRow(NamedTuple):
+    """An event of the topic `ratings`; the time in seconds since 1970; 0 where it has no film."""
+
+    offset: int
+    kind: str
+    user_id: int
+    movie_id: int
+    half_stars: int
+    time: int
+
+
+class MovieRow(NamedTuple):
+    """An event of the topic `movies`, as JSON."""
+
+    offset: int
+    event: str
+
+
+def row_of(offset: int, event: AnyEvent) -> RatingRow | MovieRow:
+    """Return the row that keeps an event. TypeError: the history does not keep its topic."""
+    if isinstance(event, MovieEvent):
+        return MovieRow(offset, event.encode().decode())
+    if not isinstance(event, RatingEvent):
+        raise TypeError(f"the history keeps no {event.type}")
+    data = event.data
+    return RatingRow(
+        offset,
+        _KIND_OF[event.type],
+        data.user_id,
+        data.movie_id if isinstance(data, UserMovie) else 0,
+        half_stars(data.rating) if isinstance(data, Rating) else 0,
+        int(event.time.timestamp()),
+    )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A file with the events of offsets `first` to `next` - 1."""
+
+    path: Path
+    first: int
+    next: int
+
+
+def segments_in(folder: Path) -> list[Segment]:
+    """Return the segments in a folder by first offset, of those the longest first."""
+    if not folder.is_dir():
+        return []
+    found = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
+    segments = [Segment(path, int(name[1]), int(name[2])) for path, name in found if name]
+    return sorted(segments, key=lambda segment: (segment.first, -segment.next))
+
+
+def table_of(topic: str, rows: Sequence[RatingRow] | Sequence[MovieRow]) -> Any:
+    """Return the pyarrow Table of a topic's rows."""
+    schema = SCHEMAS[topic]
+    columns = list(zip(*rows, strict=True)) or [() for _ in schema]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> None:
+    """Write a segment, which appears whole or not at all. FileExistsError: there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{first:020d}-{next_offset:020d}.parquet"
+    # Not the number of the process: twins in two containers may both be process 1.
+    part = folder / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+    sync(part)
+    try:
+        os.link(part, path)  # unlike a rename it never replaces what a twin has written
+    finally:
+        part.unlink()
+    sync(folder)
+
+
+def read_segments(segments: Iterable[Segment], topic: str, position: int) -> Any:
+    """Return the events from `position` on, each once, as one table in the order of the log."""
+    tables = [SCHEMAS[topic].empty_table()]
+    for segment in segments:
+        table = _read(segment.path, topic)
+        tables.append(table.filter(pc.greater_equal(table["offset"], position)))
+        position = segment.next
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def user_events(table: Any) -> Events:
+    """Return a `ratings` table as arrays."""
+    kinds = table["kind"].combine_chunks()
+    code_of = np.array([KINDS.index(kind) for kind in kinds.dictionary.to_pylist()], np.uint8)
+    codes = code_of[kinds.indices.to_numpy()] if len(kinds) else np.zeros(0, np.uint8)
+    rows = Rows(_array(table, "user_id"), _array(table, "movie_id"), codes, _array(table, "time"))
+    return Events(rows, _array(table, "half_stars"))
+
+
+def erasures_in(table: Any) -> dict[bytes, int]:
+    """Return digest of a viewer's id → offset of his last erasure, of a `ratings` table."""
+    found = table.filter(pc.equal(pc.cast(table["kind"], pa.string()), "erased"))
+    pairs = zip(found["user_id"].to_pylist(), found["offset"].to_pylist(), strict=True)
+    return {digest_of_user(user_id): offset for user_id, offset in pairs}
+
+
+def last_changes(topic: str, table: Any) -> dict[int, int]:
+    """Return film or viewer → offset of the last event about it, of a table in the log's order."""
+    offsets = table["offset"].to_pylist()
+    if topic == RATINGS:
+        return dict(zip(table["user_id"].to_pylist(), offsets, strict=True))
+    keys = (int(decode(text.encode()).key) for text in table["event"].to_pylist())
+    return dict(zip(keys, offsets, strict=True))
+
+
+def sync(path: Path) -> None:
+    """Force a file or folder onto the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def erases(segments: Sequence[Segment], position: int) -> bool:
+    """Return whether events of `ratings` from `position` on erase a viewer."""
+    return "erased" in read_segments(segments, RATINGS, position)["kind"].unique().to_pylist()
+
+
+def delete_stale(folder: Path) -> None:
+    """Delete what a writer left behind when it died, more than an hour ago."""
+    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _STALE_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _read(path: Path, topic: str) -> Any:
+    try:
+        table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: the segment is damaged: {error}") from None
+    if not table.schema.equals(SCHEMAS[topic]):
+        raise DataError(f"{path}: not a segment of the topic {topic}")
+    return table
+
+
+def _array(table: Any, name: str) -> Any:
+    return table[name].to_numpy()

@@ -1,0 +1,1 @@
+"""Model versions: fits, parameters, differences, checks of artifacts."""

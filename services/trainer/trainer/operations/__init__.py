@@ -1,0 +1,1 @@
+"""Tools of operators: verify, rebuild, erasure, inspection, doctor."""

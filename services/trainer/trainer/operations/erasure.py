@@ -1,0 +1,208 @@
+"""The receipt of an erasure: which store holds nothing of a viewer any more, and since when.
+
+It is found out by looking, store by store, and the day on which a store was first found clean is
+kept in `STATE/erasures`, under a digest of the viewer's id.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import redis
+
+from marquee.bus.api import Message, TopicPartition
+from marquee.bus.factory import open_bus
+from marquee.dead_letters.ledger import open_dead_letters
+from marquee.domain.models import MODEL_NAMES
+from marquee.errors import NotFound, StoreUnavailable
+from marquee.events import RATINGS
+from marquee.events.erasure import digest_of_user
+from marquee.events.partitioning import partition_of
+from marquee.registry.registry import Registry
+from marquee.settings import Settings
+from marquee.store.keys import Keys, PartitionKeys
+from trainer.history.history import History
+from trainer.operations.history_search import files_about
+from trainer.operations.inspection import SERVICES
+from trainer.operations.log_reader import LogReader
+
+MASKED = "user-model"
+"""The one model that serves from viewers of its training; its apps mask those on the list."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one store holds of a viewer; nothing of him: `left` is empty."""
+
+    store: str
+    left: str = ""
+    """What is left, and until when."""
+    since: str | None = None
+    """When it was first found to hold nothing; None: pending."""
+
+
+class ErasureReceipts:
+    """Looks into all stores of a system; `close` it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bus = open_bus(settings)
+        self._log = LogReader(settings)
+        self._redis: Any = redis.Redis.from_url(settings.redis_url.get_secret_value())
+        self._history = History(settings.history, settings.partitions)
+
+    def close(self) -> None:
+        """Let go of bus and store."""
+        self._log.close()
+        self._bus.close()
+        self._redis.close()
+
+    def finish(self, user_id: int) -> None:
+        """Do at once what would come later: write the history anew, remove dead letters."""
+        if self._history.erases():
+            self._history.compact()
+        letters = open_dead_letters(self._settings)
+        letters.remove_user(user_id)
+        letters.close()
+
+    def receipt(self, user_id: int) -> list[Place]:
+        """Return what each store holds of an erased viewer, with dates.
+
+        NotFound: no service has him on its erasure list. StoreUnavailable: Redis does not answer.
+        """
+        try:
+            if self._erased_at(user_id) is None:
+                raise NotFound(
+                    f"viewer {user_id} was not erased, or the consumers have not come to it yet;"
+                    f" DELETE /v1/users/{user_id} erases him"
+                )
+            places = list(self._places(user_id))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise StoreUnavailable(f"Redis: {error}") from None
+        return self._dated(user_id, places)
+
+    def _erased_at(self, user_id: int) -> int | None:
+        """Return the offset of the erasure, by the list of the gateway."""
+        keys = self._keys("gateway", user_id)
+        found = self._redis.zscore(keys.erased, digest_of_user(user_id))
+        return None if found is None else int(found)
+
+    def _places(self, user_id: int) -> Iterator[Place]:
+        for service in SERVICES:
+            yield Place(f"redis: {service}", self._left_in_redis(service, user_id))
+        yield Place("history", self._left_in_history(user_id))
+        yield Place("dead letters", self._left_in_letters(user_id))
+        yield Place("log", self._left_in_log(user_id))
+        for name in MODEL_NAMES:
+            yield Place(f"versions: {name}", self._left_in_versions(name, user_id))
+
+    # --- store by store
+
+    def _keys(self, service: str, user_id: int) -> PartitionKeys:
+        return Keys(self._settings.namespace, service, self._settings.partitions).user(user_id)
+
+    def _left_in_redis(self, service: str, user_id: int) -> str:
+        keys = self._keys(service, user_id)
+        if self._redis.zscore(keys.erased, digest_of_user(user_id)) is None:
+            return "the consumer has not come to the erasure yet"
+        left = []
+        if self._redis.exists(keys.user(user_id)):
+            left.append("facts: the viewer came back")
+        elif self._redis.zscore(keys.changed, user_id) is not None:
+            left.append("the set of changes")
+        if any(self._in_rows(keys.rows(v.decode()), user_id) for v in self._versions(keys)):
+            left.append("derived rows")
+        entries = self._redis.xrange(keys.updates, count=20_000)
+        if any(_names(user_id, name, value) for _, f in entries for name, value in f.items()):
+            left.append("the update stream, which keeps some 10,000 steps")
+        return ", ".join(left)
+
+    def _versions(self, keys: PartitionKeys) -> list[bytes]:
+        return list(self._redis.hkeys(keys.versions))
+
+    def _in_rows(self, key: str, user_id: int) -> bool:
+        if any(self._redis.hmget(key, [str(user_id), f"viewer:{user_id}"])):
+            return True
+        parts = self._redis.hscan_iter(key, "part:*", count=500)
+        return any(_names(user_id, name, part) for name, part in parts)
+
+    def _left_in_history(self, user_id: int) -> str:
+        place = partition_of(user_id, self._partitions)
+        where = files_about(self._settings.history, user_id, place)
+        if not where:
+            return ""
+        return f"{', '.join(where)}: until the next compaction, at the latest after a training"
+
+    def _left_in_letters(self, user_id: int) -> str:
+        letters = open_dead_letters(self._settings)
+        n = sum(letter.names_user(user_id) for letter in letters.all())
+        letters.close()
+        return f"{n} dead letters: until they are removed or expire" if n else ""
+
+    def _left_in_log(self, user_id: int) -> str:
+        place = partition_of(user_id, self._partitions)
+        n = sum(_about(user_id, message) for message in self._all(RATINGS, place))
+        return f"{n} messages: until the log's retention is over" if n else ""
+
+    def _all(self, topic: str, number: int) -> Iterator[Message]:
+        partition = TopicPartition(topic, number)
+        try:
+            self._bus.partitions(topic)
+        except NotFound:
+            return
+        begin, end = self._log.range(partition)
+        for page in self._log.read(partition, begin, end):
+            yield from page
+
+    def _left_in_versions(self, name: str, user_id: int) -> str:
+        """Name the versions whose training had seen the viewer before he was erased."""
+        registry, offset = Registry(self._settings.registry), self._erased_at(user_id) or 0
+        place = f"{RATINGS}:{partition_of(user_id, self._partitions)}"
+        versions = registry.versions(name) if self._settings.registry.is_dir() else []
+        old = [v for v in versions if registry.manifest(name, v).cut.get(place, 0) <= offset]
+        if not old:
+            return ""
+        masked = "masked where it serves; " if name == MASKED else ""
+        return f"{masked}{len(old)} trained before: until they expire, the last {max(old)}"
+
+    @property
+    def _partitions(self) -> int:
+        return self._settings.partitions
+
+    # --- dates
+
+    def _dated(self, user_id: int, places: list[Place]) -> list[Place]:
+        path = self._path(user_id)
+        known: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+        today = datetime.now(UTC).isoformat(timespec="seconds")
+        clean = {place.store: known.get(place.store, today) for place in places if not place.left}
+        if clean != known:
+            _write(path, orjson.dumps(clean, option=orjson.OPT_INDENT_2))
+        return [Place(place.store, place.left, clean.get(place.store)) for place in places]
+
+    def _path(self, user_id: int) -> Path:
+        return self._settings.state / "erasures" / f"{digest_of_user(user_id).hex()}.json"
+
+
+def _names(user_id: int, name: bytes, value: bytes) -> bool:
+    """Return whether a field or its value names a viewer, in digits or in 8 packed bytes."""
+    digits = str(user_id).encode()
+    if name.rpartition(b":")[2] == digits and not name.startswith((b"film:", b"sums:", b"rules:")):
+        return not name.startswith(b"part:")
+    return name.startswith(b"part:") and struct.pack("<q", user_id) in value
+
+
+def _about(user_id: int, message: Message) -> bool:
+    digits = str(user_id).encode()
+    return message.key == digits or b'"user_id":%s,' % digits in message.value.replace(b" ", b"")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.tmp")
+    part.write_bytes(data)
+    part.replace(path)

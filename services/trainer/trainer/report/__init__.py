@@ -1,0 +1,1 @@
+"""The evaluation report: model, tables, plots, writers."""

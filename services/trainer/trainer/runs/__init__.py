@@ -1,0 +1,1 @@
+"""Training runs: stages, jobs, records, schedule, publication, retention."""

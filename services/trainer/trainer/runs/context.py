@@ -1,0 +1,53 @@
+"""The context of a training: what its stages read and leave to later stages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marquee.errors import DataError
+from marquee.features.dataset import Dataset
+from marquee.settings import Settings
+from trainer.models.parameters import Parameters
+from trainer.report.model import Report
+from trainer.tracking.mlflow import NoTracking, Tracking
+
+Progress = Callable[[str, float, str], None]
+"""Called with a stage, how much of it is done (0 to 1), and a few words."""
+
+
+@dataclass
+class Training:
+    """One training under way: what stages read, and what they leave to the stages after them."""
+
+    training_id: str
+    settings: Settings
+    parameters: Parameters
+    work: Path
+    progress: Progress = lambda _stage, _done, _words: None
+    tracking: Tracking = field(default_factory=NoTracking)
+    code_version: str = "unknown"
+    data: Dataset | None = None
+    cut: dict[str, int] = field(default_factory=dict)
+    bundles: dict[str, Path] = field(default_factory=dict)
+    """Sealed bundles by model, in `work`."""
+    curves: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
+    """What each epoch of a fit told, by model."""
+    report: Report | None = None
+    """What the evaluation found."""
+    versions: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> Dataset:
+        """What the models are fitted on, once the stage `data` has read it."""
+        if self.data is None:
+            raise DataError("the stage data has not run")
+        return self.data
+
+    def tracked_stage(self, name: str, seconds: float, peak_mb: float) -> None:
+        """Tell the tracking what a stage took, and what is known of the training by then."""
+        tags = {"code_version": self.code_version}
+        if self.data is not None:
+            tags["data_version"] = self.data.version
+        figures = {"seconds": round(seconds, 3), "peak_mib": round(peak_mb, 1)}
+        self.tracking.stage(name, figures, tags)

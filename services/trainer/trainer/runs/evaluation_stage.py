@@ -1,0 +1,72 @@
+"""The evaluation of a training: its figures, and the gate of publication."""
+
+import time
+
+from marquee.domain.models import MODEL_NAMES
+from marquee.registry.bundle import Manifest
+from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.evaluate import curves_of
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.run import Run
+from trainer.evaluation.sampling import sample_of
+from trainer.evaluation.slices import QUICK
+from trainer.evaluation.splits import SEED
+from trainer.report.model import Report
+from trainer.runs.context import Training
+from trainer.segments.maps import MODEL, maps_of
+
+MARGIN = 0.02
+"""NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""
+
+
+_GAIN = "gain_ndcg@10"
+
+
+def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
+    """Return the figures of each model of a training, fitted anew without the users of one fold.
+
+    Of a large data set a sample of its viewers is fitted and measured.
+    """
+    models = tuple(name for name in MODEL_NAMES if name in training.bundles)
+    plan = Plan((0,), QUICK, models, families=(), by_time=False)
+    done = iter(range(1, len(models) + 1))
+
+    def say(words: str) -> None:
+        training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
+
+    run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
+    started = time.perf_counter()
+    splits = run.add_all(sample_of(training.dataset))
+    catalogue = Catalogue.of(training.dataset)
+    training.report = Report(
+        data_version=training.dataset.version,
+        code_version=training.code_version,
+        users=run.users,
+        films=len(catalogue),
+        splits=tuple(splits),
+        seed=SEED,
+        slices=tuple(run.reports(catalogue)),
+        by_ratings=tuple(run.by_ratings(catalogue)),
+        curves=curves_of(training.curves),
+        segments=maps_of(training.bundles[MODEL]) if MODEL in training.bundles else (),
+        notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
+        seconds=round(time.perf_counter() - started, 1),
+    )
+    return {name: figures for name in models if (figures := run.figures(name))}
+
+
+def worse(new: Manifest, serving: Manifest) -> str | None:
+    """Return why a new version shall not serve: it gains less over popularity than the serving one.
+
+    None where either was not evaluated, or the loss is within `MARGIN`.
+    """
+    if _GAIN not in new.metrics or _GAIN not in serving.metrics:
+        return None
+    before, now = serving.metrics[_GAIN], new.metrics[_GAIN]
+    if now >= before - MARGIN:
+        return None
+    return (
+        f"its NDCG@10 over popularity is {now:+.3f}, that of the serving version {before:+.3f}: "
+        f"more than {MARGIN} behind"
+    )

@@ -1,0 +1,127 @@
+"""What is kept, and for how long: versions, records, work folders, caches, and the history's log.
+
+Called after each training that succeeded, and by `marquee tidy`. Nothing here is needed for an
+answer: killed at any moment it leaves what serves as it was, and the next call goes on.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marquee import telemetry
+from marquee.domain.models import MODEL_NAMES
+from marquee.errors import MarqueeError
+from marquee.registry.registry import Registry
+from marquee.settings import Settings
+from trainer.history.history import History
+from trainer.models.versions import before, serving_versions
+from trainer.runs.records import Trainings
+from trainer.tracking.cleanup import forget_versions
+
+RECORDS = 200
+"""Newest records of trainings that stay."""
+WORK_DAYS = 7.0
+"""A work folder of a training by Airflow, which may be cleared and go on, stays so long."""
+CACHE_DAYS = 30.0
+"""Outcomes that an evaluation kept for the next one stay so long."""
+_DAY_S = 24 * 3600.0
+
+
+@dataclass
+class Tidied:
+    """What was removed: versions by model, files and folders, and whether the history is new."""
+
+    versions: dict[str, list[str]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    tracked: list[str] = field(default_factory=list)
+    compacted: bool = False
+
+    def lines(self) -> list[str]:
+        """Return a line for each thing that was removed."""
+        found = [f"version   {name} {v}" for name, gone in self.versions.items() for v in gone]
+        found += [f"file      {name}" for name in self.files]
+        found += [f"tracked   {name}" for name in self.tracked]
+        return [*found, *(["history   compacted"] if self.compacted else [])]
+
+
+Serving = Callable[[Settings, Sequence[str]], Mapping[str, str]]
+"""Tells which version of each model serves; nothing of those of which it is not known."""
+
+
+def tidy(settings: Settings, serving: Serving = serving_versions) -> Tidied:
+    """Remove what is older than it has to be; return what that was. What fails is in the log.
+
+    The caller holds the lock of trainings.
+    """
+    tidied = Tidied()
+    steps: Mapping[str, Callable[[], None]] = {
+        "versions": lambda: _expire_versions(settings, serving, tidied),
+        "files": lambda: _expire_files(settings, tidied),
+        "history": lambda: _compact(settings, tidied),
+    }
+    for name, step in steps.items():
+        try:
+            step()
+        except (MarqueeError, OSError) as error:
+            telemetry.log.warning("not tidied", step=name, detail=str(error))
+    return tidied
+
+
+def kept_versions(
+    versions: Sequence[str], newest: int, serving: str, asked: Collection[str] = ()
+) -> set[str]:
+    """Return the versions of a model that stay: the newest, the serving one, the one before it,
+    to which one goes back, and those that were announced last."""
+    ordered = sorted(versions)
+    named = {serving, before(ordered, serving), *asked}
+    return {version for version in ordered if version in named or version in ordered[-newest:]}
+
+
+def _expire_versions(settings: Settings, serving: Serving, tidied: Tidied) -> None:
+    """Remove versions of the models of which it is known what serves; of the others none."""
+    registry = Registry(settings.registry)
+    kept: dict[str, set[str]] = {}
+    if not settings.registry.is_dir():
+        return
+    registry.sweep()
+    with registry.changing():
+        for name, version in serving(settings, MODEL_NAMES).items():
+            versions, asked = registry.versions(name), registry.asked(name)
+            kept[name] = kept_versions(versions, settings.keep_versions, version, asked)
+            for old in sorted(set(versions) - kept[name]):
+                registry.remove(name, old)
+                tidied.versions.setdefault(name, []).append(old)
+    tidied.tracked += forget_versions(settings, kept, settings.keep_versions)
+    if tidied.versions:
+        telemetry.log.info("versions expired", **_counts(tidied.versions))
+
+
+def _expire_files(settings: Settings, tidied: Tidied) -> None:
+    state = settings.state
+    tidied.files += [f"trainings/{name}" for name in Trainings(state).expire(RECORDS)]
+    for folder, days in (("airflow", WORK_DAYS), ("evaluation/cache", CACHE_DAYS)):
+        for path in _older(state / folder, days * _DAY_S):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            tidied.files.append(str(path.relative_to(state)))
+
+
+def _older(folder: Path, seconds: float) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > seconds]
+
+
+def _compact(settings: Settings, tidied: Tidied) -> None:
+    history = History(settings.history, settings.partitions)
+    if history.wants_compaction():
+        started = time.perf_counter()
+        number = history.compact().manifest.number
+        tidied.compacted = True
+        seconds = round(time.perf_counter() - started, 3)
+        telemetry.log.info("history compacted", snapshot=number, seconds=seconds)
+
+
+def _counts(versions: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    return {name.replace("-", "_"): len(gone) for name, gone in versions.items()}

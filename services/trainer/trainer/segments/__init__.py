@@ -1,0 +1,1 @@
+"""Managed segments: preferences of operators, maps, tracking, API."""

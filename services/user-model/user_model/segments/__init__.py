@@ -1,0 +1,1 @@
+"""Segments of movies and users: model, API, naming, fit."""

@@ -1,0 +1,129 @@
+"""The internal calls about segments: what there is, what suits one, and which a viewer is in."""
+
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict
+
+from marquee.domain.movies import MovieId
+from marquee.domain.ratings import POSITIVE, RatedFilms, Stars
+from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.errors import InvalidInput, NotFound
+from marquee.scoring.top_k import top
+from marquee.serving.app import body, recommend_answer
+from marquee.serving.replica import Overlay, Serving
+from user_model.model import UserModel
+from user_model.segments.model import Segments
+
+_DRAWN = 10.0
+"""Viewers that the share of all weighs in a segment's share of viewers who liked a film."""
+
+Kind = Literal["movies", "users"]
+
+
+class Rated(BaseModel):
+    """What a viewer rated; it travels in the request, so that any replica can answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+
+
+async def viewer(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+    """Answer what events have derived for a viewer, with the segment that his ratings put him in
+    and, where nothing has changed since the training, the cluster."""
+    user_id = int(request.path_params["user_id"])
+    found, facts = await overlay.viewer(user_id), await overlay.facts(user_id)
+    model, rated = overlay.serving.model, RatedFilms.of(facts)
+    if found["cluster"] is None and len(rated.movie_ids):
+        found["cluster"] = model.encode(rated)[1]
+    return found | {"segment": model.segment(rated)}
+
+
+async def segment_of(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+    """Answer which segment ratings put a viewer in."""
+    asked: Rated = await body(request, Rated)
+    return {"segment": overlay.serving.model.segment(Viewer.of(asked.ratings).rated)}
+
+
+async def listed(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+    """Answer the segments of a kind, and how their number was chosen."""
+    serving, kind = overlay.serving, _kind(request)
+    segments = _segments(serving)
+    items = segments.described(kind)
+    if kind == "movies":
+        now = np.bincount(film_segments(serving)[serving.films.alive], minlength=len(items) + 1)
+        items = [one | {"size": int(now[one["id"]])} for one in items]
+    rest = {key: value for key, value in segments.about[kind].items() if key != "segments"}
+    return {"items": items, "model_version": serving.model.version, **rest}
+
+
+async def recommended(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+    """Answer the films of a segment of films by popularity, or what a segment of viewers likes."""
+    serving, kind = overlay.serving, _kind(request)
+    segment, segments = int(request.path_params["segment"]), _segments(serving)
+    if all(one["id"] != segment for one in segments.described(kind)):
+        raise NotFound(f"there is no segment {segment} of {kind}")
+    answer = _popular_in if kind == "movies" else _liked_by
+    items = answer(serving, segment, _k(request))
+    return recommend_answer(items, serving.model.version, overlay.positions, True)
+
+
+def film_segments(serving: Serving[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Return the segment of each film as it is now: events have put its genres and ratings."""
+    return _segments(serving).films.assign(serving.films.genres, serving.popularity.now().sums)
+
+
+def _popular_in(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
+    films, popularity = serving.films, serving.popularity.now()
+    rows = popularity.order(films.movie_ids, films.alive & (film_segments(serving) == segment), k)
+    return _scored(serving, rows, popularity.popularity, Reason.POPULAR)
+
+
+def _liked_by(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
+    films = serving.films
+    rates = np.zeros(len(films))
+    rates[: len(serving.model.base)] = liked_in(serving.model, segment)
+    rows = top(rates, films.alive & (rates > 0), k)
+    return _scored(serving, rows, rates, Reason.LIKED_BY_SIMILAR_VIEWERS)
+
+
+def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return how much each base film is liked by the viewers of a segment, n: the share of them
+    who do, drawn to that of all viewers, times the logarithm of 1 + its lift."""
+    assert model.segments is not None
+    training, n = model.training, len(model.base)
+    liked = training.half_stars >= POSITIVE
+    owners = np.repeat(np.arange(len(model.codes)), np.diff(training.starts))
+    inside = model.segments.of_viewers == segment
+    everywhere = np.bincount(training.films[liked], minlength=n) / max(1, len(inside))
+    here = np.bincount(training.films[liked & inside[owners]], minlength=n)
+    share = (here + _DRAWN * everywhere) / (inside.sum() + _DRAWN)
+    return np.asarray(share * np.log1p(share / np.maximum(everywhere, 1e-9)))
+
+
+def _scored(serving: Serving[UserModel], rows: Any, scores: Any, reason: Reason) -> list[Scored]:
+    ids = serving.films.movie_ids
+    return [Scored(int(ids[row]), float(scores[row]), reason) for row in rows]
+
+
+def _segments(serving: Serving[UserModel]) -> Segments:
+    segments = serving.model.segments
+    if segments is None:
+        raise NotFound("the serving version was trained without segments")
+    return segments
+
+
+def _kind(request: Request) -> Kind:
+    kind = request.path_params["kind"]
+    if kind not in get_args(Kind):
+        raise NotFound(f"there are no segments of {kind}, only of movies and of users")
+    return cast(Kind, kind)
+
+
+def _k(request: Request) -> int:
+    try:
+        return max(1, min(1000, int(request.query_params.get("k", 10))))
+    except ValueError:
+        raise InvalidInput("k: a whole number from 1 to 1000", "k") from None

@@ -32,7 +32,7 @@ SESSION_S = 6.0
 """The shortest that a broker allows by default."""
 MEMBER = """
 import sys
-from marquee.bus_kafka import KafkaBus
+from marquee.bus.kafka.bus import KafkaBus
 bus = KafkaBus(sys.argv[1], sys.argv[2], session_s=float(sys.argv[3]), member=sys.argv[6])
 subscription = bus.subscribe(sys.argv[4], [sys.argv[5]], lambda _: 0, lambda _: None)
 while True:

@@ -10,7 +10,7 @@ from marquee_testing import GROUP, PARTITIONS, TOPIC, BusContract, Restartable, 
 
 MEMBER = """
 import sys
-from marquee.bus_redis import RedisBus
+from marquee.bus.redis.bus import RedisBus
 bus = RedisBus(sys.argv[1], sys.argv[2])
 subscription = bus.subscribe(sys.argv[3], [sys.argv[4]], lambda _: 0, lambda _: None)
 while True:

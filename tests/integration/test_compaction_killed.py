@@ -22,8 +22,8 @@ P = 2
 COMPACTIONS = """
     import os, signal, sys
     from pathlib import Path
-    import pyarrow.compute, trainer.restored_facts
-    from trainer.history import History
+    import pyarrow.compute, trainer.facts.restored
+    from trainer.history.history import History
 
     def compact(left):
         history = History(Path(sys.argv[1]), 2)

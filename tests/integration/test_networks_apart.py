@@ -30,10 +30,10 @@ SCRIPT = """
 from dataclasses import replace
 
 import numpy as np
-from marquee.rating_rows import RatingRows
-from marquee.testing import checkerboard
-from neural.apart import Work, networks
-from neural.rated import Rated, only
+from marquee.features.interactions import RatingRows
+from marquee_testing import checkerboard
+from neural.training.worker_processes import Work, networks
+from neural.training.rating_split import Rated, only
 from neural.training import NetworkConfig, train
 
 config = NetworkConfig(d=4, hidden=8, epochs={epochs}, max_steps={epochs})

@@ -63,15 +63,15 @@ def test_an_error_in_a_process_is_that_of_the_run(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from marquee.recommender import Route
+from marquee.domain.recommendation import Route
 from marquee.settings import Settings
-from marquee.testing import checkerboard
-from trainer.baselines import FAMILIES
-from trainer.evaluation_cache import EvaluationCache
-from trainer.evaluation_plan import Plan
-from trainer.parallel_run import Work, fill_cache
-from trainer.parameters import Parameters
-from trainer.slices import Slice
+from marquee_testing import checkerboard
+from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.cache import EvaluationCache
+from trainer.evaluation.plan import Plan
+from trainer.evaluation.parallel import Work, fill_cache
+from trainer.models.parameters import Parameters
+from trainer.evaluation.slices import Slice
 
 if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)

@@ -144,9 +144,9 @@ def test_a_late_duplicate_does_not_undo_what_came_since(bus: RedisBus, history: 
 KILLED = """
     import sys, threading
     from pathlib import Path
-    from marquee.bus_redis import RedisBus
+    from marquee.bus.redis.bus import RedisBus
     from trainer.consumer import HistoryConsumer
-    from trainer.history import History
+    from trainer.history.history import History
 
     url, namespace, directory = sys.argv[1:]
 

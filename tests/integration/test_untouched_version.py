@@ -33,8 +33,8 @@ TRAINING = """
     from dataclasses import replace
     from marquee.errors import DataError
     from marquee.settings import read
-    from trainer.running import Order, run
-    from trainer.stages import STAGES
+    from trainer.runs.run import Order, run
+    from trainer.runs.stages import STAGES
 
     how, when, at = sys.argv[1:]
 

@@ -66,7 +66,7 @@ BREAKS = (
           "if len(part) > 1:", "if False:", LOOP),
     Break("an unreadable message is passed over", f"{COMMON}/consumer/worker.py",
           "if one.fault is not None:", "if False:", LOOP),
-    Break("the partition of an event is not checked", f"{COMMON}/dead_letters/publish.py",
+    Break("the partition of an event is not checked", f"{COMMON}/consumer/decoding.py",
           "if right != partition.partition:", "if False:", ODD, "wrong_partition and redis"),
     Break("failing events never stop a partition", f"{COMMON}/consumer/worker.py",
           "if failures > DEAD_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),

@@ -17,7 +17,7 @@ def test_the_settings_choose_the_bus_and_nothing_is_connected() -> None:
 def test_a_process_on_redis_does_not_load_the_kafka_client() -> None:
     code = """
 import sys
-from marquee.buses import open_bus
+from marquee.bus.factory import open_bus
 from marquee.settings import Settings
 open_bus(Settings()).close()
 sys.exit("kafka" in sys.modules)

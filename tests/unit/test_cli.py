@@ -182,7 +182,7 @@ def test_the_doctor_says_what_to_do_about_a_redis_that_is_away() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from trainer.cli import app\n"
+        "import sys; from trainer.cli.main import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'pandas', 'sklearn', 'torch', 'mlflow', 'scipy', 'pyarrow'} & set(sys.modules)\n"

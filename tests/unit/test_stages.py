@@ -209,8 +209,8 @@ KILLED = """
     import sys, time
     from pathlib import Path
     from marquee.settings import Settings
-    from trainer.running import Order, run
-    from trainer.stages import Stage, data_stage
+    from trainer.runs.run import Order, run
+    from trainer.runs.stages import Stage, data_stage
 
     def hang(training):
         (training.work / "content").mkdir()

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import GENRES, Film
-from marquee.domain.ratings import RatedFilms
+from marquee.domain.movies import GENRES, Movie
+from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import RecommendRequest, Route
-from marquee.features.movie_table import Films
-from marquee.features.popularity import FilmSums, LivePopularity
-from marquee.serving.movie_rows import FilmRows
+from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import LivePopularity, MovieSums
+from marquee.serving.movie_rows import MovieTableWriter
 from marquee.serving.replica import Serving
 
 COUNTS = (1, 3, 10, 50, 300)
-"""Ratings of the viewers who ask."""
+"""Ratings of the users who ask."""
 ROUTES = {
     "content": Route.SIMILAR, "hybrid": Route.HYBRID,
     "user-model": Route.USER_CLUSTER, "neural": Route.NEURAL,
@@ -35,20 +35,20 @@ Ratings = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 _TIMES = 200
 _WARM = 20
-_VIEWERS = 40
+_USERS = 40
 
 
 @dataclass(frozen=True)
 class Answered:
     """What a call takes in ms: p50 by the clock, and of CPU, which others here do not lengthen.
 
-    `ratings` None: a new film or viewer and not an answer.
+    `ratings` None: a new movie or user and not an answer.
     """
 
     model: str
     what: str
     ratings: int | None
-    films: int
+    movies: int
     p50_ms: float
     cpu_p50_ms: float
     cpu_p99_ms: float
@@ -67,31 +67,31 @@ def answers_of(model: str, bundle: Path) -> list[Answered]:
 def _measure(name: str, bundle: Path) -> list[Answered]:
     service = importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE
     model: Any = service.load(bundle)
-    films: Films = model.films()
-    popularity = LivePopularity(films, _sums(model))
-    serving = Serving(model, films, popularity, FilmRows(model, films, None))
+    movies: MovieTable = model.movies()
+    popularity = LivePopularity(movies, _sums(model))
+    serving = Serving(model, movies, popularity, MovieTableWriter(model, movies, None))
     found = []
 
     def add(what: str, ratings: int | None, call: Callable[[int], object]) -> None:
         clock, cpu = _times(call)
         p50, p99 = np.percentile(cpu, (50, 99)).tolist()
         median = float(np.median(clock))
-        found.append(Answered(name, what, ratings, len(films), median, p50, p99, _resident_mib()))
+        found.append(Answered(name, what, ratings, len(movies), median, p50, p99, _resident_mib()))
 
     for count in COUNTS:
-        asked = [_request(name, viewer) for viewer in _viewers(model, count)]
+        asked = [_request(name, user) for user in _users(model, count)]
 
         def answer(i: int, asked: list[RecommendRequest] = asked) -> object:
             return service.answer(serving, asked[i % len(asked)])
 
         add("answer", count, answer)
     if hasattr(model, "row"):
-        film = Film(
+        movie = Movie(
             movie_id=2**31 - 2, title="New", year=2019, genres=GENRES[2:5], tags=_some_tags(model)
         )
-        add("new film", None, lambda _i: model.row(film, (0, 0, 0)))
+        add("new film", None, lambda _i: model.row(movie, (0, 0, 0)))
     if hasattr(model, "encode") and name in ("user-model", "neural"):
-        rated = [RatedFilms(ids, stars) for ids, stars in _viewers(model, 50)]
+        rated = [RatedMovies(ids, stars) for ids, stars in _users(model, 50)]
         add("new viewer", None, lambda i: model.encode(rated[i % len(rated)]))
     return found
 
@@ -106,15 +106,15 @@ def _times(call: Callable[[int], object]) -> Reals:
     return 1000 * np.array(times[_WARM:]).T
 
 
-def _sums(model: Any) -> FilmSums:
-    sums = FilmSums()
+def _sums(model: Any) -> MovieSums:
+    sums = MovieSums()
     ids, rows = model.base.movie_ids.tolist(), model.base_sums.tolist()
     sums.replace(0, {i: tuple(row) for i, row in zip(ids, rows, strict=True)})
     return sums
 
 
-def _viewers(model: Any, count: int) -> list[Ratings]:
-    """Return viewers with so many ratings of films drawn by their number of ratings."""
+def _users(model: Any, count: int) -> list[Ratings]:
+    """Return users with so many ratings of movies drawn by their number of ratings."""
     rng = np.random.default_rng(count)
     n = model.base_sums[:, 0]
     share = n / n.sum()
@@ -124,12 +124,12 @@ def _viewers(model: Any, count: int) -> list[Ratings]:
             model.base.movie_ids[rng.choice(len(n), size, replace=False, p=share)],
             rng.choice([2.0, 3.0, 4.0, 4.5, 5.0], size).astype(np.float32),
         )
-        for _ in range(_VIEWERS)
+        for _ in range(_USERS)
     ]
 
 
-def _request(name: str, viewer: Ratings) -> RecommendRequest:
-    ids, stars = viewer[0].tolist(), viewer[1].tolist()
+def _request(name: str, user: Ratings) -> RecommendRequest:
+    ids, stars = user[0].tolist(), user[1].tolist()
     if name == "content":
         return RecommendRequest(route=ROUTES[name], viewed=tuple(ids), k=10)
     pairs = tuple(zip(ids, stars, strict=True))
@@ -137,8 +137,8 @@ def _request(name: str, viewer: Ratings) -> RecommendRequest:
 
 
 def _some_tags(model: Any) -> dict[str, float]:
-    """Return as many tags as a film has at most, of the model's own vocabulary."""
-    for place in (model, getattr(model, "cold", None), getattr(model, "film_rows", None)):
+    """Return as many tags as a movie has at most, of the model's own vocabulary."""
+    for place in (model, getattr(model, "cold", None), getattr(model, "movie_rows", None)):
         vectors = getattr(place, "movie_vectors", None) or getattr(place, "vectors", None)
         if vectors is not None:
             return dict.fromkeys(vectors.tags[:20], 0.8)

@@ -17,6 +17,7 @@ from statistics import median
 import httpx
 import uvloop
 from rich.console import Console
+from users import make_users, popular_movies
 
 from freshness import CALLS_A_SECOND, Freshness, freshness
 from marquee_local.servers import kafka_lacks
@@ -24,7 +25,6 @@ from rates import IN_CALL, SERVICES, rates
 from replay import replay
 from report import Table, machine
 from system import ROOT, System, started
-from viewers import make_viewers, popular_films
 
 STREAM = 200
 """Events a second that stream in while freshness is measured."""
@@ -86,17 +86,17 @@ class Bench:
     console: Console
     figures: list[Figure] = field(default_factory=list)
     registry: Path = Path()
-    films: tuple[int, ...] = ()
+    movies: tuple[int, ...] = ()
 
     def on_bus(self, folder: Path, bus: str) -> None:
         """Start the demo on a bus and measure what needs the whole system."""
         self.console.print(f"[dim]bench-events: starting the demo on {bus}[/dim]")
         with started(folder, bus) as system:
             with httpx.Client(base_url=system.url, timeout=30.0, trust_env=False) as client:
-                self.films = tuple(popular_films(client))
-                viewers = make_viewers(client, self.films, 20)
+                self.movies = tuple(popular_movies(client))
+                users = make_users(client, self.movies, 20)
             self.registry = system.state / "registry"
-            known = viewers["30 ratings"] + viewers["8 ratings"]
+            known = users["30 ratings"] + users["8 ratings"]
             if "freshness" in self.parts:
                 self._freshness(system, known)
             if "rates" in self.parts:
@@ -110,7 +110,7 @@ class Bench:
                     system.url,
                     system.bus,
                     known,
-                    self.films,
+                    self.movies,
                     size.ratings,
                     size.others,
                     STREAM // CALLS_A_SECOND,
@@ -127,7 +127,7 @@ class Bench:
     def _rates(self, system: System) -> None:
         bulk, single = [], []
         for _ in self._runs(f"rates on {system.bus}"):
-            found = uvloop.run(rates(system, self.films, self.size.calls, self.size.seconds))
+            found = uvloop.run(rates(system, self.movies, self.size.calls, self.size.seconds))
             bulk.append(found[0].per_second)
             single.append(found[2].per_second)
         what = "PUT of a rating, 32 connections"
@@ -141,7 +141,7 @@ class Bench:
         for _ in self._runs(f"replay on {bus}"):
             with tempfile.TemporaryDirectory(prefix="replay-", dir=folder) as own:
                 for one in replay(
-                    Path(own), bus, self.registry, self.films, SERVICES, self.size.replayed
+                    Path(own), bus, self.registry, self.movies, SERVICES, self.size.replayed
                 ):
                     seen.setdefault(one.consumer, []).append(one.per_second)
         for consumer, values in seen.items():

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
+from users import STARS, new_user, rating
 
 from load import quantile
-from viewers import STARS, new_viewer, rating
 
 CALLS_A_SECOND = 50
 LIMIT_S = 10.0
@@ -46,13 +46,13 @@ class Freshness:
 async def freshness(
     url: str,
     bus: str,
-    viewers: Sequence[int],
-    films: Sequence[int],
+    users: Sequence[int],
+    movies: Sequence[int],
     ratings: int,
     others: int,
     in_call: int = 1,
 ) -> list[Freshness]:
-    """Measure ratings of known viewers, new films and blocks, under a steady stream of ratings.
+    """Measure ratings of known users, new movies and blocks, under a steady stream of ratings.
 
     The stream is of 50 calls a second, with `in_call` ratings each.
     """
@@ -61,14 +61,14 @@ async def freshness(
         httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False, limits=limits) as client,
         httpx.AsyncClient(base_url=url, timeout=30.0, trust_env=False, limits=limits) as writer,
     ):
-        probe = _Probe(client, viewers, films)
+        probe = _Probe(client, users, movies)
         results = []
         for write, n, sample in (
             ("rating", ratings, probe.rating),
-            ("new film", others, probe.new_film),
+            ("new film", others, probe.new_movie),
             ("block", others, probe.block),
         ):
-            stream = _Stream(writer, films, in_call)
+            stream = _Stream(writer, movies, in_call)
             samples = await stream.during(_repeated(sample, n))
             results.append(_summary(bus, write, samples, stream.per_second))
         return results
@@ -79,12 +79,12 @@ async def _repeated(sample: Callable[[], Awaitable[Sample]], n: int) -> list[Sam
 
 
 class _Stream:
-    """Ratings of other viewers at a steady rate, whatever the time that each takes."""
+    """Ratings of other users at a steady rate, whatever the time that each takes."""
 
-    def __init__(self, client: httpx.AsyncClient, films: Sequence[int], in_call: int) -> None:
-        self._client, self._films, self._in_call = client, films, in_call
+    def __init__(self, client: httpx.AsyncClient, movies: Sequence[int], in_call: int) -> None:
+        self._client, self._movies, self._in_call = client, movies, in_call
         self._sent = 0
-        self._first, self._draw = new_viewer(), random.Random(5)
+        self._first, self._draw = new_user(), random.Random(5)
         self.per_second = 0.0
 
     async def during(self, work: Awaitable[list[Sample]]) -> list[Sample]:
@@ -106,13 +106,13 @@ class _Stream:
                 group.create_task(self._one(at))
 
     async def _one(self, at: int) -> None:
-        viewer, stars = self._first + at % 500, STARS[at % len(STARS)]
-        films = self._draw.choices(self._films, k=self._in_call)
+        user, stars = self._first + at % 500, STARS[at % len(STARS)]
+        movies = self._draw.choices(self._movies, k=self._in_call)
         if self._in_call == 1:
-            path = f"/v1/users/{viewer}/ratings/{films[0]}"
+            path = f"/v1/users/{user}/ratings/{movies[0]}"
             await self._client.put(path, json={"rating": stars})
         else:
-            events = [rating(viewer, film, stars).model_dump(mode="json") for film in films]
+            events = [rating(user, movie, stars).model_dump(mode="json") for movie in movies]
             await self._client.post("/v1/events", json={"events": events})
         self._sent += self._in_call
 
@@ -121,15 +121,15 @@ class _Probe:
     """Makes one write at a time and watches for it."""
 
     def __init__(
-        self, client: httpx.AsyncClient, viewers: Sequence[int], films: Sequence[int]
+        self, client: httpx.AsyncClient, users: Sequence[int], movies: Sequence[int]
     ) -> None:
         self._client = client
-        # Popularity is a part of likeness, and a new film has none: like the less popular ones.
-        self._viewers, self._films = itertools.cycle(viewers), itertools.cycle(reversed(films))
+        # Popularity is a part of likeness, and a new movie has none: like the less popular ones.
+        self._users, self._movies = itertools.cycle(users), itertools.cycle(reversed(movies))
 
     async def rating(self) -> Sample:
-        """Rate the first film of a viewer's list; visible: fresh, and the film is gone from it."""
-        user_id = next(self._viewers)
+        """Rate the first movie of a user's list; visible: fresh, and the movie is gone from it."""
+        user_id = next(self._users)
         movie_id = (await self._list(user_id))[1][0]
         sent = time.perf_counter()
         path = f"/v1/users/{user_id}/ratings/{movie_id}"
@@ -142,11 +142,11 @@ class _Probe:
 
         return await _watched(sent, accepted, visible)
 
-    async def new_film(self) -> Sample:
-        """Add a film just like another; visible: among the films most like that one."""
-        like = next(self._films)
-        film = (await self._client.get(f"/v1/movies/{like}")).raise_for_status().json()
-        body = {name: film[name] for name in ("title", "year", "genres", "tags")}
+    async def new_movie(self) -> Sample:
+        """Add a movie just like another; visible: among the movies most like that one."""
+        like = next(self._movies)
+        movie = (await self._client.get(f"/v1/movies/{like}")).raise_for_status().json()
+        body = {name: movie[name] for name in ("title", "year", "genres", "tags")}
         sent = time.perf_counter()
         movie_id = (await self._send("POST", "/v1/movies", body))["movie_id"]
         accepted = time.perf_counter()
@@ -164,11 +164,11 @@ class _Probe:
         return sample
 
     async def block(self) -> Sample:
-        """Block the first film of a viewer's list; visible: it is gone from it.
+        """Block the first movie of a user's list; visible: it is gone from it.
 
         The call itself waits until the rule is stored, so the watch begins when it is sent.
         """
-        user_id = next(self._viewers)
+        user_id = next(self._users)
         movie_id = (await self._list(user_id))[1][0]
         sent = time.perf_counter()
         await self._send("PUT", f"/v1/movies/{movie_id}/block", {"reason": "bench"})

@@ -1,4 +1,4 @@
-"""Latency and answers a second: each kind of viewer and their mix, at several connections."""
+"""Latency and answers a second: each kind of user and their mix, at several connections."""
 
 import itertools
 import random
@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from users import KINDS, KNOWN
+
 from load import Measured, load, rendered
-from viewers import KINDS, KNOWN
 
 CONNECTIONS = (1, 8, 32)
 WARM_UP_S = 0.5
@@ -32,17 +33,17 @@ class Cell:
 
 
 def request_sets(
-    url: str, viewers: Mapping[str, Sequence[int]], films: Sequence[int]
+    url: str, users: Mapping[str, Sequence[int]], movies: Sequence[int]
 ) -> dict[str, list[bytes]]:
     """Return the requests of each row, in an order that repeats."""
-    sets = {name: [_get_list(url, i) for i in ids] for name, ids in viewers.items()}
+    sets = {name: [_get_list(url, i) for i in ids] for name, ids in users.items()}
     draw = random.Random(3)
     sets["known users"] = [one for name in KNOWN for one in sets[name]]
     sets["all, mixed"] = [one for kind in KINDS for one in sets[kind.name]]
     for name in ("known users", "all, mixed"):
         draw.shuffle(sets[name])
     sets["similar to a film"] = [
-        rendered(url, "GET", f"/v1/movies/{movie_id}/similar") for movie_id in films[:200]
+        rendered(url, "GET", f"/v1/movies/{movie_id}/similar") for movie_id in movies[:200]
     ]
     return sets
 

@@ -29,14 +29,14 @@ class Memory:
 
 @dataclass(frozen=True)
 class StoreMemory:
-    """What the store holds, in MiB, and how many keys and viewers there are."""
+    """What the store holds, in MiB, and how many keys and users there are."""
 
     used_mib: float
     peak_mib: float
     log_mib: float
     """Of it, the event log (streams), which Kafka would hold otherwise."""
     keys: int
-    viewers: int
+    users: int
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ def store_memory(system: System) -> StoreMemory:
         info = client.info("memory")
         assert isinstance(info, dict)
         logs = [client.memory_usage(key) or 0 for key in client.scan_iter("*log:*", count=1000)]
-        viewers = sum(1 for _ in client.scan_iter("marquee:gateway:*:user:*", count=10_000))
+        users = sum(1 for _ in client.scan_iter("marquee:gateway:*:user:*", count=10_000))
         return StoreMemory(
             info["used_memory"] / MIB,
             info["used_memory_peak"] / MIB,
             sum(map(int, logs)) / MIB,
             int(client.dbsize()),
-            viewers,
+            users,
         )
 
 

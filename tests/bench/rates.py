@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import redis
+from users import STARS, new_user, publish, rating
 
 from gateway.state import consistency_token
 from load import Measured, load, rendered
@@ -16,7 +17,6 @@ from marquee.bus.api import TopicPartition
 from marquee.settings import read
 from marquee.store.keys import Keys
 from system import System
-from viewers import STARS, new_viewer, publish, rating
 
 CALLERS = 32
 IN_CALL = 1000
@@ -37,18 +37,18 @@ class Rate:
     errors: int = 0
 
 
-async def rates(system: System, films: Sequence[int], calls: int, seconds: float) -> list[Rate]:
+async def rates(system: System, movies: Sequence[int], calls: int, seconds: float) -> list[Rate]:
     """Measure bulk calls one after the other, until all is applied, then single ratings."""
     url = system.url
-    bodies = [_bulk(url, films) for _ in range(calls)]
+    bodies = [_bulk(url, movies) for _ in range(calls)]
     began = time.perf_counter()
     bulk = await load(url, bodies, 1, 120.0)
     accepted = time.perf_counter() - began
-    _applied(system, films)
+    _applied(system, movies)
     applied = time.perf_counter() - began
-    single = await load(url, _ratings(url, films), CALLERS, seconds)
-    keyed = await load(url, _ratings(url, films, keyed=True), CALLERS, seconds)
-    _applied(system, films)
+    single = await load(url, _ratings(url, movies), CALLERS, seconds)
+    keyed = await load(url, _ratings(url, movies, keyed=True), CALLERS, seconds)
+    _applied(system, movies)
     n = calls * IN_CALL
     return [
         Rate(
@@ -76,28 +76,30 @@ def _single(what: str, measured: Measured) -> Rate:
     )
 
 
-def _bulk(url: str, films: Sequence[int]) -> bytes:
-    draw, first = random.Random(), new_viewer()
+def _bulk(url: str, movies: Sequence[int]) -> bytes:
+    draw, first = random.Random(), new_user()
     events = [
-        rating(first + at % 100, draw.choice(films), STARS[at % len(STARS)]).model_dump(mode="json")
+        rating(first + at % 100, draw.choice(movies), STARS[at % len(STARS)]).model_dump(
+            mode="json"
+        )
         for at in range(IN_CALL)
     ]
     return rendered(url, "POST", "/v1/events", {"events": events})
 
 
-def _ratings(url: str, films: Sequence[int], keyed: bool = False) -> Iterator[bytes]:
-    draw, first = random.Random(), new_viewer()
+def _ratings(url: str, movies: Sequence[int], keyed: bool = False) -> Iterator[bytes]:
+    draw, first = random.Random(), new_user()
     for at in itertools.count():
-        path = f"/v1/users/{first + at % 1000}/ratings/{draw.choice(films)}"
+        path = f"/v1/users/{first + at % 1000}/ratings/{draw.choice(movies)}"
         headers = {"Idempotency-Key": f"bench-{first}-{at}"} if keyed else {}
         yield rendered(url, "PUT", path, {"rating": STARS[at % len(STARS)]}, headers)
 
 
-def _applied(system: System, films: Sequence[int]) -> None:
+def _applied(system: System, movies: Sequence[int]) -> None:
     """Write on every partition, and wait until each consumer has passed what was written."""
-    first = new_viewer()
+    first = new_user()
     with httpx.Client(base_url=system.url, timeout=30.0, trust_env=False) as client:
-        [written] = publish(client, [rating(first + at, films[0], 4.0) for at in range(64)])
+        [written] = publish(client, [rating(first + at, movies[0], 4.0) for at in range(64)])
     positions = {
         TopicPartition.parse(name): at for name, at in consistency_token.decode(written).items()
     }

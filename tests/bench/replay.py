@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from users import STARS, new_user, rating
 
 from marquee.bus.api import Bus, Outgoing
 from marquee.bus.factory import open_bus
@@ -22,9 +23,8 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 from marquee_local.servers import kafka, valkey
-from viewers import STARS, new_viewer, rating
 
-VIEWERS = 1000
+USERS = 1000
 BATCH = 1000
 LIMIT_S = 300.0
 
@@ -44,7 +44,7 @@ class Replay:
 
 
 def replay(
-    folder: Path, bus: str, registry: Path, films: Sequence[int], services: Sequence[str], n: int
+    folder: Path, bus: str, registry: Path, movies: Sequence[int], services: Sequence[str], n: int
 ) -> list[Replay]:
     """Fill a log of its own and let each service's consumer catch up, one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def replay(
         _publish_models(writer, Registry(settings.registry))
         for name in services:
             _learn_model(name, settings)
-        ends = _fill(writer, films, n)
+        ends = _fill(writer, movies, n)
         writer.close()
         return [_timed(name, settings, ends) for name in services]
 
@@ -83,14 +83,14 @@ def _publish_models(writer: Bus, registry: Registry) -> None:
     producer.close()
 
 
-def _fill(writer: Bus, films: Sequence[int], n: int) -> dict[str, int]:
-    """Publish n ratings of 1,000 viewers; return the end of each partition's log."""
-    draw, first = random.Random(11), new_viewer()
+def _fill(writer: Bus, movies: Sequence[int], n: int) -> dict[str, int]:
+    """Publish n ratings of 1,000 users; return the end of each partition's log."""
+    draw, first = random.Random(11), new_user()
     producer = writer.producer()
     ends: dict[str, int] = {}
     for start in range(0, n, BATCH):
         events = [
-            rating(first + at % VIEWERS, draw.choice(films), STARS[at % len(STARS)])
+            rating(first + at % USERS, draw.choice(movies), STARS[at % len(STARS)])
             for at in range(start, min(n, start + BATCH))
         ]
         for place in producer.publish([Outgoing.of(event) for event in events]):

@@ -217,7 +217,7 @@ def _memory(found: Sequence[Memory], store: Sequence[StoreMemory]) -> Table:
         total = sum(one.pss_mib for one in found)
         rows.append(("all", "", _number(total, 0)))
     for one in store:
-        data = f"data of {one.viewers:,} viewers ({one.keys:,} keys)"
+        data = f"data of {one.users:,} viewers ({one.keys:,} keys)"
         rows.append((data, _number(one.used_mib, 0), ""))
         rows.append(("of it the event log", _number(one.log_mib, 0), ""))
     return Table("Memory in MiB", ("process", "resident", "its share (PSS)"), rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import uvloop
 from rich.console import Console
+from users import make_users, popular_movies
 
 from freshness import freshness
 from latency import latencies, request_sets
@@ -20,7 +21,6 @@ from rates import SERVICES, rates
 from replay import replay
 from report import Report
 from system import ROOT, System, found, started
-from viewers import make_viewers, popular_films
 
 PARTS = ("latency", "freshness", "rates", "memory", "starts", "replay")
 
@@ -29,7 +29,7 @@ PARTS = ("latency", "freshness", "rates", "memory", "starts", "replay")
 class Size:
     """How much is measured."""
 
-    viewers: int = 20
+    users: int = 20
     """Of each kind."""
     runs: int = 3
     seconds: float = 3.0
@@ -101,7 +101,7 @@ class Bench:
     parts: tuple[str, ...]
     console: Console
     registry: Path = Path()
-    films: tuple[int, ...] = ()
+    movies: tuple[int, ...] = ()
 
     def on_bus(self, folder: Path, bus: str, whole: bool) -> None:
         """Start a demo on a bus and measure it; `whole`: not freshness alone."""
@@ -121,20 +121,20 @@ class Bench:
         """Measure a running system; `whole`: not freshness alone."""
         size, report = self.size, self.report
         with httpx.Client(base_url=system.url, timeout=30.0, trust_env=False) as client:
-            self.films = tuple(popular_films(client))
-            viewers = make_viewers(client, self.films, size.viewers)
+            self.movies = tuple(popular_movies(client))
+            users = make_users(client, self.movies, size.users)
         self.registry = system.state / "registry"
         if self.has("latency", whole):
-            sets = request_sets(system.url, viewers, self.films)
+            sets = request_sets(system.url, users, self.movies)
             work = latencies(system.url, sets, size.runs, size.seconds)
             report.latency += uvloop.run(work)
         if self.has("freshness"):
-            known = viewers["30 ratings"] + viewers["8 ratings"]
+            known = users["30 ratings"] + users["8 ratings"]
             report.freshness += uvloop.run(
-                freshness(system.url, system.bus, known, self.films, size.ratings, size.others)
+                freshness(system.url, system.bus, known, self.movies, size.ratings, size.others)
             )
         if self.has("rates", whole):
-            report.rates += uvloop.run(rates(system, self.films, size.calls, size.seconds))
+            report.rates += uvloop.run(rates(system, self.movies, size.calls, size.seconds))
         if self.has("memory", whole):
             report.memory, report.store = memory(system), [store_memory(system)]
         if self.has("starts", whole):
@@ -148,7 +148,7 @@ class Bench:
             self.has("replay")
             with tempfile.TemporaryDirectory(prefix="replay-", dir=folder) as own:
                 self.report.replay += replay(
-                    Path(own), bus, self.registry, self.films, SERVICES, self.size.replayed
+                    Path(own), bus, self.registry, self.movies, SERVICES, self.size.replayed
                 )
 
     def has(self, part: str, whole: bool = True) -> bool:

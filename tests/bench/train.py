@@ -1,6 +1,6 @@
 """Measures a training on data of a chosen size: each stage a process of its own, or all in one.
 
-Beside it: one answer of each model service, and a new film and viewer, by the models trained.
+Beside it: one answer of each model service, and a new movie and user, by the models trained.
 """
 
 import argparse

@@ -87,9 +87,9 @@ def _answers(size: Size, found: Sequence[Answered]) -> list[Table]:
         rows.append((model, f"{resident:,.0f}", *(_cell(cells.get(count)) for count in counts)))
     columns = ("service", "resident MiB", *(f"{count} ratings" for count in counts))
     fresh = [(f"{o.model}: {o.what}", _cell(o)) for o in found if o.ratings is None]
-    films = next((one.films for one in found), 0)
+    movies = next((one.movies for one in found), 0)
     return [
-        Table(f"One answer among {films:,} films ({size.name}), ms: {_TIMES}", columns, rows),
+        Table(f"One answer among {movies:,} films ({size.name}), ms: {_TIMES}", columns, rows),
         Table("A new film or viewer by the fitted steps, ms", ("what", _TIMES), fresh),
     ]
 

@@ -33,8 +33,8 @@ from schedule import PROCESSES, schedule
 from troubles import Hands
 
 HERE = Path(__file__).resolve().parent
-FILMS = 60
-"""Films of the catalogue that the load is about."""
+MOVIES = 60
+"""Movies of the catalogue that the load is about."""
 WRITERS = 40
 READY_S, ENDING_S = 240.0, 120.0
 
@@ -148,7 +148,7 @@ class Run:
         servers = f"127.0.0.1:{self._ports['bus']}"
         asked = {
             "url": self.url, "journal": str(self.journal), "rate": self.asked.rate,
-            "seed": self.seed, "writers": WRITERS, "films": self._films(),
+            "seed": self.seed, "writers": WRITERS, "films": self._movies(),
             "settings": {"bus": self.bus, "redis_url": url, "kafka_servers": servers},
         }  # fmt: skip
         with _program(self.folder / "traffic.txt", "traffic.py", json.dumps(asked)) as process:
@@ -170,15 +170,15 @@ class Run:
                 time.sleep(one.seconds)
         time.sleep(max(0.0, started + self.seconds - time.monotonic()))
 
-    def _films(self) -> list[int]:
-        """Return films of the catalogue, chosen by the seed."""
-        films = sorted(Holdings(f"redis://127.0.0.1:{self.redis}/0").films("gateway"))
-        return random.Random(self.seed).sample(films, FILMS)
+    def _movies(self) -> list[int]:
+        """Return movies of the catalogue, chosen by the seed."""
+        movies = sorted(Holdings(f"redis://127.0.0.1:{self.redis}/0").movies("gateway"))
+        return random.Random(self.seed).sample(movies, MOVIES)
 
     def _checker(self, when: str) -> int:
         asked: dict[str, Any] = {
             "bus": self.bus, "redis_url": f"redis://127.0.0.1:{self.redis}/0",
-            "kafka": f"127.0.0.1:{self._ports['bus']}", "url": self.url, "films": self._films(),
+            "kafka": f"127.0.0.1:{self._ports['bus']}", "url": self.url, "films": self._movies(),
             "before": str(self.folder / "before.json"), "journal": str(self.journal),
             "verdict": str(self.verdict),
         }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from comparing import among, blocked, film_of, plain, says
+from comparing import among, blocked, movie_of, plain, says
 from fold import Sent, World
 from holdings import PARTITIONS, SERVICES, TOPICS, Holdings, KafkaLog
 from journal import entries
@@ -51,9 +51,9 @@ class Checker:
         self.verdict = Verdict()
 
     def before(self) -> None:
-        """Keep the films, rules and sums that there are before the load."""
-        films = {service: self._store.films(service) for service in SERVICES}
-        kept = {"films": films, "rules": self._store.rules(), "sums": self._store.sums()}
+        """Keep the movies, rules and sums that there are before the load."""
+        movies = {service: self._store.movies(service) for service in SERVICES}
+        kept = {"films": movies, "rules": self._store.rules(), "sums": self._store.sums()}
         self._before.write_text(json.dumps(kept))
 
     def after(self) -> None:
@@ -61,19 +61,19 @@ class Checker:
         logs = self._settled()
         self._writes = list(entries(Path(self._asked["journal"]), "write"))
         world, base = World(), json.loads(self._before.read_text())
-        world.films = {int(i): film for i, film in base["films"]["gateway"].items()}
+        world.movies = {int(i): movie for i, movie in base["films"]["gateway"].items()}
         world.rules = {int(i): rules for i, rules in base["rules"].items()}
         for log in logs.values():
             world.follow(log)
         self._check_log(world, logs)
         self._check_people(world)
         self._check_sums(world, {int(i): three for i, three in base["sums"].items()})
-        self._check_films(world)
+        self._check_movies(world)
         self._check_letters(world)
         self._check_reads()
         self._check_answers(world)
         self.verdict.counts |= {
-            "viewers": len(world.people), "films": len(world.films), "events": len(world.events),
+            "viewers": len(world.people), "films": len(world.movies), "events": len(world.events),
             "dead": len(world.dead),
         }  # fmt: skip
 
@@ -155,16 +155,16 @@ class Checker:
     def _check_people(self, world: World) -> None:
         for service in SERVICES:
             held = self._store.people(service, set(world.people))
-            for viewer, person in world.people.items():
-                found = held.get(viewer)
+            for user, person in world.people.items():
+                found = held.get(user)
                 rated = found.rated if found else {}
-                self._compare_rated(f"{service}, viewer {viewer}", rated, person.rated)
+                self._compare_rated(f"{service}, viewer {user}", rated, person.rated)
                 if service == "content":
                     continue
                 marks = (found.viewed, found.dismissed) if found else ([], [])
                 if marks != (person.viewed, person.dismissed):
                     what = f"viewed, dismissed {marks}, not {person.viewed, person.dismissed}"
-                    self.verdict.add("lost", f"{service}, viewer {viewer}: {what}")
+                    self.verdict.add("lost", f"{service}, viewer {user}: {what}")
 
     def _compare_rated(self, who: str, found: dict[int, int], wanted: dict[int, int]) -> None:
         for movie in {*found, *wanted}:
@@ -182,12 +182,12 @@ class Checker:
                 kind = "twice" if found > wanted else "lost"
                 self.verdict.add(kind, f"sums of film {movie}: {found}, not {wanted}")
 
-    def _check_films(self, world: World) -> None:
+    def _check_movies(self, world: World) -> None:
         for service in SERVICES:
-            held = self._store.films(service)
-            for movie in {*held, *world.films}:
-                if film_of(held.get(movie)) != film_of(world.films.get(movie)):
-                    what = f"film {movie} is {held.get(movie)}, not {world.films.get(movie)}"
+            held = self._store.movies(service)
+            for movie in {*held, *world.movies}:
+                if movie_of(held.get(movie)) != movie_of(world.movies.get(movie)):
+                    what = f"film {movie} is {held.get(movie)}, not {world.movies.get(movie)}"
                     self.verdict.add("lost", f"{service}: {what}")
         rules = {i: kinds for i, kinds in self._store.rules().items() if kinds}
         wanted = {i: kinds for i, kinds in world.rules.items() if kinds}
@@ -231,10 +231,10 @@ class Checker:
         """What the gateway answers from its memory is what the store holds, in the end."""
         sums = self._store.sums()
         with httpx.Client(base_url=self._asked["url"], timeout=10.0, trust_env=False) as client:
-            for movie in {*self._asked["films"], *(i for i in world.films if i > 10**9)}:
+            for movie in {*self._asked["films"], *(i for i in world.movies if i > 10**9)}:
                 answer = client.get(f"/v1/movies/{movie}")
                 found = answer.json() if answer.status_code == 200 else {}
-                wanted = world.films.get(movie, {})
+                wanted = world.movies.get(movie, {})
                 if (found.get("year"), found.get("title")) != (
                     wanted.get("year"), wanted.get("title"),
                 ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the checker compares an event with what was sent, and when a film was surely blocked."""
+"""How the checker compares an event with what was sent, and when a movie was surely blocked."""
 
 import collections
 import json
@@ -24,14 +24,14 @@ def plain(data: dict[str, Any]) -> dict[str, Any]:
     return {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in data.items()}
 
 
-def film_of(film: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if film is None else film | {"genres": sorted(film["genres"])}
+def movie_of(movie: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if movie is None else movie | {"genres": sorted(movie["genres"])}
 
 
 def blocked(writes: list[dict[str, Any]]) -> dict[int, list[tuple[float, float]]]:
-    """Return when each film was blocked for certain: said to hold, and no end of it sent yet.
+    """Return when each movie was blocked for certain: said to hold, and no end of it sent yet.
 
-    After an end of unknown outcome nothing is certain of a film any more.
+    After an end of unknown outcome nothing is certain of a movie any more.
     """
     found: dict[int, list[tuple[float, float]]] = collections.defaultdict(list)
     unsure: set[int] = set()

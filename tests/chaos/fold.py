@@ -26,7 +26,7 @@ class Sent:
 
 @dataclass
 class Person:
-    """What one viewer has said."""
+    """What one user has said."""
 
     rated: dict[int, int] = field(default_factory=dict)
     viewed: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Person:
 class World:
     """The facts of all partitions of one kind of log; `dead` are the places of dead letters."""
 
-    films: dict[int, dict[str, Any]] = field(default_factory=dict)
+    movies: dict[int, dict[str, Any]] = field(default_factory=dict)
     rules: dict[int, dict[str, Any]] = field(default_factory=dict)
     people: dict[int, Person] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class World:
                 self._apply(event["type"], event["data"])
 
     def sums(self) -> dict[int, list[int]]:
-        """Return of each film: ratings, positive ones, half stars."""
+        """Return of each movie: ratings, positive ones, half stars."""
         found: dict[int, list[int]] = {}
         for person in self.people.values():
             for movie, half in person.rated.items():
@@ -70,7 +70,7 @@ class World:
             person = self.people.setdefault(data["user_id"], Person())
             _tell(person, name, data)
         elif name in ("movie.added", "movie.updated", "movie.removed"):
-            self._film(name, data)
+            self._movie(name, data)
         else:
             kind = "promotion" if name.endswith("promoted") else "block"
             rules = self.rules.setdefault(data["movie_id"], {})
@@ -78,15 +78,15 @@ class World:
             if not name.startswith("movie.un"):
                 rules[kind] = data
 
-    def _film(self, name: str, data: dict[str, Any]) -> None:
+    def _movie(self, name: str, data: dict[str, Any]) -> None:
         movie = data["movie_id"]
         if name == "movie.added":
             blank: dict[str, Any] = {"year": None, "genres": [], "tags": {}}
-            self.films[movie] = blank | {k: v for k, v in data.items() if v is not None}
+            self.movies[movie] = blank | {k: v for k, v in data.items() if v is not None}
         elif name == "movie.removed":
-            self.films.pop(movie, None)
-        elif movie in self.films:
-            self.films[movie] |= {k: v for k, v in data.items() if v is not None}
+            self.movies.pop(movie, None)
+        elif movie in self.movies:
+            self.movies[movie] |= {k: v for k, v in data.items() if v is not None}
 
 
 def _tell(person: Person, name: str, data: dict[str, Any]) -> None:
@@ -137,5 +137,5 @@ def person_of(packed: bytes | None) -> Person:
 
 
 def sums_of(packed: bytes) -> list[int]:
-    """Return a film's sums by their published format."""
+    """Return a movie's sums by their published format."""
     return list(_SUMS.unpack(packed))

@@ -24,17 +24,17 @@ class Holdings:
         """Return how far a service has come."""
         return int(self._redis.get(_key(service, topic, partition, "position")) or 0)
 
-    def films(self, service: str) -> dict[int, dict[str, Any]]:
-        """Return the films that a service has."""
+    def movies(self, service: str) -> dict[int, dict[str, Any]]:
+        """Return the movies that a service has."""
         return {i: json.loads(row) for i, row in self._hashes(service, "movies", "films").items()}
 
     def rules(self) -> dict[int, dict[str, Any]]:
-        """Return the rules by film."""
+        """Return the rules by movie."""
         found = self._hashes("gateway", "movies", "rules")
         return {i: json.loads(row) for i, row in found.items()}
 
     def sums(self) -> dict[int, list[int]]:
-        """Return each film's sums over all partitions."""
+        """Return each movie's sums over all partitions."""
         total: dict[int, list[int]] = {}
         for partition in range(PARTITIONS):
             key = _key("content", "ratings", partition, "sums")
@@ -43,18 +43,16 @@ class Holdings:
                 total[int(name)] = [a + b for a, b in zip(before, sums_of(packed), strict=True)]
         return total
 
-    def people(self, service: str, viewers: set[int]) -> dict[int, Person]:
-        """Return what a service holds of viewers; each is in one partition at most."""
+    def people(self, service: str, users: set[int]) -> dict[int, Person]:
+        """Return what a service holds of users; each is in one partition at most."""
         found: dict[int, Person] = {}
         for partition in range(PARTITIONS):
-            names = [_key(service, "ratings", partition, f"user:{i}") for i in viewers]
-            for viewer, packed in zip(
-                viewers, self._redis.mget(names) if names else [], strict=True
-            ):
-                if packed and viewer in found:
-                    raise SystemExit(f"{service} holds viewer {viewer} in two partitions")
+            names = [_key(service, "ratings", partition, f"user:{i}") for i in users]
+            for user, packed in zip(users, self._redis.mget(names) if names else [], strict=True):
+                if packed and user in found:
+                    raise SystemExit(f"{service} holds viewer {user} in two partitions")
                 if packed:
-                    found[viewer] = person_of(packed)
+                    found[user] = person_of(packed)
         return found
 
     def log(self, topic: str, partition: int) -> list[Sent]:

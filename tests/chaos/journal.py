@@ -24,7 +24,7 @@ class Journal:
         self._note("write", entry)
 
     def read(self, **entry: Any) -> None:
-        """Note one read: when, how many tries it took, whether it succeeded, the films shown."""
+        """Note one read: when, how many tries it took, whether it succeeded, the movies shown."""
         self._note("read", entry)
 
     def _note(self, kind: str, entry: dict[str, Any]) -> None:

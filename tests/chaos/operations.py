@@ -1,13 +1,13 @@
-"""What one writer does, drawn from a seed: it alone writes about its viewers and its films."""
+"""What one writer does, drawn from a seed: it alone writes about its users and its movies."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-FIRST_VIEWER, FIRST_FILM = 50_000_000, 1_500_000_000
-VIEWERS, FILMS = 6, 3
-"""How many viewers and new films one writer has."""
+FIRST_USER, FIRST_MOVIE = 50_000_000, 1_500_000_000
+USERS, MOVIES = 6, 3
+"""How many users and new movies one writer has."""
 GENRES = ("Action", "Comedy", "Drama", "Horror", "Romance", "Sci-Fi", "Thriller")
 _WEIGHTS = {
     "rating.added": 60, "rating.removed": 8, "movie.viewed": 8, "movie.dismissed": 5,
@@ -26,17 +26,17 @@ class Operation:
 
 
 class Writer:
-    """An endless story of one writer: `known` are films that stay, `ruled` those it sets rules of.
+    """An endless story of one writer: `known` are movies that stay, `ruled` those it sets rules of.
 
-    Nobody else writes about its viewers, its new films and the rules of its films, so the order
+    Nobody else writes about its users, its new movies and the rules of its movies, so the order
     in which its writes are accepted is the order in which they must take effect.
     """
 
     def __init__(self, seed: str, number: int, known: list[int], ruled: list[int]) -> None:
         self.draw = random.Random(f"{seed} {number}")
         self._known, self._ruled = known, ruled
-        self._viewers = [FIRST_VIEWER + number * VIEWERS + i for i in range(VIEWERS)]
-        self._films = [FIRST_FILM + number * FILMS + i for i in range(FILMS)]
+        self._users = [FIRST_USER + number * USERS + i for i in range(USERS)]
+        self._movies = [FIRST_MOVIE + number * MOVIES + i for i in range(MOVIES)]
 
     def operation(self) -> Operation:
         """Return what it does next."""
@@ -46,8 +46,8 @@ class Writer:
     def _data(self, name: str) -> dict[str, Any]:
         draw = self.draw
         if name in ("movie.added", "movie.updated", "movie.removed"):
-            return self._film(name, draw.choice(self._films))
-        viewer, movie = draw.choice(self._viewers), draw.choice(self._known)
+            return self._movie(name, draw.choice(self._movies))
+        user, movie = draw.choice(self._users), draw.choice(self._known)
         rule = {"movie_id": draw.choice(self._ruled), "actor": "chaos"}
         made: dict[str, Callable[[], dict[str, Any]]] = {
             "rating.added": lambda: {"rating": draw.randint(1, 10) / 2},
@@ -58,10 +58,10 @@ class Writer:
         }
         data = made.get(name, dict)()
         if name == "user.erased":
-            return {"user_id": viewer}
-        return data if "movie_id" in data else {"user_id": viewer, "movie_id": movie} | data
+            return {"user_id": user}
+        return data if "movie_id" in data else {"user_id": user, "movie_id": movie} | data
 
-    def _film(self, name: str, movie_id: int) -> dict[str, Any]:
+    def _movie(self, name: str, movie_id: int) -> dict[str, Any]:
         draw, data = self.draw, {"movie_id": movie_id}
         if name == "movie.removed":
             return data
@@ -73,8 +73,8 @@ class Writer:
 
     def poison(self) -> bytes:
         """Return a message that no service can read."""
-        viewer = self.draw.choice(self._viewers)
-        rating = {"user_id": viewer, "movie_id": self._known[0], "rating": 7.0}
+        user = self.draw.choice(self._users)
+        rating = {"user_id": user, "movie_id": self._known[0], "rating": 7.0}
         return self.draw.choice(
             (
                 b'{"type": "rating.added", "data": {',

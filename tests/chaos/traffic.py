@@ -22,7 +22,7 @@ from marquee.bus.api import Outgoing
 from marquee.bus.factory import open_bus
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
-from operations import FIRST_VIEWER, VIEWERS, Operation, Writer
+from operations import FIRST_USER, USERS, Operation, Writer
 
 SOURCE = "chaos"
 TIMES = 4
@@ -196,13 +196,13 @@ class Traffic:
     # --- readers
 
     async def _read(self, number: int) -> None:
-        viewers = self.asked["writers"] * VIEWERS
+        users = self.asked["writers"] * USERS
         for turn in itertools.count(number * 31):
             await self.reading.wait()
             if self.stop.is_set():
                 return
-            viewer = FIRST_VIEWER + turn * 17 % (viewers + 20)  # some are not known yet
-            path = f"/v1/users/{viewer}/recommendations"
+            user = FIRST_USER + turn * 17 % (users + 20)  # some are not known yet
+            path = f"/v1/users/{user}/recommendations"
             began, tries = time.monotonic(), 1
             fault, shown = await self._list(path)
             if fault:
@@ -210,7 +210,7 @@ class Traffic:
                 began, tries = time.monotonic(), 2
                 fault, shown = await self._list(path)
             self.journal.read(
-                began=began, ended=time.monotonic(), tries=tries, fault=fault, films=shown
+                began=began, ended=time.monotonic(), tries=tries, fault=fault, movies=shown
             )
 
     async def _list(self, path: str) -> tuple[str, list[int]]:
@@ -218,10 +218,10 @@ class Traffic:
             answer = await self.client.get(path, params={"k": 10}, timeout=READ_S)
             if answer.status_code != 200:
                 return f"{answer.status_code}: {answer.text[:200]}", []
-            films = [item["movie_id"] for item in answer.json()["items"]]
+            movies = [item["movie_id"] for item in answer.json()["items"]]
         except (httpx.HTTPError, ValueError) as error:
             return repr(error), []
-        return ("" if len(films) == 10 else f"{len(films)} films"), films
+        return ("" if len(movies) == 10 else f"{len(movies)} films"), movies
 
 
 def _call(operation: Operation) -> tuple[str, str, Any]:
@@ -230,7 +230,7 @@ def _call(operation: Operation) -> tuple[str, str, Any]:
     movie, user = data.pop("movie_id", None), data.pop("user_id", None)
     ratings = f"/v1/users/{user}/ratings/{movie}"
     dismissed = f"/v1/users/{user}/dismissed/{movie}"
-    film, promotion, block = (f"/v1/movies/{movie}{rest}" for rest in ("", "/promotion", "/block"))
+    path, promotion, block = (f"/v1/movies/{movie}{rest}" for rest in ("", "/promotion", "/block"))
     actor = "?actor=chaos"
     return {
         "rating.added": ("PUT", ratings, data),
@@ -240,8 +240,8 @@ def _call(operation: Operation) -> tuple[str, str, Any]:
         "movie.restored": ("DELETE", dismissed, None),
         "user.erased": ("DELETE", f"/v1/users/{user}", None),
         "movie.added": ("POST", "/v1/movies", data | {"movie_id": movie}),
-        "movie.updated": ("PATCH", film, data),
-        "movie.removed": ("DELETE", film, None),
+        "movie.updated": ("PATCH", path, data),
+        "movie.removed": ("DELETE", path, None),
         "movie.promoted": ("PUT", promotion, data),
         "movie.unpromoted": ("DELETE", promotion + actor, None),
         "movie.blocked": ("PUT", block, data),

@@ -71,11 +71,11 @@ def test_a_schema_refuses_an_event_without_what_it_needs(name: str) -> None:
 
 
 def test_a_schema_refuses_what_the_code_refuses() -> None:
-    film, rating = EXAMPLES["movie.added"], EXAMPLES["rating.added"]
+    movie, rating = EXAMPLES["movie.added"], EXAMPLES["rating.added"]
     wrong = [
-        film | {"data": film["data"] | {"genres": ["Cooking"]}},
-        film | {"data": film["data"] | {"tags": {"prison": 1.5}}},
-        film | {"data": film["data"] | {"title": ""}},
+        movie | {"data": movie["data"] | {"genres": ["Cooking"]}},
+        movie | {"data": movie["data"] | {"tags": {"prison": 1.5}}},
+        movie | {"data": movie["data"] | {"title": ""}},
         rating | {"data": rating["data"] | {"rating": 4.3}},
         rating | {"time": "yesterday"},
         rating | {"id": ""},

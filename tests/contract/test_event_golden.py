@@ -33,7 +33,7 @@ START: tuple[Mapping[str, Any], ...] = (
 
 
 def facts_after(message: bytes) -> dict[str, Any]:
-    """Return what a consumer keeps of film 1 and viewer 1 once it has applied an event."""
+    """Return what a consumer keeps of movie 1 and user 1 once it has applied an event."""
     event = decode(message)
     if isinstance(event, ModelEvent):
         return {"model": event.data.model_dump(mode="json")}
@@ -45,9 +45,9 @@ def facts_after(message: bytes) -> dict[str, Any]:
     movie, user = KEYS.movie(1), KEYS.user(1)
     rated = Ratings.unpack(store.get(user.user(1)))
     return {
-        "film": json.loads(store.scan(movie.films).get(b"1", b"null")),
+        "film": json.loads(store.scan(movie.movies).get(b"1", b"null")),
         "rules": json.loads(store.scan(movie.rules).get(b"1", b"{}")),
-        "rated": {str(film): half_stars for film, half_stars in rated.rated.items()},
+        "rated": {str(movie): half_stars for movie, half_stars in rated.rated.items()},
         "viewed": list(rated.viewed),
         "dismissed": list(rated.dismissed),
     }

@@ -55,7 +55,7 @@ class System:
         return dict(answer.json())
 
     def rate(self, user_id: int, ratings: dict[int, float]) -> str:
-        """Rate films as a viewer; return the token of the last write."""
+        """Rate movies as a user; return the token of the last write."""
         token = ""
         for movie_id, stars in ratings.items():
             path = f"/v1/users/{user_id}/ratings/{movie_id}"
@@ -63,7 +63,7 @@ class System:
         return token
 
     def recommend(self, user_id: int, **query: Any) -> dict[str, Any]:
-        """Return a viewer's recommendations."""
+        """Return a user's recommendations."""
         return self.get(f"/v1/users/{user_id}/recommendations", **query)
 
     def pid(self, name: str) -> int | None:
@@ -170,7 +170,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_user() -> int:
-    """Return a viewer whom nobody knows."""
+    """Return a user whom nobody knows."""
     return int.from_bytes(os.urandom(6), "big") | 1 << 40
 
 

@@ -1,4 +1,4 @@
-"""Popular films equal a recomputation from the CSV: before other tests rate (files run by name)."""
+"""Popular movies equal a recomputation from the CSV: before other tests rate (files run by name)."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def rows(name: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def by_popularity() -> list[int]:
-    """All films of the CSV: log(1 + positive ratings), ties by shrunk mean, then by id."""
+    """All movies of the CSV: log(1 + positive ratings), ties by shrunk mean, then by id."""
     positive: dict[int, int] = defaultdict(int)
     count: dict[int, int] = defaultdict(int)
     total: dict[int, float] = defaultdict(float)
@@ -35,9 +35,9 @@ def by_popularity() -> list[int]:
         count[movie_id] += 1
         total[movie_id] += stars
     mean = sum(total.values()) / sum(count.values())
-    films = [int(row["movieId"]) for row in rows("/movies.csv")]
+    movies = [int(row["movieId"]) for row in rows("/movies.csv")]
     return sorted(
-        films,
+        movies,
         key=lambda i: (
             -math.log1p(positive[i]),
             -(total[i] + 25 * mean) / (count[i] + 25),
@@ -50,7 +50,7 @@ def ids(answer: dict[str, Any]) -> list[int]:
     return [item["movie_id"] for item in answer["items"]]
 
 
-def test_a_cold_viewer_gets_the_five_most_popular_films_of_any_genre(
+def test_a_cold_user_gets_the_five_most_popular_movies_of_any_genre(
     system: Any, by_popularity: list[int]
 ) -> None:
     genres = {int(r["movieId"]): r["genres"].split("|") for r in rows("/movies.csv")}
@@ -62,7 +62,7 @@ def test_a_cold_viewer_gets_the_five_most_popular_films_of_any_genre(
         assert (answer["route"], ids(answer)) == ("popular", expected), genre
 
 
-def test_an_unknown_viewer_gets_popular_films(
+def test_an_unknown_user_gets_popular_movies(
     system: Any, new_user: int, by_popularity: list[int]
 ) -> None:
     answer = system.recommend(new_user)

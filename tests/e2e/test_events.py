@@ -1,4 +1,4 @@
-"""Writes show in the next read: ratings, films, blocks and promotions, by API and by event."""
+"""Writes show in the next read: ratings, movies, blocks and promotions, by API and by event."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def ids(answer: dict[str, Any]) -> list[int]:
     return [item["movie_id"] for item in answer["items"]]
 
 
-def test_a_rating_is_in_the_next_list_of_a_viewer(system: Any, new_user: int) -> None:
+def test_a_rating_is_in_the_next_list_of_a_user(system: Any, new_user: int) -> None:
     before = system.recommend(new_user)
     first = ids(before)[0]
     token = system.rate(new_user, {first: 5.0})
@@ -39,19 +39,19 @@ def test_a_rating_taken_back_is_forgotten(system: Any, new_user: int) -> None:
     assert answer["route"] == "popular"
 
 
-def test_a_view_leads_to_similar_films(system: Any, new_user: int) -> None:
+def test_a_view_leads_to_similar_movies(system: Any, new_user: int) -> None:
     token = system.send("POST", f"/v1/users/{new_user}/views", {"movie_id": 1})["token"]
     answer = system.recommend(new_user, after=token)
     assert answer["route"] == "similar"
     assert 1 not in ids(answer)
 
 
-def test_a_new_film_is_similar_and_in_hybrid_lists_within_a_second(
+def test_a_new_movie_is_similar_and_in_hybrid_lists_within_a_second(
     system: Any, new_user: int, wait_until: Wait
 ) -> None:
     old = system.get("/v1/movies/1")
-    film = {"title": "Toys Again", "year": 1996, "genres": old["genres"], "tags": old["tags"]}
-    written = system.send("POST", "/v1/movies", film)
+    movie = {"title": "Toys Again", "year": 1996, "genres": old["genres"], "tags": old["tags"]}
+    written = system.send("POST", "/v1/movies", movie)
     movie_id = written["movie_id"]
     wait_until(lambda: movie_id in ids(system.get("/v1/movies/1/similar", k=20)), 1.0)
     token = system.rate(new_user, {1: 5.0})
@@ -80,7 +80,7 @@ def check_block(system: Any, user_id: int, movie_id: int) -> None:
     assert movie_id in ids(system.recommend(user_id, k=50))
 
 
-def test_a_promoted_film_is_placed_and_a_block_wins_over_it(system: Any, new_user: int) -> None:
+def test_a_promoted_movie_is_placed_and_a_block_wins_over_it(system: Any, new_user: int) -> None:
     movie_id = 53123
     system.send("PUT", f"/v1/movies/{movie_id}/promotion", {"weight": 5, "slots": [2]})
     try:
@@ -103,11 +103,11 @@ def inspected(system: Any, kind: str, entity: int) -> dict[str, dict[str, Any]]:
     return {part["service"]: part for part in said["services"]}
 
 
-def test_inspect_shows_the_features_that_a_new_film_got_in_every_service(
+def test_inspect_shows_the_features_that_a_new_movie_got_in_every_service(
     full_system: Any, wait_until: Wait
 ) -> None:
-    film = {"title": "Inspected", "year": 1999, "genres": ["Drama"], "tags": {"prison": 0.9}}
-    movie_id = full_system.send("POST", "/v1/movies", film)["movie_id"]
+    movie = {"title": "Inspected", "year": 1999, "genres": ["Drama"], "tags": {"prison": 0.9}}
+    movie_id = full_system.send("POST", "/v1/movies", movie)["movie_id"]
 
     def has_features() -> bool:
         said = inspected(full_system, "movie", movie_id)
@@ -131,7 +131,7 @@ def test_inspect_shows_the_features_that_a_new_film_got_in_every_service(
         assert after[service]["cluster"] is not None
 
 
-def test_inspect_shows_how_a_rating_changes_a_viewer_in_every_service(
+def test_inspect_shows_how_a_rating_changes_a_user_in_every_service(
     full_system: Any, new_user: int, wait_until: Wait
 ) -> None:
     full_system.rate(new_user, {318: 5.0, 296: 4.5})

@@ -82,14 +82,14 @@ def test_consumers_killed_while_ratings_come_apply_each_rating_once(
             if done.wait(0.1):
                 return
 
-    marker, *films = (film["movie_id"] for film in pages(full_system, 51))
-    before = {i: n_ratings(full_system, i) for i in (marker, *films)}
+    marker, *movies = (movie["movie_id"] for movie in pages(full_system, 51))
+    before = {i: n_ratings(full_system, i) for i in (marker, *movies)}
     users = range(new_user, new_user + 20)
     killer = threading.Thread(target=kill)
     killer.start()
     try:
         for user_id in users:
-            full_system.rate(user_id, dict.fromkeys(films, 4.0))
+            full_system.rate(user_id, dict.fromkeys(movies, 4.0))
     finally:
         done.set()
         killer.join()
@@ -105,7 +105,7 @@ def test_consumers_killed_while_ratings_come_apply_each_rating_once(
 
 
 def rated(system: Any, users: Iterable[int], movie_id: int) -> bool:
-    """Whether every viewer's ratings hold a film."""
+    """Whether every user's ratings hold a movie."""
     found = (system.get(f"/v1/users/{user_id}/ratings", limit=100) for user_id in users)
     return all(movie_id in {one["movie_id"] for one in page["items"]} for page in found)
 

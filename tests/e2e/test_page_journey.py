@@ -1,4 +1,4 @@
-"""A viewer's way through the page in Chromium, against a whole running system."""
+"""A user's way through the page in Chromium, against a whole running system."""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +16,7 @@ expect.set_options(timeout=DEADLINE)
 
 @pytest.fixture
 def visit(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page as a viewer whom nobody knows."""
+    """Opens the page as a user whom nobody knows."""
     contexts: list[BrowserContext] = []
 
     def opened() -> Page:
@@ -49,7 +49,7 @@ def give(page: Page, stars: Locator, key: str) -> None:
 
 
 def rate(page: Page, key: str) -> str:
-    """Rate the first unrated film of the list by keyboard, wait for the list, return the title."""
+    """Rate the first unrated movie of the list by keyboard, wait for the list, return the title."""
     stars = page.locator(UNRATED).first
     title = title_of(card_of(stars))
     give(page, stars, key)
@@ -67,7 +67,7 @@ def answers(page: Page, route: str) -> None:
     expect(page.locator("#strip")).to_have_attribute("data-route", route)
 
 
-def test_a_genre_brings_five_films_of_it_at_once(visit):
+def test_a_genre_brings_five_movies_of_it_at_once(visit):
     page = visit()
     pick(page, "Western")
     expect(page.locator("#shelf .card")).to_have_count(5)
@@ -86,7 +86,7 @@ def test_two_genres_are_a_union(visit):
         assert "Film-Noir" in kinds or "Western" in kinds
 
 
-def test_rating_moves_the_viewer_from_route_to_route(visit):
+def test_rating_moves_the_user_from_route_to_route(visit):
     page = visit()
     pick(page, "Comedy")
     answers(page, "popular")
@@ -112,7 +112,7 @@ def test_twenty_ratings_bring_the_network(visit):
     expect(page.locator("#strip .next-words")).to_contain_text("most personal")
 
 
-def test_seen_without_a_rating_brings_similar_films(visit):
+def test_seen_without_a_rating_brings_similar_movies(visit):
     page = visit()
     card = page.locator("#shelf .card").first
     title = title_of(card)
@@ -131,7 +131,7 @@ def test_undo_takes_a_rating_back(visit):
     expect(page.locator("#ratings-title")).to_have_text("Your ratings")
 
 
-def test_a_rated_film_keeps_its_place_until_the_next_one_is_rated(visit):
+def test_a_rated_movie_keeps_its_place_until_the_next_one_is_rated(visit):
     page = visit()
     stars = page.locator(UNRATED).nth(2)
     card = page.locator(f'#shelf [data-movie="{card_of(stars).get_attribute("data-movie")}"]')
@@ -146,7 +146,7 @@ def test_a_rated_film_keeps_its_place_until_the_next_one_is_rated(visit):
     expect(card).to_have_count(0)
 
 
-def test_any_film_can_be_found_rated_changed_and_taken_back(visit):
+def test_any_movie_can_be_found_rated_changed_and_taken_back(visit):
     page = visit()
     page.get_by_role("searchbox").fill("toy story")
     row = page.locator("#search .row").first
@@ -177,7 +177,7 @@ def test_the_ratings_are_still_there_after_a_reload(visit):
     answers(page, "hybrid")
 
 
-def test_starting_over_makes_a_new_viewer(visit):
+def test_starting_over_makes_a_new_user(visit):
     page = visit()
     before = page.locator("#viewer-id").inner_text()
     rate(page, "5")

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 DEADLINE = 15_000
 STARS = "#shelf .stars input"
-# Enough for every genre and every film before it.
+# Enough for every genre and every movie before it.
 TABS = 80
 
 expect.set_options(timeout=DEADLINE)
@@ -76,7 +76,7 @@ def test_the_page_forbids_everything_from_elsewhere(visit):
     assert "default-src 'self'" in answer.headers.get("content-security-policy", "")
 
 
-def test_a_viewer_with_only_a_keyboard_picks_rates_and_undoes(visit):
+def test_a_user_with_only_a_keyboard_picks_rates_and_undoes(visit):
     page = arrive(visit())
     tab_to(page, 'input[name="genre"][value="Comedy"]')
     page.keyboard.press("Space")
@@ -176,7 +176,7 @@ def test_the_page_fits_and_its_targets_are_large_enough(visit, width, scheme):
     assert small == 0
 
 
-def test_the_same_film_has_the_same_poster_twice(visit):
+def test_the_same_movie_has_the_same_poster_twice(visit):
     page = arrive(visit())
     drawn = "art => art.innerHTML.replace(/ink-\\d+/g, '')"
     first = page.locator("#shelf .poster-art").evaluate_all(f"all => all.map({drawn})")

@@ -25,7 +25,7 @@ def ids(answer: dict[str, Any]) -> list[int]:
     return [item["movie_id"] for item in answer["items"]]
 
 
-def test_viewed_films_lead_to_similar_ones(system: Any) -> None:
+def test_viewed_movies_lead_to_similar_ones(system: Any) -> None:
     answer = system.get("/v1/recommendations", viewed=[1, 3114, 4886], k=10)
     assert (answer["route"], len(answer["items"])) == ("similar", 10)
     assert not {1, 3114, 4886} & set(ids(answer))
@@ -58,7 +58,7 @@ def check_session(system: Any, n_liked: int, n_other: int, route: str) -> None:
     assert not set(ids(answer)) & {r["movie_id"] for r in ratings}
 
 
-def test_a_viewer_of_the_data_set_is_known_from_the_start(full_system: Any) -> None:
+def test_a_user_of_the_data_set_is_known_from_the_start(full_system: Any) -> None:
     answer = full_system.recommend(1, k=20)
     assert answer["route"] == "neural"
     assert answer["evidence"]["ratings"] == 232

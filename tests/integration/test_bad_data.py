@@ -15,7 +15,7 @@ from safetensors.numpy import load_file  # noqa: E402
 
 from content.model import Content  # noqa: E402
 from hybrid.model import Hybrid  # noqa: E402
-from marquee.domain.recommendation import Viewer  # noqa: E402
+from marquee.domain.recommendation import UserHistory  # noqa: E402
 from marquee.errors import MarqueeError  # noqa: E402
 from marquee.registry.bundle import verify  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
@@ -38,29 +38,29 @@ MODELS: dict[str, Any] = {
 GENRES = ("Action|Drama", "Comedy", "Drama|War", "Comedy|Romance", "(no genres listed)")
 
 Rows = list[tuple[int, int, float]]
-"""Of user, film, stars."""
+"""Of user, movie, stars."""
 
 
-def tastes(users: int, films: int, share: float = 0.5) -> Rows:
+def tastes(users: int, movies: int, share: float = 0.5) -> Rows:
     """Return ratings by users of two tastes, in the order of users."""
     random = np.random.default_rng(7)
     return [
-        (user, film, (4.5 if (user + film) % 2 else 1.5) + 0.5 * int(random.integers(0, 2)))
+        (user, movie, (4.5 if (user + movie) % 2 else 1.5) + 0.5 * int(random.integers(0, 2)))
         for user in range(1, users + 1)
-        for film in range(1, films + 1)
+        for movie in range(1, movies + 1)
         if random.random() < share
     ]
 
 
-def write(folder: Path, rows: Rows, films: int, tags: bool = True) -> None:
-    """Write a release with so many films, rated or not."""
+def write(folder: Path, rows: Rows, movies: int, tags: bool = True) -> None:
+    """Write a release with so many movies, rated or not."""
     folder.mkdir()
-    lines = [f"{user},{film},{stars},{1000 + n}" for n, (user, film, stars) in enumerate(rows)]
+    lines = [f"{user},{movie},{stars},{1000 + n}" for n, (user, movie, stars) in enumerate(rows)]
     _write(folder / "ratings.csv", "userId,movieId,rating,timestamp", lines)
-    lines = [f"{n},Film {n} ({1960 + n % 60}),{GENRES[n % 5]}" for n in range(1, films + 1)]
+    lines = [f"{n},Film {n} ({1960 + n % 60}),{GENRES[n % 5]}" for n in range(1, movies + 1)]
     _write(folder / "movies.csv", "movieId,title,genres", lines)
     if tags:
-        lines = [f"1,{n},{'slow' if n % 2 else 'loud'},{n}" for n in range(1, films + 1)]
+        lines = [f"1,{n},{'slow' if n % 2 else 'loud'},{n}" for n in range(1, movies + 1)]
         _write(folder / "tags.csv", "userId,movieId,tag,timestamp", lines)
 
 
@@ -69,12 +69,12 @@ def _write(path: Path, header: str, lines: Sequence[str]) -> None:
 
 
 def with_stars(rows: Rows, stars: float) -> Rows:
-    return [(user, film, stars) for user, film, _ in rows]
+    return [(user, movie, stars) for user, movie, _ in rows]
 
 
 def grumbling(rows: Rows, users: int) -> Rows:
     """Return the rows with those of the first users all negative."""
-    return [(u, film, min(stars, 2.5) if u <= users else stars) for u, film, stars in rows]
+    return [(u, movie, min(stars, 2.5) if u <= users else stars) for u, movie, stars in rows]
 
 
 CASES: dict[str, Callable[[Path], object]] = {
@@ -112,11 +112,11 @@ def test_a_training_on_poor_data_gives_finite_models_that_answer(case: str, tmp_
         bad = {where for where, values in found if not np.isfinite(values).all()}
         assert bad == set()
         model = MODELS[name].load(bundle)
-        films = model.films()
-        viewer = Viewer.of([(int(films.movie_ids[0]), 4.5)])
-        answer = model.recommend(viewer, films, films.alive, 5)
+        movies = model.movies()
+        user = UserHistory.of([(int(movies.movie_ids[0]), 4.5)])
+        answer = model.recommend(user, movies, movies.alive, 5)
         assert np.isfinite([scored.score for scored in answer]).all()
-        assert len(films.movie_ids) < 2 or answer
+        assert len(movies.movie_ids) < 2 or answer
 
 
 def test_a_training_on_no_ratings_says_why_it_cannot_be(tmp_path: Path) -> None:

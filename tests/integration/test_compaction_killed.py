@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset, make_dataset
 from trainer.history.history import History
 from trainer.history.log_segments import MovieRow, RatingRow
@@ -79,9 +79,9 @@ def content(history: History) -> tuple[str, dict[str, int], list[tuple[int, int,
 
 
 def imported() -> Dataset:
-    users, movies = np.arange(1, 41), np.arange(1, 41) % 5 + 1
-    films = [Film(movie_id=i, title=f"Film {i}") for i in range(1, 6)]
-    return make_dataset(users, movies, np.full(40, 8, np.uint8), users * 10, films)
+    users, movie_ids = np.arange(1, 41), np.arange(1, 41) % 5 + 1
+    movies = [Movie(movie_id=i, title=f"Film {i}") for i in range(1, 6)]
+    return make_dataset(users, movie_ids, np.full(40, 8, np.uint8), users * 10, movies)
 
 
 def added(offset: int) -> RatingRow:
@@ -94,8 +94,8 @@ def test_no_row_is_lost_whenever_a_compaction_is_killed(tmp_path: Path) -> None:
     for p in range(P):
         history.append("ratings", p, 0, 10, [added(i) for i in range(10)])
         history.append("ratings", p, 10, 25, [added(i) for i in range(10, 25)])
-    film = '{"type":"movie.removed","source":"t","id":"1","data":{"movie_id":3}}'
-    history.append("movies", 1, 0, 1, [MovieRow(0, film)])
+    movie = '{"type":"movie.removed","source":"t","id":"1","data":{"movie_id":3}}'
+    history.append("movies", 1, 0, 1, [MovieRow(0, movie)])
     position, expected, kills = 25, content(history), 0
     with compactions(tmp_path) as compact:
         for at in range(100):

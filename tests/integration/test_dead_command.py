@@ -31,7 +31,7 @@ def place(redis_url: str, namespace: str) -> OnRedis:
 
 @pytest.fixture
 def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[System]:
-    """A gateway's consumer that has put two messages of viewer 1 aside."""
+    """A gateway's consumer that has put two messages of user 1 aside."""
     with running(place.bus, redis_url, namespace) as made:
         made.start(GatewayReaction())
         event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 4}})

@@ -22,7 +22,7 @@ AWAY = TopicPartition(RATINGS, (HOME.partition + 1) % PARTITIONS)
 
 
 class Mendable(GatewayReaction):
-    """The gateway's facts, with a handler that throws for film 13 until it is mended."""
+    """The gateway's facts, with a handler that throws for movie 13 until it is mended."""
 
     def __init__(self) -> None:
         self.broken = True
@@ -188,16 +188,16 @@ def test_the_measure_says_how_many_letters_are_open_and_settled(
     assert measured() == {"open": 0, "retried": 0, "discarded": 0}
 
 
-def test_the_letters_of_a_viewer_are_forgotten_and_the_others_stay(
+def test_the_letters_of_a_user_are_forgotten_and_the_others_stay(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
     theirs = TopicPartition(RATINGS, partition_of(11, PARTITIONS))
-    place.put(HOME, b"1", b"{")  # the key names the viewer
+    place.put(HOME, b"1", b"{")  # the key names the user
     place.put(HOME, b"7", b'{"data": {"user_id": 1, "movie')  # the text does
     place.put(TopicPartition(MOVIES, 0), b"1", rating(2).encode())
     place.put(theirs, b"11", b'{"data": {"user_id": 11, "movie')
-    place.put(TopicPartition(MOVIES, 0), b"1", b"{")  # film 1
+    place.put(TopicPartition(MOVIES, 0), b"1", b"{")  # movie 1
     all_of(letters, 5)
     letters.discard(letters.find([f"{theirs.topic}-{theirs.partition}-0"])[0], "ann", "a test")
     assert letters.remove_user(USER) == 3
@@ -222,14 +222,14 @@ def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
     assert letters.remove_user(USER) == 0
 
 
-def test_a_film_added_with_a_wrong_key_is_there_after_its_retry(
+def test_a_movie_added_with_a_wrong_key_is_there_after_its_retry(
     group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
-    film = MovieAdded.model_validate({"data": {"movie_id": 5, "title": "Five"}})
-    group.send(Outgoing(MOVIES, b"m5", film.encode()))
+    movie = MovieAdded.model_validate({"data": {"movie_id": 5, "title": "Five"}})
+    group.send(Outgoing(MOVIES, b"m5", movie.encode()))
     [letter] = all_of(letters, 1)
     assert letter.reason == "key b'm5' is not the event's id 5"
     [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.published
-    eventually(lambda: 5 in group.films())
+    eventually(lambda: 5 in group.movies())

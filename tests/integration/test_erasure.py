@@ -1,4 +1,4 @@
-"""An erased viewer on a real Valkey: gone from every store, and no older version knows him."""
+"""An erased user on a real Valkey: gone from every store, and no older version knows him."""
 
 import asyncio
 import struct
@@ -20,7 +20,7 @@ from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.worker import Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import NotFound
 from marquee.events import (
     MODELS,
@@ -57,7 +57,7 @@ from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 from user_model.model import UserModel
 
-VIEWER = 7_654_321_987
+USER = 7_654_321_987
 OTHER = 7_654_321_989
 NEW = 500
 
@@ -67,7 +67,7 @@ def rating(user_id: int, movie_id: int, stars: float) -> RatingAdded:
 
 
 def life(user_id: int) -> list[Any]:
-    """Return what a viewer did: ratings (a film that is new to all models too), and marks."""
+    """Return what a user did: ratings (a movie that is new to all models too), and marks."""
     pair = UserMovie(user_id=user_id, movie_id=20)
     rated = [rating(user_id, movie_id, 4.5) for movie_id in (1, 3, 5, NEW)]
     return [*rated, MovieViewed(data=pair), MovieDismissed(data=pair)]
@@ -147,7 +147,7 @@ def values(settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 
 def places_of(settings: Settings, user_id: int) -> set[str]:
-    """Return the keys of Redis, and the files of the history, in which a viewer's id is found."""
+    """Return the keys of Redis, and the files of the history, in which a user's id is found."""
     forms = (str(user_id).encode(), struct.pack("<q", user_id), struct.pack(">q", user_id))
     found = {name for name, value in values(settings) if any(form in value for form in forms)}
     import pyarrow.parquet as pq
@@ -170,52 +170,52 @@ def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str,
 
 
 @pytest.mark.timeout(120)
-def test_no_byte_of_an_erased_viewer_is_left_in_redis_or_in_the_history(
+def test_no_byte_of_an_erased_user_is_left_in_redis_or_in_the_history(
     system: FactsSystem, settings: Settings
 ) -> None:
     history = History(settings.history, PARTITIONS)
     with running(system, history):
-        system.publish(*(MovieAdded(data=Film(movie_id=i, title=f"F{i}")) for i in (1, 3, NEW)))
+        system.publish(*(MovieAdded(data=Movie(movie_id=i, title=f"F{i}")) for i in (1, 3, NEW)))
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "one"))
-        system.wait(system.publish(*life(VIEWER), *life(OTHER)))
-        broken = b'{"type": "rating.added", "data": {"user_id": %d, "movie_id": ' % VIEWER
-        system.bus.producer().publish([Outgoing(RATINGS, str(VIEWER).encode(), broken)])
+        system.wait(system.publish(*life(USER), *life(OTHER)))
+        broken = b'{"type": "rating.added", "data": {"user_id": %d, "movie_id": ' % USER
+        system.bus.producer().publish([Outgoing(RATINGS, str(USER).encode(), broken)])
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "two"))
-        assert len(places_of(settings, VIEWER)) > 10
+        assert len(places_of(settings, USER)) > 10
         with pytest.raises(NotFound, match="was not erased"):
-            receipt(settings, VIEWER)
-        system.wait(system.publish(erased(VIEWER)))
-    assert {name for name in places_of(settings, VIEWER) if "parquet" not in name} == set()
-    before = receipt(settings, VIEWER)
+            receipt(settings, USER)
+        system.wait(system.publish(erased(USER)))
+    assert {name for name in places_of(settings, USER) if "parquet" not in name} == set()
+    before = receipt(settings, USER)
     assert before["history"].since is None
     assert "next compaction" in before["history"].left
     assert before["dead letters"].left.startswith("1 dead letters")
-    after = receipt(settings, VIEWER, finish=True)
-    assert places_of(settings, VIEWER) == set()
+    after = receipt(settings, USER, finish=True)
+    assert places_of(settings, USER) == set()
     assert len(places_of(settings, OTHER)) > 10
     pending = {store: place.left for store, place in after.items() if place.since is None}
     assert pending.keys() == {"log", "versions: hybrid", "versions: user-model"}
     assert "2 trained before" in pending["versions: hybrid"]
     assert before["redis: gateway"].since == after["redis: gateway"].since is not None
-    assert str(VIEWER) not in str(sorted(settings.state.rglob("erasures/*")))
-    assert 20 not in history.dataset()[0].movie_ids or VIEWER not in history.dataset()[0].user_ids
+    assert str(USER) not in str(sorted(settings.state.rglob("erasures/*")))
+    assert 20 not in history.dataset()[0].movie_ids or USER not in history.dataset()[0].user_ids
 
 
 @pytest.mark.timeout(120)
-def test_a_rollback_after_an_erasure_does_not_bring_the_viewer_back(
+def test_a_rollback_after_an_erasure_does_not_bring_the_user_back(
     system: FactsSystem, settings: Settings
 ) -> None:
     history = History(settings.history, PARTITIONS)
     with running(system, history):
         complete(system, first := release(system, "user-model", "one"))
-        system.wait(system.publish(*life(VIEWER), *life(OTHER)))
+        system.wait(system.publish(*life(USER), *life(OTHER)))
         complete(system, release(system, "user-model", "two"))
-        system.wait(system.publish(erased(VIEWER)))
+        system.wait(system.publish(erased(USER)))
         system.publish(ModelRolledBack(data=first))
         complete(system, first)
-    assert {name for name in places_of(settings, VIEWER) if "parquet" not in name} == set()
+    assert {name for name in places_of(settings, USER) if "parquet" not in name} == set()
     verification = Verification(settings)
     assert [v for v in verification.run(SERVICES) if not v.equal] == []
     verification.close()
@@ -228,7 +228,7 @@ def test_derived_rows_are_those_that_the_model_makes_and_a_damaged_one_is_counte
     history = History(settings.history, PARTITIONS)
     with running(system, history):
         versions = [release(system, name, "one") for name in ("hybrid", "user-model")]
-        system.wait(system.publish(MovieAdded(data=Film(movie_id=NEW, title="New")), *life(7)))
+        system.wait(system.publish(MovieAdded(data=Movie(movie_id=NEW, title="New")), *life(7)))
         for version in versions:
             complete(system, version)
     found = list(verify_rows(settings, SERVICES))
@@ -249,7 +249,7 @@ def test_derived_rows_are_those_that_the_model_makes_and_a_damaged_one_is_counte
 
 
 @pytest.mark.timeout(120)
-async def test_a_running_app_forgets_a_viewer_of_its_training_and_so_does_one_that_starts_later(
+async def test_a_running_app_forgets_a_user_of_its_training_and_so_does_one_that_starts_later(
     system: FactsSystem, settings: Settings
 ) -> None:
     client = connect(settings.redis_url.get_secret_value())

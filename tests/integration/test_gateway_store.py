@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway.catalogue.catalogue import FilmFilter
+from gateway.catalogue.catalogue import MovieFilter
 from gateway.consumer import GatewayReaction
 from gateway.state import consistency_token
 from gateway.state.live_view import Memory
@@ -108,7 +108,7 @@ async def system(redis_url: str, consumed: str) -> AsyncIterator[System]:
     bus.close()
 
 
-def film(movie_id: int, title: str = "Film") -> MovieAdded:
+def movie(movie_id: int, title: str = "Film") -> MovieAdded:
     return MovieAdded.model_validate({"data": {"movie_id": movie_id, "title": title}})
 
 
@@ -141,27 +141,27 @@ async def test_a_block_holds_for_the_next_reader_and_is_taken_back(system: Syste
     assert [row["movie_id"] for row in rules.rows("block")] == [1, 2, 4, 5, 6, 7, 8]
 
 
-async def test_films_come_and_go_in_the_catalogue(system: System) -> None:
-    await system.write(*(film(movie_id, f"Number {movie_id}") for movie_id in range(1, 9)))
+async def test_movies_come_and_go_in_the_catalogue(system: System) -> None:
+    await system.write(*(movie(movie_id, f"Number {movie_id}") for movie_id in range(1, 9)))
     assert len(system.memory.catalogue) == 8
     assert set(system.memory.catalogue.search("number 3")) == {3}
     await system.write(MovieRemoved.model_validate({"data": {"movie_id": 3}}))
     assert system.memory.catalogue.get(3) is None
 
 
-async def test_who_waits_for_a_film_is_told_when_it_comes(system: System) -> None:
-    await system.write(film(1))
+async def test_who_waits_for_a_movie_is_told_when_it_comes(system: System) -> None:
+    await system.write(movie(1))
     waiting = asyncio.create_task(system.memory.appeared(2, PATIENCE_S))
-    await system.write(film(2))
+    await system.write(movie(2))
     assert await waiting
     assert not await system.memory.appeared(3, 0.01)
 
 
 async def test_popularity_follows_the_sums_that_content_keeps(system: System) -> None:
-    await system.write(film(1), film(2))
+    await system.write(movie(1), movie(2))
     await system.write(*(rating(user_id, 2) for user_id in range(1, 9)))
     async with asyncio.timeout(PATIENCE_S):
-        while [row.movie_id for row in system.memory.popular.rows(FilmFilter())] != [2, 1]:
+        while [row.movie_id for row in system.memory.popular.rows(MovieFilter())] != [2, 1]:
             await asyncio.sleep(0.01)
         while system.memory.popular.sums.of(2) != (8, 8, 64):
             await asyncio.sleep(0.01)

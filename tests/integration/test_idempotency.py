@@ -97,8 +97,8 @@ def settings(
 async def pair(settings: Settings, redis_url: str, namespace: str) -> AsyncIterator[Pair]:
     with running(open_bus(settings), redis_url, namespace) as group:
         group.start(GatewayReaction())
-        films = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
-        events = [MovieAdded.model_validate({"data": film}) for film in films]
+        movies = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
+        events = [MovieAdded.model_validate({"data": movie}) for movie in movies]
         group.wait(group.publish(*events))
         async with AsyncExitStack() as stack:
             apps = [build(settings), build(settings)]
@@ -168,15 +168,15 @@ async def test_a_gateway_that_dies_between_publishing_and_answering_leaves_one_e
     assert same.content == answer.content
 
 
-async def test_a_film_without_an_id_is_added_once_when_the_answer_was_lost(pair: Pair) -> None:
+async def test_a_movie_without_an_id_is_added_once_when_the_answer_was_lost(pair: Pair) -> None:
     pair.dies_after_publishing()
     body = {"title": "Once", "genres": ["Drama"]}
     assert (await pair.one.post("/v1/movies", json=body, headers=KEY)).status_code == 503
     answer = await pair.other.post("/v1/movies", json=body, headers=KEY)
     assert answer.status_code == 202, answer.text
     await pair.passed(answer)
-    films = [film for film in pair.group.films().values() if film.title == "Once"]
-    assert [film.movie_id for film in films] == [answer.json()["movie_id"]]
+    movies = [movie for movie in pair.group.movies().values() if movie.title == "Once"]
+    assert [movie.movie_id for movie in movies] == [answer.json()["movie_id"]]
 
 
 async def test_calls_with_one_key_at_the_same_time_are_answered_alike(pair: Pair) -> None:

@@ -17,13 +17,13 @@ from marquee.bus.api import Bus, Outgoing, Published
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.derivation import derive_all
-from marquee.consumer.handlers.catalogue import FILM_HANDLERS
-from marquee.consumer.handlers.profiles import VIEWER_HANDLERS
+from marquee.consumer.handlers.catalogue import MOVIE_HANDLERS
+from marquee.consumer.handlers.profiles import USER_HANDLERS
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.worker import Worker
-from marquee.domain.movies import Film
-from marquee.domain.ratings import RatedFilms
+from marquee.domain.movies import Movie
+from marquee.domain.ratings import RatedMovies
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -35,13 +35,13 @@ from marquee.events import (
     MovieAdded,
     RatingAdded,
 )
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import read_manifest, seal
 from marquee.registry.registry import Registry
 from marquee.serving.replica import Overlay
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
-from marquee.store.codec import Vector, ViewerRow
+from marquee.store.codec import DerivedUserRow, Vector
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 
@@ -49,7 +49,7 @@ SERVICE, PARTITIONS = "tiny", 4
 
 
 class Tiny:
-    """A model of one number: a film's vector is that number times its year."""
+    """A model of one number: a movie's vector is that number times its year."""
 
     def __init__(self, version: str, factor: float) -> None:
         self.version, self.factor = version, np.float32(factor)
@@ -59,18 +59,18 @@ class Tiny:
         factor = load_arrays(directory / "factor.npz")["factor"]
         return cls(read_manifest(directory).version, float(factor[0]))
 
-    def films(self) -> Films:
-        known = [Film(movie_id=1, title="Known", year=2000)]
+    def movies(self) -> MovieTable:
+        known = [Movie(movie_id=1, title="Known", year=2000)]
         vectors = np.array([[self.factor * 2000]], np.float32)
-        return Films.of(known, vectors, np.zeros(1, np.int16))
+        return MovieTable.of(known, vectors, np.zeros(1, np.int16))
 
-    def row(self, film: Film, _: tuple[int, int, int]) -> tuple[Vector, int]:
-        return np.array([self.factor * (film.year or 0)], np.float32), 3
+    def row(self, movie: Movie, _: tuple[int, int, int]) -> tuple[Vector, int]:
+        return np.array([self.factor * (movie.year or 0)], np.float32), 3
 
     def sums(self, _: int) -> tuple[int, int, int]:
         return 0, 0, 0
 
-    def encode(self, rated: RatedFilms) -> tuple[Vector, int]:
+    def encode(self, rated: RatedMovies) -> tuple[Vector, int]:
         return np.array([self.factor * rated.stars.sum()], np.float32), len(rated.movie_ids)
 
 
@@ -133,7 +133,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
         store,
         registry,
         Tiny.load,
-        {**FILM_HANDLERS, **VIEWER_HANDLERS},
+        {**MOVIE_HANDLERS, **USER_HANDLERS},
         derive_all,
         restore_facts,
     )
@@ -152,14 +152,14 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus.close()
 
 
-def film(movie_id: int, year: int) -> MovieAdded:
-    return MovieAdded(data=Film(movie_id=movie_id, title=f"Film {movie_id}", year=year))
+def movie(movie_id: int, year: int) -> MovieAdded:
+    return MovieAdded(data=Movie(movie_id=movie_id, title=f"Film {movie_id}", year=year))
 
 
 def vector(system: System, movie_id: int) -> float | None:
-    films = system.overlay.serving.films
-    row = films.index(movie_id)
-    return None if row < 0 else float(films.vectors[row, 0])
+    movies = system.overlay.serving.movies
+    row = movies.index(movie_id)
+    return None if row < 0 else float(movies.vectors[row, 0])
 
 
 def serves(system: System, version: str) -> bool:
@@ -169,12 +169,12 @@ def serves(system: System, version: str) -> bool:
         return False
 
 
-async def test_a_new_film_is_in_every_app_by_its_event_alone(
+async def test_a_new_movie_is_in_every_app_by_its_event_alone(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
     await until(lambda: serves(system, first))
-    system.publish(film(77, 1990))
+    system.publish(movie(77, 1990))
     await until(lambda: vector(system, 77) == 1990.0)
     assert vector(system, 1) == 2000.0
 
@@ -184,7 +184,7 @@ async def test_rows_that_came_after_the_cut_are_derived_anew_before_the_swap(
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
     await until(lambda: serves(system, first))
-    system.publish(film(77, 1990))
+    system.publish(movie(77, 1990))
     await until(lambda: vector(system, 77) == 1990.0)
     second = system.release(tmp_path / "two", 2.0)
     await until(lambda: serves(system, second))
@@ -217,10 +217,10 @@ async def test_a_partition_that_is_complete_while_the_app_looks_is_not_missed(
     await until(lambda: serves(system, second))
 
 
-async def test_a_film_from_before_the_first_version_is_complete_when_the_version_comes(
+async def test_a_movie_from_before_the_first_version_is_complete_when_the_version_comes(
     system: System, tmp_path: Path
 ) -> None:
-    system.publish(film(77, 1990))
+    system.publish(movie(77, 1990))
     first = system.release(tmp_path / "one", 1.0)
     await until(lambda: serves(system, first) and vector(system, 77) == 1990.0)
 
@@ -237,7 +237,7 @@ async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_sta
     announced = system.version(second)
     altered.write_bytes(altered.read_bytes() + b"x")
     system.publish(ModelPublished(data=announced))
-    system.publish(film(78, 1980))
+    system.publish(movie(78, 1980))
     await until(lambda: vector(system, 78) == 1980.0)
     assert serves(system, first)
 
@@ -257,12 +257,12 @@ async def test_a_version_that_this_code_cannot_read_is_refused_and_the_old_one_s
     second = seal(tmp_path / "two", SERVICE, "test").version
     shutil.copytree(tmp_path / "two", system.registry.path(SERVICE, second))  # add would refuse it
     system.publish(ModelPublished(data=system.version(second)))
-    system.publish(film(79, 1970))
+    system.publish(movie(79, 1970))
     await until(lambda: vector(system, 79) == 1970.0)
     assert serves(system, first)
 
 
-async def test_a_viewer_gets_a_code_and_a_cluster_from_his_rating_event(
+async def test_a_user_gets_a_code_and_a_cluster_from_his_rating_event(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
@@ -271,9 +271,9 @@ async def test_a_viewer_gets_a_code_and_a_cluster_from_his_rating_event(
     system.publish(RatingAdded.model_validate({"data": data}))
     keys, store = system.keys.user(9), RedisStore(system.url)
     await until(lambda: b"9" in store.scan(keys.rows(first)))
-    row = ViewerRow.unpack(store.scan(keys.rows(first))[b"9"])
+    row = DerivedUserRow.unpack(store.scan(keys.rows(first))[b"9"])
     assert (row.cluster, row.code.tolist()) == (1, [4.5])
-    assert (await system.overlay.viewer(9))["cluster"] == 1
+    assert (await system.overlay.user(9))["cluster"] == 1
 
 
 async def test_an_app_that_missed_entries_reads_all_rows_anew(
@@ -296,7 +296,7 @@ async def test_a_reader_waits_for_a_position_and_says_when_it_did_not_come(
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
     await until(lambda: serves(system, first))
-    published = system.publish(film(77, 1990))
+    published = system.publish(movie(77, 1990))
     after = {str(published.partition): published.offset + 1}
     assert await system.overlay.passed(after, 5.0)
     assert vector(system, 77) == 1990.0

@@ -90,7 +90,7 @@ class Service:
         return Keys(self.namespace, "content", PARTITIONS)
 
     def rate(self, movie_id: int, half: int = 8) -> None:
-        """Let every viewer rate a film."""
+        """Let every user rate a movie."""
         events = [
             RatingAdded.model_validate(
                 {"data": {"user_id": u, "movie_id": movie_id, "rating": half / 2}}
@@ -100,7 +100,7 @@ class Service:
         self.bus.producer().publish([Outgoing.of(event) for event in events])
 
     def n(self, movie_id: int) -> int:
-        """Return by how many viewers a film is rated, as the store has it."""
+        """Return by how many users a movie is rated, as the store has it."""
         store = RedisStore(self.url)
         hashes = [store.scan(keys.sums) for keys in self.keys.all(RATINGS)]
         store.close()
@@ -139,7 +139,7 @@ def test_a_step_whose_reply_is_lost_is_looked_up_and_not_applied_again(service: 
     service.rate(3)
     wait(lambda: service.n(3) == len(USERS))
     assert link.lost_replies == 5
-    assert [service.n(film) for film in (1, 2, 3)] == [len(USERS)] * 3
+    assert [service.n(movie) for movie in (1, 2, 3)] == [len(USERS)] * 3
 
 
 @pytest.mark.parametrize("which", ["store_link", "bus_link"])
@@ -147,11 +147,11 @@ def test_connections_reset_all_the_time_lose_nothing_and_apply_nothing_twice(
     service: Service, which: str
 ) -> None:
     link: Link = getattr(service.start(), which)
-    for film in range(1, 21):
-        service.rate(film)
+    for movie in range(1, 21):
+        service.rate(movie)
         link.reset()
     wait(lambda: service.n(20) == len(USERS))
-    assert [service.n(film) for film in range(1, 21)] == [len(USERS)] * 20
+    assert [service.n(movie) for movie in range(1, 21)] == [len(USERS)] * 20
 
 
 @pytest.mark.parametrize("which", ["store_link", "bus_link"])
@@ -195,7 +195,7 @@ def test_a_step_that_arrives_after_a_twin_took_over_changes_nothing(service: Ser
     late.bus_link.heal()
     service.rate(4)
     wait(lambda: service.n(4) == len(USERS))
-    assert [service.n(film) for film in range(1, 5)] == [len(USERS)] * 4
+    assert [service.n(movie) for movie in range(1, 5)] == [len(USERS)] * 4
 
 
 def test_a_server_that_refuses_is_waited_for(tmp_path_factory: pytest.TempPathFactory) -> None:

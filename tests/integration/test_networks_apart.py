@@ -22,7 +22,7 @@ from neural.training.epochs import NetworkConfig, Trained, train  # noqa: E402
 from neural.training.rating_split import Rated, only  # noqa: E402
 from neural.training.worker_processes import TrainingFailed, Work, networks  # noqa: E402
 
-SMALL = NetworkConfig(d=4, hidden=8, epochs=2, viewers_per_batch=16, embedding_pull=60.0)
+SMALL = NetworkConfig(d=4, hidden=8, epochs=2, users_per_batch=16, embedding_pull=60.0)
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
 ROWS = RatingRows.of(checkerboard(users=40))
 WORK = Work(ROWS, CONTENT, SMALL)
@@ -39,7 +39,7 @@ from neural.training import NetworkConfig, train
 config = NetworkConfig(d=4, hidden=8, epochs={epochs}, max_steps={epochs})
 rows = RatingRows.of(checkerboard(users=40))
 content = np.ones((24, 5), np.float32)
-shown = Rated(rows, only(rows, np.zeros(len(rows.films), bool)))
+shown = Rated(rows, only(rows, np.zeros(len(rows.movies), bool)))
 with networks(Work(rows, content, config), (0, 1), 2) as again:
     best = train(shown, content, config.model_copy(update={{"epochs": 1}}), 0, lambda *_: None)
     best = replace(best, epoch={epochs} - 1)
@@ -50,7 +50,7 @@ with networks(Work(rows, content, config), (0, 1), 2) as again:
 
 
 def best() -> Trained:
-    shown = Rated(ROWS, only(ROWS, np.zeros(len(ROWS.films), bool)))
+    shown = Rated(ROWS, only(ROWS, np.zeros(len(ROWS.movies), bool)))
     return train(shown, CONTENT, SMALL, 0, lambda *_: None)
 
 
@@ -100,12 +100,12 @@ def test_networks_trained_in_processes_are_bitwise_those_trained_in_turn() -> No
     for one, other in zip(trained(WORK, 1), trained(WORK, 2), strict=True):
         assert list(one.state) == list(other.state)
         assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
-        for name, array in vars(one.films).items():
-            assert np.array_equal(array, getattr(other.films, name)), name
+        for name, array in vars(one.movies).items():
+            assert np.array_equal(array, getattr(other.movies, name)), name
         for name in ("biases", "counts", "viewer_biases"):
             assert np.array_equal(getattr(one.statistics, name), getattr(other.statistics, name))
         assert one.predictor.mean == other.predictor.mean
-        assert np.array_equal(one.viewers, other.viewers)
+        assert np.array_equal(one.users, other.users)
         assert (one.epoch, one.measures) == (other.epoch, other.measures)
 
 

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.trainer
 torch = pytest.importorskip("torch")
 
-from marquee.domain.recommendation import Viewer  # noqa: E402
+from marquee.domain.recommendation import UserHistory  # noqa: E402
 from marquee.errors import DataError  # noqa: E402
 from marquee.features.dataset import Dataset  # noqa: E402
 from marquee.features.interactions import RatingRows  # noqa: E402
@@ -21,16 +21,16 @@ from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from neural.rating_biases import statistics_of  # noqa: E402
-from neural.rating_predictor import FilmVectors, Predictor  # noqa: E402
-from neural.training.epochs import NetworkConfig, draw_batch, film_vectors  # noqa: E402
+from neural.rating_predictor import NetworkMovieVectors, Predictor  # noqa: E402
+from neural.training.epochs import NetworkConfig, draw_batch, movie_vectors  # noqa: E402
 from neural.training.network import Batch, RatingNetwork  # noqa: E402
 
 SMALL = NeuralConfig(
-    network=NetworkConfig(d=4, hidden=8, epochs=6, viewers_per_batch=8, embedding_pull=30.0),
+    network=NetworkConfig(d=4, hidden=8, epochs=6, users_per_batch=8, embedding_pull=30.0),
     autoencoder=AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1),
     many=FewRatingsConfig(n=10_000, penalty=1.0, head=30, kept=30),
     content=4,
-    film_clusters=2,
+    movie_clusters=2,
     cold_penalty=1.0,
     long_history=8,
 )
@@ -45,7 +45,7 @@ class TestNeural(RecommenderContract):
     def test_poor_data_still_give_finite_answers(self, dataset: str) -> None:
         super().test_poor_data_still_give_finite_answers(dataset)
         model = self.fit(POOR_DATA[dataset]())
-        stars, confidences = model.predict(Viewer.of([(12, 4.0)]).rated, [10, 11, 12])
+        stars, confidences = model.predict(UserHistory.of([(12, 4.0)]).rated, [10, 11, 12])
         assert np.isfinite(stars).all()
         assert ((confidences >= 0) & (confidences <= 1)).all()
 
@@ -68,7 +68,7 @@ def test_each_epoch_is_told(model: Neural, curve: list[tuple[int, dict[str, floa
 
 
 def test_liked_kinds_are_predicted_higher(model: Neural) -> None:
-    stars, _ = model.predict(Viewer.of([(10, 5.0), (12, 5.0), (11, 1.0)]).rated, [14, 15])
+    stars, _ = model.predict(UserHistory.of([(10, 5.0), (12, 5.0), (11, 1.0)]).rated, [14, 15])
     assert stars[0] > stars[1]
 
 
@@ -81,7 +81,7 @@ def test_who_knows_more_is_not_less_sure(model: Neural) -> None:
 
 
 def test_each_prediction_says_how_sure_it_is(model: Neural) -> None:
-    _, confidences = model.predict(Viewer.of([(10, 5.0), (11, 1.0)]).rated, [14, 15])
+    _, confidences = model.predict(UserHistory.of([(10, 5.0), (11, 1.0)]).rated, [14, 15])
     assert ((confidences > 0) & (confidences < 1)).all()
 
 
@@ -96,7 +96,7 @@ def test_every_named_artifact_is_written_and_readable(model: Neural, tmp_path: P
     users = pickle.loads((tmp_path / "user_encoder.pkl").read_bytes())
     items = pickle.loads((tmp_path / "item_encoder.pkl").read_bytes())
     assert users == {int(u): i for i, u in enumerate(np.unique(dataset.user_ids))}
-    assert items == {film.movie_id: i for i, film in enumerate(dataset.films)}
+    assert items == {movie.movie_id: i for i, movie in enumerate(dataset.movies)}
     with np.load(tmp_path / "ratings_csr.npz") as ratings:
         assert ratings["starts"][-1] == len(dataset)
     with np.load(tmp_path / "user_content_vector.npz") as codes:
@@ -127,11 +127,11 @@ def small_network() -> tuple[RatingNetwork, RatingRows]:
     return network, rows
 
 
-def whole_rows(rows: RatingRows, viewers: np.ndarray, own: float) -> Batch:
+def whole_rows(rows: RatingRows, users: np.ndarray, own: float) -> Batch:
     batch = draw_batch(
         rows,
-        viewers,
-        NetworkConfig(short_rows=0, cold_films=0, unknown_films=0),
+        users,
+        NetworkConfig(short_rows=0, cold_movies=0, unknown_movies=0),
         np.random.default_rng(0),
     )
     return replace(batch, own=torch.full_like(batch.own, own))
@@ -144,40 +144,40 @@ def test_numpy_predicts_what_torch_does() -> None:
     predictor = Predictor(weights, statistics.mean)
     with torch.no_grad():
         expected = network(whole_rows(rows, np.array([3]), 0.0))[0].numpy()
-        table = network.film_table().numpy()
-    films, half_stars = rows.of_user(3)
-    viewer = predictor.viewer(films, (half_stars / 2).astype(np.float32), statistics.biases[films])
-    every = film_vectors(table, statistics, weights["correction.weight"][:, 0])
-    some = FilmVectors(
-        every.vectors[films],
-        every.biases[films],
-        every.corrections[films],
-        every.log_counts[films],
+        table = network.movie_table().numpy()
+    movies, half_stars = rows.of_user(3)
+    user = predictor.user(movies, (half_stars / 2).astype(np.float32), statistics.biases[movies])
+    every = movie_vectors(table, statistics, weights["correction.weight"][:, 0])
+    some = NetworkMovieVectors(
+        every.vectors[movies],
+        every.biases[movies],
+        every.corrections[movies],
+        every.log_counts[movies],
     )
-    assert np.abs(predictor.predict(viewer, some) - expected).max() < 1e-4
+    assert np.abs(predictor.predict(user, some) - expected).max() < 1e-4
 
 
-def test_a_new_film_is_to_numpy_what_it_is_to_torch() -> None:
+def test_a_new_movie_is_to_numpy_what_it_is_to_torch() -> None:
     network, _ = small_network()
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
         expected = network.films.foresee(torch.arange(24)).numpy()
-    found = Predictor(weights, 3.5).films(network.films.content.numpy())
+    found = Predictor(weights, 3.5).movies(network.films.content.numpy())
     assert np.abs(found - expected).max() < 1e-4
 
 
 def test_a_target_does_not_see_its_own_rating() -> None:
-    """Leave-one-out is exact up to the other viewers' and films' biases, which are held fixed."""
+    """Leave-one-out is exact up to the other users' and movies' biases, which are held fixed."""
     network, rows = small_network()
     batch = whole_rows(rows, np.array([3]), 1.0)
     changed = batch.stars.clone()
     changed[0] = 0.5 if float(batch.stars[0]) > 2 else 5.0
-    # The row's sum of the film holds the rating as it was: move it along with the change.
-    film, viewer = int(batch.films[0]), 3
+    # The row's sum of the movie holds the rating as it was: move it along with the change.
+    movie, user = int(batch.movies[0]), 3
     moved = float(changed[0] - batch.stars[0])
     with torch.no_grad():
         before = float(network(batch)[0][0])
-        network._biases[film] += moved / (float(network._counts[film]) + 3)
-        network._valued[film, viewer] += moved
+        network._biases[movie] += moved / (float(network._counts[movie]) + 3)
+        network._valued[movie, user] += moved
         after = float(network(replace(batch, stars=changed))[0][0])
     assert after == pytest.approx(before, abs=1e-4)

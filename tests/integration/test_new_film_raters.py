@@ -1,4 +1,4 @@
-"""A new film's factor follows its raters, from events alone, in every app of hybrid."""
+"""A new movie's factor follows its raters, from events alone, in every app of hybrid."""
 
 import asyncio
 import threading
@@ -19,7 +19,7 @@ from marquee.bus.topics import create_topics
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.worker import Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -42,7 +42,7 @@ from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
 NEW = 999
-CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)
+CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0)
 
 
 class NoSnapshots:
@@ -79,13 +79,13 @@ class System:
         return self.publish(RatingAdded.model_validate({"data": data}))
 
     def likes(self, overlay: Overlay[Hybrid] | None = None) -> float | None:
-        """Return how well the new film's factor suits those who like the odd films."""
-        films = (overlay or self.overlay).serving.films
-        if (row := films.index(NEW)) < 0:
+        """Return how well the new movie's factor suits those who like the odd movies."""
+        movies = (overlay or self.overlay).serving.movies
+        if (row := movies.index(NEW)) < 0:
             return None
-        liked = self.model.factors.items[films.indexes([11, 13, 15, 17])]
-        viewer = self.model.factors.fold_in(liked, np.full(len(liked), 10))
-        return float(viewer @ films.vectors[row, :4])
+        liked = self.model.factors.items[movies.indexes([11, 13, 15, 17])]
+        user = self.model.factors.fold_in(liked, np.full(len(liked), 10))
+        return float(user @ movies.vectors[row, :4])
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -123,12 +123,12 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus.close()
 
 
-async def test_raters_move_a_new_film_in_every_app_and_under_the_next_version(
+async def test_raters_move_a_new_movie_in_every_app_and_under_the_next_version(
     system: System,
 ) -> None:
     version = system.release("one")
     await until(lambda: serves(system.overlay, version))
-    system.publish(MovieAdded(data=Film(movie_id=NEW, title="New", year=2000)))
+    system.publish(MovieAdded(data=Movie(movie_id=NEW, title="New", year=2000)))
     await until(lambda: system.likes() is not None)
     predicted = system.likes()
     assert predicted is not None

@@ -18,7 +18,7 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import Step
 from marquee.consumer.worker import DEAD_IN_A_ROW, Pace, Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, MovieAdded, MovieBlocked, MovieUnblocked, RatingAdded
 from marquee.events.partitioning import partition_of
@@ -110,23 +110,23 @@ def put(
     producer.close()
 
 
-def test_ratings_of_an_unknown_film_are_kept_and_count_once_it_arrives(system: System) -> None:
+def test_ratings_of_an_unknown_movie_are_kept_and_count_once_it_arrives(system: System) -> None:
     system.start()
     system.start(ContentReaction(), "content")
     early = system.publish(*(rating(77, 5.0, user) for user in range(1, 9)))
     system.wait(early)
     system.wait(early, "content")
     assert system.sums(77) == (8, 8, 80)
-    film = system.publish(MovieAdded(data=Film(movie_id=77, title="Late")))
-    system.wait(film)
-    system.wait([*film, *system.publish(rating(77, 1.0))], "content")
+    movie = system.publish(MovieAdded(data=Movie(movie_id=77, title="Late")))
+    system.wait(movie)
+    system.wait([*movie, *system.publish(rating(77, 1.0))], "content")
     assert system.sums(77) == (8, 7, 72)
     eventually(lambda: system.ratings(USER).rated == {77: 2})
-    assert b"77" in RedisStore(system.url).scan(system.keys().movie(77).films)
+    assert b"77" in RedisStore(system.url).scan(system.keys().movie(77).movies)
 
 
 class Failing(GatewayReaction):
-    """Handles no rating of a film from 100 on."""
+    """Handles no rating of a movie from 100 on."""
 
     def __init__(self) -> None:
         def fail(step: Step, event: RatingAdded) -> None:
@@ -144,8 +144,8 @@ def test_more_than_ten_failing_events_in_a_row_stop_their_partition_and_no_other
     system.publish(*(rating(100 + n, 4.0) for n in range(DEAD_IN_A_ROW + 5)))
     eventually(lambda: str(WHERE) in worker.health.stopped)
     assert not worker.health.ready
-    film = MovieAdded(data=Film(movie_id=1, title="Elsewhere"))
-    system.wait(system.publish(film))
+    movie = MovieAdded(data=Movie(movie_id=1, title="Elsewhere"))
+    system.wait(system.publish(movie))
     store = RedisStore(system.url)
     assert store.position(system.keys().of(WHERE)) == DEAD_IN_A_ROW
     system.stop()
@@ -201,7 +201,7 @@ def test_a_full_redis_is_waited_for_and_no_event_is_blamed(redis_url: str, names
         try:
             store, keys = RedisStore(redis_url), system.keys().of(WHERE)
             with pytest.raises(StoreUnavailable, match="OutOfMemory|OOM"):
-                store.write(keys, store.position(keys), None, [("SET", keys.films, "x")])
+                store.write(keys, store.position(keys), None, [("SET", keys.movies, "x")])
         finally:
             client.config_set("maxmemory", 0)
         system.wait(published)

@@ -13,7 +13,7 @@ from redis import Redis
 
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import Step
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import MOVIES
 from marquee.serving.update_stream import Tail, Update, connect
 from marquee.store.keys import Keys, PartitionKeys
@@ -22,11 +22,11 @@ from marquee.store.redis import RedisStore
 
 @dataclass
 class App:
-    """Holds the films of a partition in memory; `stopped` keeps it from reading on."""
+    """Holds the movies of a partition in memory; `stopped` keeps it from reading on."""
 
     keys: PartitionKeys
     url: str
-    films: dict[bytes, bytes] = field(default_factory=dict)
+    movies: dict[bytes, bytes] = field(default_factory=dict)
     loads: int = 0
     reading: bool = False
 
@@ -49,20 +49,20 @@ class App:
 
     async def load(self) -> None:
         self.loads += 1
-        self.films = await self.client.hgetall(self.keys.films)
+        self.movies = await self.client.hgetall(self.keys.movies)
 
     def apply(self, _: PartitionKeys, update: Update) -> None:
         for name, value in update.values.items():
             movie = name.removeprefix("film:").encode()
             if value:
-                self.films[movie] = value
+                self.movies[movie] = value
             else:
-                self.films.pop(movie, None)
+                self.movies.pop(movie, None)
 
 
 @dataclass
 class Consumer:
-    """Writes steps of one film each."""
+    """Writes steps of one movie each."""
 
     keys: PartitionKeys
     store: RedisStore
@@ -72,7 +72,7 @@ class Consumer:
         for movie_id in movie_ids:
             step = Step(self.keys, self.store)
             step.offset, step.since = self.at, since
-            step.put_film(Film(movie_id=movie_id, title=f"Title {self.at}"))
+            step.put_movie(Movie(movie_id=movie_id, title=f"Title {self.at}"))
             commands = step.commands(self.at, self.at + 1)
             self.store.write(self.keys, self.at or None, self.at + 1, commands)
             self.at += 1
@@ -106,13 +106,13 @@ async def stop(app: App) -> None:
 async def test_an_app_paused_within_the_stream_follows_on(pair: tuple[App, Consumer]) -> None:
     app, consumer = pair
     consumer.put(1, 2, 3)
-    await until(lambda: len(app.films) == 3)
+    await until(lambda: len(app.movies) == 3)
     await stop(app)
     consumer.put(*range(2, 30))
-    assert len(app.films) == 3
+    assert len(app.movies) == 3
     app.going.set()
     await until(lambda: app.tail.position(app.keys) == consumer.at)
-    assert app.films == consumer.store.scan(app.keys.films)
+    assert app.movies == consumer.store.scan(app.keys.movies)
     assert app.loads == 1
 
 
@@ -121,14 +121,14 @@ async def test_an_app_paused_past_a_trimmed_stream_reads_all_rows_anew(
 ) -> None:
     app, consumer = pair
     consumer.put(1, 2, 3)
-    await until(lambda: len(app.films) == 3)
+    await until(lambda: len(app.movies) == 3)
     await stop(app)
     consumer.put(*range(2, 30))
     with Redis.from_url(redis_url) as client:
         client.xtrim(app.keys.updates, maxlen=2, approximate=False)
     app.going.set()
     await until(lambda: app.tail.position(app.keys) == consumer.at)
-    assert app.films == consumer.store.scan(app.keys.films)
+    assert app.movies == consumer.store.scan(app.keys.movies)
     assert app.loads == 2
 
 

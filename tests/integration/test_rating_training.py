@@ -12,7 +12,7 @@ from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from neural.confidence import Confidence  # noqa: E402
 from neural.rating_biases import statistics_of  # noqa: E402
-from neural.rating_predictor import FilmVectors, Predictor  # noqa: E402
+from neural.rating_predictor import NetworkMovieVectors, Predictor  # noqa: E402
 from neural.training.epochs import NetworkConfig, Trained, draw_batch, train  # noqa: E402
 from neural.training.holdout import hide  # noqa: E402
 from neural.training.network import RatingNetwork  # noqa: E402
@@ -20,7 +20,7 @@ from neural.training.rating_predictor import fit_ratings  # noqa: E402
 from neural.training.rating_split import Rated, only  # noqa: E402
 
 SMALL = NetworkConfig(
-    d=4, hidden=8, epochs=6, viewers_per_batch=16, embedding_pull=60.0, confidence_share=0.1
+    d=4, hidden=8, epochs=6, users_per_batch=16, embedding_pull=60.0, confidence_share=0.1
 )
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
 
@@ -48,22 +48,22 @@ def fitted(seed: int = 0, **settings: object) -> Fitted:
         return Fitted(found.trained, found.served(), found.confidence)
 
 
-def test_a_step_repeats_some_viewers_with_fewer_ratings_shown() -> None:
-    rows, viewers = all_rows(), np.arange(40)
+def test_a_step_repeats_some_users_with_fewer_ratings_shown() -> None:
+    rows, users = all_rows(), np.arange(40)
     config = SMALL.model_copy(update={"short_rows": 0.5})
-    batch = draw_batch(rows, viewers, config, np.random.default_rng(1))
+    batch = draw_batch(rows, users, config, np.random.default_rng(1))
     shown = np.bincount(batch.owners.numpy(), batch.shown.numpy(), batch.size)
     sizes = np.bincount(batch.owners.numpy(), minlength=batch.size)
     assert 45 < batch.size < 75
     assert np.array_equal(shown[:40], sizes[:40])
     assert np.array_equal(sizes[:40], rows.sizes[:40])
     assert (shown[40:] < sizes[40:]).mean() > 0.5
-    again = set(batch.viewers.numpy()[batch.owners.numpy() >= 40].tolist())
+    again = set(batch.users.numpy()[batch.owners.numpy() >= 40].tolist())
     assert again <= set(range(40))
 
 
 def test_a_cold_target_is_predicted_from_content_alone() -> None:
-    """Torch predicts it once more as numpy predicts a film that nobody rated."""
+    """Torch predicts it once more as numpy predicts a movie that nobody rated."""
     torch.manual_seed(1)
     rows = all_rows()
     statistics = statistics_of(rows, 24)
@@ -79,11 +79,11 @@ def test_a_cold_target_is_predicted_from_content_alone() -> None:
         _, cold = network(batch)
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     predictor = Predictor(weights, statistics.mean)
-    films, half_stars = rows.of_user(3)
-    viewer = predictor.viewer(films, (half_stars / 2).astype(np.float32), statistics.biases[films])
-    zeros = np.zeros(len(films), np.float32)
-    new = FilmVectors(predictor.films(CONTENT[films]), zeros, zeros, zeros)
-    assert np.abs(predictor.predict(viewer, new) - cold.numpy()).max() < 1e-4
+    movies, half_stars = rows.of_user(3)
+    user = predictor.user(movies, (half_stars / 2).astype(np.float32), statistics.biases[movies])
+    zeros = np.zeros(len(movies), np.float32)
+    new = NetworkMovieVectors(predictor.movies(CONTENT[movies]), zeros, zeros, zeros)
+    assert np.abs(predictor.predict(user, new) - cold.numpy()).max() < 1e-4
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:
@@ -99,38 +99,38 @@ def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:
 def test_a_second_training_sees_the_ratings_held_out_and_lasts_as_long() -> None:
     found = fitted()
     rows = all_rows()
-    assert found.served.statistics.counts.sum() == len(rows.films)
-    assert found.trained.statistics.counts.sum() < len(rows.films)
+    assert found.served.statistics.counts.sum() == len(rows.movies)
+    assert found.trained.statistics.counts.sum() < len(rows.movies)
     assert found.served.epoch == found.trained.epoch
     assert found.served.predictor.d == 2 * found.trained.predictor.d
-    assert len(found.served.viewers) == len(rows)
+    assert len(found.served.users) == len(rows)
 
 
-def test_beyond_the_limit_the_held_out_ratings_only_describe_films() -> None:
+def test_beyond_the_limit_the_held_out_ratings_only_describe_movies() -> None:
     found = fitted(trained_again=100)
     assert found.served.state is found.trained.state
-    assert found.served.statistics.counts.sum() == len(all_rows().films)
+    assert found.served.statistics.counts.sum() == len(all_rows().movies)
     rated = found.trained.statistics.counts == 0
     assert rated.any()
-    assert np.abs(found.served.films.vectors - found.trained.films.vectors)[rated].max() > 0
+    assert np.abs(found.served.movies.vectors - found.trained.movies.vectors)[rated].max() > 0
 
 
-def test_a_cap_draws_the_viewers_and_keeps_the_statistics_of_all() -> None:
-    found = fitted(trained_again=0, max_viewers=30)
-    assert len(found.served.viewers) == 30
+def test_a_cap_draws_the_users_and_keeps_the_statistics_of_all() -> None:
+    found = fitted(trained_again=0, max_users=30)
+    assert len(found.served.users) == 30
     assert found.served.state["films.value.weight"].shape[0] == 30
-    assert found.served.statistics.counts.sum() == len(all_rows().films)
-    assert np.isfinite(found.served.films.vectors).all()
+    assert found.served.statistics.counts.sum() == len(all_rows().movies)
+    assert np.isfinite(found.served.movies.vectors).all()
 
 
-def test_many_viewers_get_fewer_epochs() -> None:
-    """120 viewers in batches of 16 are 8 steps an epoch; a third one would begin after the 12th."""
+def test_many_users_get_fewer_epochs() -> None:
+    """120 users in batches of 16 are 8 steps an epoch; a third one would begin after the 12th."""
     rows, told = all_rows(), list[int]()
 
     def tell(epoch: int, measures: dict[str, float]) -> None:  # noqa: ARG001
         told.append(epoch)
 
-    rated = Rated(rows, only(rows, np.zeros(len(rows.films), bool)))
+    rated = Rated(rows, only(rows, np.zeros(len(rows.movies), bool)))
     train(rated, CONTENT, SMALL.model_copy(update={"max_steps": 12}), 0, tell)
     assert told == [0, 1]
 
@@ -150,6 +150,6 @@ def test_the_best_epoch_is_kept() -> None:
 
 def test_a_longer_training_pulls_less_at_each_step() -> None:
     """Six epochs of half the batch size decay the embeddings as much as six of the whole."""
-    longer = fitted(viewers_per_batch=8).trained.state["films.own.weight"]
+    longer = fitted(users_per_batch=8).trained.state["films.own.weight"]
     shorter = fitted().trained.state["films.own.weight"]
     assert 0.3 < float(longer.norm() / shorter.norm()) < 3

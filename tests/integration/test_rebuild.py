@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import Conflict
 from marquee.events import (
     MODELS,
@@ -101,7 +101,7 @@ def test_facts_that_were_damaged_are_put_right(
         client.hset(keys.all(RATINGS)[0].sums, "4711", b"\1\0\0\0" * 3)
         client.hset(keys.all(RATINGS)[1].sums, "1", b"\1\0\0\0" * 3)
         client.set(keys.user(4712).user(4712), b"\1" + bytes(12) + b"")
-        client.delete(keys.movie(3).films)
+        client.delete(keys.movie(3).movies)
     assert unequal(settings) != []
     with pytest.raises(Conflict, match="holds facts at position .*--replace"):
         rebuild(settings)
@@ -187,11 +187,11 @@ def test_the_pointer_to_the_model_comes_from_the_log(
     assert store.get(system.keys("gateway").model) is None
 
 
-def test_a_removed_film_is_among_the_changes_so_that_a_model_that_knows_it_is_told(
+def test_a_removed_movie_is_among_the_changes_so_that_a_model_that_knows_it_is_told(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
-        added = MovieAdded(data=Film(movie_id=7, title="Gone"))
+        added = MovieAdded(data=Movie(movie_id=7, title="Gone"))
         system.wait(system.publish(added, MovieRemoved(data=MovieRef(movie_id=7))))
     for restored in (lambda: rebuild(settings), lambda: settled(system, history, 9, 1)):
         history.compact()

@@ -15,7 +15,7 @@ from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
 from trainer.operations.verify import Verification
 
-VIEWER = 7
+USER = 7
 
 
 @pytest.fixture(
@@ -37,7 +37,7 @@ def system(settings: Settings) -> Iterator[FactsSystem]:
 
 
 def rated(movie_id: int, stars: float) -> RatingAdded:
-    return RatingAdded(data=Rating(user_id=VIEWER, movie_id=movie_id, rating=stars))
+    return RatingAdded(data=Rating(user_id=USER, movie_id=movie_id, rating=stars))
 
 
 def test_a_late_repeat_after_a_restore_does_not_undo_what_came_since(
@@ -74,6 +74,6 @@ def test_the_restored_window_holds_no_more_than_it_would_otherwise(
 
 
 def window_of(system: FactsSystem, settings: Settings) -> list[bytes]:
-    """Return the digests in the window of the viewer's partition, oldest first."""
+    """Return the digests in the window of the user's partition, oldest first."""
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
-        return list(client.zrange(system.keys("gateway").user(VIEWER).window, 0, -1))
+        return list(client.zrange(system.keys("gateway").user(USER).window, 0, -1))

@@ -1,4 +1,4 @@
-"""A viewer's segment follows his rating events, and operators' segments outlive a new training."""
+"""A user's segment follows his rating events, and operators' segments outlive a new training."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.worker import Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -59,20 +59,22 @@ pytestmark = pytest.mark.slow
 
 KINDS = (("Comedy",), ("Western",), ("Sci-Fi",))
 COMEDIES, WESTERNS = range(3, 40, 3), range(1, 40, 3)
-VIEWER = 900
+USER = 900
 
 
 def fitted() -> UserModel:
-    """Return a model of 60 viewers, each of whom loves one of three genres."""
+    """Return a model of 60 users, each of whom loves one of three genres."""
     rng = np.random.default_rng(0)
-    films = [Film(movie_id=i, title=f"F{i}", year=1990, genres=KINDS[i % 3]) for i in range(1, 61)]
+    movies = [
+        Movie(movie_id=i, title=f"F{i}", year=1990, genres=KINDS[i % 3]) for i in range(1, 61)
+    ]
     rows = [
         (user, movie_id, 9 if movie_id % 3 == user % 3 else 4)
         for user in range(1, 61)
         for movie_id in rng.permutation(60)[:24] + 1
     ]
-    users, movies, half = (np.array(column) for column in zip(*rows, strict=True))
-    data = make_dataset(users, movies, half.astype(np.uint8), np.zeros(len(rows), np.int64), films)
+    users, movie_ids, half = (np.array(column) for column in zip(*rows, strict=True))
+    data = make_dataset(users, movie_ids, half.astype(np.uint8), np.zeros(len(rows), np.int64), movies)
     config = UserModelConfig(
         taste=SMALL_TASTE,
         clusters=2,
@@ -92,15 +94,15 @@ class System:
     def publish(self, events: Sequence[Event]) -> None:
         self.bus.producer().publish([Outgoing.of(event) for event in events])
 
-    async def viewer(self) -> dict[str, Any]:
-        answer = await self.client.get(f"/internal/users/{VIEWER}")
+    async def user(self) -> dict[str, Any]:
+        answer = await self.client.get(f"/internal/users/{USER}")
         found: dict[str, Any] = answer.json()
         return found
 
     async def moves_to(self, wanted: Callable[[int | None], bool], seconds: float) -> int | None:
-        """Wait until the viewer is in a segment as wanted; return it."""
+        """Wait until the user is in a segment as wanted; return it."""
         deadline = time.monotonic() + seconds
-        while not wanted(segment := (await self.viewer()).get("segment")):
+        while not wanted(segment := (await self.user()).get("segment")):
             assert time.monotonic() < deadline, f"still in segment {segment}"
             await asyncio.sleep(0.01)
         return segment
@@ -132,7 +134,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus.close()
 
 
-async def test_a_viewer_moves_to_another_segment_by_his_events_within_a_second(
+async def test_a_user_moves_to_another_segment_by_his_events_within_a_second(
     system: System, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle"
@@ -145,7 +147,7 @@ async def test_a_viewer_moves_to_another_segment_by_his_events_within_a_second(
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
-    assert (await system.viewer())["segment"] is None
+    assert (await system.user())["segment"] is None
     system.publish([loves(i) for i in COMEDIES])
     comedies = await system.moves_to(lambda segment: segment is not None, 1.0)
     system.publish([loves(i) for i in WESTERNS])
@@ -157,16 +159,16 @@ async def test_a_viewer_moves_to_another_segment_by_his_events_within_a_second(
     system.publish([takes_back(i) for i in WESTERNS])
     await system.moves_to(lambda segment: segment is None, 1.0)
     # Nothing was fitted for it.
-    assert (await system.viewer())["model_version"] == manifest.version
+    assert (await system.user())["model_version"] == manifest.version
     assert system.registry.versions("user-model") == [manifest.version]
 
 
 def loves(movie_id: int) -> RatingAdded:
-    return RatingAdded(data=Rating(user_id=VIEWER, movie_id=movie_id, rating=5.0))
+    return RatingAdded(data=Rating(user_id=USER, movie_id=movie_id, rating=5.0))
 
 
 def takes_back(movie_id: int) -> RatingRemoved:
-    return RatingRemoved(data=UserMovie(user_id=VIEWER, movie_id=movie_id))
+    return RatingRemoved(data=UserMovie(user_id=USER, movie_id=movie_id))
 
 
 @dataclass

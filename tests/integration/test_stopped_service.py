@@ -21,10 +21,10 @@ from gateway.state.profiles import Profile
 from gateway.upstream.circuit_breaker import TIMEOUTS
 from gateway.upstream.http_client import Host
 from gateway.upstream.model_clients import HttpModels
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.routing import Thresholds
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 from marquee_local.servers import free_port
 
 SERVICE = """
@@ -48,7 +48,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 DEADLINE_S = 0.25
 NO_ANSWER = "content did not answer within 250 ms"
 LEFT_ALONE = "content is left alone for a moment after failed calls"
-CATALOGUE = Catalogue(Row.of(Film(movie_id=i, title=f"Film {i}")) for i in range(1, 101))
+CATALOGUE = Catalogue(Row.of(Movie(movie_id=i, title=f"Film {i}")) for i in range(1, 101))
 VIEWED = Ratings(viewed={1: None})
 """Leads to the route `similar`, then `popular`: both are the content service's."""
 
@@ -72,7 +72,7 @@ def service() -> Iterator[tuple[str, int]]:
 @pytest.fixture
 async def answers(service: tuple[str, int]) -> AsyncIterator[Answers]:
     models = HttpModels({"content": Host(service[0])})
-    popular = PopularList(CATALOGUE, FilmSums())
+    popular = PopularList(CATALOGUE, MovieSums())
     yield Answers(models, popular, Thresholds(), Patience(DEADLINE_S, 2.5 * DEADLINE_S))
     await models.close()
 

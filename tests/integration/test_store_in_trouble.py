@@ -90,8 +90,8 @@ def test_results_and_position_go_back_together_and_what_is_missing_is_handled_ag
     server = Restartable(lambda port: servers.valkey(tmp_path, port))
     keys = Keys(namespace, "content", PARTITIONS)
     running = Running(bus, keys, server.address)
-    for film in range(1, 11):
-        rate(bus, film)
+    for movie in range(1, 11):
+        rate(bus, movie)
     wait(all_rated(server.address, keys, 10))
     before = positions(server.address, keys)
     kill(server)
@@ -119,14 +119,14 @@ def test_an_app_forgets_what_the_store_has_forgotten_and_learns_it_again(
         client = connect(server.address)
         memory = Memory(client, keys, content)
         memory.tail.start()
-        publish(bus, *(film(i) for i in range(1, 9)))
+        publish(bus, *(movie(i) for i in range(1, 9)))
         await met(lambda: len(memory.catalogue) == 8)
         running.end()  # nobody tells the store again
         kill(server)
         [file] = tmp_path.glob("appendonlydir/*.incr.aof")
         os.truncate(file, file.stat().st_size // 2)
         server.start()
-        kept = films(server.address, keys)
+        kept = movies(server.address, keys)
         assert kept < set(range(1, 9))
         await met(lambda: {row.movie_id for row in memory.catalogue} == kept)
         again = Running(bus, keys, server.address)
@@ -145,13 +145,13 @@ async def met(condition: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-def film(movie_id: int) -> MovieAdded:
+def movie(movie_id: int) -> MovieAdded:
     return MovieAdded.model_validate({"data": {"movie_id": movie_id, "title": f"T{movie_id}"}})
 
 
-def films(url: str, keys: Keys) -> set[int]:
+def movies(url: str, keys: Keys) -> set[int]:
     store = RedisStore(url)
-    found = {int(i) for partition in keys.all(MOVIES) for i in store.scan(partition.films)}
+    found = {int(i) for partition in keys.all(MOVIES) for i in store.scan(partition.movies)}
     store.close()
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.registry.registry import Registry
@@ -56,8 +56,8 @@ def fit(_dataset: Dataset, config: ToyConfig, seed: int, on_epoch: Callable[...,
 def settings(tmp_path: Path) -> Settings:
     settings = Settings(state=tmp_path)
     ids = np.array([1, 2])
-    films = [Film(movie_id=1, title="One"), Film(movie_id=2, title="Two")]
-    dataset = make_dataset(ids, ids, np.array([8, 4], np.uint8), ids, films)
+    movies = [Movie(movie_id=1, title="One"), Movie(movie_id=2, title="Two")]
+    dataset = make_dataset(ids, ids, np.array([8, 4], np.uint8), ids, movies)
     History(settings.history, settings.partitions).import_dataset(dataset)
     return settings
 

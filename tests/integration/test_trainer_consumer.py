@@ -16,7 +16,7 @@ import pytest
 from marquee.bus.api import Outgoing
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     MOVIES,
     RATINGS,
@@ -69,8 +69,8 @@ def publish(bus: RedisBus, *events: Event) -> None:
     bus.producer().publish([Outgoing.of(event) for event in events])
 
 
-def film(movie_id: int) -> MovieAdded:
-    return MovieAdded(data=Film(movie_id=movie_id, title=f"Film {movie_id}"))
+def movie(movie_id: int) -> MovieAdded:
+    return MovieAdded(data=Movie(movie_id=movie_id, title=f"Film {movie_id}"))
 
 
 def rating(user_id: int, movie_id: int, stars: float) -> RatingAdded:
@@ -85,7 +85,7 @@ def ends(bus: RedisBus) -> dict[str, int]:
 
 
 def rated(history: History) -> dict[tuple[int, int], int]:
-    """Return half stars by user and film."""
+    """Return half stars by user and movie."""
     dataset, _ = history.dataset()
     columns = (dataset.user_ids.tolist(), dataset.movie_ids.tolist(), dataset.half_stars.tolist())
     return {(user, movie): half for user, movie, half in zip(*columns, strict=True)}
@@ -96,7 +96,7 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 def test_events_of_both_topics_reach_the_history(bus: RedisBus, history: History) -> None:
-    publish(bus, film(1), film(2), *(rating(user, 1, 4.0) for user in USERS))
+    publish(bus, movie(1), movie(2), *(rating(user, 1, 4.0) for user in USERS))
     publish(bus, rating(1, 2, 2.5), RatingRemoved(data=UserMovie(user_id=2, movie_id=1)))
     with consuming(bus, history):
         wait(lambda: history.cut() == ends(bus))
@@ -109,7 +109,7 @@ def test_events_of_both_topics_reach_the_history(bus: RedisBus, history: History
 
 
 def test_what_was_read_is_written_when_the_consumer_stops(bus: RedisBus, history: History) -> None:
-    publish(bus, film(1), *(rating(user, 1, 4.0) for user in USERS))
+    publish(bus, movie(1), *(rating(user, 1, 4.0) for user in USERS))
     with consuming(bus, history, seconds=600) as consumer:
         wait(lambda: sum(b.size for b in consumer._buffers.values()) == 1 + len(USERS))
         assert not any(history.cut().values())
@@ -119,7 +119,7 @@ def test_what_was_read_is_written_when_the_consumer_stops(bus: RedisBus, history
 def test_an_unreadable_message_and_one_on_a_wrong_partition_are_passed_over(
     bus: RedisBus, history: History
 ) -> None:
-    publish(bus, film(1))
+    publish(bus, movie(1))
     stray = rating(7, 1, 5.0)
     bus.producer().publish(
         [Outgoing(RATINGS, b"7", b"{not json"), Outgoing(RATINGS, b"8", stray.encode())]
@@ -132,7 +132,7 @@ def test_an_unreadable_message_and_one_on_a_wrong_partition_are_passed_over(
 
 def test_a_late_duplicate_does_not_undo_what_came_since(bus: RedisBus, history: History) -> None:
     first, second = rating(7, 1, 2.0), rating(7, 1, 5.0)
-    publish(bus, film(1), first, second)
+    publish(bus, movie(1), first, second)
     with consuming(bus, history):
         wait(lambda: history.cut() == ends(bus))
     publish(bus, first)  # by a producer that tries again; the next consumer knows it all the same
@@ -164,7 +164,7 @@ KILLED = """
 def test_a_kill_between_append_and_commit_neither_loses_nor_repeats_an_event(
     bus: RedisBus, history: History, redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    publish(bus, film(1), *(rating(user, 1, 4.0) for user in USERS))
+    publish(bus, movie(1), *(rating(user, 1, 4.0) for user in USERS))
     arguments = (redis_url, namespace, str(tmp_path / "history"))
     command = [sys.executable, "-c", textwrap.dedent(KILLED), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -189,7 +189,7 @@ def rows_in(folder: Path) -> int:
 
 
 def test_two_consumers_share_the_partitions(bus: RedisBus, history: History) -> None:
-    publish(bus, film(1))
+    publish(bus, movie(1))
     with consuming(bus, history), consuming(bus, history):
         for _ in range(5):
             publish(bus, *(rating(user, 1, 4.0) for user in USERS))
@@ -200,7 +200,7 @@ def test_two_consumers_share_the_partitions(bus: RedisBus, history: History) -> 
 def test_the_process_ends_soon_after_sigterm_with_all_that_it_read(
     bus: RedisBus, history: History, redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
-    publish(bus, film(1), *(rating(user, 1, 4.0) for user in USERS))
+    publish(bus, movie(1), *(rating(user, 1, 4.0) for user in USERS))
     environ = {
         **os.environ,
         "MARQUEE_REDIS_URL": redis_url,
@@ -218,7 +218,7 @@ def test_the_process_ends_soon_after_sigterm_with_all_that_it_read(
 def test_a_topic_made_anew_is_not_taken_for_the_one_that_the_history_was_read_from(
     bus: RedisBus, history: History, namespace: str
 ) -> None:
-    publish(bus, film(1), film(2), *(rating(user, 1, 4.0) for user in USERS))
+    publish(bus, movie(1), movie(2), *(rating(user, 1, 4.0) for user in USERS))
     with consuming(bus, history):
         wait(lambda: history.cut() == ends(bus))
     before = rated(history)
@@ -239,7 +239,7 @@ def test_a_topic_made_anew_is_not_taken_for_the_one_that_the_history_was_read_fr
 def test_a_log_that_lost_what_was_not_read_stops_the_history(
     bus: RedisBus, history: History, namespace: str
 ) -> None:
-    publish(bus, film(1), rating(1, 1, 4.0))
+    publish(bus, movie(1), rating(1, 1, 4.0))
     with consuming(bus, history):
         wait(lambda: history.cut() == ends(bus))
     publish(bus, rating(1, 2, 4.0), rating(1, 3, 4.0))

@@ -15,7 +15,7 @@ import pytest
 
 from marquee.bus.api import Outgoing, TopicPartition
 from marquee.bus.redis.bus import RedisBus
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     MODELS,
     Event,
@@ -220,24 +220,24 @@ def test_inspection_shows_what_the_training_and_then_events_derived(
     with process(environ, "content", "consumer"), process(environ, "user_model", "consumer"):
         wait(lambda: inspect(environ, "movie", 1, "content")["from"] == "training")
         wait(lambda: inspect(environ, "user", 1, "user-model")["from"] == "training")
-        film = inspect(environ, "movie", 1, "content")
-        viewer = inspect(environ, "user", 1, "user-model")
-        assert (len(film["vector"]) > 5, film["cluster"] >= 0) == (True, True)
+        movie = inspect(environ, "movie", 1, "content")
+        user = inspect(environ, "user", 1, "user-model")
+        assert (len(movie["vector"]) > 5, movie["cluster"] >= 0) == (True, True)
         (serving, *_) = json.loads(marquee(environ, "models", "list", "--json"))
-        assert serving["serving"] == film["version"]
+        assert serving["serving"] == movie["version"]
 
-        added = Film(movie_id=1, title="Another", genres=("Horror", "War"))
+        added = Movie(movie_id=1, title="Another", genres=("Horror", "War"))
         publish(bus, MovieAdded(data=added), rating(1, 1, 0.5), rating(1, 2, 5.0))
         wait(lambda: inspect(environ, "movie", 1, "content")["from"] == "events")
         wait(lambda: inspect(environ, "user", 1, "user-model")["from"] == "events")
-        film_after = inspect(environ, "movie", 1, "content")
-        viewer_after = inspect(environ, "user", 1, "user-model")
-    assert film_after["facts"]["film"]["title"] == "Another"
-    assert film_after["vector"] != film["vector"]
-    assert film_after["position"] == film["position"] + 1
-    assert viewer_after["vector"] != viewer["vector"]
-    assert viewer_after["position"] == viewer["position"] + 2
-    assert viewer_after["version"] == viewer["version"]
+        movie_after = inspect(environ, "movie", 1, "content")
+        user_after = inspect(environ, "user", 1, "user-model")
+    assert movie_after["facts"]["film"]["title"] == "Another"
+    assert movie_after["vector"] != movie["vector"]
+    assert movie_after["position"] == movie["position"] + 1
+    assert user_after["vector"] != user["vector"]
+    assert user_after["position"] == user["position"] + 2
+    assert user_after["version"] == user["version"]
 
 
 def inspect(environ: dict[str, str], kind: str, entity: int, service: str) -> dict[str, Any]:

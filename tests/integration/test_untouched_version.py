@@ -84,7 +84,7 @@ class Running:
         return sum(len(messages) for messages in found.values())
 
     def answer(self) -> dict[str, Any]:
-        """Return what the app answers to a viewer, {} while it has no model."""
+        """Return what the app answers to a user, {} while it has no model."""
         body = {"route": "similar", "viewed": [1, 2, 3], "k": 10}
         answered = self.client.post("/internal/recommend", json=body)
         return answered.json() if answered.status_code == 200 else {}

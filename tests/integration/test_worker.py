@@ -10,7 +10,7 @@ from gateway.consumer import GatewayReaction
 from marquee.bus.api import Outgoing, TopicPartition, dead
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import Step
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.events import (
@@ -34,14 +34,14 @@ USERS = range(1, 41)
 
 @dataclass
 class OneSnapshot:
-    """A history in which every viewer of a partition has rated film 1 with 4 stars."""
+    """A history in which every user of a partition has rated movie 1 with 4 stars."""
 
     position: int
-    viewers: dict[TopicPartition, dict[int, Ratings]] = field(default_factory=dict)
+    users: dict[TopicPartition, dict[int, Ratings]] = field(default_factory=dict)
 
     def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
-        viewers = self.viewers.get(partition, {})
-        return PartitionSnapshot(partition, self.position, viewers=viewers)
+        users = self.users.get(partition, {})
+        return PartitionSnapshot(partition, self.position, users=users)
 
 
 class ContentReaction(GatewayReaction):
@@ -134,9 +134,9 @@ def test_a_twin_that_starts_from_an_old_position_changes_nothing(system: System)
 
 def test_a_command_on_a_key_of_another_type_leaves_all_keys_as_they_were(system: System) -> None:
     keys, store = system.keys().user(1), RedisStore(system.url)
-    store.write(keys, None, 1, [("SET", keys.films, "not a hash")])
+    store.write(keys, None, 1, [("SET", keys.movies, "not a hash")])
     with pytest.raises(Exception, match="not a hash"):
-        store.write(keys, 1, 2, [("SET", keys.sums, "x"), ("HSET", keys.films, "1", "{}")])
+        store.write(keys, 1, 2, [("SET", keys.sums, "x"), ("HSET", keys.movies, "1", "{}")])
     assert store.get(keys.sums) is None
     assert store.position(keys) == 1
 
@@ -165,25 +165,25 @@ def test_an_event_that_makes_its_handler_throw_is_put_aside_alone(system: System
             def fail(step: Step, event: MovieAdded) -> None:
                 if event.data.movie_id == 13:
                     raise ValueError("unlucky")
-                step.put_film(event.data)
+                step.put_movie(event.data)
 
             self.handlers = {**GatewayReaction.handlers, MovieAdded: fail}
 
     system.start(reaction=Failing())
-    films = [MovieAdded(data=Film(movie_id=i, title=f"Film {i}")) for i in range(10, 17)]
-    system.wait(system.publish(*films))
+    movies = [MovieAdded(data=Movie(movie_id=i, title=f"Film {i}")) for i in range(10, 17)]
+    system.wait(system.publish(*movies))
     store = RedisStore(system.url)
-    kept = {int(i) for keys in system.keys().all(MOVIES) for i in store.scan(keys.films)}
+    kept = {int(i) for keys in system.keys().all(MOVIES) for i in store.scan(keys.movies)}
     assert kept == {10, 11, 12, 14, 15, 16}
     assert dead_reasons(system, 1) == ["handler failed: ValueError: unlucky"]
 
 
 def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(system: System) -> None:
     keys = system.keys("content")
-    viewers: dict[TopicPartition, dict[int, Ratings]] = {}
+    users: dict[TopicPartition, dict[int, Ratings]] = {}
     for user in USERS:
-        viewers.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
-    system.start(ContentReaction(), "content", snapshots=OneSnapshot(0, viewers))
+        users.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
+    system.start(ContentReaction(), "content", snapshots=OneSnapshot(0, users))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
     wanted = (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2)
     eventually(lambda: system.sums(1) == wanted)

@@ -1,4 +1,4 @@
-"""Promotion and blocking on held-out viewers of real data: what they do to lists, at what cost."""
+"""Promotion and blocking on held-out users of real data: what they do to lists, at what cost."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 
 from content.fit import ContentConfig, fit
 from gateway.catalogue.catalogue import Catalogue, Row
-from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
-from gateway.state.rules import FilmRules, Rules
+from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
+from gateway.state.rules import MovieRules, Rules
 from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
@@ -27,29 +27,29 @@ K, BLOCKED = 10, 20
 
 
 class Offline:
-    """Lists of 30 of the content model for held-out viewers of three films, and their targets."""
+    """Lists of 30 of the content model for held-out users of three movies, and their targets."""
 
     def __init__(self) -> None:
         split = split_by_user(read_movielens(DATA)[0], 0)
         model = fit(split.train, ContentConfig(), 0)
-        films = model.films()
+        movies = model.movies()
         one = next(found for found in SLICES if found.name == "3 viewed")
         rows, users = RatingRows.of(split.test), np.unique(split.test.user_ids)
         self.cases = draw_slice(rows, users, one)
-        self.ids = films.movie_ids
-        self.catalogue = Catalogue(Row.of(film) for film in split.train.films)
-        self.viewed = [dict.fromkeys(self.ids[case.films].tolist()) for case in self.cases]
+        self.ids = movies.movie_ids
+        self.catalogue = Catalogue(Row.of(movie) for movie in split.train.movies)
+        self.viewed = [dict.fromkeys(self.ids[case.movies].tolist()) for case in self.cases]
         self.lists = [
-            model.recommend(recommendation.Viewer.of([], list(seen)), films, films.alive, 50)
+            model.recommend(recommendation.UserHistory.of([], list(seen)), movies, movies.alive, 50)
             for seen in self.viewed
         ]
         popular = np.argsort(-model.base_sums[:, 1], kind="stable")
         self.popular = self.ids[popular].tolist()
 
-    def shown(self, rules: dict[int, FilmRules] | None = None) -> list[list[int]]:
+    def shown(self, rules: dict[int, MovieRules] | None = None) -> list[list[int]]:
         stage = FilterStage(Rules(rules or {}), self.catalogue, NOW)
         outcomes = [
-            stage.apply(items, Viewer(Ratings(viewed=dict(seen))), Wish(K))
+            stage.apply(items, UserContext(Ratings(viewed=dict(seen))), Wish(K))
             for items, seen in zip(self.lists, self.viewed, strict=True)
         ]
         return [[item.movie_id for item in outcome.items] for outcome in outcomes]
@@ -66,11 +66,11 @@ def offline() -> Offline:
     return Offline()
 
 
-def test_blocked_films_are_in_no_list_and_every_list_is_full(offline: Offline) -> None:
+def test_blocked_movies_are_in_no_list_and_every_list_is_full(offline: Offline) -> None:
     blocked = offline.popular[:BLOCKED]
     before = offline.shown()
     assert sum(len({*shown} & {*blocked}) for shown in before) > len(before)
-    rules = {i: FilmRules(block=Block(movie_id=i)) for i in blocked}
+    rules = {i: MovieRules(block=Block(movie_id=i)) for i in blocked}
     for free, shown in zip(before, offline.shown(rules), strict=True):
         assert not {*shown} & {*blocked}
         assert len(shown) == K
@@ -78,30 +78,30 @@ def test_blocked_films_are_in_no_list_and_every_list_is_full(offline: Offline) -
         assert shown[: len(kept)] == kept
 
 
-def test_a_promoted_film_is_at_its_place_in_every_list_of_a_viewer_who_has_not_seen_it(
+def test_a_promoted_movie_is_at_its_place_in_every_list_of_a_user_who_has_not_seen_it(
     offline: Offline,
 ) -> None:
-    film = offline.popular[500]
-    rules = {film: FilmRules(promotion=Promotion(movie_id=film, slots=(3,)))}
+    movie = offline.popular[500]
+    rules = {movie: MovieRules(promotion=Promotion(movie_id=movie, slots=(3,)))}
     lists = zip(offline.viewed, offline.shown(), offline.shown(rules), strict=True)
     for seen, free, shown in lists:
-        if film in seen:
+        if movie in seen:
             assert shown == free
         else:
-            assert shown[2] == film
-            assert [i for i in shown if i != film] == [i for i in free if i != film][: K - 1]
+            assert shown[2] == movie
+            assert [i for i in shown if i != movie] == [i for i in free if i != movie][: K - 1]
 
 
 def test_one_promotion_costs_the_lists_little(offline: Offline) -> None:
-    film = offline.popular[500]
-    rules = {film: FilmRules(promotion=Promotion(movie_id=film, slots=(3,)))}
+    movie = offline.popular[500]
+    rules = {movie: MovieRules(promotion=Promotion(movie_id=movie, slots=(3,)))}
     free, promoted = offline.ndcg(offline.shown()), offline.ndcg(offline.shown(rules))
     assert 0.8 * free < promoted < free
 
 
 def test_a_block_is_stronger_than_a_promotion(offline: Offline) -> None:
-    film = offline.popular[0]
-    block, promotion = Block(movie_id=film), Promotion(movie_id=film)
-    blocked = offline.shown({film: FilmRules(block=block)})
-    assert offline.shown({film: FilmRules(promotion, block)}) == blocked
-    assert not any(film in shown for shown in blocked)
+    movie = offline.popular[0]
+    block, promotion = Block(movie_id=movie), Promotion(movie_id=movie)
+    blocked = offline.shown({movie: MovieRules(block=block)})
+    assert offline.shown({movie: MovieRules(promotion, block)}) == blocked
+    assert not any(movie in shown for shown in blocked)

@@ -8,9 +8,9 @@ from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.rating_prediction.evaluate import (
     BIASES,
     NEURAL,
-    UNSEEN_FILM,
-    UNSEEN_VIEWER,
-    VIEWER,
+    UNSEEN_MOVIE,
+    UNSEEN_USER,
+    USER,
     WARM,
     measure_ratings,
 )
@@ -26,28 +26,28 @@ def measured():
     """Return the trials of one split, by kind and predictor, and the reliability."""
     dataset, _ = read_movielens(DATA)
     trials, sure = measure_ratings(
-        dataset, Parameters(), 1, kinds=(WARM, UNSEEN_VIEWER, UNSEEN_FILM)
+        dataset, Parameters(), 1, kinds=(WARM, UNSEEN_USER, UNSEEN_MOVIE)
     )
     return {(one.trial, one.name): one for one in trials}, sure
 
 
-def test_known_viewers_and_films_are_well_above_biases(measured):
+def test_known_users_and_movies_are_well_above_biases(measured):
     ours, biases = (measured[0][WARM, name] for name in (NEURAL, BIASES))
     assert ours.rmse < biases.rmse - 0.04
     assert ours.mae < biases.mae - 0.03
     assert ours.ndcg_at_10 > biases.ndcg_at_10
 
 
-def test_an_unseen_viewer_is_not_worse_served_than_by_biases(measured):
+def test_an_unseen_user_is_not_worse_served_than_by_biases(measured):
     found = measured[0]
-    trials = [t for t, name in found if name == NEURAL and t.startswith(UNSEEN_VIEWER)]
+    trials = [t for t, name in found if name == NEURAL and t.startswith(UNSEEN_USER)]
     gains = [found[trial, BIASES].rmse - found[trial, NEURAL].rmse for trial in trials]
     assert len(gains) == 5
     assert sum(gains) > 0
 
 
-def test_an_unseen_film_is_foreseen_better_than_by_the_viewer_s_mean(measured):
-    ours, mean = (measured[0][UNSEEN_FILM, name] for name in (NEURAL, VIEWER))
+def test_an_unseen_movie_is_foreseen_better_than_by_the_user_s_mean(measured):
+    ours, mean = (measured[0][UNSEEN_MOVIE, name] for name in (NEURAL, USER))
     assert ours.rmse < mean.rmse - 0.04
 
 

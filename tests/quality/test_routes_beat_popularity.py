@@ -1,4 +1,4 @@
-"""Every route on held-out viewers of real data: none may fall below the popular list."""
+"""Every route on held-out users of real data: none may fall below the popular list."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_a_route_is_not_below_popularity_on_its_slice(report, name):
     assert one.over_popularity.mean >= LEAST_GAIN[one.route]
 
 
-def test_lists_of_two_viewers_differ_more_than_popular_lists_do(report):
+def test_lists_of_two_users_differ_more_than_popular_lists_do(report):
     for one in report.slices:
         assert one.of(OURS).coverage > 1.5 * one.of(POPULARITY).coverage
 
@@ -49,7 +49,7 @@ def test_every_route_answered(report):
 
 
 @pytest.mark.parametrize("name", [one.name for one in QUICK])
-def test_lists_with_a_fifth_of_their_places_kept_show_more_films_and_stay_good(report, name):
+def test_lists_with_a_fifth_of_their_places_kept_show_more_movies_and_stay_good(report, name):
     one = next(found for found in report.slices if found.name == name)
     plain, broad = one.trade_off
     assert (plain.setting, broad.setting) == (0.0, 0.2)

@@ -12,7 +12,7 @@ from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.unit_of_work import Step
 from marquee.consumer.worker import Pace, Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MODELS, MOVIES, RATINGS, ModelPublished, ModelVersion
 from marquee.snapshots.partition import PartitionSnapshot
@@ -32,10 +32,10 @@ class Tiny:
     def __init__(self, version: str) -> None:
         self.version = version
 
-    def film(self, film: Film) -> bytes:
-        return f"{self.version} {film.title} {film.year}".encode()
+    def movie(self, movie: Movie) -> bytes:
+        return f"{self.version} {movie.title} {movie.year}".encode()
 
-    def viewer(self, ratings: Ratings) -> bytes:
+    def user(self, ratings: Ratings) -> bytes:
         return f"{self.version} {sorted(ratings.rated.items())}".encode()
 
 
@@ -47,11 +47,11 @@ class Registry:
 
 
 def derive(step: Step, model: Tiny) -> None:
-    for movie_id in step.films:
-        film = step.film(movie_id)
-        step.put_row(model.version, movie_id, model.film(film) if film else b"")
+    for movie_id in step.movies:
+        movie = step.movie(movie_id)
+        step.put_row(model.version, movie_id, model.movie(movie) if movie else b"")
     for user_id in step.users:
-        step.put_row(model.version, user_id, model.viewer(step.ratings(user_id)))
+        step.put_row(model.version, user_id, model.user(step.ratings(user_id)))
 
 
 class NoSnapshots:
@@ -123,10 +123,10 @@ def check_complete(simulation: Simulation) -> None:
         for entity in store.changed_since(keys, published.cut[str(keys.partition)]):
             name = str(entity).encode()
             if keys.partition.topic == MOVIES:
-                film = store.scan(keys.films).get(name)
-                expected = model.film(Film.model_validate_json(film)) if film else b""
+                movie = store.scan(keys.movies).get(name)
+                expected = model.movie(Movie.model_validate_json(movie)) if movie else b""
             else:
-                expected = model.viewer(Ratings.unpack(store.get(keys.user(entity))))
+                expected = model.user(Ratings.unpack(store.get(keys.user(entity))))
             assert rows.get(name) == expected, f"{keys.partition}: {entity}: {rows.get(name)!r}"
 
 

@@ -9,24 +9,24 @@ import orjson
 import pytest
 
 from gateway.api.presenters import document
-from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.recommend.filter_stage import Wish
 from gateway.recommend.orchestrator import OWN, RESERVE, SPARE, Answer, Answers, Patience, Question
 from gateway.state.profiles import Profile
-from gateway.state.rules import FilmRules, Rules
+from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored
 from marquee.domain.routing import Thresholds
 from marquee.events import Block, Promotion
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 
 N = 200
 CATALOGUE = Catalogue(
     Row.of(
-        Film(
+        Movie(
             movie_id=i,
             title=f"Film {i}",
             genres=("Crime",) if i <= 4 else ("Drama",),
@@ -41,7 +41,7 @@ NOVICE = Ratings({1: 9})
 
 @dataclass
 class FakeModels:
-    """Services that know all films in reverse order, but for those that fail or hold few."""
+    """Services that know all movies in reverse order, but for those that fail or hold few."""
 
     down: dict[str, str] = field(default_factory=dict)
     silent: bool = False
@@ -58,19 +58,19 @@ class FakeModels:
         time.sleep(self.delay)
         if route in self.down:
             return Failure(self.down[route], self.silent)
-        films = self._films(request)[: min(request["k"], self.few.get(route, N))]
-        return Recommended(tuple(films), f"{route}-1", self.fresh)
+        movies = self._movies(request)[: min(request["k"], self.few.get(route, N))]
+        return Recommended(tuple(movies), f"{route}-1", self.fresh)
 
     async def call(self, _: str, __: Call) -> Reply | Failure:
         raise AssertionError("a walk only recommends")
 
-    def _films(self, request: Mapping[str, Any]) -> list[Scored]:
+    def _movies(self, request: Mapping[str, Any]) -> list[Scored]:
         seen = {movie_id for movie_id, _ in request["ratings"]} | {
             *request["viewed"],
             *request["dismissed"],
             *request["exclude"],
         }
-        allowed = FilmFilter(tuple(request["genres"]))
+        allowed = MovieFilter(tuple(request["genres"]))
         return [
             Scored(row.movie_id, float(row.movie_id), Reason.PREDICTED_FOR_YOU)
             for row in sorted(CATALOGUE, key=lambda row: -row.movie_id)
@@ -85,7 +85,7 @@ class FakeModels:
 
 
 def answers(models: FakeModels, **patience: float) -> Answers:
-    popular = PopularList(CATALOGUE, FilmSums())
+    popular = PopularList(CATALOGUE, MovieSums())
     return Answers(models, popular, Thresholds(), Patience(**patience))
 
 
@@ -99,10 +99,10 @@ def ids(answer: Answer) -> list[int]:
 
 
 def blocked(*movie_ids: int) -> Rules:
-    return Rules({i: FilmRules(block=Block(movie_id=i)) for i in movie_ids})
+    return Rules({i: MovieRules(block=Block(movie_id=i)) for i in movie_ids})
 
 
-async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_films_are_the_answer() -> (
+async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_movies_are_the_answer() -> (
     None
 ):
     models = FakeModels()
@@ -116,8 +116,8 @@ async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_films_are_
 
 async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() -> None:
     models = FakeModels()
-    promoted = FilmRules(promotion=Promotion(movie_id=3, slots=(2,)))
-    rules = Rules({3: promoted, 200: FilmRules(block=Block(movie_id=200))})
+    promoted = MovieRules(promotion=Promotion(movie_id=3, slots=(2,)))
+    rules = Rules({3: promoted, 200: MovieRules(block=Block(movie_id=200))})
     answer = await ask(models, NOVICE, Wish(4, diversity=0.5), rules=rules)
     assert ids(answer) == [199, 3, 198, 197]
     assert [request["diversity"] for _, request, _ in models.asked] == [0.5]
@@ -125,7 +125,7 @@ async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() 
     assert "diversity" not in models.asked[-1][1]
 
 
-async def test_as_many_more_films_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:
+async def test_as_many_more_movies_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:
     models = FakeModels()
     await ask(models, LIKER, rules=blocked(*range(1, 5)))
     assert [request["k"] for _, request, _ in models.asked] == [10 + SPARE + 4]
@@ -145,7 +145,7 @@ async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:
     assert len(ids(answer)) == 10
 
 
-async def test_without_any_service_the_own_popular_list_answers_k_films_not_seen() -> None:
+async def test_without_any_service_the_own_popular_list_answers_k_movies_not_seen() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
     answer = await ask(models, LIKER, Wish(30))
     assert ids(answer) == list(range(21, 51))
@@ -163,7 +163,7 @@ async def test_where_rules_leave_too_few_the_same_service_is_asked_once_more() -
     assert answer.fallbacks == ()
 
 
-async def test_where_that_is_still_too_little_the_next_service_adds_its_films() -> None:
+async def test_where_that_is_still_too_little_the_next_service_adds_its_movies() -> None:
     models = FakeModels(few={Route.NEURAL: 3})
     answer = await ask(models, LIKER)
     assert ids(answer) == list(range(200, 190, -1))
@@ -172,29 +172,29 @@ async def test_where_that_is_still_too_little_the_next_service_adds_its_films() 
     assert [(f.route, f.why) for f in answer.fallbacks] == [(Route.NEURAL, "3 of 10 films found")]
 
 
-async def test_a_service_without_films_is_not_named_as_the_route() -> None:
+async def test_a_service_without_movies_is_not_named_as_the_route() -> None:
     models = FakeModels(few={Route.NEURAL: 0})
     answer = await ask(models, LIKER)
     assert (answer.route, answer.model_version) == (Route.USER_CLUSTER, "user-cluster-1")
 
 
-async def test_a_short_list_is_no_failure_where_no_more_films_exist() -> None:
+async def test_a_short_list_is_no_failure_where_no_more_movies_exist() -> None:
     models = FakeModels()
-    answer = await ask(models, NOVICE, Wish(10, FilmFilter(("Crime",))))
+    answer = await ask(models, NOVICE, Wish(10, MovieFilter(("Crime",))))
     assert ids(answer) == [4, 3, 2]
     assert (models.routes, answer.fallbacks) == ([Route.HYBRID], ())
 
 
-async def test_a_tag_is_asked_for_as_the_films_that_carry_it() -> None:
+async def test_a_tag_is_asked_for_as_the_movies_that_carry_it() -> None:
     models = FakeModels()
-    answer = await ask(models, NOVICE, Wish(3, FilmFilter(tag="square")))
+    answer = await ask(models, NOVICE, Wish(3, MovieFilter(tag="square")))
     assert ids(answer) == [36, 25, 16]
     [(route, request, _)] = models.asked
     assert (route, sorted(request["only"])) == (Route.HYBRID, [1, 4, 9, 16, 25, 36])
     assert (answer.route, answer.fallbacks) == (Route.HYBRID, ())
 
 
-async def test_without_a_tag_all_films_are_asked_for() -> None:
+async def test_without_a_tag_all_movies_are_asked_for() -> None:
     models = FakeModels()
     await ask(models, NOVICE)
     assert models.asked[0][1]["only"] is None
@@ -202,12 +202,12 @@ async def test_without_a_tag_all_films_are_asked_for() -> None:
 
 async def test_the_own_list_keeps_to_the_tag_too() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
-    answer = await ask(models, NOVICE, Wish(10, FilmFilter(tag="SQUARE")))
+    answer = await ask(models, NOVICE, Wish(10, MovieFilter(tag="SQUARE")))
     assert ids(answer) == [4, 9, 16, 25, 36]
 
 
-async def test_a_tag_that_no_film_carries_is_an_empty_list_that_says_so() -> None:
-    models, wish = FakeModels(), Wish(3, FilmFilter(tag="cube"))
+async def test_a_tag_that_no_movie_carries_is_an_empty_list_that_says_so() -> None:
+    models, wish = FakeModels(), Wish(3, MovieFilter(tag="cube"))
     answer = await ask(models, NOVICE, wish)
     assert (ids(answer), models.asked) == ([], [])
     shown = document(answer, Question(Profile(NOVICE), wish), CATALOGUE)
@@ -215,7 +215,7 @@ async def test_a_tag_that_no_film_carries_is_an_empty_list_that_says_so() -> Non
     assert (shown["items"], shown["degraded"], shown["fallbacks"]) == ([], False, [])
 
 
-async def test_blocked_films_stay_out_of_the_own_list_too() -> None:
+async def test_blocked_movies_stay_out_of_the_own_list_too() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
     answer = await ask(models, NOVICE, Wish(3), rules=blocked(2, 3))
     assert ids(answer) == [4, 5, 6]
@@ -233,7 +233,7 @@ async def test_a_service_that_was_silent_is_not_waited_for_twice() -> None:
     assert refusing.routes == [Route.HYBRID, Route.SIMILAR, Route.POPULAR]
 
 
-async def test_similar_is_skipped_where_there_is_no_film_to_start_from() -> None:
+async def test_similar_is_skipped_where_there_is_no_movie_to_start_from() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
     await ask(models, Ratings({1: 2}))
     assert models.routes == [Route.HYBRID, Route.POPULAR]
@@ -266,7 +266,7 @@ async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
     assert len(ids(answer)) == 5
 
 
-async def test_the_document_shows_films_with_titles_and_grounds() -> None:
+async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
     answer = await ask(FakeModels(), NOVICE, Wish(1), user_id=3)
     shown = document(answer, Question(Profile(NOVICE), Wish(1), 3), CATALOGUE)
     assert shown["reason"] == shown["route_reason"] == "1 rating, 1 positive: fewer than 5 ratings"

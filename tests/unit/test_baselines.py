@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
@@ -18,20 +18,20 @@ from trainer.evaluation.splits import Split, split_by_user
 from trainer.models.parameters import Parameters
 
 
-def dataset_of(rows, n_films: int) -> Dataset:
-    """Return a data set of (user, film, half stars) rows; each is a second later."""
-    users, films, halves = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    catalogue = [Film(movie_id=i, title=f"Film {i}") for i in range(1, n_films + 1)]
-    return make_dataset(users, films, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
+def dataset_of(rows, n_movies: int) -> Dataset:
+    """Return a data set of (user, movie, half stars) rows; each is a second later."""
+    users, movies, halves = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    catalogue = [Movie(movie_id=i, title=f"Film {i}") for i in range(1, n_movies + 1)]
+    return make_dataset(users, movies, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
 
 
 def test_popularity_is_what_a_hand_reckons():
     likes = {1: 5, 2: 4, 3: 3, 4: 2}
-    rows = [(user, film, 10) for film, n in likes.items() for user in range(100, 100 + n)]
+    rows = [(user, movie, 10) for movie, n in likes.items() for user in range(100, 100 + n)]
     train = dataset_of(rows, 6)
     case = Case(1, np.array([0]), np.array([10], np.uint8), np.array([2, 5]))
     outcome = run_popularity(Split("by hand", train, train), {"a": [case]})["a"]
-    # After film 1, which was shown: 2, 3, 4, 5, 6. Wanted are film 3, second, and film 6, fifth.
+    # After movie 1, which was shown: 2, 3, 4, 5, 6. Wanted are movie 3, second, and movie 6, fifth.
     gain = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))
     assert outcome.values[0] == pytest.approx([1.0, gain, gain])
     assert outcome.shown[0].tolist() == [1, 2, 3, 4, 5, -1, -1, -1, -1, -1]
@@ -64,12 +64,12 @@ def test_ease_of_few_users_is_ease(users):
     np.fill_diagonal(weights, 0)
     case = Case(1, np.array([3, 7]), np.array([10, 9], np.uint8), np.array([1]))
     shown = shown_to([case], 40)
-    others = np.setdiff1d(np.arange(40), case.films)
+    others = np.setdiff1d(np.arange(40), case.movies)
     expected = (shown @ weights)[:, others]
     assert fit_ease(likes, 7).scores(shown)[:, others] == pytest.approx(expected, abs=1e-4)
 
 
-def test_baselines_see_liked_films_and_never_recommend_shown_ones():
+def test_baselines_see_liked_movies_and_never_recommend_shown_ones():
     likes = likes_of(checkerboard(60, 40))
     rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
     viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
@@ -79,11 +79,11 @@ def test_baselines_see_liked_films_and_never_recommend_shown_ones():
     for case, rows in zip(
         (rated, viewed), ranked(fit_ease(likes, 7), 0.0, likes, [rated, viewed]), strict=True
     ):
-        assert sorted([*rows, *case.films]) == list(range(40))
+        assert sorted([*rows, *case.movies]) == list(range(40))
 
 
 class Fixed:
-    """Scores film rows as told."""
+    """Scores movie rows as told."""
 
     def __init__(self, scores) -> None:
         self._scores = np.asarray(scores, np.float32)
@@ -131,9 +131,9 @@ def test_coverage_is_the_share_of_the_catalogue_in_any_list():
 
 def test_damped_biases_find_an_additive_world():
     generator = np.random.default_rng(3)
-    users, films = generator.integers(-2, 3, 300), generator.integers(-2, 3, 40)
+    users, movies = generator.integers(-2, 3, 300), generator.integers(-2, 3, 40)
     rows = [
-        (u + 1, f + 1, int(np.clip(6 + users[u] + films[f], 1, 10)))
+        (u + 1, f + 1, int(np.clip(6 + users[u] + movies[f], 1, 10)))
         for u in range(300)
         for f in range(40)
         if generator.random() < 0.8
@@ -144,7 +144,7 @@ def test_damped_biases_find_an_additive_world():
     assert list(errors) == ["global mean", "damped biases"]
 
 
-def test_an_unknown_film_and_viewer_get_the_mean():
+def test_an_unknown_movie_and_user_get_the_mean():
     train = dataset_of([(1, 1, 8), (2, 2, 4)], 3)
     test = dataset_of([(9, 3, 10)], 3)
     assert predict_by_biases(train, test) == pytest.approx([3.0])

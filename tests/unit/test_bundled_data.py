@@ -13,7 +13,7 @@ ARCHIVE = Path(__file__).parents[2] / "data" / "ml-latest-small.zip"
 def test_the_bundled_release_is_complete() -> None:
     data, report = read_movielens(ARCHIVE)
     users = len(np.unique(data.user_ids))
-    assert (len(data), users, len(data.films)) == (100_836, 610, 9_742)
+    assert (len(data), users, len(data.movies)) == (100_836, 610, 9_742)
     assert report.malformed == 0
 
 

@@ -1,25 +1,25 @@
-"""Which films a request allows, before any model ranks them."""
+"""Which movies a request allows, before any model ranks them."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import RecommendRequest, Route
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.scoring.candidates import candidates
 
 YEARS = {1: 1990, 2: 2000, 3: None, 4: 2010, 5: 2010}
 
 
 @pytest.fixture
-def films() -> Films:
+def movies() -> MovieTable:
     rows = [
-        Film(movie_id=i, title=f"Film {i}", year=year, genres=("Crime",) if i < 3 else ("Drama",))
+        Movie(movie_id=i, title=f"Film {i}", year=year, genres=("Crime",) if i < 3 else ("Drama",))
         for i, year in YEARS.items()
     ]
-    made = Films.of(rows, np.zeros((len(rows), 1), np.float32), np.zeros(len(rows), np.int16))
+    made = MovieTable.of(rows, np.zeros((len(rows), 1), np.float32), np.zeros(len(rows), np.int16))
     made.remove(5)
     return made
 
@@ -38,8 +38,8 @@ def films() -> Films:
         ({"year_to": 2005}, {1, 2}),
     ],
 )
-def test_films_that_exist_are_within_all_filters_and_not_seen(
-    films: Films, asked: dict[str, Any], allowed: set[int]
+def test_movies_that_exist_are_within_all_filters_and_not_seen(
+    movies: MovieTable, asked: dict[str, Any], allowed: set[int]
 ) -> None:
     request = RecommendRequest(route=Route.HYBRID, **asked)
-    assert set(films.movie_ids[candidates(request, films)].tolist()) == allowed
+    assert set(movies.movie_ids[candidates(request, movies)].tolist()) == allowed

@@ -2,20 +2,20 @@
 
 import pytest
 
-from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import fold, reading
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 
-FILMS = [
-    Film(movie_id=1, title="Matrix, The", year=1999, genres=("Action", "Sci-Fi")),
-    Film(movie_id=2, title="Matrix Reloaded, The", year=2003, genres=("Action",)),
-    Film(movie_id=3, title="Amélie", year=2001, genres=("Comedy", "Romance")),
-    Film(movie_id=4, title="Animatrix, The", year=2003, genres=("Animation",)),
-    Film(movie_id=5, title="Heat", year=1995, genres=("Action", "Crime"), tags={"Heist": 0.9}),
-    Film(movie_id=6, title="Body Heat", year=None, genres=("Crime",), tags={"heist": 0.1}),
+MOVIES = [
+    Movie(movie_id=1, title="Matrix, The", year=1999, genres=("Action", "Sci-Fi")),
+    Movie(movie_id=2, title="Matrix Reloaded, The", year=2003, genres=("Action",)),
+    Movie(movie_id=3, title="Amélie", year=2001, genres=("Comedy", "Romance")),
+    Movie(movie_id=4, title="Animatrix, The", year=2003, genres=("Animation",)),
+    Movie(movie_id=5, title="Heat", year=1995, genres=("Action", "Crime"), tags={"Heist": 0.9}),
+    Movie(movie_id=6, title="Body Heat", year=None, genres=("Crime",), tags={"heist": 0.1}),
 ]
 
 
@@ -29,7 +29,7 @@ class Clock:
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    return Catalogue(map(Row.of, FILMS))
+    return Catalogue(map(Row.of, MOVIES))
 
 
 def test_folding_takes_away_case_accents_and_punctuation():
@@ -60,12 +60,12 @@ def test_titles_are_found_by_words_and_their_beginnings(catalogue, query, found)
 
 
 def test_a_changed_title_is_found_by_its_new_words_only(catalogue):
-    catalogue.put(Row.of(FILMS[4].model_copy(update={"title": "Cold"})))
+    catalogue.put(Row.of(MOVIES[4].model_copy(update={"title": "Cold"})))
     assert catalogue.search("heat") == {6: 2}
     assert catalogue.search("cold") == {5: 0}
 
 
-def test_a_removed_film_is_gone_everywhere(catalogue):
+def test_a_removed_movie_is_gone_everywhere(catalogue):
     catalogue.remove(5)
     catalogue.remove(5)
     assert catalogue.get(5) is None
@@ -81,70 +81,70 @@ def test_genres_are_counted_in_the_order_of_the_vocabulary(catalogue):
 
 
 def test_a_stored_row_reads_as_it_was_written():
-    film = FILMS[4]
-    assert Row.parse(film.model_dump_json().encode()) == Row.of(film)
+    movie = MOVIES[4]
+    assert Row.parse(movie.model_dump_json().encode()) == Row.of(movie)
 
 
 @pytest.mark.parametrize(
     ("allowed", "found"),
     [
-        (FilmFilter(), {1, 2, 3, 4, 5, 6}),
-        (FilmFilter(("Crime", "Romance")), {3, 5, 6}),
-        (FilmFilter(year_from=2001), {2, 3, 4}),
-        (FilmFilter(year_to=1999), {1, 5}),
-        (FilmFilter(tag="HEIST"), {5}),
+        (MovieFilter(), {1, 2, 3, 4, 5, 6}),
+        (MovieFilter(("Crime", "Romance")), {3, 5, 6}),
+        (MovieFilter(year_from=2001), {2, 3, 4}),
+        (MovieFilter(year_to=1999), {1, 5}),
+        (MovieFilter(tag="HEIST"), {5}),
     ],
 )
 def test_the_filter_means_the_same_for_rows_and_for_the_table(catalogue, allowed, found):
     assert {row.movie_id for row in catalogue if allowed.allows(row)} == found
-    assert {row.movie_id for row in PopularList(catalogue, FilmSums()).rows(allowed)} == found
+    assert {row.movie_id for row in PopularList(catalogue, MovieSums()).rows(allowed)} == found
 
 
-def test_popular_films_stand_by_positive_ratings_then_mean_then_id(catalogue):
-    sums = FilmSums()
+def test_popular_movies_stand_by_positive_ratings_then_mean_then_id(catalogue):
+    sums = MovieSums()
     sums.put(0, 3, (10, 6, 70))
     sums.put(0, 5, (10, 6, 90))
     sums.put(1, 1, (9, 5, 90))
     sums.put(2, 1, (9, 2, 50))
     popular = PopularList(catalogue, sums)
-    films = list(popular.films(FilmFilter()))
-    assert [f.movie_id for f in films] == [1, 5, 3, 2, 4, 6]
-    assert films[0].reason is Reason.POPULAR
-    crime = list(popular.films(FilmFilter(("Crime",))))
+    movies = list(popular.movies(MovieFilter()))
+    assert [f.movie_id for f in movies] == [1, 5, 3, 2, 4, 6]
+    assert movies[0].reason is Reason.POPULAR
+    crime = list(popular.movies(MovieFilter(("Crime",))))
     assert [f.movie_id for f in crime] == [5, 6]
     assert crime[0].reason is Reason.POPULAR_IN_GENRE
     assert popular.rank(5) == 1
     assert popular.rank(99) == 6
 
 
-def test_the_popular_list_follows_films_at_once_and_sums_within_a_second(catalogue):
-    clock, sums = Clock(), FilmSums()
+def test_the_popular_list_follows_movies_at_once_and_sums_within_a_second(catalogue):
+    clock, sums = Clock(), MovieSums()
     popular = PopularList(catalogue, sums, clock)
-    assert [row.movie_id for row in popular.rows(FilmFilter())] == [1, 2, 3, 4, 5, 6]
+    assert [row.movie_id for row in popular.rows(MovieFilter())] == [1, 2, 3, 4, 5, 6]
     sums.put(0, 6, (1, 1, 10))
     popular.update(6)
     assert popular.rank(6) == 5
     clock.now = 1.5
     assert popular.rank(6) == 0
-    catalogue.put(Row.of(Film(movie_id=9, title="New", genres=("Western",))))
-    assert [f.movie_id for f in popular.films(FilmFilter(("Western",)))] == [9]
+    catalogue.put(Row.of(Movie(movie_id=9, title="New", genres=("Western",))))
+    assert [f.movie_id for f in popular.movies(MovieFilter(("Western",)))] == [9]
     catalogue.remove(6)
-    assert 6 not in [row.movie_id for row in popular.rows(FilmFilter())]
+    assert 6 not in [row.movie_id for row in popular.rows(MovieFilter())]
 
 
-def test_sums_that_came_before_their_film_count_when_it_comes(catalogue):
-    sums = FilmSums()
+def test_sums_that_came_before_their_movie_count_when_it_comes(catalogue):
+    sums = MovieSums()
     popular = PopularList(catalogue, sums)
     popular.rank(1)
     sums.put(0, 9, (5, 5, 50))
     popular.update(9)
-    catalogue.put(Row.of(Film(movie_id=9, title="Awaited")))
+    catalogue.put(Row.of(Movie(movie_id=9, title="Awaited")))
     popular.update(9)
     assert popular.rank(9) == 0
 
 
-def test_a_film_without_ratings_has_the_mean_of_all(catalogue):
-    sums = FilmSums()
+def test_a_movie_without_ratings_has_the_mean_of_all(catalogue):
+    sums = MovieSums()
     sums.put(0, 1, (10, 10, 80))
     popular = PopularList(catalogue, sums)
     assert popular.mean(2) == 4.0

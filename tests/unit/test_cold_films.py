@@ -1,4 +1,4 @@
-"""Films that nobody rated: what is trained, what is asked, and how the trials are judged."""
+"""Movies that nobody rated: what is trained, what is asked, and how the trials are judged."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from trainer.evaluation.cold_start.results import ColdRun
 from trainer.evaluation.cold_start.trials import (
     ALL,
     BARE,
-    FILM_SEEDS,
+    MOVIE_SEEDS,
     SLICES,
     TAGS,
     WARM,
@@ -28,30 +28,30 @@ from trainer.report.model import OURS
 DATA = checkerboard(200, 60)
 
 
-def test_no_rating_of_a_cold_film_or_of_a_tested_user_is_trained() -> None:
-    for number in range(len(FILM_SEEDS)):
+def test_no_rating_of_a_cold_movie_or_of_a_tested_user_is_trained() -> None:
+    for number in range(len(MOVIE_SEEDS)):
         split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number))
-        ids = np.array([film.movie_id for film in DATA.films])
+        ids = np.array([movie.movie_id for movie in DATA.movies])
         assert split.cold.any()
         assert not np.isin(split.train.movie_ids, ids[split.cold]).any()
         assert not np.isin(split.train.user_ids, split.test.user_ids).any()
 
 
-def test_the_draws_differ_and_without_tags_no_film_has_one() -> None:
+def test_the_draws_differ_and_without_tags_no_movie_has_one() -> None:
     splits = [ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number)) for number in range(3)]
     assert len({split.cold.tobytes() for split in splits}) == 3
-    assert any(film.tags for film in splits[0].train.films)
+    assert any(movie.tags for movie in splits[0].train.movies)
     bare = ColdSplit.of(DATA, Trial(BARE, SLICES[1], 0))
-    assert not any(film.tags for film in bare.train.films)
-    assert any(film.genres for film in bare.train.films)
+    assert not any(movie.tags for movie in bare.train.movies)
+    assert any(movie.genres for movie in bare.train.movies)
 
 
-def test_cases_show_warm_films_and_want_cold_and_warm_ones() -> None:
+def test_cases_show_warm_movies_and_want_cold_and_warm_ones() -> None:
     split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], 0))
     cases = split.cases(SLICES[1])
     assert cases
     for case in cases:
-        assert not split.cold[case.films].any()
+        assert not split.cold[case.movies].any()
         assert split.cold[split.wanting(case, True).targets].all()
         assert not split.cold[split.wanting(case, False).targets].any()
 
@@ -65,7 +65,7 @@ def test_every_route_is_tried_with_tags_and_a_missing_model_is_not() -> None:
 
 class Told(EvaluationCache):
     """Knows outcomes that nobody has computed: ours finds each case's first target, others none;
-    among all films ours shows one cold film in ten places."""
+    among all movies ours shows one cold movie in ten places."""
 
     def kept(self, name, _key, _compute):
         number = int(name.split("-")[1])
@@ -90,8 +90,8 @@ class Told(EvaluationCache):
 def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
     said: list[str] = []
     run = ColdRun(DATA, Parameters(), Told(Path("nowhere")), said.append)
-    films, places = run.reports(trials())
-    ours = [one for one in films if one.name == OURS]
+    movies, places = run.reports(trials())
+    ours = [one for one in movies if one.name == OURS]
     assert len(ours) == 6
     for one in ours:
         assert (one.hit_rate_at_10.mean, one.ndcg_at_10) == (1.0, 0.5)

@@ -1,4 +1,4 @@
-"""The content model: the contract of recommenders, and films like one film."""
+"""The content model: the contract of recommenders, and movies like one movie."""
 
 from dataclasses import replace
 
@@ -7,15 +7,15 @@ import pytest
 
 from content.fit import ContentConfig, fit
 from content.model import Content
-from marquee.domain.movies import Film, genre_mask
-from marquee.domain.recommendation import Reason, Viewer
+from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.popularity import Popularity
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
 SMALL = ContentConfig(
-    dimensions=6, clusters=4, taste=SMALL_TASTE, new_film_penalty=1.0,
+    dimensions=6, clusters=4, taste=SMALL_TASTE, new_movie_penalty=1.0,
 )  # fmt: skip
 
 
@@ -30,10 +30,10 @@ def content() -> Content:
     return fit(checkerboard(), SMALL, 0)
 
 
-def test_viewed_films_alone_lead_to_their_kind_and_are_named(content: Content) -> None:
-    films = content.films()
-    mask = ~np.isin(films.movie_ids, [11, 13])
-    answer = content.recommend(Viewer.of((), [11, 13]), films, mask, 5)
+def test_viewed_movies_alone_lead_to_their_kind_and_are_named(content: Content) -> None:
+    movies = content.movies()
+    mask = ~np.isin(movies.movie_ids, [11, 13])
+    answer = content.recommend(UserHistory.of((), [11, 13]), movies, mask, 5)
     assert {scored.movie_id % 2 for scored in answer} == {1}
     assert {scored.reason for scored in answer} == {Reason.SIMILAR_TO_VIEWED}
     for scored in answer:
@@ -41,42 +41,42 @@ def test_viewed_films_alone_lead_to_their_kind_and_are_named(content: Content) -
         assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
 
 
-def test_films_rated_low_are_no_source(content: Content) -> None:
-    films = content.films()
-    viewer = Viewer.of([(10, 1.0), (11, 5.0)])
-    assert content.seen(viewer, films).tolist() == [films.index(11)]
+def test_movies_rated_low_are_no_source(content: Content) -> None:
+    movies = content.movies()
+    user = UserHistory.of([(10, 1.0), (11, 5.0)])
+    assert content.seen(user, movies).tolist() == [movies.index(11)]
 
 
-def test_similar_films_share_genres_and_tags(content: Content) -> None:
-    films = content.films()
-    answer = content.similar(10, films, films.alive, 8)
+def test_similar_movies_share_genres_and_tags(content: Content) -> None:
+    movies = content.movies()
+    answer = content.similar(10, movies, movies.alive, 8)
     assert [scored.movie_id % 2 for scored in answer] == [0] * 8
     assert 10 not in {scored.movie_id for scored in answer}
 
 
-def test_a_film_put_by_an_event_is_similar_at_once(content: Content) -> None:
-    films = content.films()
-    film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
-    films.put(900, genre_mask(film.genres), film.year, *content.row(film, (0, 0, 0)))
-    nearest = [scored.movie_id for scored in content.similar(900, films, films.alive, 5)]
+def test_a_movie_put_by_an_event_is_similar_at_once(content: Content) -> None:
+    movies = content.movies()
+    movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
+    movies.put(900, genre_mask(movie.genres), movie.year, *content.row(movie, (0, 0, 0)))
+    nearest = [scored.movie_id for scored in content.similar(900, movies, movies.alive, 5)]
     assert {movie_id % 2 for movie_id in nearest} == {1}
-    assert 900 in {scored.movie_id for scored in content.similar(11, films, films.alive, 24)}
+    assert 900 in {scored.movie_id for scored in content.similar(11, movies, movies.alive, 24)}
 
 
-def test_films_similar_to_an_unknown_one_are_none(content: Content) -> None:
-    films = content.films()
-    assert content.similar(77777, films, films.alive, 5) == []
+def test_movies_similar_to_an_unknown_one_are_none(content: Content) -> None:
+    movies = content.movies()
+    assert content.similar(77777, movies, movies.alive, 5) == []
 
 
 def test_live_popularity_changes_the_order(content: Content) -> None:
-    films = content.films()
-    sums = np.array([content.sums(int(i)) for i in films.movie_ids], np.int64)
-    sums[films.index(18)] = (5000, 5000, 50000)
-    viewer, mask = Viewer.of((), [10]), films.movie_ids != 10
+    movies = content.movies()
+    sums = np.array([content.sums(int(i)) for i in movies.movie_ids], np.int64)
+    sums[movies.index(18)] = (5000, 5000, 50000)
+    user, mask = UserHistory.of((), [10]), movies.movie_ids != 10
     model = replace(content, weights={"content": 0.1, "popularity": 1.0})
-    before = [scored.movie_id for scored in model.recommend(viewer, films, mask, 24)]
+    before = [scored.movie_id for scored in model.recommend(user, movies, mask, 24)]
     live = Popularity(sums)
-    after = [scored.movie_id for scored in model.recommend(viewer, films, mask, 24, live)]
+    after = [scored.movie_id for scored in model.recommend(user, movies, mask, 24, live)]
     assert before[0] != 18
     assert after[0] == 18
 

@@ -1,10 +1,10 @@
-"""The space of film content, and what clusters of viewers say of films."""
+"""The space of movie content, and what clusters of users say of movies."""
 
 from pathlib import Path
 
 import numpy as np
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentSpace, likeness
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
@@ -15,9 +15,9 @@ from marquee.training.user_clusters import cluster_rates
 from marquee_testing import checkerboard
 
 DATA = checkerboard()
-SUMS = RatingRows.of(DATA).sums(len(DATA.films))
-VECTORS = MovieVectors.fit(DATA.films, SUMS)
-MATRIX = VECTORS.matrix(DATA.films, SUMS)
+SUMS = RatingRows.of(DATA).sums(len(DATA.movies))
+VECTORS = MovieVectors.fit(DATA.movies, SUMS)
+MATRIX = VECTORS.matrix(DATA.movies, SUMS)
 
 
 def space(known: np.ndarray | None = None) -> ContentSpace:
@@ -29,24 +29,24 @@ def codes(found: ContentSpace, rows: Matrix = MATRIX) -> Matrix:
     return found.codes(rows[:, VECTORS.content])
 
 
-def test_films_of_a_kind_are_near_and_those_of_the_other_are_not() -> None:
+def test_movies_of_a_kind_are_near_and_those_of_the_other_are_not() -> None:
     near = likeness(codes(space()), codes(space())[[0, 2]])
     assert near[::2].min() > 0.9
     assert near[1::2].max() < 0
 
 
-def test_a_film_is_where_it_is_however_often_it_was_rated() -> None:
-    film = Film(movie_id=900, title="New", genres=("Action",), tags={"chase": 0.9})
-    rows = np.stack([VECTORS.vector(film), VECTORS.vector(film, (90, 80, 700))])
+def test_a_movie_is_where_it_is_however_often_it_was_rated() -> None:
+    movie = Movie(movie_id=900, title="New", genres=("Action",), tags={"chase": 0.9})
+    rows = np.stack([VECTORS.vector(movie), VECTORS.vector(movie, (90, 80, 700))])
     new, known = codes(space(), rows)
     assert (new == known).all()
 
 
-def test_no_liked_film_says_nothing() -> None:
+def test_no_liked_movie_says_nothing() -> None:
     assert not likeness(codes(space()), codes(space())[:0]).any()
 
 
-def test_the_space_is_that_of_the_films_that_are_known() -> None:
+def test_the_space_is_that_of_the_movies_that_are_known() -> None:
     known = np.arange(len(MATRIX)) < 8
     some, alone = space(known), fit_content_space(VECTORS, MATRIX[:8], np.ones(8, bool), 8, 0)
     assert (codes(some) == codes(alone)).all()
@@ -54,7 +54,7 @@ def test_the_space_is_that_of_the_films_that_are_known() -> None:
     assert (codes(nothing_known) == codes(space())).all()
 
 
-def test_without_films_there_is_a_space_of_zeros() -> None:
+def test_without_movies_there_is_a_space_of_zeros() -> None:
     empty = MovieVectors.fit((), np.zeros((0, 3), np.int64))
     rows = np.zeros((0, empty.d), np.float32)
     found = fit_content_space(empty, rows, np.zeros(0, bool), 8, 0)
@@ -66,7 +66,7 @@ def test_a_space_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (codes(ContentSpace.load(tmp_path)) == codes(space())).all()
 
 
-def test_a_cluster_rates_films_by_its_viewers_shrunk_to_all() -> None:
+def test_a_cluster_rates_movies_by_its_users_shrunk_to_all() -> None:
     rows = RatingRows(np.array([0, 1, 2, 3]), np.array([0, 0, 1]), np.array([10, 10, 9], np.uint8))
     rates = cluster_rates(rows, np.array([0, 0, 1], np.int16), 2, 2)
     shares = np.array([2.1, 1.1]) / 4
@@ -74,7 +74,7 @@ def test_a_cluster_rates_films_by_its_viewers_shrunk_to_all() -> None:
     assert np.allclose(rates, expected)
 
 
-def test_the_clusters_near_to_a_viewer_say_what_he_likes() -> None:
+def test_the_clusters_near_to_a_user_say_what_he_likes() -> None:
     kmeans = KMeans(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))
     rates = np.array([[0.5, 0.1], [0.1, 0.5]], np.float32)
     first, second = liked_by_clusters(kmeans, np.array([3.0, 0.0], np.float32), rates)

@@ -1,4 +1,4 @@
-"""Broader lists: which places are kept, for which films, and what stays as it was."""
+"""Broader lists: which places are kept, for which movies, and what stays as it was."""
 
 from typing import Any
 
@@ -6,55 +6,55 @@ import numpy as np
 import pytest
 
 from content.app import answer
-from marquee.domain.movies import Film
-from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, Viewer
+from marquee.domain.movies import Movie
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.features.interactions import RatingRows
-from marquee.features.movie_table import Films
-from marquee.features.popularity import FilmSums, LivePopularity
+from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.scoring.diversity import POOL, diversify, kept, places, pool_size, scaled
 from marquee.scoring.top_k import top
 from marquee.serving.app import ranked
-from marquee.serving.movie_rows import FilmRows
+from marquee.serving.movie_rows import MovieTableWriter
 from marquee.serving.replica import Serving
-from marquee.training.exposure_threshold import LISTS, draw_viewers, with_marks
+from marquee.training.exposure_threshold import LISTS, draw_users, with_marks
 
 N = 60
 GENRES = ("Crime", "Comedy", "Drama", "Horror")
-FILMS = [
-    Film(movie_id=i, title=f"Film {i}", genres=(GENRES[i % len(GENRES)],)) for i in range(1, N + 1)
+MOVIES = [
+    Movie(movie_id=i, title=f"Film {i}", genres=(GENRES[i % len(GENRES)],)) for i in range(1, N + 1)
 ]
 MARKS = np.where(np.arange(1, N + 1) % 2, 2.0, -2.0).astype(np.float32)
-"""Films of odd ids are shown to many, those of even ids to few."""
+"""Movies of odd ids are shown to many, those of even ids to few."""
 
 
 class Famous:
-    """Ranks films by id, odd ones before."""
+    """Ranks movies by id, odd ones before."""
 
     version = "v1"
 
     def __init__(self) -> None:
         self.asked = 0
 
-    def films(self) -> Films:
+    def movies(self) -> MovieTable:
         rows = np.zeros((N, 1), np.float32)
-        return Films.of(FILMS, rows, np.zeros(N, np.int16)).with_marks(MARKS)
+        return MovieTable.of(MOVIES, rows, np.zeros(N, np.int16)).with_marks(MARKS)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         return (100, 100, 900) if movie_id % 2 else (1, 1, 9)
 
-    def recommend(self, _viewer, films, mask, k, popularity=None):  # noqa: ARG002
+    def recommend(self, _user, movies, mask, k, popularity=None):  # noqa: ARG002
         self.asked = k
-        scores = np.where(films.movie_ids % 2, 2.0, 1.0) - np.arange(len(films)) / N
+        scores = np.where(movies.movie_ids % 2, 2.0, 1.0) - np.arange(len(movies)) / N
         return [
-            Scored(int(films.movie_ids[r]), float(scores[r]), Reason.NEW, ((7, 0.5),))
+            Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW, ((7, 0.5),))
             for r in top(scores, mask, k)
         ]
 
 
-def served(model: Famous, sums: FilmSums | None = None) -> Serving[Any]:
-    films = model.films()
-    live = LivePopularity(films, sums or FilmSums())
-    return Serving(model, films, live, FilmRows(model, films, None))
+def served(model: Famous, sums: MovieSums | None = None) -> Serving[Any]:
+    movies = model.movies()
+    live = LivePopularity(movies, sums or MovieSums())
+    return Serving(model, movies, live, MovieTableWriter(model, movies, None))
 
 
 def ids(found) -> list[int]:
@@ -79,7 +79,7 @@ def test_the_share_of_kept_places_is_the_setting_over_long_lists_and_over_many(d
     assert max(lists) - min(lists) <= 1
 
 
-def test_the_last_places_of_every_ten_go_to_what_suits_the_viewer_most():
+def test_the_last_places_of_every_ten_go_to_what_suits_the_user_most():
     merit = np.zeros(30)
     merit[[25, 27, 29]] = (1.0, 3.0, 2.0)
     order = places(merit, 0.1, 0.0, 22)
@@ -116,7 +116,7 @@ def test_the_first_places_of_a_broad_list_are_those_of_the_model():
     assert [i % 2 for i in broad[7:]] == [0, 0, 0]
 
 
-def test_little_known_films_come_in_with_what_they_rest_on_and_filters_hold():
+def test_little_known_movies_come_in_with_what_they_rest_on_and_filters_hold():
     model = Famous()
     request = RecommendRequest(
         route=Route.USER_CLUSTER, k=10, diversity=0.5, exclude=(1, 2), genres=("Crime", "Comedy")
@@ -130,16 +130,16 @@ def test_little_known_films_come_in_with_what_they_rest_on_and_filters_hold():
     assert sum(i % 2 == 0 for i in ids(found)) > sum(i % 2 == 0 for i in plain)
 
 
-def test_all_films_come_in_some_order_where_there_are_no_more_than_asked_for():
+def test_all_movies_come_in_some_order_where_there_are_no_more_than_asked_for():
     model = Famous()
     found = ranked(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
     assert sorted(ids(found)) == list(range(1, N + 1))
-    assert diversify(found[:1], model.films(), 1.0, 5) == found[:1]
-    assert diversify([], model.films(), 1.0, 5) == []
+    assert diversify(found[:1], model.movies(), 1.0, 5) == found[:1]
+    assert diversify([], model.movies(), 1.0, 5) == []
 
 
-def test_similar_films_and_popular_ones_take_the_setting():
-    model, sums = Famous(), FilmSums()
+def test_similar_movies_and_popular_ones_take_the_setting():
+    model, sums = Famous(), MovieSums()
     for i in range(1, N + 1):
         sums.put(0, i, model.sums(i))
     serving = served(model, sums)
@@ -164,74 +164,74 @@ def test_scores_are_measured_by_the_best_hundred():
 
 
 class Tastes:
-    """Film 1 is for everybody; of the others each viewer gets that which follows what he rated."""
+    """Movie 1 is for everybody; of the others each user gets that which follows what he rated."""
 
-    def films(self) -> Films:
-        return Films.of(FILMS, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
+    def movies(self) -> MovieTable:
+        return MovieTable.of(MOVIES, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
 
-    def recommend(self, viewer, films, mask, k):
-        scores = -np.arange(len(films)) / N
+    def recommend(self, user, movies, mask, k):
+        scores = -np.arange(len(movies)) / N
         scores[0] = 5.0
-        scores[viewer.rated.movie_ids % N] += 0.2
-        return [Scored(int(films.movie_ids[r]), float(scores[r]), Reason.NEW)
+        scores[user.rated.movie_ids % N] += 0.2
+        return [Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW)
                 for r in top(scores, mask, k)]  # fmt: skip
 
 
-def test_a_mark_is_what_a_hundredth_of_the_viewers_reach():
-    """Film 1 is best for all, so its mark is high; any other film is best for few viewers."""
+def test_a_mark_is_what_a_hundredth_of_the_users_reach():
+    """Movie 1 is best for all, so its mark is high; any other movie is best for few users."""
     model = Tastes()
-    viewers = [Viewer.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
-    table = with_marks(model, viewers)
+    users = [UserHistory.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
+    table = with_marks(model, users)
     assert table.marks[0] > table.marks[2:].max() > 0
-    table = with_marks(model, viewers[:1])
-    found = model.recommend(viewers[0], table, table.movie_ids != 2, POOL)
+    table = with_marks(model, users[:1])
+    found = model.recommend(users[0], table, table.movie_ids != 2, POOL)
     expected = scaled(np.array([item.score for item in found]))
     assert table.marks[table.indexes(ids(found))] == pytest.approx(expected)
-    assert table.marks[1] == pytest.approx(expected[-1])  # the rated film is no candidate
+    assert table.marks[1] == pytest.approx(expected[-1])  # the rated movie is no candidate
 
 
-def test_marked_films_come_to_the_viewers_whom_they_suit():
+def test_marked_movies_come_to_the_users_whom_they_suit():
     model = Tastes()
-    viewers = [Viewer.of([(i, 4.0)]) for i in range(2, N)]
-    table = with_marks(model, viewers)
+    users = [UserHistory.of([(i, 4.0)]) for i in range(2, N)]
+    table = with_marks(model, users)
     shown = [
-        ids(diversify(model.recommend(viewer, table, table.movie_ids > 0, POOL), table, 0.1, 10))
-        for viewer in viewers
+        ids(diversify(model.recommend(user, table, table.movie_ids > 0, POOL), table, 0.1, 10))
+        for user in users
     ]
     assert all(found[0] == 1 for found in shown)
-    assert len({found[-1] for found in shown}) > len(viewers) // 2
+    assert len({found[-1] for found in shown}) > len(users) // 2
 
 
-def test_without_viewers_marks_are_nothing_and_a_film_added_later_stands_as_the_most_shown():
+def test_without_users_marks_are_nothing_and_a_movie_added_later_stands_as_the_most_shown():
     assert not with_marks(Tastes(), []).marks.any()
-    films = Famous().films()
-    films.put(999, 1, 2000, np.zeros(1, np.float32), 0)
-    assert films.marks[-1] == 2.0
-    films.put(2, 1, 2000, np.zeros(1, np.float32), 0)
-    assert films.marks[1] == -2.0
-    arrays = dict(films.arrays())
-    assert Films.from_arrays(arrays).marks.tolist() == films.marks.tolist()
+    movies = Famous().movies()
+    movies.put(999, 1, 2000, np.zeros(1, np.float32), 0)
+    assert movies.marks[-1] == 2.0
+    movies.put(2, 1, 2000, np.zeros(1, np.float32), 0)
+    assert movies.marks[1] == -2.0
+    arrays = dict(movies.arrays())
+    assert MovieTable.from_arrays(arrays).marks.tolist() == movies.marks.tolist()
     del arrays["marks"]  # a bundle of older code
-    assert not Films.from_arrays(arrays).marks.any()
+    assert not MovieTable.from_arrays(arrays).marks.any()
 
 
-def test_viewers_are_drawn_by_how_much_is_known_of_them_and_something_stays_unknown():
+def test_users_are_drawn_by_how_much_is_known_of_them_and_something_stays_unknown():
     starts = np.array([0, 1, 11, 31])
     rows = RatingRows(starts, np.r_[0, np.arange(10), np.arange(20)], np.full(31, 9, np.uint8))
     movie_ids = np.arange(100, 130)
-    found = draw_viewers(rows, movie_ids, (3, 50), 1)
-    assert {len(viewer.rated.movie_ids) for viewer in found} == {3, 9, 19}
-    assert all((viewer.rated.stars == 4.5).all() for viewer in found)
-    assert all(viewer.rated.movie_ids.min() >= 100 for viewer in found)
-    shares = draw_viewers(rows, movie_ids, (0.8,), 1, viewed=True)
-    assert {len(viewer.viewed) for viewer in shares} == {8, 16}
-    assert not any(len(viewer.rated.movie_ids) for viewer in shares)
-    assert [v.rated.movie_ids.tolist() for v in draw_viewers(rows, movie_ids, (3, 50), 1)] == [
+    found = draw_users(rows, movie_ids, (3, 50), 1)
+    assert {len(user.rated.movie_ids) for user in found} == {3, 9, 19}
+    assert all((user.rated.stars == 4.5).all() for user in found)
+    assert all(user.rated.movie_ids.min() >= 100 for user in found)
+    shares = draw_users(rows, movie_ids, (0.8,), 1, viewed=True)
+    assert {len(user.viewed) for user in shares} == {8, 16}
+    assert not any(len(user.rated.movie_ids) for user in shares)
+    assert [v.rated.movie_ids.tolist() for v in draw_users(rows, movie_ids, (3, 50), 1)] == [
         v.rated.movie_ids.tolist() for v in found
     ]
     many = RatingRows(
         np.arange(0, 4 * LISTS, 2), np.arange(4 * LISTS) % 30, np.full(4 * LISTS, 9, np.uint8)
     )
-    assert len(draw_viewers(many, movie_ids, (1,), 1)) == LISTS
+    assert len(draw_users(many, movie_ids, (1,), 1)) == LISTS
     none = RatingRows(np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))
-    assert draw_viewers(none, movie_ids, (3,), 1) == []
+    assert draw_users(none, movie_ids, (3,), 1) == []

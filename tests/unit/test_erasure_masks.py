@@ -1,4 +1,4 @@
-"""Viewers who were erased after a training are masked in what it made."""
+"""Users who were erased after a training are masked in what it made."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from user_model.erasure_mask import without
 from user_model.fit import UserModelConfig, fit
 
 
-def test_a_model_trained_before_serves_without_the_viewer() -> None:
+def test_a_model_trained_before_serves_without_the_user() -> None:
     model = fit(checkerboard(), UserModelConfig(taste=SMALL_TASTE, clusters=2), 0)
-    viewer = int(model.training.user_ids[3])
-    left = without(model, frozenset({digest_of_user(viewer)}))
-    assert viewer in model.training.user_ids
-    assert viewer not in left.training.user_ids
+    user = int(model.training.user_ids[3])
+    left = without(model, frozenset({digest_of_user(user)}))
+    assert user in model.training.user_ids
+    assert user not in left.training.user_ids
     counts, before = np.diff(left.training.starts), np.diff(model.training.starts)
     assert counts[3] == 0
     assert np.array_equal(np.delete(counts, 3), np.delete(before, 3))
-    assert len(left.training.films) == left.training.starts[-1]
+    assert len(left.training.movies) == left.training.starts[-1]
     assert not left.codes[3].any()
     assert without(model, frozenset({digest_of_user(10**9)})) is model
 

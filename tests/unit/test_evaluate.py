@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason, Route, Scored
 from marquee.features.dataset import Dataset, make_dataset
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
 from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of
@@ -34,22 +34,22 @@ FEW = Slice("4", Route.HYBRID, given=4)
 SOME = Slice("8", Route.USER_CLUSTER, given=8)
 
 
-def dataset_of(rows, n_films: int) -> Dataset:
-    """Return a data set of (user, film, half stars) rows; each is a second later."""
-    users, films, halves = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    catalogue = [Film(movie_id=i, title=f"Film {i}") for i in range(1, n_films + 1)]
-    return make_dataset(users, films, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
+def dataset_of(rows, n_movies: int) -> Dataset:
+    """Return a data set of (user, movie, half stars) rows; each is a second later."""
+    users, movies, halves = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    catalogue = [Movie(movie_id=i, title=f"Film {i}") for i in range(1, n_movies + 1)]
+    return make_dataset(users, movies, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
 
 
-def checkerboard(users: int = 60, films: int = 40) -> Dataset:
-    """Return users of odd and even ids who like films of odd and even ids, and no others."""
+def checkerboard(users: int = 60, movies: int = 40) -> Dataset:
+    """Return users of odd and even ids who like movies of odd and even ids, and no others."""
     chosen = np.random.default_rng(5)
     rows = [
-        (user, film, 10 if (user + film) % 2 == 0 else 2)
+        (user, movie, 10 if (user + movie) % 2 == 0 else 2)
         for user in range(1, users + 1)
-        for film in chosen.permutation(np.arange(1, films + 1)).tolist()
+        for movie in chosen.permutation(np.arange(1, movies + 1)).tolist()
     ]
-    return dataset_of(rows, films)
+    return dataset_of(rows, movies)
 
 
 class Nothing(BaseModel):
@@ -68,7 +68,7 @@ class Oracle:
     @classmethod
     def fit(cls, dataset, _config, _seed):
         cls.trained.append(dataset)
-        return cls([film.movie_id for film in dataset.films])
+        return cls([movie.movie_id for movie in dataset.movies])
 
     def save(self, directory: Path) -> None:
         (directory / "ids.json").write_text(json.dumps(self.movie_ids))
@@ -77,18 +77,20 @@ class Oracle:
     def load(cls, directory: Path):
         return cls(json.loads((directory / "ids.json").read_text()))
 
-    def films(self) -> Films:
+    def movies(self) -> MovieTable:
         n = len(self.movie_ids)
         zeros = np.zeros(n, np.uint32), np.zeros(n, np.int16)
-        return Films(self.movie_ids, *zeros, np.zeros((n, 0), np.float32), np.zeros(n, np.int16))
+        return MovieTable(
+            self.movie_ids, *zeros, np.zeros((n, 0), np.float32), np.zeros(n, np.int16)
+        )
 
-    def recommend(self, viewer, films, mask, k):
-        rated = viewer.rated
+    def recommend(self, user, movies, mask, k):
+        rated = user.rated
         parity = int(rated.movie_ids[0] + (not rated.liked[0])) % 2
-        wanted = films.movie_ids % 2 == parity
+        wanted = movies.movie_ids % 2 == parity
         order = np.argsort(~wanted if self.right else wanted, kind="stable")
         rows = order[mask[order]][:k]
-        return [Scored(int(films.movie_ids[row]), 1.0, Reason.POPULAR) for row in rows]
+        return [Scored(int(movies.movie_ids[row]), 1.0, Reason.POPULAR) for row in rows]
 
 
 def oracle(right: bool = True):

@@ -48,7 +48,7 @@ def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: 
 def test_the_extras_are_tasks_of_their_own_and_in_the_report(tmp_path: Path) -> None:
     whole = work(tmp_path, EXTRAS)
     tasks = list(tasks_of(whole))
-    assert len(tasks) == 1 + 6 + 2  # a split, cold films by content alone, two trials of the fold
+    assert len(tasks) == 1 + 6 + 2  # a split, cold movies by content alone, two trials of the fold
     names = [task(whole) for task in tasks]
     assert len(set(names)) == len(tasks)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

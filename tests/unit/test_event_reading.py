@@ -36,8 +36,8 @@ def changed(**data: Any) -> dict[str, Any]:
 
 
 def test_all_are_read_when_nothing_is_wrong() -> None:
-    film = {"type": "movie.added", "data": {"movie_id": 5, "title": "Five"}}
-    assert [type(event) for event in read(RATING, film)] == [RatingAdded, MovieAdded]
+    movie = {"type": "movie.added", "data": {"movie_id": 5, "title": "Five"}}
+    assert [type(event) for event in read(RATING, movie)] == [RatingAdded, MovieAdded]
 
 
 @pytest.mark.parametrize(

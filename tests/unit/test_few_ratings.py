@@ -17,12 +17,12 @@ from marquee.training.linear_autoencoder import (
 from marquee.training.linear_autoencoder_moments import Moments
 from marquee_testing import checkerboard
 
-N_FILMS = 24
+N_MOVIES = 24
 CONFIG = FewRatingsConfig(n=3, penalty=0.5, head=20, kept=20)
 
 
 def moments(rows: RatingRows) -> Moments:
-    return Moments.of(rows, N_FILMS, CONFIG.n, CONFIG.head, CONFIG.channels)
+    return Moments.of(rows, N_MOVIES, CONFIG.n, CONFIG.head, CONFIG.channels)
 
 
 @pytest.fixture(scope="module")
@@ -32,28 +32,28 @@ def rows() -> RatingRows:
 
 @pytest.fixture(scope="module")
 def model(rows: RatingRows) -> FewRatings:
-    return fit_few_ratings(rows, N_FILMS, CONFIG)
+    return fit_few_ratings(rows, N_MOVIES, CONFIG)
 
 
-def test_liked_and_disliked_films_pull_apart(model: FewRatings) -> None:
-    liked = model.deviation(np.array([0]), np.array([10]), N_FILMS)
-    disliked = model.deviation(np.array([0]), np.array([2]), N_FILMS)
-    even = np.arange(N_FILMS) % 2 == 0
+def test_liked_and_disliked_movies_pull_apart(model: FewRatings) -> None:
+    liked = model.deviation(np.array([0]), np.array([10]), N_MOVIES)
+    disliked = model.deviation(np.array([0]), np.array([2]), N_MOVIES)
+    even = np.arange(N_MOVIES) % 2 == 0
     assert liked[even].mean() > liked[~even].mean()
     assert disliked[even].mean() < disliked[~even].mean()
 
 
-def test_a_film_says_nothing_of_itself(model: FewRatings) -> None:
-    for film in np.flatnonzero(model.inputs >= 0):
+def test_a_movie_says_nothing_of_itself(model: FewRatings) -> None:
+    for movie in np.flatnonzero(model.inputs >= 0):
         for half in (10, 2):
-            assert model.deviation(np.array([film]), np.array([half]), N_FILMS)[film] == 0
+            assert model.deviation(np.array([movie]), np.array([half]), N_MOVIES)[movie] == 0
 
 
-def test_films_outside_the_head_and_past_the_table_add_nothing(model: FewRatings) -> None:
-    outside = np.array([*np.flatnonzero(model.inputs < 0)[:1], N_FILMS + 5])
-    scores = model.scores(outside, np.array([10, 10]), N_FILMS + 6)
-    assert (scores[:N_FILMS] == model.intercept).all()
-    assert (scores[N_FILMS:] == 0).all()
+def test_movies_outside_the_head_and_past_the_table_add_nothing(model: FewRatings) -> None:
+    outside = np.array([*np.flatnonzero(model.inputs < 0)[:1], N_MOVIES + 5])
+    scores = model.scores(outside, np.array([10, 10]), N_MOVIES + 6)
+    assert (scores[:N_MOVIES] == model.intercept).all()
+    assert (scores[N_MOVIES:] == 0).all()
 
 
 def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
@@ -68,37 +68,37 @@ def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
 def test_the_closed_form_is_the_mean_over_random_fold_ins(rows: RatingRows) -> None:
     one = rows.of_users(np.array([20]))
     problem = moments(one)
-    films, half_stars = one.of_user(0)
-    place = {int(film): i for i, film in enumerate(problem.head)}
+    movies, half_stars = one.of_user(0)
+    place = {int(movie): i for i, movie in enumerate(problem.head)}
     generator = np.random.default_rng(0)
     shown = np.zeros(len(problem.means))
     draws = 20_000
     for _ in range(draws):
-        for i in generator.permutation(len(films))[: CONFIG.n]:
-            if (at := place.get(int(films[i]))) is not None:
+        for i in generator.permutation(len(movies))[: CONFIG.n]:
+            if (at := place.get(int(movies[i]))) is not None:
                 shown[at + (0 if half_stars[i] >= 8 else len(problem.head))] += 1
-    expected = shown / draws * len(films) ** -0.5
+    expected = shown / draws * len(movies) ** -0.5
     assert np.abs(problem.means - expected).max() < 0.01
 
 
 def test_one_channel_takes_no_notice_of_the_rating(rows: RatingRows) -> None:
     config = CONFIG.model_copy(update={"channels": 1})
-    model = fit_few_ratings(rows, N_FILMS, config)
-    liked = model.scores(np.array([3]), np.array([10]), N_FILMS)
-    assert (liked == model.scores(np.array([3]), np.array([1]), N_FILMS)).all()
+    model = fit_few_ratings(rows, N_MOVIES, config)
+    liked = model.scores(np.array([3]), np.array([10]), N_MOVIES)
+    assert (liked == model.scores(np.array([3]), np.array([1]), N_MOVIES)).all()
 
 
 def test_only_the_largest_weights_are_kept(rows: RatingRows) -> None:
-    model = fit_few_ratings(rows, N_FILMS, CONFIG.model_copy(update={"kept": 5}))
+    model = fit_few_ratings(rows, N_MOVIES, CONFIG.model_copy(update={"kept": 5}))
     assert model.values.shape == (2, 20, 5)
-    assert np.count_nonzero(model.deviation(np.array([4]), np.array([9]), N_FILMS)) <= 5
+    assert np.count_nonzero(model.deviation(np.array([4]), np.array([9]), N_MOVIES)) <= 5
 
 
 def test_what_was_saved_scores_the_same(model: FewRatings, tmp_path: Path) -> None:
     model.save(tmp_path)
-    films, half_stars = np.array([2, 5]), np.array([9, 3])
-    again = FewRatings.load(tmp_path).scores(films, half_stars, N_FILMS)
-    assert (again == model.scores(films, half_stars, N_FILMS)).all()
+    movies, half_stars = np.array([2, 5]), np.array([9, 3])
+    again = FewRatings.load(tmp_path).scores(movies, half_stars, N_MOVIES)
+    assert (again == model.scores(movies, half_stars, N_MOVIES)).all()
 
 
 def test_a_large_inverse_is_mirrored_block_by_block() -> None:

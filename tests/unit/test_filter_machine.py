@@ -1,4 +1,4 @@
-"""The filter stage while curators, viewers and the clock do what they like, against plain rules."""
+"""The filter stage while curators, users and the clock do what they like, against plain rules."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,11 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.consumer import HANDLERS
-from gateway.recommend.filter_stage import FilterStage, Outcome, Viewer, Wish
-from gateway.state.rules import FilmRules, Rules
-from marquee.domain.movies import Film
+from gateway.recommend.filter_stage import FilterStage, Outcome, UserContext, Wish
+from gateway.state.rules import MovieRules, Rules
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
 from marquee.events import (
@@ -34,10 +34,10 @@ from marquee_testing.fakes.batches import Batches
 KEYS = Keys("machine", "gateway", 2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GENRES = ("Crime", "Drama", "Western")
-FILMS, HOURS = st.integers(1, 12), st.none() | st.integers(-3, 3)
+MOVIE_IDS, HOURS = st.integers(1, 12), st.none() | st.integers(-3, 3)
 SOME_GENRES = st.lists(st.sampled_from(GENRES), max_size=2, unique=True)
 CATALOGUE = Catalogue(
-    Row.of(Film(movie_id=i, title=f"Film {i}", genres=(GENRES[i % 3],))) for i in range(1, 11)
+    Row.of(Movie(movie_id=i, title=f"Film {i}", genres=(GENRES[i % 3],))) for i in range(1, 11)
 )
 ROUTES = [reason for reason in Reason if reason is not Reason.PROMOTED]
 Rule = dict[str, Any]
@@ -64,18 +64,18 @@ class Filtering(RuleBasedStateMachine):
 
     # --- what curators do
 
-    @rule(movie=FILMS, until=HOURS)
+    @rule(movie=MOVIE_IDS, until=HOURS)
     def block(self, movie: int, until: int | None) -> None:
         self.blocks[movie] = {"movie_id": movie, "until": self.moment(until)}
         self.send(MovieBlocked, self.blocks[movie])
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def unblock(self, movie: int) -> None:
         self.send(MovieUnblocked, {"movie_id": movie})
         self.blocks.pop(movie, None)
 
     @rule(
-        movie=FILMS, weight=st.integers(1, 3), slots=st.lists(st.integers(1, 6), max_size=2),
+        movie=MOVIE_IDS, weight=st.integers(1, 3), slots=st.lists(st.integers(1, 6), max_size=2),
         genres=SOME_GENRES, segments=st.lists(st.integers(1, 2), max_size=1),
         starts=HOURS, until=HOURS,
     )  # fmt: skip
@@ -88,7 +88,7 @@ class Filtering(RuleBasedStateMachine):
         self.promotions[movie] = told | {"genres": genres, "segments": segments}
         self.send(MoviePromoted, self.promotions[movie])
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def unpromote(self, movie: int) -> None:
         self.send(MovieUnpromoted, {"movie_id": movie})
         self.promotions.pop(movie, None)
@@ -97,29 +97,29 @@ class Filtering(RuleBasedStateMachine):
     def let_the_clock_jump(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
-    # --- what the viewer does
+    # --- what the user does
 
-    @rule(movie=FILMS, half=st.integers(1, 10))
+    @rule(movie=MOVIE_IDS, half=st.integers(1, 10))
     def rate(self, movie: int, half: int) -> None:
         self.send(RatingAdded, {"user_id": 1, "movie_id": movie, "rating": half / 2})
         self.seen["rated"].add(movie)
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def withdraw(self, movie: int) -> None:
         self.send(RatingRemoved, {"user_id": 1, "movie_id": movie})
         self.seen["rated"].discard(movie)
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def view(self, movie: int) -> None:
         self.send(MovieViewed, {"user_id": 1, "movie_id": movie})
         self.seen["viewed"].add(movie)
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def dismiss(self, movie: int) -> None:
         self.send(MovieDismissed, {"user_id": 1, "movie_id": movie})
         self.seen["dismissed"].add(movie)
 
-    @rule(movie=FILMS)
+    @rule(movie=MOVIE_IDS)
     def restore(self, movie: int) -> None:
         self.send(MovieRestored, {"user_id": 1, "movie_id": movie})
         self.seen["dismissed"].discard(movie)
@@ -127,8 +127,8 @@ class Filtering(RuleBasedStateMachine):
     @rule()
     def erase(self) -> None:
         self.send(UserErased, {"user_id": 1})
-        for films in self.seen.values():
-            films.clear()
+        for movies in self.seen.values():
+            movies.clear()
 
     @rule(segments=st.frozensets(st.integers(1, 2)))
     def move_to_segments(self, segments: frozenset[int]) -> None:
@@ -137,15 +137,15 @@ class Filtering(RuleBasedStateMachine):
     # --- what is shown
 
     @rule(
-        ranked=st.lists(FILMS, max_size=14), route=st.sampled_from(ROUTES), k=st.integers(1, 8),
-        genres=SOME_GENRES, exclude=st.frozensets(FILMS, max_size=2),
+        ranked=st.lists(MOVIE_IDS, max_size=14), route=st.sampled_from(ROUTES), k=st.integers(1, 8),
+        genres=SOME_GENRES, exclude=st.frozensets(MOVIE_IDS, max_size=2),
     )  # fmt: skip
     def ask(
         self, ranked: list[int], route: Reason, k: int, genres: list[str], exclude: frozenset[int]
     ) -> None:
-        wish = Wish(k, FilmFilter(tuple(genres)), exclude)
+        wish = Wish(k, MovieFilter(tuple(genres)), exclude)
         items = [Scored(movie, 1.0 / (n + 1), route) for n, movie in enumerate(ranked)]
-        outcome = self.stage().apply(items, self.viewer(), wish)
+        outcome = self.stage().apply(items, self.user(), wish)
         allowed = [i for i in range(1, 13) if self.may_be_shown(i, wish)]
         places = self.places(wish, allowed)
         natural = [m for m in dict.fromkeys(ranked) if m in allowed and m not in places.values()]
@@ -158,12 +158,12 @@ class Filtering(RuleBasedStateMachine):
     def stage(self) -> FilterStage:
         """Return the stage as the gateway makes it from what is stored."""
         rows = [self.batches.store.scan(keys.rules) for keys in KEYS.all(MOVIES)]
-        rules = [{int(i): FilmRules.parse(text) for i, text in row.items()} for row in rows]
+        rules = [{int(i): MovieRules.parse(text) for i, text in row.items()} for row in rows]
         return FilterStage(Rules.of(rules), CATALOGUE, self.now)
 
-    def viewer(self) -> Viewer:
+    def user(self) -> UserContext:
         facts = Ratings.unpack(self.batches.store.get(KEYS.user(1).user(1)))
-        return Viewer(facts, self.segments)
+        return UserContext(facts, self.segments)
 
     def reasons(self, outcome: Outcome) -> set[Reason]:
         return {item.reason for item in outcome.items}
@@ -175,16 +175,16 @@ class Filtering(RuleBasedStateMachine):
     def may_be_shown(self, movie: int, wish: Wish) -> bool:
         """Nothing overrules a block; a promotion overrules neither what was seen nor the wish."""
         blocked = movie in self.blocks and self.holds(self.blocks[movie])
-        seen = any(movie in films for films in self.seen.values())
-        wanted = not wish.films.genres or GENRES[movie % 3] in wish.films.genres
+        seen = any(movie in movies for movies in self.seen.values())
+        wanted = not wish.movies.genres or GENRES[movie % 3] in wish.movies.genres
         return not blocked and not seen and movie not in wish.exclude and movie <= 10 and wanted
 
     def places(self, wish: Wish, allowed: list[int]) -> dict[int, int]:
-        """Return rank → film of the promotions that are in force for this viewer and wish."""
+        """Return rank → movie of the promotions that are in force for this user and wish."""
         taken: dict[int, int] = {}
         for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):
             meant = not told["segments"] or self.segments & set(told["segments"])
-            asked = wish.films.genres
+            asked = wish.movies.genres
             fits = not told["genres"] or not asked or set(asked) & set(told["genres"])
             if self.holds(told) and meant and fits and told["movie_id"] in allowed:
                 ranks = told["slots"] or range(1, wish.k + 1, 4)
@@ -195,7 +195,7 @@ class Filtering(RuleBasedStateMachine):
 
 
 def _merged(places: dict[int, int], natural: list[int], k: int) -> list[int]:
-    """Return the list: promoted films at their ranks, the others in their order between them."""
+    """Return the list: promoted movies at their ranks, the others in their order between them."""
     rest, merged = list(natural), []
     for rank in range(1, k + 1):
         if rank in places:

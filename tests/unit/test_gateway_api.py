@@ -26,30 +26,30 @@ from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
 from gateway.state.deduplication import RedisDuplicates
 from gateway.state.profiles import Profile
-from gateway.state.rules import FilmRules, Rules
+from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published, TopicPartition
-from marquee.domain.movies import GENRES, Film
+from marquee.domain.movies import GENRES, Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Route, Scored
 from marquee.domain.routing import Thresholds
 from marquee.errors import BusUnavailable, MarqueeError
 from marquee.events import Event
 from marquee.events.partitioning import partition_of
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 
 NOWHERE = "redis://127.0.0.1:1/0"
-FILMS = [
-    Film(movie_id=i, title=f"Film {i}", year=1990 + i, genres=("Crime" if i % 2 else "Drama",))
+MOVIES = [
+    Movie(movie_id=i, title=f"Film {i}", year=1990 + i, genres=("Crime" if i % 2 else "Drama",))
     for i in range(1, 41)
 ]
 
 
 @dataclass
 class Memory:
-    """Films in memory; positions are passed unless told otherwise."""
+    """Movies in memory; positions are passed unless told otherwise."""
 
     catalogue: Catalogue
     popular: PopularList
@@ -69,7 +69,7 @@ class Memory:
 
 @dataclass
 class Profiles:
-    """Viewers' facts and the rules."""
+    """Users' facts and the rules."""
 
     facts: dict[int | None, Ratings] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
@@ -81,7 +81,7 @@ class Profiles:
 
 @dataclass
 class Models:
-    """Services that recommend the films from the last one down, and answer calls as told."""
+    """Services that recommend the movies from the last one down, and answer calls as told."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     calls: list[tuple[str, Call]] = field(default_factory=list)
@@ -92,8 +92,8 @@ class Models:
     ) -> Recommended | Failure:
         self.diversities.append(request.get("diversity", 0.0))
         seen = {i for i, _ in request["ratings"]} | {*request["viewed"], *request["exclude"]}
-        films = [f for f in reversed(FILMS) if f.movie_id not in seen]
-        items = [Scored(f.movie_id, 1.0, Reason.POPULAR) for f in films]
+        movies = [f for f in reversed(MOVIES) if f.movie_id not in seen]
+        items = [Scored(f.movie_id, 1.0, Reason.POPULAR) for f in movies]
         return Recommended(tuple(items), f"{route}-1")
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
@@ -135,8 +135,8 @@ class House:
 
 
 def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, Publisher]:
-    catalogue = Catalogue(map(Row.of, FILMS))
-    memory = Memory(catalogue, PopularList(catalogue, FilmSums()))
+    catalogue = Catalogue(map(Row.of, MOVIES))
+    memory = Memory(catalogue, PopularList(catalogue, MovieSums()))
     profiles, models, publisher = Profiles(), Models(), Publisher()
     answers = Answers(models, memory.popular, Thresholds())
     context = Context(
@@ -186,7 +186,7 @@ def fields_of(response: httpx.Response) -> dict[str, dict[str, Any]]:
 # --- recommendations
 
 
-async def test_anyone_gets_five_films_and_is_told_why(house: House) -> None:
+async def test_anyone_gets_five_movies_and_is_told_why(house: House) -> None:
     response = await house.get("/v1/recommendations")
     assert movie_ids(response) == [40, 39, 38, 37, 36]
     body = response.json()
@@ -216,7 +216,7 @@ async def test_without_a_wish_the_setting_of_the_system_holds() -> None:
     assert models.diversities == [0.4, 0.0]
 
 
-async def test_genres_are_a_union_and_viewed_films_change_the_route(house: House) -> None:
+async def test_genres_are_a_union_and_viewed_movies_change_the_route(house: House) -> None:
     response = await house.get("/v1/recommendations?genre=Crime&viewed=39&viewed=37&k=2")
     assert movie_ids(response) == [35, 33]
     assert response.json()["route"] == "similar"
@@ -241,14 +241,14 @@ async def test_a_session_is_routed_by_what_it_sends(house: House, stars, route) 
     assert response.json()["route"] == route
 
 
-async def test_a_viewers_list_leaves_out_what_he_knows_and_what_he_excludes(house: House) -> None:
+async def test_a_users_list_leaves_out_what_he_knows_and_what_he_excludes(house: House) -> None:
     house.profiles.facts[7] = Ratings({40: 10}, {39: None}, {38: None})
     response = await house.get("/v1/users/7/recommendations?k=2&exclude=37")
     assert movie_ids(response) == [36, 35]
     assert response.json()["evidence"] == {"ratings": 1, "positive": 1, "viewed": 1}
 
 
-async def test_an_unknown_viewer_is_a_new_one(house: House) -> None:
+async def test_an_unknown_user_is_a_new_one(house: House) -> None:
     response = await house.get("/v1/users/999/recommendations")
     assert len(movie_ids(response)) == 10
     assert response.json()["route"] == "popular"
@@ -257,8 +257,8 @@ async def test_an_unknown_viewer_is_a_new_one(house: House) -> None:
 async def test_rules_hold_and_are_explained(house: House) -> None:
     house.profiles.rules = Rules(
         {
-            40: FilmRules.parse(b'{"promotion": null, "block": {"movie_id": 40, "reason": "r"}}'),
-            2: FilmRules.parse(b'{"promotion": {"movie_id": 2, "slots": [2]}, "block": null}'),
+            40: MovieRules.parse(b'{"promotion": null, "block": {"movie_id": 40, "reason": "r"}}'),
+            2: MovieRules.parse(b'{"promotion": {"movie_id": 2, "slots": [2]}, "block": null}'),
         }
     )
     response = await house.get("/v1/users/1/recommendations?k=3&explain=true")
@@ -276,7 +276,7 @@ async def test_without_the_store_the_answer_says_so(house: House) -> None:
     assert (body["profile"], body["degraded"], body["fresh"]) == ("unavailable", True, False)
 
 
-async def test_a_read_after_a_write_waits_for_the_viewers_partition_and_the_films(house) -> None:
+async def test_a_read_after_a_write_waits_for_the_users_partition_and_the_movies(house) -> None:
     mine = f"ratings:{partition_of(7, 4)}"
     other = f"ratings:{(partition_of(7, 4) + 1) % 4}"
     after = consistency_token.encode({mine: 3, other: 9, "movies:2": 5})
@@ -467,18 +467,18 @@ async def test_without_the_bus_a_write_is_refused_to_be_sent_again(house, method
         ("GET", "/v1/movies/99", None),
     ],
 )
-async def test_a_film_that_does_not_exist_is_not_found(house, method, path, body) -> None:
+async def test_a_movie_that_does_not_exist_is_not_found(house, method, path, body) -> None:
     problem_of(await house.client.request(method, path, json=body), 404, "not_found")
     assert house.publisher.events == []
 
 
-async def test_without_the_store_writes_are_taken_for_films_that_cannot_be_looked_up(house):
+async def test_without_the_store_writes_are_taken_for_movies_that_cannot_be_looked_up(house):
     house.memory.connected = False
     response = await house.client.put("/v1/users/1/ratings/99", json={"rating": 4})
     assert response.status_code == 202
 
 
-async def test_a_film_that_exists_is_not_added_again(house: House) -> None:
+async def test_a_movie_that_exists_is_not_added_again(house: House) -> None:
     response = await house.client.post("/v1/movies", json={"movie_id": 2, "title": "Two"})
     problem_of(response, 409, "conflict")
 
@@ -513,7 +513,7 @@ async def test_events_are_accepted_or_rejected_one_by_one(house: House) -> None:
 # --- reads
 
 
-async def test_what_is_known_of_a_viewer(house: House) -> None:
+async def test_what_is_known_of_a_user(house: House) -> None:
     house.profiles.facts[7] = Ratings({1: 10, 2: 4}, {3: None}, {4: None})
     features = {"user_id": 7, "cluster": 3, "segment": None, "model_version": "v1"}
     house.models.replies["user-model"] = Reply(200, features)
@@ -546,7 +546,7 @@ async def test_ratings_are_listed_newest_first_in_pages(house: House) -> None:
     assert second["next_cursor"] is None
 
 
-async def test_films_are_listed_in_pages_that_neither_repeat_nor_skip(house: House) -> None:
+async def test_movies_are_listed_in_pages_that_neither_repeat_nor_skip(house: House) -> None:
     found, path = [], "/v1/movies?limit=7&genre=Crime"
     while path:
         body = (await house.get(path)).json()
@@ -556,12 +556,12 @@ async def test_films_are_listed_in_pages_that_neither_repeat_nor_skip(house: Hou
     assert found == list(range(1, 41, 2))
 
 
-async def test_films_are_found_by_title(house: House) -> None:
+async def test_movies_are_found_by_title(house: House) -> None:
     assert movie_ids(await house.get("/v1/movies?query=FILM%204&limit=3")) == [4, 40]
 
 
-async def test_a_viewers_list_can_be_of_one_tag(house: House) -> None:
-    house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"Heist": 0.9})))
+async def test_a_users_list_can_be_of_one_tag(house: House) -> None:
+    house.memory.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"Heist": 0.9})))
     path = "/v1/users/1/recommendations"
     assert movie_ids(await house.client.get(path, params={"tag": "heist"})) == [50]
     unknown = await house.client.get(path, params={"tag": "no such tag"})
@@ -569,14 +569,14 @@ async def test_a_viewers_list_can_be_of_one_tag(house: House) -> None:
     assert "no film is known to carry the tag 'no such tag'" in unknown.json()["reason"]
 
 
-async def test_a_film_is_shown_with_its_tags(house: House) -> None:
-    house.memory.catalogue.put(Row.of(Film(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
+async def test_a_movie_is_shown_with_its_tags(house: House) -> None:
+    house.memory.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
     body = (await house.get("/v1/movies/50")).json()
     assert list(body["tags"]) == ["b", "a"]
     assert (body["ratings"], body["positive"], body["mean_rating"]) == (0, 0, 3.5)
 
 
-async def test_genres_are_listed_with_their_films(house: House) -> None:
+async def test_genres_are_listed_with_their_movies(house: House) -> None:
     items = (await house.get("/v1/genres")).json()["items"]
     assert [item["name"] for item in items] == list(GENRES)
     assert {item["name"]: item["films"] for item in items}["Crime"] == 20
@@ -591,8 +591,8 @@ async def test_a_rule_that_the_gateway_itself_has_not_read_yet_is_not_said_to_ho
     assert (await house.client.put(path, json={})).status_code == 202
 
 
-async def test_similar_films_come_from_content_without_blocked_ones(house: House) -> None:
-    house.profiles.rules = Rules({5: FilmRules.parse(b'{"block": {"movie_id": 5}}')})
+async def test_similar_movies_come_from_content_without_blocked_ones(house: House) -> None:
+    house.profiles.rules = Rules({5: MovieRules.parse(b'{"block": {"movie_id": 5}}')})
     items = [{"movie_id": i, "score": 1.0, "reason": "similar_to_viewed"} for i in (5, 6, 7)]
     house.models.replies["content"] = Reply(200, {"items": items, "model_version": "v1"})
     response = await house.get("/v1/movies/2/similar?k=2")
@@ -601,10 +601,10 @@ async def test_similar_films_come_from_content_without_blocked_ones(house: House
     assert response.json()["degraded"] is False
 
 
-async def test_without_content_the_films_like_another_are_popular_ones_of_its_genres(
+async def test_without_content_the_movies_like_another_are_popular_ones_of_its_genres(
     house: House,
 ) -> None:
-    house.profiles.rules = Rules({4: FilmRules.parse(b'{"block": {"movie_id": 4}}')})
+    house.profiles.rules = Rules({4: MovieRules.parse(b'{"block": {"movie_id": 4}}')})
     genres = set((await house.get("/v1/movies/2")).json()["genres"])
     response = await house.get("/v1/movies/2/similar?k=5")
     shown = response.json()
@@ -615,7 +615,7 @@ async def test_without_content_the_films_like_another_are_popular_ones_of_its_ge
     assert all(genres & set(item["genres"]) for item in shown["items"])
 
 
-async def test_predictions_come_from_the_network_or_else_are_the_films_mean(house: House) -> None:
+async def test_predictions_come_from_the_network_or_else_are_the_movies_mean(house: House) -> None:
     item = {"movie_id": 2, "rating": 4.2, "confidence": 0.5}
     house.models.replies["neural"] = Reply(200, {"items": [item], "model_version": "v1"})
     house.profiles.facts[7] = Ratings({1: 9})
@@ -633,14 +633,14 @@ async def test_predictions_come_from_the_network_or_else_are_the_films_mean(hous
 
 
 @pytest.mark.parametrize("body", [{}, {"user_id": 1, "ratings": []}])
-async def test_a_prediction_needs_either_a_viewer_or_ratings(house: House, body) -> None:
+async def test_a_prediction_needs_either_a_user_or_ratings(house: House, body) -> None:
     response = await house.client.post("/v1/predictions", json=body | {"movie_ids": [1]})
     assert "user_id" in fields_of(response)
 
 
 async def test_rules_are_listed_with_who_and_when(house: House) -> None:
     row = b'{"block": {"movie_id": 5, "actor": "ann", "at": "2026-01-01", "until": null}}'
-    house.profiles.rules = Rules({5: FilmRules.parse(row)})
+    house.profiles.rules = Rules({5: MovieRules.parse(row)})
     body = (await house.get("/v1/blocks")).json()
     assert [(i["movie_id"], i["title"], i["actor"], i["at"]) for i in body["items"]] == [
         (5, "Film 5", "ann", "2026-01-01")

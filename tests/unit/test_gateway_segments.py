@@ -12,18 +12,18 @@ from gateway.catalogue.popularity import PopularList
 from gateway.recommend.filter_stage import Wish
 from gateway.recommend.orchestrator import Answer, Answers, Patience, Question
 from gateway.state.profiles import Profile
-from gateway.state.rules import FilmRules, Rules
+from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
-from gateway.upstream.segments import films_of, segments_of, viewer_segment
-from marquee.domain.movies import Film
+from gateway.upstream.segments import movies_of, segments_of, user_segment
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Route, Scored
 from marquee.domain.routing import Thresholds
 from marquee.errors import ModelUnavailable, NotFound
 from marquee.events import Promotion
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 
-CATALOGUE = Catalogue(Row.of(Film(movie_id=i, title=f"Film {i}")) for i in range(1, 31))
+CATALOGUE = Catalogue(Row.of(Movie(movie_id=i, title=f"Film {i}")) for i in range(1, 31))
 FAN = Ratings({1: 9, 2: 8, 3: 10})
 LISTED = {
     "items": [{"id": 0, "name": "Western", "typical": [1, 2]}, {"id": 1, "name": "War",
@@ -44,8 +44,8 @@ class Models:
     async def recommend(
         self, _: Route, request: Mapping[str, Any], __: float
     ) -> Recommended | Failure:
-        films = [i for i in range(30, 0, -1) if i > 3 and i not in request["exclude"]]
-        return Recommended(tuple(Scored(i, 1.0, Reason.POPULAR) for i in films), "m-1")
+        movies = [i for i in range(30, 0, -1) if i > 3 and i not in request["exclude"]]
+        return Recommended(tuple(Scored(i, 1.0, Reason.POPULAR) for i in movies), "m-1")
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
         self.calls.append((service, call))
@@ -53,11 +53,11 @@ class Models:
 
 
 def promoted(*segments: int) -> Rules:
-    return Rules({9: FilmRules(promotion=Promotion(movie_id=9, slots=(1,), segments=segments))})
+    return Rules({9: MovieRules(promotion=Promotion(movie_id=9, slots=(1,), segments=segments))})
 
 
 async def ask(models: Models, rules: Rules, facts: Ratings = FAN) -> Answer:
-    answers = Answers(models, PopularList(CATALOGUE, FilmSums()), Thresholds(), Patience())
+    answers = Answers(models, PopularList(CATALOGUE, MovieSums()), Thresholds(), Patience())
     return await answers.answer(Question(Profile(facts, rules), Wish(5)))
 
 
@@ -66,7 +66,7 @@ def in_segment(segment: int | None) -> Models:
 
 
 @pytest.mark.parametrize(("segment", "placed"), [(2, True), (3, False), (None, False)])
-async def test_a_promotion_for_a_segment_is_placed_for_its_viewers_alone(
+async def test_a_promotion_for_a_segment_is_placed_for_its_users_alone(
     segment: int | None, placed: bool
 ) -> None:
     models = in_segment(segment)
@@ -83,11 +83,11 @@ async def test_nobody_is_asked_while_no_promotion_in_force_is_for_segments() -> 
     ended = Promotion.model_validate(
         {"movie_id": 9, "segments": [2], "until": "2001-01-01T00:00:00Z"}
     )
-    await ask(models, Rules({9: FilmRules(promotion=ended)}))
+    await ask(models, Rules({9: MovieRules(promotion=ended)}))
     assert models.calls == []
 
 
-async def test_a_viewer_who_likes_nothing_is_in_no_segment_and_nobody_is_asked() -> None:
+async def test_a_user_who_likes_nothing_is_in_no_segment_and_nobody_is_asked() -> None:
     models = in_segment(2)
     answer = await ask(models, promoted(2), Ratings({1: 4}))
     assert (answer.outcome.placed, models.calls) == ((), [])
@@ -126,14 +126,14 @@ async def test_refusals_of_the_service_are_errors_that_clients_see() -> None:
     path = "/internal/segments/users/9/films"
     missing = Models({path: Reply(404, {"detail": "there is no segment 9 of users"})})
     with pytest.raises(NotFound, match="no segment 9"):
-        await films_of(missing, "users", 9, 10, 1.0)
+        await movies_of(missing, "users", 9, 10, 1.0)
     with pytest.raises(ModelUnavailable, match="down"):
-        await films_of(Models(), "users", 9, 10, 1.0)
+        await movies_of(Models(), "users", 9, 10, 1.0)
 
 
-async def test_the_segment_of_a_viewer_is_asked_by_what_he_rated() -> None:
-    assert await viewer_segment(in_segment(4), FAN, 1.0) == 4
-    assert await viewer_segment(Models(), FAN, 1.0) == DOWN
+async def test_the_segment_of_a_user_is_asked_by_what_he_rated() -> None:
+    assert await user_segment(in_segment(4), FAN, 1.0) == 4
+    assert await user_segment(Models(), FAN, 1.0) == DOWN
 
 
 def test_every_call_of_the_api_has_a_route() -> None:

@@ -31,8 +31,8 @@ def test_there_are_exactly_as_many_as_asked_for(
     tmp_path: Path, users: int, movies: int, ratings: int
 ) -> None:
     data, report = read_movielens(generate(users, movies, ratings, 1, tmp_path))
-    assert (len(data), len(data.films), len(np.unique(data.user_ids))) == (ratings, movies, users)
-    assert (report.malformed, report.replaced, report.ratings_without_film) == (0, 0, 0)
+    assert (len(data), len(data.movies), len(np.unique(data.user_ids))) == (ratings, movies, users)
+    assert (report.malformed, report.replaced, report.ratings_without_movie) == (0, 0, 0)
 
 
 def test_the_same_seed_writes_the_same_files_and_another_seed_others(tmp_path: Path) -> None:
@@ -55,14 +55,14 @@ def test_data_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         generate(5, 10, 20, 2, tmp_path)
 
 
-def test_users_rate_twenty_films_or_more_and_some_many_more(data: Dataset) -> None:
+def test_users_rate_twenty_movies_or_more_and_some_many_more(data: Dataset) -> None:
     counts = np.unique(data.user_ids, return_counts=True)[1]
     assert counts.min() >= 20
     assert counts.max() > 4 * np.median(counts)
     assert counts.max() <= 250
 
 
-def test_few_films_draw_much_of_the_attention(data: Dataset) -> None:
+def test_few_movies_draw_much_of_the_attention(data: Dataset) -> None:
     counts = np.sort(np.unique(data.movie_ids, return_counts=True)[1])[::-1]
     assert counts[:50].sum() > 0.25 * len(data)
     assert counts[0] > 10 * np.median(counts[-100:])
@@ -75,7 +75,7 @@ def test_ratings_spread_like_real_ones(data: Dataset) -> None:
 
 
 def test_who_watched_alike_watches_alike_beyond_popularity(data: Dataset) -> None:
-    """Co-watching ranks the films that were held out better than popularity does."""
+    """Co-watching ranks the movies that were held out better than popularity does."""
     held = np.random.default_rng(0).random(len(data)) < 0.2
     seen, later = np.zeros((401, 501)), np.zeros((401, 501))
     seen[data.user_ids[~held], data.movie_ids[~held]] = 1.0
@@ -92,15 +92,15 @@ def test_who_watched_alike_watches_alike_beyond_popularity(data: Dataset) -> Non
     assert found(seen @ alike) > 1.3 * found(np.broadcast_to(counts, seen.shape))
 
 
-def test_what_a_user_thinks_of_a_genre_holds_for_its_other_films(data: Dataset) -> None:
-    """Residual liking of a genre on half of a user's films agrees with that on the other half."""
+def test_what_a_user_thinks_of_a_genre_holds_for_its_other_movies(data: Dataset) -> None:
+    """Residual liking of a genre on half of a user's movies agrees with that on the other half."""
     half = np.random.default_rng(0).random(len(data)) < 0.5
     residual = data.half_stars - data.half_stars.mean()
     for ids in (data.movie_ids, 2 * data.user_ids + half):  # halves share no mean
         residual = residual - (np.bincount(ids, residual) / np.maximum(np.bincount(ids), 1))[ids]
     member = np.zeros((501, len(GENRES)))
-    for film in data.films:
-        member[film.movie_id, [GENRES.index(genre) for genre in film.genres]] = 1.0
+    for movie in data.movies:
+        member[movie.movie_id, [GENRES.index(genre) for genre in movie.genres]] = 1.0
     liking, numbers = np.zeros((2, 401, len(GENRES))), np.zeros((2, 401, len(GENRES)))
     for side, rows in enumerate((half, ~half)):
         genres = member[data.movie_ids[rows]]
@@ -112,15 +112,15 @@ def test_what_a_user_thinks_of_a_genre_holds_for_its_other_films(data: Dataset) 
 
 
 def test_titles_are_different_and_read_like_titles(data: Dataset) -> None:
-    titles = [film.title for film in data.films]
+    titles = [movie.title for movie in data.movies]
     assert len(set(titles)) == len(titles)
     assert any(title.startswith("The ") for title in titles)
-    assert all(film.year and 1920 <= film.year <= 2019 for film in data.films)
-    assert all(1 <= len(film.genres) <= 4 for film in data.films)
+    assert all(movie.year and 1920 <= movie.year <= 2019 for movie in data.movies)
+    assert all(1 <= len(movie.genres) <= 4 for movie in data.movies)
 
 
 def test_a_tag_genome_covers_the_more_popular_half(tmp_path: Path) -> None:
     data, report = read_movielens(generate(40, 30, 400, 1, tmp_path, genome_tags=70))
     rows = {tally.file: tally.rows for tally in report.files}
     assert (rows["genome-tags.csv"], rows["genome-scores.csv"]) == (70, 15 * 70)
-    assert sum(len(film.tags) > 3 for film in data.films) >= 10
+    assert sum(len(movie.tags) > 3 for movie in data.movies) >= 10

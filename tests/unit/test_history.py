@@ -8,24 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import Conflict, DataError
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
-from marquee.snapshots.format import films_of, newest_snapshot, read_partition
+from marquee.snapshots.format import movies_of, newest_snapshot, read_partition
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 
 P = 2
-FILMS = [
-    Film(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
+MOVIES = [
+    Movie(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
     for i in range(1, 6)
 ]
 
 
 def dataset(rows: Sequence[tuple[int, int, int, int]]) -> Dataset:
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], FILMS)
+    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], MOVIES)
 
 
 def rated(data: Dataset) -> dict[tuple[int, int], int]:
@@ -69,8 +69,8 @@ def test_a_snapshot_holds_each_key_in_its_own_partition(history: History, tmp_pa
     for p in range(P):
         ratings = read_partition(snapshot, "ratings", p)
         assert all(partition_of(user, P) == p for user in ratings["user_id"].to_pylist())
-        films = list(films_of(read_partition(snapshot, "movies", p)))
-        assert films == [film for film in FILMS if partition_of(film.movie_id, P) == p]
+        movies = list(movies_of(read_partition(snapshot, "movies", p)))
+        assert movies == [movie for movie in MOVIES if partition_of(movie.movie_id, P) == p]
         assert len(read_partition(snapshot, "marks", p)) == 0
     with pytest.raises(DataError, match="no such file"):
         read_partition(snapshot, "ratings", P)
@@ -78,7 +78,7 @@ def test_a_snapshot_holds_each_key_in_its_own_partition(history: History, tmp_pa
 
 def test_there_is_no_snapshot_where_nothing_was_imported(tmp_path: Path) -> None:
     assert newest_snapshot(tmp_path / "absent") is None
-    assert History(tmp_path / "absent", P).dataset()[0].films == ()
+    assert History(tmp_path / "absent", P).dataset()[0].movies == ()
 
 
 def test_an_import_into_a_history_that_holds_something_is_refused(history: History) -> None:

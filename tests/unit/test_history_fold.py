@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     AnyEvent,
     MovieAdded,
@@ -24,15 +24,15 @@ from trainer.history.history import History
 from trainer.history.log_segments import MovieRow, RatingRow, row_of
 
 P = 2
-FILMS = [
-    Film(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
+MOVIES = [
+    Movie(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
     for i in range(1, 6)
 ]
 
 
 def dataset(rows: Sequence[tuple[int, int, int, int]]) -> Dataset:
     columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], FILMS)
+    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], MOVIES)
 
 
 def rated(data: Dataset) -> dict[tuple[int, int], int]:
@@ -105,7 +105,7 @@ def test_marks_follow_their_last_event(history: History) -> None:
     assert sorted(facts.marks.movie_ids.tolist()) == [1, 3]
 
 
-def test_ratings_of_a_removed_film_come_back_with_the_film(history: History) -> None:
+def test_ratings_of_a_removed_movie_come_back_with_the_movie(history: History) -> None:
     imported(history)
     p = partition_of(1, P)
 
@@ -116,27 +116,27 @@ def test_ratings_of_a_removed_film_come_back_with_the_film(history: History) -> 
 
     append(0, MovieRemoved(data={"movie_id": 1}))
     data, _ = history.dataset()
-    assert {film.movie_id for film in data.films} == {2, 3, 4, 5}
+    assert {movie.movie_id for movie in data.movies} == {2, 3, 4, 5}
     assert (1, 1) not in rated(data)
     history.compact()
-    append(1, MovieAdded(data=FILMS[0]))
+    append(1, MovieAdded(data=MOVIES[0]))
     assert rated(history.dataset()[0])[1, 1] == 10
 
 
-def test_film_events_add_change_and_rule(history: History) -> None:
+def test_movie_events_add_change_and_rule(history: History) -> None:
     imported(history)
     p = partition_of(9, P)
     events: list[AnyEvent] = [
-        MovieAdded(data=Film(movie_id=9, title="New", genres=("War",))),
+        MovieAdded(data=Movie(movie_id=9, title="New", genres=("War",))),
         MovieUpdated(data={"movie_id": 9, "title": "Newer", "tags": {"fast": 1.0}}),
         MovieUpdated(data={"movie_id": 99, "title": "Never added"}),
         MovieBlocked(data={"movie_id": 9, "reason": "rights"}),
     ]
     rows = [row_of(offset, event) for offset, event in enumerate(events)]
     history.append("movies", p, 0, 4, [row for row in rows if isinstance(row, MovieRow)])
-    films = {film.movie_id: film for film in history.dataset()[0].films}
-    assert films[9] == Film(movie_id=9, title="Newer", genres=("War",), tags={"fast": 1.0})
-    assert 99 not in films
+    movies = {movie.movie_id: movie for movie in history.dataset()[0].movies}
+    assert movies[9] == Movie(movie_id=9, title="Newer", genres=("War",), tags={"fast": 1.0})
+    assert 99 not in movies
     history.compact()
     assert list(history.facts()[0].catalogue.rules) == [(9, "block")]
 

@@ -1,4 +1,4 @@
-"""The factor of a new film: predicted from content, then corrected by the viewers who rate it."""
+"""The factor of a new movie: predicted from content, then corrected by the users who rate it."""
 
 from collections.abc import Iterable
 
@@ -12,21 +12,21 @@ from hybrid.model import Hybrid
 from marquee.arrays import unit
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import Step
-from marquee.domain.movies import Film, genre_mask
+from marquee.domain.movies import Movie, genre_mask
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.scoring.als import Factors
 from marquee.scoring.cold_start import with_prior_popularity
-from marquee.serving.movie_rows import FilmRows
-from marquee.store.codec import FilmRow
+from marquee.serving.movie_rows import MovieTableWriter
+from marquee.store.codec import DerivedMovieRow
 from marquee.store.keys import PartitionKeys
 from marquee_testing import checkerboard
 from marquee_testing.fakes.store import MemoryStore
 from marquee_testing.small_fits import SMALL_TASTE
 
-NEW = Film(movie_id=999, title="New", year=2000, genres=("Comedy",))
+NEW = Movie(movie_id=999, title="New", year=2000, genres=("Comedy",))
 KEYS = PartitionKeys("ns:hybrid", TopicPartition(RATINGS, 0))
-CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0)
+CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def part(store: MemoryStore, model: Hybrid, movie_id: int = NEW.movie_id) -> byt
     return store.scan(KEYS.rows(model.version)).get(f"part:{movie_id}".encode(), b"")
 
 
-def row_of(model: Hybrid, film: Film) -> FilmRow:
-    vector, cluster = model.row(film, (0, 0, 0))
-    return FilmRow(genre_mask(film.genres), film.year or 0, cluster, vector)
+def row_of(model: Hybrid, movie: Movie) -> DerivedMovieRow:
+    vector, cluster = model.row(movie, (0, 0, 0))
+    return DerivedMovieRow(genre_mask(movie.genres), movie.year or 0, cluster, vector)
 
 
 def test_a_part_survives_packing() -> None:
@@ -104,7 +104,7 @@ def test_many_raters_outweigh_the_prediction() -> None:
     assert right_side(factors.refine(far, *all_of_them)) > 0.8
 
 
-def test_those_who_like_the_film_score_it_higher_than_its_content_would(
+def test_those_who_like_the_movie_score_it_higher_than_its_content_would(
     hybrid: Hybrid, store: MemoryStore
 ) -> None:
     odd = [11, 13, 15, 17]
@@ -112,9 +112,9 @@ def test_those_who_like_the_film_score_it_higher_than_its_content_would(
     handle(store, hybrid, events)
     before = row_of(hybrid, NEW)
     after = hybrid.folded(before, [part(store, hybrid)])
-    rows = hybrid.factors.items[hybrid.films().indexes(odd)]
-    viewer = hybrid.factors.fold_in(rows, np.full(len(rows), 10))
-    assert viewer @ after.vector[:4] > viewer @ before.vector[:4]
+    rows = hybrid.factors.items[hybrid.movies().indexes(odd)]
+    user = hybrid.factors.fold_in(rows, np.full(len(rows), 10))
+    assert user @ after.vector[:4] > user @ before.vector[:4]
 
 
 def test_the_new_code_and_cluster_are_those_of_the_new_factor(
@@ -124,7 +124,7 @@ def test_the_new_code_and_cluster_are_those_of_the_new_factor(
     after = hybrid.folded(row_of(hybrid, NEW), [part(store, hybrid)])
     vectors = hybrid.movie_vectors
     content = vectors.vector(NEW, (0, 0, 0))[None]
-    prior, _ = hybrid.new_films.predict(content[:, vectors.content])
+    prior, _ = hybrid.new_movies.predict(content[:, vectors.content])
     rows = with_prior_popularity(content, vectors, prior, np.ones(1, np.float32))
     codes, clusters = hybrid.pipeline.apply(hybrid.joined(after.vector[None, :4], rows))
     d, e = hybrid.d, codes.shape[1]
@@ -132,16 +132,16 @@ def test_the_new_code_and_cluster_are_those_of_the_new_factor(
     assert after.cluster == clusters[0]
 
 
-def test_a_film_of_the_training_keeps_its_factor(hybrid: Hybrid, store: MemoryStore) -> None:
+def test_a_movie_of_the_training_keeps_its_factor(hybrid: Hybrid, store: MemoryStore) -> None:
     handle(store, hybrid, [rate(1, 11, 5.0), rate(1, 13, 1.0)])
     assert store.scan(KEYS.rows(hybrid.version)) == {}
-    films = hybrid.films()
-    i = films.index(11)
-    row = FilmRow(1, 2000, int(films.clusters[i]), films.vectors[i])
+    movies = hybrid.movies()
+    i = movies.index(11)
+    row = DerivedMovieRow(1, 2000, int(movies.clusters[i]), movies.vectors[i])
     assert hybrid.folded(row, [Part((1,), np.eye(4), np.ones(4)).pack()]) is row
 
 
-def test_a_rating_taken_back_and_a_viewer_forgotten_count_no_more(
+def test_a_rating_taken_back_and_a_user_forgotten_count_no_more(
     hybrid: Hybrid, store: MemoryStore
 ) -> None:
     handle(store, hybrid, [rate(1, NEW.movie_id, 5.0), rate(2, NEW.movie_id, 1.0)])
@@ -175,17 +175,17 @@ def test_rows_and_parts_may_come_in_any_order(
 ) -> None:
     handle(store, hybrid, [rate(1, 11, 5.0), rate(1, NEW.movie_id, 5.0)])
     row, packed = row_of(hybrid, NEW), part(store, hybrid)
-    films = Films.from_arrays(hybrid.films().arrays())
-    rows = FilmRows(hybrid, films, Hybrid.folded)
+    movies = MovieTable.from_arrays(hybrid.movies().arrays())
+    rows = MovieTableWriter(hybrid, movies, Hybrid.folded)
     for step in (1, 2):
         if part_first == (step == 1):
             rows.put_part(NEW.movie_id, 0, packed)
         else:
             rows.put(NEW.movie_id, row.pack())
     expected = hybrid.folded(row, [packed]).vector
-    np.testing.assert_array_equal(films.vectors[films.index(NEW.movie_id)], expected)
+    np.testing.assert_array_equal(movies.vectors[movies.index(NEW.movie_id)], expected)
     rows.put_part(NEW.movie_id, 0, b"")
-    np.testing.assert_array_equal(films.vectors[films.index(NEW.movie_id)], row.vector)
+    np.testing.assert_array_equal(movies.vectors[movies.index(NEW.movie_id)], row.vector)
     rows.put(NEW.movie_id, b"")
     rows.put_part(NEW.movie_id, 1, packed)
-    assert not films.alive[films.index(NEW.movie_id)]
+    assert not movies.alive[movies.index(NEW.movie_id)]

@@ -7,14 +7,14 @@ import pytest
 
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
-from marquee.domain.movies import Film
-from marquee.domain.recommendation import Reason, Viewer
+from marquee.domain.movies import Movie
+from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.dataset import Dataset
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
 SMALL = HybridConfig(
-    taste=SMALL_TASTE, dimensions=6, clusters=4, new_film_penalty=1.0,
+    taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0,
 )  # fmt: skip
 
 
@@ -29,10 +29,10 @@ def hybrid() -> Hybrid:
     return fit(checkerboard(), SMALL, 0)
 
 
-def test_the_liked_films_are_named_as_reasons(hybrid: Hybrid) -> None:
-    films = hybrid.films()
-    mask = ~np.isin(films.movie_ids, [10, 12, 11])
-    answer = hybrid.recommend(Viewer.of([(10, 5.0), (12, 4.0), (11, 1.0)]), films, mask, 5)
+def test_the_liked_movies_are_named_as_reasons(hybrid: Hybrid) -> None:
+    movies = hybrid.movies()
+    mask = ~np.isin(movies.movie_ids, [10, 12, 11])
+    answer = hybrid.recommend(UserHistory.of([(10, 5.0), (12, 4.0), (11, 1.0)]), movies, mask, 5)
     for scored in answer:
         assert scored.reason is Reason.BECAUSE_YOU_LIKED
         assert {movie_id for movie_id, _ in scored.because} <= {10, 12}
@@ -40,9 +40,9 @@ def test_the_liked_films_are_named_as_reasons(hybrid: Hybrid) -> None:
 
 
 def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
-    films = hybrid.films()
-    mask = ~np.isin(films.movie_ids, [10, 12])
-    answer = hybrid.recommend(Viewer.of([(10, 1.0), (12, 1.0)]), films, mask, 5)
+    movies = hybrid.movies()
+    mask = ~np.isin(movies.movie_ids, [10, 12])
+    answer = hybrid.recommend(UserHistory.of([(10, 1.0), (12, 1.0)]), movies, mask, 5)
     assert {scored.movie_id % 2 for scored in answer} == {1}
     assert {scored.reason for scored in answer} == {Reason.POPULAR}
 
@@ -51,46 +51,46 @@ def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
     "part", ["preference", "als", "space", "cluster", "few_ratings", "viewers"]
 )
 def test_each_part_moves_scores(hybrid: Hybrid, part: str) -> None:
-    films = hybrid.films()
+    movies = hybrid.movies()
     weights = dict.fromkeys(HybridConfig.signals, 0.5)
-    evidence = hybrid.evidence(Viewer.of([(10, 5.0), (13, 2.0)]), films)
-    whole = replace(hybrid, weights=weights).scores(evidence, films)
-    without = replace(hybrid, weights=weights | {part: 0.0}).scores(evidence, films)
+    evidence = hybrid.evidence(UserHistory.of([(10, 5.0), (13, 2.0)]), movies)
+    whole = replace(hybrid, weights=weights).scores(evidence, movies)
+    without = replace(hybrid, weights=weights | {part: 0.0}).scores(evidence, movies)
     assert not np.allclose(whole, without, atol=1e-3)
 
 
-def test_a_changed_film_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid) -> None:
-    films = hybrid.films()
-    film = checkerboard().films[0].model_copy(update={"genres": ("Romance",), "tags": {}})
-    vector, _ = hybrid.row(film, hybrid.sums(film.movie_id))
+def test_a_changed_movie_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid) -> None:
+    movies = hybrid.movies()
+    movie = checkerboard().movies[0].model_copy(update={"genres": ("Romance",), "tags": {}})
+    vector, _ = hybrid.row(movie, hybrid.sums(movie.movie_id))
     d = hybrid.d
-    assert np.allclose(vector[:d], films.vectors[0, :d])
-    assert not np.allclose(vector[d:-2], films.vectors[0, d:-2])
+    assert np.allclose(vector[:d], movies.vectors[0, :d])
+    assert not np.allclose(vector[d:-2], movies.vectors[0, d:-2])
 
 
-def test_a_new_film_is_liked_by_the_viewers_who_like_its_kind(hybrid: Hybrid) -> None:
-    films = hybrid.films()
-    film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
-    vector, _ = hybrid.row(film, (0, 0, 0))
-    rates = films.vectors[:, hybrid.taste.d : hybrid.d]
-    of_its_kind = rates[films.movie_ids % 2 == 1].mean(axis=0)
+def test_a_new_movie_is_liked_by_the_users_who_like_its_kind(hybrid: Hybrid) -> None:
+    movies = hybrid.movies()
+    movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
+    vector, _ = hybrid.row(movie, (0, 0, 0))
+    rates = movies.vectors[:, hybrid.taste.d : hybrid.d]
+    of_its_kind = rates[movies.movie_ids % 2 == 1].mean(axis=0)
     assert vector[hybrid.taste.d : hybrid.d].argmax() == of_its_kind.argmax()
 
 
-def test_a_new_film_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
-    films = hybrid.films()
-    film = Film(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
-    vector, cluster = hybrid.row(film, (0, 0, 0))
+def test_a_new_movie_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
+    movies = hybrid.movies()
+    movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
+    vector, cluster = hybrid.row(movie, (0, 0, 0))
     f = hybrid.taste.factors.f
-    closeness = films.vectors[:, :f] @ vector[:f]
+    closeness = movies.vectors[:, :f] @ vector[:f]
     assert vector[-1] == 1
-    assert closeness[films.movie_ids % 2 == 1].mean() > closeness[films.movie_ids % 2 == 0].mean()
+    assert closeness[movies.movie_ids % 2 == 1].mean() > closeness[movies.movie_ids % 2 == 0].mean()
     assert 0 <= cluster < len(hybrid.pipeline.kmeans.centers)
 
 
-def test_a_film_without_tags_has_them_imputed_not_absent(hybrid: Hybrid) -> None:
-    film = Film(movie_id=901, title="New", genres=("Action",))
-    row = hybrid.movie_vectors.vector(film)[None]
+def test_a_movie_without_tags_has_them_imputed_not_absent(hybrid: Hybrid) -> None:
+    movie = Movie(movie_id=901, title="New", genres=("Action",))
+    row = hybrid.movie_vectors.vector(movie)[None]
     joined = hybrid.joined(np.zeros((1, hybrid.taste.factors.f), np.float32), row)
     scaled = hybrid.pipeline.scaler.transform(joined)[0, hybrid.taste.factors.f :]
     assert np.allclose(scaled[hybrid.movie_vectors.blocks["tags"]], 0)

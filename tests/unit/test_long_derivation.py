@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.handlers.catalogue import FILM_HANDLERS
+from marquee.consumer.handlers.catalogue import MOVIE_HANDLERS
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelReaction
 from marquee.consumer.unit_of_work import Step
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import MOVIES, ModelVersion
 from marquee.store.keys import Keys
 from marquee_testing.fakes.store import MemoryStore
@@ -34,7 +34,7 @@ class Registry:
 
 
 def derive(step: Step, model: Tiny) -> None:
-    for movie_id in step.films:
+    for movie_id in step.movies:
         step.put_row(model.version, movie_id, b"row")
 
 
@@ -44,12 +44,12 @@ def test_each_chunk_of_a_derivation_is_a_sign_of_life(monkeypatch: pytest.Monkey
     step = Step(KEYS.of(WHERE), store)
     for movie_id in range(1, 36):
         step.offset = movie_id - 1
-        step.put_film(Film(movie_id=movie_id, title="Film"))
+        step.put_movie(Movie(movie_id=movie_id, title="Film"))
     store.write(KEYS.of(WHERE), None, 35, step.commands(0, 35))
     version = ModelVersion(name="tiny", version="v1", address="v1", sha256="0" * 64, cut={})
     store.values[KEYS.model] = version.model_dump_json().encode()
     reaction: ModelReaction[Tiny] = ModelReaction(
-        KEYS, store, Registry(), Tiny, FILM_HANDLERS, derive, restore_facts, check_seconds=0.0
+        KEYS, store, Registry(), Tiny, MOVIE_HANDLERS, derive, restore_facts, check_seconds=0.0
     )
     rows_at_each_sign: list[int] = []
     reaction.progress = lambda: rows_at_each_sign.append(len(store.scan(KEYS.of(WHERE).rows("v1"))))

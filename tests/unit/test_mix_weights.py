@@ -7,17 +7,17 @@ import pytest
 from marquee.features.interactions import Case, RatingRows
 from marquee.training.blending import Judge, Validation, beyond_noise
 
-FILMS = 60
+MOVIES = 60
 Matrix = npt.NDArray[np.float32]
 
 
 def judge(telling: float, users: int, seed: int = 0) -> Judge:
     """Return the judge of noise, and of a signal that tells so much of what users like."""
     rng = np.random.default_rng(seed)
-    relevant = np.zeros((users, FILMS), bool)
+    relevant = np.zeros((users, MOVIES), bool)
     for row in relevant:
-        row[rng.choice(FILMS, 6, replace=False)] = True
-    noise = rng.standard_normal((2, users, FILMS)).astype(np.float32)
+        row[rng.choice(MOVIES, 6, replace=False)] = True
+    noise = rng.standard_normal((2, users, MOVIES)).astype(np.float32)
     signals = {"known": noise[0], "other": noise[1] + np.float32(telling) * relevant}
     shown = np.zeros_like(relevant)
     return Judge(signals, shown, relevant, relevant.sum(axis=1), np.arange(users))
@@ -43,7 +43,7 @@ def test_no_weight_goes_below_its_least() -> None:
     assert learned["known"] >= 0.8
 
 
-def test_films_that_a_case_shows_are_in_no_list() -> None:
+def test_movies_that_a_case_shows_are_in_no_list() -> None:
     whole = judge(2.0, 20)
     shown = whole.relevant.copy()
     hidden = Judge(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
@@ -79,6 +79,6 @@ def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
     assert thinned.owners.tolist() == [2, 5, 7]
 
     def three(case: Case) -> bool:
-        return len(case.films) == 3
+        return len(case.movies) == 3
 
-    assert {len(case.films) for case in drawn.only(three).cases} == {3}
+    assert {len(case.movies) for case in drawn.only(three).cases} == {3}

@@ -1,28 +1,28 @@
-"""Film vectors: blocks, vocabulary, and what stands for a film nobody has rated."""
+"""Movie vectors: blocks, vocabulary, and what stands for a movie nobody has rated."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marquee.domain.movies import GENRES, Film
+from marquee.domain.movies import GENRES, Movie
 from marquee.features.movie_vector import MovieVectors
 
-FILMS = [
-    Film(
+MOVIES = [
+    Movie(
         movie_id=1, title="A", year=1994, genres=("Action", "War"), tags={"chase": 0.9, "rare": 1}
     ),
-    Film(
+    Movie(
         movie_id=2, title="B", year=2010, genres=("Romance",), tags={"chase": 0.2, "letters": 0.8}
     ),
-    Film(movie_id=3, title="C", tags={"letters": 0.5}),
+    Movie(movie_id=3, title="C", tags={"letters": 0.5}),
 ]
 SUMS = np.array([[10, 6, 70], [2, 0, 8], [0, 0, 0]], np.int64)
 
 
 @pytest.fixture
 def vectors() -> MovieVectors:
-    return MovieVectors.fit(FILMS, SUMS, min_films=2)
+    return MovieVectors.fit(MOVIES, SUMS, min_movies=2)
 
 
 def test_blocks_lie_side_by_side_and_fill_the_vector(vectors: MovieVectors) -> None:
@@ -30,18 +30,18 @@ def test_blocks_lie_side_by_side_and_fill_the_vector(vectors: MovieVectors) -> N
     for block in vectors.blocks.values():
         assert block.start == ends[-1]
         ends.append(block.stop)
-    assert ends[-1] == vectors.d == len(vectors.vector(FILMS[0]))
+    assert ends[-1] == vectors.d == len(vectors.vector(MOVIES[0]))
 
 
 def test_genres_are_multi_hot(vectors: MovieVectors) -> None:
-    genres = vectors.vector(FILMS[0])[vectors.blocks["genres"]]
+    genres = vectors.vector(MOVIES[0])[vectors.blocks["genres"]]
     assert [GENRES[i] for i in np.flatnonzero(genres)] == ["Action", "War"]
 
 
-def test_tags_of_enough_films_carry_their_relevance(vectors: MovieVectors) -> None:
+def test_tags_of_enough_movies_carry_their_relevance(vectors: MovieVectors) -> None:
     assert vectors.tags == ("chase", "letters")
-    assert vectors.vector(FILMS[1])[vectors.blocks["tags"]] == pytest.approx([0.2, 0.8])
-    few = MovieVectors.fit(FILMS, SUMS, max_tags=1, min_films=2)
+    assert vectors.vector(MOVIES[1])[vectors.blocks["tags"]] == pytest.approx([0.2, 0.8])
+    few = MovieVectors.fit(MOVIES, SUMS, max_tags=1, min_movies=2)
     assert few.tags == ("letters",)
 
 
@@ -49,44 +49,46 @@ def test_a_year_lies_nearest_to_its_own_time_and_an_unknown_one_nowhere(
     vectors: MovieVectors,
 ) -> None:
     block = vectors.blocks["year"]
-    film = [vectors.vector(Film(movie_id=9, title="X", year=y))[block] for y in (1991, 1993, 1935)]
-    assert film[0] @ film[1] > 0.9 * (film[0] @ film[0])
-    assert film[0] @ film[2] < 1e-3
-    assert not vectors.vector(FILMS[2])[block].any()
+    movie = [
+        vectors.vector(Movie(movie_id=9, title="X", year=y))[block] for y in (1991, 1993, 1935)
+    ]
+    assert movie[0] @ movie[1] > 0.9 * (movie[0] @ movie[0])
+    assert movie[0] @ movie[2] < 1e-3
+    assert not vectors.vector(MOVIES[2])[block].any()
 
 
 def test_rating_is_shrunk_and_popularity_is_the_log_of_positive_ones(vectors: MovieVectors) -> None:
-    row = vectors.vector(FILMS[0], (10, 6, 70))
+    row = vectors.vector(MOVIES[0], (10, 6, 70))
     mean = (78 / 2) / 12
     assert vectors.mean_rating == pytest.approx(mean)
     assert row[vectors.blocks["rating"]] == pytest.approx((35 + 25 * mean) / 35 - mean)
     assert row[vectors.blocks["popularity"]] == pytest.approx(np.log(7))
 
 
-def test_a_film_without_ratings_stands_at_the_mean(vectors: MovieVectors) -> None:
-    row = vectors.vector(FILMS[0])
+def test_a_movie_without_ratings_stands_at_the_mean(vectors: MovieVectors) -> None:
+    row = vectors.vector(MOVIES[0])
     assert row[vectors.blocks["rating"]] == 0
     assert row[vectors.blocks["popularity"]] == 0
     assert row[vectors.content].any()
 
 
 def test_rows_one_by_one_are_the_rows_of_the_matrix(vectors: MovieVectors) -> None:
-    matrix = vectors.matrix(FILMS, SUMS)
-    for film, sums, row in zip(FILMS, SUMS.tolist(), matrix, strict=True):
-        assert (vectors.vector(film, tuple(sums)) == row).all()
+    matrix = vectors.matrix(MOVIES, SUMS)
+    for movie, sums, row in zip(MOVIES, SUMS.tolist(), matrix, strict=True):
+        assert (vectors.vector(movie, tuple(sums)) == row).all()
     assert vectors.has_tags(matrix).all()
 
 
 def test_what_was_saved_makes_the_same_vectors(vectors: MovieVectors, tmp_path: Path) -> None:
     vectors.save(tmp_path)
     assert MovieVectors.load(tmp_path) is not vectors
-    assert (MovieVectors.load(tmp_path).matrix(FILMS, SUMS) == vectors.matrix(FILMS, SUMS)).all()
+    assert (MovieVectors.load(tmp_path).matrix(MOVIES, SUMS) == vectors.matrix(MOVIES, SUMS)).all()
 
 
-def test_no_films_and_no_tags_are_no_error(tmp_path: Path) -> None:
+def test_no_movies_and_no_tags_are_no_error(tmp_path: Path) -> None:
     empty = MovieVectors.fit([], np.zeros((0, 3), np.int64))
     empty.save(tmp_path)
     again = MovieVectors.load(tmp_path)
     assert again.tags == ()
-    assert again.vector(FILMS[0]).shape == (again.d,)
+    assert again.vector(MOVIES[0]).shape == (again.d,)
     assert again.matrix([], np.zeros((0, 3), np.int64)).shape == (0, again.d)

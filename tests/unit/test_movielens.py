@@ -55,14 +55,14 @@ def rows(data: Dataset) -> list[tuple[int, ...]]:
 def test_a_release_in_csv(tmp_path: Path) -> None:
     data, report = read_movielens(folder(tmp_path, CSV))
     assert rows(data) == [(1, 2, 1, 964981247), (1, 1, 8, 964982703), (2, 1, 10, 964982224)]
-    titles = [(film.title, film.year, film.genres) for film in data.films]
+    titles = [(movie.title, movie.year, movie.genres) for movie in data.movies]
     assert titles == [
         ("Toy Story", 1995, ("Adventure", "Animation", "Children")),
         ("The Matrix", 1999, ("Action", "Sci-Fi")),
         ("Babylon 5", None, ()),
     ]
-    assert list(data.films[0].tags) == ["pixar"]
-    assert list(data.films[1].tags) == ["bullet time, slow"]
+    assert list(data.movies[0].tags) == ["pixar"]
+    assert list(data.movies[1].tags) == ["bullet time, slow"]
     assert report.malformed == 0
     assert [tally.rows for tally in report.files] == [3, 3, 3]
 
@@ -71,16 +71,16 @@ def test_a_release_in_csv(tmp_path: Path) -> None:
 def test_a_release_in_dat_files(tmp_path: Path, encoding: str) -> None:
     data, _ = read_movielens(folder(tmp_path, DAT, encoding))
     assert rows(data) == [(1, 1, 8, 978300760), (1, 2, 7, 978302109)]
-    assert [film.title for film in data.films] == ["Toy Story", "Les Misérables"]
-    assert data.films[0].genres == ("Animation", "Children", "Comedy")
-    assert list(data.films[1].tags) == ["excellent!"]
+    assert [movie.title for movie in data.movies] == ["Toy Story", "Les Misérables"]
+    assert data.movies[0].genres == ("Animation", "Children", "Comedy")
+    assert list(data.movies[1].tags) == ["excellent!"]
 
 
 @pytest.mark.parametrize("genres", [{}, {"u.genre": "unknown|0\nAction|1\n\nWar|2\nDrama|3\n"}])
 def test_ml_100k(tmp_path: Path, genres: dict[str, str]) -> None:
     data, report = read_movielens(folder(tmp_path, {**ML_100K, **genres}, "latin-1"))
     assert rows(data) == [(186, 1, 10, 891717742), (196, 2, 6, 881250949)]
-    first, second = data.films
+    first, second = data.movies
     assert (first.title, first.year) == ("Toy Story", 1995)
     assert first.genres == (("Drama",) if genres else ("Animation", "Children", "Comedy"))
     assert (second.title, second.year, second.genres) == ("unknown", 1997, ())
@@ -136,7 +136,7 @@ def test_of_several_ratings_of_a_pair_the_last_by_time_counts(tmp_path: Path) ->
     assert report.replaced == 2
 
 
-def test_what_has_no_film_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_what_has_no_movie_is_left_out_and_counted(tmp_path: Path) -> None:
     files = {
         **CSV,
         "ratings.csv": CSV["ratings.csv"] + "5,77,3.0,5\n",
@@ -144,14 +144,14 @@ def test_what_has_no_film_is_left_out_and_counted(tmp_path: Path) -> None:
     }
     data, report = read_movielens(folder(tmp_path, files))
     assert (len(data), report.ratings) == (3, 3)
-    assert (report.ratings_without_film, report.tags_without_film) == (1, 2)
+    assert (report.ratings_without_movie, report.tags_without_movie) == (1, 2)
     assert report.malformed == 0
 
 
 def test_unknown_genres_are_counted_and_left_out(tmp_path: Path) -> None:
     movies = CSV["movies.csv"] + "4,Film (2000),Drama|Anime\n"
     data, report = read_movielens(folder(tmp_path, {**CSV, "movies.csv": movies}))
-    assert data.films[3].genres == ("Drama",)
+    assert data.movies[3].genres == ("Drama",)
     assert report.unknown_genres == {"Anime": 1}
 
 
@@ -163,7 +163,7 @@ def test_genome_tags_count_where_there_are_any_and_user_tags_elsewhere(tmp_path:
         "genome-tags.csv": f"tagId,tag\n{names}",
     }
     data, _ = read_movielens(folder(tmp_path, {**CSV, **genome}))
-    tags = [film.tags for film in data.films]
+    tags = [movie.tags for movie in data.movies]
     assert list(tags[0].items()) == [(f"tag {tag}", tag / 100) for tag in range(100, 80, -1)]
     assert list(tags[1]) == ["bullet time, slow"]
     assert tags[2] == {"tag 2": 0.5}
@@ -174,7 +174,7 @@ def test_more_voices_and_rarer_tags_are_more_relevant(tmp_path: Path) -> None:
     given += [(user, 2, "loved") for user in range(1, 9)] + [(1, 2, "loved")]
     lines = "".join(f"{user},{movie},{tag},1\n" for user, movie, tag in given)
     tags = {**CSV, "tags.csv": f"userId,movieId,tag,timestamp\n{lines}"}
-    first, second, _ = read_movielens(folder(tmp_path, tags))[0].films
+    first, second, _ = read_movielens(folder(tmp_path, tags))[0].movies
     assert first.tags == {"rare": 0.5, "common": 0.25}
     assert second.tags == {"loved": 0.9961, "common": 0.25}
 

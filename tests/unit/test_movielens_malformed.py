@@ -100,10 +100,10 @@ def test_line_endings_blank_lines_and_quotes_are_no_fault(
         ("2, ,Drama", "title: String should have at least 1 character"),
     ],
 )
-def test_a_malformed_film_is_reported(tmp_path: Path, row: str, reason: str) -> None:
+def test_a_malformed_movie_is_reported(tmp_path: Path, row: str, reason: str) -> None:
     lines = ["1,Film (2000),Drama", row]
     data, report = read_movielens(release(tmp_path, movies=lines), max_malformed_share=0.5)
-    assert [film.title for film in data.films] == ["Film"]
+    assert [movie.title for movie in data.movies] == ["Film"]
     assert examples(report) == [f"movies.csv, line 3: {reason}"]
 
 
@@ -118,7 +118,7 @@ def test_a_malformed_film_is_reported(tmp_path: Path, row: str, reason: str) -> 
 def test_a_malformed_tag_is_reported(tmp_path: Path, row: str, reason: str) -> None:
     lines = ['1,1,"two\nlines",10', row]
     data, report = read_movielens(release(tmp_path, tags=lines), max_malformed_share=0.5)
-    assert list(data.films[0].tags) == ["two lines"]
+    assert list(data.movies[0].tags) == ["two lines"]
     assert examples(report) == [f"tags.csv, line 4: {reason}"]
 
 
@@ -153,7 +153,7 @@ def test_a_file_without_its_header_is_refused(tmp_path: Path, file: str) -> None
 
 def test_files_without_rows_make_an_empty_data_set(tmp_path: Path) -> None:
     data, report = read_movielens(release(tmp_path, ratings=[], movies=[], tags=[]))
-    assert (len(data), data.films, report.malformed) == (0, (), 0)
+    assert (len(data), data.movies, report.malformed) == (0, (), 0)
 
 
 def test_a_comma_in_a_dat_file_is_no_separator(tmp_path: Path) -> None:

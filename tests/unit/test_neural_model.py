@@ -6,28 +6,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
-from marquee.domain.ratings import RatedFilms
-from marquee.domain.recommendation import Reason, Viewer
-from marquee.features.movie_table import Films
+from marquee.domain.movies import Movie
+from marquee.domain.ratings import RatedMovies
+from marquee.domain.recommendation import Reason, UserHistory
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 from marquee.scoring.linear_autoencoder import FewRatings
 from marquee.scoring.ridge import Ridge
 from neural.confidence import Confidence
 from neural.model import Mix, Neural
-from neural.movie_rows import FilmRows, Layout
-from neural.rating_predictor import FilmVectors, Predictor, ViewerVector, gelu
+from neural.movie_rows import Layout, NetworkMovieRows
+from neural.rating_predictor import NetworkMovieVectors, Predictor, UserVector, gelu
 
 D, WIDTH = 2, 2
 CATALOGUE = [
-    Film(movie_id=10 + i, title=f"Film {i}", year=2000, genres=(("Action", "Romance")[i % 2],))
+    Movie(movie_id=10 + i, title=f"Film {i}", year=2000, genres=(("Action", "Romance")[i % 2],))
     for i in range(6)
 ]
 
 
 def small_predictor() -> Predictor:
-    """Return a predictor whose layers say nothing: what is left is μ + biases + ⟨viewer, film⟩."""
+    """Return a predictor whose layers say nothing: what is left is μ + biases + ⟨user, movie⟩."""
 
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.float32)
@@ -55,11 +55,11 @@ def small_predictor() -> Predictor:
 
 
 def small_model() -> Neural:
-    """Return a model of two tastes: even films and odd ones."""
+    """Return a model of two tastes: even movies and odd ones."""
     layout = Layout(D, WIDTH)
     kinds = np.eye(2, dtype=np.float32)[np.arange(6) % 2]
     ones = np.ones(6, np.float32)
-    rated = FilmVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
+    rated = NetworkMovieVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
     others = np.stack([ones * 3.7, np.log1p(np.arange(6.0)), ones * 0], axis=1)
     rows = layout.join(rated, np.hstack([kinds, ones[:, None] * 0]), others.astype(np.float32))
     vectors = MovieVectors.fit(CATALOGUE, np.zeros((6, 3), np.int64))
@@ -83,9 +83,9 @@ def small_model() -> Neural:
         np.stack([values, -values]),
     )
     return Neural(
-        Films.of(CATALOGUE, rows, (np.arange(6) % 2).astype(np.int16)),
+        MovieTable.of(CATALOGUE, rows, (np.arange(6) % 2).astype(np.int16)),
         np.tile(np.array([[9, 5, 60]]), (6, 1)),
-        FilmRows(vectors, pipeline, ridge, layout),
+        NetworkMovieRows(vectors, pipeline, ridge, layout),
         small_predictor(),
         np.concatenate([kinds, -kinds]),
         np.zeros(2, np.float32),
@@ -101,11 +101,11 @@ def model() -> Neural:
     return small_model()
 
 
-def rated(*ratings: tuple[int, float]) -> RatedFilms:
-    return Viewer.of(ratings).rated
+def rated(*ratings: tuple[int, float]) -> RatedMovies:
+    return UserHistory.of(ratings).rated
 
 
-def test_the_film_s_mean_answers_where_nothing_is_rated(model: Neural) -> None:
+def test_the_movie_s_mean_answers_where_nothing_is_rated(model: Neural) -> None:
     stars, confidences = model.predict(rated(), [10, 11, 999])
     assert stars == pytest.approx([3.7, 3.7, 3.5])
     assert confidences.tolist() == [0, 0, 0]
@@ -136,18 +136,18 @@ def test_the_joint_layers_see_vectors_product_and_numbers() -> None:
     first = rng.normal(size=(3, 12)).astype(np.float32)
     last = rng.normal(size=(1, 3)).astype(np.float32)
     weights = {**predictor.weights, "joint.0.weight": first, "joint.3.weight": last}
-    z = ViewerVector(np.array([0.3, -0.2], np.float32), 0.4, 1.5, 0.9)
+    z = UserVector(np.array([0.3, -0.2], np.float32), 0.4, 1.5, 0.9)
     q = np.array([[0.5, 0.7]], np.float32)
-    film = FilmVectors(q, *(np.array([x], np.float32) for x in (0.2, 0.1, 2.0)))
+    movie = NetworkMovieVectors(q, *(np.array([x], np.float32) for x in (0.2, 0.1, 2.0)))
     row = np.concatenate([z.vector, q[0], z.vector * q[0], [0.4, 0.2, 1.5, 2.0, 0.9, 0.08]])
     expected = 3.5 + 0.4 + 0.2 + 0.1 + z.vector @ q[0] + last[0] @ gelu(first @ row)
-    assert Predictor(weights, 3.5).predict(z, film)[0] == pytest.approx(expected, abs=1e-5)
+    assert Predictor(weights, 3.5).predict(z, movie)[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_preference_ranks_and_names_the_films_it_rests_on(model: Neural) -> None:
-    films = model.films()
-    mask = ~np.isin(films.movie_ids, [10, 11])
-    answer = model.recommend(Viewer.of([(10, 5.0), (11, 1.0)]), films, mask, 2)
+def test_preference_ranks_and_names_the_movies_it_rests_on(model: Neural) -> None:
+    movies = model.movies()
+    mask = ~np.isin(movies.movie_ids, [10, 11])
+    answer = model.recommend(UserHistory.of([(10, 5.0), (11, 1.0)]), movies, mask, 2)
     assert {scored.movie_id for scored in answer} == {12, 14}
     for scored in answer:
         assert scored.reason is Reason.PREDICTED_FOR_YOU
@@ -156,32 +156,32 @@ def test_preference_ranks_and_names_the_films_it_rests_on(model: Neural) -> None
 
 def test_the_predicted_rating_weighs_little_but_decides_a_tie(model: Neural) -> None:
     better = model.base.vectors.copy()
-    better[3, -6] += 1.0  # film 13: a higher bias, of the taste that the viewer has not
-    better[4, -6] += 0.5  # film 14: a higher bias, of the viewer's taste
+    better[3, -6] += 1.0  # movie 13: a higher bias, of the taste that the user has not
+    better[4, -6] += 0.5  # movie 14: a higher bias, of the user's taste
     many = replace(model.many, values=np.zeros_like(model.many.values))
-    base = Films.of(CATALOGUE, better, model.base.clusters)
+    base = MovieTable.of(CATALOGUE, better, model.base.clusters)
     changed = replace(model, base=base, many=many)
     mask = ~np.isin(base.movie_ids, [10])
-    answer = changed.recommend(Viewer.of([(10, 5.0)]), changed.films(), mask, 5)
+    answer = changed.recommend(UserHistory.of([(10, 5.0)]), changed.movies(), mask, 5)
     assert [scored.movie_id for scored in answer][:2] == [14, 12]
 
 
-def test_a_new_film_passes_scaler_encoder_and_kmeans(model: Neural) -> None:
-    film = Film(movie_id=500, title="New", year=2024, genres=("Romance",))
-    row, cluster = model.row(film, (0, 0, 0))
+def test_a_new_movie_passes_scaler_encoder_and_kmeans(model: Neural) -> None:
+    movie = Movie(movie_id=500, title="New", year=2024, genres=("Romance",))
+    row, cluster = model.row(movie, (0, 0, 0))
     assert cluster == 1
-    layout = model.film_rows.layout
+    layout = model.movie_rows.layout
     assert layout.outputs(row[None])[0].tolist() == [0, 1]
     assert layout.rated(row[None]).vectors[0].tolist() == [0.25, 0.5]
     assert row[-1] == 1
-    films = model.films()
-    films.put(500, 0, 2024, row, cluster)
-    answer = model.recommend(Viewer.of([(11, 5.0)]), films, films.movie_ids != 11, 3)
+    movies = model.movies()
+    movies.put(500, 0, 2024, row, cluster)
+    answer = model.recommend(UserHistory.of([(11, 5.0)]), movies, movies.movie_ids != 11, 3)
     assert 500 in [scored.movie_id for scored in answer]
-    assert 0.5 <= model.predict(rated((11, 5.0)), [500], films)[0][0] <= 5
+    assert 0.5 <= model.predict(rated((11, 5.0)), [500], movies)[0][0] <= 5
 
 
-def test_a_rated_film_keeps_what_its_ratings_taught(model: Neural) -> None:
+def test_a_rated_movie_keeps_what_its_ratings_taught(model: Neural) -> None:
     row, cluster = model.row(CATALOGUE[3], model.sums(13))
     assert np.array_equal(row, model.base.vectors[3])
     assert cluster == 1
@@ -189,7 +189,7 @@ def test_a_rated_film_keeps_what_its_ratings_taught(model: Neural) -> None:
     assert model.sums(999) == (0, 0, 0)
 
 
-def test_a_viewer_s_cluster_follows_his_taste(model: Neural) -> None:
+def test_a_user_s_cluster_follows_his_taste(model: Neural) -> None:
     even, cluster = model.encode(rated((10, 5.0), (12, 4.0)))
     assert cluster == 0
     assert even[0] > 0.8
@@ -200,13 +200,11 @@ def test_a_viewer_s_cluster_follows_his_taste(model: Neural) -> None:
 def test_what_was_saved_answers_the_same(model: Neural, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = Neural.load(tmp_path)
-    viewer, films = Viewer.of([(10, 5.0), (13, 2.0)]), model.films()
-    mask = ~np.isin(films.movie_ids, [10, 13])
-    assert again.recommend(viewer, again.films(), mask, 4) == model.recommend(
-        viewer, films, mask, 4
-    )
+    user, movies = UserHistory.of([(10, 5.0), (13, 2.0)]), model.movies()
+    mask = ~np.isin(movies.movie_ids, [10, 13])
+    assert again.recommend(user, again.movies(), mask, 4) == model.recommend(user, movies, mask, 4)
     for ours, theirs in zip(
-        model.predict(viewer.rated, [11, 12]), again.predict(viewer.rated, [11, 12]), strict=True
+        model.predict(user.rated, [11, 12]), again.predict(user.rated, [11, 12]), strict=True
     ):
         assert np.array_equal(ours, theirs)
 
@@ -214,17 +212,17 @@ def test_what_was_saved_answers_the_same(model: Neural, tmp_path: Path) -> None:
 def test_a_list_longer_than_the_pool_begins_with_the_shorter_one(
     model: Neural, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many films are asked for, as many are put in order by their predicted ratings."""
+    """However many movies are asked for, as many are put in order by their predicted ratings."""
     monkeypatch.setattr("neural.model.POOL", 3)
     rows = model.base.vectors.copy()
     rows[:, -6] += np.array([0, 3, 1, 2, 5, 4], np.float32)  # biases: they rank by ratings
     changed = replace(
-        model, base=Films.of(CATALOGUE, rows, model.base.clusters),
+        model, base=MovieTable.of(CATALOGUE, rows, model.base.clusters),
         mix=replace(model.mix, weights={**model.mix.weights, "rating": 9.0}),
     )  # fmt: skip
-    viewer, films = Viewer.of([(10, 5.0)]), changed.films()
-    mask = films.movie_ids != 10
-    longer = [scored.movie_id for scored in changed.recommend(viewer, films, mask, 5)]
-    shorter = [scored.movie_id for scored in changed.recommend(viewer, films, mask, 2)]
+    user, movies = UserHistory.of([(10, 5.0)]), changed.movies()
+    mask = movies.movie_ids != 10
+    longer = [scored.movie_id for scored in changed.recommend(user, movies, mask, 5)]
+    shorter = [scored.movie_id for scored in changed.recommend(user, movies, mask, 2)]
     assert longer[:2] == shorter
     assert sorted(longer) == [11, 12, 13, 14, 15]

@@ -24,7 +24,7 @@ FITS: list[Callable[[], Any]] = [
 
 
 def threads_seen(monkeypatch: pytest.MonkeyPatch, fit: Callable[[], Any]) -> set[int]:
-    """Return how many threads libraries may use where film vectors are fitted."""
+    """Return how many threads libraries may use where movie vectors are fitted."""
     seen: set[int] = set()
     original = MovieVectors.fit.__func__  # type: ignore[attr-defined]
 
@@ -41,7 +41,7 @@ def threads_seen(monkeypatch: pytest.MonkeyPatch, fit: Callable[[], Any]) -> set
 
 
 @pytest.mark.parametrize("fit", FITS, ids=["content", "hybrid", "user-model"])
-def test_films_are_fitted_in_one_thread(
+def test_movies_are_fitted_in_one_thread(
     monkeypatch: pytest.MonkeyPatch, fit: Callable[[], Any]
 ) -> None:
     assert threads_seen(monkeypatch, fit) == {1}
@@ -53,5 +53,5 @@ def test_the_neural_model_is_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatc
     from neural.fit import NeuralConfig, fit
     from neural.training.epochs import NetworkConfig
 
-    config = NeuralConfig(network=NetworkConfig(epochs=1), content=4, film_clusters=2)
+    config = NeuralConfig(network=NetworkConfig(epochs=1), content=4, movie_clusters=2)
     assert threads_seen(monkeypatch, lambda: fit(checkerboard(), config, 0)) == {1}

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import marquee.serving.update_stream
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from marquee.consumer.derivation import derive_films
+from marquee.consumer.derivation import derive_movies
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.model_versions import ModelReaction
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -29,7 +29,7 @@ from marquee.events import (
     RatingRemoved,
     UserErased,
 )
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.serving.replica import Overlay
 from marquee.store.codec import Vector
 from marquee.store.keys import Keys
@@ -38,23 +38,23 @@ from marquee_testing.fakes.redis_client import MemoryClient
 from marquee_testing.fakes.store import MemoryStore
 
 KEYS = Keys("machine", "tiny", 2)
-FILMS, USERS = st.integers(1, 6), st.integers(1, 3)
+MOVIE_IDS, USERS = st.integers(1, 6), st.integers(1, 3)
 EVERY = [*KEYS.all(MOVIES), *KEYS.all(RATINGS), *KEYS.all(MODELS)]
 
 
 class Tiny:
-    """A model of one number: a film's vector is that number times its year."""
+    """A model of one number: a movie's vector is that number times its year."""
 
     def __init__(self, directory: Path) -> None:
         self.version, self.factor = directory.name, np.float32(directory.name[1:])
 
-    def films(self) -> Films:
-        known = [Film(movie_id=i, title=f"Known {i}", year=2000 + i) for i in (1, 2)]
-        vectors = np.array([[self.factor * (film.year or 0)] for film in known], np.float32)
-        return Films.of(known, vectors, np.zeros(2, np.int16))
+    def movies(self) -> MovieTable:
+        known = [Movie(movie_id=i, title=f"Known {i}", year=2000 + i) for i in (1, 2)]
+        vectors = np.array([[self.factor * (added.year or 0)] for added in known], np.float32)
+        return MovieTable.of(known, vectors, np.zeros(2, np.int16))
 
-    def row(self, film: Film, _: tuple[int, int, int]) -> tuple[Vector, int]:
-        return np.array([self.factor * (film.year or 0)], np.float32), 3
+    def row(self, added: Movie, _: tuple[int, int, int]) -> tuple[Vector, int]:
+        return np.array([self.factor * (added.year or 0)], np.float32), 3
 
     def sums(self, _: int) -> tuple[int, int, int]:
         return 0, 0, 0
@@ -68,7 +68,7 @@ class Registry:
 
 
 def derive(step: Any, model: Tiny) -> None:
-    derive_films(step, model)
+    derive_movies(step, model)
 
 
 class Following(RuleBasedStateMachine):
@@ -121,22 +121,22 @@ class Following(RuleBasedStateMachine):
 
     # --- what the consumer does
 
-    @rule(movie=FILMS, year=st.integers(1990, 1999))
-    def add_film(self, movie: int, year: int) -> None:
-        self.send(MovieAdded(data=Film(movie_id=movie, title=f"Film {movie}", year=year)))
+    @rule(movie=MOVIE_IDS, year=st.integers(1990, 1999))
+    def add_movie(self, movie: int, year: int) -> None:
+        self.send(MovieAdded(data=Movie(movie_id=movie, title=f"Film {movie}", year=year)))
         self.run()
 
-    @rule(movie=FILMS)
-    def remove_film(self, movie: int) -> None:
+    @rule(movie=MOVIE_IDS)
+    def remove_movie(self, movie: int) -> None:
         self.send(MovieRemoved.model_validate({"data": {"movie_id": movie}}))
 
-    @rule(user=USERS, movie=FILMS, half=st.integers(1, 10))
+    @rule(user=USERS, movie=MOVIE_IDS, half=st.integers(1, 10))
     def rate(self, user: int, movie: int, half: int) -> None:
         data = {"user_id": user, "movie_id": movie, "rating": half / 2}
         self.send(RatingAdded.model_validate({"data": data}))
         self.run()
 
-    @rule(user=USERS, movie=FILMS)
+    @rule(user=USERS, movie=MOVIE_IDS)
     def withdraw(self, user: int, movie: int) -> None:
         data = {"user_id": user, "movie_id": movie}
         self.send(RatingRemoved.model_validate({"data": data}))
@@ -175,12 +175,12 @@ class Following(RuleBasedStateMachine):
         self.client.note()
         self.client.trim(keys.updates, kept)
 
-    @rule(movies=st.lists(FILMS, min_size=3, max_size=6), year=st.integers(1990, 1999))
+    @rule(movies=st.lists(MOVIE_IDS, min_size=3, max_size=6), year=st.integers(1990, 1999))
     def sleep_while_a_stream_is_trimmed(self, movies: list[int], year: int) -> None:
         self.client.paused = True
         for movie in movies:
-            film = Film(movie_id=movie, title="Missed", year=year)
-            self.send(MovieAdded(data=film))
+            added = Movie(movie_id=movie, title="Missed", year=year)
+            self.send(MovieAdded(data=added))
         for keys in EVERY:
             self.trim(keys, 1)
         self.go_on()
@@ -234,15 +234,15 @@ class Following(RuleBasedStateMachine):
 
 
 def state(overlay: Overlay[Tiny]) -> Any:
-    """Return version, living films with their rows and counts, and positions."""
+    """Return version, living movies with their rows and counts, and positions."""
     if overlay._serving is None:
         return None
-    films, popularity = overlay.serving.films, overlay.serving.popularity.now()
+    movies, popularity = overlay.serving.movies, overlay.serving.popularity.now()
     rows = {
-        int(films.movie_ids[i]): (
-            films.vectors[i].tolist(), int(films.clusters[i]), popularity.sums[i].tolist(),
+        int(movies.movie_ids[i]): (
+            movies.vectors[i].tolist(), int(movies.clusters[i]), popularity.sums[i].tolist(),
         )
-        for i in range(len(films)) if films.alive[i]
+        for i in range(len(movies)) if movies.alive[i]
     }  # fmt: skip
     return overlay.serving.model.version, rows, overlay.positions
 

@@ -1,4 +1,4 @@
-"""A viewer's profile is what dicts would hold, in any order of events and any cut into batches."""
+"""A user's profile is what dicts would hold, in any order of events and any cut into batches."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ USERS, MOVIES = st.integers(1, 3), st.integers(1, 5)
 
 
 class Profiles(RuleBasedStateMachine):
-    """Real handlers, steps and packing on one side; three dicts a viewer on the other."""
+    """Real handlers, steps and packing on one side; three dicts a user on the other."""
 
     @initialize()
     def begin(self) -> None:
@@ -57,7 +57,7 @@ class Profiles(RuleBasedStateMachine):
     def view(self, user: int, movie: int) -> None:
         self.send(MovieViewed, user, movie_id=movie)
         viewed = self.viewed.get(user, [])
-        self.viewed[user] = [*(film for film in viewed if film != movie), movie]
+        self.viewed[user] = [*(other for other in viewed if other != movie), movie]
 
     @rule(user=USERS, movie=MOVIES)
     def dismiss(self, user: int, movie: int) -> None:
@@ -69,7 +69,7 @@ class Profiles(RuleBasedStateMachine):
     @rule(user=USERS, movie=MOVIES)
     def restore(self, user: int, movie: int) -> None:
         self.send(MovieRestored, user, movie_id=movie)
-        self.dismissed[user] = [film for film in self.dismissed.get(user, []) if film != movie]
+        self.dismissed[user] = [other for other in self.dismissed.get(user, []) if other != movie]
 
     @rule(user=USERS)
     def erase(self, user: int) -> None:
@@ -95,7 +95,7 @@ class Profiles(RuleBasedStateMachine):
             assert list(found.dismissed) == self.dismissed.get(user, [])
 
     @invariant()
-    def an_erased_viewer_leaves_no_key(self) -> None:
+    def an_erased_user_leaves_no_key(self) -> None:
         if not self.waiting:
             stored = {u for u in (1, 2, 3) if KEYS.user(u).user(u) in self.batches.store.values}
             assert stored == self.heard_of

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import InvalidInput
 from marquee.features.dataset import Dataset, make_dataset
 from neural.confidence import Confidence, fit_confidence
@@ -14,20 +14,20 @@ from trainer.evaluation.rating_prediction.splits import (
     Biases,
     Question,
     Trial,
-    by_films,
+    by_movies,
     by_ratings,
-    by_viewers,
+    by_users,
 )
 from trainer.report.model import Interval, RatingTrials, Report
 from trainer.report.tables import tables
 from trainer.report.writers import markdown
 
 
-def world(users: int = 40, films: int = 40) -> Dataset:
+def world(users: int = 40, movies: int = 40) -> Dataset:
     rng = np.random.default_rng(0)
-    user_ids, movie_ids = np.divmod(np.flatnonzero(rng.random(users * films) < 0.8), films)
+    user_ids, movie_ids = np.divmod(np.flatnonzero(rng.random(users * movies) < 0.8), movies)
     half_stars = rng.integers(1, 11, len(user_ids)).astype(np.uint8)
-    catalogue = [Film(movie_id=i + 1, title=f"Film {i}") for i in range(films)]
+    catalogue = [Movie(movie_id=i + 1, title=f"Film {i}") for i in range(movies)]
     times = np.arange(len(user_ids))
     return make_dataset(user_ids + 1, movie_ids + 1, half_stars, times, catalogue)
 
@@ -37,7 +37,7 @@ def pairs_of(dataset: Dataset, rows: np.ndarray | None = None) -> set[tuple[int,
     return set(zip(kept.user_ids.tolist(), kept.movie_ids.tolist(), strict=True))
 
 
-def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_viewer():
+def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_user():
     whole = world()
     trial = by_ratings(whole, 0)
     asked = pairs_of(whole, np.concatenate([q.asked for q in trial.questions]))
@@ -48,9 +48,9 @@ def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_vi
         assert pairs_of(whole, question.given) == mine
 
 
-def test_no_rating_of_an_unseen_film_is_trained_on_or_given():
+def test_no_rating_of_an_unseen_movie_is_trained_on_or_given():
     whole = world()
-    trial = by_films(whole, 1)
+    trial = by_movies(whole, 1)
     unseen = set(whole.movie_ids[np.concatenate([q.asked for q in trial.questions])].tolist())
     assert unseen
     assert not unseen & set(trial.train.movie_ids.tolist())
@@ -58,9 +58,9 @@ def test_no_rating_of_an_unseen_film_is_trained_on_or_given():
         assert not unseen & set(whole.movie_ids[question.given].tolist())
 
 
-def test_an_unseen_viewer_is_asked_the_same_whatever_is_given():
+def test_an_unseen_user_is_asked_the_same_whatever_is_given():
     whole = world()
-    trials = by_viewers(whole, 2)
+    trials = by_users(whole, 2)
     assert tuple(trials) == GIVEN
     for n, trial in trials.items():
         for question, most in zip(trial.questions, trials[20].questions, strict=True):
@@ -74,9 +74,9 @@ def test_an_unseen_viewer_is_asked_the_same_whatever_is_given():
 
 
 def two_ratings_and_one_asked() -> Trial:
-    films = [Film(movie_id=i, title=f"Film {i}") for i in (1, 2)]
-    users, movies = np.array([1, 2, 2]), np.array([1, 1, 2])
-    whole = make_dataset(users, movies, np.array([8, 4, 10], np.uint8), np.arange(3), films)
+    movies = [Movie(movie_id=i, title=f"Film {i}") for i in (1, 2)]
+    users, movie_ids = np.array([1, 2, 2]), np.array([1, 1, 2])
+    whole = make_dataset(users, movie_ids, np.array([8, 4, 10], np.uint8), np.arange(3), movies)
     return Trial(
         whole, whole.of_rows(np.array([0, 1])), (Question(2, np.array([1]), np.array([2])),)
     )
@@ -85,9 +85,9 @@ def two_ratings_and_one_asked() -> Trial:
 def test_biases_are_damped_as_by_hand():
     trial = two_ratings_and_one_asked()
     biases, question = Biases(trial.train, 3.0, 5.0), trial.questions[0]
-    # mean 3, film 1 has bias 0, the viewer gave 2: -1/6; film 2 is unknown.
+    # mean 3, movie 1 has bias 0, the user gave 2: -1/6; movie 2 is unknown.
     assert biases.predict(trial, question) == pytest.approx([3 - 1 / 6])
-    assert biases.predict_by_viewer(trial, question) == pytest.approx([3 - 1 / 6])
+    assert biases.predict_by_user(trial, question) == pytest.approx([3 - 1 / 6])
 
 
 def test_errors_are_judged_after_clipping_to_half_a_star_and_five():
@@ -117,24 +117,24 @@ def errors_at(chances: np.ndarray) -> np.ndarray:
 
 def test_confidence_finds_the_probabilities_that_made_the_errors():
     rng = np.random.default_rng(4)
-    viewer, film = rng.random(40_000) * 5, rng.random(40_000) * 5
+    user, movie = rng.random(40_000) * 5, rng.random(40_000) * 5
     spread = np.exp(rng.normal(0, 0.5, 40_000))
     truth = Confidence(-1.0, 0.2, 0.3, -0.8)
-    found = fit_confidence(viewer, film, spread, errors_at(truth.of(viewer, film, spread)))
-    assert (found.constant, found.viewer, found.film, found.spread) == pytest.approx(
+    found = fit_confidence(user, movie, spread, errors_at(truth.of(user, movie, spread)))
+    assert (found.constant, found.user, found.movie, found.spread) == pytest.approx(
         (-1, 0.2, 0.3, -0.8), abs=0.05
     )
 
 
 def test_confidence_never_falls_with_what_is_known_nor_rises_with_the_spread():
     rng = np.random.default_rng(6)
-    viewer, film = rng.random(4000) * 5, rng.random(4000) * 5
+    user, movie = rng.random(4000) * 5, rng.random(4000) * 5
     spread = np.exp(rng.normal(0, 0.5, 4000))
-    chances = Confidence(1.0, -0.4, 0.2, 0.5).of(viewer, film, spread)
-    found = fit_confidence(viewer, film, spread, errors_at(chances))
-    assert found.viewer == 0
+    chances = Confidence(1.0, -0.4, 0.2, 0.5).of(user, movie, spread)
+    found = fit_confidence(user, movie, spread, errors_at(chances))
+    assert found.user == 0
     assert found.spread == 0
-    assert found.film > 0
+    assert found.movie > 0
 
 
 def test_a_gain_has_the_interval_of_its_splits():

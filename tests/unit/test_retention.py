@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import NotFound
 from marquee.features.dataset import make_dataset
 from marquee.registry.bundle import seal
@@ -151,9 +151,9 @@ def test_what_nobody_has_touched_for_long_goes(settings: Settings, name: str, da
 def history_of(settings: Settings, ratings: int) -> History:
     history = History(settings.history, settings.partitions)
     ids = np.arange(1, ratings + 1)
-    films = [Film(movie_id=1, title="One")]
+    movies = [Movie(movie_id=1, title="One")]
     ones = np.ones(ratings, np.int64)
-    history.import_dataset(make_dataset(ids, ones, ones.astype(np.uint8) * 8, ids, films))
+    history.import_dataset(make_dataset(ids, ones, ones.astype(np.uint8) * 8, ids, movies))
     return history
 
 

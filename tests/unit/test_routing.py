@@ -66,5 +66,5 @@ def test_the_chain_ends_with_popular():
     ("evidence", "has_similar"),
     [(Evidence(4, 0, 0), False), (Evidence(4, 1, 0), True), (Evidence(4, 0, 1), True)],
 )
-def test_similar_is_in_the_chain_only_with_a_film_to_start_from(evidence, has_similar):
+def test_similar_is_in_the_chain_only_with_a_movie_to_start_from(evidence, has_similar):
     assert (Route.SIMILAR in chain(Route.HYBRID, evidence)) is has_similar

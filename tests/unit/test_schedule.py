@@ -37,7 +37,7 @@ def test_a_training_is_due_after_so_many_new_ratings_in_all_partitions() -> None
     assert due(PLAN, NOW, positions, last, last) == "100 new ratings"
 
 
-def test_films_and_a_history_made_anew_count_for_nothing() -> None:
+def test_movies_and_a_history_made_anew_count_for_nothing() -> None:
     assert new_ratings({"ratings:0": 3, "movies:0": 9}, {"ratings:0": 7}) == 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
@@ -21,7 +21,7 @@ def validation(held_out: Dataset) -> dict[str, list[Case]]:
     return {SLICE.name: draw_slice(rows, users, SLICE)}
 
 
-def test_liked_and_not_liked_films_are_in_columns_of_their_own():
+def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
     rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
     viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
     shown = shown_to([rated, viewed], 40)
@@ -33,7 +33,7 @@ def test_liked_and_not_liked_films_are_in_columns_of_their_own():
 
 
 def test_dislikes_alone_tell_what_is_liked():
-    """On the checkerboard whoever dislikes the odd films likes the even ones."""
+    """On the checkerboard whoever dislikes the odd movies likes the even ones."""
     case = Case(1, np.array([1, 3, 5]), np.array([2, 2, 2], np.uint8), np.array([2]))
     scores = fit_ease(both_of(checkerboard(200, 40)), 10).scores(shown_to([case], 40))[0]
     even, odd = scores[0:40:2], scores[7:40:2]
@@ -49,14 +49,14 @@ def test_it_solves_the_checkerboard_and_says_what_was_chosen(users):
     assert outcome.values[:, 1].mean() > 0.9
     assert "penalty" in outcome.words
     for case, shown in zip(cases["4"], outcome.shown, strict=True):
-        assert set(shown.tolist()).isdisjoint(case.films.tolist())
+        assert set(shown.tolist()).isdisjoint(case.movies.tolist())
 
 
 def test_a_slice_without_a_validation_user_gets_an_answer_all_the_same():
-    films = [Film(movie_id=i, title=str(i)) for i in range(1, 7)]
+    movies = [Movie(movie_id=i, title=str(i)) for i in range(1, 7)]
     halves = np.array([10, 2, 9, 8, 10, 1], np.uint8)
     ids = np.arange(1, 7)
-    train = make_dataset(np.array([1, 1, 1, 2, 2, 2]), ids, halves, ids, films)
+    train = make_dataset(np.array([1, 1, 1, 2, 2, 2]), ids, halves, ids, movies)
     split = split_by_user(train, 3)
     case = Case(9, np.array([0]), np.array([10], np.uint8), np.array([2]))
     outcome = run_second_bar(split, {"a": [case], "b": []}, lambda _data: {"a": [], "b": []})

@@ -16,7 +16,7 @@ from trainer.runs.records import TrainingRecord
 from trainer.segments.maps import maps_of, maps_of_record, project
 from user_model.fit import UserModelConfig, fit
 from user_model.segments.fit import SegmentsConfig
-from user_model.segments.model import LEAST_VIEWERS
+from user_model.segments.model import LEAST_USERS
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +39,15 @@ def report(**parts: object) -> Report:
     return Report.model_validate(values | parts)
 
 
-def test_every_film_and_viewer_is_on_its_map_in_its_segment(bundle: Path) -> None:
-    films, users = maps_of(bundle)
-    assert (films.kind, users.kind) == ("movies", "users")
-    assert sum(len(one.places) for one in films.markers) == 40
-    for one in (*films.markers, *users.markers):
+def test_every_movie_and_user_is_on_its_map_in_its_segment(bundle: Path) -> None:
+    movies, users = maps_of(bundle)
+    assert (movies.kind, users.kind) == ("movies", "users")
+    assert sum(len(one.places) for one in movies.markers) == 40
+    for one in (*movies.markers, *users.markers):
         assert len(one.places) == one.size
         assert one.name
-    assert all(one.size >= LEAST_VIEWERS for one in users.markers)
-    assert films.choice["curves"]
+    assert all(one.size >= LEAST_USERS for one in users.markers)
+    assert movies.choice["curves"]
 
 
 def test_maps_and_choices_are_drawn_with_the_names_of_segments(bundle: Path) -> None:

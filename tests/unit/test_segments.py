@@ -1,4 +1,4 @@
-"""Segments: what puts films and viewers into them, their names, and poor data."""
+"""Segments: what puts movies and users into them, their names, and poor data."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film, genre_mask
-from marquee.domain.recommendation import Viewer
+from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
 from user_model.segments.fit import SegmentsConfig, fit_segments
-from user_model.segments.model import LEAST_VIEWERS, Segments
+from user_model.segments.model import LEAST_USERS, Segments
 from user_model.segments.naming import describe
 from user_model.segments.pinned_kmeans import kept_clusters
 from user_model.segments_api import liked_in
@@ -23,23 +23,25 @@ KINDS = (("Comedy",), ("Western",), ("Sci-Fi",))
 TWO_AND_THREE = SegmentsConfig(movies_k=3, users_k=3, width=4, epochs=60)
 
 
-def film(movie_id: int) -> Film:
+def movie(movie_id: int) -> Movie:
     kind = movie_id % 3
-    return Film(movie_id=movie_id, title=f"F{movie_id}", year=1960 + 10 * kind, genres=KINDS[kind])
+    return Movie(movie_id=movie_id, title=f"F{movie_id}", year=1960 + 10 * kind, genres=KINDS[kind])
 
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    """60 viewers, each of whom loves one of three genres and dislikes the others."""
+    """60 users, each of whom loves one of three genres and dislikes the others."""
     rng = np.random.default_rng(0)
-    films = [film(i) for i in range(1, 61)]
+    movies = [movie(i) for i in range(1, 61)]
     rows = [
         (user, movie_id, 9 if movie_id % 3 == user % 3 else 4)
         for user in range(1, 61)
         for movie_id in rng.permutation(60)[:24] + 1
     ]
-    users, movies, half = (np.array(column) for column in zip(*rows, strict=True))
-    return make_dataset(users, movies, half.astype(np.uint8), np.zeros(len(rows), np.int64), films)
+    users, movie_ids, half = (np.array(column) for column in zip(*rows, strict=True))
+    return make_dataset(
+        users, movie_ids, half.astype(np.uint8), np.zeros(len(rows), np.int64), movies
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,36 +55,36 @@ def model(dataset: Dataset) -> UserModel:
 
 
 def segment_of(model: UserModel, *movie_ids: int) -> int | None:
-    return model.segment(Viewer.of([(i, 5.0) for i in movie_ids]).rated)
+    return model.segment(UserHistory.of([(i, 5.0) for i in movie_ids]).rated)
 
 
-def test_films_of_a_genre_share_a_segment(model: UserModel) -> None:
+def test_movies_of_a_genre_share_a_segment(model: UserModel) -> None:
     assert model.segments is not None
-    found = model.segments.films.assign(model.base.genres, model.base_sums)
+    found = model.segments.movies.assign(model.base.genres, model.base_sums)
     groups = [set(found[model.base.movie_ids % 3 == kind].tolist()) for kind in range(3)]
     assert [len(group) for group in groups] == [1, 1, 1]
     assert len(set.union(*groups)) == 3
 
 
-def test_a_new_film_gets_its_segment_from_its_genres(model: UserModel) -> None:
+def test_a_new_movie_gets_its_segment_from_its_genres(model: UserModel) -> None:
     assert model.segments is not None
     masks = np.array([genre_mask(("Western",)), genre_mask(("Comedy",))], np.uint32)
-    new = model.segments.films.assign(masks, np.zeros((2, 3), np.int64))
-    old = model.segments.films.assign(model.base.genres, model.base_sums)
+    new = model.segments.movies.assign(masks, np.zeros((2, 3), np.int64))
+    old = model.segments.movies.assign(model.base.genres, model.base_sums)
     assert new.tolist() == [old[model.base.index(1)], old[model.base.index(3)]]
 
 
-def test_a_viewer_moves_to_another_segment_with_his_ratings(model: UserModel) -> None:
+def test_a_user_moves_to_another_segment_with_his_ratings(model: UserModel) -> None:
     comedies, westerns = segment_of(model, 3, 6, 9, 12), segment_of(model, 1, 4, 7, 10)
     assert comedies != westerns
     assert segment_of(model, 3, 6, *range(1, 60, 3)) == westerns
 
 
 def test_only_likes_count(model: UserModel) -> None:
-    with_low = Viewer.of([(3, 5.0), (6, 4.5), (1, 1.0), (4, 0.5), (7, 3.5)]).rated
-    assert model.segment(with_low) == model.segment(Viewer.of([(3, 5.0), (6, 4.5)]).rated)
-    assert model.segment(Viewer.of([(1, 3.5), (4, 1.0)]).rated) is None
-    assert model.segment(Viewer.of([(999, 5.0)]).rated) is None
+    with_low = UserHistory.of([(3, 5.0), (6, 4.5), (1, 1.0), (4, 0.5), (7, 3.5)]).rated
+    assert model.segment(with_low) == model.segment(UserHistory.of([(3, 5.0), (6, 4.5)]).rated)
+    assert model.segment(UserHistory.of([(1, 3.5), (4, 1.0)]).rated) is None
+    assert model.segment(UserHistory.of([(999, 5.0)]).rated) is None
 
 
 def test_a_segment_is_named_by_its_genre_and_decade(model: UserModel) -> None:
@@ -98,17 +100,17 @@ def test_what_a_segment_likes_is_of_its_genre(model: UserModel) -> None:
         best = np.argsort(-liked_in(model, one["id"]))[:10]
         kinds = {model.base.genres[row] for row in best}
         assert kinds == {genre_mask([one["name"].partition(" ")[0]])}
-        assert {film(i).genres[0] for i in one["typical"][:10]} == {one["name"].partition(" ")[0]}
+        assert {movie(i).genres[0] for i in one["typical"][:10]} == {one["name"].partition(" ")[0]}
 
 
-def test_a_segment_of_few_viewers_is_not_shown(model: UserModel) -> None:
+def test_a_segment_of_few_users_is_not_shown(model: UserModel) -> None:
     assert model.segments is not None
     about = {
         "movies": {"segments": [{"size": 1}]},
-        "users": {"segments": [{"size": LEAST_VIEWERS - 1}, {"size": LEAST_VIEWERS}]},
+        "users": {"segments": [{"size": LEAST_USERS - 1}, {"size": LEAST_USERS}]},
     }
     segments = replace(model.segments, about=about)
-    assert segments.described("users") == [{"size": LEAST_VIEWERS}]
+    assert segments.described("users") == [{"size": LEAST_USERS}]
     assert segments.described("movies") == [{"size": 1}]
 
 
@@ -120,8 +122,8 @@ def test_a_saved_model_has_the_same_segments(model: UserModel, tmp_path: Path) -
     assert loaded.segments.described("users") == model.segments.described("users")
     assert loaded.segments.described("movies") == model.segments.described("movies")
     for start in (1, 2, 3):
-        films = range(start, 60, 3)
-        assert segment_of(loaded, *films) == segment_of(model, *films)
+        movies = range(start, 60, 3)
+        assert segment_of(loaded, *movies) == segment_of(model, *movies)
     for name in ("film_segments", "user_segment_autoencoder", "encoded_user_vectors"):
         assert (tmp_path / f"{name}.npz").is_file()
 
@@ -133,18 +135,18 @@ def test_a_bundle_of_before_there_were_segments_loads(model: UserModel, tmp_path
     assert segment_of(loaded, 3, 6) is None
 
 
-def segments_of(ratings: list[tuple[int, int, int]], n_films: int = 30) -> Segments:
+def segments_of(ratings: list[tuple[int, int, int]], n_movies: int = 30) -> Segments:
     columns = np.array(ratings, np.int64).reshape(-1, 3)
-    films = [film(i) for i in range(1, n_films + 1)]
+    movies = [movie(i) for i in range(1, n_movies + 1)]
     data = make_dataset(
-        columns[:, 0], columns[:, 1], columns[:, 2].astype(np.uint8), columns[:, 2] * 0, films
+        columns[:, 0], columns[:, 1], columns[:, 2].astype(np.uint8), columns[:, 2] * 0, movies
     )
     rows = RatingRows.of(data)
-    return fit_segments(data.films, rows, np.zeros(n_films, np.int16), SegmentsConfig(), 0)
+    return fit_segments(data.movies, rows, np.zeros(n_movies, np.int16), SegmentsConfig(), 0)
 
 
 @pytest.mark.parametrize(
-    ("ratings", "viewers"),
+    ("ratings", "users"),
     [
         ([], 0),
         ([(1, 1, 2), (2, 2, 3)], 0),
@@ -155,21 +157,21 @@ def segments_of(ratings: list[tuple[int, int, int]], n_films: int = 30) -> Segme
     ids=["none", "only low ones", "one", "one viewer", "all the same"],
 )
 def test_poor_ratings_make_few_segments_and_say_why(
-    ratings: list[tuple[int, int, int]], viewers: int, tmp_path: Path
+    ratings: list[tuple[int, int, int]], users: int, tmp_path: Path
 ) -> None:
     segments = segments_of(ratings)
     segments.save(tmp_path)  # refuses what is not finite
     choice = segments.about["users"]["choice"]
-    assert choice["k"] == viewers
+    assert choice["k"] == users
     assert choice["structure"] is False
     assert choice["reason"]
     loaded = Segments.load(tmp_path)
     assert loaded is not None
-    assert (loaded.viewers is None) == (viewers == 0)
+    assert (loaded.users is None) == (users == 0)
 
 
-def test_a_film_alone_is_a_segment() -> None:
-    segments = segments_of([(1, 1, 9)], n_films=1)
+def test_a_movie_alone_is_a_segment() -> None:
+    segments = segments_of([(1, 1, 9)], n_movies=1)
     assert [one["size"] for one in segments.described("movies")] == [1]
 
 
@@ -200,7 +202,7 @@ def test_a_kept_segment_is_made_again_and_the_others_share_the_rest(
             {f"{kind}_k": k, "width": 4, f"{kind}_kept": [old["typical"]]}
         )
         rows = RatingRows.of(dataset)
-        again = fit_segments(dataset.films, rows, np.zeros(60, np.int16), config, 5)
+        again = fit_segments(dataset.movies, rows, np.zeros(60, np.int16), config, 5)
         kept, *others = again.described(kind)
         assert kept["name"] == old["name"]
         assert kept["size"] == old["size"]
@@ -213,20 +215,20 @@ def test_more_kept_segments_than_were_asked_for_are_all_made(dataset: Dataset) -
     kept = tuple(tuple(range(kind, 61, 3)) for kind in (1, 2, 3))
     config = SegmentsConfig(movies_k=2, users_k=1, movies_kept=(*kept, (999,)), users_kept=kept)
     rows = RatingRows.of(dataset)
-    segments = fit_segments(dataset.films, rows, np.zeros(60, np.int16), config, 0)
+    segments = fit_segments(dataset.movies, rows, np.zeros(60, np.int16), config, 0)
     assert [one["size"] for one in segments.described("movies")] == [20, 20, 20]
     assert len(segments.about["users"]["segments"]) == 3
 
 
 def test_segments_with_the_same_words_have_different_names() -> None:
-    films = [film(3), film(6)]
-    described = describe(np.eye(2), [1, 1], films, np.eye(2))
+    movies = [movie(3), movie(6)]
+    described = describe(np.eye(2), [1, 1], movies, np.eye(2))
     assert [one["name"] for one in described] == ["Mixed", "Mixed (2)"]
 
 
 def test_a_tag_names_a_segment_that_carries_it() -> None:
     tagged = [
-        Film(movie_id=i, title="T", tags={"heist": 0.9} if i <= 6 else {}) for i in range(1, 21)
+        Movie(movie_id=i, title="T", tags={"heist": 0.9} if i <= 6 else {}) for i in range(1, 21)
     ]
     weights = np.array([[i <= 6 for i in range(1, 21)], [i > 6 for i in range(1, 21)]], float)
     assert describe(weights, [6, 14], tagged, weights)[0]["name"] == "Mixed · “heist”"

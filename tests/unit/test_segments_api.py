@@ -15,21 +15,21 @@ from gateway.http.idempotency_store import RedisIdempotency
 from gateway.recommend.orchestrator import Answers
 from gateway.state.deduplication import RedisDuplicates
 from gateway.state.profiles import Profile
-from gateway.state.rules import FilmRules, Rules
+from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
 from marquee.domain.routing import Thresholds
 from marquee.events import Block, Promotion
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 
 NOWHERE = "redis://127.0.0.1:1/0"
-FILMS = [Film(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]
-CATALOGUE = Catalogue(map(Row.of, FILMS))
+MOVIES = [Movie(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]
+CATALOGUE = Catalogue(map(Row.of, MOVIES))
 
 
 def described(segment: int, *typical: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Profiles:
 
 class Memory:
     catalogue = CATALOGUE
-    popular = PopularList(CATALOGUE, FilmSums())
+    popular = PopularList(CATALOGUE, MovieSums())
     connected = True
 
     async def passed(self, _: Any, __: float) -> bool:
@@ -147,7 +147,7 @@ async def test_a_list_says_what_there_is_and_how_it_was_chosen(house: House, kin
     first, second = answer["items"]
     assert (first["name"], first["named"], first["kept"]) == ("Crime 0", False, False)
     assert (second["name"], second["named"], second["kept"]) == ("Night owls", True, True)
-    assert [film["title"] for film in first["typical"]] == [f"Film {i}" for i in range(1, 11)]
+    assert [movie["title"] for movie in first["typical"]] == [f"Film {i}" for i in range(1, 11)]
     assert second["typical"][1]["movie_id"] == 999  # one that the catalogue has no more
 
 
@@ -204,7 +204,7 @@ async def test_a_segment_s_list_keeps_to_the_rules(house: House, kind: str) -> N
     other = Promotion(movie_id=30, slots=(2,), segments=(3,))
     block = Block(movie_id=2, reason="rights")
     house.profiles.rules = Rules({
-        2: FilmRules(block=block), 29: FilmRules(promotion=own), 30: FilmRules(promotion=other),
+        2: MovieRules(block=block), 29: MovieRules(promotion=own), 30: MovieRules(promotion=other),
     })  # fmt: skip
     answer = await house.client.get(f"{path}?k=3")
     assert ids(answer) == ([29, 1, 3] if kind == "users" else [1, 3, 4])
@@ -232,7 +232,7 @@ async def test_another_number_is_refused(house: House, body: dict[str, Any]) -> 
 
 @KINDS
 @pytest.mark.parametrize(("more", "keep"), [({}, True), ({"keep": False}, False)])
-async def test_a_name_goes_to_the_trainer_with_the_typical_films(
+async def test_a_name_goes_to_the_trainer_with_the_typical_movies(
     house: House, kind: str, more: dict[str, bool], keep: bool
 ) -> None:
     body = {"name": " Early birds ", **more}

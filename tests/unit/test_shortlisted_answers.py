@@ -13,26 +13,26 @@ import hybrid.fit
 import user_model.fit
 from content.fit import ContentConfig
 from hybrid.fit import HybridConfig
-from marquee.domain.recommendation import Viewer
-from marquee.features.movie_table import Films
+from marquee.domain.recommendation import UserHistory
+from marquee.features.movie_table import MovieTable
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 
 N = 22_000
-VIEWER = Viewer.of([(10, 5.0), (12, 4.0), (11, 1.0)], (10, 12))
+USER = UserHistory.of([(10, 5.0), (12, 4.0), (11, 1.0)], (10, 12))
 _SMALL = {"taste": SMALL_TASTE, "clusters": 2}
 
 
 @cache
 def fitted(name: str) -> Any:
-    """Return a model of the checkerboard with thousands of rarely liked copies of its films."""
+    """Return a model of the checkerboard with thousands of rarely liked copies of its movies."""
     fits: dict[str, Callable[[], Any]] = {
         "content": lambda: content.fit.fit(
-            checkerboard(), ContentConfig(dimensions=6, new_film_penalty=1.0, **_SMALL), 0
+            checkerboard(), ContentConfig(dimensions=6, new_movie_penalty=1.0, **_SMALL), 0
         ),
         "hybrid": lambda: hybrid.fit.fit(
-            checkerboard(), HybridConfig(dimensions=6, new_film_penalty=1.0, **_SMALL), 0
+            checkerboard(), HybridConfig(dimensions=6, new_movie_penalty=1.0, **_SMALL), 0
         ),
         "user-model": lambda: user_model.fit.fit(
             checkerboard(), UserModelConfig(cold_penalty=1.0, sizes=(3, 5), near=10, **_SMALL), 0
@@ -49,52 +49,56 @@ def grown(model: Any) -> Any:
     vectors[copies] *= 0.5 + 0.4 * rng.random((int(copies.sum()), 1), dtype=np.float32)
     vectors[copies, -1] = 0
     likes = np.where(copies, rng.integers(0, 3, N), model.base_sums[source, 1] + 3)
-    films = Films(
+    movies = MovieTable(
         np.where(copies, 1000 + np.arange(N), base.movie_ids[source]),
         base.genres[source], base.years[source], vectors, base.clusters[source],
     )  # fmt: skip
-    return replace(model, base=films, base_sums=np.stack([likes + 1, likes, 8 * likes + 1], axis=1))
+    return replace(
+        model, base=movies, base_sums=np.stack([likes + 1, likes, 8 * likes + 1], axis=1)
+    )
 
 
-def lists(model: Any, films: Films, mask: np.ndarray[Any, np.dtype[np.bool_]], k: int) -> list[int]:
-    return [scored.movie_id for scored in model.recommend(VIEWER, films, mask, k)]
+def lists(
+    model: Any, movies: MovieTable, mask: np.ndarray[Any, np.dtype[np.bool_]], k: int
+) -> list[int]:
+    return [scored.movie_id for scored in model.recommend(USER, movies, mask, k)]
 
 
 @pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
 def test_a_list_is_the_best_of_the_shortlist_as_all_rows_score_them(name: str) -> None:
     model = fitted(name)
-    films, every = model.films(), Films.from_arrays(model.base.arrays())
-    mask = ~np.isin(films.movie_ids, [10, 11, 12])
-    chosen = films.chosen(mask, 10)
+    movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
+    mask = ~np.isin(movies.movie_ids, [10, 11, 12])
+    chosen = movies.chosen(mask, 10)
     assert len(chosen.vectors) == 10_000
-    listed = np.zeros(len(films), bool)
+    listed = np.zeros(len(movies), bool)
     listed[chosen.rows] = True
-    assert lists(model, films, mask, 10) == lists(model, every, mask & listed, 10)
+    assert lists(model, movies, mask, 10) == lists(model, every, mask & listed, 10)
 
 
 @pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
-def test_a_mask_of_films_that_are_not_on_the_shortlist_is_filled_all_the_same(name: str) -> None:
+def test_a_mask_of_movies_that_are_not_on_the_shortlist_is_filled_all_the_same(name: str) -> None:
     model = fitted(name)
-    films, every = model.films(), Films.from_arrays(model.base.arrays())
-    mask = np.ones(len(films), bool)
-    mask[films.chosen(mask, 10).rows] = False
-    found = lists(model, films, mask, 10)
+    movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
+    mask = np.ones(len(movies), bool)
+    mask[movies.chosen(mask, 10).rows] = False
+    found = lists(model, movies, mask, 10)
     assert len(found) == 10
     assert found == lists(model, every, mask, 10)
 
 
 @pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
-def test_a_new_film_stands_where_all_rows_would_place_it(name: str) -> None:
+def test_a_new_movie_stands_where_all_rows_would_place_it(name: str) -> None:
     model = fitted(name)
-    films, every = model.films(), Films.from_arrays(model.base.arrays())
+    movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
     vector, cluster = model.base.vectors[model.base.index(14)], 0
-    for table in (films, every):
+    for table in (movies, every):
         table.put(500_000, 1, 2020, vector, cluster)
-    mask = np.zeros(len(films), bool)
-    mask[films.chosen(films.alive, 10).rows] = True
+    mask = np.zeros(len(movies), bool)
+    mask[movies.chosen(movies.alive, 10).rows] = True
     assert mask[-1]
     mask[: model.base.index(14) + 1] = False
     wanted = int(mask.sum()) // 10
     assert wanted == 999
-    assert films.chosen(mask, wanted).n == len(films)
-    assert lists(model, films, mask, wanted) == lists(model, every, mask, wanted)
+    assert movies.chosen(mask, wanted).n == len(movies)
+    assert lists(model, movies, mask, wanted) == lists(model, every, mask, wanted)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
 from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.dataset import Dataset, make_dataset
@@ -18,11 +18,11 @@ SOME = Slice("8", Route.USER_CLUSTER, given=8)
 
 
 def opinions() -> Dataset:
-    """Return 60 users who rated all of 40 films and like every other one, film after film."""
-    users, films = (grid.ravel() + 1 for grid in np.indices((60, 40)))
-    halves = np.where((users + films) % 2 == 0, 10, 2).astype(np.uint8)
-    catalogue = [Film(movie_id=i, title=f"Film {i}") for i in range(1, 41)]
-    return make_dataset(users, films, halves, films * 100 + users, catalogue)
+    """Return 60 users who rated all of 40 movies and like every other one, movie after movie."""
+    users, movies = (grid.ravel() + 1 for grid in np.indices((60, 40)))
+    halves = np.where((users + movies) % 2 == 0, 10, 2).astype(np.uint8)
+    catalogue = [Movie(movie_id=i, title=f"Film {i}") for i in range(1, 41)]
+    return make_dataset(users, movies, halves, movies * 100 + users, catalogue)
 
 
 def test_every_user_is_tested_in_exactly_one_fold():
@@ -49,15 +49,15 @@ def test_a_cut_by_time_trains_only_what_was_earlier():
         assert not {(case.user_id, row + 1) for row in case.targets.tolist()} & known
 
 
-def test_a_case_shows_what_its_slice_says_and_wants_the_other_liked_films():
+def test_a_case_shows_what_its_slice_says_and_wants_the_other_liked_movies():
     dataset = opinions()
     rows, users = RatingRows.of(dataset), np.unique(dataset.user_ids)
     for case in draw_slice(rows, users, FEW):
-        films, halves = rows.of_user(case.user_id - 1)
-        assert len(case.films) == 4
-        assert set(case.targets) == set(films[halves >= 8]) - set(case.films)
+        movies, halves = rows.of_user(case.user_id - 1)
+        assert len(case.movies) == 4
+        assert set(case.targets) == set(movies[halves >= 8]) - set(case.movies)
     share = Slice("80 %", Route.NEURAL, share=0.8, draws=1, at_least=20)
-    assert {len(case.films) for case in draw_slice(rows, users, share)} == {32}
+    assert {len(case.movies) for case in draw_slice(rows, users, share)} == {32}
     too_many = Slice("41 and more", Route.NEURAL, share=0.8, at_least=41)
     assert draw_slice(rows, users, too_many) == []
 
@@ -66,10 +66,12 @@ def test_more_ratings_are_the_fewer_ones_and_others():
     dataset = opinions()
     rows, users = RatingRows.of(dataset), np.unique(dataset.user_ids)
     few, some = draw_slice(rows, users, FEW), draw_slice(rows, users, SOME)
-    assert all((a.films == b.films[:4]).all() for a, b in zip(few, some, strict=True) if a.user_id)
+    assert all(
+        (a.movies == b.movies[:4]).all() for a, b in zip(few, some, strict=True) if a.user_id
+    )
 
 
-def test_cases_are_routed_as_the_gateway_routes_viewers():
+def test_cases_are_routed_as_the_gateway_routes_users():
     thresholds = Thresholds(SETTINGS.few_ratings, SETTINGS.many_ratings, SETTINGS.positive_ratings)
     for n in range(1, 25):
         for positive in range(n + 1):

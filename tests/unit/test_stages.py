@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import DataError, InvalidInput, SettingsError
 from marquee.events import MODELS, ModelPublished, decode
 from marquee.features.dataset import Dataset, make_dataset
@@ -78,9 +78,9 @@ def noted_stage(ran: list[str]) -> Stage:
 def settings(tmp_path: Path) -> Settings:
     """Settings with a history of four ratings."""
     settings = Settings(state=tmp_path / "state")
-    films = [Film(movie_id=i, title=f"Film {i}") for i in (1, 2)]
-    users, movies = np.array([1, 1, 2, 3]), np.array([1, 2, 1, 2])
-    dataset = make_dataset(users, movies, np.array([8, 9, 3, 10], np.uint8), users * 10, films)
+    movies = [Movie(movie_id=i, title=f"Film {i}") for i in (1, 2)]
+    users, movie_ids = np.array([1, 1, 2, 3]), np.array([1, 2, 1, 2])
+    dataset = make_dataset(users, movie_ids, np.array([8, 9, 3, 10], np.uint8), users * 10, movies)
     History(settings.history, settings.partitions).import_dataset(dataset)
     return settings
 

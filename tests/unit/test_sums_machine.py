@@ -1,4 +1,4 @@
-"""Sums of films equal a recount of all ratings, whatever is replaced, removed, erased, restored."""
+"""Sums of movies equal a recount of all ratings, whatever is replaced, removed, erased, restored."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,11 +32,11 @@ class Counting(RuleBasedStateMachine):
             self.restore(TopicPartition(RATINGS, number), snapshot)
 
     def restore(self, partition: TopicPartition, snapshot: dict[int, dict[int, int]]) -> None:
-        """Begin with a snapshot's viewers, as the loop does with an empty store."""
+        """Begin with a snapshot's users, as the loop does with an empty store."""
         keys = KEYS.of(partition)
-        viewers = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
+        users = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
         step = Step(keys, self.batches.store)
-        for piece in chunks(PartitionSnapshot(partition, 0, viewers=viewers)):
+        for piece in chunks(PartitionSnapshot(partition, 0, users=users)):
             restore_sums(step, piece)
         self.batches.store.write(keys, None, 0, step.commands(0, 0))
 

@@ -10,11 +10,11 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.domain.movies import Film, genre_mask
-from marquee.domain.recommendation import Viewer
+from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.scoring.preference import NoneCold, Taste, less_popular, log_share
-from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_films
+from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_movies
 from marquee.training.preference import FittedTaste, fit_taste
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
@@ -23,14 +23,14 @@ from user_model.fit import fit as fit_user_model
 
 DATA = checkerboard()
 ROWS = RatingRows.of(DATA)
-N_FILMS = len(DATA.films)
+N_MOVIES = len(DATA.movies)
 LIKED = np.array([0, 2, 4])
 STARS = np.array([9, 10, 9], np.uint8)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> FittedTaste:
-    return fit_taste(ROWS, N_FILMS, SMALL_TASTE, 0)
+    return fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 0)
 
 
 def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
@@ -43,23 +43,23 @@ def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
 
 def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedTaste) -> None:
     flipped = replace(ROWS, half_stars=ROWS.half_stars[::-1].copy())
-    assert fit_taste(flipped, N_FILMS, SMALL_TASTE, 0).taste is not fitted.taste
-    other = fit_taste(ROWS, N_FILMS, SMALL_TASTE, 1)
+    assert fit_taste(flipped, N_MOVIES, SMALL_TASTE, 0).taste is not fitted.taste
+    other = fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 1)
     assert not np.array_equal(other.taste.rows(), fitted.taste.rows())
 
 
 def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedTaste) -> None:
     for seed in (1, 2, 3):  # pushes the first fit out of what is kept
-        fit_taste(ROWS, N_FILMS, SMALL_TASTE, seed)
-    again = fit_taste(ROWS, N_FILMS, SMALL_TASTE, 0)
+        fit_taste(ROWS, N_MOVIES, SMALL_TASTE, seed)
+    again = fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 0)
     assert again is not fitted
     assert np.array_equal(again.taste.rows(), fitted.taste.rows())
 
 
 def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedTaste) -> None:
     assert fitted.trial is not None
-    alone = fit_over_films(
-        ROWS.of_users(fitted.kept), ROWS.of_users(fitted.kept).sums(N_FILMS),
+    alone = fit_over_movies(
+        ROWS.of_users(fitted.kept), ROWS.of_users(fitted.kept).sums(N_MOVIES),
         SMALL_TASTE.min_ratings, SMALL_TASTE.autoencoder, 0,
     )  # fmt: skip
     assert np.array_equal(fitted.trial.network.outputs, alone.outputs)
@@ -79,25 +79,25 @@ def test_a_bundle_serves_what_was_fitted(
         assert np.allclose(scores, after[name], atol=1e-5), name
 
 
-def test_films_merely_seen_lead_to_their_kind(fitted: FittedTaste) -> None:
+def test_movies_merely_seen_lead_to_their_kind(fitted: FittedTaste) -> None:
     rows = fitted.taste.rows()
     for name, scores in fitted.taste.signals(LIKED, None, rows, NoneCold()).items():
-        others = np.setdiff1d(np.arange(N_FILMS), LIKED)
+        others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
         assert scores[others[others % 2 == 0]].mean() > scores[others[others % 2 == 1]].mean(), name
 
 
 def test_low_ratings_lead_away_from_their_kind(fitted: FittedTaste) -> None:
     rows = fitted.taste.rows()
     low = fitted.taste.signals(LIKED, np.full(3, 1), rows, NoneCold())["preference"]
-    others = np.setdiff1d(np.arange(N_FILMS), LIKED)
+    others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
     assert low[others[others % 2 == 1]].mean() > low[others[others % 2 == 0]].mean()
 
 
 def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
-    sums = ROWS.sums(N_FILMS)
+    sums = ROWS.sums(N_MOVIES)
     whole = AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1, seen_share=0.3)
-    wide = fit_over_films(ROWS, sums, 1, whole, 0)
-    narrow = fit_over_films(ROWS, sums, 1, whole.model_copy(update={"condensed": 4}), 0)
+    wide = fit_over_movies(ROWS, sums, 1, whole, 0)
+    narrow = fit_over_movies(ROWS, sums, 1, whole.model_copy(update={"condensed": 4}), 0)
     assert narrow.outputs.shape[1] == 4
     liked = STARS >= 8
     expected = wide.logits(wide.code(LIKED, liked))
@@ -107,8 +107,8 @@ def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
 
 def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedTaste) -> None:
     codes = encode(fitted.taste.network, ROWS)
-    films, half_stars = ROWS.of_user(3)
-    assert np.allclose(codes[3], fitted.taste.code(films, half_stars), atol=1e-5)
+    movies, half_stars = ROWS.of_user(3)
+    assert np.allclose(codes[3], fitted.taste.code(movies, half_stars), atol=1e-5)
 
 
 def test_logs_hold_where_scores_are_nothing() -> None:
@@ -117,14 +117,14 @@ def test_logs_hold_where_scores_are_nothing() -> None:
     assert less_popular(np.array([2.0], np.float32), 10) < 0
 
 
-def test_a_film_put_by_an_event_is_scored_by_its_kind() -> None:
-    hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE, new_film_penalty=1.0), 0)
-    films = hybrid.films()
+def test_a_movie_put_by_an_event_is_scored_by_its_kind() -> None:
+    hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE, new_movie_penalty=1.0), 0)
+    movies = hybrid.movies()
     for movie_id, genre, tag in ((900, "Romance", "letters"), (901, "Action", "chase")):
-        film = Film(movie_id=movie_id, title="New", year=2010, genres=(genre,), tags={tag: 0.9})
-        films.put(movie_id, genre_mask(film.genres), film.year, *hybrid.row(film, (0, 0, 0)))
-    evidence = hybrid.evidence(Viewer.of([(11, 5.0), (13, 4.5)]), films)
-    signals = hybrid.signals(evidence, films)
-    romance, action = films.index(900), films.index(901)
+        movie = Movie(movie_id=movie_id, title="New", year=2010, genres=(genre,), tags={tag: 0.9})
+        movies.put(movie_id, genre_mask(movie.genres), movie.year, *hybrid.row(movie, (0, 0, 0)))
+    evidence = hybrid.evidence(UserHistory.of([(11, 5.0), (13, 4.5)]), movies)
+    signals = hybrid.signals(evidence, movies)
+    romance, action = movies.index(900), movies.index(901)
     for name in ("preference", "als", "few_ratings"):
         assert signals[name][romance] > signals[name][action], name

@@ -9,7 +9,7 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.domain.recommendation import Viewer
+from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows, draw_cases
 from marquee.features.popularity import Popularity
@@ -32,10 +32,10 @@ TASTE = TasteConfig(
     factors=FactorsConfig(factors=4, iterations=5, max_users=25, regularization=1.0),
     regularizations=(), few_ratings=HEAD, others=(), sizes=(2, 3), max_cases=20,
 )  # fmt: skip
-HYBRID = HybridConfig(taste=TASTE, dimensions=6, clusters=4, new_film_penalty=1.0, max_cases=20)
+HYBRID = HybridConfig(taste=TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0, max_cases=20)
 CONTENT = ContentConfig(taste=TASTE, dimensions=6, clusters=4, max_cases=20)
 USER_MODEL = UserModelConfig(
-    taste=TASTE, clusters=4, max_cases=20, sizes=(2, 3), segments=SegmentsConfig(max_viewers=25)
+    taste=TASTE, clusters=4, max_cases=20, sizes=(2, 3), segments=SegmentsConfig(max_users=25)
 )
 
 
@@ -59,21 +59,21 @@ def test_a_model_under_tiny_caps_ranks_well_above_popularity(
 
 
 def share_of_kind(model: Any, liked: tuple[int, ...]) -> float:
-    """Return the share of films of the liked ones' kind in a list of five."""
-    films = model.films()
-    viewer = Viewer.of([(movie_id, 5.0) for movie_id in liked], viewed=liked)
-    answer = model.recommend(viewer, films, ~np.isin(films.movie_ids, liked), 5)
+    """Return the share of movies of the liked ones' kind in a list of five."""
+    movies = model.movies()
+    user = UserHistory.of([(movie_id, 5.0) for movie_id in liked], viewed=liked)
+    answer = model.recommend(user, movies, ~np.isin(movies.movie_ids, liked), 5)
     return float(np.mean([scored.movie_id % 2 == liked[0] % 2 for scored in answer]))
 
 
 def share_of_popular(dataset: Dataset, liked: tuple[int, ...]) -> float:
-    ids = np.array([film.movie_id for film in dataset.films])
+    ids = np.array([movie.movie_id for movie in dataset.movies])
     sums = RatingRows.of(dataset).sums(len(ids))
     rows = Popularity(sums).order(ids, ~np.isin(ids, liked), 5)
     return float(np.mean(ids[rows] % 2 == liked[0] % 2))
 
 
-def test_factors_of_a_sample_are_made_final_by_all_viewers(dataset: Dataset) -> None:
+def test_factors_of_a_sample_are_made_final_by_all_users(dataset: Dataset) -> None:
     rows = RatingRows.of(dataset)
     sampled = fit_factors(rows, 24, TASTE.factors, 0)
     codes = sampled.items / np.linalg.norm(sampled.items, axis=1, keepdims=True)
@@ -89,8 +89,8 @@ def test_a_sample_of_cases_keeps_their_order(dataset: Dataset) -> None:
     assert some(cases, len(cases), 0) == cases
 
 
-def test_segments_of_a_sample_hold_all_viewers(dataset: Dataset) -> None:
+def test_segments_of_a_sample_hold_all_users(dataset: Dataset) -> None:
     segments = fit_user_model(dataset, USER_MODEL, 0).segments
     assert segments is not None
-    assert (segments.of_viewers >= 0).sum() > 25
+    assert (segments.of_users >= 0).sum() > 25
     assert len(segments.codes) == 80

@@ -22,7 +22,7 @@ from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
-from marquee_local.probes import holds_films, is_ready, listens
+from marquee_local.probes import holds_movies, is_ready, listens
 from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
 from marquee_local.supervisor import Child, Supervisor, flush
 
@@ -178,7 +178,7 @@ class Demo:
                 if time.monotonic() > deadline:
                     raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
                 self.stop.wait(0.1)
-        while not holds_films(self.port) and not self.stop.wait(0.1):
+        while not holds_movies(self.port) and not self.stop.wait(0.1):
             if time.monotonic() > deadline:
                 raise Unavailable(f"the gateway gets no films; see {self.state / 'log'}")
 

@@ -20,8 +20,8 @@ def listens(port: int) -> bool:
     return False
 
 
-def holds_films(port: int) -> bool:
-    """Whether the gateway, which is ready without them too, holds the films of the store."""
+def holds_movies(port: int) -> bool:
+    """Whether the gateway, which is ready without them too, holds the movies of the store."""
     with contextlib.suppress(OSError):
         address = f"http://127.0.0.1:{port}/health/ready"
         with urllib.request.urlopen(address, timeout=2) as answer:

@@ -64,7 +64,7 @@ class Settings(BaseModel):
     positive_ratings: Annotated[int, Field(ge=1)] = 3
     """So many positive ratings are needed for the two."""
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the places of a list that are kept for films that few are shown, where a request
+    """Share of the places of a list that are kept for movies that few are shown, where a request
     does not say it."""
 
     batch: Annotated[int, Field(ge=1, le=10_000)] = 256

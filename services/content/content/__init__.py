@@ -1,1 +1,1 @@
-"""Content-based service: films like the ones a user liked."""
+"""Content-based service: movies like the ones a user liked."""

@@ -1,11 +1,11 @@
-"""The content service: popular films, and films similar to those that were viewed."""
+"""The content service: popular movies, and movies similar to those that were viewed."""
 
 from typing import Any
 
 from fastapi import Request
 
 from content.model import Content
-from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, Viewer
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.errors import InvalidInput, NotFound
 from marquee.process import serve
 from marquee.scoring.candidates import candidates
@@ -16,40 +16,40 @@ from marquee.settings import Settings
 
 
 def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
-    """Return similar films where there is something to be similar to, else popular ones."""
-    viewer = Viewer.of(request.ratings, request.viewed)
-    liked = bool(viewer.rated.liked.any()) or len(viewer.viewed) > 0
+    """Return similar movies where there is something to be similar to, else popular ones."""
+    user = UserHistory.of(request.ratings, request.viewed)
+    liked = bool(user.rated.liked.any()) or len(user.viewed) > 0
     if request.route is Route.POPULAR or not liked:
         return popular(serving, request)
-    mask, wanted = candidates(request, serving.films), pool_size(request.k, request.diversity)
+    mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
     popularity = serving.popularity.now()
-    found = serving.model.recommend(viewer, serving.films, mask, wanted, popularity=popularity)
-    return diversify(found, serving.films, request.diversity, request.k)
+    found = serving.model.recommend(user, serving.movies, mask, wanted, popularity=popularity)
+    return diversify(found, serving.movies, request.diversity, request.k)
 
 
 def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
-    """Return films by popularity within the request's filters."""
-    films, popularity = serving.films, serving.popularity.now()
+    """Return movies by popularity within the request's filters."""
+    movies, popularity = serving.movies, serving.popularity.now()
     wanted = pool_size(request.k, request.diversity)
-    rows = popularity.order(films.movie_ids, candidates(request, films), wanted)
+    rows = popularity.order(movies.movie_ids, candidates(request, movies), wanted)
     reason = Reason.POPULAR_IN_GENRE if request.genres else Reason.POPULAR
     scores = popularity.popularity[rows]
     found = [
-        Scored(int(films.movie_ids[row]), float(score), reason)
+        Scored(int(movies.movie_ids[row]), float(score), reason)
         for row, score in zip(rows, scores, strict=True)
     ]
-    return diversify(found, films, request.diversity, request.k)
+    return diversify(found, movies, request.diversity, request.k)
 
 
 async def similar(overlay: Overlay[Content], request: Request) -> dict[str, Any]:
-    """Answer which films are nearest to one by content alone."""
+    """Answer which movies are nearest to one by content alone."""
     serving, movie_id = overlay.serving, int(request.path_params["movie_id"])
     k = _k(request)
-    if serving.films.index(movie_id) < 0:
+    if serving.movies.index(movie_id) < 0:
         raise NotFound(f"no film {movie_id}")
-    mask = serving.films.alive.copy()
-    mask[serving.films.index(movie_id)] = False
-    found = serving.model.similar(movie_id, serving.films, mask, k)
+    mask = serving.movies.alive.copy()
+    mask[serving.movies.index(movie_id)] = False
+    found = serving.model.similar(movie_id, serving.movies, mask, k)
     items = [{"movie_id": s.movie_id, "score": s.score, "reason": s.reason} for s in found]
     return {"items": items, "model_version": serving.model.version}
 

@@ -1,4 +1,4 @@
-"""Fits the content model: film vectors, reduced space, mix, predictions for new films."""
+"""Fits the content model: movie vectors, reduced space, mix, predictions for new movies."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -9,19 +9,19 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from content.model import Content
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import Case, RatingRows
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
-from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.preference import Taste
 from marquee.scoring.ridge import Ridge
 from marquee.training.blending import Judge, MixConfig, Validation
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide
-from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.exposure_threshold import draw_users, with_marks
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
 from marquee.training.validation_cases import most_liked
@@ -29,7 +29,7 @@ from marquee.training.validation_cases import most_liked
 PRIOR = {**WEIGHTS, "popularity": 0.0, "content": 0.5, "nearest": 0.5, "cluster": 0.1}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "content": 0.1, "cluster": 0.05}
-"""Weights that learning keeps: a film that becomes more popular must not sink for that."""
+"""Weights that learning keeps: a movie that becomes more popular must not sink for that."""
 
 
 class ContentConfig(MixConfig):
@@ -39,17 +39,17 @@ class ContentConfig(MixConfig):
 
     dimensions: int = Field(80, ge=1)
     clusters: int = Field(32, ge=1)
-    min_films_per_tag: int = Field(3, ge=1)
-    """A tag of fewer films is not in the vocabulary."""
+    min_movies_per_tag: int = Field(3, ge=1)
+    """A tag of fewer movies is not in the vocabulary."""
     taste: TasteConfig = TasteConfig()
-    new_film_penalty: float = Field(30.0, gt=0)
+    new_movie_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of content → popularity and taste."""
     sizes: tuple[int, ...] = (1, 2, 3, 5)
-    """Films viewed in the cases of the validation."""
+    """Movies viewed in the cases of the validation."""
     draws: int = Field(2, ge=1)
     max_cases: int = Field(1500, ge=0)
     candidates: int = Field(2000, ge=1)
-    """Films among which the weights of the mix are learned, the most liked ones."""
+    """Movies among which the weights of the mix are learned, the most liked ones."""
 
 
 def fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
@@ -59,55 +59,57 @@ def fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
 
 
 def _fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
-    rows, films = RatingRows.of(dataset), dataset.films
-    found = fit_taste(rows, len(films), config.taste, seed)
+    rows, movies = RatingRows.of(dataset), dataset.movies
+    found = fit_taste(rows, len(movies), config.taste, seed)
     weights, offset = config.used(PRIOR), 0.0
     if found.trial is not None:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
-        trial = _Parts(films, rows.of_users(found.kept), found.trial, config, seed)
+        trial = _Parts(movies, rows.of_users(found.kept), found.trial, config, seed)
         weights, offset = _validate(trial, validation.at_most(config.max_cases))
-    model = _Parts(films, rows, found.taste, config, seed).model(weights)
-    model = model.with_new_films(replace(model.new_films, offset=offset))
-    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed, viewed=True)
-    return replace(model, base=with_marks(model, viewers))
+    model = _Parts(movies, rows, found.taste, config, seed).model(weights)
+    model = model.with_new_movies(replace(model.new_movies, offset=offset))
+    users = draw_users(rows, model.base.movie_ids, config.sizes, seed, viewed=True)
+    return replace(model, base=with_marks(model, users))
 
 
 class _Parts:
-    """What is fitted to films and ratings before anything is validated."""
+    """What is fitted to movies and ratings before anything is validated."""
 
     def __init__(
         self,
-        films: tuple[Film, ...],
+        movies: tuple[Movie, ...],
         rows: RatingRows,
         taste: Taste,
         config: ContentConfig,
         seed: int,
     ) -> None:
-        self.films, self.rows, self.taste = films, rows, taste
+        self.movies, self.rows, self.taste = movies, rows, taste
         self.config, self.seed = config, seed
-        self.sums = rows.sums(len(films))
+        self.sums = rows.sums(len(movies))
         self.rated = self.sums[:, 0] > 0
-        self.movie_vectors = MovieVectors.fit(films, self.sums, min_films=config.min_films_per_tag)
-        self.matrix = self.movie_vectors.matrix(films, self.sums)
+        self.movie_vectors = MovieVectors.fit(
+            movies, self.sums, min_movies=config.min_movies_per_tag
+        )
+        self.matrix = self.movie_vectors.matrix(movies, self.sums)
         self.pipeline = _fit_space(self)
 
     def predictions(self, known: npt.NDArray[np.bool_]) -> Ridge:
         """Return content → (log popularity, taste), learned where `known` holds."""
         content = self.matrix[:, self.movie_vectors.content]
-        penalty = self.config.new_film_penalty
+        penalty = self.config.new_movie_penalty
         return fit_predictions(content, self.sums[:, 1], self.taste.rows(), known, penalty)
 
     def model(self, weights: dict[str, float]) -> Content:
         """Return the model of these parts."""
-        new_films = fit_slopes(
-            NewFilms(self.predictions(self.rated)), self.taste, self.rows, self.seed
+        new_movies = fit_slopes(
+            NewMovies(self.predictions(self.rated)), self.taste, self.rows, self.seed
         )
-        empty = Films.of(
-            self.films, np.zeros((len(self.films), self.taste.d), np.float32),
-            np.zeros(len(self.films), np.int16),
+        empty = MovieTable.of(
+            self.movies, np.zeros((len(self.movies), self.taste.d), np.float32),
+            np.zeros(len(self.movies), np.int16),
         )  # fmt: skip
         model = Content(
-            self.movie_vectors, self.pipeline, self.taste, new_films, weights, empty, self.sums
+            self.movie_vectors, self.pipeline, self.taste, new_movies, weights, empty, self.sums
         )
         return replace(model, base=with_cold(model, self, ~self.rated))
 
@@ -124,23 +126,23 @@ def _fit_space(parts: _Parts) -> Pipeline:
     return pipeline
 
 
-def with_cold(model: Content, parts: _Parts, cold: npt.NDArray[np.bool_]) -> Films:
-    """Return the table of all films, those where `cold` holds as if nobody had rated them."""
+def with_cold(model: Content, parts: _Parts, cold: npt.NDArray[np.bool_]) -> MovieTable:
+    """Return the table of all movies, those where `cold` holds as if nobody had rated them."""
     vectors, clusters = model.encode(parts.matrix, parts.taste.rows())
-    unrated = [film for film, is_cold in zip(parts.films, cold, strict=True) if is_cold]
+    unrated = [movie for movie, is_cold in zip(parts.movies, cold, strict=True) if is_cold]
     nothing = np.zeros((len(unrated), 3), np.int64)
     vectors[cold], clusters[cold] = model.encode(model.movie_vectors.matrix(unrated, nothing))
-    return Films.of(parts.films, vectors, clusters)
+    return MovieTable.of(parts.movies, vectors, clusters)
 
 
 def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], float]:
     """Return the weights and the cold offset for them."""
     config = trial.config
     model = trial.model(config.used(PRIOR))
-    films = model.films()
+    movies = model.movies()
 
     def signals(case: Case) -> dict[str, Matrix]:
-        return config.used(model.signals(case.films, films))
+        return config.used(model.signals(case.movies, movies))
 
     candidates = most_liked(trial.sums[:, 1], config.candidates)
     weights = Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
@@ -150,16 +152,18 @@ def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], 
 def _cold_offset(
     trial: _Parts, model: Content, validation: Validation, share: float = 0.1
 ) -> float:
-    """Return the largest offset that costs little when a tenth of the rated films is hidden."""
+    """Return the largest offset that costs little when a tenth of the rated movies is hidden."""
     known, cold = hide(trial.rated, share, trial.seed)
     model = replace(
-        model.with_new_films(replace(model.new_films, prior=trial.predictions(known), offset=0.0)),
+        model.with_new_movies(
+            replace(model.new_movies, prior=trial.predictions(known), offset=0.0)
+        ),
         base_sums=np.where(cold[:, None], 0, model.base_sums),
     )
-    films = with_cold(model, trial, cold)
+    movies = with_cold(model, trial, cold)
     search = OffsetSearch(cold)
     for case in validation.cases:
         mask = trial.rated.copy()
-        mask[case.films] = False
-        search.add(model.scores(case.films, films), mask, case.targets)
+        mask[case.movies] = False
+        search.add(model.scores(case.movies, movies), mask, case.targets)
     return search.largest()

@@ -1,4 +1,4 @@
-"""What the gateway does with events: viewers' profiles, the catalogue, and curators' rules."""
+"""What the gateway does with events: users' profiles, the catalogue, and curators' rules."""
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus

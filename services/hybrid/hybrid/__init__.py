@@ -1,1 +1,1 @@
-"""Hybrid service: collaborative factors blended with film features."""
+"""Hybrid service: collaborative factors blended with movie features."""

@@ -1,9 +1,9 @@
-"""The factor of a film that nobody had rated at the training, solved again as viewers rate it.
+"""The factor of a movie that nobody had rated at the training, solved again as users rate it.
 
-A partition of ratings knows its own viewers only, so each keeps a *part*: who of them rated the
-film, and the sums of the normal equations of ALS over them. The apps add the parts up and solve.
-Both are derived, under the version's rows: `part:<movie id>` the part, `viewer:<user id>` the new
-films that a viewer is counted in, so that a rating taken back is known to have counted.
+A partition of ratings knows its own users only, so each keeps a *part*: who of them rated the
+movie, and the sums of the normal equations of ALS over them. The apps add the parts up and solve.
+Both are derived, under the version's rows: `part:<movie id>` the part, `user:<user id>` the new
+movies that a user is counted in, so that a rating taken back is known to have counted.
 """
 
 import struct
@@ -22,7 +22,7 @@ from marquee.store.api import Reads
 Matrix = npt.NDArray[np.float32]
 
 MAX_RATERS = 50
-"""Viewers of one partition that a film's factor is solved from; later ones add little."""
+"""Users of one partition that a movie's factor is solved from; later ones add little."""
 
 _HEAD = struct.Struct("<HH")
 
@@ -37,17 +37,17 @@ class Foldable(Protocol):
 
     @property
     def factors(self) -> Factors:
-        """The factors of films and the strength of what is folded in."""
+        """The factors of movies and the strength of what is folded in."""
         ...
 
     def trained(self, movie_ids: Iterable[int]) -> dict[int, int]:
-        """Return film → row of `factors.items` for those that were rated at the training."""
+        """Return movie → row of `factors.items` for those that were rated at the training."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What `raters` (user ids) say of a film: `matrix` f × f is Σ c·xxᵀ, `right` f is Σ c·p·x."""
+    """What `raters` (user ids) say of a movie: `matrix` f × f is Σ c·xxᵀ, `right` f is Σ c·p·x."""
 
     raters: tuple[int, ...]
     matrix: npt.NDArray[np.float64]
@@ -90,33 +90,33 @@ def _unnamed(data: bytes) -> bytes:
 
 
 def derive_parts(step: Step, model: Foldable) -> None:
-    """Put the parts of the new films that the step's viewers rate, or rated before."""
+    """Put the parts of the new movies that the step's users rate, or rated before."""
     key = step.keys.rows(model.version)
     counted = _read(step, key, (f"viewer:{user_id}" for user_id in step.users))
     joining: dict[int, dict[int, None]] = {}
     leaving: dict[int, set[int]] = {}
     for user_id in step.users:
-        before = _films(counted[f"viewer:{user_id}"])
-        now = _new_films(step.ratings(user_id), model)
+        before = _movies(counted[f"viewer:{user_id}"])
+        now = _new_movies(step.ratings(user_id), model)
         for movie_id in now:
             joining.setdefault(movie_id, {})[user_id] = None
         for movie_id in before - now.keys():
             leaving.setdefault(movie_id, set()).add(user_id)
         if before != now.keys():
             _put(step, key, f"viewer:{user_id}", np.array(list(now), "<u4").tobytes())
-    films = [*joining, *(leaving.keys() - joining.keys())]
-    held = _read(step, key, (f"part:{movie_id}" for movie_id in films))
-    viewers = _Viewers(step, model)
-    for movie_id in films:
+    movies = [*joining, *(leaving.keys() - joining.keys())]
+    held = _read(step, key, (f"part:{movie_id}" for movie_id in movies))
+    users = _Users(step, model)
+    for movie_id in movies:
         raters = dict.fromkeys(raters_of(held[f"part:{movie_id}"])) | joining.get(movie_id, {})
         left = [user_id for user_id in raters if user_id not in leaving.get(movie_id, set())]
-        part = viewers.part(movie_id, left[:MAX_RATERS])
+        part = users.part(movie_id, left[:MAX_RATERS])
         _put(step, key, f"part:{movie_id}", part)
         step.announce(f"part:{movie_id}", _unnamed(part))
 
 
 def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
-    """Return a film's factor, f, in view of the packed parts of its partitions."""
+    """Return a movie's factor, f, in view of the packed parts of its partitions."""
     unpacked = [Part.unpack(data) for data in parts if data]
     if not unpacked:
         return factor
@@ -125,23 +125,23 @@ def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
     return model.factors.refine(factor, matrix, right)
 
 
-def _new_films(ratings: Ratings, model: Foldable) -> dict[int, None]:
+def _new_movies(ratings: Ratings, model: Foldable) -> dict[int, None]:
     trained = model.trained(ratings.rated)
     return {movie_id: None for movie_id in ratings.rated if movie_id not in trained}
 
 
-class _Viewers:
-    """The present factors of viewers, without the new films; each is solved once in a step."""
+class _Users:
+    """The present factors of users, without the new movies; each is solved once in a step."""
 
     def __init__(self, step: Step, model: Foldable) -> None:
         self._step, self._model = step, model
         self._solved: dict[int, Matrix] = {}
 
     def part(self, movie_id: int, raters: Sequence[int]) -> bytes:
-        """Return the packed part of a film, nothing without a rater."""
+        """Return the packed part of a movie, nothing without a rater."""
         if not raters:
             return b""
-        self._step.read_viewers(raters)
+        self._step.read_users(raters)
         factors = np.stack([self._factor(user_id) for user_id in raters])
         half_stars = np.array([self._step.ratings(user_id).rated[movie_id] for user_id in raters])
         equations = self._model.factors.equations(factors, half_stars)
@@ -166,7 +166,7 @@ def _read(step: Step, key: str, names: Iterable[str]) -> dict[str, bytes | None]
     return {name: found[key, name] for name in wanted}
 
 
-def _films(data: bytes | None) -> set[int]:
+def _movies(data: bytes | None) -> set[int]:
     return set(np.frombuffer(data or b"", "<u4").tolist())
 
 

@@ -1,4 +1,4 @@
-"""The hybrid service: ALS factors and content for viewers with few ratings."""
+"""The hybrid service: ALS factors and content for users with few ratings."""
 
 from hybrid.model import Hybrid
 from marquee.process import serve

@@ -1,8 +1,8 @@
-"""What the hybrid service does with events: film rows by its model, and new films by raters."""
+"""What the hybrid service does with events: movie rows by its model, and new movies by raters."""
 
 from hybrid.als_fold_in import derive_parts
 from hybrid.model import Hybrid
-from marquee.consumer.derivation import derive_films
+from marquee.consumer.derivation import derive_movies
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.run import consume_with_model
@@ -14,9 +14,9 @@ HANDLERS: Handlers = handlers_of("hybrid")
 
 
 def derive(step: Step, model: Hybrid) -> None:
-    """Put the rows of films, or what raters say of new films, whichever the topic is about."""
+    """Put the rows of movies, or what raters say of new movies, whichever the topic is about."""
     if step.keys.partition.topic == MOVIES:
-        derive_films(step, model)
+        derive_movies(step, model)
     else:
         derive_parts(step, model)
 

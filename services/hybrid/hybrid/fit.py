@@ -1,4 +1,4 @@
-"""Fits the hybrid model: ALS factors, reduced space, mix, predictions for new films."""
+"""Fits the hybrid model: ALS factors, reduced space, mix, predictions for new movies."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -10,19 +10,19 @@ from threadpoolctl import threadpool_limits
 
 from hybrid.als_fold_in_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import Case, RatingRows
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
-from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.preference import Taste
 from marquee.scoring.ridge import Ridge
 from marquee.training.blending import Judge, MixConfig, Validation
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide
-from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.exposure_threshold import draw_users, with_marks
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
 from marquee.training.user_clusters import fit_rated_clusters
@@ -39,7 +39,7 @@ PRIOR = {
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "als": 0.1, "space": 0.1,
          "cluster": 0.05, "viewers": 0.0}  # fmt: skip
-"""Weights that learning keeps: a film that becomes more popular must not sink for that."""
+"""Weights that learning keeps: a movie that becomes more popular must not sink for that."""
 
 
 class HybridConfig(MixConfig):
@@ -52,21 +52,21 @@ class HybridConfig(MixConfig):
     """Variance of the movie vector in the reduced space, the factors having 1."""
     dimensions: int = Field(48, ge=1)
     clusters: int = Field(32, ge=1)
-    viewer_clusters: int | None = Field(None, ge=1, le=1000)
-    """None: one for 75 viewers, 2 to 64."""
-    new_film_penalty: float = Field(30.0, gt=0)
+    user_clusters: int | None = Field(None, ge=1, le=1000)
+    """None: one for 75 users, 2 to 64."""
+    new_movie_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of content → popularity, taste and the clusters' rates."""
-    new_film_trust: float = Field(0.3, gt=0)
-    """Weight of what content says of a new film against its raters (1: as much as all viewers)."""
-    new_film_trusts: tuple[float, ...] = (0.1, 0.3, 1.0)
+    new_movie_trust: float = Field(0.3, gt=0)
+    """Weight of what content says of a new movie against its raters (1: as much as all users)."""
+    new_movie_trusts: tuple[float, ...] = (0.1, 0.3, 1.0)
     """Weights that validation chooses from."""
-    min_films_per_tag: int = Field(3, ge=1)
+    min_movies_per_tag: int = Field(3, ge=1)
     sizes: tuple[int, ...] = (1, 2, 3, 4)
     """Fold-in sizes of the validation."""
     draws: int = Field(2, ge=1)
     max_cases: int = Field(1500, ge=0)
     candidates: int = Field(2000, ge=1)
-    """Films among which the weights of the mix are learned, the most liked ones."""
+    """Movies among which the weights of the mix are learned, the most liked ones."""
 
 
 def fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
@@ -76,18 +76,18 @@ def fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
 
 
 def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
-    rows, films = RatingRows.of(dataset), dataset.films
-    found = fit_taste(rows, len(films), config.taste, seed)
-    weights, offset, trust = config.used(PRIOR), 0.0, config.new_film_trust
+    rows, movies = RatingRows.of(dataset), dataset.movies
+    found = fit_taste(rows, len(movies), config.taste, seed)
+    weights, offset, trust = config.used(PRIOR), 0.0, config.new_movie_trust
     if found.trial is not None:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
-        trial = _Parts(films, rows.of_users(found.kept), found.trial, config, seed)
+        trial = _Parts(movies, rows.of_users(found.kept), found.trial, config, seed)
         weights, offset, trust = _validate(trial, validation.at_most(config.max_cases))
     taste = replace(found.taste, factors=replace(found.taste.factors, trust=trust))
-    model = _Parts(films, rows, taste, config, seed).model(weights)
-    model = model.with_new_films(replace(model.new_films, offset=offset))
-    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed)
-    return replace(model, base=with_marks(model, viewers))
+    model = _Parts(movies, rows, taste, config, seed).model(weights)
+    model = model.with_new_movies(replace(model.new_movies, offset=offset))
+    users = draw_users(rows, model.base.movie_ids, config.sizes, seed)
+    return replace(model, base=with_marks(model, users))
 
 
 class _Parts:
@@ -95,48 +95,50 @@ class _Parts:
 
     def __init__(
         self,
-        films: tuple[Film, ...],
+        movies: tuple[Movie, ...],
         rows: RatingRows,
         taste: Taste,
         config: HybridConfig,
         seed: int,
     ) -> None:
-        self.films, self.rows, self.taste = films, rows, taste
+        self.movies, self.rows, self.taste = movies, rows, taste
         self.config, self.seed = config, seed
-        self.sums = rows.sums(len(films))
+        self.sums = rows.sums(len(movies))
         self.rated = self.sums[:, 0] > 0
-        self.movie_vectors = MovieVectors.fit(films, self.sums, min_films=config.min_films_per_tag)
-        self.matrix = self.movie_vectors.matrix(films, self.sums)
+        self.movie_vectors = MovieVectors.fit(
+            movies, self.sums, min_movies=config.min_movies_per_tag
+        )
+        self.matrix = self.movie_vectors.matrix(movies, self.sums)
         self.pipeline = _fit_space(self)
-        self.viewers, rates = fit_rated_clusters(
-            taste.network, rows, len(films), config.viewer_clusters, seed
+        self.users, rates = fit_rated_clusters(
+            taste.network, rows, len(movies), config.user_clusters, seed
         )
         self.learned: Matrix = np.hstack([taste.rows(), rates])
 
     def predictions(self, known: npt.NDArray[np.bool_]) -> Ridge:
-        """Return content → (log popularity, what viewers teach), learned where `known` holds."""
+        """Return content → (log popularity, what users teach), learned where `known` holds."""
         content = self.matrix[:, self.movie_vectors.content]
-        penalty = self.config.new_film_penalty
+        penalty = self.config.new_movie_penalty
         return fit_predictions(content, self.sums[:, 1], self.learned, known, penalty)
 
     def model(self, weights: dict[str, float]) -> Hybrid:
-        """Return the model of these parts; films that nobody rated get predicted tastes."""
-        new_films = fit_slopes(
-            NewFilms(self.predictions(self.rated)), self.taste, self.rows, self.seed
+        """Return the model of these parts; movies that nobody rated get predicted tastes."""
+        new_movies = fit_slopes(
+            NewMovies(self.predictions(self.rated)), self.taste, self.rows, self.seed
         )
-        empty = Films.of(
-            self.films, np.zeros(self.learned.shape, np.float32),
-            np.zeros(len(self.films), np.int16),
+        empty = MovieTable.of(
+            self.movies, np.zeros(self.learned.shape, np.float32),
+            np.zeros(len(self.movies), np.int16),
         )  # fmt: skip
         model = Hybrid(
-            self.movie_vectors, self.pipeline, self.taste, self.viewers, new_films, weights, empty,
+            self.movie_vectors, self.pipeline, self.taste, self.users, new_movies, weights, empty,
             self.sums,
         )  # fmt: skip
         return replace(model, base=with_cold(model, self, ~self.rated))
 
 
 def _fit_space(parts: _Parts) -> Pipeline:
-    """Return scaler → PCA → KMeans of [factors ++ vectors], fitted on rated films with tags."""
+    """Return scaler → PCA → KMeans of [factors ++ vectors], fitted on rated movies with tags."""
     config, movie_vectors, f = parts.config, parts.movie_vectors, parts.taste.factors.f
     chosen = movie_vectors.has_tags(parts.matrix) & parts.rated
     if chosen.sum() < 2:
@@ -154,23 +156,23 @@ def _fit_space(parts: _Parts) -> Pipeline:
     return pipeline
 
 
-def with_cold(model: Hybrid, parts: _Parts, cold: npt.NDArray[np.bool_]) -> Films:
-    """Return the table of all films, those where `cold` holds as if nobody had rated them."""
+def with_cold(model: Hybrid, parts: _Parts, cold: npt.NDArray[np.bool_]) -> MovieTable:
+    """Return the table of all movies, those where `cold` holds as if nobody had rated them."""
     vectors, clusters = model.encode(parts.matrix, parts.learned)
-    unrated = [film for film, is_cold in zip(parts.films, cold, strict=True) if is_cold]
+    unrated = [movie for movie, is_cold in zip(parts.movies, cold, strict=True) if is_cold]
     nothing = np.zeros((len(unrated), 3), np.int64)
     vectors[cold], clusters[cold] = model.encode(model.movie_vectors.matrix(unrated, nothing))
-    return Films.of(parts.films, vectors, clusters)
+    return MovieTable.of(parts.movies, vectors, clusters)
 
 
 def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], float, float]:
     """Return the weights, the cold offset for them, and how far content is trusted."""
     config = trial.config
     model = trial.model(config.used(PRIOR))
-    films = model.films()
+    movies = model.movies()
 
     def signals(case: Case) -> dict[str, Matrix]:
-        return config.used(model.signals(_evidence(case), films))
+        return config.used(model.signals(_evidence(case), movies))
 
     candidates = most_liked(trial.sums[:, 1], config.candidates)
     weights = Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
@@ -179,35 +181,37 @@ def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], 
 
 
 def _trust(trial: _Parts, share: float = 0.1) -> float:
-    """Return the weight by which hidden films, a few ratings known, find those who like them."""
+    """Return the weight by which hidden movies, a few ratings known, find those who like them."""
     config = trial.config
     known, cold = hide(trial.rated, share, trial.seed)
     content = trial.matrix[:, trial.movie_vectors.content]
     factors = trial.taste.factors
-    predicted = NewFilms(trial.predictions(known)).predict(content)[1][:, : factors.f]
+    predicted = NewMovies(trial.predictions(known)).predict(content)[1][:, : factors.f]
     return choose_trust(
-        factors, predicted, cold & trial.rated, trial.rows, config.new_film_trusts, trial.seed
+        factors, predicted, cold & trial.rated, trial.rows, config.new_movie_trusts, trial.seed
     )
 
 
 def _evidence(case: Case) -> Evidence:
-    return Evidence(case.films, case.half_stars.astype(np.int64))
+    return Evidence(case.movies, case.half_stars.astype(np.int64))
 
 
 def _cold_offset(trial: _Parts, model: Hybrid, validation: Validation, share: float = 0.1) -> float:
-    """Return the largest offset that costs little when a tenth of the rated films is hidden.
+    """Return the largest offset that costs little when a tenth of the rated movies is hidden.
 
-    Hidden films are rows as if nobody had rated them, by predictions learned without them.
+    Hidden movies are rows as if nobody had rated them, by predictions learned without them.
     """
     known, cold = hide(trial.rated, share, trial.seed)
     model = replace(
-        model.with_new_films(replace(model.new_films, prior=trial.predictions(known), offset=0.0)),
+        model.with_new_movies(
+            replace(model.new_movies, prior=trial.predictions(known), offset=0.0)
+        ),
         base_sums=np.where(cold[:, None], 0, model.base_sums),
     )
-    films = with_cold(model, trial, cold)
+    movies = with_cold(model, trial, cold)
     search = OffsetSearch(cold)
     for case in validation.cases:
         mask = trial.rated.copy()
-        mask[case.films] = False
-        search.add(model.scores(_evidence(case), films), mask, case.targets)
+        mask[case.movies] = False
+        search.add(model.scores(_evidence(case), movies), mask, case.targets)
     return search.largest()

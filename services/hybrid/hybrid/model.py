@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from hybrid.als_fold_in import fold
 from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
-from marquee.domain.recommendation import Reason, Scored, Viewer
-from marquee.features.movie_table import Films
+from marquee.domain.recommendation import Reason, Scored, UserHistory
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix, Pipeline
 from marquee.features.popularity import Popularity
@@ -21,13 +21,13 @@ from marquee.features.shortlist import Chosen, everything
 from marquee.registry.bundle import MANIFEST, read_manifest
 from marquee.scoring.als import Factors
 from marquee.scoring.blending import weighted
-from marquee.scoring.cold_start import NewFilms, with_prior_popularity
+from marquee.scoring.cold_start import NewMovies, with_prior_popularity
 from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
 from marquee.scoring.preference import Cold, Taste, less_popular
 from marquee.scoring.top_k import top
 from marquee.scoring.user_clusters import liked_by_clusters
-from marquee.store.codec import FilmRow
+from marquee.store.codec import DerivedMovieRow
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ _UNSEALED = "unsealed"
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Rated films that the table has: their rows and half stars, n each."""
+    """Rated movies that the table has: their rows and half stars, n each."""
 
     rows: Ints
     half_stars: Ints
@@ -50,50 +50,50 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Hybrid:
-    """A fitted hybrid model; a row of `Films.vectors` is what viewers teach (d), unit code (e), the
+    """A fitted hybrid model; a row of `MovieTable.vectors` is what users teach (d), unit code (e), the
     code's length, prior, cold.
 
     What they teach is the taste, which begins with the ALS factor (f), and the share of each of k
-    clusters of `viewers` who liked the film. `prior` is the log popularity that a film's content
-    predicts, `cold` is 1 where nobody had rated the film, so that its taste is predicted too.
-    `base_sums` int64 n × 3: ratings, positive ones and half stars of each base film.
+    clusters of `users` who liked the movie. `prior` is the log popularity that a movie's content
+    predicts, `cold` is 1 where nobody had rated the movie, so that its taste is predicted too.
+    `base_sums` int64 n × 3: ratings, positive ones and half stars of each base movie.
     """
 
     movie_vectors: MovieVectors
     pipeline: Pipeline
     taste: Taste
-    viewers: KMeans
-    new_films: NewFilms
+    users: KMeans
+    new_movies: NewMovies
     weights: dict[str, float]
-    base: Films
+    base: MovieTable
     base_sums: Ints
     version: str = _UNSEALED
 
-    def films(self) -> Films:
-        """Return a table of the films that the model was fitted with, the caller's to change."""
-        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
+    def movies(self) -> MovieTable:
+        """Return a table of the movies that the model was fitted with, the caller's to change."""
+        return MovieTable.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
-        """Return the sums that the model was fitted with, zeros for a film it does not know."""
+        """Return the sums that the model was fitted with, zeros for a movie it does not know."""
         row = self.base.index(movie_id)
         if row < 0:
             return 0, 0, 0
         n, positive, half_stars = self.base_sums[row].tolist()
         return n, positive, half_stars
 
-    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
-        """Return the row's vector and cluster of a new or changed film with its sums."""
-        i = self.base.index(film.movie_id)
+    def row(self, movie: Movie, sums: tuple[int, int, int]) -> tuple[Matrix, int]:
+        """Return the row's vector and cluster of a new or changed movie with its sums."""
+        i = self.base.index(movie.movie_id)
         known = i >= 0 and not self.base.vectors[i, -1]
         learned = self.base.vectors[i : i + 1, : self.d] if known else None
-        vectors, clusters = self.encode(self.movie_vectors.vector(film, sums)[None], learned)
+        vectors, clusters = self.encode(self.movie_vectors.vector(movie, sums)[None], learned)
         return vectors[0], int(clusters[0])
 
     def encode(
         self, movie_vectors: Matrix, learned: Matrix | None = None
     ) -> tuple[Matrix, npt.NDArray[np.int16]]:
-        """Return the table's vectors and clusters of n films; cold without `learned` (n × d)."""
-        prior, predicted = self.new_films.predict(movie_vectors[:, self.movie_vectors.content])
+        """Return the table's vectors and clusters of n movies; cold without `learned` (n × d)."""
+        prior, predicted = self.new_movies.predict(movie_vectors[:, self.movie_vectors.content])
         cold = np.full(len(prior), learned is None, np.float32)
         chosen = predicted if learned is None else learned
         rows = with_prior_popularity(movie_vectors, self.movie_vectors, prior, cold)
@@ -105,8 +105,8 @@ class Hybrid:
 
     @property
     def d(self) -> int:
-        """How many numbers of a row viewers teach."""
-        return self.taste.d + len(self.viewers.centers)
+        """How many numbers of a row users teach."""
+        return self.taste.d + len(self.users.centers)
 
     @property
     def factors(self) -> Factors:
@@ -114,12 +114,12 @@ class Hybrid:
         return self.taste.factors
 
     def trained(self, movie_ids: Iterable[int]) -> dict[int, int]:
-        """Return film → row of the factors for those that were rated at the training."""
+        """Return movie → row of the factors for those that were rated at the training."""
         rows = self._trained_rows
         return {movie_id: rows[movie_id] for movie_id in movie_ids if movie_id in rows}
 
-    def folded(self, row: FilmRow, parts: Sequence[bytes]) -> FilmRow:
-        """Return a new film's row in view of its raters: factor → scaler → encoder → KMeans."""
+    def folded(self, row: DerivedMovieRow, parts: Sequence[bytes]) -> DerivedMovieRow:
+        """Return a new movie's row in view of its raters: factor → scaler → encoder → KMeans."""
         f, vector = self.factors.f, row.vector
         if not vector[-1]:
             return row
@@ -131,7 +131,7 @@ class Hybrid:
         return replace(row, vector=changed, cluster=int(self.pipeline.kmeans.assign(code[None])[0]))
 
     def joined(self, factors: Matrix, movie_vectors: Matrix) -> Matrix:
-        """Return [factors ++ vectors], the tags of films that have none imputed by their mean."""
+        """Return [factors ++ vectors], the tags of movies that have none imputed by their mean."""
         f, tags = factors.shape[1], self.movie_vectors.blocks["tags"]
         rows = np.hstack([factors, movie_vectors])
         block = slice(f + tags.start, f + tags.stop)
@@ -140,24 +140,24 @@ class Hybrid:
 
     def recommend(
         self,
-        viewer: Viewer,
-        films: Films,
+        user: UserHistory,
+        movies: MovieTable,
         mask: Mask,
         k: int,
         popularity: Popularity | None = None,
     ) -> list[Scored]:
-        """Return up to k films where `mask` holds, best first, with the liked ones they rest on."""
-        evidence = self.evidence(viewer, films)
-        chosen = films.chosen(mask, k)
-        scores = self.scores(evidence, films, popularity, chosen)
+        """Return up to k movies where `mask` holds, best first, with the liked ones they rest on."""
+        evidence = self.evidence(user, movies)
+        chosen = movies.chosen(mask, k)
+        scores = self.scores(evidence, movies, popularity, chosen)
         best = top(scores, mask[chosen.rows], k)
         rows = chosen.places(best)
         liked = evidence.liked
-        codes = films.vectors[:, self._codes]
+        codes = movies.vectors[:, self._codes]
         because = contributions(
             codes[rows], codes[evidence.rows[liked]], evidence.half_stars[liked] - POSITIVE + 1
         )
-        sources = films.movie_ids[evidence.rows[liked]].tolist()
+        sources = movies.movie_ids[evidence.rows[liked]].tolist()
         return [
             Scored(
                 movie_id,
@@ -166,56 +166,56 @@ class Hybrid:
                 tuple((sources[i], share) for i, share in shares),
             )
             for movie_id, score, shares in zip(
-                films.movie_ids[rows].tolist(), scores[best].tolist(), because, strict=True
+                movies.movie_ids[rows].tolist(), scores[best].tolist(), because, strict=True
             )
         ]
 
-    def evidence(self, viewer: Viewer, films: Films) -> Evidence:
-        """Return the viewer's ratings of films that the table has."""
-        rows = films.places(viewer.rated.movie_ids.tolist())
-        half_stars = np.rint(viewer.rated.stars * 2).astype(np.int64)
+    def evidence(self, user: UserHistory, movies: MovieTable) -> Evidence:
+        """Return the user's ratings of movies that the table has."""
+        rows = movies.places(user.rated.movie_ids.tolist())
+        half_stars = np.rint(user.rated.stars * 2).astype(np.int64)
         return Evidence(rows[rows >= 0], half_stars[rows >= 0])
 
     def scores(
         self,
         evidence: Evidence,
-        films: Films,
+        movies: MovieTable,
         popularity: Popularity | None = None,
         chosen: Chosen | None = None,
     ) -> npt.NDArray[np.floating]:
         """Return the mixed score of every row, or of those chosen."""
-        chosen = everything(films.vectors) if chosen is None else chosen
-        scores = weighted(self.signals(evidence, films, popularity, chosen), self.weights)
-        return scores + self.new_films.offset * chosen.vectors[:, -1]
+        chosen = everything(movies.vectors) if chosen is None else chosen
+        scores = weighted(self.signals(evidence, movies, popularity, chosen), self.weights)
+        return scores + self.new_movies.offset * chosen.vectors[:, -1]
 
     def signals(
         self,
         evidence: Evidence,
-        films: Films,
+        movies: MovieTable,
         popularity: Popularity | None = None,
         chosen: Chosen | None = None,
     ) -> dict[str, Matrix]:
-        """Return the signals of the mix by name, one number a row of `films`, or chosen, each."""
-        chosen = everything(films.vectors) if chosen is None else chosen
+        """Return the signals of the mix by name, one number a row of `movies`, or chosen, each."""
+        chosen = everything(movies.vectors) if chosen is None else chosen
         prior, cold = chosen.columns(-2, -1)
         base, k = self._base_popularity, len(self.pipeline.kmeans.centers)
         signals = {"popularity": popularity_signal(chosen, base, popularity, prior, cold)}
         if not len(evidence.rows):
             return signals
         codes, liked, rated = chosen.vectors[:, self._codes], evidence.liked, evidence.rows
-        unknown = Cold(self.new_films, prior, cold)
+        unknown = Cold(self.new_movies, prior, cold)
         code = self.taste.code(rated, evidence.half_stars)
         signals |= self.taste.signals(
-            rated, evidence.half_stars, films.vectors, unknown, code, chosen
+            rated, evidence.half_stars, movies.vectors, unknown, code, chosen
         )
-        known, rates = films.vectors[rated, self._codes], chosen.vectors[:, self.taste.d : self.d]
+        known, rates = movies.vectors[rated, self._codes], chosen.vectors[:, self.taste.d : self.d]
         popularity_then = popularity_signal(chosen, base, None, prior, cold)
         return signals | {
             "space": codes @ direction(known[liked]),
             "space_other": codes @ direction(known[~liked]),
             "less_popular": less_popular(popularity_then, len(rated)),
-            "cluster": cluster_shares(films.clusters, rated[liked], chosen, k),
-            "viewers": liked_by_clusters(self.viewers, code, rates),
+            "cluster": cluster_shares(movies.clusters, rated[liked], chosen, k),
+            "viewers": liked_by_clusters(self.users, code, rates),
         }
 
     @cached_property
@@ -244,28 +244,28 @@ class Hybrid:
         self.movie_vectors.save(directory)
         self.pipeline.save(directory)
         self.taste.save(directory)
-        self.new_films.save(directory)
-        save_arrays(directory / "viewer_clusters.npz", centers=self.viewers.centers)
+        self.new_movies.save(directory)
+        save_arrays(directory / "viewer_clusters.npz", centers=self.users.centers)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_json(directory / "mix.json", self.weights)
 
     @classmethod
     def load(cls, directory: Path) -> "Hybrid":
         """Read the artifacts of a directory; the version is the manifest's."""
-        films = load_arrays(directory / "films.npz")
+        movies = load_arrays(directory / "films.npz")
         sealed = (directory / MANIFEST).exists()
         return cls(
             MovieVectors.load(directory),
             Pipeline.load(directory),
-            Taste.load(directory, films["vectors"]),
+            Taste.load(directory, movies["vectors"]),
             KMeans(load_arrays(directory / "viewer_clusters.npz")["centers"]),
-            NewFilms.load(directory),
+            NewMovies.load(directory),
             load_json(directory / "mix.json"),
-            Films.from_arrays(films),
-            films["sums"],
+            MovieTable.from_arrays(movies),
+            movies["sums"],
             read_manifest(directory).version if sealed else _UNSEALED,
         )
 
-    def with_new_films(self, new_films: NewFilms) -> "Hybrid":
-        """Return the same model with other predictions for films without ratings."""
-        return replace(self, new_films=new_films)
+    def with_new_movies(self, new_movies: NewMovies) -> "Hybrid":
+        """Return the same model with other predictions for movies without ratings."""
+        return replace(self, new_movies=new_movies)

@@ -4,21 +4,21 @@ from typing import Any
 
 from fastapi import Request
 
-from marquee.domain.recommendation import PredictAnswer, Prediction, PredictRequest, Viewer
+from marquee.domain.recommendation import PredictAnswer, Prediction, PredictRequest, UserHistory
 from marquee.process import serve
-from marquee.serving.app import ModelService, body, create_app, ranked, viewer_features
+from marquee.serving.app import ModelService, body, create_app, ranked, user_features
 from marquee.serving.replica import Overlay
 from marquee.settings import Settings
 from neural.model import Neural
 
 
 async def predict(overlay: Overlay[Neural], request: Request) -> dict[str, Any]:
-    """Answer the ratings that a viewer would give to films that the model knows."""
+    """Answer the ratings that a user would give to movies that the model knows."""
     asked: PredictRequest = await body(request, PredictRequest)
     serving = overlay.serving
-    known = [i for i in dict.fromkeys(asked.movie_ids) if serving.films.index(i) >= 0]
-    rated = Viewer.of(asked.ratings).rated
-    ratings, confidences = serving.model.predict(rated, known, serving.films)
+    known = [i for i in dict.fromkeys(asked.movie_ids) if serving.movies.index(i) >= 0]
+    rated = UserHistory.of(asked.ratings).rated
+    ratings, confidences = serving.model.predict(rated, known, serving.movies)
     items = tuple(
         Prediction(movie_id=movie_id, rating=float(rating), confidence=float(confidence))
         for movie_id, rating, confidence in zip(known, ratings, confidences, strict=True)
@@ -30,7 +30,7 @@ SERVICE = ModelService(
     "neural",
     Neural.load,
     ranked,
-    gets={"/internal/users/{user_id:int}": viewer_features},
+    gets={"/internal/users/{user_id:int}": user_features},
     posts={"/internal/predict": predict},
 )
 

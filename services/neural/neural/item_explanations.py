@@ -1,4 +1,4 @@
-"""Which liked films the item weights of a recommended film come from."""
+"""Which liked movies the item weights of a recommended movie come from."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ def ties(
 ) -> list[tuple[tuple[int, float], ...]]:
     """Return for each of r rows up to three (index in `liked`, share), the largest share first.
 
-    A share is a liked film's part of what the weights above 0 add; rows lie among `n_rows`.
+    A share is a liked movie's part of what the weights above 0 add; rows lie among `n_rows`.
     """
     parts = _parts(weights, rows, liked, n_rows)
     return strongest(parts, parts.sum(axis=1))

@@ -1,7 +1,7 @@
 """The neural model: preference by autoencoder and item weights, stars by the RatingPredictor."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 
 from marquee.arrays import check_finite, load_arrays, load_json, save_arrays, save_json, unit
-from marquee.domain.movies import Film
-from marquee.domain.ratings import POSITIVE, RatedFilms
-from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.domain.movies import Movie
+from marquee.domain.ratings import POSITIVE, RatedMovies
+from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.dataset import position_in
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix, Pipeline
 from marquee.features.popularity import Popularity
@@ -30,8 +30,8 @@ from marquee.scoring.ridge import Ridge
 from marquee.scoring.top_k import top
 from neural.confidence import Confidence
 from neural.item_explanations import ties
-from neural.movie_rows import FilmRows, Layout
-from neural.rating_predictor import Predictor, ViewerVector
+from neural.movie_rows import Layout, NetworkMovieRows
+from neural.rating_predictor import Predictor, UserVector
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -41,12 +41,12 @@ _FLOOR = 0.02
 """Scores of item weights near 0 are noise: their logs tell little below this."""
 
 POOL = 200
-"""Films, the best by preference, that the predicted rating may put in another order."""
+"""Movies, the best by preference, that the predicted rating may put in another order."""
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How signals become a score: learned `weights`, and the `bonus` of a film without ratings."""
+    """How signals become a score: learned `weights`, and the `bonus` of a movie without ratings."""
 
     weights: Mapping[str, float]
     bonus: float
@@ -54,15 +54,15 @@ class Mix:
 
 @dataclass(frozen=True, eq=False)
 class Neural:
-    """Fitted networks; `base` is the table of films at the training, `base_sums` int64 n × 3.
+    """Fitted networks; `base` is the table of movies at the training, `base_sums` int64 n × 3.
 
-    `inputs` and `bias` are the autoencoder's, `kmeans` clusters its codes of viewers; `many` are
+    `inputs` and `bias` are the autoencoder's, `kmeans` clusters its codes of users; `many` are
     item weights for long histories. `extras`: artifacts that only a training writes, by file name.
     """
 
-    base: Films
+    base: MovieTable
     base_sums: Ints
-    film_rows: FilmRows
+    movie_rows: NetworkMovieRows
     predictor: Predictor
     inputs: Matrix
     bias: Matrix
@@ -73,52 +73,52 @@ class Neural:
     version: str = "unpublished"
     extras: Mapping[str, bytes] = field(default_factory=dict)
 
-    def films(self) -> Films:
-        """Return a fresh table of the films known at the training."""
-        return Films.from_arrays(self.base.arrays()).shortened(self.base_sums)
+    def movies(self) -> MovieTable:
+        """Return a fresh table of the movies known at the training."""
+        return MovieTable.from_arrays(self.base.arrays()).shortened(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
-        """Return the ratings, positive ones and half stars of a film at the training."""
+        """Return the ratings, positive ones and half stars of a movie at the training."""
         i = self.base.index(movie_id)
         n, positive, half = self.base_sums[i].tolist() if i >= 0 else (0, 0, 0)
         return n, positive, half
 
-    def row(self, film: Film, sums: tuple[int, int, int]) -> tuple[Matrix, int]:  # noqa: ARG002
-        """Return the row and cluster of a new or changed film: vector → scaler → encoder → KMeans.
+    def row(self, movie: Movie, sums: tuple[int, int, int]) -> tuple[Matrix, int]:  # noqa: ARG002
+        """Return the row and cluster of a new or changed movie: vector → scaler → encoder → KMeans.
 
-        A film that had ratings at the training keeps what they taught; its cluster follows content.
+        A movie that had ratings at the training keeps what they taught; its cluster follows content.
         """
-        rows, clusters = self.film_rows.cold(self.film_rows.raw([film]), self.predictor)
-        i = self.base.index(film.movie_id)
+        rows, clusters = self.movie_rows.cold(self.movie_rows.raw([movie]), self.predictor)
+        i = self.base.index(movie.movie_id)
         known = i >= 0 and self.base_sums[i, 0] > 0
         if i >= 0:  # it was there to be rated: no newer than others
             rows[0, -1] = 0
         return (self.base.vectors[i] if known else rows[0]), int(clusters[0])
 
-    def encode(self, rated: RatedFilms) -> tuple[Matrix, int]:
-        """Return the code (e) of a viewer and his cluster."""
+    def encode(self, rated: RatedMovies) -> tuple[Matrix, int]:
+        """Return the code (e) of a user and his cluster."""
         code = self.code(*self._known(rated))
         return code, int(self.kmeans.assign(unit(code[None]))[0])
 
     def predict(
-        self, rated: RatedFilms, movie_ids: Sequence[int], films: Films | None = None
+        self, rated: RatedMovies, movie_ids: Sequence[int], movies: MovieTable | None = None
     ) -> tuple[Matrix, Matrix]:
         """Return ratings in stars (n, 0.5 to 5), and how sure each is (n, 0 to 1; `Confidence`).
 
-        Without a rating of the viewer it is the film's mean, for an unknown film that of all: no
+        Without a rating of the user it is the movie's mean, for an unknown movie that of all: no
         prediction of the network, so the confidence is 0.
         """
-        table = self.base if films is None else films
+        table = self.base if movies is None else movies
         found = np.array([table.index(movie_id) for movie_id in movie_ids], np.int64)
         stars = np.full(len(found), self.predictor.mean, np.float32)
         confidences = np.zeros(len(found), np.float32)
         rows = table.vectors[found[found >= 0]]
         known, half_stars = self._known(rated)
         if len(known):
-            viewer, rated_rows = self._viewer(known, half_stars), self._layout.rated(rows)
-            stars[found >= 0] = self.predictor.predict(viewer, rated_rows)
+            user, rated_rows = self._user(known, half_stars), self._layout.rated(rows)
+            stars[found >= 0] = self.predictor.predict(user, rated_rows)
             confidences[found >= 0] = self.confidence.of(
-                viewer.log_count, rated_rows.log_counts, viewer.spread
+                user.log_count, rated_rows.log_counts, user.spread
             )
         else:
             stars[found >= 0] = self._layout.means(rows)
@@ -126,15 +126,15 @@ class Neural:
 
     def recommend(
         self,
-        viewer: Viewer,
-        films: Films,
+        user: UserHistory,
+        movies: MovieTable,
         mask: Mask,
         k: int,
         popularity: Popularity | None = None,
     ) -> list[Scored]:
-        """Return up to k films where `mask` is true, best first, each with what it rests on."""
-        known, half_stars = self._known(viewer.rated)
-        chosen = films.chosen(mask, k)
+        """Return up to k movies where `mask` is true, best first, each with what it rests on."""
+        known, half_stars = self._known(user.rated)
+        chosen = movies.chosen(mask, k)
         signals = self.signals(known, half_stars, chosen, popularity)
         scores = self.total(signals, self._layout.coldness(chosen.vectors))
         pool = top(scores, mask[chosen.rows], max(POOL, k))
@@ -144,11 +144,11 @@ class Neural:
         order = np.argsort(-final[:POOL], kind="stable")
         order = np.concatenate([order, np.arange(len(rated), len(pool))])[:k]
         rows = chosen.places(pool[order])
-        because = self._because(known[half_stars >= POSITIVE], films, rows)
-        ids, found = films.movie_ids[rows].tolist(), final[order].tolist()
+        because = self._because(known[half_stars >= POSITIVE], movies, rows)
+        ids, found = movies.movie_ids[rows].tolist(), final[order].tolist()
         return [
-            Scored(movie_id, score, Reason.PREDICTED_FOR_YOU, films_with)
-            for movie_id, score, films_with in zip(ids, found, because, strict=True)
+            Scored(movie_id, score, Reason.PREDICTED_FOR_YOU, movies_with)
+            for movie_id, score, movies_with in zip(ids, found, because, strict=True)
         ]
 
     def signals(
@@ -158,7 +158,7 @@ class Neural:
         chosen: Chosen,
         popularity: Popularity | None = None,
     ) -> dict[str, Matrix]:
-        """Return what speaks for each chosen film, m, by name: logs of how likely it is liked."""
+        """Return what speaks for each chosen movie, m, by name: logs of how likely it is liked."""
         layout, rows = self._layout, chosen.vectors
         favour = layout.popularity(rows)
         if popularity is not None:
@@ -171,7 +171,7 @@ class Neural:
         }
 
     def total(self, signals: Mapping[str, Matrix], coldness: Matrix) -> Matrix:
-        """Return the scores, n; a film without ratings has no item weights but its preference."""
+        """Return the scores, n; a movie without ratings has no item weights but its preference."""
         weights = self.mix.weights
         many = signals["many"] + coldness * (signals["preference"] - signals["many"])
         total: Matrix = (
@@ -183,14 +183,14 @@ class Neural:
         return total
 
     def ratings_of(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
-        """Return the z-scores of the predicted ratings of film rows, m: the last signal."""
-        viewer = self._viewer(known, half_stars)
-        ratings = self.predictor.predict(viewer, self._layout.rated(rows))
+        """Return the z-scores of the predicted ratings of movie rows, m: the last signal."""
+        user = self._user(known, half_stars)
+        ratings = self.predictor.predict(user, self._layout.rated(rows))
         scaled: Matrix = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
         return scaled
 
     def code(self, known: Ints, half_stars: HalfStars) -> Matrix:
-        """Return the code (e) of a viewer from rows of base films and half stars, n each."""
+        """Return the code (e) of a user from rows of base movies and half stars, n each."""
         return self._network.code(known, half_stars >= POSITIVE)
 
     def _rating_part(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
@@ -199,34 +199,34 @@ class Neural:
             return np.zeros(len(rows), np.float32)
         return np.float32(weight) * self.ratings_of(known, half_stars, rows)
 
-    def _viewer(self, known: Ints, half_stars: HalfStars) -> ViewerVector:
+    def _user(self, known: Ints, half_stars: HalfStars) -> UserVector:
         biases = self._layout.rated(self.base.vectors).biases[known]
-        return self.predictor.viewer(known, (half_stars / 2).astype(np.float32), biases)
+        return self.predictor.user(known, (half_stars / 2).astype(np.float32), biases)
 
     def _because(
-        self, liked: Ints, films: Films, rows: Ints
+        self, liked: Ints, movies: MovieTable, rows: Ints
     ) -> list[tuple[tuple[int, float], ...]]:
-        """Return for each of r rows up to three liked films whose item weights speak for it."""
-        spoken = ties(self.many, rows, liked, len(films))
+        """Return for each of r rows up to three liked movies whose item weights speak for it."""
+        spoken = ties(self.many, rows, liked, len(movies))
         mute = [i for i, sources in enumerate(spoken) if not sources]
-        if mute:  # no item weights: films alike in the autoencoder's outputs
-            outputs = self._layout.outputs(films.vectors)
+        if mute:  # no item weights: movies alike in the autoencoder's outputs
+            outputs = self._layout.outputs(movies.vectors)
             codes, weights = unit(outputs[rows[mute]]), np.ones(len(liked), np.float32)
             alike = contributions(codes, unit(outputs[liked]), weights)
             for i, sources in zip(mute, alike, strict=True):
                 spoken[i] = sources
-        ids = films.movie_ids[liked].tolist()
+        ids = movies.movie_ids[liked].tolist()
         return [tuple((ids[i], share) for i, share in sources) for sources in spoken]
 
-    def _known(self, rated: RatedFilms) -> tuple[Ints, HalfStars]:
-        """Return the rows of the rated base films and their half stars."""
+    def _known(self, rated: RatedMovies) -> tuple[Ints, HalfStars]:
+        """Return the rows of the rated base movies and their half stars."""
         places, known = position_in(self._sorted_ids[0], rated.movie_ids)
         half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
         return self._sorted_ids[1][places[known]], half_stars
 
     @property
     def _layout(self) -> Layout:
-        return self.film_rows.layout
+        return self.movie_rows.layout
 
     @cached_property
     def _network(self) -> Autoencoder:
@@ -243,7 +243,7 @@ class Neural:
     def save(self, directory: Path) -> None:
         """Write the artifacts of the model."""
         directory.mkdir(parents=True, exist_ok=True)
-        rows = self.film_rows
+        rows = self.movie_rows
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_arrays(directory / "autoencoder.npz", inputs=self.inputs, bias=self.bias)
         save_arrays(directory / "user_kmeans.npz", centers=self.kmeans.centers)
@@ -257,7 +257,7 @@ class Neural:
         path.write_bytes(save_tensors(weights))
         save_json(directory / "mix.json", {
             "weights": dict(self.mix.weights), "bonus": self.mix.bonus,
-            "mean": self.predictor.mean, "confidence": asdict(self.confidence),
+            "mean": self.predictor.mean, "confidence": self.confidence.to_stored(),
         })  # fmt: skip
         for name, data in self.extras.items():
             (directory / name).write_bytes(data)
@@ -265,7 +265,7 @@ class Neural:
     @classmethod
     def load(cls, directory: Path) -> "Neural":
         """Read what serving needs of what `save` wrote; the version is that of the manifest."""
-        films = load_arrays(directory / "films.npz")
+        movies = load_arrays(directory / "films.npz")
         network = load_arrays(directory / "autoencoder.npz")
         ridge = load_arrays(directory / "new_films.npz")
         mix = load_json(directory / "mix.json")
@@ -275,9 +275,9 @@ class Neural:
         predictor = Predictor(weights, mix["mean"])
         sealed = (directory / MANIFEST).is_file()
         return cls(
-            Films.from_arrays(films),
-            films["sums"],
-            FilmRows(
+            MovieTable.from_arrays(movies),
+            movies["sums"],
+            NetworkMovieRows(
                 MovieVectors.load(directory),
                 Pipeline.load(directory),
                 Ridge(ridge["weights"], ridge["bias"]),
@@ -289,6 +289,6 @@ class Neural:
             KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             FewRatings.load(directory, "many_ratings"),
             Mix(mix["weights"], mix["bonus"]),
-            Confidence(**mix.get("confidence", {})),
+            Confidence.from_stored(mix.get("confidence", {})),
             read_manifest(directory).version if sealed else "unpublished",
         )

@@ -1,4 +1,4 @@
-"""The RatingPredictor as served, in numpy: viewer vector and film vector → rating."""
+"""The RatingPredictor as served, in numpy: user vector and movie vector → rating."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from neural.rating_biases import VIEWER_DAMPING
+from neural.rating_biases import USER_DAMPING
 
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Weights = Mapping[str, Matrix]
 
-VIEWER_NUMBERS, JOINT_NUMBERS = 3, 6
-"""Numbers beside the vectors: of the viewer's bags, of the joint layers."""
+USER_NUMBERS, JOINT_NUMBERS = 3, 6
+"""Numbers beside the vectors: of the user's bags, of the joint layers."""
 
 _ROOT = np.float32(np.sqrt(2 / np.pi))
 
 
 @dataclass(frozen=True, eq=False)
-class ViewerVector:
-    """A viewer to the network: `vector` d, `bias`, log(1 + ratings), `spread` of his ratings."""
+class UserVector:
+    """A user to the network: `vector` d, `bias`, log(1 + ratings), `spread` of his ratings."""
 
     vector: Matrix
     bias: float
@@ -29,17 +29,17 @@ class ViewerVector:
 
 
 @dataclass(frozen=True, eq=False)
-class FilmVectors:
-    """m films to the network: `vectors` m × d, `biases`, `corrections`, `log_counts` m each."""
+class NetworkMovieVectors:
+    """m movies to the network: `vectors` m × d, `biases`, `corrections`, `log_counts` m each."""
 
     vectors: Matrix
     biases: Matrix
     corrections: Matrix
     log_counts: Matrix
 
-    def of(self, rows: Ints) -> "FilmVectors":
-        """Return the films at `rows`."""
-        return FilmVectors(
+    def of(self, rows: Ints) -> "NetworkMovieVectors":
+        """Return the movies at `rows`."""
+        return NetworkMovieVectors(
             self.vectors[rows], self.biases[rows], self.corrections[rows], self.log_counts[rows]
         )
 
@@ -53,32 +53,30 @@ class Predictor:
 
     @property
     def d(self) -> int:
-        """Length of a viewer's and of a film's vector."""
+        """Length of a user's and of a movie's vector."""
         return int(self.weights["viewers.value.weight"].shape[1])
 
-    def viewer(self, films: Ints, stars: Matrix, biases: Matrix) -> ViewerVector:
-        """Return the vector of a viewer from rated films (rows), his stars, the films' biases."""
+    def user(self, movies: Ints, stars: Matrix, biases: Matrix) -> UserVector:
+        """Return the vector of a user from rated movies (rows), his stars, the movies' biases."""
         rest = stars - np.float32(self.mean) - biases
-        n = len(films)
-        bias = float(rest.sum()) / (n + VIEWER_DAMPING)
-        spread = float(
-            np.sqrt((((rest - bias) ** 2).sum() + VIEWER_DAMPING) / (n + VIEWER_DAMPING))
-        )
-        value = self.weights["viewers.value.weight"][films]
-        seen = self.weights["viewers.seen.weight"][films]
+        n = len(movies)
+        bias = float(rest.sum()) / (n + USER_DAMPING)
+        spread = float(np.sqrt((((rest - bias) ** 2).sum() + USER_DAMPING) / (n + USER_DAMPING)))
+        value = self.weights["viewers.value.weight"][movies]
+        seen = self.weights["viewers.seen.weight"][movies]
         root = np.float32(np.sqrt(n + 1))
         bags = [(rest - bias) @ value / root, seen.sum(axis=0) / root]
         row = np.concatenate([*bags, [bias, np.log1p(n), spread]]).astype(np.float32)
         vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers.layers", row)
-        return ViewerVector(vector, bias, float(np.log1p(n)), spread)
+        return UserVector(vector, bias, float(np.log1p(n)), spread)
 
-    def films(self, content: Matrix) -> Matrix:
-        """Return what content (m × c) says of m films that nobody has rated, m × d."""
+    def movies(self, content: Matrix) -> Matrix:
+        """Return what content (m × c) says of m movies that nobody has rated, m × d."""
         return self._layers("films.new", content)
 
-    def predict(self, viewer: ViewerVector, films: FilmVectors) -> Matrix:
+    def predict(self, user: UserVector, movies: NetworkMovieVectors) -> Matrix:
         """Return the ratings in stars, m, not clipped."""
-        q, z = films.vectors, viewer.vector
+        q, z = movies.vectors, user.vector
         m = len(q)
         first = self.weights["joint.0.weight"]
         d = self.d
@@ -86,12 +84,12 @@ class Predictor:
         inner = q @ (first[:, d : 2 * d] + first[:, 2 * d : 3 * d] * z).T
         inner += first[:, :d] @ z + self.weights["joint.0.bias"]
         numbers = np.empty((m, JOINT_NUMBERS), np.float32)
-        numbers[:, 0], numbers[:, 1] = viewer.bias, films.biases
-        numbers[:, 2], numbers[:, 3] = viewer.log_count, films.log_counts
-        numbers[:, 4], numbers[:, 5] = viewer.spread, viewer.bias * films.biases
+        numbers[:, 0], numbers[:, 1] = user.bias, movies.biases
+        numbers[:, 2], numbers[:, 3] = user.log_count, movies.log_counts
+        numbers[:, 4], numbers[:, 5] = user.spread, user.bias * movies.biases
         inner += numbers @ first[:, 3 * d :].T
         joint = gelu(inner) @ self.weights["joint.3.weight"][0] + self.weights["joint.3.bias"][0]
-        plain = np.float32(self.mean + viewer.bias) + films.biases + films.corrections
+        plain = np.float32(self.mean + user.bias) + movies.biases + movies.corrections
         rating: Matrix = (plain + q @ z + joint).astype(np.float32)
         return rating
 

@@ -1,18 +1,18 @@
-"""The user-model service: what the viewer's cluster and the near viewers in it liked; segments."""
+"""The user-model service: what the user's cluster and the near users in it liked; segments."""
 
 from marquee.process import serve
 from marquee.serving.app import ModelService, create_app, ranked
 from marquee.settings import Settings
 from user_model.erasure_mask import without
 from user_model.model import UserModel
-from user_model.segments_api import listed, recommended, segment_of, viewer
+from user_model.segments_api import listed, recommended, segment_of, user
 
 SERVICE = ModelService(
     "user-model",
     UserModel.load,
     ranked,
     gets={
-        "/internal/users/{user_id:int}": viewer,
+        "/internal/users/{user_id:int}": user,
         "/internal/segments/{kind}": listed,
         "/internal/segments/{kind}/{segment:int}/films": recommended,
     },

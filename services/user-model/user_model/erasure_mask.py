@@ -1,4 +1,4 @@
-"""The model without viewers who were erased after its training: nobody is near to them any more."""
+"""The model without users who were erased after its training: nobody is near to them any more."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from user_model.model import Training, UserModel
 
 
 def without(model: UserModel, erased: frozenset[bytes]) -> UserModel:
-    """Return the model without the ids, codes and ratings of the viewers of these digests.
+    """Return the model without the ids, codes and ratings of the users of these digests.
 
     Others keep their places, so clusters stay the slices that they are; a code of zeros is near to
     nobody.
@@ -22,6 +22,6 @@ def without(model: UserModel, erased: frozenset[bytes]) -> UserModel:
     stays = np.repeat(~gone, counts)
     starts = np.concatenate([[0], np.cumsum(np.where(gone, 0, counts))])
     user_ids = np.where(gone, 0, training.user_ids)
-    left = Training(user_ids, starts, training.films[stays], training.half_stars[stays])
+    left = Training(user_ids, starts, training.movies[stays], training.half_stars[stays])
     codes = np.where(gone[:, None], np.float32(0), model.codes)
     return replace(model, training=left, codes=codes)

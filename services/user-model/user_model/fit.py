@@ -1,4 +1,4 @@
-"""Training of the user model: codes → KMeans of viewers → weights of the mix → bonus."""
+"""Training of the user model: codes → KMeans of users → weights of the mix → bonus."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,23 +10,23 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from marquee.arrays import unit
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import Case, Ints, RatingRows
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
-from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.preference import Taste
 from marquee.scoring.ridge import fit_ridge
-from marquee.training.autoencoder import encode, films_learned, fit_viewer_clusters
+from marquee.training.autoencoder import encode, fit_user_clusters, movies_learned
 from marquee.training.blending import Judge, MixConfig, Validation
 from marquee.training.cold_start import fit_slopes
 from marquee.training.cold_start_offset import MAX_CASES, fair_bonus, margins
 from marquee.training.content_embedding import fit_content_space
-from marquee.training.exposure_threshold import draw_viewers, with_marks
+from marquee.training.exposure_threshold import draw_users, with_marks
 from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
 from marquee.training.user_clusters import cluster_rates
 from marquee.training.validation_cases import most_liked
@@ -40,7 +40,7 @@ LEAST = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "cluste
 """Weights that learning does not go below: clusters stay evidence."""
 
 _CANDIDATES = 1500
-"""The most popular films: those that weights are learned on."""
+"""The most popular movies: those that weights are learned on."""
 
 
 class UserModelConfig(MixConfig):
@@ -50,49 +50,49 @@ class UserModelConfig(MixConfig):
 
     taste: TasteConfig = TasteConfig()
     clusters: int | None = Field(None, ge=1, le=1000)
-    """None: one for 75 viewers, 2 to 64."""
+    """None: one for 75 users, 2 to 64."""
     reach: int = Field(3, ge=1)
     near: int = Field(100, ge=1)
     content: int = Field(48, ge=1)
-    """Dimensions of the space in which films are near that are alike."""
+    """Dimensions of the space in which movies are near that are alike."""
     cold_penalty: float = Field(30.0, gt=0)
     cold_share: float = Field(0.05, ge=0, le=1)
-    """Share of films that, were they new, come before the viewers whom they suit best."""
+    """Share of movies that, were they new, come before the users whom they suit best."""
     sizes: tuple[int, ...] = (5, 10, 15)
-    """Fold-in sizes of the validation; only cases with `positive` liked films count."""
+    """Fold-in sizes of the validation; only cases with `positive` liked movies count."""
     positive: int = Field(3, ge=0)
     draws: int = Field(2, ge=1)
     max_cases: int = Field(1500, ge=0)
     candidates: int = Field(2000, ge=1)
-    """Films among which the weights of the mix are learned, the most liked ones."""
+    """Movies among which the weights of the mix are learned, the most liked ones."""
     segments: SegmentsConfig | None = SegmentsConfig()
     """None: the model has no segments, as in an evaluation of its lists."""
 
 
 def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
-    """Return the model of all viewers, its mix learned on viewers held out from a first fit.
+    """Return the model of all users, its mix learned on users held out from a first fit.
 
-    Without ratings every viewer is like any other. DataError when there is no film.
+    Without ratings every user is like any other. DataError when there is no movie.
     """
-    if not dataset.films:
+    if not dataset.movies:
         raise DataError("no films: a user model needs at least one")
     with threadpool_limits(1):  # more threads change sums, and with them the model
         return _fit_and_mix(dataset, config, seed)
 
 
 def _fit_and_mix(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
-    rows, films = RatingRows.of(dataset), dataset.films
+    rows, movies = RatingRows.of(dataset), dataset.movies
     user_ids = np.unique(dataset.user_ids)
-    found = fit_taste(rows, len(films), config.taste, seed)
+    found = fit_taste(rows, len(movies), config.taste, seed)
     mix = _start(config)
     if found.trial is not None:
         kept = rows.of_users(found.kept)
-        first = _fit(films, kept, user_ids[found.kept], found.trial, config, seed)
+        first = _fit(movies, kept, user_ids[found.kept], found.trial, config, seed)
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
-        mix = _learn(first, validation.only(lambda case: _enough(case, config)), films, config)
-    model = replace(_fit(films, rows, user_ids, found.taste, config, seed), mix=mix)
-    viewers = draw_viewers(rows, model.base.movie_ids, config.sizes, seed)
-    model = replace(model, base=with_marks(model, viewers))
+        mix = _learn(first, validation.only(lambda case: _enough(case, config)), movies, config)
+    model = replace(_fit(movies, rows, user_ids, found.taste, config, seed), mix=mix)
+    users = draw_users(rows, model.base.movie_ids, config.sizes, seed)
+    model = replace(model, base=with_marks(model, users))
     return model if config.segments is None else _with_segments(model, dataset, config, seed)
 
 
@@ -104,10 +104,10 @@ def _with_segments(
     model: UserModel, dataset: Dataset, config: UserModelConfig, seed: int
 ) -> UserModel:
     assert config.segments is not None
-    viewers = model.training
-    rows = RatingRows(viewers.starts, viewers.films, viewers.half_stars)
+    users = model.training
+    rows = RatingRows(users.starts, users.movies, users.half_stars)
     clusters = model.base.clusters
-    segments = fit_segments(dataset.films, rows, clusters, config.segments, seed)
+    segments = fit_segments(dataset.movies, rows, clusters, config.segments, seed)
     return replace(model, segments=segments)
 
 
@@ -116,49 +116,49 @@ def _start(config: UserModelConfig) -> Mix:
 
 
 def _fit(
-    films: Sequence[Film],
+    movies: Sequence[Movie],
     rows: RatingRows,
     user_ids: Ints,
     taste: Taste,
     config: UserModelConfig,
     seed: int,
 ) -> UserModel:
-    sums = rows.sums(len(films))
+    sums = rows.sums(len(movies))
     codes = unit(encode(taste.network, rows))
-    kmeans = fit_viewer_clusters(codes, config.clusters, seed)
+    kmeans = fit_user_clusters(codes, config.clusters, seed)
     clusters = kmeans.assign(codes)
-    rates = cluster_rates(rows, clusters, len(kmeans.centers), len(films))
+    rates = cluster_rates(rows, clusters, len(kmeans.centers), len(movies))
     learned = np.hstack([taste.rows(), rates, np.log1p(sums[:, 1:2])]).astype(np.float32)
-    cold = _fit_cold(films, learned, sums, taste, config, seed)
-    vectors = _complete(films, learned, sums, cold, config)
+    cold = _fit_cold(movies, learned, sums, taste, config, seed)
+    vectors = _complete(movies, learned, sums, cold, config)
     layout = cold.layout
     order = np.argsort(clusters, kind="stable")
     ordered = rows.of_users(order)
     return UserModel(
         taste=taste,
         kmeans=kmeans,
-        base=Films.of(films, vectors, layout.likers(vectors)),
+        base=MovieTable.of(movies, vectors, layout.likers(vectors)),
         base_sums=sums,
         cold=cold,
-        new_films=fit_slopes(NewFilms(cold.ridge), taste, rows, seed),
+        new_movies=fit_slopes(NewMovies(cold.ridge), taste, rows, seed),
         codes=codes[order],
         bounds=np.searchsorted(clusters[order], np.arange(len(kmeans.centers) + 1)),
-        training=Training(user_ids[order], ordered.starts, ordered.films, ordered.half_stars),
+        training=Training(user_ids[order], ordered.starts, ordered.movies, ordered.half_stars),
         mix=_start(config),
     )
 
 
 def _fit_cold(
-    films: Sequence[Film],
+    movies: Sequence[Movie],
     learned: Matrix,
     sums: Ints,
     taste: Taste,
     config: UserModelConfig,
     seed: int,
 ) -> ColdRows:
-    """Return what predicts rows, learned from the films that the network was shown."""
-    vectors = MovieVectors.fit(films, sums)
-    matrix = vectors.matrix(films, np.zeros_like(sums))
+    """Return what predicts rows, learned from the movies that the network was shown."""
+    vectors = MovieVectors.fit(movies, sums)
+    matrix = vectors.matrix(movies, np.zeros_like(sums))
     importance = _importance(sums, config)
     space = fit_content_space(vectors, matrix, importance > 0, config.content, seed)
     ridge = fit_ridge(matrix[:, vectors.content], learned, config.cold_penalty, importance)
@@ -166,18 +166,18 @@ def _fit_cold(
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
-    shown = films_learned(sums, config.taste.min_ratings, config.taste.autoencoder.head)
+    shown = movies_learned(sums, config.taste.min_ratings, config.taste.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 
 def _complete(
-    films: Sequence[Film], learned: Matrix, sums: Ints, cold: ColdRows, config: UserModelConfig
+    movies: Sequence[Movie], learned: Matrix, sums: Ints, cold: ColdRows, config: UserModelConfig
 ) -> Matrix:
-    """Return the rows of all films: learned ones, and predicted ones where there were few ratings.
+    """Return the rows of all movies: learned ones, and predicted ones where there were few ratings.
 
-    Such a film keeps its own shares and popularity, if any. None is cold: it was there to be rated.
+    Such a movie keeps its own shares and popularity, if any. None is cold: it was there to be rated.
     """
-    predicted = cold.predict(films, np.zeros(len(films), np.int64))
+    predicted = cold.predict(movies, np.zeros(len(movies), np.int64))
     rated = sums[:, 0] > 0
     own, layout = predicted.copy(), cold.layout
     own[rated, : layout.learned] = learned[rated]
@@ -188,14 +188,14 @@ def _complete(
 
 
 def _learn(
-    model: UserModel, validation: Validation, films: Sequence[Film], config: UserModelConfig
+    model: UserModel, validation: Validation, movies: Sequence[Movie], config: UserModelConfig
 ) -> Mix:
-    """Return the mix with learned weights and the bonus for films without ratings."""
+    """Return the mix with learned weights and the bonus for movies without ratings."""
     if not validation.cases:
         return model.mix
     chosen = validation.at_most(config.max_cases)
     judged = replace(model, mix=replace(model.mix, weights=_learn_weights(model, chosen, config)))
-    return replace(judged.mix, bonus=_learn_bonus(judged, chosen.cases, films, config))
+    return replace(judged.mix, bonus=_learn_bonus(judged, chosen.cases, movies, config))
 
 
 def _learn_weights(
@@ -211,35 +211,35 @@ def _learn_weights(
 
 
 def _signals(model: UserModel, case: Case, rows: Matrix) -> dict[str, Matrix]:
-    code = model.code(case.films, case.half_stars)
-    return model.signals(case.films, case.half_stars, code, model.near(code), rows)
+    code = model.code(case.movies, case.half_stars)
+    return model.signals(case.movies, case.half_stars, code, model.near(code), rows)
 
 
 def _learn_bonus(
-    model: UserModel, cases: Sequence[Case], films: Sequence[Film], config: UserModelConfig
+    model: UserModel, cases: Sequence[Case], movies: Sequence[Movie], config: UserModelConfig
 ) -> float:
-    """Return the bonus with which `cold_share` of the films, were they new, reach some viewers.
+    """Return the bonus with which `cold_share` of the movies, were they new, reach some users.
 
-    Each film is hidden once: its row is predicted by what the other four fifths of films teach.
+    Each movie is hidden once: its row is predicted by what the other four fifths of movies teach.
     """
-    warm, hidden = model.base.vectors, _hidden_rows(model, films, config)
+    warm, hidden = model.base.vectors, _hidden_rows(model, movies, config)
     none, all_new = np.zeros(len(warm), np.float32), np.ones(len(warm), np.float32)
     missed = []
     for case in cases[:MAX_CASES]:
         mask = np.ones(len(warm), bool)
-        mask[case.films] = False
+        mask[case.movies] = False
         scores = model.total(_signals(model, case, warm), none)
         moved = model.total(_signals(model, case, hidden), all_new)
         missed.append(margins(scores, moved, mask))
     return fair_bonus(missed, config.cold_share)
 
 
-def _hidden_rows(model: UserModel, films: Sequence[Film], config: UserModelConfig) -> Matrix:
-    content, learned = model.cold.content(films), model.cold.layout.learned
+def _hidden_rows(model: UserModel, movies: Sequence[Movie], config: UserModelConfig) -> Matrix:
+    content, learned = model.cold.content(movies), model.cold.layout.learned
     importance = _importance(model.base_sums, config)
     rows = np.zeros_like(model.base.vectors)
     for fold in range(5):
-        out = np.arange(len(films)) % 5 == fold
+        out = np.arange(len(movies)) % 5 == fold
         ridge = fit_ridge(
             content, model.base.vectors[:, :learned], config.cold_penalty,
             np.where(out, 0, importance),

@@ -1,4 +1,4 @@
-"""How a film's row is laid out, and how the row of a film without ratings is predicted."""
+"""How a movie's row is laid out, and how the row of a movie without ratings is predicted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentSpace
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
@@ -14,17 +14,17 @@ from marquee.scoring.preference import Taste
 from marquee.scoring.ridge import Ridge
 
 PATIENCE = 5.0
-"""After this many ratings a new film's bonus is half of what it was."""
+"""After this many ratings a new movie's bonus is half of what it was."""
 
 _LEAST = 1e-4
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The numbers of a film's row: its taste, `factors` of ALS and then `outputs` of the
-    autoencoder with their prior; the share of each of `clusters` clusters of viewers who liked it,
+    """The numbers of a movie's row: its taste, `factors` of ALS and then `outputs` of the
+    autoencoder with their prior; the share of each of `clusters` clusters of users who liked it,
     log popularity, coldness (1: new), and the code of its `content`. All before the coldness is
-    `learned` from viewers."""
+    `learned` from users."""
 
     factors: int
     width: int
@@ -59,7 +59,7 @@ class Layout:
         return rows[:, self.learned + 1 :]
 
     def likers(self, rows: Matrix) -> npt.NDArray[np.int16]:
-        """Return for each row the cluster of viewers that likes it most beyond the average."""
+        """Return for each row the cluster of users that likes it most beyond the average."""
         rates = self.rates(rows)
         lifts = rates / np.maximum(rates.mean(axis=1, keepdims=True), _LEAST)
         likers: npt.NDArray[np.int16] = lifts.argmax(axis=1).astype(np.int16)
@@ -74,21 +74,21 @@ def layout_of(taste: Taste, learned: int, space: ContentSpace) -> Layout:
 
 @dataclass(frozen=True, eq=False)
 class ColdRows:
-    """Predicts what viewers would have taught of a row from genres, year and tags."""
+    """Predicts what users would have taught of a row from genres, year and tags."""
 
     vectors: MovieVectors
     ridge: Ridge
     space: ContentSpace
     layout: Layout
 
-    def predict(self, films: Sequence[Film], ratings: npt.NDArray[np.int64]) -> Matrix:
-        """Return the rows, m × d, of m films that have so many `ratings` (m)."""
-        return self.complete(self.content(films), ratings)
+    def predict(self, movies: Sequence[Movie], ratings: npt.NDArray[np.int64]) -> Matrix:
+        """Return the rows, m × d, of m movies that have so many `ratings` (m)."""
+        return self.complete(self.content(movies), ratings)
 
-    def content(self, films: Sequence[Film]) -> Matrix:
-        """Return the content rows of m films: nothing in them comes from ratings."""
-        sums = np.zeros((len(films), 3), np.int64)
-        return self.vectors.matrix(films, sums)[:, self.vectors.content]
+    def content(self, movies: Sequence[Movie]) -> Matrix:
+        """Return the content rows of m movies: nothing in them comes from ratings."""
+        sums = np.zeros((len(movies), 3), np.int64)
+        return self.vectors.matrix(movies, sums)[:, self.vectors.content]
 
     def complete(self, content: Matrix, ratings: npt.NDArray[np.int64]) -> Matrix:
         """Return m × d rows from m content rows."""

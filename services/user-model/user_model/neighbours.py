@@ -1,4 +1,4 @@
-"""Viewers of the training and what they liked: who is near a new viewer, and what ties films."""
+"""Users of the training and what they liked: who is near a new user, and what ties movies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,27 +14,27 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Near:
-    """Viewers near to one: `weights` float64 m; `owners` and `films` are their likes, one each."""
+    """Users near to one: `weights` float64 m; `owners` and `movies` are their likes, one each."""
 
     weights: Floats
     owners: Ints
-    films: Ints
+    movies: Ints
 
-    def rates(self, n_films: int) -> Floats:
-        """Return the weighted share of the near viewers who liked each film."""
+    def rates(self, n_movies: int) -> Floats:
+        """Return the weighted share of the near users who liked each movie."""
         total = max(float(self.weights.sum()), 1e-12)
-        rates: Floats = np.bincount(self.films, self.weights[self.owners], n_films) / total
+        rates: Floats = np.bincount(self.movies, self.weights[self.owners], n_movies) / total
         return rates
 
-    def ties(self, rows: Ints, liked: Ints, n_films: int) -> Floats:
-        """Return r × l: how often near viewers liked both a film of `rows` and one of `liked`.
+    def ties(self, rows: Ints, liked: Ints, n_movies: int) -> Floats:
+        """Return r × l: how often near users liked both a movie of `rows` and one of `liked`.
 
         Divided by the root of how often they liked the latter, so that blockbusters do not tie all.
         """
-        columns = np.full(n_films, -1)
+        columns = np.full(n_movies, -1)
         both = np.concatenate([rows, liked])
         columns[both] = np.arange(len(both))
-        column = columns[self.films]
+        column = columns[self.movies]
         table = np.zeros((len(self.weights), len(both)))
         table[self.owners[column >= 0], column[column >= 0]] = 1
         weighted = table * self.weights[:, None]
@@ -46,10 +46,10 @@ class Near:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Training viewers ordered by cluster, so that a cluster is a slice.
+    """Training users ordered by cluster, so that a cluster is a slice.
 
     `codes` float32 u × e of length 1; `bounds` int64 k + 1: cluster c is the slice from bounds[c]
-    to bounds[c + 1]; `starts` int64 u + 1 into `likes`, the rows of the films that each liked.
+    to bounds[c + 1]; `starts` int64 u + 1 into `likes`, the rows of the movies that each liked.
     """
 
     codes: Matrix
@@ -58,7 +58,7 @@ class Neighbours:
     likes: Ints
 
     def near(self, code: Matrix, kmeans: KMeans, clusters: int, count: int) -> Near:
-        """Return up to `count` viewers in the nearest clusters of a code, weighed by cosine⁴."""
+        """Return up to `count` users in the nearest clusters of a code, weighed by cosine⁴."""
         nearest = np.argsort(kmeans.distances(code[None])[0], kind="stable")[:clusters]
         users = np.concatenate([np.arange(self.bounds[c], self.bounds[c + 1]) for c in nearest])
         cosines = np.concatenate(

@@ -1,4 +1,4 @@
-"""The internal calls about segments: what there is, what suits one, and which a viewer is in."""
+"""The internal calls about segments: what there is, what suits one, and which a user is in."""
 
 from typing import Any, Literal, cast, get_args
 
@@ -7,8 +7,8 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from marquee.domain.movies import MovieId
-from marquee.domain.ratings import POSITIVE, RatedFilms, Stars
-from marquee.domain.recommendation import Reason, Scored, Viewer
+from marquee.domain.ratings import POSITIVE, RatedMovies, Stars
+from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.errors import InvalidInput, NotFound
 from marquee.scoring.top_k import top
 from marquee.serving.app import body, recommend_answer
@@ -17,34 +17,34 @@ from user_model.model import UserModel
 from user_model.segments.model import Segments
 
 _DRAWN = 10.0
-"""Viewers that the share of all weighs in a segment's share of viewers who liked a film."""
+"""Users that the share of all weighs in a segment's share of users who liked a movie."""
 
 Kind = Literal["movies", "users"]
 
 
 class Rated(BaseModel):
-    """What a viewer rated; it travels in the request, so that any replica can answer."""
+    """What a user rated; it travels in the request, so that any replica can answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ratings: tuple[tuple[MovieId, Stars], ...] = ()
 
 
-async def viewer(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
-    """Answer what events have derived for a viewer, with the segment that his ratings put him in
+async def user(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+    """Answer what events have derived for a user, with the segment that his ratings put him in
     and, where nothing has changed since the training, the cluster."""
     user_id = int(request.path_params["user_id"])
-    found, facts = await overlay.viewer(user_id), await overlay.facts(user_id)
-    model, rated = overlay.serving.model, RatedFilms.of(facts)
+    found, facts = await overlay.user(user_id), await overlay.facts(user_id)
+    model, rated = overlay.serving.model, RatedMovies.of(facts)
     if found["cluster"] is None and len(rated.movie_ids):
         found["cluster"] = model.encode(rated)[1]
     return found | {"segment": model.segment(rated)}
 
 
 async def segment_of(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
-    """Answer which segment ratings put a viewer in."""
+    """Answer which segment ratings put a user in."""
     asked: Rated = await body(request, Rated)
-    return {"segment": overlay.serving.model.segment(Viewer.of(asked.ratings).rated)}
+    return {"segment": overlay.serving.model.segment(UserHistory.of(asked.ratings).rated)}
 
 
 async def listed(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
@@ -53,14 +53,14 @@ async def listed(overlay: Overlay[UserModel], request: Request) -> dict[str, Any
     segments = _segments(serving)
     items = segments.described(kind)
     if kind == "movies":
-        now = np.bincount(film_segments(serving)[serving.films.alive], minlength=len(items) + 1)
+        now = np.bincount(movie_segments(serving)[serving.movies.alive], minlength=len(items) + 1)
         items = [one | {"size": int(now[one["id"]])} for one in items]
     rest = {key: value for key, value in segments.about[kind].items() if key != "segments"}
     return {"items": items, "model_version": serving.model.version, **rest}
 
 
 async def recommended(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
-    """Answer the films of a segment of films by popularity, or what a segment of viewers likes."""
+    """Answer the movies of a segment of movies by popularity, or what a segment of users likes."""
     serving, kind = overlay.serving, _kind(request)
     segment, segments = int(request.path_params["segment"]), _segments(serving)
     if all(one["id"] != segment for one in segments.described(kind)):
@@ -70,41 +70,43 @@ async def recommended(overlay: Overlay[UserModel], request: Request) -> dict[str
     return recommend_answer(items, serving.model.version, overlay.positions, True)
 
 
-def film_segments(serving: Serving[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """Return the segment of each film as it is now: events have put its genres and ratings."""
-    return _segments(serving).films.assign(serving.films.genres, serving.popularity.now().sums)
+def movie_segments(serving: Serving[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Return the segment of each movie as it is now: events have put its genres and ratings."""
+    return _segments(serving).movies.assign(serving.movies.genres, serving.popularity.now().sums)
 
 
 def _popular_in(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
-    films, popularity = serving.films, serving.popularity.now()
-    rows = popularity.order(films.movie_ids, films.alive & (film_segments(serving) == segment), k)
+    movies, popularity = serving.movies, serving.popularity.now()
+    rows = popularity.order(
+        movies.movie_ids, movies.alive & (movie_segments(serving) == segment), k
+    )
     return _scored(serving, rows, popularity.popularity, Reason.POPULAR)
 
 
 def _liked_by(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
-    films = serving.films
-    rates = np.zeros(len(films))
+    movies = serving.movies
+    rates = np.zeros(len(movies))
     rates[: len(serving.model.base)] = liked_in(serving.model, segment)
-    rows = top(rates, films.alive & (rates > 0), k)
+    rows = top(rates, movies.alive & (rates > 0), k)
     return _scored(serving, rows, rates, Reason.LIKED_BY_SIMILAR_VIEWERS)
 
 
 def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return how much each base film is liked by the viewers of a segment, n: the share of them
-    who do, drawn to that of all viewers, times the logarithm of 1 + its lift."""
+    """Return how much each base movie is liked by the users of a segment, n: the share of them
+    who do, drawn to that of all users, times the logarithm of 1 + its lift."""
     assert model.segments is not None
     training, n = model.training, len(model.base)
     liked = training.half_stars >= POSITIVE
     owners = np.repeat(np.arange(len(model.codes)), np.diff(training.starts))
-    inside = model.segments.of_viewers == segment
-    everywhere = np.bincount(training.films[liked], minlength=n) / max(1, len(inside))
-    here = np.bincount(training.films[liked & inside[owners]], minlength=n)
+    inside = model.segments.of_users == segment
+    everywhere = np.bincount(training.movies[liked], minlength=n) / max(1, len(inside))
+    here = np.bincount(training.movies[liked & inside[owners]], minlength=n)
     share = (here + _DRAWN * everywhere) / (inside.sum() + _DRAWN)
     return np.asarray(share * np.log1p(share / np.maximum(everywhere, 1e-9)))
 
 
 def _scored(serving: Serving[UserModel], rows: Any, scores: Any, reason: Reason) -> list[Scored]:
-    ids = serving.films.movie_ids
+    ids = serving.movies.movie_ids
     return [Scored(int(ids[row]), float(scores[row]), reason) for row in rows]
 
 

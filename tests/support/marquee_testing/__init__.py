@@ -2,7 +2,7 @@
 
 from marquee_testing.contracts.bus import BusContract
 from marquee_testing.contracts.recommender import FittedModel, RecommenderContract
-from marquee_testing.datasets import POOR_DATA, checkerboard, sums_of_film
+from marquee_testing.datasets import POOR_DATA, checkerboard, sums_of_movie
 from marquee_testing.servers.reader import (
     GROUP,
     KEYS,
@@ -29,6 +29,6 @@ __all__ = [
     "checkerboard",
     "killable",
     "numbered",
-    "sums_of_film",
+    "sums_of_movie",
     "until",
 ]

@@ -5,31 +5,31 @@ from dataclasses import replace
 
 import numpy as np
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.popularity import sums_of
 
 
-def checkerboard(users: int = 40, films: int = 24) -> Dataset:
-    """Return ratings in two halves: even users like even films, odd users odd ones, a kind each.
+def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
+    """Return ratings in two halves: even users like even movies, odd users odd ones, a kind each.
 
-    Of the films of his kind a user leaves out a quarter; he has seen a quarter of the others too.
-    Some films are less known than others.
+    Of the movies of his kind a user leaves out a quarter; he has seen a quarter of the others too.
+    Some movies are less known than others.
     """
     catalogue = [
-        Film(
+        Movie(
             movie_id=10 + i,
             title=f"Film {i}",
             year=1990 + i % 2 * 20,
             genres=("Action",) if i % 2 == 0 else ("Romance",),
             tags={"chase" if i % 2 == 0 else "letters": 0.9},
         )
-        for i in range(films)
+        for i in range(movies)
     ]
     pairs = [
         (user, i)
         for user in range(users)
-        for i in range(films)
+        for i in range(movies)
         if ((i + user) % 2 == 1) == ((i // 2 + user // 2) % 4 == 0) and user // 2 >= i // 2 % 5
     ]
     owners, rows = np.array(pairs, np.int64).T
@@ -43,14 +43,14 @@ def checkerboard(users: int = 40, films: int = 24) -> Dataset:
     )
 
 
-def sums_of_film(dataset: Dataset, movie_id: int) -> tuple[int, int, int]:
-    """Return the sums of a film in a data set, zeros without a rating."""
+def sums_of_movie(dataset: Dataset, movie_id: int) -> tuple[int, int, int]:
+    """Return the sums of a movie in a data set, zeros without a rating."""
     return sums_of(dataset.movie_ids, dataset.half_stars).get(movie_id, (0, 0, 0))
 
 
 def _without_tags() -> Dataset:
-    films = tuple(film.model_copy(update={"tags": {}}) for film in checkerboard().films)
-    return replace(checkerboard(), films=films)
+    movies = tuple(movie.model_copy(update={"tags": {}}) for movie in checkerboard().movies)
+    return replace(checkerboard(), movies=movies)
 
 
 def _constant() -> Dataset:
@@ -68,10 +68,10 @@ def _unrated() -> Dataset:
     return dataset.of_rows(np.zeros(len(dataset), bool))
 
 
-def _one_film() -> Dataset:
+def _one_movie() -> Dataset:
     dataset = checkerboard()
     chosen = dataset.of_rows(dataset.movie_ids == 12)
-    return replace(chosen, films=tuple(f for f in chosen.films if f.movie_id == 12))
+    return replace(chosen, movies=tuple(f for f in chosen.movies if f.movie_id == 12))
 
 
 POOR_DATA: Mapping[str, Callable[[], Dataset]] = {
@@ -79,6 +79,6 @@ POOR_DATA: Mapping[str, Callable[[], Dataset]] = {
     "no tags": _without_tags,
     "constant": _constant,
     "unrated": _unrated,
-    "one film": _one_film,
+    "one film": _one_movie,
 }
 """Data sets that leave a model little to learn from."""

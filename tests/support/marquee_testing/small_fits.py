@@ -1,4 +1,4 @@
-"""Settings with which models fit data of a few viewers in a moment."""
+"""Settings with which models fit data of a few users in a moment."""
 
 from marquee.training.als import FactorsConfig
 from marquee.training.autoencoder import AutoencoderConfig

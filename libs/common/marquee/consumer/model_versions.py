@@ -31,7 +31,7 @@ class Versioned(Protocol):
 
 M = TypeVar("M", bound=Versioned)
 Derive = Callable[[Step, M], None]
-"""Puts the derived rows of the films and viewers that a step changed."""
+"""Puts the derived rows of the movies and users that a step changed."""
 
 
 class Pointers(Store, Protocol):
@@ -106,7 +106,7 @@ class ModelReaction(Generic[M]):
         return partition in self._done
 
     def _drop_others(self, step: Step, version: str | None) -> None:
-        """Drop the rows of versions that do not serve: they may speak of a viewer erased now.
+        """Drop the rows of versions that do not serve: they may speak of a user erased now.
 
         A rollback to one derives its rows anew all the same.
         """
@@ -193,10 +193,10 @@ class ModelReaction(Generic[M]):
 
 
 def mark_changed(step: Step, ids: list[int]) -> None:
-    """Name films or viewers whose rows are to be derived anew, and read their facts at once."""
+    """Name movies or users whose rows are to be derived anew, and read their facts at once."""
     if step.keys.partition.topic == "movies":
         step.prefetch((), ids)
-        step.films.update(dict.fromkeys(ids))
+        step.movies.update(dict.fromkeys(ids))
     else:
         step.prefetch(ids, ())
         step.users.update(dict.fromkeys(ids))

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import (
     MOVIES,
@@ -38,15 +38,15 @@ class Step:
         self.since: float | None = None
         """When the oldest event of the step happened, in seconds since 1970, for a measure only."""
         self.users: dict[int, None] = {}
-        """Viewers that this step changed."""
-        self.films: dict[int, None] = {}
-        """Films that this step changed."""
+        """Users that this step changed."""
+        self.movies: dict[int, None] = {}
+        """Movies that this step changed."""
         self._found = Found({}, {}, {})
         self._ratings: dict[int, Ratings] = {}
         self.erasures: dict[int, int] = {}
-        """Viewers that this step erased → offset, whether they came back in it or not."""
+        """Users that this step erased → offset, whether they came back in it or not."""
         self._erased: set[int] = set()
-        self._film: dict[int, Film | None] = {}
+        self._movie: dict[int, Movie | None] = {}
         self._sums: dict[int, tuple[int, int, int]] = {}
         self._touched_sums: dict[int, None] = {}
         self._commands: list[Command] = []
@@ -55,18 +55,18 @@ class Step:
 
     # --- reading
 
-    def prefetch(self, users: Iterable[int] = (), films: Iterable[int] = ()) -> None:
-        """Read the facts of viewers and films (rows and sums) in one round trip."""
-        names = [str(movie_id) for movie_id in films]
+    def prefetch(self, users: Iterable[int] = (), movies: Iterable[int] = ()) -> None:
+        """Read the facts of users and movies (rows and sums) in one round trip."""
+        names = [str(movie_id) for movie_id in movies]
         self._found = self.store.read(
             Reads(
                 [self.keys.user(user_id) for user_id in users],
-                {self.keys.films: names, self.keys.sums: names} if names else None,
+                {self.keys.movies: names, self.keys.sums: names} if names else None,
             )
         )
 
     def ratings(self, user_id: int) -> Ratings:
-        """Return a viewer's facts; change them only through `put_ratings`."""
+        """Return a user's facts; change them only through `put_ratings`."""
         if user_id not in self._ratings:
             key = self.keys.user(user_id)
             if key not in self._found.strings:
@@ -74,27 +74,27 @@ class Step:
             self._ratings[user_id] = Ratings.unpack(self._found.strings[key])
         return self._ratings[user_id]
 
-    def read_viewers(self, user_ids: Iterable[int]) -> None:
-        """Read the facts of viewers that were not read yet, in one round trip."""
+    def read_users(self, user_ids: Iterable[int]) -> None:
+        """Read the facts of users that were not read yet, in one round trip."""
         keys = [self.keys.user(user_id) for user_id in user_ids if user_id not in self._ratings]
         if missing := [key for key in keys if key not in self._found.strings]:
             self._found.strings.update(self.store.read(Reads(missing)).strings)
 
-    def film(self, movie_id: int) -> Film | None:
-        """Return a film's row, None when there is none."""
-        if movie_id not in self._film:
-            value = self._field(self.keys.films, movie_id)
-            self._film[movie_id] = Film.model_validate_json(value) if value else None
-        return self._film[movie_id]
+    def movie(self, movie_id: int) -> Movie | None:
+        """Return a movie's row, None when there is none."""
+        if movie_id not in self._movie:
+            value = self._field(self.keys.movies, movie_id)
+            self._movie[movie_id] = Movie.model_validate_json(value) if value else None
+        return self._movie[movie_id]
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
-        """Return what this partition's ratings sum up to for a film: n, positive, half stars."""
+        """Return what this partition's ratings sum up to for a movie: n, positive, half stars."""
         if movie_id not in self._sums:
             self._sums[movie_id] = unpack_sums(self._field(self.keys.sums, movie_id))
         return self._sums[movie_id]
 
     def rules(self, movie_id: int) -> dict[str, Any]:
-        """Return a film's rules, `{"promotion": …, "block": …}`, empty when there are none."""
+        """Return a movie's rules, `{"promotion": …, "block": …}`, empty when there are none."""
         key = f"rules:{movie_id}"
         held = self._updates.get(key)
         value = held if held is not None else self._field(self.keys.rules, movie_id)
@@ -109,40 +109,40 @@ class Step:
     # --- writing facts
 
     def put_ratings(self, user_id: int, ratings: Ratings) -> None:
-        """Set a viewer's facts."""
+        """Set a user's facts."""
         self._ratings[user_id] = ratings
         self._erased.discard(user_id)
         self._touch(self.users, user_id)
 
     def erase(self, user_id: int) -> None:
-        """Remove a viewer's facts."""
+        """Remove a user's facts."""
         self._ratings[user_id] = Ratings()
         self._erased.add(user_id)
         self.erasures[user_id] = self.offset
         self._touch(self.users, user_id)
 
     def note_erased(self, digest: bytes, offset: int) -> None:
-        """Put an erasure on the list, by the digest of the viewer's id."""
+        """Put an erasure on the list, by the digest of the user's id."""
         self.write("ZADD", self.keys.erased, offset, digest)
         self.announce(f"erased:{digest.hex()}", str(offset).encode())
 
-    def put_film(self, film: Film) -> None:
-        """Set a film's row."""
-        self._film[film.movie_id] = film
-        self._touch(self.films, film.movie_id)
+    def put_movie(self, movie: Movie) -> None:
+        """Set a movie's row."""
+        self._movie[movie.movie_id] = movie
+        self._touch(self.movies, movie.movie_id)
 
-    def remove_film(self, movie_id: int) -> None:
-        """Remove a film's row."""
-        self._film[movie_id] = None
-        self._touch(self.films, movie_id)
+    def remove_movie(self, movie_id: int) -> None:
+        """Remove a movie's row."""
+        self._movie[movie_id] = None
+        self._touch(self.movies, movie_id)
 
     def put_sums(self, movie_id: int, sums: tuple[int, int, int]) -> None:
-        """Set what this partition's ratings sum up to for a film."""
+        """Set what this partition's ratings sum up to for a movie."""
         self._sums[movie_id] = sums
         self._touched_sums[movie_id] = None
 
     def put_rules(self, movie_id: int, rules: dict[str, Any]) -> None:
-        """Set a film's rules; empty removes them."""
+        """Set a movie's rules; empty removes them."""
         value = orjson.dumps(rules) if rules else b""
         self._updates[f"rules:{movie_id}"] = value
         if rules:
@@ -158,17 +158,17 @@ class Step:
     # --- writing derived rows
 
     def put_row(self, version: str, entity: int, row: bytes) -> None:
-        """Set a derived row under a model version; no bytes: the film is removed."""
+        """Set a derived row under a model version; no bytes: the movie is removed."""
         self.write("HSET", self.keys.rows(version), entity, row)
         self._announce_row(entity, row)
 
     def drop_row(self, version: str, entity: int) -> None:
-        """Remove the derived row of a film or viewer under a model version."""
+        """Remove the derived row of a movie or user under a model version."""
         self.write("HDEL", self.keys.rows(version), entity)
         self._announce_row(entity, b"")
 
     def _announce_row(self, entity: int, row: bytes) -> None:
-        """Tell the apps of a film's row; no app keeps viewers' rows, and a stream is not erased."""
+        """Tell the apps of a movie's row; no app keeps users' rows, and a stream is not erased."""
         if self.keys.partition.topic == MOVIES:
             self.announce(f"row:{entity}", row)
 
@@ -185,7 +185,7 @@ class Step:
     def commands(self, start: int, end: int, version: str | None = None) -> list[Command]:
         """Return all writes of the step that goes from position `start` to `end`."""
         self._write_users()
-        self._write_films()
+        self._write_movies()
         self._write_sums()
         self._write_changed()
         return self._with_entry(start, end, version)
@@ -212,14 +212,14 @@ class Step:
             else:
                 self.write("SET", self.keys.user(user_id), self._ratings[user_id].pack())
 
-    def _write_films(self) -> None:
-        for movie_id in self.films:
-            film = self._film[movie_id]
-            value = film.model_dump_json().encode() if film else b""
-            if film:
-                self.write("HSET", self.keys.films, movie_id, value)
+    def _write_movies(self) -> None:
+        for movie_id in self.movies:
+            movie = self._movie[movie_id]
+            value = movie.model_dump_json().encode() if movie else b""
+            if movie:
+                self.write("HSET", self.keys.movies, movie_id, value)
             else:
-                self.write("HDEL", self.keys.films, movie_id)
+                self.write("HDEL", self.keys.movies, movie_id)
             self.announce(f"film:{movie_id}", value)
 
     def _write_sums(self) -> None:
@@ -248,5 +248,5 @@ Handlers = Mapping[type[Event], Handler]
 def prefetch(step: Step, events: list[Event]) -> None:
     """Read in one round trip what the handlers of these events will ask for."""
     users = {e.data.user_id: None for e in events if isinstance(e, RatingEvent)}
-    films = {e.data.movie_id: None for e in events if isinstance(e, MovieEvent)}
-    step.prefetch(users, films)
+    movies = {e.data.movie_id: None for e in events if isinstance(e, MovieEvent)}
+    step.prefetch(users, movies)

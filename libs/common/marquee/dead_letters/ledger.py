@@ -58,7 +58,7 @@ class Letter:
         return decode(self.message.value)
 
     def names_user(self, user_id: int) -> bool:
-        """Return whether the message may speak of a viewer, readable or not."""
+        """Return whether the message may speak of a user, readable or not."""
         if self.partition.topic == RATINGS and self.message.key == str(user_id).encode():
             return True
         named = rb'"user_id"\s*:\s*"?%d(?![0-9])' % user_id
@@ -149,11 +149,11 @@ class DeadLetters:
         self.settle(letter, "discarded", actor, reason)
 
     def remove_user(self, user_id: int) -> int:
-        """Forget all letters that may speak of a viewer; return how many there were.
+        """Forget all letters that may speak of a user; return how many there were.
 
         A log loses messages only from its beginning: what stays is written again behind the end,
         then all before that is dropped. Ended in between, some letters are there twice, as one.
-        An erasure that waits to be retried stays: it names nothing but the viewer.
+        An erasure that waits to be retried stays: it names nothing but the user.
         """
         return sum(
             self._remove(topic, lambda one: one.names_user(user_id) and not _awaits_erasure(one))

@@ -23,7 +23,7 @@ Relevance = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Film(BaseModel):
+class Movie(BaseModel):
     """A film as the catalogue knows it; `tags` maps a tag to its relevance in 0..1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

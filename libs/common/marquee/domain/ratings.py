@@ -1,4 +1,4 @@
-"""What is known of one viewer: ratings in half stars, viewed and dismissed films, packed small.
+"""What is known of one user: ratings in half stars, viewed and dismissed movies, packed small.
 
 Packed form, little endian: version 1 (uint8), three counts (uint32 each), then movie ids of the
 ratings (uint32 each), their half stars (uint8 each), viewed ids, dismissed ids (uint32 each):
@@ -34,7 +34,7 @@ def stars(half: int) -> float:
 
 @dataclass
 class Ratings:
-    """One viewer's facts: `rated` maps movie id to half stars; `viewed`, `dismissed` keep order."""
+    """One user's facts: `rated` maps movie id to half stars; `viewed`, `dismissed` keep order."""
 
     rated: dict[int, int] = field(default_factory=dict)
     viewed: dict[int, None] = field(default_factory=dict)
@@ -51,12 +51,12 @@ class Ratings:
         return self.rated.pop(movie_id, None)
 
     def view(self, movie_id: int) -> None:
-        """Mark a film as viewed, newest last."""
+        """Mark a movie as viewed, newest last."""
         self.viewed.pop(movie_id, None)
         self.viewed[movie_id] = None
 
     def dismiss(self, movie_id: int) -> None:
-        """Mark a film as not interesting."""
+        """Mark a movie as not interesting."""
         self.dismissed[movie_id] = None
 
     def restore(self, movie_id: int) -> None:
@@ -70,7 +70,7 @@ class Ratings:
 
     @property
     def seen(self) -> set[int]:
-        """Films that an answer must not hold: rated, viewed or dismissed."""
+        """Movies that an answer must not hold: rated, viewed or dismissed."""
         return {*self.rated, *self.viewed, *self.dismissed}
 
     def __bool__(self) -> bool:
@@ -90,7 +90,7 @@ class Ratings:
 
     @classmethod
     def unpack(cls, data: bytes | None) -> "Ratings":
-        """Return what `data` holds; None is a viewer of whom nothing is known."""
+        """Return what `data` holds; None is a user of whom nothing is known."""
         if data is None:
             return cls()
         version, n, viewed, dismissed = _HEADER.unpack_from(data)
@@ -108,14 +108,14 @@ class Ratings:
 
 
 @dataclass(frozen=True)
-class RatedFilms:
-    """A viewer's ratings as arrays: `movie_ids` int64 n, `stars` float32 n (0.5 to 5)."""
+class RatedMovies:
+    """A user's ratings as arrays: `movie_ids` int64 n, `stars` float32 n (0.5 to 5)."""
 
     movie_ids: npt.NDArray[np.int64]
     stars: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, ratings: Ratings) -> "RatedFilms":
+    def of(cls, ratings: Ratings) -> "RatedMovies":
         """Return the arrays of packed facts, oldest change first."""
         n = len(ratings.rated)
         return cls(

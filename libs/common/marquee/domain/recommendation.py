@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.domain.movies import MovieId
-from marquee.domain.ratings import RatedFilms, Stars, UserId
+from marquee.domain.ratings import RatedMovies, Stars, UserId
 
 
 class Route(StrEnum):
@@ -107,7 +107,7 @@ class PredictAnswer(Body):
     model_version: str
 
 
-class ViewerFeatures(Body):
+class UserFeatures(Body):
     """What a service derived for a viewer: his cluster, segment, and the version that says so."""
 
     user_id: UserId
@@ -118,17 +118,19 @@ class ViewerFeatures(Body):
 
 
 @dataclass(frozen=True)
-class Viewer:
+class UserHistory:
     """A viewer as the models see him: rated films in stars, viewed films."""
 
-    rated: RatedFilms
+    rated: RatedMovies
     viewed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()) -> "Viewer":
+    def of(
+        cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()
+    ) -> "UserHistory":
         """Return a viewer from (movie id, stars) pairs and viewed movie ids."""
         movie_ids, stars = zip(*ratings, strict=True) if ratings else ((), ())
-        rated = RatedFilms(np.array(movie_ids, np.int64), np.array(stars, np.float32))
+        rated = RatedMovies(np.array(movie_ids, np.int64), np.array(stars, np.float32))
         return cls(rated, np.asarray(viewed, np.int64))
 
 

@@ -1,4 +1,4 @@
-"""The routing rule: who answers a viewer, by what is known of him, and who answers in his stead."""
+"""The routing rule: who answers a user, by what is known of him, and who answers in his stead."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a viewer: number of ratings, of positive ones, of viewed films."""
+    """What is known of a user: number of ratings, of positive ones, of viewed movies."""
 
     ratings: int = 0
     positive: int = 0
@@ -25,7 +25,7 @@ class Evidence:
 
     @classmethod
     def of(cls, facts: Ratings) -> "Evidence":
-        """Return the evidence that a viewer's facts give."""
+        """Return the evidence that a user's facts give."""
         return cls(len(facts.rated), facts.positive, len(facts.viewed))
 
 
@@ -47,7 +47,7 @@ def decide(evidence: Evidence, thresholds: Thresholds) -> Decision:
 def chain(route: Route, evidence: Evidence) -> list[Route]:
     """Return `route` and its fallbacks in order, down to `popular`.
 
-    `similar` needs a film to start from: a viewed one, or one rated above 3.5.
+    `similar` needs a movie to start from: a viewed one, or one rated above 3.5.
     """
     order = _CHAIN[_CHAIN.index(route) :]
     if evidence.viewed or evidence.positive:

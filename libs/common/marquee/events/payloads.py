@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from marquee.domain.movies import GENRES, Film, MovieId, Relevance, Tag
+from marquee.domain.movies import GENRES, Movie, MovieId, Relevance, Tag
 from marquee.domain.ratings import Stars, UserId
 
 
@@ -36,10 +36,10 @@ class MovieChange(Data):
     genres: Annotated[tuple[Genre, ...], Field(max_length=len(GENRES))] | None = None
     tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] | None = None
 
-    def apply(self, film: Film) -> Film:
+    def apply(self, movie: Movie) -> Movie:
         """Return `film` with the fields of this change."""
         changes = self.model_dump(exclude={"movie_id"}, exclude_none=True)
-        return Film.model_validate(film.model_dump() | changes)
+        return Movie.model_validate(movie.model_dump() | changes)
 
 
 class Promotion(Data):

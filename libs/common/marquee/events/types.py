@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import UnreadableEvent
 from marquee.events.payloads import (
     Block,
@@ -67,7 +67,7 @@ class Event(BaseModel):
 
 class MovieEvent(Event):
     topic = MOVIES
-    data: Film | MovieRef | MovieChange | Promotion | Block | RuleRemoved
+    data: Movie | MovieRef | MovieChange | Promotion | Block | RuleRemoved
 
     @property
     def key(self) -> str:
@@ -78,7 +78,7 @@ class MovieAdded(MovieEvent):
     """A film is in the catalogue from now on; a second one replaces the row."""
 
     type: Literal["movie.added"] = "movie.added"
-    data: Film
+    data: Movie
 
 
 class MovieUpdated(MovieEvent):

@@ -1,4 +1,4 @@
-"""Where films are near that are alike in genres, year and tags: content → scaler → encoder."""
+"""Where movies are near that are alike in genres, year and tags: content → scaler → encoder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ _FILE = "content_space.npz"
 
 @dataclass(frozen=True, eq=False)
 class ContentSpace:
-    """Scaler and encoder of content rows; a film nobody rated has its place as any other."""
+    """Scaler and encoder of content rows; a movie nobody rated has its place as any other."""
 
     scaler: Scaler
     encoder: Encoder

@@ -1,4 +1,4 @@
-"""The data set that models are trained on: ratings as columns, films as catalogue rows."""
+"""The data set that models are trained on: ratings as columns, movies as catalogue rows."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,24 +8,24 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Ratings of n (user, film) pairs, one each, and the films, all of which the catalogue has.
+    """Ratings of n (user, movie) pairs, one each, and the movies, all of which the catalogue has.
 
     `user_ids`, `movie_ids` int64 n; `half_stars` uint8 n (1 to 10); `times` int64 n (seconds since
-    1970). Rows are ordered by user, then time, then film; films by id.
+    1970). Rows are ordered by user, then time, then movie; movies by id.
     """
 
     user_ids: Ints
     movie_ids: Ints
     half_stars: npt.NDArray[np.uint8]
     times: Ints
-    films: tuple[Film, ...]
+    movies: tuple[Movie, ...]
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -38,13 +38,13 @@ class Dataset:
             column = getattr(self, name)
             digest.update(f"{name} {len(column)}\n".encode())
             digest.update(np.ascontiguousarray(column, kind).data)
-        for film in self.films:
-            tags = dict(sorted(film.tags.items()))
-            digest.update(film.model_copy(update={"tags": tags}).model_dump_json().encode())
+        for movie in self.movies:
+            tags = dict(sorted(movie.tags.items()))
+            digest.update(movie.model_copy(update={"tags": tags}).model_dump_json().encode())
         return digest.hexdigest()
 
     def of_rows(self, rows: Ints | npt.NDArray[np.bool_]) -> "Dataset":
-        """Return the data set of some of the ratings, in their order, with all films."""
+        """Return the data set of some of the ratings, in their order, with all movies."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
 
@@ -56,15 +56,15 @@ def make_dataset(
     movie_ids: Ints,
     half_stars: npt.NDArray[np.uint8],
     times: Ints,
-    films: Iterable[Film],
+    movies: Iterable[Movie],
 ) -> Dataset:
     """Return the data set of n rating rows in any order.
 
-    Of several ratings of one film by one user the last by time is kept; at equal times the later
-    row. Ratings of films that are not among `films` are left out.
+    Of several ratings of one movie by one user the last by time is kept; at equal times the later
+    row. Ratings of movies that are not among `movies` are left out.
     """
-    catalogue = tuple(sorted(films, key=lambda film: film.movie_id))
-    known = np.array([film.movie_id for film in catalogue], np.int64)
+    catalogue = tuple(sorted(movies, key=lambda movie: movie.movie_id))
+    known = np.array([movie.movie_id for movie in catalogue], np.int64)
     rows = _in_order(user_ids, movie_ids, times, _latest(user_ids, movie_ids, times, known))
     return Dataset(
         user_ids[rows], movie_ids[rows], half_stars[rows].astype(np.uint8), times[rows], catalogue
@@ -81,10 +81,10 @@ def position_in(known: Ints, values: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]
 
 def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
     """Return the rows to keep, in no particular order."""
-    films, present = position_in(known, movie_ids)
+    movies, present = position_in(known, movie_ids)
     rows = np.flatnonzero(present)
     _, users = np.unique(user_ids[rows], return_inverse=True)
-    pairs = users * max(1, len(known)) + films[rows]
+    pairs = users * max(1, len(known)) + movies[rows]
     if _distinct(pairs):  # as published; finding it out is far cheaper than the order by pair
         return rows
     order = np.lexsort((times[rows], pairs))
@@ -102,7 +102,7 @@ def _in_order(user_ids: Ints, movie_ids: Ints, times: Ints, rows: Ints) -> Ints:
 
 
 def _rises(user_ids: Ints, times: Ints, movie_ids: Ints) -> bool:
-    """Return whether the rows of each user are in the order of time, then of film."""
+    """Return whether the rows of each user are in the order of time, then of movie."""
     step = np.diff(times)
     falls = (step < 0) | ((step == 0) & (np.diff(movie_ids) < 0))
     return not (falls & (np.diff(user_ids) == 0)).any()

@@ -1,4 +1,4 @@
-"""Ratings as rows of users over film rows, and the random fold-ins that models are judged on."""
+"""Ratings as rows of users over movie rows, and the random fold-ins that models are judged on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class RatingRows:
-    """Ratings of u users as rows: `starts` int64 u + 1 into `films` (film rows), `half_stars`."""
+    """Ratings of u users as rows: `starts` int64 u + 1 into `movies` (movie rows), `half_stars`."""
 
     starts: Ints
-    films: Ints
+    movies: Ints
     half_stars: npt.NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -25,13 +25,13 @@ class RatingRows:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "RatingRows":
-        """Return the rows of a data set: users by id, films by their index in `dataset.films`."""
-        known = np.array([film.movie_id for film in dataset.films], np.int64)
-        films, _ = position_in(known, dataset.movie_ids)
+        """Return the rows of a data set: users by id, movies by their index in `dataset.movies`."""
+        known = np.array([movie.movie_id for movie in dataset.movies], np.int64)
+        movies, _ = position_in(known, dataset.movie_ids)
         users, owners = np.unique(dataset.user_ids, return_inverse=True)
         order = np.argsort(owners, kind="stable")
         starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(users)))])
-        return cls(starts.astype(np.int64), films[order], dataset.half_stars[order])
+        return cls(starts.astype(np.int64), movies[order], dataset.half_stars[order])
 
     @property
     def sizes(self) -> Ints:
@@ -49,29 +49,29 @@ class RatingRows:
         return self.half_stars >= POSITIVE
 
     def of_user(self, user: int) -> tuple[Ints, npt.NDArray[np.uint8]]:
-        """Return the film rows and half stars of one user."""
+        """Return the movie rows and half stars of one user."""
         at = slice(int(self.starts[user]), int(self.starts[user + 1]))
-        return self.films[at], self.half_stars[at]
+        return self.movies[at], self.half_stars[at]
 
     def of_users(self, users: Ints) -> "RatingRows":
         """Return the rows of some users."""
         sizes = self.sizes[users]
         starts = np.concatenate([[0], np.cumsum(sizes)])
         at = np.repeat(self.starts[users] - starts[:-1], sizes) + np.arange(starts[-1])
-        return RatingRows(starts, self.films[at], self.half_stars[at])
+        return RatingRows(starts, self.movies[at], self.half_stars[at])
 
-    def sums(self, n_films: int) -> Ints:
-        """Return n, positive and half stars of each film, n_films × 3."""
+    def sums(self, n_movies: int) -> Ints:
+        """Return n, positive and half stars of each movie, n_movies × 3."""
         weights = (None, self.liked, self.half_stars)
-        columns = [np.bincount(self.films, w, minlength=n_films) for w in weights]
+        columns = [np.bincount(self.movies, w, minlength=n_movies) for w in weights]
         return np.stack(columns, axis=1).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fold-in: `films` and `half_stars` are shown, `targets` are the user's other liked films."""
+    """A fold-in: `movies` and `half_stars` are shown, `targets` are the user's other liked movies."""
 
-    films: Ints
+    movies: Ints
     half_stars: npt.NDArray[np.uint8]
     targets: Ints
 
@@ -90,11 +90,11 @@ def draw_cases(
     generator = np.random.default_rng(seed)
     cases = []
     for user in users:
-        films, half_stars = rows.of_user(int(user))
+        movies, half_stars = rows.of_user(int(user))
         for size in (size for size in sizes for _ in range(draws)):
-            order = generator.permutation(len(films))
+            order = generator.permutation(len(movies))
             shown, held_out = order[:size], order[size:]
-            targets = films[held_out][half_stars[held_out] >= POSITIVE]
+            targets = movies[held_out][half_stars[held_out] >= POSITIVE]
             if len(targets) and len(shown) == size:
-                cases.append(Case(films[shown], half_stars[shown], targets))
+                cases.append(Case(movies[shown], half_stars[shown], targets))
     return cases

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import Film, genre_mask
+from marquee.domain.movies import Movie, genre_mask
 from marquee.features.shortlist import Chosen, Shortlist, chances, everything
 
 
-class Films:
-    """The films that a model ranks, one row a film, in arrays that grow as rows are put.
+class MovieTable:
+    """The movies that a model ranks, one row a movie, in arrays that grow as rows are put.
 
     `movie_ids` int64 n; `genres` uint32 n (bit masks); `years` int16 n (0: unknown); `vectors`
-    float32 n × d, the service's own representation of the film; `clusters` int16 n (-1: none);
-    `alive` bool n (False once the film is removed); `marks` float32 n, the score above which the
-    film suits a viewer more than others (`marquee.marks_fit`), 0 where none was learned. A row
+    float32 n × d, the service's own representation of the movie; `clusters` int16 n (-1: none);
+    `alive` bool n (False once the movie is removed); `marks` float32 n, the score above which the
+    movie suits a user more than others (`marquee.marks_fit`), 0 where none was learned. A row
     keeps its index for the table's life.
     """
 
@@ -73,16 +73,16 @@ class Films:
         return self._marks[: self._n]
 
     def index(self, movie_id: int) -> int:
-        """Return the row of a film, or -1 when the table does not have it."""
+        """Return the row of a movie, or -1 when the table does not have it."""
         return self._index.get(movie_id, -1)
 
     def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
-        """Return the rows of those films that the table has, in the order given."""
+        """Return the rows of those movies that the table has, in the order given."""
         found = self.places(movie_ids)
         return found[found >= 0]
 
     def places(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
-        """Return the row of each film, -1 for those that the table does not have."""
+        """Return the row of each movie, -1 for those that the table does not have."""
         return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
 
     def put(
@@ -93,7 +93,7 @@ class Films:
         vector: npt.NDArray[np.float32],
         cluster: int,
     ) -> int:
-        """Add a film or replace its row; return its index. `vector` has the d of the table."""
+        """Add a movie or replace its row; return its index. `vector` has the d of the table."""
         i = self._index.get(movie_id, -1)
         is_new = i < 0
         if is_new:
@@ -108,12 +108,12 @@ class Films:
         return i
 
     def remove(self, movie_id: int) -> None:
-        """Take a film out of every ranking; its row stays, so that indexes hold."""
+        """Take a movie out of every ranking; its row stays, so that indexes hold."""
         i = self._index.get(movie_id, -1)
         if i >= 0:
             self._alive[i] = False
 
-    def shortened(self, sums: npt.NDArray[np.int64]) -> "Films":
+    def shortened(self, sums: npt.NDArray[np.int64]) -> "MovieTable":
         """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
         rows = chances(sums)
         self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
@@ -130,7 +130,7 @@ class Films:
             self._grow(max(64, self._n // 8))
         i = self._n
         self._movie_ids[i] = movie_id
-        self._marks[i] = self._unknown  # as of the film that is shown most: nobody knows better
+        self._marks[i] = self._unknown  # as of the movie that is shown most: nobody knows better
         self._index[movie_id] = i
         self._n += 1
         return i
@@ -150,21 +150,21 @@ class Films:
     @classmethod
     def of(
         cls,
-        films: Sequence[Film],
+        movies: Sequence[Movie],
         vectors: npt.NDArray[np.float32],
         clusters: npt.NDArray[np.int16],
-    ) -> "Films":
+    ) -> "MovieTable":
         """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
         return cls(
-            np.array([film.movie_id for film in films], np.int64),
-            np.array([genre_mask(film.genres) for film in films], np.uint32),
-            np.array([film.year or 0 for film in films], np.int16),
+            np.array([movie.movie_id for movie in movies], np.int64),
+            np.array([genre_mask(movie.genres) for movie in movies], np.uint32),
+            np.array([movie.year or 0 for movie in movies], np.int16),
             vectors,
             clusters,
         )
 
     def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
-        """Return what `Films.from_arrays` needs to make the same table again."""
+        """Return what `MovieTable.from_arrays` needs to make the same table again."""
         return {
             "movie_ids": self.movie_ids,
             "genres": self.genres,
@@ -174,12 +174,12 @@ class Films:
             "marks": self.marks,
         }
 
-    def with_marks(self, marks: npt.NDArray[np.float32]) -> "Films":
+    def with_marks(self, marks: npt.NDArray[np.float32]) -> "MovieTable":
         """Return a table of the same rows with other marks, n."""
         return self.from_arrays({**self.arrays(), "marks": marks})
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Films":
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "MovieTable":
         """Return the table that `arrays` describes; bundles of older code have no marks."""
         names = ("movie_ids", "genres", "years", "vectors", "clusters", "marks")
         return cls(*(arrays.get(name) for name in names))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The vector of a film: genres, year, tags with relevance, mean rating, popularity."""
+"""The vector of a movie: genres, year, tags with relevance, mean rating, popularity."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import load_arrays, save_arrays
-from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
+from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 from marquee.features.popularity import SHRINKAGE
 
 Matrix = npt.NDArray[np.float32]
@@ -18,14 +18,14 @@ Ints = npt.NDArray[np.int64]
 _FILE = "movies_vector.npz"
 _YEARS = (1930, 1950, 1960, 1970, 1980, 1990, 2000, 2010, 2020)
 _SHARES = {"genres": 0.35, "year": 0.1, "tags": 0.52, "rating": 0.02, "popularity": 0.01}
-"""How much each block counts where films are compared: well known is not alike."""
+"""How much each block counts where movies are compared: well known is not alike."""
 _WIDTH = 10.0
-"""Years within which two films are of one time: the deviation of the bell around each centre."""
+"""Years within which two movies are of one time: the deviation of the bell around each centre."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovieVectors:
-    """Makes film vectors of d numbers; `tags` is the fitted vocabulary, `mean_rating` μ in stars.
+    """Makes movie vectors of d numbers; `tags` is the fitted vocabulary, `mean_rating` μ in stars.
 
     Blocks, in order: genres (multi-hot), year (bells around fixed years, all 0 when unknown), tags
     (relevance), rating (shrunk mean in stars, less μ), popularity (log(1 + positive ratings)).
@@ -36,19 +36,19 @@ class MovieVectors:
 
     @classmethod
     def fit(
-        cls, films: Sequence[Film], sums: Ints, max_tags: int = 1200, min_films: int = 3
+        cls, movies: Sequence[Movie], sums: Ints, max_tags: int = 1200, min_movies: int = 3
     ) -> "MovieVectors":
-        """Return the vectors of the tags that have most relevance and at least `min_films` films.
+        """Return the vectors of the tags that have most relevance and at least `min_movies` movies.
 
-        `sums` is n × 3: number of ratings, positive ones, half stars of each of n films.
+        `sums` is n × 3: number of ratings, positive ones, half stars of each of n movies.
         """
-        films_with: dict[str, int] = {}
+        movies_with: dict[str, int] = {}
         relevance: dict[str, float] = {}
-        for film in films:
-            for tag, value in film.tags.items():
-                films_with[tag] = films_with.get(tag, 0) + 1
+        for movie in movies:
+            for tag, value in movie.tags.items():
+                movies_with[tag] = movies_with.get(tag, 0) + 1
                 relevance[tag] = relevance.get(tag, 0.0) + value
-        common = [tag for tag, n in films_with.items() if n >= min_films]
+        common = [tag for tag, n in movies_with.items() if n >= min_movies]
         chosen = sorted(common, key=lambda tag: (-relevance[tag], tag))[:max_tags]
         n, _, half = sums.sum(axis=0) if len(sums) else (0, 0, 0)
         return cls(tuple(sorted(chosen)), float(half / (2 * n)) if n else 3.5)
@@ -73,21 +73,21 @@ class MovieVectors:
 
     @property
     def content(self) -> slice:
-        """Genres, year and tags: what is known of a film that nobody has rated."""
+        """Genres, year and tags: what is known of a movie that nobody has rated."""
         return slice(0, self.blocks["tags"].stop)
 
-    def vector(self, film: Film, sums: tuple[int, int, int] = (0, 0, 0)) -> Matrix:
-        """Return the vector of one film with its sums (ratings, positive ones, half stars)."""
-        row: Matrix = self.matrix([film], np.array([sums], np.int64))[0]
+    def vector(self, movie: Movie, sums: tuple[int, int, int] = (0, 0, 0)) -> Matrix:
+        """Return the vector of one movie with its sums (ratings, positive ones, half stars)."""
+        row: Matrix = self.matrix([movie], np.array([sums], np.int64))[0]
         return row
 
-    def matrix(self, films: Sequence[Film], sums: Ints) -> Matrix:
-        """Return the vectors, n × d, of n films with their sums, n × 3."""
-        rows = np.zeros((len(films), self.d), np.float32)
-        masks = np.array([genre_mask(film.genres) for film in films], np.uint32)
+    def matrix(self, movies: Sequence[Movie], sums: Ints) -> Matrix:
+        """Return the vectors, n × d, of n movies with their sums, n × 3."""
+        rows = np.zeros((len(movies), self.d), np.float32)
+        masks = np.array([genre_mask(movie.genres) for movie in movies], np.uint32)
         rows[:, self.blocks["genres"]] = genre_matrix(masks)
-        rows[:, self.blocks["year"]] = _year_bells([film.year for film in films])
-        self._put_tags(films, rows[:, self.blocks["tags"]])
+        rows[:, self.blocks["year"]] = _year_bells([movie.year for movie in movies])
+        self._put_tags(movies, rows[:, self.blocks["tags"]])
         n, positive, half = sums.T
         mean = (half / 2 + SHRINKAGE * self.mean_rating) / (n + SHRINKAGE)
         rows[:, self.blocks["rating"]] = (mean - self.mean_rating)[:, None]
@@ -105,7 +105,7 @@ class MovieVectors:
     def variance_floor(self, rows: Matrix) -> npt.NDArray[np.float64]:
         """Return what to add to each column's variance, d: for tags their mean variance in rows.
 
-        Else a tag of three films, scaled to variance 1, would outweigh any genre.
+        Else a tag of three movies, scaled to variance 1, would outweigh any genre.
         """
         floor = np.zeros(self.d)
         if self.tags and len(rows):
@@ -132,9 +132,9 @@ class MovieVectors:
     def _columns(self) -> Mapping[str, int]:
         return {tag: i for i, tag in enumerate(self.tags)}
 
-    def _put_tags(self, films: Sequence[Film], block: Matrix) -> None:
-        for i, film in enumerate(films):
-            for tag, value in film.tags.items():
+    def _put_tags(self, movies: Sequence[Movie], block: Matrix) -> None:
+        for i, movie in enumerate(movies):
+            for tag, value in movie.tags.items():
                 if (column := self._columns.get(tag)) is not None:
                     block[i, column] = value
 

@@ -1,4 +1,4 @@
-"""Popularity of films from sums kept per partition of `ratings`, added up by readers."""
+"""Popularity of movies from sums kept per partition of `ratings`, added up by readers."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -7,23 +7,23 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.domain.ratings import POSITIVE
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 
 SHRINKAGE = 25.0
-"""Ratings that the global mean weighs in a film's shrunk mean."""
+"""Ratings that the global mean weighs in a movie's shrunk mean."""
 
 
-class FilmSums:
-    """Sums of each film over all viewers: n ratings, positive ones, half stars; int64 a film.
+class MovieSums:
+    """Sums of each movie over all users: n ratings, positive ones, half stars; int64 a movie.
 
-    Kept by movie id, not by row, since ratings may arrive before their film.
+    Kept by movie id, not by row, since ratings may arrive before their movie.
     """
 
     def __init__(self) -> None:
         self._parts: dict[int, dict[int, tuple[int, int, int]]] = {}
 
     def put(self, partition: int, movie_id: int, sums: tuple[int, int, int]) -> None:
-        """Set what one partition says of a film: (n, positive, half stars)."""
+        """Set what one partition says of a movie: (n, positive, half stars)."""
         self._parts.setdefault(partition, {})[movie_id] = sums
 
     def replace(self, partition: int, rows: Mapping[int, tuple[int, int, int]]) -> None:
@@ -31,7 +31,7 @@ class FilmSums:
         self._parts[partition] = dict(rows)
 
     def of(self, movie_id: int) -> tuple[int, int, int]:
-        """Return (n, positive, half stars) of a film over all partitions."""
+        """Return (n, positive, half stars) of a movie over all partitions."""
         n = positive = half = 0
         for part in self._parts.values():
             if (sums := part.get(movie_id)) is not None:
@@ -39,7 +39,7 @@ class FilmSums:
         return n, positive, half
 
     def arrays(self, movie_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return the sums of m films as an m × 3 array: n, positive, half stars."""
+        """Return the sums of m movies as an m × 3 array: n, positive, half stars."""
         totals = np.zeros((len(movie_ids), 3), np.int64)
         rows = {int(movie_id): i for i, movie_id in enumerate(movie_ids)}
         for part in self._parts.values():
@@ -63,9 +63,9 @@ def sums_of(
 
 
 class Popularity:
-    """How films rank for anyone: popularity log(1 + positive), ties by shrunk mean, then movie id.
+    """How movies rank for anyone: popularity log(1 + positive), ties by shrunk mean, then movie id.
 
-    Rows follow a `Films` table: `popularity` and `mean` (stars) float64, `n` int64.
+    Rows follow a `MovieTable` table: `popularity` and `mean` (stars) float64, `n` int64.
     """
 
     def __init__(self, sums: npt.NDArray[np.int64]) -> None:
@@ -92,12 +92,12 @@ class Popularity:
 
     @cached_property
     def popularity(self) -> npt.NDArray[np.float64]:
-        """log(1 + positive ratings) of each film."""
+        """log(1 + positive ratings) of each movie."""
         return np.log1p(self._sums[:, 1])
 
     @cached_property
     def mean(self) -> npt.NDArray[np.float64]:
-        """Shrunk mean rating of each film in stars: (sum + 25 μ) / (n + 25)."""
+        """Shrunk mean rating of each movie in stars: (sum + 25 μ) / (n + 25)."""
         return (self._sums[:, 2] / 2 + SHRINKAGE * self.global_mean) / (
             self._sums[:, 0] + SHRINKAGE
         )
@@ -114,24 +114,24 @@ class Popularity:
 class LivePopularity:
     """The popularity of a table's rows while sums and rows change under it."""
 
-    def __init__(self, films: Films, sums: FilmSums) -> None:
-        self._films, self._sums = films, sums
-        self._totals = sums.arrays(films.movie_ids)
+    def __init__(self, movies: MovieTable, sums: MovieSums) -> None:
+        self._movies, self._sums = movies, sums
+        self._totals = sums.arrays(movies.movie_ids)
         self._current: Popularity | None = None
 
     def update(self, movie_id: int) -> None:
-        """Take over a film's sums, and its row if it is new."""
-        if (missing := len(self._films) - len(self._totals)) > 0:
-            new = self._sums.arrays(self._films.movie_ids[-missing:])
+        """Take over a movie's sums, and its row if it is new."""
+        if (missing := len(self._movies) - len(self._totals)) > 0:
+            new = self._sums.arrays(self._movies.movie_ids[-missing:])
             self._totals = np.concatenate([self._totals, new])
-        if (row := self._films.index(movie_id)) >= 0:
+        if (row := self._movies.index(movie_id)) >= 0:
             self._totals[row] = self._sums.of(movie_id)
         self._current = None
 
     def now(self) -> Popularity:
         """Return the popularity of all rows at this moment; computed once between changes."""
-        if self._current is None or len(self._current.n) != len(self._films):
-            missing = len(self._films) - len(self._totals)
+        if self._current is None or len(self._current.n) != len(self._movies):
+            missing = len(self._movies) - len(self._totals)
             self._totals = np.concatenate([self._totals, np.zeros((missing, 3), np.int64)])
             self._current = Popularity(self._totals)
         return self._current

@@ -1,7 +1,7 @@
-"""The films that have a chance, side by side: what a model scores of a large table.
+"""The movies that have a chance, side by side: what a model scores of a large table.
 
-Scores read a matrix of all films, and of tens of thousands few are ever recommended. A shortlist
-holds copies of the rows of those that most viewers like and of all that nobody had rated yet.
+Scores read a matrix of all movies, and of tens of thousands few are ever recommended. A shortlist
+holds copies of the rows of those that most users like and of all that nobody had rated yet.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 MOST = 10_000
-"""Films, the most liked ones, that have a chance."""
+"""Movies, the most liked ones, that have a chance."""
 
 _LEAST, _TIMES = 500, 10
-"""So many films, and so many times those asked for, must be left of a shortlist to be enough."""
+"""So many movies, and so many times those asked for, must be left of a shortlist to be enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Chosen:
         return found if isinstance(self.rows, slice) else self.rows[found]
 
     def first(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Return values of the rows, m, given those of the first films of the table; later ones
+        """Return values of the rows, m, given those of the first movies of the table; later ones
         have 0."""
         if isinstance(self.rows, slice):
             return np.concatenate([values, np.zeros(self.n - len(values), values.dtype)])
@@ -54,9 +54,9 @@ def everything(vectors: Matrix) -> Chosen:
 
 
 def chances(sums: Ints, most: int = MOST) -> Ints | None:
-    """Return the rows of films that have a chance, rising; None: it would not spare half of them.
+    """Return the rows of movies that have a chance, rising; None: it would not spare half of them.
 
-    `sums` n × 3: ratings, positive ones, half stars. A film without ratings has a chance.
+    `sums` n × 3: ratings, positive ones, half stars. A movie without ratings has a chance.
     """
     if len(sums) <= most:
         return None
@@ -75,9 +75,9 @@ class Shortlist:
         self._places = {row: place for place, row in enumerate(rows.tolist())}
 
     def put(self, row: int, vector: Matrix, is_new: bool) -> None:
-        """Take over a row of the table; one that the list lacks is taken in where the film is new.
+        """Take over a row of the table; one that the list lacks is taken in where the movie is new.
 
-        New films come last in the table, so the rows stay in order.
+        New movies come last in the table, so the rows stay in order.
         """
         place = self._places.get(row, -1)
         if place < 0 and is_new:

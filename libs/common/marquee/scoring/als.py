@@ -1,4 +1,4 @@
-"""Implicit ALS as served: the item factors, and a viewer's factor solved from his ratings."""
+"""Implicit ALS as served: the item factors, and a user's factor solved from his ratings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ Matrix = npt.NDArray[np.float32]
 class Factors:
     """Hu, Koren and Volinsky 2008: `items` float32 n × f, `gram` f × f = itemsᵀ·items + penalty·I.
 
-    A liked film has preference 1 with confidence `liked`, another rated film preference 0 with
-    confidence `other`, a film not rated preference 0 with confidence 1.
+    A liked movie has preference 1 with confidence `liked`, another rated movie preference 0 with
+    confidence `other`, a movie not rated preference 0 with confidence 1.
     """
 
     items: Matrix
@@ -27,7 +27,7 @@ class Factors:
     users: npt.NDArray[np.float64]
     """f × f: usersᵀ·users + penalty·I."""
     trust: float = 1.0
-    """Weight of `users` where a film's factor is a prediction that its first raters correct."""
+    """Weight of `users` where a movie's factor is a prediction that its first raters correct."""
 
     @property
     def f(self) -> int:
@@ -35,7 +35,7 @@ class Factors:
         return int(self.items.shape[1])
 
     def fold_in(self, rows: Matrix, half_stars: npt.NDArray[np.integer]) -> Matrix:
-        """Return the factor, f, of a viewer who rated films with factors `rows`, n × f."""
+        """Return the factor, f, of a user who rated movies with factors `rows`, n × f."""
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
         system = self.gram + (rows.T * (confidence - 1)) @ rows
@@ -44,18 +44,18 @@ class Factors:
         return factor
 
     def equations(
-        self, viewers: Matrix, half_stars: npt.NDArray[np.integer]
+        self, users: Matrix, half_stars: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return Σ c·xxᵀ (f × f) and Σ c·p·x (f) of the n × f factors of a film's raters."""
+        """Return Σ c·xxᵀ (f × f) and Σ c·p·x (f) of the n × f factors of a movie's raters."""
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
-        x = viewers.astype(np.float64)
+        x = users.astype(np.float64)
         return (x.T * confidence) @ x, x.T @ (confidence * likes)
 
     def refine(
         self, factor: Matrix, matrix: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
     ) -> Matrix:
-        """Return a predicted factor, f, corrected by the equations of those who rated the film.
+        """Return a predicted factor, f, corrected by the equations of those who rated the movie.
 
         The least squares of ALS over the raters, with the prediction in the place of zero: it stays
         without raters, and gives way to them as they come.

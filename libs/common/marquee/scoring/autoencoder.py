@@ -1,4 +1,4 @@
-"""A denoising autoencoder of what viewers like, as served: rated films → code → a logit a film."""
+"""A denoising autoencoder of what users like, as served: rated movies → code → a logit a movie."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ class Condensing:
 class Autoencoder:
     """hidden = tanh(Σ inputs / √n + bias), logits = outputs · code + prior (Wu et al. 2016, CDAE).
 
-    For i films, a layer of h and codes of e numbers: `inputs` float32 2i × h, the rows of liked
-    films first, then those of films rated but not liked; 3i × h where a film may be known as seen
+    For i movies, a layer of h and codes of e numbers: `inputs` float32 2i × h, the rows of liked
+    movies first, then those of movies rated but not liked; 3i × h where a movie may be known as seen
     alone. `bias` float32 h; `outputs` float32 i × e; `prior` i. The code is the layer itself, h =
     e, unless it is `condensed`.
     """
@@ -36,12 +36,12 @@ class Autoencoder:
     condensed: Condensing | None = None
 
     @property
-    def films(self) -> int:
-        """How many films it knows."""
+    def movies(self) -> int:
+        """How many movies it knows."""
         return len(self.outputs)
 
     def code(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
-        """Return the code (e) of a viewer who rated the films `rows`, n, and which he `liked`.
+        """Return the code (e) of a user who rated the movies `rows`, n, and which he `liked`.
 
         None: he saw them, and his ratings are not known.
         """
@@ -49,11 +49,11 @@ class Autoencoder:
         return code
 
     def hidden(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
-        """Return the layer (h) of a viewer; see `code`."""
+        """Return the layer (h) of a user; see `code`."""
         if liked is not None:
-            places = rows + np.where(liked, 0, self.films)
-        else:  # without inputs of seen films they count as liked
-            places = rows + (2 * self.films if len(self.inputs) >= 3 * self.films else 0)
+            places = rows + np.where(liked, 0, self.movies)
+        else:  # without inputs of seen movies they count as liked
+            places = rows + (2 * self.movies if len(self.inputs) >= 3 * self.movies else 0)
         total = self.inputs[places].sum(axis=0)
         hidden: Matrix = np.tanh(total / np.float32(np.sqrt(max(1, len(rows)))) + self.bias)
         return hidden
@@ -67,6 +67,6 @@ class Autoencoder:
         return codes
 
     def logits(self, code: Matrix) -> Matrix:
-        """Return the preference for each film, i, of a code."""
+        """Return the preference for each movie, i, of a code."""
         logits: Matrix = self.outputs @ code + self.prior
         return logits

@@ -1,4 +1,4 @@
-"""What stands in for evidence where nobody has rated a film: predictions from its content."""
+"""What stands in for evidence where nobody has rated a movie: predictions from its content."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ _PAIRS = np.triu_indices(len(GENRES), 1)
 
 
 @dataclass(frozen=True)
-class NewFilms:
-    """Predictions for films without a rating ("cold" ones), and how they stand beside the others.
+class NewMovies:
+    """Predictions for movies without a rating ("cold" ones), and how they stand beside the others.
 
     `prior`: content with pairs of genres → (log popularity, then the factors, if any). `rate`:
     intercept of the model of few ratings per positive rating. `slope`: its deviation per unit of a
-    related signal. `offset` is added to a cold film's mixed score: what was best for lists in which
-    known films were hidden.
+    related signal. `offset` is added to a cold movie's mixed score: what was best for lists in which
+    known movies were hidden.
     """
 
     prior: Ridge
@@ -45,7 +45,7 @@ class NewFilms:
         return scores
 
     def save(self, directory: Path) -> None:
-        """Write `new_films.npz`."""
+        """Write `new_movies.npz`."""
         save_arrays(
             directory / "new_films.npz",
             weights=self.prior.weights,
@@ -54,8 +54,8 @@ class NewFilms:
         )
 
     @classmethod
-    def load(cls, directory: Path) -> "NewFilms":
-        """Read `new_films.npz`."""
+    def load(cls, directory: Path) -> "NewMovies":
+        """Read `new_movies.npz`."""
         arrays = load_arrays(directory / "new_films.npz")
         return cls(Ridge(arrays["weights"], arrays["bias"]), *arrays["numbers"].tolist())
 
@@ -63,7 +63,7 @@ class NewFilms:
 def with_pairs(content: Matrix) -> Matrix:
     """Return n × d content rows, genres first, followed by a column for each pair of genres.
 
-    A film of both is another kind of film: what is liked of it is not the sum of the two.
+    A movie of both is another kind of movie: what is liked of it is not the sum of the two.
     """
     genres = content[:, : len(GENRES)]
     pairs = genres[:, _PAIRS[0]] * genres[:, _PAIRS[1]]
@@ -83,9 +83,9 @@ def log_popularity(
 def with_prior_popularity(
     rows: Matrix, movie_vectors: MovieVectors, prior: Matrix, cold: Matrix
 ) -> Matrix:
-    """Return n × d film vectors in which a cold film has the popularity that is expected of it.
+    """Return n × d movie vectors in which a cold movie has the popularity that is expected of it.
 
-    Not yet known is not the same as unpopular: with 0 a new film would resemble what nobody likes.
+    Not yet known is not the same as unpopular: with 0 a new movie would resemble what nobody likes.
     """
     rows, block = rows.copy(), movie_vectors.blocks["popularity"]
     rows[:, block] = log_popularity(rows[:, block.start], prior, cold)[:, None]

@@ -1,4 +1,4 @@
-"""Which of a viewer's films a recommended film resembles, and how much each counts."""
+"""Which of a user's movies a recommended movie resembles, and how much each counts."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,10 @@ _SOURCES = 3
 def contributions(
     codes: Matrix, sources: Matrix, weights: npt.NDArray[np.number]
 ) -> list[tuple[tuple[int, float], ...]]:
-    """Return for each of k films up to three (index of a source, share), the largest share first.
+    """Return for each of k movies up to three (index of a source, share), the largest share first.
 
     `codes` k × e and `sources` m × e have unit rows; a source's part is cosine · its weight (m),
-    left out when not above 0. Shares of a film sum to 1.
+    left out when not above 0. Shares of a movie sum to 1.
     """
     parts = np.maximum((codes @ sources.T) * weights, 0)
     order = largest(parts, _SOURCES)
@@ -43,7 +43,7 @@ def strongest(
 def largest(parts: Matrix, n: int) -> npt.NDArray[np.intp]:
     """Return for each of k rows the columns of its n largest values, the largest first.
 
-    Sorts only those n: a viewer may have rated thousands of films.
+    Sorts only those n: a user may have rated thousands of movies.
     """
     if parts.shape[1] > n:
         chosen = np.sort(np.argpartition(-parts, n - 1, axis=1)[:, :n], axis=1)

@@ -1,4 +1,4 @@
-"""Scores from very few ratings: a linear model with a channel for liked and one for other films."""
+"""Scores from very few ratings: a linear model with a channel for liked and one for other movies."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,16 @@ Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _AT_ONCE = 64
-"""Ratings added at once: what they gather stays in the cache, however many a viewer has."""
+"""Ratings added at once: what they gather stays in the cache, however many a user has."""
 
 
 @dataclass(frozen=True, eq=False)
 class FewRatings:
-    """score = intercept + Σ weights of the films rated, those of the channel liked or not liked.
+    """score = intercept + Σ weights of the movies rated, those of the channel liked or not liked.
 
-    Over n film rows: `intercept` float32 n; `inputs` int32 n, the place of a film among the h that
-    have weights, or -1. `columns` int32 and `values` float32, channels × h × kept: the film rows
-    that an input acts on, and how much. With one channel a film counts alike whatever its rating.
+    Over n movie rows: `intercept` float32 n; `inputs` int32 n, the place of a movie among the h that
+    have weights, or -1. `columns` int32 and `values` float32, channels × h × kept: the movie rows
+    that an input acts on, and how much. With one channel a movie counts alike whatever its rating.
     """
 
     intercept: Matrix
@@ -31,10 +31,10 @@ class FewRatings:
     columns: npt.NDArray[np.int32]
     values: Matrix
 
-    def deviation(self, films: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
+    def deviation(self, movies: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
         """Return what the ratings add to the intercept, n_rows; rows past the fitted ones get 0."""
-        known = films < len(self.inputs)
-        places = self.inputs[films[known]]
+        known = movies < len(self.inputs)
+        places = self.inputs[movies[known]]
         channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)
         channels, places = channels[places >= 0], places[places >= 0]
         sums = np.zeros(n_rows)
@@ -45,12 +45,12 @@ class FewRatings:
         return sums.astype(np.float32)
 
     def scores(
-        self, films: Ints, half_stars: npt.NDArray[np.integer], among: int | Chosen
+        self, movies: Ints, half_stars: npt.NDArray[np.integer], among: int | Chosen
     ) -> Matrix:
-        """Return the scores of so many film rows, or of those chosen, for rated film rows and their
+        """Return the scores of so many movie rows, or of those chosen, for rated movie rows and their
         half stars."""
         n_rows = among if isinstance(among, int) else among.n
-        scores = self.deviation(films, half_stars, n_rows)
+        scores = self.deviation(movies, half_stars, n_rows)
         scores[: len(self.intercept)] += self.intercept
         chosen: Matrix = scores if isinstance(among, int) else scores[among.rows]
         return chosen

@@ -1,4 +1,4 @@
-"""Signals that several routes share: how liked films are, and how many of those liked are alike."""
+"""Signals that several routes share: how liked movies are, and how many of those liked are alike."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def base_popularity(sums: Ints) -> npt.NDArray[np.float64]:
-    """Return log(1 + positive ratings) of n films from their sums at the training, n × 3."""
+    """Return log(1 + positive ratings) of n movies from their sums at the training, n × 3."""
     popularity: npt.NDArray[np.float64] = np.log1p(sums[:, 1])
     return popularity
 
@@ -25,7 +25,7 @@ def popularity_signal(
     cold: Matrix,
 ) -> Matrix:
     """Return the log popularity of the rows chosen, m: what is known now, else that of `base`, the
-    films of the training. Where nobody has rated (`cold` 1, not 0), the prior counts too."""
+    movies of the training. Where nobody has rated (`cold` 1, not 0), the prior counts too."""
     known: npt.NDArray[np.floating] = (
         chosen.first(base) if now is None else now.popularity[chosen.rows]
     )
@@ -35,9 +35,9 @@ def popularity_signal(
 def cluster_shares(
     clusters: npt.NDArray[np.integer], liked: Ints, chosen: Chosen, k: int
 ) -> Matrix:
-    """Return for each row chosen the share of the liked films that are in its cluster, m.
+    """Return for each row chosen the share of the liked movies that are in its cluster, m.
 
-    `clusters` n: the cluster, below `k`, of every film; `liked`: rows of films.
+    `clusters` n: the cluster, below `k`, of every movie; `liked`: rows of movies.
     """
     sizes = np.bincount(clusters[liked], minlength=k)
     shares: Matrix = (sizes / max(1, len(liked))).astype(np.float32)[clusters[chosen.rows]]

@@ -1,6 +1,6 @@
 """What routes share to tell a taste: autoencoder, ALS and the linear model of few ratings.
 
-Each gives the log of how likely a viewer is to like a film, so that a weighted sum of them is a
+Each gives the log of how likely a user is to like a movie, so that a weighted sum of them is a
 product of experts (Hinton 2002): what all find likely comes first, and no scale has to be guessed.
 """
 
@@ -15,7 +15,7 @@ from marquee.domain.ratings import POSITIVE
 from marquee.features.shortlist import Chosen, everything
 from marquee.scoring.als import Factors
 from marquee.scoring.autoencoder import Autoencoder, Condensing, Matrix
-from marquee.scoring.cold_start import NewFilms
+from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.linear_autoencoder import FewRatings
 
 Ints = npt.NDArray[np.int64]
@@ -35,25 +35,25 @@ def log_share(scores: npt.NDArray[np.floating], floor: float) -> Matrix:
 
 
 def less_popular(popularity: Matrix, ratings: int) -> Matrix:
-    """Return -log(ratings) · log popularity: the more is known of a viewer, the less it says."""
+    """Return -log(ratings) · log popularity: the more is known of a user, the less it says."""
     return np.float32(-np.log(max(1, ratings))) * popularity
 
 
 @dataclass(frozen=True)
 class Cold:
-    """Which of m film rows nobody had rated (`cold` 1, not 0), and the popularity expected."""
+    """Which of m movie rows nobody had rated (`cold` 1, not 0), and the popularity expected."""
 
-    new_films: NewFilms
+    new_movies: NewMovies
     prior: Matrix
     cold: Matrix
 
     def fill(self, few: Matrix, als: Matrix) -> Matrix:
         """Return scores of few ratings with those of cold rows predicted."""
-        return self.new_films.fill(few, als, self.prior, self.cold)
+        return self.new_movies.fill(few, als, self.prior, self.cold)
 
 
 class NoneCold:
-    """All rows are of rated films."""
+    """All rows are of rated movies."""
 
     def fill(self, few: Matrix, als: Matrix) -> Matrix:  # noqa: ARG002
         return few
@@ -61,7 +61,7 @@ class NoneCold:
 
 @dataclass(frozen=True, eq=False)
 class Taste:
-    """The three scorers over n base films. A film's row (d) is factor (f), output (e), prior."""
+    """The three scorers over n base movies. A movie's row (d) is factor (f), output (e), prior."""
 
     network: Autoencoder
     factors: Factors
@@ -69,43 +69,43 @@ class Taste:
 
     @property
     def d(self) -> int:
-        """How many numbers a film's row has."""
+        """How many numbers a movie's row has."""
         return self.factors.f + int(self.network.outputs.shape[1]) + 1
 
     def rows(self) -> Matrix:
-        """Return the rows of the base films, n × d."""
+        """Return the rows of the base movies, n × d."""
         network = self.network
         rows: Matrix = np.hstack([self.factors.items, network.outputs, network.prior[:, None]])
         return rows
 
-    def code(self, films: Ints, half_stars: npt.NDArray[np.integer] | None) -> Matrix:
-        """Return the autoencoder's code (e) of a viewer; see `signals`."""
-        known = films < self.network.films
+    def code(self, movies: Ints, half_stars: npt.NDArray[np.integer] | None) -> Matrix:
+        """Return the autoencoder's code (e) of a user; see `signals`."""
+        known = movies < self.network.movies
         liked = None if half_stars is None else half_stars[known] >= POSITIVE
-        return self.network.code(films[known], liked)
+        return self.network.code(movies[known], liked)
 
     def signals(
         self,
-        films: Ints,
+        movies: Ints,
         half_stars: npt.NDArray[np.integer] | None,
         table: Matrix,
         cold: Cold | NoneCold,
         code: Matrix | None = None,
         chosen: Chosen | None = None,
     ) -> dict[str, Matrix]:
-        """Return the logs by name, m each, for m film rows of a table, n × d and wider.
+        """Return the logs by name, m each, for m movie rows of a table, n × d and wider.
 
-        `films`: rows of the viewer's films in it; without `half_stars` he saw them. `code`: his
+        `movies`: rows of the user's movies in it; without `half_stars` he saw them. `code`: his
         code, if it is known. `chosen`: the m rows, which `cold` is of; None: all.
         """
         f, e = self.factors.f, self.network.outputs.shape[1]
         chosen = everything(table) if chosen is None else chosen
         rows = chosen.vectors
-        stars = np.full(len(films), POSITIVE) if half_stars is None else half_stars
-        als = rows[:, :f] @ self.factors.fold_in(table[films, :f], stars)
-        few = self.few_ratings.scores(films, stars, chosen)
+        stars = np.full(len(movies), POSITIVE) if half_stars is None else half_stars
+        als = rows[:, :f] @ self.factors.fold_in(table[movies, :f], stars)
+        few = self.few_ratings.scores(movies, stars, chosen)
         outputs = rows[:, f : f + e]
-        code = self.code(films, half_stars) if code is None else code
+        code = self.code(movies, half_stars) if code is None else code
         return {
             "preference": outputs @ code + rows[:, f + e],
             "als": log_share(als, _ALS_FLOOR),
@@ -124,7 +124,7 @@ class Taste:
 
     @classmethod
     def load(cls, directory: Path, rows: Matrix) -> "Taste":
-        """Read what `save` wrote; `rows` are those of the base films."""
+        """Read what `save` wrote; `rows` are those of the base movies."""
         arrays = load_arrays(directory / "taste_encoder.npz")
         factors = Factors.load(directory)
         condensed = Condensing(arrays["rows"], arrays["mean"]) if "rows" in arrays else None

@@ -31,7 +31,7 @@ def fit_ridge(x: Matrix, y: Matrix, penalty: float, importance: npt.NDArray[np.f
         return Ridge(
             np.zeros((x.shape[1], y.shape[1]), np.float32), np.zeros(y.shape[1], np.float32)
         )
-    if (importance == 0).any():  # often most films: they would cost as much as the others
+    if (importance == 0).any():  # often most movies: they would cost as much as the others
         known = importance > 0
         x, y, importance = x[known], y[known], importance[known]
     share = (importance / total)[:, None]

@@ -1,4 +1,4 @@
-"""What the clusters of viewers near to one say: how likely somebody like him likes each film."""
+"""What the clusters of users near to one say: how likely somebody like him likes each movie."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ SOFTNESS = 0.05
 """Squared distance at which a cluster counts e times less than the nearest one could."""
 
 SMOOTHING = 0.01
-"""Share of viewers below which a film's share among them says little."""
+"""Share of users below which a movie's share among them says little."""
 
 
 def liked_by_clusters(kmeans: KMeans, code: Matrix, rates: Matrix) -> Matrix:
-    """Return the logs, n, of how likely each film is liked in the clusters near to a code (e).
+    """Return the logs, n, of how likely each movie is liked in the clusters near to a code (e).
 
-    `rates` n × k: the share of each cluster's viewers who liked each film.
+    `rates` n × k: the share of each cluster's users who liked each movie.
     """
     distances = kmeans.distances(unit(code[None]))[0]
     shares = np.exp((distances.min() - distances) / SOFTNESS)

@@ -16,9 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from marquee import telemetry
-from marquee.domain.recommendation import RecommendRequest, Scored, Viewer
+from marquee.domain.recommendation import RecommendRequest, Scored, UserHistory
 from marquee.errors import InvalidInput, MarqueeError
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.registry.registry import Registry
 from marquee.scoring.candidates import candidates
 from marquee.scoring.diversity import diversify, pool_size
@@ -44,7 +44,7 @@ class ModelService(Generic[M]):
     posts: Mapping[str, Call[M]] | None = None
     fold: Fold[M] | None = None
     mask: Mask[M] | None = None
-    """What raters add to the row of a new film, if anything."""
+    """What raters add to the row of a new movie, if anything."""
 
 
 def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
@@ -147,22 +147,22 @@ async def _metrics(_: Request) -> Response:
 
 
 class Ranking(Model, Protocol):
-    """A model that ranks films for a viewer."""
+    """A model that ranks movies for a user."""
 
     def recommend(
-        self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int
+        self, user: UserHistory, movies: MovieTable, mask: npt.NDArray[np.bool_], k: int
     ) -> list[Scored]: ...
 
 
 def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
     """Answer by the model alone, within the request's filters: what most services do."""
     model: Ranking = serving.model
-    viewer = Viewer.of(request.ratings, request.viewed)
+    user = UserHistory.of(request.ratings, request.viewed)
     wanted = pool_size(request.k, request.diversity)
-    found = model.recommend(viewer, serving.films, candidates(request, serving.films), wanted)
-    return diversify(found, serving.films, request.diversity, request.k)
+    found = model.recommend(user, serving.movies, candidates(request, serving.movies), wanted)
+    return diversify(found, serving.movies, request.diversity, request.k)
 
 
-async def viewer_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:
-    """Answer what events have derived for a viewer under the serving version."""
-    return await overlay.viewer(int(request.path_params["user_id"]))
+async def user_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:
+    """Answer what events have derived for a user under the serving version."""
+    return await overlay.user(int(request.path_params["user_id"]))

@@ -1,4 +1,4 @@
-"""What a model service holds in memory: the serving version and the film rows changed since."""
+"""What a model service holds in memory: the serving version and the movie rows changed since."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from redis.exceptions import RedisError
 
 from marquee import telemetry
 from marquee.domain.ratings import Ratings
-from marquee.domain.recommendation import ViewerFeatures
+from marquee.domain.recommendation import UserFeatures
 from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
 from marquee.events.erasure import ErasureLists
-from marquee.features.movie_table import Films
-from marquee.features.popularity import FilmSums, LivePopularity
+from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.registry.registry import Registry
-from marquee.serving.movie_rows import FilmRows, Fold
+from marquee.serving.movie_rows import Fold, MovieTableWriter
 from marquee.serving.update_stream import RETRY_SECONDS, Tail, Update
-from marquee.store.codec import ViewerRow, unpack_sums
+from marquee.store.codec import DerivedUserRow, unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
@@ -31,24 +31,24 @@ class Model(Protocol):
         """The version's name."""
         ...
 
-    def films(self) -> Films:
+    def movies(self) -> MovieTable:
         """Return a new table of the rows that the model was fitted with."""
         ...
 
 
 M = TypeVar("M", bound=Model)
 Mask = Callable[[M, frozenset[bytes]], M]
-"""Returns a model without the viewers of these digests, who were erased after its training."""
+"""Returns a model without the users of these digests, who were erased after its training."""
 
 
 @dataclass(frozen=True)
 class Serving(Generic[M]):
-    """One model version with its film rows; a swap replaces the whole by one assignment."""
+    """One model version with its movie rows; a swap replaces the whole by one assignment."""
 
     model: M
-    films: Films
+    movies: MovieTable
     popularity: LivePopularity
-    rows: FilmRows[M]
+    rows: MovieTableWriter[M]
 
 
 class Overlay(Generic[M]):
@@ -66,18 +66,18 @@ class Overlay(Generic[M]):
         self._keys, self._redis, self._registry, self._load_model = keys, client, registry, load
         self._fold, self._mask = fold, mask
         self._erased = ErasureLists()
-        self._films_of = keys.all(MOVIES)
+        self._movies_of = keys.all(MOVIES)
         self._sums_of = keys.all(RATINGS)
         self._serving: Serving[M] | None = None
         self._published: ModelVersion | None = None
-        self._sums = FilmSums()
+        self._sums = MovieSums()
         self._swap: asyncio.Task[None] | None = None
         self._swap_wanted = False
         self._mask_wanted = False
         self._filling = asyncio.Lock()
         self._late: list[tuple[str, PartitionKeys, int, bytes]] = []
         self.tail = Tail(
-            client, [*self._films_of, *self._sums_of, *keys.all(MODELS)], self._load, self._apply
+            client, [*self._movies_of, *self._sums_of, *keys.all(MODELS)], self._load, self._apply
         )
 
     async def close(self) -> None:
@@ -96,24 +96,24 @@ class Overlay(Generic[M]):
     @property
     def positions(self) -> dict[str, int]:
         """How far the rows have come: `topic:partition` → next offset."""
-        every = (*self._films_of, *self._sums_of)
+        every = (*self._movies_of, *self._sums_of)
         return {str(keys.partition): self.tail.position(keys) for keys in every}
 
     async def passed(self, after: dict[str, int], seconds: float) -> bool:
         """Wait until the rows have passed positions, `topic:partition` → next offset."""
-        followed = {str(k.partition): k.updates for k in (*self._films_of, *self._sums_of)}
+        followed = {str(k.partition): k.updates for k in (*self._movies_of, *self._sums_of)}
         wanted = {followed[name]: offset for name, offset in after.items() if name in followed}
         return await self.tail.passed(wanted, seconds)
 
-    async def viewer(self, user_id: int) -> dict[str, Any]:
-        """Return what events have derived for a viewer: cluster, version, position."""
+    async def user(self, user_id: int) -> dict[str, Any]:
+        """Return what events have derived for a user: cluster, version, position."""
         keys, version = self._keys.user(user_id), self.serving.model.version
         pipe = self._redis.pipeline(transaction=False)
         pipe.hget(keys.rows(version), user_id)
         pipe.get(keys.position)
         row, position = await pipe.execute()
-        cluster = ViewerRow.unpack(row).cluster if row else None
-        return ViewerFeatures(
+        cluster = DerivedUserRow.unpack(row).cluster if row else None
+        return UserFeatures(
             user_id=user_id,
             cluster=cluster,
             model_version=version,
@@ -121,7 +121,7 @@ class Overlay(Generic[M]):
         ).model_dump()
 
     async def facts(self, user_id: int) -> Ratings:
-        """Return what the service holds of a viewer's ratings, views and dismissals."""
+        """Return what the service holds of a user's ratings, views and dismissals."""
         return Ratings.unpack(await self._redis.get(self._keys.user(user_id).user(user_id)))
 
     # --- reading all rows
@@ -147,7 +147,7 @@ class Overlay(Generic[M]):
 
     async def _is_complete(self, published: ModelVersion) -> bool:
         """Whether every partition's rows are complete under a version."""
-        marks = await self._redis.mget([k.complete for k in (*self._films_of, *self._sums_of)])
+        marks = await self._redis.mget([k.complete for k in (*self._movies_of, *self._sums_of)])
         return all(mark is not None and mark.decode() == published.version for mark in marks)
 
     async def _serve(self, published: ModelVersion) -> None:
@@ -175,10 +175,10 @@ class Overlay(Generic[M]):
         return self._mask(model, erased) if self._mask is not None and erased else model
 
     async def _filled(self, model: M) -> Serving[M]:
-        films = model.films()
-        rows = FilmRows(model, films, self._fold)
+        movies = model.movies()
+        rows = MovieTableWriter(model, movies, self._fold)
         self._late.clear()
-        for keys in self._films_of:
+        for keys in self._movies_of:
             found = await self._redis.hgetall(keys.rows(model.version))
             for movie_id, row in found.items():
                 rows.put(int(movie_id), row)
@@ -187,9 +187,9 @@ class Overlay(Generic[M]):
         for version, keys, movie_id, value in self._late:  # came while the rows were read
             if version == model.version:
                 _put(rows, keys, movie_id, value)
-        return Serving(model, films, LivePopularity(films, self._sums), rows)
+        return Serving(model, movies, LivePopularity(movies, self._sums), rows)
 
-    async def _read_parts(self, rows: FilmRows[M], version: str) -> None:
+    async def _read_parts(self, rows: MovieTableWriter[M], version: str) -> None:
         for keys in self._sums_of:
             async for name, part in self._redis.hscan_iter(keys.rows(version), "part:*"):
                 rows.put_part(int(name[5:]), keys.partition.partition, part)
@@ -222,7 +222,7 @@ class Overlay(Generic[M]):
     def _look_for_swap(self, anew: bool = False) -> None:
         """Swap in the published version beside the following of updates, one swap at a time.
 
-        `anew`: take the serving version once more, without viewers who were erased meanwhile.
+        `anew`: take the serving version once more, without users who were erased meanwhile.
         """
         self._swap_wanted = True
         self._mask_wanted |= anew
@@ -258,8 +258,8 @@ class Overlay(Generic[M]):
                 self._serving = replace(serving, model=model)
 
 
-def _put(rows: FilmRows[Any], keys: PartitionKeys, movie_id: int, value: bytes) -> None:
-    """Put a film's row, or the part of a partition of ratings."""
+def _put(rows: MovieTableWriter[Any], keys: PartitionKeys, movie_id: int, value: bytes) -> None:
+    """Put a movie's row, or the part of a partition of ratings."""
     if keys.partition.topic == MOVIES:
         rows.put(movie_id, value)
     else:

@@ -3,9 +3,9 @@
 A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
 holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
-dismissed films), `rules-<p>.parquet` (events of promotions and blocks in force),
-`removed-<p>.parquet` (films that were taken out of the catalogue) and `erased-<p>.parquet` (digests
-of erased viewers' ids with the offsets of the erasures). Rows of one user keep the order
+dismissed movies), `rules-<p>.parquet` (events of promotions and blocks in force),
+`removed-<p>.parquet` (movies that were taken out of the catalogue) and `erased-<p>.parquet` (digests
+of erased users' ids with the offsets of the erasures). Rows of one user keep the order
 of their last change. `manifest.json` holds the positions up to which the log is in it, the
 canonical digest of each partition's facts, and checksums.
 """
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import DataError
 
 FORMAT = 1
@@ -131,7 +131,7 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
 
 
 def erased_of(table: Any) -> dict[bytes, int]:
-    """Return the erasure list of an `erased` table: digest of a viewer's id → offset."""
+    """Return the erasure list of an `erased` table: digest of a user's id → offset."""
     return dict(zip(table["digest"].to_pylist(), table["offset"].to_pylist(), strict=True))
 
 
@@ -142,11 +142,13 @@ def give_back() -> None:
     pyarrow.default_memory_pool().release_unused()
 
 
-def films_of(table: Any) -> Iterator[Film]:
-    """Yield the films of a `movies` table."""
+def movies_of(table: Any) -> Iterator[Movie]:
+    """Yield the movies of a `movies` table."""
     columns = [table[name].to_pylist() for name in ("movie_id", "title", "year", "genres", "tags")]
     for movie_id, title, year, genres, tags in zip(*columns, strict=True):
-        yield Film(movie_id=movie_id, title=title, year=year, genres=tuple(genres), tags=dict(tags))
+        yield Movie(
+            movie_id=movie_id, title=title, year=year, genres=tuple(genres), tags=dict(tags)
+        )
 
 
 @cache

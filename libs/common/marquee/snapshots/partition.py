@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TypeVar
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE, Ratings
 from marquee.events import (
     Event,
@@ -23,37 +23,37 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PartitionSnapshot:
-    """The facts of one partition at a position: films and rules, or viewers."""
+    """The facts of one partition at a position: movies and rules, or users."""
 
     partition: TopicPartition
     position: int
-    films: tuple[Film, ...] = ()
-    viewers: Mapping[int, Ratings] | None = None
+    movies: tuple[Movie, ...] = ()
+    users: Mapping[int, Ratings] | None = None
     rules: tuple[Event, ...] = ()
     removed: tuple[int, ...] = ()
-    """Films that were taken out of the catalogue, which a model may know from its training."""
+    """Movies that were taken out of the catalogue, which a model may know from its training."""
     sums: Mapping[int, Sums] | None = None
-    """What the viewers' ratings sum up to, film by film; None: not added up yet."""
+    """What the users' ratings sum up to, movie by movie; None: not added up yet."""
     erased: Mapping[bytes, int] = field(default_factory=dict)
-    """The erasure list: digest of a viewer's id → offset."""
+    """The erasure list: digest of a user's id → offset."""
 
 
 def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSnapshot]:
-    """Return the snapshot in pieces of at most `size` films or viewers.
+    """Return the snapshot in pieces of at most `size` movies or users.
 
     Each piece states what is, so that one which is put twice does no harm.
     """
     about = snapshot.partition, snapshot.position
-    for start in range(0, len(snapshot.films), size):
-        yield PartitionSnapshot(*about, snapshot.films[start : start + size])
+    for start in range(0, len(snapshot.movies), size):
+        yield PartitionSnapshot(*about, snapshot.movies[start : start + size])
     for start in range(0, len(snapshot.rules), size):
         yield PartitionSnapshot(*about, rules=snapshot.rules[start : start + size])
     for start in range(0, len(snapshot.removed), size):
         yield PartitionSnapshot(*about, removed=snapshot.removed[start : start + size])
-    viewers = snapshot.viewers or {}
-    for piece in _pieces(viewers, size):
-        yield PartitionSnapshot(*about, viewers=piece)
-    sums = sums_of(viewers) if snapshot.sums is None else snapshot.sums
+    users = snapshot.users or {}
+    for piece in _pieces(users, size):
+        yield PartitionSnapshot(*about, users=piece)
+    sums = sums_of(users) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
         yield PartitionSnapshot(*about, sums=counted)
     for erased in _pieces(snapshot.erased, size):
@@ -66,10 +66,10 @@ def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
         yield piece
 
 
-def sums_of(viewers: Mapping[int, Ratings]) -> dict[int, Sums]:
-    """Return what viewers' ratings sum up to, film by film: n, positive, half stars."""
+def sums_of(users: Mapping[int, Ratings]) -> dict[int, Sums]:
+    """Return what users' ratings sum up to, movie by movie: n, positive, half stars."""
     found: dict[int, Sums] = {}
-    for ratings in viewers.values():
+    for ratings in users.values():
         for movie_id, half in ratings.rated.items():
             n, positive, total = found.get(movie_id, (0, 0, 0))
             found[movie_id] = n + 1, positive + (half >= POSITIVE), total + half

@@ -10,7 +10,13 @@ from marquee.bus.api import TopicPartition
 from marquee.domain.ratings import POSITIVE, Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
-from marquee.snapshots.format import erased_of, films_of, give_back, newest_snapshot, read_partition
+from marquee.snapshots.format import (
+    erased_of,
+    give_back,
+    movies_of,
+    newest_snapshot,
+    read_partition,
+)
 from marquee.snapshots.partition import PartitionSnapshot
 
 TRIES = 5
@@ -40,20 +46,20 @@ class StoredSnapshots:
         position = snapshot.position(partition.topic, partition.partition)
         if partition.topic == RATINGS:
             table = read_partition(snapshot, "ratings", partition.partition)
-            viewers = _viewers(table)
-            _mark(viewers, read_partition(snapshot, "marks", partition.partition))
+            users = _users(table)
+            _mark(users, read_partition(snapshot, "marks", partition.partition))
             erased = erased_of(read_partition(snapshot, "erased", partition.partition))
             return PartitionSnapshot(
-                partition, position, viewers=viewers, sums=_sums(table), erased=erased
+                partition, position, users=users, sums=_sums(table), erased=erased
             )
-        films = tuple(films_of(read_partition(snapshot, "movies", partition.partition)))
+        movies = tuple(movies_of(read_partition(snapshot, "movies", partition.partition)))
         events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
         rules = tuple(decode(event.encode()) for event in events)
         removed = read_partition(snapshot, "removed", partition.partition)["movie_id"].to_pylist()
-        return PartitionSnapshot(partition, position, films, rules=rules, removed=tuple(removed))
+        return PartitionSnapshot(partition, position, movies, rules=rules, removed=tuple(removed))
 
 
-def _viewers(table: Any) -> dict[int, Ratings]:
+def _users(table: Any) -> dict[int, Ratings]:
     users, movies, halves = (_column(table, n) for n in ("user_id", "movie_id", "half_stars"))
     order = np.argsort(users, kind="stable")
     ids, starts = np.unique(users[order], return_index=True)
@@ -74,10 +80,10 @@ def _sums(table: Any) -> dict[int, tuple[int, int, int]]:
     return dict(zip(ids.tolist(), zip(n, positive, total, strict=True), strict=True))
 
 
-def _mark(viewers: dict[int, Ratings], marks: Any) -> None:
+def _mark(users: dict[int, Ratings], marks: Any) -> None:
     columns = [marks[name].to_pylist() for name in ("user_id", "movie_id", "kind")]
     for user_id, movie_id, kind in zip(*columns, strict=True):
-        ratings = viewers.setdefault(user_id, Ratings())
+        ratings = users.setdefault(user_id, Ratings())
         (ratings.view if kind == "viewed" else ratings.dismiss)(movie_id)
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_FILM = struct.Struct("<Ihh")
-_VIEWER = struct.Struct("<h")
+_MOVIE = struct.Struct("<Ihh")
+_USER = struct.Struct("<h")
 _SUMS = struct.Struct("<III")
 
 Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class FilmRow:
-    """What a model derived for a film: genre mask, year (0: unknown), cluster, vector float32 d."""
+class DerivedMovieRow:
+    """What a model derived for a movie: genre mask, year (0: unknown), cluster, vector float32 d."""
 
     genres: int
     year: int
@@ -24,41 +24,41 @@ class FilmRow:
 
     def pack(self) -> bytes:
         """Return 8 bytes and 4 for each of d numbers."""
-        head = _FILM.pack(self.genres, self.year, self.cluster)
+        head = _MOVIE.pack(self.genres, self.year, self.cluster)
         return head + np.asarray(self.vector, "<f4").tobytes()
 
     @classmethod
-    def unpack(cls, data: bytes) -> "FilmRow":
+    def unpack(cls, data: bytes) -> "DerivedMovieRow":
         """Return the row that `pack` packed."""
-        genres, year, cluster = _FILM.unpack_from(data)
-        return cls(genres, year, cluster, np.frombuffer(data, "<f4", offset=_FILM.size))
+        genres, year, cluster = _MOVIE.unpack_from(data)
+        return cls(genres, year, cluster, np.frombuffer(data, "<f4", offset=_MOVIE.size))
 
 
 @dataclass(frozen=True)
-class ViewerRow:
-    """What a model derived for a viewer: cluster (-1: none), and code float32 e."""
+class DerivedUserRow:
+    """What a model derived for a user: cluster (-1: none), and code float32 e."""
 
     cluster: int
     code: Vector
 
     def pack(self) -> bytes:
         """Return 2 bytes and 4 for each of e numbers."""
-        return _VIEWER.pack(self.cluster) + np.asarray(self.code, "<f4").tobytes()
+        return _USER.pack(self.cluster) + np.asarray(self.code, "<f4").tobytes()
 
     @classmethod
-    def unpack(cls, data: bytes) -> "ViewerRow":
+    def unpack(cls, data: bytes) -> "DerivedUserRow":
         """Return the row that `pack` packed."""
-        (cluster,) = _VIEWER.unpack_from(data)
-        return cls(cluster, np.frombuffer(data, "<f4", offset=_VIEWER.size))
+        (cluster,) = _USER.unpack_from(data)
+        return cls(cluster, np.frombuffer(data, "<f4", offset=_USER.size))
 
 
 def pack_sums(sums: tuple[int, int, int]) -> bytes:
-    """Return a film's sums (n, positive, half stars) in 12 bytes."""
+    """Return a movie's sums (n, positive, half stars) in 12 bytes."""
     return _SUMS.pack(*sums)
 
 
 def unpack_sums(data: bytes | None) -> tuple[int, int, int]:
-    """Return a film's sums; None is a film that nobody rated."""
+    """Return a movie's sums; None is a movie that nobody rated."""
     if not data:
         return 0, 0, 0
     n, positive, half = _SUMS.unpack(data)

@@ -34,7 +34,7 @@ class PartitionKeys:
         return self._key("updates")
 
     @property
-    def films(self) -> str:
+    def movies(self) -> str:
         return self._key("films")
 
     @property
@@ -88,11 +88,11 @@ class Keys:
         return PartitionKeys(f"{self.namespace}:{self.service}", partition)
 
     def movie(self, movie_id: int) -> PartitionKeys:
-        """Return the keys of the partition that a film belongs to."""
+        """Return the keys of the partition that a movie belongs to."""
         return self.of(TopicPartition(MOVIES, partition_of(movie_id, self.partitions)))
 
     def user(self, user_id: int) -> PartitionKeys:
-        """Return the keys of the partition that a viewer belongs to."""
+        """Return the keys of the partition that a user belongs to."""
         return self.of(TopicPartition(RATINGS, partition_of(user_id, self.partitions)))
 
     @property

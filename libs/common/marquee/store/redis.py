@@ -7,15 +7,15 @@ one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partitio
     log                id of the topic that the position counts in
     window             sorted set: digest of (source, id) of recent events → offset
     updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
-    films              hash: movie id → film (JSON)                               fact
+    movies              hash: movie id → movie (JSON)                               fact
     changed            sorted set: movie or user id → offset of its last change   fact
-    user:<id>          a viewer's packed ratings                                  fact
-    erased             sorted set: digest of an erased viewer's id → offset       fact
+    user:<id>          a user's packed ratings                                  fact
+    erased             sorted set: digest of an erased user's id → offset       fact
     sums               hash: movie id → n, positive, half stars (12 bytes)        fact
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived
-                       (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.folding)
+                       (hybrid: `part:<movie id>`, `user:<user id>`, see hybrid.folding)
     versions           hash: model version that may have rows here → when they expire, if so
     complete           the model version whose rows hold all that changed since its training
     model              the published version that the service shall serve (in `{models:0}`)

@@ -1,4 +1,4 @@
-"""Fits implicit ALS: liked films at one confidence, films rated and not liked as negative ones."""
+"""Fits implicit ALS: liked movies at one confidence, movies rated and not liked as negative ones."""
 
 import numpy as np
 import numpy.typing as npt
@@ -24,23 +24,23 @@ class FactorsConfig(BaseModel):
     """Of more users a sample makes the factors, and two passes over all of them the final ones."""
     regularization: float = Field(60.0, gt=0)
     liked: float = Field(8.0, ge=1)
-    """Confidence in a liked film (1: as in a film not rated)."""
+    """Confidence in a liked movie (1: as in a movie not rated)."""
     other: float = Field(4.0, ge=1)
-    """Confidence in a film that was rated and not liked."""
+    """Confidence in a movie that was rated and not liked."""
 
 
-def fit_factors(rows: RatingRows, n_films: int, config: FactorsConfig, seed: int) -> Factors:
-    """Return the ALS factors of n_films film rows; a film without a liking viewer has zeros."""
-    items = np.zeros((n_films, config.factors), np.float32)
+def fit_factors(rows: RatingRows, n_movies: int, config: FactorsConfig, seed: int) -> Factors:
+    """Return the ALS factors of n_movies movie rows; a movie without a liking user has zeros."""
+    items = np.zeros((n_movies, config.factors), np.float32)
     users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
         sample = _sample(rows, config.max_users, seed)
         als = _als(config, config.iterations, seed)
-        als.fit(_confidence(sample, n_films, config), show_progress=False)
+        als.fit(_confidence(sample, n_movies, config), show_progress=False)
         if sample is not rows:
             items, als = als.item_factors, _als(config, _PASSES, seed)
             als.item_factors, als.user_factors = items, users
-            als.fit(_confidence(rows, n_films, config), show_progress=False)
+            als.fit(_confidence(rows, n_movies, config), show_progress=False)
         items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
         users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
     return Factors(items, _gram(items, config), config.liked, config.other, _gram(users, config))
@@ -60,10 +60,10 @@ def _als(config: FactorsConfig, iterations: int, seed: int) -> AlternatingLeastS
     )  # fmt: skip
 
 
-def _confidence(rows: RatingRows, n_films: int, config: FactorsConfig) -> sparse.csr_matrix:
-    """Return u × n_films: how sure a film is liked, below 0 how sure that it is not."""
+def _confidence(rows: RatingRows, n_movies: int, config: FactorsConfig) -> sparse.csr_matrix:
+    """Return u × n_movies: how sure a movie is liked, below 0 how sure that it is not."""
     confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
-    return sparse.csr_matrix((confidence, rows.films, rows.starts), (len(rows), n_films))
+    return sparse.csr_matrix((confidence, rows.movies, rows.starts), (len(rows), n_movies))
 
 
 def _gram(factors: Matrix, config: FactorsConfig) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Training of the autoencoder in numpy: random fold-in sizes, softmax over the films not shown."""
+"""Training of the autoencoder in numpy: random fold-in sizes, softmax over the movies not shown."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +17,11 @@ from marquee.scoring.autoencoder import Autoencoder, Matrix
 from marquee.training.autoencoder_compression import condense
 
 _PRIOR = 0.3
-"""Positive ratings that a film has beside its own when training starts."""
+"""Positive ratings that a movie has beside its own when training starts."""
 
 
 _CLUSTERED = 20_000
-"""Of more viewers a sample makes the clusters."""
+"""Of more users a sample makes the clusters."""
 
 
 class AutoencoderConfig(BaseModel):
@@ -38,42 +38,42 @@ class AutoencoderConfig(BaseModel):
     long_share: float = Field(0.3, ge=0, le=1)
     """Share of fold-ins whose size is uniform up to 90 % of the row; the others are log-uniform."""
     seen_share: float = Field(0.0, ge=0, lt=1)
-    """Share of fold-ins shown as films seen, ratings unknown; 0: there is no such input."""
+    """Share of fold-ins shown as movies seen, ratings unknown; 0: there is no such input."""
     condensed: int | None = Field(None, ge=1)
     """Numbers that the layer is condensed to when all is trained; None: it stays the code."""
     max_steps: int = Field(3000, ge=1)
-    """Epochs are no more than make so many steps: many viewers need fewer of them."""
+    """Epochs are no more than make so many steps: many users need fewer of them."""
     head: int = Field(10_000, ge=1)
-    """Only the films rated most often are learned: a step weighs them all against each other."""
+    """Only the movies rated most often are learned: a step weighs them all against each other."""
 
 
-def inputs_of(rows: RatingRows, films: int) -> sparse.csr_matrix:
-    """Return the u × 2·films inputs of whole rows: 1/√n in the channel liked or not liked."""
+def inputs_of(rows: RatingRows, movies: int) -> sparse.csr_matrix:
+    """Return the u × 2·movies inputs of whole rows: 1/√n in the channel liked or not liked."""
     sizes = rows.sizes
-    columns = rows.films + np.where(rows.liked, 0, films)
+    columns = rows.movies + np.where(rows.liked, 0, movies)
     values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes).astype(np.float32)
-    return sparse.csr_matrix((values, columns, rows.starts), (len(rows), 2 * films))
+    return sparse.csr_matrix((values, columns, rows.starts), (len(rows), 2 * movies))
 
 
 def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
     """Return the codes, u × e, of whole rows."""
-    inputs = network.inputs[: 2 * network.films]
-    return network.codes_of(np.tanh(inputs_of(rows, network.films) @ inputs + network.bias))
+    inputs = network.inputs[: 2 * network.movies]
+    return network.codes_of(np.tanh(inputs_of(rows, network.movies) @ inputs + network.bias))
 
 
 def fit_autoencoder(
-    rows: RatingRows, films: int, config: AutoencoderConfig, seed: int
+    rows: RatingRows, movies: int, config: AutoencoderConfig, seed: int
 ) -> Autoencoder:
-    """Return the network trained on users' rows over `films` films.
+    """Return the network trained on users' rows over `movies` movies.
 
     Each step shows a random part of each row and predicts the likes that it hides (Liang et al.
     2018, with the multinomial loss, fold-in sizes drawn as they come in serving).
     """
     rng = np.random.default_rng(seed)
-    network = _start(rows, films, config, rng)
+    network = _start(rows, movies, config, rng)
     likes = np.bincount(rows.owners, rows.liked, len(rows))
     users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
-    if not len(users):  # nothing to learn: every viewer gets the prior
+    if not len(users):  # nothing to learn: every user gets the prior
         return replace(network, inputs=np.zeros_like(network.inputs), outputs=network.outputs * 0)
     batches = -(-len(users) // config.batch_size)
     steps = min(batches * config.epochs, config.max_steps)
@@ -90,8 +90,8 @@ def _batches(users: Ints, n: int, rng: np.random.Generator) -> Iterator[Ints]:
         yield from np.array_split(rng.permutation(users), n)
 
 
-def films_learned(sums: Ints, min_ratings: int, head: int) -> npt.NDArray[np.bool_]:
-    """Return which of i films (`sums` i × 3) an autoencoder learns: the `head` rated most often,
+def movies_learned(sums: Ints, min_ratings: int, head: int) -> npt.NDArray[np.bool_]:
+    """Return which of i movies (`sums` i × 3) an autoencoder learns: the `head` rated most often,
     of those with `min_ratings`, or with as many as there are where none has so many."""
     n = sums[:, 0]
     learned: npt.NDArray[np.bool_] = n >= min(min_ratings, n.max(initial=0))
@@ -101,20 +101,20 @@ def films_learned(sums: Ints, min_ratings: int, head: int) -> npt.NDArray[np.boo
     return learned
 
 
-def fit_over_films(
+def fit_over_movies(
     rows: RatingRows, sums: Ints, min_ratings: int, config: AutoencoderConfig, seed: int
 ) -> Autoencoder:
-    """Return the network over all i films, whose `sums` (i × 3) start with their ratings.
+    """Return the network over all i movies, whose `sums` (i × 3) start with their ratings.
 
-    Films that are not learned (`films_learned`) are left out of the training: their weights are 0,
+    Movies that are not learned (`movies_learned`) are left out of the training: their weights are 0,
     and their prior is the one that training starts from.
     """
-    trained = np.flatnonzero(films_learned(sums, min_ratings, config.head))
+    trained = np.flatnonzero(movies_learned(sums, min_ratings, config.head))
     place = np.full(len(sums), -1)
     place[trained] = np.arange(len(trained))
-    keep = place[rows.films] >= 0
+    keep = place[rows.movies] >= 0
     starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    shown = RatingRows(starts, place[rows.films[keep]], rows.half_stars[keep])
+    shown = RatingRows(starts, place[rows.movies[keep]], rows.half_stars[keep])
     small = fit_autoencoder(shown, len(trained), config, seed)
     channels = len(small.inputs) // max(1, len(trained))
     inputs = np.zeros((channels * len(sums), config.width), np.float32)
@@ -139,13 +139,13 @@ def _some_layers(
     layers = []
     for _ in range(3):
         shown = _shown(some.sizes, some.owners, config.long_share, rng)
-        inputs = _batch_inputs(some, shown, network.films, config, rng, dropout=0.0)
+        inputs = _batch_inputs(some, shown, network.movies, config, rng, dropout=0.0)
         layers.append(np.tanh(inputs @ network.inputs + network.bias))
     return np.concatenate(layers)
 
 
-def fit_viewer_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
-    """Return the clusters of u × e unit codes; None: one for 75 viewers, 2 to 64."""
+def fit_user_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
+    """Return the clusters of u × e unit codes; None: one for 75 users, 2 to 64."""
     if not len(codes):
         return KMeans(np.zeros((1, codes.shape[1]), np.float32))
     wanted = clusters or min(max(round(len(codes) / 75), 2), 64)
@@ -169,15 +169,15 @@ def _arrays(network: Autoencoder) -> list[Matrix]:
 
 
 def _start(
-    rows: RatingRows, films: int, config: AutoencoderConfig, rng: np.random.Generator
+    rows: RatingRows, movies: int, config: AutoencoderConfig, rng: np.random.Generator
 ) -> Autoencoder:
     scale = np.float32(1 / np.sqrt(config.width))
-    positive = np.bincount(rows.films[rows.liked], minlength=films)
+    positive = np.bincount(rows.movies[rows.liked], minlength=movies)
     channels = 3 if config.seen_share else 2
     return Autoencoder(
-        scale * rng.standard_normal((channels * films, config.width), np.float32),
+        scale * rng.standard_normal((channels * movies, config.width), np.float32),
         np.zeros(config.width, np.float32),
-        np.float32(0.1) * scale * rng.standard_normal((films, config.width), np.float32),
+        np.float32(0.1) * scale * rng.standard_normal((movies, config.width), np.float32),
         np.log(positive + _PRIOR).astype(np.float32),
     )
 
@@ -190,13 +190,13 @@ def _gradients(
     rng: np.random.Generator,
 ) -> list[Matrix]:
     batch = rows.of_users(users)
-    films, liked, owners = batch.films, batch.liked, batch.owners
+    movies, liked, owners = batch.movies, batch.liked, batch.owners
     shown = _shown(batch.sizes, owners, config.long_share, rng)
-    inputs = _batch_inputs(batch, shown, network.films, config, rng, config.dropout)
+    inputs = _batch_inputs(batch, shown, network.movies, config, rng, config.dropout)
     hidden = np.tanh(inputs @ network.inputs + network.bias)
     errors = hidden @ network.outputs.T
     errors += network.prior
-    _softmax_errors(errors, films, owners, shown, liked)
+    _softmax_errors(errors, movies, owners, shown, liked)
     back = (errors @ network.outputs) * (1 - hidden * hidden)
     return [inputs.T @ back, back.sum(0), errors.T @ hidden, errors.sum(0)]
 
@@ -218,12 +218,12 @@ def _shown(
 def _batch_inputs(
     batch: RatingRows,
     shown: npt.NDArray[np.bool_],
-    films: int,
+    movies: int,
     config: AutoencoderConfig,
     rng: np.random.Generator,
     dropout: float,
 ) -> sparse.csr_matrix:
-    """Return the inputs of what is shown of a batch; some viewers' films are merely seen."""
+    """Return the inputs of what is shown of a batch; some users' movies are merely seen."""
     owners, n = batch.owners, len(batch)
     sizes = np.bincount(owners[shown], minlength=n)
     keep = shown & (rng.random(len(owners)) >= dropout)
@@ -231,20 +231,20 @@ def _batch_inputs(
     channels = np.where(batch.liked, 0, 1)
     if config.seen_share:
         channels[(rng.random(n) < config.seen_share)[owners]] = 2
-    columns = batch.films[keep] + channels[keep] * films
-    width = (3 if config.seen_share else 2) * films
+    columns = batch.movies[keep] + channels[keep] * movies
+    width = (3 if config.seen_share else 2) * movies
     return sparse.csr_matrix((values, (owners[keep], columns)), (n, width))
 
 
 def _softmax_errors(
     logits: Matrix,
-    films: Ints,
+    movies: Ints,
     owners: Ints,
     shown: npt.NDArray[np.bool_],
     liked: npt.NDArray[np.bool_],
 ) -> None:
     """Turn b × i logits into the gradient of the weighted cross-entropy, in place."""
-    logits[owners[shown], films[shown]] = -np.inf
+    logits[owners[shown], movies[shown]] = -np.inf
     hidden = ~shown & liked
     counts = np.bincount(owners[hidden], minlength=len(logits))
     weights = np.sqrt(counts)
@@ -253,7 +253,7 @@ def _softmax_errors(
     np.exp(logits, out=logits)
     logits *= (weights / logits.sum(axis=1))[:, None].astype(np.float32)
     share = weights / np.maximum(counts, 1)
-    logits[owners[hidden], films[hidden]] -= share[owners[hidden]].astype(np.float32)
+    logits[owners[hidden], movies[hidden]] -= share[owners[hidden]].astype(np.float32)
 
 
 class _Adam:

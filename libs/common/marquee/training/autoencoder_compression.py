@@ -1,7 +1,7 @@
-"""Condenses a wide autoencoder: few numbers of a viewer move its logits, so serving needs no more.
+"""Condenses a wide autoencoder: few numbers of a user move its logits, so serving needs no more.
 
 With layers c of mean m and covariance S Sᵀ, logits are outputs · S · S⁻¹(c - m) + a constant; the
-singular values of outputs · S, films weighed by the root of their likes, say which directions tell.
+singular values of outputs · S, movies weighed by the root of their likes, say which directions tell.
 """
 
 from dataclasses import replace

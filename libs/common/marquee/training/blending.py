@@ -65,7 +65,7 @@ class Validation:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Signals of cases on candidates (cases × candidates); films that a case shows are `shown`."""
+    """Signals of cases on candidates (cases × candidates); movies that a case shows are `shown`."""
 
     signals: Mapping[str, Matrix]
     shown: npt.NDArray[np.bool_]
@@ -75,7 +75,7 @@ class Judge:
 
     @classmethod
     def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "Judge":
-        """Return the judge of signals, each n_films long by case, on the candidate rows."""
+        """Return the judge of signals, each n_movies long by case, on the candidate rows."""
         stacks: dict[str, list[Matrix]] = {}
         for case in validation.cases:
             for name, scores in signals(case).items():
@@ -83,7 +83,7 @@ class Judge:
         cases = validation.cases
         return cls(
             {name: np.stack(stack) for name, stack in stacks.items()},
-            np.stack([np.isin(candidates, case.films) for case in cases]),
+            np.stack([np.isin(candidates, case.movies) for case in cases]),
             np.stack([np.isin(candidates, case.targets) for case in cases]),
             np.array([len(case.targets) for case in cases], np.int64),
             np.unique(validation.owners, return_inverse=True)[1],

@@ -1,4 +1,4 @@
-"""Learns what stands in for evidence where nobody has rated a film."""
+"""Learns what stands in for evidence where nobody has rated a movie."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.features.interactions import Case, RatingRows, draw_cases, split_users
-from marquee.scoring.cold_start import NewFilms, with_pairs
+from marquee.scoring.cold_start import NewMovies, with_pairs
 from marquee.scoring.linear_autoencoder import FewRatings
 from marquee.scoring.preference import Taste
 from marquee.scoring.ridge import Ridge, fit_ridge
@@ -26,8 +26,8 @@ def fit_predictions(
     """Return content → (log popularity, f factors), learned where `known` (n) holds, from n × d
     content rows and their pairs of genres (`with_pairs`).
 
-    Factors weigh by the root of popularity, since those of little known films are mostly noise;
-    popularity itself is learned from all known films alike. `factors` is n × f, f may be 0.
+    Factors weigh by the root of popularity, since those of little known movies are mostly noise;
+    popularity itself is learned from all known movies alike. `factors` is n × f, f may be 0.
     """
     content = with_pairs(content)
     log_positive = np.log1p(positive)[:, None].astype(np.float32)
@@ -46,20 +46,20 @@ def intercept_rate(few_ratings: FewRatings, positive: Ints) -> float:
 
 
 def fit_slopes(
-    new_films: NewFilms, taste: Taste, rows: RatingRows, seed: int, n: int = 3
-) -> NewFilms:
+    new_movies: NewMovies, taste: Taste, rows: RatingRows, seed: int, n: int = 3
+) -> NewMovies:
     """Return the predictions with how the scores of few ratings follow popularity and ALS."""
     some, _ = split_users(len(rows), 0.0, seed)
     cases = draw_cases(rows, some[:100], (n,), 1, seed)
     items = taste.factors.items
 
     def als(case: Case) -> Matrix:
-        scores: Matrix = items @ taste.factors.fold_in(items[case.films], case.half_stars)
+        scores: Matrix = items @ taste.factors.fold_in(items[case.movies], case.half_stars)
         return scores
 
     few, positive = taste.few_ratings, rows.sums(len(items))[:, 1]
     return replace(
-        new_films, rate=intercept_rate(few, positive), slope=deviation_slope(few, cases, als)
+        new_movies, rate=intercept_rate(few, positive), slope=deviation_slope(few, cases, als)
     )
 
 
@@ -72,7 +72,7 @@ def deviation_slope(
     for case in cases:
         signal = related(case)
         unit = signal[head] - signal[head].mean()
-        deviation = few_ratings.deviation(case.films, case.half_stars, len(signal))[head]
+        deviation = few_ratings.deviation(case.movies, case.half_stars, len(signal))[head]
         products += float(unit @ deviation)
         squares += float(unit @ unit)
     return products / squares if squares > 0 else 0.0

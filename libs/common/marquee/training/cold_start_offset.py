@@ -1,4 +1,4 @@
-"""What to add to the score of a film without ratings, so that it comes before some viewers."""
+"""What to add to the score of a movie without ratings, so that it comes before some users."""
 
 from collections.abc import Sequence
 
@@ -13,31 +13,31 @@ from marquee.training.validation_cases import Matrix
 Reals = npt.NDArray[np.floating]
 
 DEPTH = 20
-"""Length of the lists that a film without ratings is to come into."""
+"""Length of the lists that a movie without ratings is to come into."""
 
 REACH = 0.02
-"""The viewers whom it is to reach: this share of all, those whom it suits best."""
+"""The users whom it is to reach: this share of all, those whom it suits best."""
 
 MAX_CASES = 200
-"""So many viewers are enough to tell."""
+"""So many users are enough to tell."""
 
 
 def margins(scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """Return by how much each of n films, were it new, misses a list of the films of `mask`.
+    """Return by how much each of n movies, were it new, misses a list of the movies of `mask`.
 
-    `hidden` are the scores of the same films, were their ratings not known.
+    `hidden` are the scores of the same movies, were their ratings not known.
     """
     chosen = scores[mask]
-    depth = min(DEPTH, -(-len(chosen) // 10))  # a tenth, where 20 were nearly all films
+    depth = min(DEPTH, -(-len(chosen) // 10))  # a tenth, where 20 were nearly all movies
     least = np.partition(chosen, -depth)[-depth] if depth else 0.0
     missed: npt.NDArray[np.float32] = (least - hidden).astype(np.float32)
     return missed
 
 
 def fair_bonus(cases: Sequence[npt.NDArray[np.float32]], share: float) -> float:
-    """Return the bonus by which `share` of the films, each hidden in turn, would reach viewers.
+    """Return the bonus by which `share` of the movies, each hidden in turn, would reach users.
 
-    Film by film, so that the few that look popular by their content do not take all places.
+    Movie by movie, so that the few that look popular by their content do not take all places.
     """
     if not cases:
         return 0.0
@@ -51,7 +51,7 @@ _OFFSETS = np.arange(-2.0, 10.1, 0.25)
 def hide(
     rated: npt.NDArray[np.bool_], share: float, seed: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return (known, cold) of n films: cold are some rated ones and all others."""
+    """Return (known, cold) of n movies: cold are some rated ones and all others."""
     places = np.flatnonzero(rated)
     shown, _ = split_users(len(places), share, seed)
     known = np.zeros(len(rated), bool)
@@ -60,7 +60,7 @@ def hide(
 
 
 class OffsetSearch:
-    """Finds what to add to the scores of hidden films, so that lists of both kinds rank best."""
+    """Finds what to add to the scores of hidden movies, so that lists of both kinds rank best."""
 
     def __init__(self, hidden: npt.NDArray[np.bool_], places: int = 100) -> None:
         self._hidden, self._places = hidden, places
@@ -81,7 +81,7 @@ class OffsetSearch:
     def largest(self, loss: float = 0.005) -> float:
         """Return the largest offset that costs at most `loss` of the quality; 0 without a case.
 
-        Quality alone hardly tells offsets apart, and a film that never appears is never rated.
+        Quality alone hardly tells offsets apart, and a movie that never appears is never rated.
         """
         if not self._scores:
             return 0.0

@@ -1,4 +1,4 @@
-"""Fits the space of film content: the directions in which the films that people know differ."""
+"""Fits the space of movie content: the directions in which the movies that people know differ."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ def fit_content_space(
     dimensions: int,
     seed: int,
 ) -> ContentSpace:
-    """Return the space of n × d film vectors, learned where `known` (n) holds, or from all.
+    """Return the space of n × d movie vectors, learned where `known` (n) holds, or from all.
 
-    Films that hardly anybody rated are left out where there are others: they are many, and the
+    Movies that hardly anybody rated are left out where there are others: they are many, and the
     directions in which they differ say little of what people choose between.
     """
     chosen = matrix[known] if known.sum() > 1 else matrix

@@ -1,4 +1,4 @@
-"""What it takes a film to be among the viewers whom it suits best, by a model's own lists."""
+"""What it takes a movie to be among the users whom it suits best, by a model's own lists."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,46 +7,46 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from marquee.domain.recommendation import Scored, Viewer
+from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.interactions import Ints, RatingRows
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.scoring.diversity import POOL, scaled
 
 LISTS = 1000
 """Lists that marks are learned from; with fewer, broad lists come out less broad."""
 _DRAWS = 4
-"""Lists a viewer, where there are few viewers."""
+"""Lists a user, where there are few users."""
 _SHARE = 0.01
-"""Of the viewers, those whom a film suits best."""
+"""Of the users, those whom a movie suits best."""
 
 
 class Ranking(Protocol):
-    """A model that ranks its films."""
+    """A model that ranks its movies."""
 
-    def films(self) -> Films: ...
+    def movies(self) -> MovieTable: ...
 
     def recommend(
-        self, viewer: Viewer, films: Films, mask: npt.NDArray[np.bool_], k: int, /
+        self, user: UserHistory, movies: MovieTable, mask: npt.NDArray[np.bool_], k: int, /
     ) -> list[Scored]: ...
 
 
-def with_marks(model: Ranking, viewers: Sequence[Viewer]) -> Films:
-    """Return the model's table of films with the marks that its lists for some viewers give.
+def with_marks(model: Ranking, users: Sequence[UserHistory]) -> MovieTable:
+    """Return the model's table of movies with the marks that its lists for some users give.
 
     A mark is the score, in the deviations of a list (`diversity.scaled`), that a hundredth of the
-    viewers reach for the film. For a film that fewer have among their candidates it is the score
+    users reach for the movie. For a movie that fewer have among their candidates it is the score
     of the last candidate.
     """
-    films = model.films()
+    movies = model.movies()
     with threadpool_limits(1):  # more threads change sums, and so would the marks
-        lists = [_candidates(model, viewer, films) for viewer in viewers]
-    return films.with_marks(_marks([found for found in lists if len(found[0])], len(films)))
+        lists = [_candidates(model, user, movies) for user in users]
+    return movies.with_marks(_marks([found for found in lists if len(found[0])], len(movies)))
 
 
-def draw_viewers(
+def draw_users(
     rows: RatingRows, movie_ids: Ints, sizes: Sequence[float], seed: int, viewed: bool = False
-) -> list[Viewer]:
-    """Return viewers of whom as much is known as `sizes` say: ratings, or below 1 a share of them.
+) -> list[UserHistory]:
+    """Return users of whom as much is known as `sizes` say: ratings, or below 1 a share of them.
 
     At most `LISTS`, from users with enough ratings that one is left; `viewed`: without their stars.
     """
@@ -54,41 +54,43 @@ def draw_viewers(
     users = generator.permutation(np.flatnonzero(rows.sizes >= 2))
     found = []
     for number in range(min(LISTS, _DRAWS * len(users))):
-        films, half_stars = rows.of_user(int(users[number % len(users)]))
+        movies, half_stars = rows.of_user(int(users[number % len(users)]))
         size = float(generator.choice(sizes))
-        n = int(size * len(films)) if size < 1 else int(size)
-        shown = generator.permutation(len(films))[: min(max(n, 1), len(films) - 1)]
-        ids = movie_ids[films[shown]].tolist()
+        n = int(size * len(movies)) if size < 1 else int(size)
+        shown = generator.permutation(len(movies))[: min(max(n, 1), len(movies) - 1)]
+        ids = movie_ids[movies[shown]].tolist()
         stars = (half_stars[shown] / 2).tolist()
         found.append(
-            Viewer.of(viewed=ids) if viewed else Viewer.of(list(zip(ids, stars, strict=True)))
+            UserHistory.of(viewed=ids)
+            if viewed
+            else UserHistory.of(list(zip(ids, stars, strict=True)))
         )
     return found
 
 
 def _candidates(
-    model: Ranking, viewer: Viewer, films: Films
+    model: Ranking, user: UserHistory, movies: MovieTable
 ) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Return the rows of a viewer's best films and their scaled scores."""
-    mask = films.alive.copy()
-    mask[films.indexes((*viewer.rated.movie_ids.tolist(), *viewer.viewed.tolist()))] = False
-    found = model.recommend(viewer, films, mask, POOL)
+    """Return the rows of a user's best movies and their scaled scores."""
+    mask = movies.alive.copy()
+    mask[movies.indexes((*user.rated.movie_ids.tolist(), *user.viewed.tolist()))] = False
+    found = model.recommend(user, movies, mask, POOL)
     return (
-        films.indexes(item.movie_id for item in found),
+        movies.indexes(item.movie_id for item in found),
         scaled(np.array([item.score for item in found])),
     )
 
 
 def _marks(
-    lists: Sequence[tuple[Ints, npt.NDArray[np.float64]]], n_films: int
+    lists: Sequence[tuple[Ints, npt.NDArray[np.float64]]], n_movies: int
 ) -> npt.NDArray[np.float32]:
     if not lists:
-        return np.zeros(n_films, np.float32)
+        return np.zeros(n_movies, np.float32)
     rows, scores = (np.concatenate(parts) for parts in zip(*lists, strict=True))
     nth = max(1, round(_SHARE * len(lists)))
     order = np.lexsort((-scores, rows))
-    first = np.searchsorted(rows[order], np.arange(n_films))
-    marks = np.full(n_films, np.median([found[-1] for _, found in lists]))
-    enough = np.bincount(rows, minlength=n_films) >= nth
+    first = np.searchsorted(rows[order], np.arange(n_movies))
+    marks = np.full(n_movies, np.median([found[-1] for _, found in lists]))
+    enough = np.bincount(rows, minlength=n_movies) >= nth
     marks[enough] = scores[order][first[enough] + nth - 1]
     return marks.astype(np.float32)

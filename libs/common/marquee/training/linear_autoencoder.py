@@ -1,8 +1,8 @@
 """Fits the linear model of few ratings: the ridge that a random fold-in of n ratings expects.
 
-Inputs z of a user with N ratings are a random n of them (liked films in one channel, the others in
-a second); targets y are the liked films left out. Over all draws E[z zᵀ] is n(n-1)/N(N-1) off the
-diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A film's own weights
+Inputs z of a user with N ratings are a random n of them (liked movies in one channel, the others in
+a second); targets y are the liked movies left out. Over all draws E[z zᵀ] is n(n-1)/N(N-1) off the
+diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A movie's own weights
 are held at 0, as in EASE (Steck 2019); the intercept is free and carries popularity.
 """
 
@@ -31,31 +31,31 @@ class FewRatingsConfig(BaseModel):
     penalty: float = Field(1.0, gt=0)
     """Ridge penalty on the weights."""
     head: int = Field(2500, ge=1)
-    """Only the films rated most often have weights: a system of channels × head is solved."""
+    """Only the movies rated most often have weights: a system of channels × head is solved."""
     kept: int = Field(300, ge=1)
-    """Weights kept of each input film, the largest ones."""
+    """Weights kept of each input movie, the largest ones."""
     channels: int = Field(2, ge=1, le=2)
-    """2: liked and not liked apart. 1: a film counts as seen, whatever its rating."""
+    """2: liked and not liked apart. 1: a movie counts as seen, whatever its rating."""
     max_users: int = Field(50_000, ge=1)
     """More users than this are sampled."""
 
 
 def fit_few_ratings(
-    rows: RatingRows, n_films: int, config: FewRatingsConfig, seed: int = 0
+    rows: RatingRows, n_movies: int, config: FewRatingsConfig, seed: int = 0
 ) -> FewRatings:
-    """Return the model of n_films film rows, learned from the ratings of u users."""
-    problem = _moments(rows, n_films, config, seed)
-    return _solution(problem, n_films, config)
+    """Return the model of n_movies movie rows, learned from the ratings of u users."""
+    problem = _moments(rows, n_movies, config, seed)
+    return _solution(problem, n_movies, config)
 
 
-def _solution(problem: Moments, n_films: int, config: FewRatingsConfig) -> FewRatings:
+def _solution(problem: Moments, n_movies: int, config: FewRatingsConfig) -> FewRatings:
     """Return the model of the penalty of `config`; all else in it has made the problem."""
     weights = _solve(problem, config.penalty)
     intercept = problem.base_rate.copy()
     intercept[problem.head] -= (problem.means @ weights) / problem.total
     kept = min(config.kept, len(problem.head))
     columns, values = _largest(weights, kept)
-    inputs = np.full(n_films, -1, np.int32)
+    inputs = np.full(n_movies, -1, np.int32)
     inputs[problem.head] = np.arange(len(problem.head))
     shape = (config.channels, len(problem.head), kept)
     return FewRatings(
@@ -66,9 +66,9 @@ def _solution(problem: Moments, n_films: int, config: FewRatingsConfig) -> FewRa
     )
 
 
-def _moments(rows: RatingRows, n_films: int, config: FewRatingsConfig, seed: int) -> Moments:
+def _moments(rows: RatingRows, n_movies: int, config: FewRatingsConfig, seed: int) -> Moments:
     sample = _sample(rows, config.max_users, seed)
-    return Moments.of(sample, n_films, config.n, config.head, config.channels)
+    return Moments.of(sample, n_movies, config.n, config.head, config.channels)
 
 
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
@@ -137,7 +137,7 @@ class _LowRank:
 
 
 def _solve(problem: Moments, penalty: float) -> Matrix:
-    """Return the weights, c·h × h, a film's own ones being 0."""
+    """Return the weights, c·h × h, a movie's own ones being 0."""
     h = len(problem.head)
     few = problem.roots.shape[1] < problem.roots.shape[0] // 2
     inverse: _Inverse = _low_rank(problem, penalty) if few else _whole(problem, penalty)

@@ -15,12 +15,12 @@ Reals = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of the ridge for c channels of h films: inputs have c·h rows.
+    """The moments of the ridge for c channels of h movies: inputs have c·h rows.
 
     `roots` (c·h × u): the low-rank part of E[z zᵀ]; `spread` c·h: what its diagonal has besides;
     `means` c·h: E[z];
     `total`: weight of all users; `cross` (c·h × h): E[z yᵀ] less what the intercept explains;
-    `base_rate` n_films: E[y] / total.
+    `base_rate` n_movies: E[y] / total.
     """
 
     head: npt.NDArray[np.int64]
@@ -33,21 +33,21 @@ class Moments:
     base_rate: Reals
 
     @classmethod
-    def of(cls, rows: RatingRows, n_films: int, n: int, limit: int, channels: int) -> "Moments":
-        """Return the moments of fold-ins of n ratings over the `limit` films rated most often."""
-        head = _head(rows, n_films, limit)
+    def of(cls, rows: RatingRows, n_movies: int, n: int, limit: int, channels: int) -> "Moments":
+        """Return the moments of fold-ins of n ratings over the `limit` movies rated most often."""
+        head = _head(rows, n_movies, limit)
         size = rows.sizes.astype(float)
         shown = np.minimum(n, np.maximum(1, rows.sizes // 2))
         weight = size**-0.5
         pair = shown * (shown - 1) / (size * (size - 1))
         once = shown / size
-        inputs = _inputs(rows, head, n_films, channels)
-        likes = _likes(rows, head, n_films)
+        inputs = _inputs(rows, head, n_movies, channels)
+        likes = _likes(rows, head, n_movies)
         means = inputs @ (weight * once)
         spread = inputs @ (weight * (once - pair))
         held_out = weight * (1 - once)
         owners, liked = rows.owners, rows.liked
-        rates = np.bincount(rows.films[liked], held_out[owners[liked]], n_films)
+        rates = np.bincount(rows.movies[liked], held_out[owners[liked]], n_movies)
         total = max(float(weight.sum()), 1e-9)
         mixed = weight * shown * (size - shown) / (size * (size - 1))
         cross = (inputs @ sparse.diags(mixed) @ likes).toarray()
@@ -67,24 +67,24 @@ class Moments:
         return small
 
 
-def _head(rows: RatingRows, n_films: int, limit: int) -> npt.NDArray[np.int64]:
-    """Return the film rows rated most often, at least once and at most `limit`, in order of row."""
-    counts = np.bincount(rows.films, minlength=n_films)
+def _head(rows: RatingRows, n_movies: int, limit: int) -> npt.NDArray[np.int64]:
+    """Return the movie rows rated most often, at least once and at most `limit`, in order of row."""
+    counts = np.bincount(rows.movies, minlength=n_movies)
     chosen = np.argsort(-counts, kind="stable")[:limit]
     return np.sort(chosen[counts[chosen] > 0])
 
 
-def _places(head: npt.NDArray[np.int64], n_films: int) -> npt.NDArray[np.int64]:
-    places = np.full(n_films, -1, np.int64)
+def _places(head: npt.NDArray[np.int64], n_movies: int) -> npt.NDArray[np.int64]:
+    places = np.full(n_movies, -1, np.int64)
     places[head] = np.arange(len(head))
     return places
 
 
 def _inputs(
-    rows: RatingRows, head: npt.NDArray[np.int64], n_films: int, channels: int
+    rows: RatingRows, head: npt.NDArray[np.int64], n_movies: int, channels: int
 ) -> sparse.csr_matrix:
     """Return which inputs (c·h) each of u users can show: 1 or 0."""
-    places = _places(head, n_films)[rows.films]
+    places = _places(head, n_movies)[rows.movies]
     channel = np.where(rows.liked, 0, channels - 1)
     known = places >= 0
     at = (channel * len(head) + places)[known]
@@ -93,9 +93,9 @@ def _inputs(
     return sparse.csr_matrix((ones, (at, rows.owners[known])), shape)
 
 
-def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_films: int) -> sparse.csr_matrix:
-    """Return which of the h films each of u users likes, u × h."""
-    places = _places(head, n_films)[rows.films]
+def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_movies: int) -> sparse.csr_matrix:
+    """Return which of the h movies each of u users likes, u × h."""
+    places = _places(head, n_movies)[rows.movies]
     chosen = (places >= 0) & rows.liked
     ones = np.ones(int(chosen.sum()), np.float64)
     shape = (len(rows), len(head))

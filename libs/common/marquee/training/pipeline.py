@@ -31,7 +31,7 @@ def fit_pipeline(
     """Return the pipeline of n × d rows, with as many dimensions and clusters as they allow.
 
     `weights` (d) multiply the scaled columns. `floor` (variance, a number or d) is added to each
-    column's variance, so that a tag of three films does not outweigh a genre.
+    column's variance, so that a tag of three movies does not outweigh a genre.
     """
     scaler, reduction, scaled = _fit_steps(rows, weights, dimensions, seed, floor)
     encoder = _encoder(reduction, rows.shape[1])

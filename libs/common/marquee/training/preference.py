@@ -16,7 +16,7 @@ from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.linear_autoencoder import FewRatings
 from marquee.scoring.preference import TASTE, NoneCold, Taste
 from marquee.training.als import FactorsConfig, fit_factors
-from marquee.training.autoencoder import AutoencoderConfig, fit_over_films
+from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies
 from marquee.training.blending import Judge, Reals, Validation, beyond_noise
 from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_ratings
 from marquee.training.validation_cases import most_liked
@@ -37,7 +37,7 @@ class TasteConfig(BaseModel):
         width=320, dropout=0.5, long_share=0.45, seen_share=0.3, condensed=64
     )
     min_ratings: int = Field(3, ge=1)
-    """A film with fewer ratings is not in the autoencoder's training."""
+    """A movie with fewer ratings is not in the autoencoder's training."""
     factors: FactorsConfig = FactorsConfig()
     regularizations: tuple[float, ...] = (30.0, 120.0)
     """Regularizations of the ALS that may take the place of its own, where they gain."""
@@ -52,7 +52,7 @@ class TasteConfig(BaseModel):
     """Fold-in sizes of the validation."""
     max_cases: int = Field(1500, ge=0)
     candidates: int = Field(2000, ge=1)
-    """Films among which is judged, the most liked ones."""
+    """Movies among which is judged, the most liked ones."""
 
     def with_regularization(self, regularization: float) -> "TasteConfig":
         """Return the same with another regularization of the ALS."""
@@ -73,69 +73,69 @@ class FittedTaste:
 _FITTED: dict[str, FittedTaste] = {}
 
 
-def fit_taste(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> FittedTaste:
-    """Return the scorers of n_films film rows; the same arguments again cost nothing."""
-    key = _key(rows, n_films, config, seed)
+def fit_taste(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> FittedTaste:
+    """Return the scorers of n_movies movie rows; the same arguments again cost nothing."""
+    key = _key(rows, n_movies, config, seed)
     found = _FITTED.pop(key, None)
     if found is None:
         with threadpool_limits(1):
-            found = _fit(rows, n_films, config, seed)
+            found = _fit(rows, n_movies, config, seed)
     _FITTED[key] = found
     while len(_FITTED) > _KEPT:
         _FITTED.pop(next(iter(_FITTED)))
     return found
 
 
-def _key(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> str:
-    digest = hashlib.sha256(f"{n_films} {seed} {config.model_dump_json()}".encode())
-    for array in (rows.starts, rows.films, rows.half_stars):
+def _key(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> str:
+    digest = hashlib.sha256(f"{n_movies} {seed} {config.model_dump_json()}".encode())
+    for array in (rows.starts, rows.movies, rows.half_stars):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _fit(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> FittedTaste:
+def _fit(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> FittedTaste:
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     validation = Validation.draw(rows, held_out, config.sizes, 1, seed)
     validation = validation.at_most(config.max_cases)
     trial = None
     with ThreadPoolExecutor(1) as other:  # nothing that is chosen changes the network
-        network = other.submit(_network, rows, n_films, config, seed)
+        network = other.submit(_network, rows, n_movies, config, seed)
         if validation.cases:
-            config, trial = _choose(rows.of_users(kept), n_films, config, validation, seed)
-        taste = Taste(network.result(), *_linear(rows, n_films, config, seed))
+            config, trial = _choose(rows.of_users(kept), n_movies, config, validation, seed)
+        taste = Taste(network.result(), *_linear(rows, n_movies, config, seed))
     return FittedTaste(taste, trial, kept, held_out)
 
 
-def _network(rows: RatingRows, n_films: int, config: TasteConfig, seed: int) -> Autoencoder:
-    sums = rows.sums(n_films)
-    return fit_over_films(rows, sums, config.min_ratings, config.autoencoder, seed)
+def _network(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> Autoencoder:
+    sums = rows.sums(n_movies)
+    return fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
 
 
 def _linear(
-    rows: RatingRows, n_films: int, config: TasteConfig, seed: int
+    rows: RatingRows, n_movies: int, config: TasteConfig, seed: int
 ) -> tuple[Factors, FewRatings]:
     return (
-        fit_factors(rows, n_films, config.factors, seed),
-        fit_few_ratings(rows, n_films, config.few_ratings, seed),
+        fit_factors(rows, n_movies, config.factors, seed),
+        fit_few_ratings(rows, n_movies, config.few_ratings, seed),
     )
 
 
 def _choose(
-    rows: RatingRows, n_films: int, config: TasteConfig, validation: Validation, seed: int
+    rows: RatingRows, n_movies: int, config: TasteConfig, validation: Validation, seed: int
 ) -> tuple[TasteConfig, Taste]:
     """Return the config with what judges best beside the rest, and the scorers of these users."""
-    network = _network(rows, n_films, config, seed)
-    trial = Taste(network, *_linear(rows, n_films, config, seed))
-    candidates = most_liked(rows.sums(n_films)[:, 1], config.candidates)
+    network = _network(rows, n_movies, config, seed)
+    trial = Taste(network, *_linear(rows, n_movies, config, seed))
+    candidates = most_liked(rows.sums(n_movies)[:, 1], config.candidates)
     best = _judged(trial, validation, candidates)
     for regularization in config.regularizations:
         tried = config.with_regularization(regularization)
-        other = replace(trial, factors=fit_factors(rows, n_films, tried.factors, seed))
+        other = replace(trial, factors=fit_factors(rows, n_movies, tried.factors, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
             best, trial, config = values, other, tried
     for few in config.others:
-        other = replace(trial, few_ratings=fit_few_ratings(rows, n_films, few, seed))
+        other = replace(trial, few_ratings=fit_few_ratings(rows, n_movies, few, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
             best, trial, config = values, other, config.model_copy(update={"few_ratings": few})
@@ -146,7 +146,7 @@ def _judged(taste: Taste, validation: Validation, candidates: Ints) -> Reals:
     rows = taste.rows()
 
     def signals(case: Case) -> Mapping[str, Matrix]:
-        return taste.signals(case.films, case.half_stars, rows, NoneCold())
+        return taste.signals(case.movies, case.half_stars, rows, NoneCold())
 
     judge = Judge.of(validation, signals, candidates)
     return judge.values(judge.total({name: WEIGHTS[name] for name in TASTE}))

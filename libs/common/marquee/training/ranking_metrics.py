@@ -9,7 +9,7 @@ import numpy.typing as npt
 def hits(
     ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int]
 ) -> npt.NDArray[np.bool_]:
-    """Return for each of the ranked films whether it is relevant."""
+    """Return for each of the ranked movies whether it is relevant."""
     wanted = np.fromiter(relevant, np.int64, len(relevant))
     return np.isin(np.asarray(ranked, np.int64), wanted)
 
@@ -17,7 +17,7 @@ def hits(
 def recall_at_k(
     ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int], k: int
 ) -> float:
-    """Return the share of min(k, relevant) films found in the first k; 0 when none is relevant."""
+    """Return the share of min(k, relevant) movies found in the first k; 0 when none is relevant."""
     if not len(relevant):
         return 0.0
     return float(hits(ranked[:k], relevant).sum() / min(k, len(relevant)))
@@ -36,7 +36,7 @@ def ndcg_at_k(
 def average_precision_at_k(
     ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int], k: int
 ) -> float:
-    """Return the mean, over min(k, relevant) films, of the precision where each was found."""
+    """Return the mean, over min(k, relevant) movies, of the precision where each was found."""
     if not len(relevant):
         return 0.0
     found = hits(ranked[:k], relevant)

@@ -29,7 +29,7 @@ from marquee.settings import Settings
 
 E = TypeVar("E", bound=Event)
 
-FILM_PATIENCE_S = 0.3
+MOVIE_PATIENCE_S = 0.3
 """A film that is not known may have been added a moment ago: so long a write waits for it."""
 STORED_S = 1.0
 """So long a rule's write waits until the rule is stored."""
@@ -92,7 +92,7 @@ class Context:
     def catalogue(self) -> Catalogue:
         return self.memory.catalogue
 
-    async def viewer(self, user_id: int, after: str | None, wait_ms: int | None = None) -> Seen:
+    async def user(self, user_id: int, after: str | None, wait_ms: int | None = None) -> Seen:
         """Return a viewer's facts, once they, the films and the rules have passed a token.
 
         Waits up to `wait_ms` (None: the setting) for that.
@@ -109,11 +109,11 @@ class Context:
         left = max(0.0, until - time.monotonic()) if positions else 0.0
         return Seen(profile, fresh and profile.known, positions, left)
 
-    async def known_film(self, movie_id: int) -> None:
+    async def known_movie(self, movie_id: int) -> None:
         """Raise NotFound for a film that the catalogue does not have, nor gets in a moment."""
         if self.catalogue.get(movie_id) is not None or not self.memory.connected:
             return
-        if not await self.memory.appeared(movie_id, FILM_PATIENCE_S):
+        if not await self.memory.appeared(movie_id, MOVIE_PATIENCE_S):
             raise NotFound(f"there is no film {movie_id}")
 
     def named(self, events: Sequence[E]) -> Sequence[E]:

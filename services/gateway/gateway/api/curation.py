@@ -33,7 +33,7 @@ async def put_promotion(request: Request, movie_id: MovieId, body: PromotionBody
     holds for every next request, 202 when that takes more than a second."""
     if body.starts and body.until and body.until <= body.starts:
         raise InvalidFields([FieldError("until", "must be later than from")])
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     data = Promotion.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await of(request).rule(MoviePromoted(data=data))
 
@@ -51,7 +51,7 @@ async def delete_promotion(
 async def put_block(request: Request, movie_id: MovieId, body: BlockBody) -> Response:
     """Keep a film out of every list, until a moment or for good; it wins over a promotion. 200
     once it is stored and holds for every next request, 202 when that takes more than a second."""
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     data = Block.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await of(request).rule(MovieBlocked(data=data))
 
@@ -88,5 +88,5 @@ async def _listed(request: Request, kind: str, query: RulesQuery) -> dict[str, A
 
 
 def _titled(request: Request, row: dict[str, Any]) -> dict[str, Any]:
-    film = of(request).catalogue.get(row["movie_id"])
-    return {"movie_id": row["movie_id"], "title": film.title if film else None} | row
+    movie = of(request).catalogue.get(row["movie_id"])
+    return {"movie_id": row["movie_id"], "title": movie.title if movie else None} | row

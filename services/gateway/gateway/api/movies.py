@@ -19,13 +19,13 @@ from gateway.api.responses import (
     ReceiptDocument,
     SimilarDocument,
 )
-from gateway.catalogue.catalogue import FilmFilter
+from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.pagination import page
 from gateway.http.route import router, said, shows
-from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
 from gateway.recommend.orchestrator import OWN, reserve
 from gateway.upstream.model_clients import Call, Failure, Recommended, read_recommended
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route, Scored
 from marquee.errors import Conflict, NotFound
 from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, MovieUpdated, now
@@ -47,7 +47,7 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
 async def get_movie(request: Request, movie_id: MovieId) -> Response:
     """A film with its tags and what its ratings come to."""
     context = of(request)
-    await context.known_film(movie_id)
+    await context.known_movie(movie_id)
     row = context.catalogue.get(movie_id)
     if row is None:
         raise NotFound(f"there is no film {movie_id}")
@@ -63,19 +63,19 @@ async def list_similar_movies(
     """The films nearest to one by content alone; blocked films are left out. Without an answer of
     the content service popular films of the same genres, and `degraded: true`."""
     context = of(request)
-    await context.known_film(movie_id)
+    await context.known_movie(movie_id)
     profile = await context.profiles.read(None)
     found = await _similar(context, movie_id, query.k + reserve(profile.rules))
     fallbacks = []
-    films: Iterable[Scored]
+    movies: Iterable[Scored]
     if isinstance(found, Failure):
         fallbacks.append({"route": Route.SIMILAR, "why": found.why})
-        films, model_version = _popular_like(context, movie_id), OWN
+        movies, model_version = _popular_like(context, movie_id), OWN
     else:
-        films, model_version = found.items, found.model_version
+        movies, model_version = found.items, found.model_version
     stage = FilterStage(profile.rules, context.catalogue, now())
     wish = Wish(query.k, exclude=frozenset((movie_id,)))
-    outcome = stage.apply(films, Viewer(), wish, promote=False)
+    outcome = stage.apply(movies, UserContext(), wish, promote=False)
     return said(
         {
             "movie_id": movie_id,
@@ -101,7 +101,7 @@ async def _similar(context: Context, movie_id: int, k: int) -> Recommended | Fai
 
 def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
     row = context.catalogue.get(movie_id)
-    return context.memory.popular.films(FilmFilter(row.genres if row else ()))
+    return context.memory.popular.movies(MovieFilter(row.genres if row else ()))
 
 
 @routes.get("/v1/genres", responses=shows(GenresDocument))
@@ -116,18 +116,18 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
     """Add a film; it is recommendable within a second, from its genres and tags alone."""
     context = of(request)
     movie_id = body.movie_id or _free_id(context)
-    # A repeat may find the film that its first attempt has added.
+    # A repeat may find the movie that its first attempt has added.
     repeated = context.attempt is not None and context.attempt.again
     if context.catalogue.get(movie_id) is not None and not repeated:
         raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
-    event = MovieAdded(data=Film.model_validate(body.model_dump() | {"movie_id": movie_id}))
+    event = MovieAdded(data=Movie.model_validate(body.model_dump() | {"movie_id": movie_id}))
     return await context.write(event, movie_id=movie_id)
 
 
 @routes.patch("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
 async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
     """Change fields of a film; those left out stay as they are."""
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await of(request).write(MovieUpdated(data=change))
 
@@ -135,12 +135,12 @@ async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) ->
 @routes.delete("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
 async def remove_movie(request: Request, movie_id: MovieId) -> Response:
     """Take a film out of the catalogue and of every list."""
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     return await of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
 
 
 def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
-    allowed = FilmFilter(tuple(query.genre))
+    allowed = MovieFilter(tuple(query.genre))
     popular = context.memory.popular
     if not query.query.strip():
         return (row.movie_id for row in popular.rows(allowed))

@@ -11,7 +11,7 @@ from marquee.domain.recommendation import Scored
 def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
-    tag = question.wish.films.tag
+    tag = question.wish.movies.tag
     if tag is not None and not catalogue.tagged(tag):
         reason = f"no film is known to carry the tag {tag!r}; {reason}"
     if question.user_id is not None and not question.profile.known:
@@ -62,11 +62,11 @@ def shown_item(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, 
     shown = row.brief()
     shown["score"] = item.score
     shown["reason"] = item.reason
-    shown["because"] = [_ground(film, catalogue) for film in item.because]
+    shown["because"] = [_ground(movie, catalogue) for movie in item.because]
     shown["promoted"] = promoted
     return shown
 
 
-def _ground(film: tuple[int, float], catalogue: Catalogue) -> dict[str, Any]:
-    row = catalogue.get(film[0])
-    return {"movie_id": film[0], "title": row.title if row else None, "weight": film[1]}
+def _ground(movie: tuple[int, float], catalogue: Catalogue) -> dict[str, Any]:
+    row = catalogue.get(movie[0])
+    return {"movie_id": movie[0], "title": row.title if row else None, "weight": movie[1]}

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.api.context import Seen, of
 from gateway.api.requests import SessionBody, SessionQuery, UserId, UserQuery
 from gateway.api.responses import RecommendationsDocument
-from gateway.catalogue.catalogue import FilmFilter
+from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import router, shows
 from gateway.recommend.filter_stage import Wish
 from gateway.recommend.orchestrator import Question
@@ -24,8 +24,8 @@ _ANSWER = shows(RecommendationsDocument)
 async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -> Response:
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
     those most like them. Genres are a union and a hard filter."""
-    films = FilmFilter(tuple(query.genre))
-    wish = Wish(query.k, films, diversity=_diversity(request, query.diversity))
+    movies = MovieFilter(tuple(query.genre))
+    wish = Wish(query.k, movies, diversity=_diversity(request, query.diversity))
     facts = Ratings(viewed=dict.fromkeys(query.viewed))
     return await _session(request, facts, wish, query.explain)
 
@@ -36,8 +36,8 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     decides the route as a viewer's profile would."""
     rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
     facts = Ratings(rated, dict.fromkeys(body.viewed))
-    films, diversity = FilmFilter(tuple(body.genres)), _diversity(request, body.diversity)
-    wish = Wish(body.k, films, frozenset(body.exclude), diversity)
+    movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
+    wish = Wish(body.k, movies, frozenset(body.exclude), diversity)
     return await _session(request, facts, wish, body.explain)
 
 
@@ -49,9 +49,9 @@ async def recommend_user(
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`."""
-    seen = await of(request).viewer(user_id, query.after, query.wait_ms)
+    seen = await of(request).user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
-    wish = Wish(query.k, query.films(), frozenset(query.exclude), diversity)
+    wish = Wish(query.k, query.movies(), frozenset(query.exclude), diversity)
     return await _answer(request, seen, wish, user_id, query.explain)
 
 

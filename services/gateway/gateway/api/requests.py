@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.catalogue.catalogue import FilmFilter
+from gateway.catalogue.catalogue import MovieFilter
 from gateway.catalogue.tag_index import RELEVANT
 from marquee.domain.movies import GENRES, Relevance, Tag
 
@@ -132,9 +132,9 @@ class UserQuery(Closed):
     wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
-    def films(self) -> FilmFilter:
+    def movies(self) -> MovieFilter:
         """Return the filter that the parameters describe."""
-        return FilmFilter(tuple(self.genre), self.year_from, self.year_to, self.tag)
+        return MovieFilter(tuple(self.genre), self.year_from, self.year_to, self.tag)
 
 
 class MoviesQuery(Closed):

@@ -14,21 +14,21 @@ class GroundDocument(BaseModel):
     weight: float = Field(description="Its share of the score.")
 
 
-class FilmDocument(BaseModel):
+class MovieSummaryDocument(BaseModel):
     movie_id: int
     title: str | None
     year: int | None
     genres: list[str]
 
 
-class MovieDocument(FilmDocument):
+class MovieDocument(MovieSummaryDocument):
     tags: dict[str, float] = Field(description="Tag → relevance in 0..1, most relevant first.")
     ratings: int
     positive: int = Field(description="Ratings above 3.5 stars.")
     mean_rating: float | None = Field(description="Mean in stars, drawn to the mean of all.")
 
 
-class RecommendationDocument(FilmDocument):
+class RecommendationDocument(MovieSummaryDocument):
     score: float
     reason: Reason
     because: list[GroundDocument] = Field(description="The films that it rests on.")
@@ -79,7 +79,7 @@ class AddedMovieDocument(ReceiptDocument):
     movie_id: int
 
 
-class ViewerDocument(BaseModel):
+class UserDocument(BaseModel):
     user_id: int
     ratings: int
     positive: int
@@ -94,7 +94,7 @@ class ViewerDocument(BaseModel):
     fresh: bool
 
 
-class RatedDocument(FilmDocument):
+class RatedDocument(MovieSummaryDocument):
     rating: float
 
 
@@ -122,7 +122,7 @@ class PredictionsDocument(BaseModel):
 
 
 class MoviesDocument(BaseModel):
-    items: list[FilmDocument]
+    items: list[MovieSummaryDocument]
     next_cursor: str | None
 
 
@@ -182,7 +182,7 @@ class SegmentDocument(BaseModel):
     size: int = Field(description="Films, or viewers at the training; 5 viewers at least.")
     genres: dict[str, float] = Field(description="Share of its films or likes in each genre.")
     apart: dict[str, list[str]] = Field(description="What is more frequent in it than elsewhere.")
-    typical: list[FilmDocument]
+    typical: list[MovieSummaryDocument]
 
 
 class SegmentsDocument(BaseModel):

@@ -18,10 +18,10 @@ from gateway.api.responses import (
 )
 from gateway.catalogue.catalogue import Row
 from gateway.http.route import router, said, shows
-from gateway.recommend.filter_stage import FilterStage, Viewer, Wish
+from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
 from gateway.recommend.orchestrator import RESERVE
 from gateway.upstream.model_clients import Call, Failure
-from gateway.upstream.segments import Kind, films_of, segments_of
+from gateway.upstream.segments import Kind, movies_of, segments_of
 from marquee.errors import NotFound, Unavailable
 from marquee.events import now
 
@@ -69,11 +69,11 @@ async def recommend_segment(
     context = of(request)
     seconds = context.settings.deadline_ms / 1000
     k = query.k + RESERVE
-    version, films = await films_of(context.models, kind, segment_id, k, seconds)
+    version, movies = await movies_of(context.models, kind, segment_id, k, seconds)
     profile = await context.profiles.read(None)
     stage = FilterStage(profile.rules, context.catalogue, now())
-    viewer = Viewer(segments=frozenset((segment_id,) if kind == "users" else ()))
-    outcome = stage.apply(films, viewer, Wish(query.k), promote=kind == "users")
+    user = UserContext(segments=frozenset((segment_id,) if kind == "users" else ()))
+    outcome = stage.apply(movies, user, Wish(query.k), promote=kind == "users")
     placed = {p.movie_id for p in outcome.placed}
     items = [shown_item(i, i.movie_id in placed, context.catalogue) for i in outcome.items]
     shown = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from gateway.api.context import Seen, of
 from gateway.api.requests import FreshQuery, MovieId, PageQuery, RatingBody, UserId, ViewBody
-from gateway.api.responses import RatingsDocument, ReceiptDocument, ViewerDocument
+from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
 from gateway.http.pagination import page
 from gateway.http.route import router, said, shows
@@ -30,14 +30,14 @@ routes = router("Viewers")
 _ACCEPTED = shows(ReceiptDocument, 202)
 
 
-@routes.get("/v1/users/{user_id}", responses=shows(ViewerDocument))
+@routes.get("/v1/users/{user_id}", responses=shows(UserDocument))
 async def get_user(
     request: Request, user_id: UserId, query: Annotated[FreshQuery, Query()]
 ) -> Response:
     """What is known of a viewer: counts, the route that answers him and why, his cluster and
     segment. An unknown viewer is a new one."""
     context = of(request)
-    seen = await context.viewer(user_id, query.after, query.wait_ms)
+    seen = await context.user(user_id, query.after, query.wait_ms)
     facts = seen.profile.facts
     decision = decide(Evidence.of(facts), context.answers.thresholds)
     features = await _features(request, user_id) if facts else {}
@@ -64,7 +64,7 @@ async def list_ratings(
 ) -> Response:
     """What a viewer rated, newest first."""
     context = of(request)
-    seen = await context.viewer(user_id, query.after, query.wait_ms)
+    seen = await context.user(user_id, query.after, query.wait_ms)
     rated = seen.profile.facts.rated
     movie_ids, cursor = page(reversed(rated), query.limit, query.cursor)
     items = [_rated(context.catalogue.get(i), i, rated[i] / 2) for i in movie_ids]
@@ -76,7 +76,7 @@ async def put_rating(
     request: Request, user_id: UserId, movie_id: MovieId, body: RatingBody
 ) -> Response:
     """Rate a film; a second rating replaces the first."""
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     data = Rating(
         user_id=user_id,
         movie_id=movie_id,
@@ -95,7 +95,7 @@ async def delete_rating(request: Request, user_id: UserId, movie_id: MovieId) ->
 @routes.post("/v1/users/{user_id}/views", status_code=202, responses=_ACCEPTED)
 async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Response:
     """Say that a viewer has seen a film."""
-    await of(request).known_film(body.movie_id)
+    await of(request).known_movie(body.movie_id)
     data = _pair(user_id, body.movie_id, body.recommendation_id)
     return await of(request).write(MovieViewed(data=data))
 
@@ -103,7 +103,7 @@ async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Respons
 @routes.put("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def put_dismissed(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Say that a viewer is not interested in a film: it is not recommended again."""
-    await of(request).known_film(movie_id)
+    await of(request).known_movie(movie_id)
     return await of(request).write(MovieDismissed(data=_pair(user_id, movie_id)))
 
 
@@ -128,8 +128,8 @@ def _state(seen: Seen) -> dict[str, Any]:
 
 
 def _rated(row: Row | None, movie_id: int, rating: float) -> dict[str, Any]:
-    film = row.brief() if row else Row.unknown(movie_id).brief()
-    return {**film, "rating": rating}
+    movie = row.brief() if row else Row.unknown(movie_id).brief()
+    return {**movie, "rating": rating}
 
 
 async def _features(request: Request, user_id: int) -> dict[str, Any]:

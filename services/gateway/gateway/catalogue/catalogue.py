@@ -1,4 +1,4 @@
-"""The films that the gateway knows: rows for answers, genre counts, listing and search."""
+"""The movies that the gateway knows: rows for answers, genre counts, listing and search."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import orjson
 
 from gateway.catalogue.tag_index import TagIndex, carried, folded
 from gateway.catalogue.title_index import TitleIndex
-from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
-from marquee.features.movie_table import Films
+from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
+from marquee.features.movie_table import MovieTable
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A film's catalogue row; `mask` is the bit mask of its genres."""
+    """A movie's catalogue row; `mask` is the bit mask of its genres."""
 
     movie_id: int
     title: str | None
@@ -27,33 +27,33 @@ class Row:
     mask: int
 
     @classmethod
-    def of(cls, film: Film) -> "Row":
-        """Return the row of a film."""
-        fields = (film.movie_id, film.title, film.year, film.genres, film.tags)
-        return cls(*fields, genre_mask(film.genres))
+    def of(cls, movie: Movie) -> "Row":
+        """Return the row of a movie."""
+        fields = (movie.movie_id, movie.title, movie.year, movie.genres, movie.tags)
+        return cls(*fields, genre_mask(movie.genres))
 
     @classmethod
     def parse(cls, text: bytes) -> "Row":
-        """Return the row that a stored film (JSON) holds, as a consumer has checked and written it.
+        """Return the row that a stored movie (JSON) holds, as a consumer has checked and written it.
 
-        Read without validation: a catalogue of 60,000 films is to load in a second.
+        Read without validation: a catalogue of 60,000 movies is to load in a second.
         """
-        film = orjson.loads(text)
-        genres = tuple(film["genres"])
-        fields = (film["movie_id"], film["title"], film["year"], genres, film["tags"])
+        movie = orjson.loads(text)
+        genres = tuple(movie["genres"])
+        fields = (movie["movie_id"], movie["title"], movie["year"], genres, movie["tags"])
         return cls(*fields, genre_mask(genres))
 
     @classmethod
     def unknown(cls, movie_id: int) -> "Row":
-        """Return the row of a film of which nothing but the id is known."""
+        """Return the row of a movie of which nothing but the id is known."""
         return cls(movie_id, None, None, (), {}, 0)
 
     def has_tag(self, tag: str) -> bool:
-        """Return whether the film carries a tag, in whatever case."""
+        """Return whether the movie carries a tag, in whatever case."""
         return folded(tag) in carried(self.tags)
 
     def brief(self) -> dict[str, Any]:
-        """Return what a list of films shows of it."""
+        """Return what a list of movies shows of it."""
         return {
             "movie_id": self.movie_id,
             "title": self.title,
@@ -68,8 +68,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class FilmFilter:
-    """What a request allows: films in any of `genres` (none: all), of these years, with the tag."""
+class MovieFilter:
+    """What a request allows: movies in any of `genres` (none: all), of these years, with the tag."""
 
     genres: tuple[str, ...] = ()
     year_from: int | None = None
@@ -82,7 +82,7 @@ class FilmFilter:
         return genre_mask(self.genres)
 
     def allows(self, row: Row) -> bool:
-        """Return whether a film is within the filter; one of unknown year is in no year."""
+        """Return whether a movie is within the filter; one of unknown year is in no year."""
         if self.mask and not row.mask & self.mask:
             return False
         if self.year_from is not None and (row.year is None or row.year < self.year_from):
@@ -93,7 +93,7 @@ class FilmFilter:
 
 
 class Catalogue:
-    """All films by id; `version` grows with each change, so that what rests on it can tell."""
+    """All movies by id; `version` grows with each change, so that what rests on it can tell."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.version = 0
@@ -108,20 +108,20 @@ class Catalogue:
         return iter(self._rows.values())
 
     def get(self, movie_id: int) -> Row | None:
-        """Return a film's row, None when there is no such film."""
+        """Return a movie's row, None when there is no such movie."""
         return self._rows.get(movie_id)
 
     def replace(self, rows: Iterable[Row]) -> None:
         """Set the whole catalogue."""
         self._rows = {row.movie_id: row for row in rows}
         self.table = _table(list(self))
-        """The same films as arrays; a film keeps its row of the table until all are replaced."""
+        """The same movies as arrays; a movie keeps its row of the table until all are replaced."""
         self._titles = TitleIndex((row.movie_id, row.title or "", row.year) for row in self)
         self._tags = TagIndex((row.movie_id, row.tags) for row in self)
         self.version += 1
 
     def put(self, row: Row) -> None:
-        """Add a film or replace its row."""
+        """Add a movie or replace its row."""
         self.remove(row.movie_id)
         self._rows[row.movie_id] = row
         self._titles.put(row.movie_id, row.title or "", row.year)
@@ -130,7 +130,7 @@ class Catalogue:
         self.version += 1
 
     def remove(self, movie_id: int) -> None:
-        """Take a film out."""
+        """Take a movie out."""
         row = self._rows.pop(movie_id, None)
         if row is not None:
             self._titles.remove(movie_id, row.title or "", row.year)
@@ -138,7 +138,7 @@ class Catalogue:
             self.table.remove(movie_id)
             self.version += 1
 
-    def within(self, allowed: FilmFilter) -> npt.NDArray[np.bool_]:
+    def within(self, allowed: MovieFilter) -> npt.NDArray[np.bool_]:
         """Return which rows of the table a filter allows."""
         years, mask = self.table.years, self.table.alive.copy()
         if allowed.tag is not None:
@@ -154,11 +154,11 @@ class Catalogue:
         return mask
 
     def tagged(self, tag: str) -> Sequence[int]:
-        """Return the ids of the films that carry a tag, in whatever case; none: unknown tag."""
-        return self._tags.films(tag)
+        """Return the ids of the movies that carry a tag, in whatever case; none: unknown tag."""
+        return self._tags.movies(tag)
 
     def genre_counts(self) -> dict[str, int]:
-        """Return how many films each genre has, in the order of the vocabulary."""
+        """Return how many movies each genre has, in the order of the vocabulary."""
         if self._counted != self.version:
             alive = genre_matrix(self.table.genres[self.table.alive])
             self._counts = dict(zip(GENRES, map(int, alive.sum(axis=0)), strict=True))
@@ -173,8 +173,8 @@ class Catalogue:
 _NO_VECTOR = np.zeros(0, np.float32)
 
 
-def _table(rows: list[Row]) -> Films:
-    return Films(
+def _table(rows: list[Row]) -> MovieTable:
+    return MovieTable(
         [row.movie_id for row in rows],
         np.array([row.mask for row in rows], np.uint32),
         np.array([row.year or 0 for row in rows], np.int16),

@@ -1,4 +1,4 @@
-"""The popular list that the gateway holds itself: every film in the order of popularity."""
+"""The popular list that the gateway holds itself: every movie in the order of popularity."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from gateway.catalogue.catalogue import Catalogue, FilmFilter, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from marquee.domain.recommendation import Reason, Scored
-from marquee.features.movie_table import Films
-from marquee.features.popularity import FilmSums, LivePopularity, Popularity
+from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import LivePopularity, MovieSums, Popularity
 
 MAX_AGE_S = 1.0
 """Sums change with every rating; the order is made anew at most this often."""
 
 
 class PopularList:
-    """Films by popularity. The order follows the catalogue at once and the sums within a second."""
+    """Movies by popularity. The order follows the catalogue at once and the sums within a second."""
 
     def __init__(
-        self, catalogue: Catalogue, sums: FilmSums, clock: Callable[[], float] = time.monotonic
+        self, catalogue: Catalogue, sums: MovieSums, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.catalogue = catalogue
         self.sums = sums
         self._clock = clock
-        self._table: Films | None = None
+        self._table: MovieTable | None = None
         self._live: LivePopularity
         self._made: tuple[int, float]
         self._popularity: Popularity
@@ -32,18 +32,18 @@ class PopularList:
         self._rank: npt.NDArray[np.int64]
 
     def update(self, movie_id: int) -> None:
-        """Take over a film's sums or its new row."""
+        """Take over a movie's sums or its new row."""
         if self._table is self.catalogue.table:
             self._live.update(movie_id)
 
-    def films(self, allowed: FilmFilter) -> Iterator[Scored]:
-        """Yield the films that a filter allows, most popular first."""
+    def movies(self, allowed: MovieFilter) -> Iterator[Scored]:
+        """Yield the movies that a filter allows, most popular first."""
         reason = Reason.POPULAR_IN_GENRE if allowed.genres else Reason.POPULAR
         for row in self.rows(allowed):
             yield Scored(row.movie_id, self.score(row.movie_id), reason)
 
-    def rows(self, allowed: FilmFilter) -> Iterator[Row]:
-        """Yield the rows of the films that a filter allows, most popular first."""
+    def rows(self, allowed: MovieFilter) -> Iterator[Row]:
+        """Yield the rows of the movies that a filter allows, most popular first."""
         self._refresh()
         order = self._order[self.catalogue.within(allowed)[self._order]]
         for movie_id in self.catalogue.table.movie_ids[order]:
@@ -52,19 +52,19 @@ class PopularList:
                 yield row
 
     def rank(self, movie_id: int) -> int:
-        """Return a film's place in the order, from 0; after all others when it is unknown."""
+        """Return a movie's place in the order, from 0; after all others when it is unknown."""
         self._refresh()
         row = self.catalogue.table.index(movie_id)
         return int(self._rank[row]) if row >= 0 else len(self._rank)
 
     def score(self, movie_id: int) -> float:
-        """Return a film's popularity, 0 for an unknown film."""
+        """Return a movie's popularity, 0 for an unknown movie."""
         self._refresh()
         row = self.catalogue.table.index(movie_id)
         return float(self._popularity.popularity[row]) if row >= 0 else 0.0
 
     def mean(self, movie_id: int) -> float | None:
-        """Return a film's shrunk mean rating in stars, None for an unknown film."""
+        """Return a movie's shrunk mean rating in stars, None for an unknown movie."""
         self._refresh()
         row = self.catalogue.table.index(movie_id)
         return float(self._popularity.mean[row]) if row >= 0 else None
@@ -81,7 +81,7 @@ class PopularList:
         self._made = (self.catalogue.version, now)
         self._sort(self._table)
 
-    def _sort(self, table: Films) -> None:
+    def _sort(self, table: MovieTable) -> None:
         self._popularity = self._live.now()
         self._order = self._popularity.order(table.movie_ids, np.ones(len(table), bool), len(table))
         self._rank = np.empty(len(table), np.int64)

@@ -1,13 +1,13 @@
-"""Which films carry a tag: for the filter `tag`."""
+"""Which movies carry a tag: for the filter `tag`."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 RELEVANT = 0.2
-"""A film carries a tag from this relevance on.
+"""A movie carries a tag from this relevance on.
 
 The tag genome's tags are kept from 0.5 on. The tags that users gave come to 0.2 to 0.5 where one
-user gave them; below 0.2 are those that are on every tenth tagged film, such as notes to oneself.
+user gave them; below 0.2 are those that are on every tenth tagged movie, such as notes to oneself.
 """
 
 
@@ -23,27 +23,27 @@ def carried(tags: Mapping[str, float]) -> set[str]:
 
 
 class TagIndex:
-    """Folded tag → the ids of the films that carry it."""
+    """Folded tag → the ids of the movies that carry it."""
 
-    def __init__(self, films: Iterable[tuple[int, Mapping[str, float]]] = ()) -> None:
-        # Lists, not sets: a film is rarely taken out, and they hold little besides the ids.
-        self._films: dict[str, list[int]] = {}
-        for movie_id, tags in films:
+    def __init__(self, movies: Iterable[tuple[int, Mapping[str, float]]] = ()) -> None:
+        # Lists, not sets: a movie is rarely taken out, and they hold little besides the ids.
+        self._movies: dict[str, list[int]] = {}
+        for movie_id, tags in movies:
             self.put(movie_id, tags)
 
     def put(self, movie_id: int, tags: Mapping[str, float]) -> None:
-        """Add a film that the index does not have."""
+        """Add a movie that the index does not have."""
         for name in carried(tags):
-            self._films.setdefault(name, []).append(movie_id)
+            self._movies.setdefault(name, []).append(movie_id)
 
     def remove(self, movie_id: int, tags: Mapping[str, float]) -> None:
-        """Take out a film that was put with these tags."""
+        """Take out a movie that was put with these tags."""
         for name in carried(tags):
-            films = self._films[name]
-            films.remove(movie_id)
-            if not films:
-                del self._films[name]
+            movies = self._movies[name]
+            movies.remove(movie_id)
+            if not movies:
+                del self._movies[name]
 
-    def films(self, tag: str) -> Sequence[int]:
-        """Return the ids of the films that carry a tag, in whatever case; none: unknown tag."""
-        return self._films.get(folded(tag), ())
+    def movies(self, tag: str) -> Sequence[int]:
+        """Return the ids of the movies that carry a tag, in whatever case; none: unknown tag."""
+        return self._movies.get(folded(tag), ())

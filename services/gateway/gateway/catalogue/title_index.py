@@ -25,40 +25,40 @@ def reading(title: str) -> str:
 
 
 class TitleIndex:
-    """Films by the words of their titles; the year counts as a word."""
+    """Movies by the words of their titles; the year counts as a word."""
 
-    def __init__(self, films: Iterable[tuple[int, str, int | None]] = ()) -> None:
-        self._films: dict[str, set[int]] = {}
+    def __init__(self, movies: Iterable[tuple[int, str, int | None]] = ()) -> None:
+        self._movies: dict[str, set[int]] = {}
         self._readings: dict[int, str] = {}
-        for movie_id, title, year in films:
+        for movie_id, title, year in movies:
             self._readings[movie_id] = reading(title)
             for word in _words(self._readings[movie_id], year):
-                self._films.setdefault(word, set()).add(movie_id)
-        self._sorted = sorted(self._films)
+                self._movies.setdefault(word, set()).add(movie_id)
+        self._sorted = sorted(self._movies)
 
     def put(self, movie_id: int, title: str, year: int | None) -> None:
-        """Add a film."""
+        """Add a movie."""
         self._readings[movie_id] = reading(title)
         for word in _words(self._readings[movie_id], year):
-            if word not in self._films:
-                self._films[word] = set()
+            if word not in self._movies:
+                self._movies[word] = set()
                 bisect.insort(self._sorted, word)
-            self._films[word].add(movie_id)
+            self._movies[word].add(movie_id)
 
     def remove(self, movie_id: int, title: str, year: int | None) -> None:
-        """Take a film out that was put with this title and year; its words stay known."""
+        """Take a movie out that was put with this title and year; its words stay known."""
         self._readings.pop(movie_id, None)
         for word in _words(reading(title), year):
-            self._films[word].discard(movie_id)
+            self._movies[word].discard(movie_id)
 
     def search(self, query: str) -> dict[int, int]:
-        """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES, for films with all query words."""
+        """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES, for movies with all query words."""
         folded = fold(query)
         words = folded.split()
         if not words:
             return {}
         found = set.intersection(*(self._beginning(word) for word in words))
-        whole = set.intersection(*(self._films.get(word, set()) for word in words))
+        whole = set.intersection(*(self._movies.get(word, set()) for word in words))
         return {movie_id: self._match(movie_id, folded, whole) for movie_id in found}
 
     def _match(self, movie_id: int, folded: str, whole: set[int]) -> int:
@@ -74,7 +74,7 @@ class TitleIndex:
         for i in range(bisect.bisect_left(self._sorted, prefix), len(self._sorted)):
             if not self._sorted[i].startswith(prefix):
                 break
-            found |= self._films[self._sorted[i]]
+            found |= self._movies[self._sorted[i]]
         return found
 
 

@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor names the last film of a page, so that pages do not repeat or skip."""
+"""Lists in pages: a cursor names the last movie of a page, so that pages do not repeat or skip."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from marquee.errors import InvalidInput
 def page(
     movie_ids: Iterable[int], limit: int, cursor: str | None = None
 ) -> tuple[list[int], str | None]:
-    """Return up to `limit` ids that follow the cursor's film, and the cursor of the next page."""
+    """Return up to `limit` ids that follow the cursor's movie, and the cursor of the next page."""
     rest = iter(movie_ids)
     if cursor is not None:
         last = _parse(cursor)

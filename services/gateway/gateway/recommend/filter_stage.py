@@ -1,11 +1,11 @@
 """The filter stage: one place after every route, fallback and cache, where rules take effect.
 
-A film stays out when it is blocked, seen (rated, viewed, dismissed), excluded by the request,
-outside its filters, or not in the catalogue (if there is one); promoted films as any other. Then
-promotions are placed, heaviest first, ties by film id. One with slots takes the first of them that
+A movie stays out when it is blocked, seen (rated, viewed, dismissed), excluded by the request,
+outside its filters, or not in the catalogue (if there is one); promoted movies as any other. Then
+promotions are placed, heaviest first, ties by movie id. One with slots takes the first of them that
 is free and within the list. One without slots takes the first free rank of 1, 5, 9, …, so that such
 promotions never fill more than every fourth place. A promotion for genres holds when the request
-asks for one of them or for none; one for segments when the viewer is in one of them.
+asks for one of them or for none; one for segments when the user is in one of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gateway.catalogue.catalogue import Catalogue, FilmFilter
+from gateway.catalogue.catalogue import Catalogue, MovieFilter
 from gateway.state.rules import Rules
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
@@ -24,8 +24,8 @@ SPREAD = 4
 
 
 @dataclass(frozen=True)
-class Viewer:
-    """The viewer as the filter stage sees him."""
+class UserContext:
+    """The user as the filter stage sees him."""
 
     facts: Ratings = field(default_factory=Ratings)
     segments: frozenset[int] = frozenset()
@@ -33,20 +33,20 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a request asks for: k films within a filter, without those excluded.
+    """What a request asks for: k movies within a filter, without those excluded.
 
-    `diversity`: the share of the places that is kept for films that few are shown.
+    `diversity`: the share of the places that is kept for movies that few are shown.
     """
 
     k: int = 10
-    films: FilmFilter = FilmFilter()
+    movies: MovieFilter = MovieFilter()
     exclude: frozenset[int] = frozenset()
     diversity: float = 0.0
 
 
 @dataclass(frozen=True)
 class Removed:
-    """A film that was kept out: by which rule, and what that rule says."""
+    """A movie that was kept out: by which rule, and what that rule says."""
 
     movie_id: int
     rule: str
@@ -55,7 +55,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Placed:
-    """A promoted film: the rank (from 1) that its promotion gave it."""
+    """A promoted movie: the rank (from 1) that its promotion gave it."""
 
     movie_id: int
     rank: int
@@ -64,7 +64,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """At most k films in order, and what the rules did to come to them."""
+    """At most k movies in order, and what the rules did to come to them."""
 
     items: tuple[Scored, ...]
     removed: tuple[Removed, ...] = ()
@@ -72,7 +72,7 @@ class Outcome:
 
 
 class FilterStage:
-    """The rules and the catalogue of one moment, applied to lists of films."""
+    """The rules and the catalogue of one moment, applied to lists of movies."""
 
     def __init__(self, rules: Rules, rows: Catalogue, now: datetime) -> None:
         self._rules = rules
@@ -80,21 +80,21 @@ class FilterStage:
         self._now = now
 
     def apply(
-        self, items: Iterable[Scored], viewer: Viewer, wish: Wish, promote: bool = True
+        self, items: Iterable[Scored], user: UserContext, wish: Wish, promote: bool = True
     ) -> Outcome:
         """Return the first k of `items` (best first) that may be shown, with promotions.
 
-        `items` may be lazy: no more are taken than are needed. A film that comes twice counts once.
+        `items` may be lazy: no more are taken than are needed. A movie that comes twice counts once.
         """
         removed: dict[int, Removed] = {}
-        placed = self._place(viewer, wish, removed) if promote else []
+        placed = self._place(user, wish, removed) if promote else []
         taken = {p.movie_id: p for p in placed}
         known: dict[int, Scored] = {}
         natural: list[Scored] = []
         for item in items:
             if item.movie_id in known or item.movie_id in removed:
                 continue
-            if objection := self._objection(item.movie_id, viewer, wish):
+            if objection := self._objection(item.movie_id, user, wish):
                 removed[item.movie_id] = objection
                 continue
             known[item.movie_id] = item
@@ -106,12 +106,12 @@ class FilterStage:
         merged = tuple(_merged(promoted, iter(natural), wish.k))
         return Outcome(merged, tuple(removed.values()), _ranked(placed, merged))
 
-    def _place(self, viewer: Viewer, wish: Wish, removed: dict[int, Removed]) -> list[Placed]:
+    def _place(self, user: UserContext, wish: Wish, removed: dict[int, Removed]) -> list[Placed]:
         placed: dict[int, Placed] = {}
         for promotion in self._rules.promotions(self._now):
-            if not _meant(promotion, viewer, wish):
+            if not _meant(promotion, user, wish):
                 continue
-            if objection := self._objection(promotion.movie_id, viewer, wish):
+            if objection := self._objection(promotion.movie_id, user, wish):
                 removed[promotion.movie_id] = objection
                 continue
             rank = next((r for r in _ranks(promotion, wish.k) if r not in placed), None)
@@ -119,18 +119,18 @@ class FilterStage:
                 placed[rank] = Placed(promotion.movie_id, rank, promotion)
         return [placed[rank] for rank in sorted(placed)]
 
-    def _objection(self, movie_id: int, viewer: Viewer, wish: Wish) -> Removed | None:
+    def _objection(self, movie_id: int, user: UserContext, wish: Wish) -> Removed | None:
         block = self._rules.block(movie_id, self._now)
         if block is not None:
             return Removed(movie_id, "blocked", block.model_dump(mode="json", exclude={"movie_id"}))
-        facts = viewer.facts
-        for rule, films in (
+        facts = user.facts
+        for rule, movies in (
             ("rated", facts.rated),
             ("viewed", facts.viewed),
             ("dismissed", facts.dismissed),
             ("excluded", wish.exclude),
         ):
-            if movie_id in films:
+            if movie_id in movies:
                 return Removed(movie_id, rule)
         return self._misfit(movie_id, wish)
 
@@ -139,14 +139,14 @@ class FilterStage:
         if row is None:
             # Started without the store: the model service has applied the filters.
             return Removed(movie_id, "not_in_catalogue") if len(self._rows) else None
-        return None if wish.films.allows(row) else Removed(movie_id, "outside_filter")
+        return None if wish.movies.allows(row) else Removed(movie_id, "outside_filter")
 
 
-def _meant(promotion: Promotion, viewer: Viewer, wish: Wish) -> bool:
-    """Return whether a promotion speaks to this request and this viewer."""
-    if promotion.segments and not viewer.segments.intersection(promotion.segments):
+def _meant(promotion: Promotion, user: UserContext, wish: Wish) -> bool:
+    """Return whether a promotion speaks to this request and this user."""
+    if promotion.segments and not user.segments.intersection(promotion.segments):
         return False
-    asked = wish.films.genres
+    asked = wish.movies.genres
     return not (promotion.genres and asked) or not set(asked).isdisjoint(promotion.genres)
 
 
@@ -156,7 +156,7 @@ def _ranks(promotion: Promotion, k: int) -> Iterator[int]:
 
 
 def _promoted(movie_id: int, item: Scored | None) -> Scored:
-    """Return a promoted film with the score and grounds that the route gave it, if any."""
+    """Return a promoted movie with the score and grounds that the route gave it, if any."""
     if item is None:
         return Scored(movie_id, 0.0, Reason.PROMOTED)
     return Scored(movie_id, item.score, Reason.PROMOTED, item.because)
@@ -171,8 +171,8 @@ def _ranked(placed: list[Placed], items: tuple[Scored, ...]) -> tuple[Placed, ..
 
 
 def _merged(promoted: dict[int, Scored], natural: Iterator[Scored], k: int) -> Iterator[Scored]:
-    """Yield up to k films: promoted ones at their ranks (earlier when the others run out)."""
+    """Yield up to k movies: promoted ones at their ranks (earlier when the others run out)."""
     for rank in range(1, k + 1):
-        film = promoted.get(rank) or next(natural, None)
-        if film is not None:
-            yield film
+        movie = promoted.get(rank) or next(natural, None)
+        if movie is not None:
+            yield movie

@@ -9,20 +9,20 @@ from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
-from gateway.recommend.filter_stage import FilterStage, Outcome, Viewer, Wish
+from gateway.recommend.filter_stage import FilterStage, Outcome, UserContext, Wish
 from gateway.state.consistency_token import Positions, of_topics
 from gateway.state.profiles import Profile
 from gateway.state.rules import Rules
 from gateway.upstream.model_clients import SERVICES, Failure, Models, Recommended
-from gateway.upstream.segments import viewer_segment
+from gateway.upstream.segments import user_segment
 from marquee.domain.recommendation import Route, Scored
 from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
 from marquee.events import MOVIES, RATINGS
 
 RESERVE = 50
-"""At most so many films more than k are asked for, since rules may remove some."""
+"""At most so many movies more than k are asked for, since rules may remove some."""
 SPARE = 5
-"""So many more where there are no rules: the catalogue may just have lost films."""
+"""So many more where there are no rules: the catalogue may just have lost movies."""
 OWN = "gateway"
 """The model version of an answer that the gateway gives from its own popular list."""
 LEAST_S = 0.01
@@ -35,7 +35,7 @@ _TOPICS = {
     Route.USER_CLUSTER: (MOVIES,),
     Route.NEURAL: (MOVIES,),
 }
-"""What a route's rows depend on; the viewer's own facts travel in the request."""
+"""What a route's rows depend on; the user's own facts travel in the request."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Question:
-    """Who asks for what: a viewer (no id: a session), the wish, and what must be applied before."""
+    """Who asks for what: a user (no id: a session), the wish, and what must be applied before."""
 
     profile: Profile
     wish: Wish
@@ -68,7 +68,7 @@ class Fallback:
 
 @dataclass(frozen=True)
 class Answer:
-    """The films, the route that gave the first of them, and how it came to that."""
+    """The movies, the route that gave the first of them, and how it came to that."""
 
     decision: Decision
     route: Route
@@ -95,7 +95,7 @@ class Answers:
         self.patience = patience or Patience()
 
     async def answer(self, question: Question) -> Answer:
-        """Return up to k films: k whenever there are k that the viewer may be shown."""
+        """Return up to k movies: k whenever there are k that the user may be shown."""
         decision = decide(Evidence.of(question.profile.facts), self.thresholds)
         walk = _Walk(self, question)
         if question.profile.rules.addressed(walk.now):
@@ -119,7 +119,7 @@ class _Walk:
         self._until = time.monotonic() + answers.patience.request + question.wait
         self.now = datetime.now(UTC)
         self._stage = FilterStage(question.profile.rules, answers.popular.catalogue, self.now)
-        self._viewer = Viewer(question.profile.facts)
+        self._user = UserContext(question.profile.facts)
         self._facts = _facts(question, answers.popular.catalogue)
         self._pool: list[Scored] = []
         self._outcome = Outcome(())
@@ -130,18 +130,18 @@ class _Walk:
 
     @property
     def hopeless(self) -> bool:
-        """Whether there is no film to ask for: none carries the tag."""
+        """Whether there is no movie to ask for: none carries the tag."""
         return bool(self._facts["only"] == [])
 
     async def find_segment(self) -> None:
-        """Ask which segment the viewer is in; promotions for segments are left out otherwise."""
+        """Ask which segment the user is in; promotions for segments are left out otherwise."""
         facts = self._question.profile.facts
-        found = await viewer_segment(self._models, facts, self._patience.call)
+        found = await user_segment(self._models, facts, self._patience.call)
         if isinstance(found, Failure):
             why = f"promotions for segments were left out: {found.why}"
             self._fallbacks.append(Fallback(Route.USER_CLUSTER, why))
         elif found is not None:
-            self._viewer = Viewer(facts, frozenset((found,)))
+            self._user = UserContext(facts, frozenset((found,)))
 
     async def ask(self, route: Route) -> bool:
         """Ask a route's service, and again where rules leave too few; return whether to stop."""
@@ -180,14 +180,14 @@ class _Walk:
             self._fresh = got.fresh
 
     def _apply(self, items: Any) -> Outcome:
-        return self._stage.apply(items, self._viewer, self._question.wish)
+        return self._stage.apply(items, self._user, self._question.wish)
 
     def _filled(self) -> Outcome:
-        own = self._popular.films(self._question.wish.films)
+        own = self._popular.movies(self._question.wish.movies)
         return self._apply(itertools.chain(self._pool, own))
 
     def _nothing_left(self) -> bool:
-        """Return whether the catalogue has no more films that could be shown."""
+        """Return whether the catalogue has no more movies that could be shown."""
         return len(self._filled().items) == len(self._outcome.items)
 
     async def _recommend(self, route: Route, wanted: int) -> Recommended | Failure:
@@ -218,24 +218,24 @@ class _Walk:
 
 
 def reserve(rules: Rules) -> int:
-    """Return how many films more than k to ask for: no more than may be removed or placed."""
+    """Return how many movies more than k to ask for: no more than may be removed or placed."""
     return min(RESERVE, SPARE + len(rules))
 
 
 def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:
     """Return the part of an internal request that stays the same down the chain.
 
-    A tag is in it as the films that carry it: models' rows have no tags.
+    A tag is in it as the movies that carry it: models' rows have no tags.
     """
-    facts, films = question.profile.facts, question.wish.films
+    facts, movies = question.profile.facts, question.wish.movies
     return {
         "user_id": question.user_id,
         "ratings": [(movie_id, half / 2) for movie_id, half in facts.rated.items()],
         "viewed": list(facts.viewed),
         "dismissed": list(facts.dismissed),
-        "genres": films.genres,
-        "year_from": films.year_from,
-        "year_to": films.year_to,
+        "genres": movies.genres,
+        "year_from": movies.year_from,
+        "year_to": movies.year_to,
         **({"diversity": question.wish.diversity} if question.wish.diversity else {}),
-        "only": None if films.tag is None else [*catalogue.tagged(films.tag)],
+        "only": None if movies.tag is None else [*catalogue.tagged(movies.tag)],
     }

@@ -8,34 +8,34 @@ from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.state.consistency_token import Positions
 from marquee.events import MOVIES, RATINGS
-from marquee.features.popularity import FilmSums
+from marquee.features.popularity import MovieSums
 from marquee.serving.update_stream import Tail, Update
 from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
 class Memory:
-    """Follows the gateway's own films and positions, and the content service's sums."""
+    """Follows the gateway's own movies and positions, and the content service's sums."""
 
     def __init__(self, client: Any, own: Keys, content: Keys) -> None:
         self._redis = client
-        self._films, self._viewers = own.all(MOVIES), own.all(RATINGS)
+        self._movies, self._users = own.all(MOVIES), own.all(RATINGS)
         self._sums_of = content.all(RATINGS)
-        self._sums = FilmSums()
+        self._sums = MovieSums()
         self.catalogue = Catalogue()
         self.popular = PopularList(self.catalogue, self._sums)
         self._changed = asyncio.Event()
-        streams = [*self._films, *self._viewers, *self._sums_of]
+        streams = [*self._movies, *self._users, *self._sums_of]
         self.tail = Tail(client, streams, self._load, self._apply)
 
     async def passed(self, after: Positions, seconds: float) -> bool:
-        """Return whether films and profiles have passed `after`, waiting up to `seconds` for it."""
-        own = {str(keys.partition): keys.updates for keys in (*self._films, *self._viewers)}
+        """Return whether movies and profiles have passed `after`, waiting up to `seconds` for it."""
+        own = {str(keys.partition): keys.updates for keys in (*self._movies, *self._users)}
         wanted = {own[name]: offset for name, offset in after.items() if name in own}
         return not wanted or await self.tail.passed(wanted, seconds)
 
     async def appeared(self, movie_id: int, seconds: float) -> bool:
-        """Return whether a film is in the catalogue, waiting up to `seconds` for it."""
+        """Return whether a movie is in the catalogue, waiting up to `seconds` for it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.catalogue.get(movie_id) is None:
@@ -48,10 +48,10 @@ class Memory:
         return self.tail.connected
 
     async def _load(self) -> None:
-        """Read all films and sums; films that changed meanwhile come again by the tail."""
+        """Read all movies and sums; movies that changed meanwhile come again by the tail."""
         texts: list[bytes] = []
-        for keys in self._films:
-            texts += (await self._redis.hgetall(keys.films)).values()
+        for keys in self._movies:
+            texts += (await self._redis.hgetall(keys.movies)).values()
         rows = await asyncio.to_thread(lambda: [Row.parse(text) for text in texts])
         for keys in self._sums_of:
             fields = await self._redis.hgetall(keys.sums)

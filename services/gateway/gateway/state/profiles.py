@@ -1,4 +1,4 @@
-"""What is known of a viewer and which rules hold: one round trip to Redis a request."""
+"""What is known of a user and which rules hold: one round trip to Redis a request."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import redis
 
-from gateway.state.rules import FilmRules, Rules
+from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.circuit_breaker import Breaker
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
@@ -20,7 +20,7 @@ TIMEOUT_S = 0.25
 
 @dataclass(frozen=True)
 class Profile:
-    """A viewer's facts and the rules of the same moment; `known` is False without the store."""
+    """A user's facts and the rules of the same moment; `known` is False without the store."""
 
     facts: Ratings = field(default_factory=Ratings)
     rules: Rules = field(default_factory=Rules)
@@ -31,7 +31,7 @@ class Profiles(Protocol):
     """Where profiles and rules are read."""
 
     async def read(self, user_id: int | None) -> Profile:
-        """Return the facts of a viewer (None: nobody) and the rules; never raises."""
+        """Return the facts of a user (None: nobody) and the rules; never raises."""
         ...
 
 
@@ -44,14 +44,14 @@ class RedisProfiles:
         self._partitions = keys.all(MOVIES)
         self._versions = [partition.rules_version for partition in self._partitions]
         self._breaker = Breaker()
-        self._held: list[tuple[bytes | None, Mapping[int, FilmRules]]] = [
+        self._held: list[tuple[bytes | None, Mapping[int, MovieRules]]] = [
             (None, {}) for _ in self._partitions
         ]
         self._rules = Rules()
         self._loading = asyncio.Lock()
 
     async def read(self, user_id: int | None) -> Profile:
-        """Return the facts of a viewer (None: nobody) and the rules; never raises."""
+        """Return the facts of a user (None: nobody) and the rules; never raises."""
         try:
             facts, versions = await self._fetch(user_id)
             if any(held[0] != now for held, now in zip(self._held, versions, strict=True)):
@@ -74,11 +74,13 @@ class RedisProfiles:
                     self._held[i] = await self._load(self._partitions[i])
             self._rules = Rules.of(rules for _, rules in self._held)
 
-    async def _load(self, partition: PartitionKeys) -> tuple[bytes | None, Mapping[int, FilmRules]]:
+    async def _load(
+        self, partition: PartitionKeys
+    ) -> tuple[bytes | None, Mapping[int, MovieRules]]:
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(partition.rules_version).hgetall(partition.rules)
         version, rows = await self._guarded(pipe.execute())
-        return version, {int(movie_id): FilmRules.parse(row) for movie_id, row in rows.items()}
+        return version, {int(movie_id): MovieRules.parse(row) for movie_id, row in rows.items()}
 
     async def _guarded(self, reply: Any) -> Any:
         """Await a reply of Redis; a store that does not answer is left alone for a moment."""

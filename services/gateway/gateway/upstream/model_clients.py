@@ -168,7 +168,7 @@ class HttpModels:
 
 
 def read_recommended(answer: Any) -> Recommended | Failure:
-    """Return an answer's films; unchecked, as the services are ours and this is the hot path."""
+    """Return an answer's movies; unchecked, as the services are ours and this is the hot path."""
     try:
         items = tuple(map(_scored, answer["items"]))
         return Recommended(items, answer["model_version"], answer.get("fresh", True))
@@ -177,7 +177,7 @@ def read_recommended(answer: Any) -> Recommended | Failure:
 
 
 def _scored(item: Mapping[str, Any]) -> Scored:
-    because = tuple([(film["movie_id"], film["weight"]) for film in item.get("because", ())])
+    because = tuple([(movie["movie_id"], movie["weight"]) for movie in item.get("because", ())])
     return Scored(item["movie_id"], item["score"], _REASONS[item["reason"]], because)
 
 

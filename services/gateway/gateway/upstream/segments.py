@@ -14,8 +14,8 @@ NAMES_S = 0.5
 """Seconds for the trainer's names; without them segments go by their generated names."""
 
 
-async def viewer_segment(models: Models, facts: Ratings, seconds: float) -> int | Failure | None:
-    """Return the segment of a viewer by what he rated; None when he is in none. Never raises."""
+async def user_segment(models: Models, facts: Ratings, seconds: float) -> int | Failure | None:
+    """Return the segment of a user by what he rated; None when he is in none. Never raises."""
     if not facts.positive:
         return None
     ratings = [(movie_id, half / 2) for movie_id, half in facts.rated.items()]
@@ -40,10 +40,10 @@ async def segments_of(models: Models, kind: Kind, seconds: float) -> dict[str, A
     return found | {"wanted": kept["k"], "items": [_named(one, kept) for one in items]}
 
 
-async def films_of(
+async def movies_of(
     models: Models, kind: Kind, segment: int, k: int, seconds: float
 ) -> tuple[str, tuple[Scored, ...]]:
-    """Return the model's version and the films for a segment, best first."""
+    """Return the model's version and the movies for a segment, best first."""
     path = f"/internal/segments/{kind}/{segment}/films?k={k}"
     found = read_recommended(await asked(models, Call("GET", path, None, seconds)))
     if isinstance(found, Failure):

@@ -7,77 +7,79 @@ import numpy.typing as npt
 
 from marquee.features.interactions import Ints, RatingRows
 from neural.confidence import Confidence, Reals, fit_confidence
-from neural.rating_predictor import FilmVectors, Matrix
+from neural.rating_predictor import Matrix, NetworkMovieVectors
 from neural.training.epochs import MAX_JUDGED, Trained
 from neural.training.holdout import Unseen
 from neural.training.rating_split import only
 
 SHOWN = (1, 3, 5, 10, 20)
-"""Sizes to which an unseen viewer's row is cut, beside half of it."""
+"""Sizes to which an unseen user's row is cut, beside half of it."""
 
 _Ratings = tuple[Ints, npt.NDArray[np.uint8]]
-"""Films (rows) and half stars."""
+"""Movies (rows) and half stars."""
 
 _MAX_TARGETS = 100
-"""Ratings asked of one viewer: a long history does not outweigh the others."""
+"""Ratings asked of one user: a long history does not outweigh the others."""
 
 
 def calibrate(
     rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, seed: int
 ) -> Confidence:
-    """Return the confidence that the `unseen` of `rows` teach; `cold`: all films as new, i × d.
+    """Return the confidence that the `unseen` of `rows` teach; `cold`: all movies as new, i × d.
 
-    Known viewers are asked about films they know and about new ones, unseen viewers about films
+    Known users are asked about movies they know and about new ones, unseen users about movies
     that the network knows, from few ratings and from more.
     """
     rng = np.random.default_rng([seed, 2])
     found = [
-        *_known_viewers(rows, unseen, trained, cold, rng),
-        *_unseen_viewers(rows, unseen, trained, rng),
+        *_known_users(rows, unseen, trained, cold, rng),
+        *_unseen_users(rows, unseen, trained, rng),
     ]
     if not found:
         return Confidence()
     return fit_confidence(*np.concatenate(found, axis=1))
 
 
-def _known_viewers(
+def _known_users(
     rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, rng: np.random.Generator
 ) -> Iterator[Reals]:
     zeros = np.zeros(len(cold), np.float32)
-    new_films = FilmVectors(cold, zeros, zeros, zeros)
+    new_movies = NetworkMovieVectors(cold, zeros, zeros, zeros)
     away = unseen.ratings(rows)
-    stranger, new = np.isin(rows.owners, unseen.viewers), np.isin(rows.films, unseen.films)
+    stranger, new = np.isin(rows.owners, unseen.users), np.isin(rows.movies, unseen.movies)
     given = only(rows, ~away)
-    for table, asked in ((trained.films, unseen.asked & ~new), (new_films, new)):
+    for table, asked in ((trained.movies, unseen.asked & ~new), (new_movies, new)):
         targets = only(rows, asked & ~stranger)
         for user in np.flatnonzero(targets.sizes)[:MAX_JUDGED].tolist():
             if given.sizes[user]:
                 some = rng.permutation(int(targets.sizes[user]))[:_MAX_TARGETS]
-                films, half_stars = targets.of_user(user)
-                yield _errors(trained, table, given.of_user(user), (films[some], half_stars[some]))
+                movies, half_stars = targets.of_user(user)
+                yield _errors(trained, table, given.of_user(user), (movies[some], half_stars[some]))
 
 
-def _unseen_viewers(
+def _unseen_users(
     rows: RatingRows, unseen: Unseen, trained: Trained, rng: np.random.Generator
 ) -> Iterator[Reals]:
-    known = only(rows, ~np.isin(rows.films, unseen.films))
-    for user in unseen.viewers.tolist():
-        films, half_stars = known.of_user(user)
-        order, half = rng.permutation(len(films)), len(films) // 2
+    known = only(rows, ~np.isin(rows.movies, unseen.movies))
+    for user in unseen.users.tolist():
+        movies, half_stars = known.of_user(user)
+        order, half = rng.permutation(len(movies)), len(movies) // 2
         asked = order[half:][:_MAX_TARGETS]
         for n in sorted({*(n for n in SHOWN if n < half), half} - {0}):
             shown = order[:n]
-            given, targets = (films[shown], half_stars[shown]), (films[asked], half_stars[asked])
-            yield _errors(trained, trained.films, given, targets)
+            given, targets = (movies[shown], half_stars[shown]), (movies[asked], half_stars[asked])
+            yield _errors(trained, trained.movies, given, targets)
 
 
-def _errors(trained: Trained, table: FilmVectors, given: _Ratings, asked: _Ratings) -> Reals:
-    """Return log counts of viewer and film, the spread, and errors in stars, 4 × ratings asked."""
-    films, half_stars = given
-    stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[films]
-    viewer = trained.predictor.viewer(films, stars, biases)
+def _errors(
+    trained: Trained, table: NetworkMovieVectors, given: _Ratings, asked: _Ratings
+) -> Reals:
+    """Return log counts of user and movie, the spread, and errors in stars, 4 × ratings asked."""
+    movies, half_stars = given
+    stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[movies]
+    user = trained.predictor.user(movies, stars, biases)
     some = table.of(asked[0])
-    predicted = np.clip(trained.predictor.predict(viewer, some), 0.5, 5)
+    predicted = np.clip(trained.predictor.predict(user, some), 0.5, 5)
     ones = np.ones(len(predicted))
     errors = predicted - asked[1] / 2
-    return np.stack([viewer.log_count * ones, some.log_counts, viewer.spread * ones, errors])
+    return np.stack([user.log_count * ones, some.log_counts, user.spread * ones, errors])

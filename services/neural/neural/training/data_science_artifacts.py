@@ -21,8 +21,8 @@ def extras_of(
 ) -> dict[str, bytes]:
     """Return the files by name; pickles are plain dicts, id → row. Serving reads none of them."""
     user_ids = np.unique(dataset.user_ids)
-    outputs = model.film_rows.layout.outputs(model.base.vectors)
-    prior = model.film_rows.layout.prior(model.base.vectors)
+    outputs = model.movie_rows.layout.outputs(model.base.vectors)
+    prior = model.movie_rows.layout.prior(model.base.vectors)
     codes = encode(Autoencoder(model.inputs, model.bias, outputs, prior), rows)
     state = io.BytesIO()
     torch.save(trained.state, state)
@@ -30,14 +30,14 @@ def extras_of(
         "user_encoder.pkl": _encoder(user_ids),
         "item_encoder.pkl": _encoder(model.base.movie_ids),
         "ratings_csr.npz": _arrays(
-            user_ids=user_ids, starts=rows.starts, films=rows.films.astype(np.int32),
+            user_ids=user_ids, starts=rows.starts, movies=rows.movies.astype(np.int32),
             half_stars=rows.half_stars,
         ),
         "user_content_vector.npz": _arrays(
             user_ids=user_ids, codes=codes, clusters=model.kmeans.assign(unit(codes))
         ),
         "model_movies_full_vectors_raw.npz": _arrays(
-            movie_ids=model.base.movie_ids, vectors=model.film_rows.raw(list(dataset.films))
+            movie_ids=model.base.movie_ids, vectors=model.movie_rows.raw(list(dataset.movies))
         ),
         "neural_model_best.pt": state.getvalue(),
     }  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural.rating_predictor import FilmVectors, Ints, Matrix, Predictor, Weights
+from neural.rating_predictor import Ints, Matrix, NetworkMovieVectors, Predictor, Weights
 
 _TABLES = ("viewers.value.weight", "viewers.seen.weight")
 
@@ -12,8 +12,8 @@ _TABLES = ("viewers.value.weight", "viewers.seen.weight")
 def averaged(predictors: Sequence[Predictor]) -> Predictor:
     """Return the predictor whose vectors are those of p predictors side by side.
 
-    All must have the same mean, and be asked with the same biases. A film's part of the vector is
-    a p-th of its own, so that ⟨viewer, film⟩ is a mean; the joint layers make up for it.
+    All must have the same mean, and be asked with the same biases. A movie's part of the vector is
+    a p-th of its own, so that ⟨user, movie⟩ is a mean; the joint layers make up for it.
     """
     parts, p = [one.weights for one in predictors], len(predictors)
     d = predictors[0].d
@@ -31,12 +31,12 @@ def averaged(predictors: Sequence[Predictor]) -> Predictor:
     )
 
 
-def averaged_films(films: Sequence[FilmVectors]) -> FilmVectors:
-    """Return films as the averaged predictor takes them."""
-    p = len(films)
-    vectors: Matrix = np.concatenate([one.vectors / np.float32(p) for one in films], axis=1)
-    corrections: Matrix = np.stack([one.corrections for one in films]).mean(axis=0)
-    return FilmVectors(vectors, films[0].biases, corrections, films[0].log_counts)
+def averaged_movies(movies: Sequence[NetworkMovieVectors]) -> NetworkMovieVectors:
+    """Return movies as the averaged predictor takes them."""
+    p = len(movies)
+    vectors: Matrix = np.concatenate([one.vectors / np.float32(p) for one in movies], axis=1)
+    corrections: Matrix = np.stack([one.corrections for one in movies]).mean(axis=0)
+    return NetworkMovieVectors(vectors, movies[0].biases, corrections, movies[0].log_counts)
 
 
 def _columns(p: int, k: int, d: int, blocks: int) -> Ints:
@@ -78,7 +78,7 @@ def _layers(parts: Sequence[Weights], name: str, columns: Sequence[Ints]) -> dic
 def _joint(parts: Sequence[Weights], columns: Sequence[Ints], d: int) -> dict[str, Matrix]:
     p = len(parts)
     first = _blocks(parts, "joint.0.weight", columns)
-    # A film's vector comes divided by p, alone and in the product with the viewer's.
+    # A movie's vector comes divided by p, alone and in the product with the user's.
     first[:, p * d : 3 * p * d] *= p
     return {
         "joint.0.weight": first,

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import Statistics, statistics_of
-from neural.rating_predictor import FilmVectors, Matrix, Predictor
+from neural.rating_predictor import Matrix, NetworkMovieVectors, Predictor
 from neural.training.network import Batch, RatingNetwork
 from neural.training.rating_split import Rated, only
 
 MAX_JUDGED = 2000
-"""Viewers whose held-out ratings judge an epoch: more of them say the same."""
+"""Users whose held-out ratings judge an epoch: more of them say the same."""
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 """Told after each epoch: its number from 0, and its measures by name."""
@@ -31,52 +31,52 @@ class NetworkConfig(BaseModel):
     dropout: float = Field(0.2, ge=0, lt=1)
     epochs: int = Field(20, ge=1)
     max_steps: int = Field(1000, ge=1)
-    """Steps after which no further epoch begins: many viewers need fewer epochs."""
+    """Steps after which no further epoch begins: many users need fewer epochs."""
     patience: int = Field(12, ge=1)
     """Epochs without a better one after which training ends."""
-    viewers_per_batch: int = Field(64, ge=1)
+    users_per_batch: int = Field(64, ge=1)
     learning_rate: float = Field(3e-3, gt=0)
     decay: float = Field(0.05, ge=0)
     embedding_pull: float = Field(2400.0, ge=0)
     """Decay of the embeddings times the steps of a training: many steps pull less at each."""
     short_rows: float = Field(0.5, ge=0, le=1)
-    """Share of viewers whom a step takes once more, with few ratings, as if they were new."""
-    cold_films: float = Field(0.4, ge=0, le=1)
-    """Share of targets that a step predicts once more, as if their film was new."""
-    unknown_films: float = Field(0.1, ge=0, le=1)
-    """Share of targets whose film's own embedding is off."""
+    """Share of users whom a step takes once more, with few ratings, as if they were new."""
+    cold_movies: float = Field(0.4, ge=0, le=1)
+    """Share of targets that a step predicts once more, as if their movie was new."""
+    unknown_movies: float = Field(0.1, ge=0, le=1)
+    """Share of targets whose movie's own embedding is off."""
     confidence_share: float = Field(0.05, ge=0, lt=1)
-    """Share of viewers, and of films, that are not trained on: the confidence is fitted on them."""
+    """Share of users, and of movies, that are not trained on: the confidence is fitted on them."""
     trained_again: int = Field(2500, ge=0)
-    """With no more viewers than this, further networks learn from the ratings held out as well."""
+    """With no more users than this, further networks learn from the ratings held out as well."""
     networks: int = Field(2, ge=1)
     """How many these are: the mean of their ratings serves."""
     apart: int = Field(50_000, ge=0)
     """Ratings from which on these are trained side by side: a process takes seconds to start."""
-    max_viewers: int = Field(12_000, ge=1)
-    """Viewers drawn to train on where there are more; statistics of films are of all ratings."""
+    max_users: int = Field(12_000, ge=1)
+    """Users drawn to train on where there are more; statistics of movies are of all ratings."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The weights after an epoch, in numpy and as torch's state, and all films' vectors.
+    """The weights after an epoch, in numpy and as torch's state, and all movies' vectors.
 
-    `viewers`: rows of those whose ratings trained it, in the order of the network's own tables.
+    `users`: rows of those whose ratings trained it, in the order of the network's own tables.
     """
 
     predictor: Predictor
     statistics: Statistics
-    films: FilmVectors
+    movies: NetworkMovieVectors
     state: dict[str, torch.Tensor]
     measures: dict[str, float]
-    viewers: npt.NDArray[np.int64]
+    users: npt.NDArray[np.int64]
     epoch: int
 
 
 def train(
     rated: Rated, content: Matrix, config: NetworkConfig, seed: int, on_epoch: OnEpoch
 ) -> Trained:
-    """Return the network trained on the ratings shown, over films with `content` (i × c)."""
+    """Return the network trained on the ratings shown, over movies with `content` (i × c)."""
     best: Trained | None = None
     for trained in _epochs(rated, content, config, seed):
         on_epoch(trained.epoch, trained.measures)
@@ -92,7 +92,7 @@ def train_again(
     epoch: int, rows: RatingRows, content: Matrix, config: NetworkConfig, seed: int
 ) -> Trained:
     """Return the network after an epoch, from 0, of a training on all `rows`."""
-    nothing = only(rows, np.zeros(len(rows.films), bool))
+    nothing = only(rows, np.zeros(len(rows.movies), bool))
     epochs = _epochs(Rated(rows, nothing), content, config, seed)
     return next(one for one in epochs if one.epoch == epoch)
 
@@ -103,39 +103,39 @@ def _epochs(rated: Rated, content: Matrix, config: NetworkConfig, seed: int) -> 
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     statistics = statistics_of(rated.shown, len(content))
-    viewers = _sample(rated.shown, config.max_viewers, rng)
-    rows = rated.shown.of_users(viewers)
-    network = _network(rows, content, statistics.of_viewers(viewers), config)
-    batches = -(-len(viewers) // config.viewers_per_batch)
+    users = _sample(rated.shown, config.max_users, rng)
+    rows = rated.shown.of_users(users)
+    network = _network(rows, content, statistics.of_users(users), config)
+    batches = -(-len(users) // config.users_per_batch)
     epochs = min(config.epochs, -(-config.max_steps // batches))
     optimizer, schedule = _optimizer(network, config, batches * epochs)
     for epoch in range(epochs):
         loss = 0.0
-        for part in np.array_split(rng.permutation(len(viewers)), batches):
+        for part in np.array_split(rng.permutation(len(users)), batches):
             loss += _step(network, draw_batch(rows, part, config, rng), optimizer)
             schedule.step()
-        yield _judge(network, statistics, rated, viewers, epoch, loss / batches)
+        yield _judge(network, statistics, rated, users, epoch, loss / batches)
 
 
 def described_by(
     trained: Trained, rows: RatingRows, content: Matrix, config: NetworkConfig
 ) -> Trained:
-    """Return the same weights with all films' vectors and statistics from `rows`.
+    """Return the same weights with all movies' vectors and statistics from `rows`.
 
-    These may hold ratings that the training did not see, of viewers or films new to it too.
+    These may hold ratings that the training did not see, of users or movies new to it too.
     """
     statistics = statistics_of(rows, len(content))
-    known = statistics.of_viewers(trained.viewers)
-    network = _network(rows.of_users(trained.viewers), content, known, config)
+    known = statistics.of_users(trained.users)
+    network = _network(rows.of_users(trained.users), content, known, config)
     network.load_state_dict(trained.state)
-    films = _films(network, statistics)
+    movies = _movies(network, statistics)
     predictor = replace(trained.predictor, mean=statistics.mean)
-    return replace(trained, predictor=predictor, statistics=statistics, films=films)
+    return replace(trained, predictor=predictor, statistics=statistics, movies=movies)
 
 
 def _sample(rows: RatingRows, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    viewers = np.flatnonzero(rows.sizes > 0)
-    return viewers if len(viewers) <= most else np.sort(rng.permutation(viewers)[:most])
+    users = np.flatnonzero(rows.sizes > 0)
+    return users if len(users) <= most else np.sort(rng.permutation(users)[:most])
 
 
 def _network(
@@ -146,27 +146,27 @@ def _network(
 
 def draw_batch(
     rows: RatingRows,
-    viewers: npt.NDArray[np.int64],
+    users: npt.NDArray[np.int64],
     config: NetworkConfig,
     rng: np.random.Generator,
 ) -> Batch:
-    """Return a step's batch: all rows, some once more with few ratings shown, some films as new."""
-    short = viewers[rng.random(len(viewers)) < config.short_rows]
-    part = rows.of_users(np.concatenate([viewers, short]))
-    owners, m = part.owners, len(part.films)
+    """Return a step's batch: all rows, some once more with few ratings shown, some movies as new."""
+    short = users[rng.random(len(users)) < config.short_rows]
+    part = rows.of_users(np.concatenate([users, short]))
+    owners, m = part.owners, len(part.movies)
     keep = np.ones(len(part.sizes))
-    sizes = np.maximum(part.sizes[len(viewers) :], 1).astype(float)
-    keep[len(viewers) :] = sizes ** -rng.random(len(short))  # log-uniform: from 1 rating to all
+    sizes = np.maximum(part.sizes[len(users) :], 1).astype(float)
+    keep[len(users) :] = sizes ** -rng.random(len(short))  # log-uniform: from 1 rating to all
     return Batch(
         size=len(part.sizes),
         owners=torch.from_numpy(owners),
-        viewers=torch.from_numpy(np.concatenate([viewers, short])[owners]),
-        films=torch.from_numpy(part.films),
+        users=torch.from_numpy(np.concatenate([users, short])[owners]),
+        movies=torch.from_numpy(part.movies),
         stars=_column(part.half_stars / 2),
         shown=_column(rng.random(m) < keep[owners]),
         own=torch.ones(m),
-        known=_column(rng.random(m) >= config.unknown_films),
-        cold=torch.from_numpy(np.flatnonzero(rng.random(m) < config.cold_films)),
+        known=_column(rng.random(m) >= config.unknown_movies),
+        cold=torch.from_numpy(np.flatnonzero(rng.random(m) < config.cold_movies)),
     )
 
 
@@ -213,49 +213,51 @@ def _judge(
     network: RatingNetwork,
     statistics: Statistics,
     rated: Rated,
-    viewers: npt.NDArray[np.int64],
+    users: npt.NDArray[np.int64],
     epoch: int,
     loss: float,
 ) -> Trained:
-    films = _films(network, statistics)
+    movies = _movies(network, statistics)
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     predictor = Predictor({name: t.numpy() for name, t in state.items()}, statistics.mean)
-    errors = errors_of(predictor, films, statistics, rated)
+    errors = errors_of(predictor, movies, statistics, rated)
     measures = {
         "loss": loss,
         "rmse": float(np.sqrt(np.mean(errors**2))) if len(errors) else loss**0.5,
         "mae": float(np.abs(errors).mean()) if len(errors) else loss**0.5,
     }
-    return Trained(predictor, statistics, films, state, measures, viewers, epoch)
+    return Trained(predictor, statistics, movies, state, measures, users, epoch)
 
 
-def _films(network: RatingNetwork, statistics: Statistics) -> FilmVectors:
+def _movies(network: RatingNetwork, statistics: Statistics) -> NetworkMovieVectors:
     network.eval()
     with torch.no_grad():
-        table = network.film_table().numpy()
+        table = network.movie_table().numpy()
         corrections = network.correction.weight.numpy()[:, 0].copy()
-    return film_vectors(table, statistics, corrections)
+    return movie_vectors(table, statistics, corrections)
 
 
-def film_vectors(table: Matrix, statistics: Statistics, corrections: Matrix) -> FilmVectors:
-    """Return the films as the joint layers take them; unrated ones have no correction."""
+def movie_vectors(
+    table: Matrix, statistics: Statistics, corrections: Matrix
+) -> NetworkMovieVectors:
+    """Return the movies as the joint layers take them; unrated ones have no correction."""
     rated = statistics.counts > 0
-    return FilmVectors(
+    return NetworkMovieVectors(
         table, statistics.biases, np.where(rated, corrections, 0), np.log1p(statistics.counts)
     )
 
 
 def errors_of(
-    predictor: Predictor, films: FilmVectors, statistics: Statistics, rated: Rated
+    predictor: Predictor, movies: NetworkMovieVectors, statistics: Statistics, rated: Rated
 ) -> npt.NDArray[np.float64]:
-    """Return prediction - rating of the held-out ratings, of at most `MAX_JUDGED` viewers."""
+    """Return prediction - rating of the held-out ratings, of at most `MAX_JUDGED` users."""
     errors = [np.zeros(0)]
     for user in np.flatnonzero(rated.held_out.sizes)[:MAX_JUDGED].tolist():
         rows, half_stars = rated.shown.of_user(user)
-        viewer = predictor.viewer(
+        described = predictor.user(
             rows, (half_stars / 2).astype(np.float32), statistics.biases[rows]
         )
         targets, truth = rated.held_out.of_user(user)
-        predicted = predictor.predict(viewer, films.of(targets))
+        predicted = predictor.predict(described, movies.of(targets))
         errors.append(np.clip(predicted, 0.5, 5) - truth / 2)
     return np.concatenate(errors)

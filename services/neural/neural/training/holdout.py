@@ -7,22 +7,22 @@ import numpy as np
 from marquee.features.interactions import Case, Ints, RatingRows
 from neural.training.rating_split import Mask, Rated
 
-_MOST_VIEWERS, _MOST_FILMS = 150, 500
+_MOST_USERS, _MOST_MOVIES = 150, 500
 """How many are held out for the confidence: more of them say the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class Unseen:
-    """What the confidence is fitted on, none of it trained on: single ratings of known viewers
-    (`asked`, of all ratings), all those of some `viewers`, and all those of some `films` (rows)."""
+    """What the confidence is fitted on, none of it trained on: single ratings of known users
+    (`asked`, of all ratings), all those of some `users`, and all those of some `movies` (rows)."""
 
     asked: Mask
-    viewers: Ints
-    films: Ints
+    users: Ints
+    movies: Ints
 
     def ratings(self, rows: RatingRows) -> Mask:
         """Return which ratings that is."""
-        theirs: Mask = np.isin(rows.owners, self.viewers) | np.isin(rows.films, self.films)
+        theirs: Mask = np.isin(rows.owners, self.users) | np.isin(rows.movies, self.movies)
         return theirs | self.asked
 
 
@@ -30,27 +30,27 @@ def hide(rows: RatingRows, long_history: int, share: float, seed: int) -> tuple[
     """Return which ratings are held out, a fifth of some long histories, and whose they are."""
     rng = np.random.default_rng(seed)
     long = rng.permutation(np.flatnonzero(rows.sizes >= long_history))
-    viewers = np.sort(long[: min(round(share * len(rows)), len(rows) - 1)])
-    hidden = np.zeros(len(rows.films), bool)
-    for user in viewers:
+    users = np.sort(long[: min(round(share * len(rows)), len(rows) - 1)])
+    hidden = np.zeros(len(rows.movies), bool)
+    for user in users:
         start, size = int(rows.starts[user]), int(rows.sizes[user])
         hidden[start + rng.permutation(size)[: size // 5]] = True
-    return hidden, viewers
+    return hidden, users
 
 
-def set_aside(rows: RatingRows, hidden: Mask, n_films: int, share: float, seed: int) -> Unseen:
-    """Return half of the ratings `hidden`, and `share` of the other viewers and of the films."""
+def set_aside(rows: RatingRows, hidden: Mask, n_movies: int, share: float, seed: int) -> Unseen:
+    """Return half of the ratings `hidden`, and `share` of the other users and of the movies."""
     rng = np.random.default_rng([seed, 1])
     asked = hidden & (rng.random(len(hidden)) < 0.5)
     others = np.setdiff1d(np.flatnonzero(rows.sizes > 0), rows.owners[hidden])
-    viewers = rng.permutation(others)[: min(int(share * len(rows)), _MOST_VIEWERS)]
-    rated = np.unique(rows.films)
-    films = rng.permutation(rated)[: min(int(share * n_films), _MOST_FILMS)]
-    return Unseen(asked, np.sort(viewers), np.sort(films))
+    users = rng.permutation(others)[: min(int(share * len(rows)), _MOST_USERS)]
+    rated = np.unique(rows.movies)
+    movies = rng.permutation(rated)[: min(int(share * n_movies), _MOST_MOVIES)]
+    return Unseen(asked, np.sort(users), np.sort(movies))
 
 
 def case_of(rated: Rated, user: int) -> Case:
-    """Return the fold-in of a viewer: what is shown, and the liked films held out."""
-    films, half_stars = rated.shown.of_user(user)
+    """Return the fold-in of a user: what is shown, and the liked movies held out."""
+    movies, half_stars = rated.shown.of_user(user)
     held_out = rated.held_out.of_users(np.array([user]))
-    return Case(films, half_stars, held_out.films[held_out.liked])
+    return Case(movies, half_stars, held_out.movies[held_out.liked])

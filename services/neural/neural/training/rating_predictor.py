@@ -10,7 +10,7 @@ from marquee.features.interactions import RatingRows
 from neural.confidence import Confidence
 from neural.rating_predictor import Matrix
 from neural.training.calibration import calibrate
-from neural.training.ensembling import averaged, averaged_films
+from neural.training.ensembling import averaged, averaged_movies
 from neural.training.epochs import NetworkConfig, OnEpoch, Trained, described_by, train
 from neural.training.holdout import set_aside
 from neural.training.rating_split import Mask, Rated, only
@@ -40,9 +40,9 @@ def fit_ratings(
 ) -> Iterator[RatingFit]:
     """Yield the network trained on `rows` but for those `hidden`, which choose its best epoch.
 
-    Half of these, and all ratings of some viewers and of some films, are left to the confidence.
+    Half of these, and all ratings of some users and of some movies, are left to the confidence.
     Then all ratings teach further networks for as many epochs, and their mean serves; or, where
-    the viewers are many, they only describe the films of the first. These may be trained while the
+    the users are many, they only describe the movies of the first. These may be trained while the
     caller goes on; they have to be waited for within the context.
     """
     unseen = set_aside(rows, hidden, len(content), config.confidence_share, seed)
@@ -50,12 +50,12 @@ def fit_ratings(
     if (hidden | away).all():
         away = unseen.asked
     rated = Rated(only(rows, ~(hidden | away)), only(rows, hidden & ~away))
-    apart = len(rows) <= config.trained_again and len(rows.films) >= config.apart
+    apart = len(rows) <= config.trained_again and len(rows.movies) >= config.apart
     seeds = range(seed, seed + config.networks)
     with networks(Work(rows, content, config), seeds, None if apart else 1) as again:
         trained = train(rated, content, config, seed, on_epoch)
         again.begin(trained)
-        cold = trained.predictor.films(content)
+        cold = trained.predictor.movies(content)
         confidence = calibrate(rows, unseen, trained, cold, seed)
 
         def served() -> Trained:
@@ -72,5 +72,5 @@ def _mean_of(networks: Sequence[Trained]) -> Trained:
     state = {name: torch.from_numpy(weights) for name, weights in predictor.weights.items()}
     for number, one in enumerate(networks):
         state |= {f"{number}.{name}": weights for name, weights in one.state.items()}
-    films = averaged_films([one.films for one in networks])
-    return replace(networks[0], predictor=predictor, films=films, state=state)
+    movies = averaged_movies([one.movies for one in networks])
+    return replace(networks[0], predictor=predictor, movies=movies, state=state)

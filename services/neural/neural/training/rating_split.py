@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Rated:
-    """What training and validation know: ratings shown, and held-out ones of the same viewers."""
+    """What training and validation know: ratings shown, and held-out ones of the same users."""
 
     shown: RatingRows
     held_out: RatingRows
@@ -21,4 +21,4 @@ class Rated:
 def only(rows: RatingRows, keep: Mask) -> RatingRows:
     """Return the rows with only the ratings where `keep` is true."""
     starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    return RatingRows(starts, rows.films[keep], rows.half_stars[keep])
+    return RatingRows(starts, rows.movies[keep], rows.half_stars[keep])

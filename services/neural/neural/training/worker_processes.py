@@ -27,7 +27,7 @@ from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import statistics_of
 from neural.rating_predictor import Matrix, Predictor
-from neural.training.epochs import NetworkConfig, Trained, film_vectors, train_again
+from neural.training.epochs import NetworkConfig, Trained, movie_vectors, train_again
 
 _WORK, _CONFIG, _STATE = "work.npz", "config.json", "state."
 
@@ -38,7 +38,7 @@ class TrainingFailed(MarqueeError):
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What a network learns: all `rows`, over films with `content` (i × c)."""
+    """What a network learns: all `rows`, over movies with `content` (i × c)."""
 
     rows: RatingRows
     content: Matrix
@@ -166,16 +166,16 @@ def _write(work: Work, folder: Path) -> None:
     rows = work.rows
     save_arrays(
         folder / _WORK,
-        starts=rows.starts, films=rows.films, half_stars=rows.half_stars, content=work.content,
+        starts=rows.starts, films=rows.movies, half_stars=rows.half_stars, content=work.content,
     )  # fmt: skip
     (folder / _CONFIG).write_text(work.config.model_dump_json())
 
 
 def _pack(trained: Trained) -> dict[str, npt.NDArray[Any]]:
     arrays = {_STATE + name: tensor.numpy() for name, tensor in trained.state.items()}
-    films = trained.films
+    movies = trained.movies
     return arrays | {
-        "viewers": trained.viewers, "vectors": films.vectors, "corrections": films.corrections
+        "viewers": trained.users, "vectors": movies.vectors, "corrections": movies.corrections
     }  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]], work: Work, best: Trained) -> T
     return Trained(
         Predictor(weights, statistics.mean),
         statistics,
-        film_vectors(arrays["vectors"], statistics, arrays["corrections"]),
+        movie_vectors(arrays["vectors"], statistics, arrays["corrections"]),
         {name: torch.from_numpy(array) for name, array in weights.items()},
         best.measures,
         arrays["viewers"],

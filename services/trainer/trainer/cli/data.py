@@ -91,15 +91,15 @@ def download(
 
 
 def _lines(dataset: "Dataset", report: "ImportReport") -> list[str]:
-    lines = [f"{len(dataset):,} ratings of {len(dataset.films):,} films"]
+    lines = [f"{len(dataset):,} ratings of {len(dataset.movies):,} films"]
     for tally in report.files:
         words = f"{tally.file}: {tally.rows:,} rows"
         lines.append(words + (f", {tally.malformed:,} malformed" if tally.malformed else ""))
         lines += [f"  {example}" for example in tally.examples]
     left_out = {
         "ratings replaced by a later one": report.replaced,
-        "ratings of unknown films": report.ratings_without_film,
-        "tags of unknown films": report.tags_without_film,
+        "ratings of unknown films": report.ratings_without_movie,
+        "tags of unknown films": report.tags_without_movie,
     }
     lines += [f"left out: {count:,} {what}" for what, count in left_out.items() if count]
     lines += [f"unknown genre {name}: {n:,} films" for name, n in report.unknown_genres.items()]
@@ -109,11 +109,11 @@ def _lines(dataset: "Dataset", report: "ImportReport") -> list[str]:
 def _as_json(dataset: "Dataset", report: "ImportReport") -> dict[str, object]:
     return {
         "ratings": len(dataset),
-        "films": len(dataset.films),
+        "films": len(dataset.movies),
         "data_version": dataset.version,
         "replaced": report.replaced,
-        "ratings_without_film": report.ratings_without_film,
-        "tags_without_film": report.tags_without_film,
+        "ratings_without_film": report.ratings_without_movie,
+        "tags_without_film": report.tags_without_movie,
         "unknown_genres": report.unknown_genres,
         "files": [
             {

@@ -97,7 +97,7 @@ def rebuild(
 
 def erasure(
     context: typer.Context,
-    user_id: Annotated[int, typer.Argument(min=1, help="The viewer who was erased.")],
+    user_id: Annotated[int, typer.Argument(min=1, help="The user who was erased.")],
     finish: Annotated[
         bool,
         typer.Option("--finish", help="First clean history and dead letters."),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_FILM = {
+_MOVIE = {
     "movie_id": 900001,
     "title": "A New Film",
     "year": 2026,
@@ -20,7 +20,7 @@ _VERSION = {
     "cut": {"movies:0": 120, "ratings:0": 5301},
 }
 _DATA: Mapping[str, dict[str, Any]] = {
-    "movie.added": _FILM,
+    "movie.added": _MOVIE,
     "movie.updated": {"movie_id": 900001, "tags": {"prison": 0.7, "heist": 0.4}},
     "movie.removed": {"movie_id": 900001},
     "movie.promoted": {

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset, make_dataset, position_in
 from trainer.datasets.csv_tables import Column, Tally, read_numbers, read_rows
@@ -71,9 +71,9 @@ class ImportReport:
     files: tuple[Tally, ...]
     ratings: int
     replaced: int
-    """Ratings that a later one of the same film by the same user replaced."""
-    ratings_without_film: int
-    tags_without_film: int
+    """Ratings that a later one of the same movie by the same user replaced."""
+    ratings_without_movie: int
+    tags_without_movie: int
     unknown_genres: dict[str, int]
 
     @property
@@ -88,7 +88,7 @@ def read_movielens(
     """Return the data set of a MovieLens release, a folder or a zip, and what was left out.
 
     Read are `ratings` and `movies`, and where they exist `tags`, `genome-scores` and `genome-tags`.
-    Films that the tag genome does not cover get their tags from users. DataError: there is no
+    Movies that the tag genome does not cover get their tags from users. DataError: there is no
     release at `path`, or more than `max_malformed_share` of a file's rows are malformed.
     """
     with _open_release(path) as files:
@@ -104,23 +104,23 @@ class _Reading:
         self._max_share = max_malformed_share
         self._tallies: list[Tally] = []
         self._genres: Counter[str] = Counter()
-        self._tags_without_film = 0
+        self._tags_without_movie = 0
 
     def run(self) -> tuple[Dataset, ImportReport]:
         rows = self._movies()
         user_ids, movie_ids, half_stars, times = self._ratings()
         tags = self._tags(set(rows)) | self._genome()
-        films = [
-            Film(movie_id=movie_id, title=title, year=year, genres=genres,
+        movies = [
+            Movie(movie_id=movie_id, title=title, year=year, genres=genres,
                  tags=tags.get(movie_id, {}))
             for movie_id, (title, year, genres) in rows.items()
         ]  # fmt: skip
-        dataset = make_dataset(user_ids, movie_ids, half_stars, times, films)
+        dataset = make_dataset(user_ids, movie_ids, half_stars, times, movies)
         known = np.fromiter(sorted(rows), np.int64, len(rows))
         unknown = int((~position_in(known, movie_ids)[1]).sum())
         report = ImportReport(
             tuple(self._tallies), len(dataset), len(user_ids) - unknown - len(dataset), unknown,
-            self._tags_without_film, dict(self._genres),
+            self._tags_without_movie, dict(self._genres),
         )  # fmt: skip
         return dataset, report
 
@@ -143,7 +143,7 @@ class _Reading:
             ):
                 title, year, names = parse(row)
                 genres, unknown = split_genres(names)
-                reason = _MOVIE.reason(row[0]) or _film_reason(title)
+                reason = _MOVIE.reason(row[0]) or _movie_reason(title)
                 if reason is None and int(row[0]) in rows:
                     reason = f"movie id {row[0]} stands in an earlier line"
                 if reason:
@@ -179,7 +179,7 @@ class _Reading:
         return cast(tuple[Ints, Ints, npt.NDArray[np.uint8], Ints], tuple(read))
 
     def _tags(self, known: set[int]) -> Tags:
-        """Return the relevance of the tags that users gave to films of the catalogue."""
+        """Return the relevance of the tags that users gave to movies of the catalogue."""
         form = self._format
         if form.tags not in self._files:
             return {}
@@ -191,7 +191,7 @@ class _Reading:
                 if reason:
                     tally.reject(line, reason)
                 elif int(row[1]) not in known:
-                    self._tags_without_film += 1
+                    self._tags_without_movie += 1
                 else:
                     given.append((int(row[0]), int(row[1]), tag))
         return user_tags(given)
@@ -215,9 +215,9 @@ class _Reading:
         return genome_tags(movie_ids, tag_ids, relevances, names)
 
 
-def _film_reason(title: str) -> str | None:
+def _movie_reason(title: str) -> str | None:
     try:
-        Film(movie_id=1, title=title)
+        Movie(movie_id=1, title=title)
     except ValidationError as error:
         return f"title: {error.errors()[0]['msg']}"
     return None

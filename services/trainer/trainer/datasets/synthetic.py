@@ -1,9 +1,9 @@
 """Generates a data set in the format of MovieLens with latent structure, at any size.
 
-Films and users are points in one space of tastes: a film lies near the directions of its genres, a
-user near one of a few archetypes. A user picks films by popularity (a power law over the ranks, cut
-off at the tail) times e^affinity, and rates them by the film's quality, the own mean and the
-affinity. Tags are directions in the same space, so they say something about who likes a film. What
+Movies and users are points in one space of tastes: a movie lies near the directions of its genres, a
+user near one of a few archetypes. A user picks movies by popularity (a power law over the ranks, cut
+off at the tail) times e^affinity, and rates them by the movie's quality, the own mean and the
+affinity. Tags are directions in the same space, so they say something about who likes a movie. What
 is written depends on the arguments alone.
 """
 
@@ -29,10 +29,10 @@ _ARCHETYPES = 16
 _BLOCK = 256
 _CANDIDATES = 2000
 _MIN_RATINGS = 20
-# So strong that co-watching finds twice as many held-out films as popularity does, as in MovieLens.
+# So strong that co-watching finds twice as many held-out movies as popularity does, as in MovieLens.
 _PICKINESS = 5.0
 _START, _DAYS = 1_104_537_600, 5_800
-# Shares of films with a genre, in the order of GENRES, about those of the published data.
+# Shares of movies with a genre, in the order of GENRES, about those of the published data.
 _GENRE_SHARES = np.array(
     [19, 13, 6, 7, 39, 12, 5, 45, 8, 1, 10, 2, 3, 6, 16, 10, 19, 4, 2], np.float64
 )  # fmt: skip
@@ -40,10 +40,10 @@ _GENRE_SHARES = np.array(
 
 @dataclass(frozen=True)
 class _World:
-    """What there is before anybody rates: m films and u users in the space of tastes."""
+    """What there is before anybody rates: m movies and u users in the space of tastes."""
 
     genres: npt.NDArray[np.bool_]
-    films: Floats
+    movie_vectors: Floats
     popularity: Floats
     quality: Floats
     users: Floats
@@ -55,24 +55,24 @@ def generate(
 ) -> Path:
     """Write `ratings.csv`, `movies.csv` and `tags.csv` into a folder; return it.
 
-    Exactly so many users, films and ratings; each user has at least 20 ratings, where there are
-    enough. With `genome_tags` also a tag genome of the more popular half of the films. DataError:
+    Exactly so many users, movies and ratings; each user has at least 20 ratings, where there are
+    enough. With `genome_tags` also a tag genome of the more popular half of the movies. DataError:
     the numbers contradict each other, or there is data in the folder.
     """
     _check(users, movies, ratings, directory)
     random = np.random.default_rng(seed)
     world = _make_world(users, movies, random)
     counts = _activity(users, movies, ratings, random)
-    user_rows, film_rows, half_stars = _rate(world, counts, random)
+    user_rows, movie_rows, half_stars = _rate(world, counts, random)
     times = _times(counts, random)
     vocabulary, loadings = _tag_space(max(60, genome_tags), random)
-    scores = world.films @ loadings.T
+    scores = world.movie_vectors @ loadings.T
     directory.mkdir(parents=True, exist_ok=True)
     _write_movies(directory, world.genres, random)
-    _write_ratings(directory, user_rows, film_rows, half_stars, times)
+    _write_ratings(directory, user_rows, movie_rows, half_stars, times)
     liked = np.flatnonzero(half_stars >= 8)
     tagged = np.sort(random.choice(liked, len(liked) // 12, replace=False))
-    given = (user_rows[tagged], film_rows[tagged], times[tagged])
+    given = (user_rows[tagged], movie_rows[tagged], times[tagged])
     _write_tags(directory, given, scores, vocabulary, random)
     if genome_tags:
         top = np.argsort(-world.popularity, kind="stable")[: (movies + 1) // 2]
@@ -92,18 +92,20 @@ def _check(users: int, movies: int, ratings: int, directory: Path) -> None:
 
 def _make_world(users: int, movies: int, random: np.random.Generator) -> _World:
     directions = _unit(random.standard_normal((len(GENRES), _DIMENSIONS), np.float32))
-    genres = _film_genres(movies, random)
-    films = _unit(genres.astype(np.float32) @ directions)
-    films = _unit(films + 0.5 * _unit(random.standard_normal(films.shape, np.float32)))
+    genres = _movie_genres(movies, random)
+    movie_vectors = _unit(genres.astype(np.float32) @ directions)
+    movie_vectors = _unit(
+        movie_vectors + 0.5 * _unit(random.standard_normal(movie_vectors.shape, np.float32))
+    )
     quality = random.normal(0.0, 0.45, movies).astype(np.float32)
-    # Better films draw more viewers, at the same rank of the power law.
+    # Better movies draw more users, at the same rank of the power law.
     rank = np.argsort(np.argsort(-(quality + random.normal(0.0, 0.8, movies))))
     popularity = (np.exp(-3.0 * rank / movies) / (rank + 120.0)).astype(np.float32)
     archetypes = _unit(random.standard_normal((_ARCHETYPES, _DIMENSIONS), np.float32))
     own = _unit(random.standard_normal((users, _DIMENSIONS), np.float32))
     tastes = _unit(archetypes[random.integers(_ARCHETYPES, size=users)] + 0.8 * own)
     means = random.normal(3.45, 0.4, users).astype(np.float32)
-    return _World(genres, films, popularity / popularity.sum(), quality, tastes, means)
+    return _World(genres, movie_vectors, popularity / popularity.sum(), quality, tastes, means)
 
 
 def _unit(rows: Floats) -> Floats:
@@ -112,8 +114,8 @@ def _unit(rows: Floats) -> Floats:
     return unit
 
 
-def _film_genres(movies: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return a mask, m × 19: one to four genres a film, the frequent ones more often."""
+def _movie_genres(movies: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Return a mask, m × 19: one to four genres a movie, the frequent ones more often."""
     numbers = random.choice([1, 2, 3, 4], movies, p=[0.32, 0.36, 0.23, 0.09])
     # The n smallest of exponential variates over weights are a draw without replacement.
     keys = random.standard_exponential((movies, len(GENRES))) / _GENRE_SHARES
@@ -123,7 +125,7 @@ def _film_genres(movies: int, random: np.random.Generator) -> npt.NDArray[np.boo
 
 
 def _activity(users: int, movies: int, ratings: int, random: np.random.Generator) -> Ints:
-    """Return how many films each user rates: log-normal above a floor, `ratings` in all."""
+    """Return how many movies each user rates: log-normal above a floor, `ratings` in all."""
     floor = min(_MIN_RATINGS, ratings // users)
     extra = ratings - floor * users
     limit = movies // 2 - floor
@@ -141,21 +143,21 @@ def _activity(users: int, movies: int, ratings: int, random: np.random.Generator
 def _rate(
     world: _World, counts: Ints, random: np.random.Generator
 ) -> tuple[Ints, Ints, npt.NDArray[np.uint8]]:
-    """Return user, film (row numbers) and half stars of each rating, by user, then film."""
+    """Return user, movie (row numbers) and half stars of each rating, by user, then movie."""
     by_activity = np.argsort(counts, kind="stable")
-    films: list[Ints] = []
+    movie_vectors: list[Ints] = []
     for start in range(0, len(counts), _BLOCK):
         block = by_activity[start : start + _BLOCK]
-        films.append(_choose(world, world.users[block], counts[block], random))
+        movie_vectors.append(_choose(world, world.users[block], counts[block], random))
     user_rows = np.repeat(by_activity, counts[by_activity])
-    film_rows = np.concatenate(films)
-    order = np.lexsort((film_rows, user_rows))
-    user_rows, film_rows = user_rows[order], film_rows[order]
-    return user_rows, film_rows, _half_stars(world, user_rows, film_rows, random)
+    movie_rows = np.concatenate(movie_vectors)
+    order = np.lexsort((movie_rows, user_rows))
+    user_rows, movie_rows = user_rows[order], movie_rows[order]
+    return user_rows, movie_rows, _half_stars(world, user_rows, movie_rows, random)
 
 
 def _choose(world: _World, tastes: Floats, counts: Ints, random: np.random.Generator) -> Ints:
-    """Return the films of a block of users, counts[0] of the first, and so on.
+    """Return the movies of a block of users, counts[0] of the first, and so on.
 
     A block shares a pool of candidates, drawn by popularity; each user draws from the pool by
     e^affinity and what popularity the draw of the pool has left out. Both draws are without
@@ -166,7 +168,9 @@ def _choose(world: _World, tastes: Floats, counts: Ints, random: np.random.Gener
     race = random.standard_exponential(movies, np.float32) / world.popularity
     pool = np.argpartition(race, size - 1)[:size] if size < movies else np.arange(movies)
     drawn = -np.expm1(-race[pool].max() * world.popularity[pool]) if size < movies else 1.0
-    weights = np.exp(_PICKINESS * (tastes @ world.films[pool].T)) * world.popularity[pool] / drawn
+    weights = (
+        np.exp(_PICKINESS * (tastes @ world.movie_vectors[pool].T)) * world.popularity[pool] / drawn
+    )
     keys = random.standard_exponential(weights.shape, np.float32) / weights
     ranked = np.argpartition(keys, int(counts.max()) - 1, axis=1)[:, : int(counts.max())]
     closest = np.take_along_axis(keys, ranked, axis=1)
@@ -176,14 +180,14 @@ def _choose(world: _World, tastes: Floats, counts: Ints, random: np.random.Gener
 
 
 def _half_stars(
-    world: _World, user_rows: Ints, film_rows: Ints, random: np.random.Generator
+    world: _World, user_rows: Ints, movie_rows: Ints, random: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     half_stars = np.empty(len(user_rows), np.uint8)
     for start in range(0, len(user_rows), 1 << 20):
         part = slice(start, start + (1 << 20))
-        users, films = user_rows[part], film_rows[part]
-        affinity = np.einsum("nd,nd->n", world.users[users], world.films[films])
-        stars = world.means[users] + world.quality[films] + 1.5 * (affinity - 0.4)
+        users, movie_vectors = user_rows[part], movie_rows[part]
+        affinity = np.einsum("nd,nd->n", world.users[users], world.movie_vectors[movie_vectors])
+        stars = world.means[users] + world.quality[movie_vectors] + 1.5 * (affinity - 0.4)
         stars += 0.8 * random.standard_normal(len(users), np.float32)
         half_stars[part] = np.clip(np.rint(2 * stars), 1, 10)
     return half_stars
@@ -219,14 +223,14 @@ def _write_movies(
 def _write_ratings(
     directory: Path,
     user_rows: Ints,
-    film_rows: Ints,
+    movie_rows: Ints,
     half_stars: npt.NDArray[np.uint8],
     times: Ints,
 ) -> None:
     stars = pa.array([f"{half / 2:.1f}" for half in range(11)])
     table = {
         "userId": user_rows + 1,
-        "movieId": film_rows + 1,
+        "movieId": movie_rows + 1,
         "rating": stars.take(pa.array(half_stars)),
         "timestamp": times,
     }
@@ -240,26 +244,28 @@ def _write_tags(
     vocabulary: list[str],
     random: np.random.Generator,
 ) -> None:
-    """Write one tag for each rating given: one of the film's strongest, the first most often."""
-    user_rows, film_rows, times = given
+    """Write one tag for each rating given: one of the movie's strongest, the first most often."""
+    user_rows, movie_rows, times = given
     strongest = np.argsort(-scores, axis=1, kind="stable")[:, :6]
     choice = np.minimum(random.geometric(0.4, len(user_rows)) - 1, strongest.shape[1] - 1)
     table = {
         "userId": user_rows + 1,
-        "movieId": film_rows + 1,
-        "tag": pa.array(vocabulary).take(pa.array(strongest[film_rows, choice])),
+        "movieId": movie_rows + 1,
+        "tag": pa.array(vocabulary).take(pa.array(strongest[movie_rows, choice])),
         "timestamp": times + 60,
     }
     _write(directory / "tags.csv", table)
 
 
-def _write_genome(directory: Path, films: Ints, scores: Floats, vocabulary: list[str]) -> None:
+def _write_genome(
+    directory: Path, movie_vectors: Ints, scores: Floats, vocabulary: list[str]
+) -> None:
     n = len(vocabulary)
-    relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[films] - 5.0)))
+    relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[movie_vectors] - 5.0)))
     _write(directory / "genome-tags.csv", {"tagId": np.arange(1, n + 1), "tag": vocabulary})
     table = {
-        "movieId": np.repeat(films + 1, n),
-        "tagId": np.tile(np.arange(1, n + 1), len(films)),
+        "movieId": np.repeat(movie_vectors + 1, n),
+        "tagId": np.tile(np.arange(1, n + 1), len(movie_vectors)),
         "relevance": np.round(relevances.ravel().astype(np.float64), 5),
     }
     _write(directory / "genome-scores.csv", table)

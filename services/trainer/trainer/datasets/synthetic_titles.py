@@ -1,4 +1,4 @@
-"""Titles for generated films: word patterns that read like the real ones, no two alike."""
+"""Titles for generated movies: word patterns that read like the real ones, no two alike."""
 
 from collections import Counter
 
@@ -67,7 +67,7 @@ def make_tags(n: int, random: np.random.Generator) -> list[str]:
 
 
 def _numbered(title: str, count: int) -> str:
-    """Return the title of the count-th film of that title: `Thief 2, The`."""
+    """Return the title of the count-th movie of that title: `Thief 2, The`."""
     if count == 1:
         return title
     head, comma, article = title.partition(", ")

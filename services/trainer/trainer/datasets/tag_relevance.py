@@ -1,4 +1,4 @@
-"""The relevance of tags to films, 0 to 1: from the tag genome, or from the tags that users gave."""
+"""The relevance of tags to movies, 0 to 1: from the tag genome, or from the tags that users gave."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_RELEVANCE = 0.5
-"""A genome tag below this says more of what a film is not."""
-TAGS_PER_FILM = 20
-"""Only the most relevant tags of a film are kept."""
+"""A genome tag below this says more of what a movie is not."""
+TAGS_PER_MOVIE = 20
+"""Only the most relevant tags of a movie are kept."""
 MAX_LENGTH = 100
 
 Tags = dict[int, dict[str, float]]
@@ -25,30 +25,30 @@ def genome_tags(
     relevances: npt.NDArray[np.float32],
     names: Mapping[int, str],
 ) -> Tags:
-    """Return the tags of each film, most relevant first, of the n scores of the tag genome.
+    """Return the tags of each movie, most relevant first, of the n scores of the tag genome.
 
     Vig, Sen and Riedl 2012, The Tag Genome. Kept are relevances of at least 0.5, the 20 highest of
-    a film, at equal relevance the smaller tag id; scores of tags without a name are left out.
+    a movie, at equal relevance the smaller tag id; scores of tags without a name are left out.
     """
     keep = (relevances >= MIN_RELEVANCE) & np.isin(tag_ids, np.fromiter(names, np.int64))
-    films, tag_ids, relevances = movie_ids[keep], tag_ids[keep], relevances[keep]
-    order = np.lexsort((tag_ids, -relevances, films))
+    movies, tag_ids, relevances = movie_ids[keep], tag_ids[keep], relevances[keep]
+    order = np.lexsort((tag_ids, -relevances, movies))
     result: Tags = {}
-    columns = (films[order].tolist(), tag_ids[order].tolist(), relevances[order].tolist())
+    columns = (movies[order].tolist(), tag_ids[order].tolist(), relevances[order].tolist())
     for movie_id, tag_id, relevance in zip(*columns, strict=True):
         tags = result.setdefault(movie_id, {})
-        if len(tags) < TAGS_PER_FILM:
+        if len(tags) < TAGS_PER_MOVIE:
             tags.setdefault(names[tag_id], round(relevance, 4))
     return result
 
 
 def user_tags(given: Iterable[tuple[int, int, str]]) -> Tags:
-    """Return the tags of each film, most relevant first, of (user id, movie id, clean tag) given.
+    """Return the tags of each movie, most relevant first, of (user id, movie id, clean tag) given.
 
-    A TF-IDF scaled to 0..1, the same for the same counts in any film: given by n users, on `df` of
-    the N tagged films, a tag's relevance is (1 - 2^-n) · log(1 + N / df) / log(1 + N). The first
-    factor is the trust in n voices (one: a half), the second is 1 for a tag of one film only. Kept
-    are the 20 highest of a film, at equal relevance in the order of the alphabet.
+    A TF-IDF scaled to 0..1, the same for the same counts in any movie: given by n users, on `df` of
+    the N tagged movies, a tag's relevance is (1 - 2^-n) · log(1 + N / df) / log(1 + N). The first
+    factor is the trust in n voices (one: a half), the second is 1 for a tag of one movie only. Kept
+    are the 20 highest of a movie, at equal relevance in the order of the alphabet.
     """
     counts: dict[int, dict[str, int]] = {}
     for _, movie_id, tag in set(given):
@@ -62,14 +62,14 @@ def user_tags(given: Iterable[tuple[int, int, str]]) -> Tags:
 
 
 def _rarity(counts: Mapping[int, Mapping[str, int]]) -> dict[str, float]:
-    films: dict[str, int] = {}
+    movies: dict[str, int] = {}
     for tags in counts.values():
         for tag in tags:
-            films[tag] = films.get(tag, 0) + 1
+            movies[tag] = movies.get(tag, 0) + 1
     total = len(counts)
-    return {tag: float(np.log1p(total / df) / np.log1p(total)) for tag, df in films.items()}
+    return {tag: float(np.log1p(total / df) / np.log1p(total)) for tag, df in movies.items()}
 
 
 def _most_relevant(relevances: Mapping[str, float]) -> dict[str, float]:
     ranked = sorted(relevances.items(), key=lambda item: (-item[1], item[0]))
-    return {tag: round(relevance, 4) for tag, relevance in ranked[:TAGS_PER_FILM]}
+    return {tag: round(relevance, 4) for tag, relevance in ranked[:TAGS_PER_MOVIE]}

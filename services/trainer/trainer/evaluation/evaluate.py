@@ -1,4 +1,4 @@
-"""The offline evaluation: every route on the viewers that it serves, against what it must beat."""
+"""The offline evaluation: every route on the users that it serves, against what it must beat."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def evaluate(
         data_version=dataset.version,
         code_version=code_version(),
         users=run.users,
-        films=len(dataset.films),
+        films=len(dataset.movies),
         splits=tuple(splits),
         seed=SEED,
         by_ratings=tuple(run.by_ratings(catalogue)),
@@ -70,8 +70,8 @@ def evaluate(
 def _extras(
     work: Work, run: Run, catalogue: Catalogue, slices: Sequence[SliceReport], say: Say
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what is measured beside the slices: cold films, validation users, the ablation."""
-    films, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(
+    """Return what is measured beside the slices: cold movies, validation users, the ablation."""
+    movies, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(
         trials(run.missing)
     )
     ablation, notes = AblationRun(
@@ -81,7 +81,7 @@ def _extras(
         catalogue, {one.name: one for one in slices}
     )
     return {
-        "cold_films": tuple(films),
+        "cold_films": tuple(movies),
         "cold_places": tuple(places),
         "ablation": tuple(ablation),
         "on_validation": tuple(validated),

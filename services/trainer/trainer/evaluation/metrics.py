@@ -18,14 +18,14 @@ RANKED_BY = MEASURES.index("ndcg@10")
 DEPTH = 100
 """Length of the lists that are asked for."""
 SHOWN = 10
-"""Films of a list that count for the coverage: what a viewer sees."""
+"""Movies of a list that count for the coverage: what a user sees."""
 _RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a recommender did on n cases: `values` float64 n × 3 by `MEASURES`, `shown` int64 n × 10
-    (film rows, filled up with -1), and a few words on its settings."""
+    (movie rows, filled up with -1), and a few words on its settings."""
 
     values: Reals
     shown: Ints
@@ -46,7 +46,7 @@ class Difference:
 
 
 def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Outcome:
-    """Return the outcome of one list of film rows a case, best first."""
+    """Return the outcome of one list of movie rows a case, best first."""
     values = np.zeros((len(cases), len(MEASURES)))
     shown = np.full((len(cases), SHOWN), -1, np.int64)
     for i, (case, ranked) in enumerate(zip(cases, lists, strict=True)):
@@ -60,9 +60,9 @@ def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Ou
     return Outcome(values, shown, words)
 
 
-def coverage(shown: Ints, n_films: int) -> float:
-    """Return the share of the n films of a catalogue that are in any list of m × 10 film rows."""
-    return len(np.setdiff1d(shown, [-1])) / n_films if n_films else 0.0
+def coverage(shown: Ints, n_movies: int) -> float:
+    """Return the share of the n movies of a catalogue that are in any list of m × 10 movie rows."""
+    return len(np.setdiff1d(shown, [-1])) / n_movies if n_movies else 0.0
 
 
 def mean_by_user(values: Reals, users: Ints) -> Reals:

@@ -95,7 +95,7 @@ def measure_split(work: Work, number: int) -> str:
 
 
 def measure_cold(work: Work, trial: Trial) -> str:
-    """Measure a model on films that nobody rated; return the trial's name."""
+    """Measure a model on movies that nobody rated; return the trial's name."""
     run_trial(work.dataset, trial, work.parameters, work.cache)
     return trial.name
 

@@ -28,7 +28,7 @@ class Plan:
     by_time: bool = True
     fits: Fits = field(default_factory=lambda: FITS)
     extras: bool = False
-    """Predicted ratings, cold films, the ablation and validation users too."""
+    """Predicted ratings, cold movies, the ablation and validation users too."""
     curve: tuple[Slice, ...] = ()
     """Slices that only the models and popularity are asked on."""
     rating_splits: int = 0

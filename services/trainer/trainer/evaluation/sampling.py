@@ -1,4 +1,4 @@
-"""A sample of viewers, where measuring all of them would take as long as the training itself."""
+"""A sample of users, where measuring all of them would take as long as the training itself."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from trainer.evaluation.splits import SEED
 MOST = 300_000
 """Ratings that the evaluation within a training fits and measures on; ml-latest-small has less.
 
-The gate compares two versions measured alike, and some 200 viewers of a fold tell them apart.
+The gate compares two versions measured alike, and some 200 users of a fold tell them apart.
 """
 
 
 def sample_of(dataset: Dataset, most: int = MOST) -> Dataset:
-    """Return the data set, or all ratings of random viewers who have at most `most` together.
+    """Return the data set, or all ratings of random users who have at most `most` together.
 
-    All films stay; at least one viewer does.
+    All movies stay; at least one user does.
     """
     if len(dataset) <= most:
         return dataset

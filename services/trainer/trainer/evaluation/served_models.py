@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.recommendation import Route, Scored, Viewer
+from marquee.domain.recommendation import Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
 from marquee.settings import Settings
@@ -47,7 +47,7 @@ def key_at(slice_name: str, diversity: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A loaded model, the film ids of its data set by row, and the popularity at the training."""
+    """A loaded model, the movie ids of its data set by row, and the popularity at the training."""
 
     model: Any
     movie_ids: Ints
@@ -61,17 +61,17 @@ class Asked:
         """Return the rows that a service would answer at each setting of diversity."""
         scored = self._scored(case, k=pool_size(SHOWN, max(diversities)))
         return [
-            self._rows(diversify(scored, self.films, setting, SHOWN)) for setting in diversities
+            self._rows(diversify(scored, self.movies, setting, SHOWN)) for setting in diversities
         ]
 
     def _scored(
         self, case: Case, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
     ) -> list[Scored]:
-        films = self.films
-        mask = films.alive.copy() if among is None else among.copy()
-        mask[films.indexes(self.movie_ids[case.films].tolist())] = False
+        movies = self.movies
+        mask = movies.alive.copy() if among is None else among.copy()
+        mask[movies.indexes(self.movie_ids[case.movies].tolist())] = False
         live = {} if self.popularity is None else {"popularity": self.popularity}
-        found: list[Scored] = self.model.recommend(self._viewer(case), films, mask, k, **live)
+        found: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **live)
         return found
 
     def _rows(self, scored: Sequence[Scored]) -> Ints:
@@ -79,16 +79,16 @@ class Asked:
         return np.searchsorted(self.movie_ids, found)
 
     @cached_property
-    def films(self) -> Films:
+    def movies(self) -> MovieTable:
         """The table that a service would have."""
-        films: Films = self.model.films()
-        return films
+        movies: MovieTable = self.model.movies()
+        return movies
 
-    def _viewer(self, case: Case) -> Viewer:
-        movie_ids = self.movie_ids[case.films].tolist()
+    def _user(self, case: Case) -> UserHistory:
+        movie_ids = self.movie_ids[case.movies].tolist()
         if case.viewed:
-            return Viewer.of(viewed=movie_ids)
-        return Viewer.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
+            return UserHistory.of(viewed=movie_ids)
+        return UserHistory.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
 
 
 def run_model(
@@ -133,7 +133,7 @@ def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
-    movie_ids = np.array([film.movie_id for film in train.films], np.int64)
+    movie_ids = np.array([movie.movie_id for movie in train.movies], np.int64)
     # Of the services only content hands the live popularity to its model.
-    live = Popularity(RatingRows.of(train).sums(len(train.films))) if name == "content" else None
+    live = Popularity(RatingRows.of(train).sums(len(train.movies))) if name == "content" else None
     return Asked(loaded, movie_ids, live)

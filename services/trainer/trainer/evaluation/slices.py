@@ -1,4 +1,4 @@
-"""Slices of viewers by how much is known of them, and the fold-ins on which each is tested."""
+"""Slices of users by how much is known of them, and the fold-ins on which each is tested."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Slice:
-    """How much is shown of a user: `given` films, or a `share` of his ratings.
+    """How much is shown of a user: `given` movies, or a `share` of his ratings.
 
-    `viewed`: films without their ratings. `draws`: fold-ins a user. `route`: who should answer.
+    `viewed`: movies without their ratings. `draws`: fold-ins a user. `route`: who should answer.
     """
 
     name: str
@@ -56,19 +56,19 @@ CURVE = tuple(
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fold-in: `films` (rows, in the order shown) and `half_stars`; `targets` are the rows of the
-    user's other liked films."""
+    """A fold-in: `movies` (rows, in the order shown) and `half_stars`; `targets` are the rows of the
+    user's other liked movies."""
 
     user_id: int
-    films: Ints
+    movies: Ints
     half_stars: npt.NDArray[np.uint8]
     targets: Ints
     viewed: bool = False
 
     @property
     def liked(self) -> Ints:
-        """Rows of what speaks for a taste: liked films, or viewed ones where no rating is known."""
-        return self.films if self.viewed else self.films[self.half_stars >= POSITIVE]
+        """Rows of what speaks for a taste: liked movies, or viewed ones where no rating is known."""
+        return self.movies if self.viewed else self.movies[self.half_stars >= POSITIVE]
 
 
 Cases = Mapping[str, Sequence[Case]]
@@ -79,7 +79,7 @@ def route_of(case: Case, settings: Settings) -> Route:
     """Return who answers a case: the gateway's rule, repeated here (a test compares the two)."""
     if case.viewed:
         return Route.SIMILAR
-    ratings, positive = len(case.films), int((case.half_stars >= POSITIVE).sum())
+    ratings, positive = len(case.movies), int((case.half_stars >= POSITIVE).sum())
     if ratings < settings.few_ratings or positive < settings.positive_ratings:
         return Route.HYBRID
     return Route.USER_CLUSTER if ratings < settings.many_ratings else Route.NEURAL
@@ -93,20 +93,20 @@ def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[Case]]:
 
 
 def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[Case]:
-    """Return the cases of a slice; a user whose other ratings hold no liked film has none.
+    """Return the cases of a slice; a user whose other ratings hold no liked movie has none.
 
-    A draw shows the first films of an order that is the same in every slice, so that slices differ
+    A draw shows the first movies of an order that is the same in every slice, so that slices differ
     by what is shown and not by luck.
     """
     cases = []
     for user, user_id in enumerate(user_ids.tolist()):
-        films, half_stars = rows.of_user(user)
-        if len(films) < one.at_least:
+        movies, half_stars = rows.of_user(user)
+        if len(movies) < one.at_least:
             continue
         for number in range(one.draws):
-            order = np.random.default_rng((SEED, user_id, number)).permutation(len(films))
-            size = one.size(len(films))
-            case = _case(user_id, films[order], half_stars[order], size, one.viewed)
+            order = np.random.default_rng((SEED, user_id, number)).permutation(len(movies))
+            size = one.size(len(movies))
+            case = _case(user_id, movies[order], half_stars[order], size, one.viewed)
             if case is not None:
                 cases.append(case)
     return cases
@@ -117,11 +117,11 @@ def _by_time(split: Split, cut: int) -> list[Case]:
     cases = []
     for user, user_id in enumerate(_users(split).tolist()):
         at = slice(int(rows.starts[user]), int(rows.starts[user + 1]))
-        films, half_stars = rows.of_user(user)
+        movies, half_stars = rows.of_user(user)
         earlier = int(
             (split.test.times[at] < cut).sum()
         )  # a data set is ordered by user, then time
-        case = _case(user_id, films, half_stars, earlier or BY_TIME.given, False)
+        case = _case(user_id, movies, half_stars, earlier or BY_TIME.given, False)
         if case is not None:
             cases.append(case)
     return cases
@@ -132,9 +132,9 @@ def _users(split: Split) -> Ints:
 
 
 def _case(
-    user_id: int, films: Ints, half_stars: npt.NDArray[np.uint8], size: int, viewed: bool
+    user_id: int, movies: Ints, half_stars: npt.NDArray[np.uint8], size: int, viewed: bool
 ) -> Case | None:
-    targets = films[size:][half_stars[size:] >= POSITIVE]
+    targets = movies[size:][half_stars[size:] >= POSITIVE]
     if not size or not len(targets):
         return None
-    return Case(user_id, films[:size], half_stars[:size], targets, viewed)
+    return Case(user_id, movies[:size], half_stars[:size], targets, viewed)

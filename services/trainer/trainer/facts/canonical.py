@@ -2,7 +2,7 @@
 
 The digest says whether two partitions hold the same facts, whichever way they came to them: live,
 by a replay of the log, from a snapshot. So it leaves out what depends on the way: the offsets of
-last changes, a viewer of whom nothing is left, sums of zero, the order of tags and of dismissals.
+last changes, a user of whom nothing is left, sums of zero, the order of tags and of dismissals.
 """
 
 import hashlib
@@ -18,24 +18,24 @@ _HEADER = struct.Struct("<BIII")
 _NO_SUMS = pack_sums((0, 0, 0))
 
 Entries = dict[str, bytes]
-"""`film:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
+"""`movie:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
 
 
 @dataclass
 class PackedFacts:
-    """Values by id: `films`, `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
+    """Values by id: `movies`, `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
 
-    films: dict[int, bytes] = field(default_factory=dict)
+    movies: dict[int, bytes] = field(default_factory=dict)
     rules: dict[int, bytes] = field(default_factory=dict)
     users: dict[int, bytes] = field(default_factory=dict)
     sums: dict[int, bytes] = field(default_factory=dict)
     erased: dict[bytes, int] = field(default_factory=dict)
-    """Digest of an erased viewer's id → offset."""
+    """Digest of an erased user's id → offset."""
 
     def entries(self) -> Entries:
         """Return the hash of each fact."""
         found: Entries = {}
-        for movie_id, value in self.films.items():
+        for movie_id, value in self.movies.items():
             _put(found, f"film:{movie_id}", _canonical_json(value))
         for movie_id, value in self.rules.items():
             _put(found, f"rules:{movie_id}", _canonical_json(value))
@@ -48,7 +48,7 @@ class PackedFacts:
         return found
 
     def __len__(self) -> int:
-        kinds = (self.films, self.rules, self.users, self.sums, self.erased)
+        kinds = (self.movies, self.rules, self.users, self.sums, self.erased)
         return sum(len(values) for values in kinds)
 
 
@@ -77,7 +77,7 @@ def _canonical_json(value: bytes) -> bytes:
 
 
 def _canonical_ratings(value: bytes) -> bytes:
-    """Return packed ratings with the dismissed films in order of their ids."""
+    """Return packed ratings with the dismissed movies in order of their ids."""
     _, rated, viewed, dismissed = _HEADER.unpack_from(value)
     if not rated + viewed + dismissed:
         return b""

@@ -1,4 +1,4 @@
-"""Facts: what ratings, marks, films and rules there are, and how events change them."""
+"""Facts: what ratings, marks, movies and rules there are, and how events change them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.events import (
     AnyEvent,
     MovieAdded,
@@ -41,7 +41,7 @@ def _codes() -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """n rows about (user, film) pairs, in the order of their changes.
+    """n rows about (user, movie) pairs, in the order of their changes.
 
     `codes` uint8 n: half stars where the rows are ratings, kinds where they are marks or events.
     """
@@ -88,13 +88,13 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """What the log has said of films; events change it.
+    """What the log has said of movies; events change it.
 
     `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule in force.
-    `removed` are films that were taken out: models that know them from a training must be told.
+    `removed` are movies that were taken out: models that know them from a training must be told.
     """
 
-    films: dict[int, Film] = field(default_factory=dict)
+    movies: dict[int, Movie] = field(default_factory=dict)
     rules: dict[tuple[int, str], str] = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
 
@@ -102,19 +102,19 @@ class Catalogue:
         """Apply events of the topic `movies`, as JSON, in the order of the log."""
         for text in texts:
             event = decode(text.encode())
-            self._fold_film(event)
+            self._fold_movie(event)
             self._fold_rule(event, text)
 
-    def _fold_film(self, event: AnyEvent) -> None:
-        films = self.films
+    def _fold_movie(self, event: AnyEvent) -> None:
+        movies = self.movies
         match event:
-            case MovieAdded(data=film):
-                films[film.movie_id] = film
-                self.removed.discard(film.movie_id)
-            case MovieUpdated(data=change) if change.movie_id in films:
-                films[change.movie_id] = change.apply(films[change.movie_id])
+            case MovieAdded(data=movie):
+                movies[movie.movie_id] = movie
+                self.removed.discard(movie.movie_id)
+            case MovieUpdated(data=change) if change.movie_id in movies:
+                movies[change.movie_id] = change.apply(movies[change.movie_id])
             case MovieRemoved(data=ref):
-                films.pop(ref.movie_id, None)
+                movies.pop(ref.movie_id, None)
                 self.removed.add(ref.movie_id)
 
     def _fold_rule(self, event: AnyEvent, text: str) -> None:
@@ -133,7 +133,7 @@ class Catalogue:
 class Facts:
     """All that the log has said: ratings, marks (viewed, dismissed), and the catalogue.
 
-    `erased` holds for each partition the digests of erased viewers, with offsets.
+    `erased` holds for each partition the digests of erased users, with offsets.
     """
 
     ratings: Rows = field(default_factory=Rows)
@@ -142,27 +142,27 @@ class Facts:
     erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
 
     @property
-    def films(self) -> dict[int, Film]:
-        """The films by id."""
-        return self.catalogue.films
+    def movies(self) -> dict[int, Movie]:
+        """The movies by id."""
+        return self.catalogue.movies
 
     def dataset(self) -> Dataset:
-        """Return the ratings of films that are in the catalogue, and the catalogue."""
+        """Return the ratings of movies that are in the catalogue, and the catalogue."""
         rows = self.ratings
         return make_dataset(
-            rows.user_ids, rows.movie_ids, rows.codes, rows.times, self.films.values()
+            rows.user_ids, rows.movie_ids, rows.codes, rows.times, self.movies.values()
         )
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Facts":
         """Return the facts that a data set states."""
         rows = Rows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
-        return cls(rows, catalogue=Catalogue({film.movie_id: film for film in dataset.films}))
+        return cls(rows, catalogue=Catalogue({movie.movie_id: movie for movie in dataset.movies}))
 
 
 @dataclass(frozen=True, eq=False)
 class PartitionFacts:
-    """The facts of one partition of a topic at `position`: of films, or of viewers.
+    """The facts of one partition of a topic at `position`: of movies, or of users.
 
     `since` is where the newest snapshot stands; `changed` maps what changed after that to the
     offset of its last change.

@@ -42,7 +42,7 @@ class Replay:
 
     @property
     def changed(self) -> dict[int, int]:
-        """Films or viewers that the replay has changed, with the offsets of their last changes."""
+        """Movies or users that the replay has changed, with the offsets of their last changes."""
         return self._store.changed
 
     def feed(self, reads: Sequence[Read], until: int) -> None:
@@ -91,12 +91,12 @@ class FactStore:
 
     def __init__(self, keys: PartitionKeys, facts: PackedFacts) -> None:
         self._facts, self._keys = facts, keys
-        self._hashes = {keys.films: facts.films, keys.rules: facts.rules, keys.sums: facts.sums}
+        self._hashes = {keys.movies: facts.movies, keys.rules: facts.rules, keys.sums: facts.sums}
         self._user = keys.user(0)[:-1]
         self.window: dict[bytes, int] = {}
         """Digest of a recent event → its offset, in the order of the offsets."""
         self.changed: dict[int, int] = {}
-        """Film or viewer → offset of the last change."""
+        """Movie or user → offset of the last change."""
         self.rows: dict[str, bytes] = {}
         """Derived rows that the last steps have put, by field."""
 

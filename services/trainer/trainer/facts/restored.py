@@ -8,7 +8,7 @@ import numpy as np
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.by_service import KEPT, Kept
 from marquee.consumer.unit_of_work import Step
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.events import MOVIES, decode
 from marquee.store.codec import pack_sums
@@ -22,7 +22,7 @@ _HEADER = struct.Struct("<BIII")
 
 def packed(facts: PartitionFacts, kept: Kept) -> PackedFacts:
     """Return what a service keeps of a partition's facts."""
-    found = PackedFacts(films=_films(facts.catalogue.films))
+    found = PackedFacts(movies=_movies(facts.catalogue.movies))
     if kept.rules:
         _put_rules(found, facts.catalogue.rules, kept)
     found.erased = dict(facts.erased)
@@ -37,8 +37,8 @@ def digest(topic: str, facts: PartitionFacts) -> str:
     return digest_of(packed(facts, KEPT["trainer"][topic]).entries())
 
 
-def _films(films: Mapping[int, Film]) -> dict[int, bytes]:
-    return {movie_id: film.model_dump_json().encode() for movie_id, film in films.items()}
+def _movies(movies: Mapping[int, Movie]) -> dict[int, bytes]:
+    return {movie_id: movie.model_dump_json().encode() for movie_id, movie in movies.items()}
 
 
 def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: Kept) -> None:
@@ -51,7 +51,7 @@ def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: K
 
 
 def _users(ratings: Rows, marks: Rows) -> dict[int, bytes]:
-    """Return packed ratings by viewer: the counts, then the films in the order of their changes."""
+    """Return packed ratings by user: the counts, then the movies in the order of their changes."""
     parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
     by_user = [part.by_user() for part in parts]
@@ -76,10 +76,10 @@ def _users(ratings: Rows, marks: Rows) -> dict[int, bytes]:
 
 
 def _sums(ratings: Rows) -> dict[int, bytes]:
-    """Return n, positive and half stars by film, packed."""
-    films, index = np.unique(ratings.movie_ids, return_inverse=True)
-    n = np.bincount(index, minlength=len(films))
-    positive = np.bincount(index, ratings.codes >= POSITIVE, len(films)).astype(np.int64)
-    half = np.bincount(index, ratings.codes, len(films)).astype(np.int64)
-    columns = (films.tolist(), n.tolist(), positive.tolist(), half.tolist())
+    """Return n, positive and half stars by movie, packed."""
+    movies, index = np.unique(ratings.movie_ids, return_inverse=True)
+    n = np.bincount(index, minlength=len(movies))
+    positive = np.bincount(index, ratings.codes >= POSITIVE, len(movies)).astype(np.int64)
+    half = np.bincount(index, ratings.codes, len(movies)).astype(np.int64)
+    columns = (movies.tolist(), n.tolist(), positive.tolist(), half.tolist())
     return {i: pack_sums((a, b, c)) for i, a, b, c in zip(*columns, strict=True)}

@@ -150,17 +150,17 @@ class History:
         return facts.dataset(), cut
 
     def wants_compaction(self) -> bool:
-        """Return whether the events since the snapshot are many or old, or erase a viewer."""
+        """Return whether the events since the snapshot are many or old, or erase a user."""
         return self._undisturbed(self._wants_compaction)
 
     def erases(self) -> bool:
-        """Return whether events since the snapshot erase a viewer."""
+        """Return whether events since the snapshot erase a user."""
         return self._undisturbed(self._erases)
 
     def compact(self) -> Snapshot:
         """Write the facts as a new snapshot and delete what it replaces; return it.
 
-        After it nothing is left of erased viewers, nor of ratings that others replaced. Killed at
+        After it nothing is left of erased users, nor of ratings that others replaced. Killed at
         any moment it loses nothing: what is deleted is in the snapshot, which is on the disk then.
         Conflict: another process compacts.
         """

@@ -58,7 +58,7 @@ _KIND_OF = {
 
 
 class RatingRow(NamedTuple):
-    """An event of the topic `ratings`; the time in seconds since 1970; 0 where it has no film."""
+    """An event of the topic `ratings`; the time in seconds since 1970; 0 where it has no movie."""
 
     offset: int
     kind: str
@@ -153,14 +153,14 @@ def user_events(table: Any) -> Events:
 
 
 def erasures_in(table: Any) -> dict[bytes, int]:
-    """Return digest of a viewer's id → offset of his last erasure, of a `ratings` table."""
+    """Return digest of a user's id → offset of his last erasure, of a `ratings` table."""
     found = table.filter(pc.equal(pc.cast(table["kind"], pa.string()), "erased"))
     pairs = zip(found["user_id"].to_pylist(), found["offset"].to_pylist(), strict=True)
     return {digest_of_user(user_id): offset for user_id, offset in pairs}
 
 
 def last_changes(topic: str, table: Any) -> dict[int, int]:
-    """Return film or viewer → offset of the last event about it, of a table in the log's order."""
+    """Return movie or user → offset of the last event about it, of a table in the log's order."""
     offsets = table["offset"].to_pylist()
     if topic == RATINGS:
         return dict(zip(table["user_id"].to_pylist(), offsets, strict=True))
@@ -178,7 +178,7 @@ def sync(path: Path) -> None:
 
 
 def erases(segments: Sequence[Segment], position: int) -> bool:
-    """Return whether events of `ratings` from `position` on erase a viewer."""
+    """Return whether events of `ratings` from `position` on erase a user."""
     return "erased" in read_segments(segments, RATINGS, position)["kind"].unique().to_pylist()
 
 

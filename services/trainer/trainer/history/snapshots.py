@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.events.partitioning import partition_of, partitions_of
@@ -23,7 +23,7 @@ from marquee.snapshots.format import (
     Part,
     Snapshot,
     erased_of,
-    films_of,
+    movies_of,
     open_snapshot,
     read_partition,
     schema_of,
@@ -56,7 +56,7 @@ def write_snapshot(
             digests=_digests(facts, partitions),
             data_version=data_version,
             ratings=len(facts.ratings),
-            films=len(facts.films),
+            films=len(facts.movies),
             time=datetime.now(UTC),
         )
         (part / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
@@ -88,12 +88,12 @@ def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
 
 
 def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Catalogue:
-    """Return the films and the rules of some partitions of a snapshot."""
+    """Return the movies and the rules of some partitions of a snapshot."""
     found = Catalogue()
     for p in partitions if snapshot else ():
         snapshot = cast(Snapshot, snapshot)
-        for film in films_of(read_partition(snapshot, "movies", p)):
-            found.films[film.movie_id] = film
+        for movie in movies_of(read_partition(snapshot, "movies", p)):
+            found.movies[movie.movie_id] = movie
         for text in read_partition(snapshot, "rules", p)["event"].to_pylist():
             event = decode(text.encode())
             kind = PROMOTION if event.type == "movie.promoted" else BLOCK
@@ -115,19 +115,21 @@ def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
     of_marks = partitions_of(facts.marks.user_ids, partitions)
     for p in range(partitions):
         yield f"ratings-{p}.parquet", _ratings_table(facts.ratings.take(of_ratings == p))
-        films = [film for film in facts.films.values() if _belongs(film.movie_id, p, partitions)]
-        yield f"movies-{p}.parquet", _films_table(sorted(films, key=lambda film: film.movie_id))
+        movies = [
+            movie for movie in facts.movies.values() if _belongs(movie.movie_id, p, partitions)
+        ]
+        yield f"movies-{p}.parquet", _movies_table(sorted(movies, key=lambda movie: movie.movie_id))
         marks = facts.marks.take(of_marks == p)
         if len(marks):
             yield f"marks-{p}.parquet", _marks_table(marks)
         rules = [
             text
-            for (film, _), text in sorted(facts.catalogue.rules.items())
-            if _belongs(film, p, partitions)
+            for (movie, _), text in sorted(facts.catalogue.rules.items())
+            if _belongs(movie, p, partitions)
         ]
         if rules:
             yield f"rules-{p}.parquet", _table("rules", [rules])
-        removed = [film for film in facts.catalogue.removed if _belongs(film, p, partitions)]
+        removed = [movie for movie in facts.catalogue.removed if _belongs(movie, p, partitions)]
         if removed:
             yield f"removed-{p}.parquet", _table("removed", [sorted(removed)])
         if erased := facts.erased.get(p):
@@ -144,7 +146,7 @@ def _digests(facts: Facts, partitions: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for p in range(partitions):
         catalogue = Catalogue(
-            {i: film for i, film in facts.films.items() if _belongs(i, p, partitions)},
+            {i: movie for i, movie in facts.movies.items() if _belongs(i, p, partitions)},
             {r: text for r, text in facts.catalogue.rules.items() if _belongs(r[0], p, partitions)},
         )
         found[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
@@ -171,15 +173,15 @@ def _marks_table(rows: Rows) -> Any:
     return _table("marks", [rows.user_ids, rows.movie_ids, kinds, rows.times])
 
 
-def _films_table(films: list[Film]) -> Any:
+def _movies_table(movies: list[Movie]) -> Any:
     return _table(
         "movies",
         [
-            [film.movie_id for film in films],
-            [film.title for film in films],
-            [film.year for film in films],
-            [film.genres for film in films],
-            [list(film.tags.items()) for film in films],
+            [movie.movie_id for movie in movies],
+            [movie.title for movie in movies],
+            [movie.year for movie in movies],
+            [movie.genres for movie in movies],
+            [list(movie.tags.items()) for movie in movies],
         ],
     )
 

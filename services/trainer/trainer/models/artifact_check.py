@@ -23,7 +23,7 @@ from marquee.registry.registry import Registry
 READ = "read when the model is loaded"
 
 _CODED = 200
-"""Viewers whose codes are computed anew as serving does."""
+"""Users whose codes are computed anew as serving does."""
 
 NAMED: Mapping[str, Mapping[str, str]] = {
     "content": {
@@ -139,9 +139,9 @@ def _rows(path: Path, ids: Any) -> bool:
 
 
 def _same_sums(ratings: Mapping[str, Any], sums: Any) -> bool:
-    films, half_stars, n = ratings["films"], ratings["half_stars"], len(sums)
-    counts = np.bincount(films, minlength=n)
-    halves = np.bincount(films, half_stars, minlength=n)
+    movies, half_stars, n = ratings["films"], ratings["half_stars"], len(sums)
+    counts = np.bincount(movies, minlength=n)
+    halves = np.bincount(movies, half_stars, minlength=n)
     return np.array_equal(counts, sums[:, 0]) and np.array_equal(halves, sums[:, 2])
 
 
@@ -158,7 +158,7 @@ def _same_codes(folder: Path, ratings: Mapping[str, Any], model: Any) -> bool:
 
 def _same_vectors(folder: Path, model: Any) -> bool:
     held = load_arrays(folder / "model_movies_full_vectors_raw.npz")
-    clusters = model.film_rows.pipeline.apply(held["vectors"])[1]
+    clusters = model.movie_rows.pipeline.apply(held["vectors"])[1]
     return np.array_equal(held["movie_ids"], model.base.movie_ids) and np.array_equal(
         clusters, model.base.clusters
     )

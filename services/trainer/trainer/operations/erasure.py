@@ -1,7 +1,7 @@
-"""The receipt of an erasure: which store holds nothing of a viewer any more, and since when.
+"""The receipt of an erasure: which store holds nothing of a user any more, and since when.
 
 It is found out by looking, store by store, and the day on which a store was first found clean is
-kept in `STATE/erasures`, under a digest of the viewer's id.
+kept in `STATE/erasures`, under a digest of the user's id.
 """
 
 import struct
@@ -31,12 +31,12 @@ from trainer.operations.inspection import SERVICES
 from trainer.operations.log_reader import LogReader
 
 MASKED = "user-model"
-"""The one model that serves from viewers of its training; its apps mask those on the list."""
+"""The one model that serves from users of its training; its apps mask those on the list."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What one store holds of a viewer; nothing of him: `left` is empty."""
+    """What one store holds of a user; nothing of him: `left` is empty."""
 
     store: str
     left: str = ""
@@ -70,7 +70,7 @@ class ErasureReceipts:
         letters.close()
 
     def receipt(self, user_id: int) -> list[Place]:
-        """Return what each store holds of an erased viewer, with dates.
+        """Return what each store holds of an erased user, with dates.
 
         NotFound: no service has him on its erasure list. StoreUnavailable: Redis does not answer.
         """
@@ -159,7 +159,7 @@ class ErasureReceipts:
             yield from page
 
     def _left_in_versions(self, name: str, user_id: int) -> str:
-        """Name the versions whose training had seen the viewer before he was erased."""
+        """Name the versions whose training had seen the user before he was erased."""
         registry, offset = Registry(self._settings.registry), self._erased_at(user_id) or 0
         place = f"{RATINGS}:{partition_of(user_id, self._partitions)}"
         versions = registry.versions(name) if self._settings.registry.is_dir() else []
@@ -189,7 +189,7 @@ class ErasureReceipts:
 
 
 def _names(user_id: int, name: bytes, value: bytes) -> bool:
-    """Return whether a field or its value names a viewer, in digits or in 8 packed bytes."""
+    """Return whether a field or its value names a user, in digits or in 8 packed bytes."""
     digits = str(user_id).encode()
     if name.rpartition(b":")[2] == digits and not name.startswith((b"film:", b"sums:", b"rules:")):
         return not name.startswith(b"part:")

@@ -1,4 +1,4 @@
-"""What each service holds of one film or viewer: facts, derived row, cluster, version, position."""
+"""What each service holds of one movie or user: facts, derived row, cluster, version, position."""
 
 import importlib
 from collections.abc import Callable
@@ -10,14 +10,14 @@ import orjson
 
 from marquee.domain.models import MODEL_NAMES
 from marquee.domain.movies import genre_mask
-from marquee.domain.ratings import RatedFilms, Ratings
+from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import RATINGS, ModelVersion
-from marquee.features.movie_table import Films
+from marquee.features.movie_table import MovieTable
 from marquee.registry.registry import Registry
-from marquee.serving.movie_rows import FilmRows
+from marquee.serving.movie_rows import MovieTableWriter
 from marquee.settings import Settings
 from marquee.store.api import Reads
-from marquee.store.codec import ViewerRow, unpack_sums
+from marquee.store.codec import DerivedUserRow, unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
 
@@ -31,7 +31,7 @@ MODELS = {
 }
 SEGMENTED = "user-model"
 FOLDED = "hybrid"
-WITH_VIEWERS = ("user-model", "neural")
+WITH_USERS = ("user-model", "neural")
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Inspection:
         self._registry = Registry(settings.registry)
 
     def movie(self, movie_id: int) -> list[Seen]:
-        """Return what each service holds of a film."""
+        """Return what each service holds of a movie."""
         return [self._movie(service, movie_id) for service in SERVICES]
 
     def user(self, user_id: int) -> list[Seen]:
-        """Return what each service holds of a viewer."""
+        """Return what each service holds of a user."""
         return [self._user(service, user_id) for service in SERVICES]
 
     def close(self) -> None:
@@ -98,11 +98,11 @@ class Inspection:
         keys = self._keys(service)
         partition, name = keys.movie(movie_id), str(movie_id)
         sums = [k.sums for k in keys.all(RATINGS)]
-        hashes = {key: [name] for key in (partition.films, partition.rules, *sums)}
+        hashes = {key: [name] for key in (partition.movies, partition.rules, *sums)}
         found = self._store.read(Reads((), hashes)).fields
         facts: dict[str, Any] = {}
-        if film := found[partition.films, name]:
-            facts["film"] = orjson.loads(film)
+        if movie := found[partition.movies, name]:
+            facts["film"] = orjson.loads(movie)
         if rules := found[partition.rules, name]:
             facts["rules"] = orjson.loads(rules)
         if any(found[key, name] for key in sums):
@@ -112,9 +112,9 @@ class Inspection:
         row = self._row(partition, published, movie_id)
         derived = None
         if published and row != b"":
-            derived = self._film(service, published, movie_id, row)
+            derived = self._movie_row(service, published, movie_id, row)
         if derived and published and service == SEGMENTED:
-            segment = self._film_segment(published, film, facts)
+            segment = self._movie_segment(published, movie, facts)
             derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
 
@@ -127,13 +127,13 @@ class Inspection:
         row = self._row(partition, published, user_id)
         derived = None
         if row:
-            unpacked = ViewerRow.unpack(row)
+            unpacked = DerivedUserRow.unpack(row)
             derived = Derived(unpacked.code.tolist(), unpacked.cluster, EVENTS)
-        elif published and service in WITH_VIEWERS and ratings.rated:
-            code, cluster = self._load(service, published).encode(RatedFilms.of(ratings))
+        elif published and service in WITH_USERS and ratings.rated:
+            code, cluster = self._load(service, published).encode(RatedMovies.of(ratings))
             derived = Derived(code.tolist(), int(cluster), TRAINING)
         if derived and published and service == SEGMENTED:
-            segment = self._load(service, published).segment(RatedFilms.of(ratings))
+            segment = self._load(service, published).segment(RatedMovies.of(ratings))
             derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
 
@@ -161,46 +161,46 @@ class Inspection:
     def _row(
         self, partition: PartitionKeys, published: ModelVersion | None, entity: int
     ) -> bytes | None:
-        """Return the derived row, b"" for a removed film, None where nothing changed."""
+        """Return the derived row, b"" for a removed movie, None where nothing changed."""
         if published is None:
             return None
         key = partition.rows(published.version)
         return self._store.read(Reads((), {key: [str(entity)]})).fields[key, str(entity)]
 
-    def _film(
+    def _movie_row(
         self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
     ) -> Derived | None:
-        """Return a film's row as apps serve it: of events or training, folded with its raters."""
+        """Return a movie's row as apps serve it: of events or training, folded with its raters."""
         model = self._load(service, published)
-        films: Films = model.films()
-        if row is None and films.index(movie_id) < 0:
+        movies: MovieTable = model.movies()
+        if row is None and movies.index(movie_id) < 0:
             return None
         parts = self._parts(service, published, movie_id) if service == FOLDED else {}
-        rows = FilmRows(model, films, type(model).folded if service == FOLDED else None)
+        rows = MovieTableWriter(model, movies, type(model).folded if service == FOLDED else None)
         if row is not None:
             rows.put(movie_id, row)
         for partition, part in parts.items():
             rows.put_part(movie_id, partition, part)
-        i = films.index(movie_id)
+        i = movies.index(movie_id)
         source = EVENTS if row is not None or parts else TRAINING
-        return Derived(films.vectors[i].tolist(), int(films.clusters[i]), source)
+        return Derived(movies.vectors[i].tolist(), int(movies.clusters[i]), source)
 
     def _parts(self, service: str, published: ModelVersion, movie_id: int) -> dict[int, bytes]:
-        """Return what each partition's raters say of a film, where they do."""
+        """Return what each partition's raters say of a movie, where they do."""
         of = {k.rows(published.version): k for k in self._keys(service).all(RATINGS)}
         name = f"part:{movie_id}"
         found = self._store.read(Reads((), {key: [name] for key in of})).fields
         return {of[key].partition.partition: part for (key, _), part in found.items() if part}
 
-    def _film_segment(
-        self, published: ModelVersion, film: bytes | None, facts: dict[str, Any]
+    def _movie_segment(
+        self, published: ModelVersion, movie: bytes | None, facts: dict[str, Any]
     ) -> int | None:
         segments = self._load(SEGMENTED, published).segments
-        if segments is None or film is None:
+        if segments is None or movie is None:
             return None
-        genres = np.array([genre_mask(orjson.loads(film)["genres"])], np.uint32)
+        genres = np.array([genre_mask(orjson.loads(movie)["genres"])], np.uint32)
         sums = np.array([[facts.get(name, 0) for name in ("n", "positive", "half_stars")]])
-        return int(segments.films.assign(genres, sums)[0])
+        return int(segments.movies.assign(genres, sums)[0])
 
     def _load(self, service: str, published: ModelVersion) -> Any:
         module, name = MODELS[service]

@@ -1,8 +1,8 @@
 """Reads the facts of a partition from Redis while consumers go on: all at one position.
 
 Nothing is locked and no call is long: keys are found by SCAN, values read in pages. What a step
-changes meanwhile is made good afterwards: the update stream carries the new films, rules and sums,
-the sorted set `changed` names the viewers to read again, and the last few come in one transaction
+changes meanwhile is made good afterwards: the update stream carries the new movies, rules and sums,
+the sorted set `changed` names the users to read again, and the last few come in one transaction
 with the position. Redis is only read.
 """
 
@@ -35,7 +35,7 @@ class LiveFacts:
         self._scanned_at: dict[str, int] = {}
 
     def scan(self, services: Sequence[str]) -> None:
-        """Find the keys of viewers of all services in one pass."""
+        """Find the keys of users of all services in one pass."""
         with _answering():
             for service in services:
                 for keys in Keys(self._namespace, service, self._partitions).all(RATINGS):

@@ -13,7 +13,7 @@ from trainer.facts.canonical import PackedFacts
 PAGE = 500
 """Keys, fields or entries of one call."""
 ATOMIC = 256
-"""Viewers that the transaction at the end reads at most."""
+"""Users that the transaction at the end reads at most."""
 ROUNDS = 200
 
 
@@ -32,7 +32,7 @@ class Live:
     rows: dict[str, bytes] = field(default_factory=dict)
     """Derived rows of that version by field."""
     changed: dict[int, int] = field(default_factory=dict)
-    """Film or viewer → offset of its last change, of all changes since the training cut."""
+    """Movie or user → offset of its last change, of all changes since the training cut."""
 
 
 class Moved(Exception):
@@ -50,7 +50,7 @@ class Reading:
         self._rows: dict[str, bytes] = {}
         self._began = scanned_at
         self._since = scanned_at
-        """Viewers that changed at this offset or later have to be read (again)."""
+        """Users that changed at this offset or later have to be read (again)."""
         self._version, self._cut = version, cut
         self._entry, self._at = "0-0", 0
 
@@ -96,7 +96,7 @@ class Reading:
     def _read_all(self, user_ids: set[int]) -> None:
         facts, keys = self._facts, self._keys
         for key, held in (
-            (keys.films, facts.films),
+            (keys.movies, facts.movies),
             (keys.rules, facts.rules),
             (keys.sums, facts.sums),
         ):
@@ -185,7 +185,7 @@ class Reading:
                 return list({*ids, *self._among(erased)})
 
     def _among(self, erased: Sequence[bytes]) -> list[int]:
-        """Return the viewers held who are on the erasure list."""
+        """Return the users held who are on the erasure list."""
         if not erased:
             return []
         listed = set(erased)
@@ -211,7 +211,7 @@ class Reading:
 
     def _put(self, kind: str, entity: str, value: bytes, version: str) -> None:
         facts = self._facts
-        hashes = {"film": facts.films, "rules": facts.rules, "sums": facts.sums}
+        hashes = {"film": facts.movies, "rules": facts.rules, "sums": facts.sums}
         if (held := hashes.get(kind)) is not None:
             _put(held, int(entity), value)
         elif version == self._version and kind in ("row", "part"):

@@ -210,7 +210,7 @@ def _content(
     """Return what a service shall hold: the history's facts, and the rest of the log upon them."""
     facts = packed(start, kept)
     start_users = frozenset(facts.users)
-    changed = dict.fromkeys(facts.films or facts.users, start.since - 1)
+    changed = dict.fromkeys(facts.movies or facts.users, start.since - 1)
     changed |= dict.fromkeys(start.catalogue.removed, start.since - 1)
     known = changed.keys()
     changed |= {entity: at for entity, at in start.changed.items() if entity in known}
@@ -223,7 +223,7 @@ def _content(
 
 def _commands(keys: PartitionKeys, content: Content) -> Iterator[Command]:
     facts = content.facts
-    hashes = ((keys.films, facts.films), (keys.rules, facts.rules), (keys.sums, facts.sums))
+    hashes = ((keys.movies, facts.movies), (keys.rules, facts.rules), (keys.sums, facts.sums))
     for key, held in hashes:
         for pairs in _pages(held.items()):
             yield "HSET", key, *(part for pair in pairs for part in pair)
@@ -241,7 +241,7 @@ def _commands(keys: PartitionKeys, content: Content) -> Iterator[Command]:
 
 def _removals(keys: PartitionKeys, held: PackedFacts, wanted: PackedFacts) -> Iterator[Command]:
     hashes = (
-        (keys.films, held.films, wanted.films),
+        (keys.movies, held.movies, wanted.movies),
         (keys.rules, held.rules, wanted.rules),
         (keys.sums, held.sums, wanted.sums),
     )

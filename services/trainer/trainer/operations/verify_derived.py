@@ -1,7 +1,7 @@
 """Compares derived rows with what the serving model makes of the facts, within float tolerance.
 
 Apart from the facts: rows may be missing for a moment after a step of an older version, and are
-made anew at will. The parts of new films (hybrid) depend on who came first, and are not compared.
+made anew at will. The parts of new movies (hybrid) depend on who came first, and are not compared.
 """
 
 import importlib
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.derivation import film_row
-from marquee.domain.movies import Film
-from marquee.domain.ratings import RatedFilms, Ratings
+from marquee.consumer.derivation import movie_row
+from marquee.domain.movies import Movie
+from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import MOVIES, RATINGS, ModelVersion
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from marquee.store.codec import FilmRow, ViewerRow
+from marquee.store.codec import DerivedMovieRow, DerivedUserRow
 from marquee.store.keys import Keys
-from trainer.operations.inspection import MODELS, WITH_VIEWERS
+from trainer.operations.inspection import MODELS, WITH_USERS
 from trainer.operations.live_facts import LiveFacts
 from trainer.operations.live_reader import Live
 
@@ -67,7 +67,7 @@ def _service(settings: Settings, live: LiveFacts, service: str) -> Iterator[Rows
     module, name = MODELS[service]
     load = getattr(importlib.import_module(module), name).load
     model = Registry(settings.registry).load(published.address, published.sha256, load)
-    for topic in (MOVIES, RATINGS) if service in WITH_VIEWERS else (MOVIES,):
+    for topic in (MOVIES, RATINGS) if service in WITH_USERS else (MOVIES,):
         for of in keys.all(topic):
             cut = published.cut.get(str(of.partition), 0)
             held = live.read(of, published.version, cut)
@@ -78,7 +78,7 @@ def _verdict(service: str, held: Live, model: Any) -> RowsVerdict:
     partition, missing, stale = held.keys.partition, 0, 0
     if held.complete != model.version:
         return RowsVerdict(service, partition, model.version, False)
-    made = _film if partition.topic == MOVIES else _viewer
+    made = _movie if partition.topic == MOVIES else _user
     for entity in held.changed:
         expected, found = made(held, model, entity), held.rows.get(str(entity))
         if found is None and expected is not None:
@@ -88,29 +88,29 @@ def _verdict(service: str, held: Live, model: Any) -> RowsVerdict:
     return RowsVerdict(service, partition, model.version, True, len(held.changed), missing, stale)
 
 
-def _film(held: Live, model: Any, movie_id: int) -> bytes | None:
-    value = held.facts.films.get(movie_id)
+def _movie(held: Live, model: Any, movie_id: int) -> bytes | None:
+    value = held.facts.movies.get(movie_id)
     if value is None:
         return b""
-    return film_row(Film.model_validate_json(value), model.sums(movie_id), model).pack()
+    return movie_row(Movie.model_validate_json(value), model.sums(movie_id), model).pack()
 
 
-def _viewer(held: Live, model: Any, user_id: int) -> bytes | None:
+def _user(held: Live, model: Any, user_id: int) -> bytes | None:
     ratings = Ratings.unpack(held.facts.users.get(user_id))
     if not ratings.rated:
         return None
-    code, cluster = model.encode(RatedFilms.of(ratings))
-    return ViewerRow(cluster, code).pack()
+    code, cluster = model.encode(RatedMovies.of(ratings))
+    return DerivedUserRow(cluster, code).pack()
 
 
 def _same(found: bytes | None, expected: bytes | None, topic: str) -> bool:
     if not found or not expected:
         return found == expected
     if topic == MOVIES:
-        a, b = FilmRow.unpack(found), FilmRow.unpack(expected)
+        a, b = DerivedMovieRow.unpack(found), DerivedMovieRow.unpack(expected)
         same = (a.genres, a.year, a.cluster) == (b.genres, b.year, b.cluster)
         return same and _close(a.vector, b.vector)
-    c, d = ViewerRow.unpack(found), ViewerRow.unpack(expected)
+    c, d = DerivedUserRow.unpack(found), DerivedUserRow.unpack(expected)
     return c.cluster == d.cluster and _close(c.code, d.code)
 
 

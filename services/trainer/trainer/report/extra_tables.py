@@ -1,15 +1,15 @@
-"""Tables of what is measured beside the slices: cold films, the ablation, validation users."""
+"""Tables of what is measured beside the slices: cold movies, the ablation, validation users."""
 
 from collections.abc import Iterator
 
-from trainer.report.model import OURS, ColdFilms, Report
+from trainer.report.model import OURS, ColdMovies, Report
 from trainer.report.table import Tabular
 
 
 def extra_tables(report: Report) -> Iterator[Tabular]:
     """Yield the tables that a report has rows for."""
     if report.cold_films:
-        yield _cold_films(report)
+        yield _cold_movies(report)
     if report.cold_places:
         yield _cold_places(report)
     if report.ablation:
@@ -18,7 +18,7 @@ def extra_tables(report: Report) -> Iterator[Tabular]:
         yield _on_validation(report)
 
 
-def _cold_films(report: Report) -> Tabular:
+def _cold_movies(report: Report) -> Tabular:
     rows = [
         (one.content, one.route, one.name, str(one.hit_rate_at_10), _times(one),
          f"{one.ndcg_at_10:.3f}", str(one.cases))
@@ -29,7 +29,7 @@ def _cold_films(report: Report) -> Tabular:
     return Tabular("Films that nobody rated, among such films alone", columns, rows)
 
 
-def _times(one: ColdFilms) -> str:
+def _times(one: ColdMovies) -> str:
     """Return by how much ours is better than content alone, and how many times as good."""
     if one.over_content is None:
         return ""

@@ -77,7 +77,7 @@ class SliceReport(Part):
     over_second: Interval | None = None
     """Ours less the second bar."""
     genres: dict[str, tuple[float, float]] = {}
-    """The shares of each genre's films that ours and the best show."""
+    """The shares of each genre's movies that ours and the best show."""
     trade_off: tuple[TradeOff, ...] = ()
     note: str = ""
 
@@ -150,10 +150,10 @@ class Spread(Part):
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class ColdFilms(Part):
-    """How lists of ten films that nobody had rated do, cold films alone being candidates.
+class ColdMovies(Part):
+    """How lists of ten movies that nobody had rated do, cold movies alone being candidates.
 
-    `content`: what is known of the films.
+    `content`: what is known of the movies.
     """
 
     content: str
@@ -167,8 +167,8 @@ class ColdFilms(Part):
 
 
 class ColdPlaces(Part):
-    """Cold films where all films are candidates: their share of the places of lists of ten, of the
-    positive ratings, and what it costs the rated films in NDCG@10 (below 0: a loss)."""
+    """Cold movies where all movies are candidates: their share of the places of lists of ten, of the
+    positive ratings, and what it costs the rated movies in NDCG@10 (below 0: a loss)."""
 
     content: str
     route: str
@@ -217,7 +217,7 @@ class SegmentMap(Part):
 
 
 class Point(Part):
-    """NDCG@10 of ours and of popularity when so many ratings are known of a viewer."""
+    """NDCG@10 of ours and of popularity when so many ratings are known of a user."""
 
     ratings: int
     users: int
@@ -238,7 +238,7 @@ class Report(Part):
     rating_errors: tuple[RatingErrors, ...] = ()
     rating_trials: tuple[RatingTrials, ...] = ()
     reliability: tuple[Reliability, ...] = ()
-    cold_films: tuple[ColdFilms, ...] = ()
+    cold_films: tuple[ColdMovies, ...] = ()
     cold_places: tuple[ColdPlaces, ...] = ()
     ablation: tuple[Ablation, ...] = ()
     on_validation: tuple[OnValidation, ...] = ()

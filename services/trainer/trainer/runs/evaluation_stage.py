@@ -26,7 +26,7 @@ _GAIN = "gain_ndcg@10"
 def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
     """Return the figures of each model of a training, fitted anew without the users of one fold.
 
-    Of a large data set a sample of its viewers is fitted and measured.
+    Of a large data set a sample of its users is fitted and measured.
     """
     models = tuple(name for name in MODEL_NAMES if name in training.bundles)
     plan = Plan((0,), QUICK, models, families=(), by_time=False)

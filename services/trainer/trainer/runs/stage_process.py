@@ -58,7 +58,7 @@ class Work:
 
     @property
     def quality(self) -> Path:
-        """NDCG@10 of each slice of viewers, by how many ratings are known of them."""
+        """NDCG@10 of each slice of users, by how many ratings are known of them."""
         return self.root / "plots" / "quality.csv"
 
     def bundles(self, folder: Path) -> dict[str, Path]:
@@ -136,7 +136,7 @@ class StageRun:
             facts = Facts.of(dataset)
             write_snapshot(frozen, 0, facts, settings.partitions, cut, dataset.version)
         words = stage.run(training)
-        counts = {"ratings": len(training.dataset), "films": len(training.dataset.films)}
+        counts = {"ratings": len(training.dataset), "films": len(training.dataset.movies)}
         _write_json(self.work.metrics("data"), counts)
         return words
 

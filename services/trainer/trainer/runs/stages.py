@@ -45,10 +45,10 @@ def data_stage() -> Stage:
     def run(training: Training) -> str:
         settings = training.settings
         training.data, training.cut = History(settings.history, settings.partitions).dataset()
-        ratings, films = len(training.data), len(training.data.films)
-        if not ratings or not films:
+        ratings, movies = len(training.data), len(training.data.movies)
+        if not ratings or not movies:
             raise DataError("there is nothing to train on: run `marquee data import` first")
-        return f"{ratings:,} ratings of {films:,} films"
+        return f"{ratings:,} ratings of {movies:,} films"
 
     return Stage("data", run)
 

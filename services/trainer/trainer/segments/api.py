@@ -18,7 +18,7 @@ class Number(BaseModel):
 
 
 class Present(BaseModel):
-    """A segment of the serving version, known by its typical films."""
+    """A segment of the serving version, known by its typical movies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

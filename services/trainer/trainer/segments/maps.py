@@ -40,12 +40,12 @@ def maps_of(bundle: Path) -> tuple[SegmentMap, ...]:
     if segments is None:
         return ()
     base, sums = model.base, model.base_sums
-    of_films = segments.films.assign(base.genres, sums)
+    of_movies = segments.movies.assign(base.genres, sums)
     means = sums[:, 2] / 2 / np.maximum(1, sums[:, 0])
     rows = np.column_stack([genre_matrix(base.genres), means - means.mean()])
-    found = [_map("movies", segments, rows, of_films)]
+    found = [_map("movies", segments, rows, of_movies)]
     if len(segments.codes):
-        found.append(_map("users", segments, segments.codes, segments.of_viewers))
+        found.append(_map("users", segments, segments.codes, segments.of_users))
     return tuple(found)
 
 

@@ -13,13 +13,13 @@ from marquee.errors import DataError
 
 Kind = Literal["movies", "users"]
 ALIKE = 0.25
-"""Share of typical films in common from which on two segments are one."""
+"""Share of typical movies in common from which on two segments are one."""
 
 C = TypeVar("C", bound=BaseModel)
 
 
 class Name(BaseModel):
-    """A name, and the typical films of the segment that it was given to; with `keep` the next
+    """A name, and the typical movies of the segment that it was given to; with `keep` the next
     trainings make such a segment again, whatever else they find."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,11 +89,11 @@ class SegmentWishes:
 
 
 def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[int, Name]:
-    """Return the names of segments (id → typical films): the most alike pairs first, each name
-    and each segment once, none that are not alike (Jaccard index of their films)."""
+    """Return the names of segments (id → typical movies): the most alike pairs first, each name
+    and each segment once, none that are not alike (Jaccard index of their movies)."""
     pairs = sorted(
-        ((_alike(name.films, films), -i, -segment) for i, name in enumerate(names)
-         for segment, films in segments.items()),
+        ((_alike(name.films, movies), -i, -segment) for i, name in enumerate(names)
+         for segment, movies in segments.items()),
         reverse=True,
     )  # fmt: skip
     found: dict[int, Name] = {}

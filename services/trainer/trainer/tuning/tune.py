@@ -1,4 +1,4 @@
-"""`marquee tune`: a long search for better parameters, judged on viewers that no report tests."""
+"""`marquee tune`: a long search for better parameters, judged on users that no report tests."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What sets a segment apart, in words: genres, decade and tag by lift, and typical films."""
+"""What sets a segment apart, in words: genres, decade and tag by lift, and typical movies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.movies import GENRES, Film, genre_mask, genre_matrix
+from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 
 Weights = npt.NDArray[np.float64]
 
@@ -15,17 +15,17 @@ _COMMON = {"genres": 0.25, "decades": 0.3, "tags": 0.05}
 _LIFT = 1.25
 _TAGGED = 0.5
 _TYPICAL = 30
-"""Films that a description lists: enough to know the segment again in another version."""
+"""Movies that a description lists: enough to know the segment again in another version."""
 
 
 def describe(
-    weights: Weights, sizes: Sequence[int], films: Sequence[Film], likes: Weights
+    weights: Weights, sizes: Sequence[int], movies: Sequence[Movie], likes: Weights
 ) -> list[dict[str, Any]]:
-    """Return a description of each of s segments; `weights` s × n tells how much of each film
-    is in it (a film of the segment, or a like of its viewers), `likes` s × n what is typical."""
-    genres = genre_matrix(np.array([genre_mask(film.genres) for film in films], np.uint32))
-    decades, decade_names = _decades(films)
-    tags, tag_names = _tags(films)
+    """Return a description of each of s segments; `weights` s × n tells how much of each movie
+    is in it (a movie of the segment, or a like of its users), `likes` s × n what is typical."""
+    genres = genre_matrix(np.array([genre_mask(movie.genres) for movie in movies], np.uint32))
+    decades, decade_names = _decades(movies)
+    tags, tag_names = _tags(movies)
     shares = [_shares(weights, flags) for flags in (genres, decades, tags)]
     everywhere = [
         _shares(weights.sum(axis=0, keepdims=True), f)[0] for f in (genres, decades, tags)
@@ -45,7 +45,7 @@ def describe(
             "size": int(size),
             "genres": {name: round(float(shares[0][i, g]), 4) for g, name in enumerate(GENRES)},
             "apart": dict(zip(_COMMON, words, strict=True)),
-            "typical": _typical(likes, i, films),
+            "typical": _typical(likes, i, movies),
         })  # fmt: skip
     return described
 
@@ -74,30 +74,30 @@ def _unique(name: str, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else f"{name} ({taken[name]})"
 
 
-def _typical(likes: Weights, segment: int, films: Sequence[Film]) -> list[int]:
-    """Return the films that weigh most, by how much more than elsewhere."""
+def _typical(likes: Weights, segment: int, movies: Sequence[Movie]) -> list[int]:
+    """Return the movies that weigh most, by how much more than elsewhere."""
     share = likes[segment] / max(likes[segment].sum(), 1e-12)
     overall = likes.sum(axis=0) / max(likes.sum(), 1e-12)
     score = share * np.log1p(share / np.maximum(overall, 1e-12))
     order = np.argsort(-score, kind="stable")[:_TYPICAL]
-    return [films[i].movie_id for i in order if score[i] > 0]
+    return [movies[i].movie_id for i in order if score[i] > 0]
 
 
-def _decades(films: Sequence[Film]) -> tuple[Weights, list[str]]:
-    years = np.array([film.year or 0 for film in films]) // 10 * 10
+def _decades(movies: Sequence[Movie]) -> tuple[Weights, list[str]]:
+    years = np.array([movie.year or 0 for movie in movies]) // 10 * 10
     known = sorted(set(years[years > 0].tolist()))
     return (years[:, None] == np.array(known)[None, :]).astype(float), [f"{y}s" for y in known]
 
 
-def _tags(films: Sequence[Film]) -> tuple[Weights, list[str]]:
+def _tags(movies: Sequence[Movie]) -> tuple[Weights, list[str]]:
     counts: dict[str, int] = {}
-    carried = [[t for t, relevance in f.tags.items() if relevance >= _TAGGED] for f in films]
+    carried = [[t for t, relevance in f.tags.items() if relevance >= _TAGGED] for f in movies]
     for tags in carried:
         for tag in tags:
             counts[tag] = counts.get(tag, 0) + 1
     names = sorted((t for t, n in counts.items() if n >= 5), key=lambda t: (-counts[t], t))[:300]
     columns = {tag: i for i, tag in enumerate(names)}
-    flags = np.zeros((len(films), len(names)))
+    flags = np.zeros((len(movies), len(names)))
     for row, tags in enumerate(carried):
         flags[row, [columns[tag] for tag in tags if tag in columns]] = 1
     return flags, names

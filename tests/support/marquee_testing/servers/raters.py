@@ -1,4 +1,4 @@
-"""Viewers who all rate a film, and how many of them a store has counted."""
+"""Users who all rate a movie, and how many of them a store has counted."""
 
 import threading
 from collections.abc import Callable
@@ -15,7 +15,7 @@ USERS = range(1, 41)
 
 
 def rate(bus: Bus, movie_id: int) -> None:
-    """Let every viewer rate a film."""
+    """Let every user rate a movie."""
     pairs = [{"user_id": user, "movie_id": movie_id, "rating": 4.0} for user in USERS]
     publish(bus, *(RatingAdded.model_validate({"data": pair}) for pair in pairs))
 
@@ -26,7 +26,7 @@ def publish(bus: Bus, *events: Event) -> None:
 
 
 def raters(url: str, keys: Keys) -> dict[int, int]:
-    """Return by how many viewers each film is rated, as the store has it."""
+    """Return by how many users each movie is rated, as the store has it."""
     store, found = RedisStore(url), dict[int, int]()
     for partition in keys.all(RATINGS):
         for name, packed in store.scan(partition.sums).items():
@@ -35,9 +35,9 @@ def raters(url: str, keys: Keys) -> dict[int, int]:
     return found
 
 
-def all_rated(url: str, keys: Keys, films: int) -> Callable[[], bool]:
-    """Return what tells whether each film from 1 on is rated once by every viewer."""
-    return lambda: raters(url, keys) == dict.fromkeys(range(1, films + 1), len(USERS))
+def all_rated(url: str, keys: Keys, movies: int) -> Callable[[], bool]:
+    """Return what tells whether each movie from 1 on is rated once by every user."""
+    return lambda: raters(url, keys) == dict.fromkeys(range(1, movies + 1), len(USERS))
 
 
 def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:

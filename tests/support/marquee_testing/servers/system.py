@@ -11,7 +11,7 @@ from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.bus.topics import create_topics
 from marquee.consumer.projection import Reaction, Snapshots
 from marquee.consumer.worker import Pace, Worker
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event
 from marquee.snapshots.partition import PartitionSnapshot
@@ -104,23 +104,23 @@ class System:
         return (self.store.position(keys) or 0) > last.offset
 
     def ratings(self, user_id: int, service: str = "gateway") -> Ratings:
-        """Return a viewer's facts as a service holds them."""
+        """Return a user's facts as a service holds them."""
         keys = self.keys(service).user(user_id)
         return Ratings.unpack(self.store.get(keys.user(user_id)))
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
-        """Return a film's sums over all partitions, as `content` holds them."""
+        """Return a movie's sums over all partitions, as `content` holds them."""
         total = (0, 0, 0)
         for keys in self.keys("content").all(RATINGS):
             part = unpack_sums(self.store.scan(keys.sums).get(str(movie_id).encode()))
             total = (total[0] + part[0], total[1] + part[1], total[2] + part[2])
         return total
 
-    def films(self, service: str = "gateway") -> dict[int, Film]:
-        """Return the films that a service keeps."""
-        rows = [self.store.scan(keys.films) for keys in self.keys(service).all(MOVIES)]
-        films = [Film.model_validate_json(row) for part in rows for row in part.values()]
-        return {film.movie_id: film for film in films}
+    def movies(self, service: str = "gateway") -> dict[int, Movie]:
+        """Return the movies that a service keeps."""
+        rows = [self.store.scan(keys.movies) for keys in self.keys(service).all(MOVIES)]
+        movies = [Movie.model_validate_json(row) for part in rows for row in part.values()]
+        return {movie.movie_id: movie for movie in movies}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:

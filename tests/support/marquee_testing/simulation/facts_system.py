@@ -45,15 +45,15 @@ from marquee_testing.servers.reader import until
 PARTITIONS = 2
 SERVICES = tuple(name for name in KEPT if name != "trainer")
 
-_OF_FILM = (
+_OF_MOVIE = (
     MovieAdded, MovieUpdated, MovieRemoved, MoviePromoted, MovieUnpromoted, MovieBlocked,
     MovieUnblocked,
 )  # fmt: skip
-_OF_VIEWER: dict[type[Event], int] = {
+_OF_USER: dict[type[Event], int] = {
     RatingAdded: 20, RatingRemoved: 4, MovieViewed: 3, MovieDismissed: 6, MovieRestored: 2,
     UserErased: 1,
 }  # fmt: skip
-"""Events about a viewer, each with how often it comes."""
+"""Events about a user, each with how often it comes."""
 
 
 class FactsReaction:
@@ -145,7 +145,7 @@ class FactsSystem:
 
 
 def story(seed: int, n: int) -> list[Event]:
-    """Return events of every kind about few films and viewers; some come twice, and late."""
+    """Return events of every kind about few movies and users; some come twice, and late."""
     draw = random.Random(seed)
     events: list[Event] = []
     for _ in range(n):
@@ -154,9 +154,9 @@ def story(seed: int, n: int) -> list[Event]:
             continue
         movie, user = draw.randint(1, 12), draw.randint(1, 20)
         data = {"movie_id": movie, "title": f"T{draw.randint(1, 9)}", "tags": {"b": 0.5, "a": 0.1}}
-        kind: type[Event] = draw.choice(_OF_FILM)
+        kind: type[Event] = draw.choice(_OF_MOVIE)
         if draw.random() < 0.8:
-            kind = draw.choices(list(_OF_VIEWER), list(_OF_VIEWER.values()))[0]
+            kind = draw.choices(list(_OF_USER), list(_OF_USER.values()))[0]
             data = {"user_id": user, "movie_id": movie, "rating": draw.randint(1, 10) / 2}
         events.append(kind.model_validate({"data": data}))
     return events

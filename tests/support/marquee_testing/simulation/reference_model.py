@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from marquee.bus.api import Message, TopicPartition, dead
-from marquee.domain.movies import Film
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event, decode
 from marquee.events.partitioning import partition_of
@@ -17,7 +17,7 @@ class Expected:
     """The facts of a partition as a reader of its whole log finds them, by the simplest way."""
 
     def __init__(self, partition: TopicPartition, log: list[Message], partitions: int) -> None:
-        self.films: dict[int, dict[str, Any]] = {}
+        self.movies: dict[int, dict[str, Any]] = {}
         self.rules: dict[int, set[str]] = {}
         self.rated: dict[int, dict[int, int]] = {}
         self.viewed: dict[int, list[int]] = {}
@@ -54,11 +54,11 @@ class Expected:
 
     def _apply(self, name: str, data: dict[str, Any]) -> None:
         if "user_id" in data:
-            self._apply_to_viewer(name, data)
+            self._apply_to_user(name, data)
         else:
-            self._apply_to_film(name, data)
+            self._apply_to_movie(name, data)
 
-    def _apply_to_viewer(self, name: str, data: dict[str, Any]) -> None:
+    def _apply_to_user(self, name: str, data: dict[str, Any]) -> None:
         user, movie = data["user_id"], data.get("movie_id", 0)
         rated = self.rated.setdefault(user, {})
         viewed, dismissed = self.viewed.setdefault(user, []), self.dismissed.setdefault(user, [])
@@ -76,14 +76,14 @@ class Expected:
         else:
             dismissed[:] = [i for i in dismissed if i != movie]
 
-    def _apply_to_film(self, name: str, data: dict[str, Any]) -> None:
+    def _apply_to_movie(self, name: str, data: dict[str, Any]) -> None:
         movie = data["movie_id"]
         if name == "movie.added":
-            self.films[movie] = {"title": data["title"], "year": None}
-        elif name == "movie.updated" and movie in self.films:
-            self.films[movie]["year"] = data["year"]
+            self.movies[movie] = {"title": data["title"], "year": None}
+        elif name == "movie.updated" and movie in self.movies:
+            self.movies[movie]["year"] = data["year"]
         elif name == "movie.removed":
-            self.films.pop(movie, None)
+            self.movies.pop(movie, None)
         elif name in ("movie.promoted", "movie.unpromoted"):
             self._rule(movie, "promotion", name == "movie.promoted")
         elif name in ("movie.blocked", "movie.unblocked"):
@@ -99,23 +99,23 @@ def check(simulation: Simulation) -> None:
     for partition, log in simulation.log.messages.items():
         if partition.topic in (MOVIES, RATINGS):
             expected = Expected(partition, log, simulation.log.counts[partition.topic])
-            _check_films(simulation, partition, expected)
-            _check_viewers(simulation, partition, expected)
+            _check_movies(simulation, partition, expected)
+            _check_users(simulation, partition, expected)
             _check_dead(simulation, partition, expected.dead)
             _check_updates(simulation, partition, len(log))
 
 
-def _check_films(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+def _check_movies(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
     keys, store = simulation.keys(partition), simulation.store
-    films = [Film.model_validate_json(value) for value in store.scan(keys.films).values()]
-    _equal({f.movie_id: {"title": f.title, "year": f.year} for f in films}, expected.films)
+    movies = [Movie.model_validate_json(value) for value in store.scan(keys.movies).values()]
+    _equal({f.movie_id: {"title": f.title, "year": f.year} for f in movies}, expected.movies)
     sums = {int(i): unpack_sums(value) for i, value in store.scan(keys.sums).items()}
     _equal({i: three for i, three in sums.items() if three[0]}, expected.sums())
     rules = {int(i): set(json.loads(value)) for i, value in store.scan(keys.rules).items()}
     _equal(rules, {i: kinds for i, kinds in expected.rules.items() if kinds})
 
 
-def _check_viewers(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+def _check_users(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
     keys, store = simulation.keys(partition), simulation.store
     for user_id in range(1, 5):
         found = Ratings.unpack(store.get(keys.user(user_id)))
@@ -139,7 +139,7 @@ def _check_updates(simulation: Simulation, partition: TopicPartition, end: int) 
         at = max(at, int(entry[b"to"]))
         told |= {name.decode(): value for name, value in entry.items()}
     _equal(at, end)
-    for kind, key in (("sums", keys.sums), ("film", keys.films), ("rules", keys.rules)):
+    for kind, key in (("sums", keys.sums), ("film", keys.movies), ("rules", keys.rules)):
         held = {name.decode(): value for name, value in simulation.store.scan(key).items()}
         said = {n[len(kind) + 1 :]: v for n, v in told.items() if n.startswith(f"{kind}:") and v}
         _equal(said, held)

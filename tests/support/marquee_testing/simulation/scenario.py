@@ -9,7 +9,7 @@ from marquee.events import MOVIES, RATINGS
 from marquee_testing.simulation.loop import Simulation
 
 THROWING = 666
-"""A rating of this film is meant to make its handler throw."""
+"""A rating of this movie is meant to make its handler throw."""
 
 
 class Story:

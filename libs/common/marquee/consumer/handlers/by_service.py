@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from marquee.consumer.handlers.catalogue import FILM_HANDLERS
+from marquee.consumer.handlers.catalogue import MOVIE_HANDLERS
 from marquee.consumer.handlers.curation import RULE_HANDLERS
 from marquee.consumer.handlers.popularity import SUM_HANDLERS
-from marquee.consumer.handlers.profiles import VIEWER_HANDLERS
+from marquee.consumer.handlers.profiles import USER_HANDLERS
 from marquee.consumer.unit_of_work import Handlers
 from marquee.events import MOVIES, RATINGS
 
@@ -17,25 +17,25 @@ class Kept:
 
     handlers: Handlers
     rules: bool = False
-    """Curators' rules beside the films."""
+    """Curators' rules beside the movies."""
     marks: bool = False
     """What was viewed and dismissed beside the ratings."""
     sums: bool = False
-    """What the ratings sum up to, film by film."""
+    """What the ratings sum up to, movie by movie."""
 
 
-_FILMS = Kept(FILM_HANDLERS)
-_FILMS_AND_RULES = Kept({**FILM_HANDLERS, **RULE_HANDLERS}, rules=True)
-_VIEWERS = Kept(VIEWER_HANDLERS, marks=True)
+_MOVIES = Kept(MOVIE_HANDLERS)
+_MOVIES_AND_RULES = Kept({**MOVIE_HANDLERS, **RULE_HANDLERS}, rules=True)
+_USERS = Kept(USER_HANDLERS, marks=True)
 _RATINGS_AND_SUMS = Kept(SUM_HANDLERS, sums=True)
 
 KEPT: Mapping[str, Mapping[str, Kept]] = {
-    "gateway": {MOVIES: _FILMS_AND_RULES, RATINGS: _VIEWERS},
-    "content": {MOVIES: _FILMS, RATINGS: _RATINGS_AND_SUMS},
-    "hybrid": {MOVIES: _FILMS, RATINGS: _VIEWERS},
-    "user-model": {MOVIES: _FILMS, RATINGS: _VIEWERS},
-    "neural": {MOVIES: _FILMS, RATINGS: _VIEWERS},
-    "trainer": {MOVIES: _FILMS_AND_RULES, RATINGS: _VIEWERS},
+    "gateway": {MOVIES: _MOVIES_AND_RULES, RATINGS: _USERS},
+    "content": {MOVIES: _MOVIES, RATINGS: _RATINGS_AND_SUMS},
+    "hybrid": {MOVIES: _MOVIES, RATINGS: _USERS},
+    "user-model": {MOVIES: _MOVIES, RATINGS: _USERS},
+    "neural": {MOVIES: _MOVIES, RATINGS: _USERS},
+    "trainer": {MOVIES: _MOVIES_AND_RULES, RATINGS: _USERS},
 }
 """Service → topic → what it keeps. The trainer keeps its facts in the history, not in Redis."""
 

@@ -8,25 +8,25 @@ from marquee.events import (
 )
 
 
-def add_film(step: Step, event: MovieAdded) -> None:
-    """Put the film's row; a second one replaces it."""
-    step.put_film(event.data)
+def add_movie(step: Step, event: MovieAdded) -> None:
+    """Put the movie's row; a second one replaces it."""
+    step.put_movie(event.data)
 
 
-def update_film(step: Step, event: MovieUpdated) -> None:
-    """Replace fields of a film that the catalogue has; of an unknown film nothing is known."""
-    film = step.film(event.data.movie_id)
-    if film is not None:
-        step.put_film(event.data.apply(film))
+def update_movie(step: Step, event: MovieUpdated) -> None:
+    """Replace fields of a movie that the catalogue has; of an unknown movie nothing is known."""
+    movie = step.movie(event.data.movie_id)
+    if movie is not None:
+        step.put_movie(event.data.apply(movie))
 
 
-def remove_film(step: Step, event: MovieRemoved) -> None:
-    """Take the film out of the catalogue."""
-    step.remove_film(event.data.movie_id)
+def remove_movie(step: Step, event: MovieRemoved) -> None:
+    """Take the movie out of the catalogue."""
+    step.remove_movie(event.data.movie_id)
 
 
-FILM_HANDLERS: Handlers = {
-    MovieAdded: add_film,
-    MovieUpdated: update_film,
-    MovieRemoved: remove_film,
+MOVIE_HANDLERS: Handlers = {
+    MovieAdded: add_movie,
+    MovieUpdated: update_movie,
+    MovieRemoved: remove_movie,
 }

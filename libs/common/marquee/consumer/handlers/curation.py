@@ -1,4 +1,4 @@
-"""How events change curators' rules of films: promotions and blocks, facts of the gateway."""
+"""How events change curators' rules of movies: promotions and blocks, facts of the gateway."""
 
 from typing import Any
 
@@ -7,22 +7,22 @@ from marquee.events import MovieBlocked, MovieEvent, MoviePromoted, MovieUnblock
 
 
 def promote(step: Step, event: MoviePromoted) -> None:
-    """Place the film from now on; a second promotion replaces the first."""
+    """Place the movie from now on; a second promotion replaces the first."""
     _set(step, event, "promotion")
 
 
 def unpromote(step: Step, event: MovieUnpromoted) -> None:
-    """Place the film no more."""
+    """Place the movie no more."""
     _set(step, event, "promotion", removed=True)
 
 
 def block(step: Step, event: MovieBlocked) -> None:
-    """Keep the film out of every answer."""
+    """Keep the movie out of every answer."""
     _set(step, event, "block")
 
 
 def unblock(step: Step, event: MovieUnblocked) -> None:
-    """Let the film into answers again."""
+    """Let the movie into answers again."""
     _set(step, event, "block", removed=True)
 
 

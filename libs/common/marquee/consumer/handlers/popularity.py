@@ -1,6 +1,6 @@
-"""How events change what ratings sum up to, film by film: facts of the content service."""
+"""How events change what ratings sum up to, movie by movie: facts of the content service."""
 
-from marquee.consumer.handlers.restore import restore_films
+from marquee.consumer.handlers.restore import restore_movies
 from marquee.consumer.unit_of_work import Handlers, Step
 from marquee.domain.ratings import POSITIVE, Ratings, half_stars
 from marquee.events import RatingAdded, RatingRemoved, UserErased
@@ -25,20 +25,20 @@ def unrate(step: Step, event: RatingRemoved) -> None:
 
 
 def erase(step: Step, event: UserErased) -> None:
-    """Count none of the viewer's ratings any more."""
+    """Count none of the user's ratings any more."""
     for movie_id, half in step.ratings(event.data.user_id).rated.items():
         _count(step, movie_id, half, -1)
     step.erase(event.data.user_id)
 
 
 def restore_sums(step: Step, piece: PartitionSnapshot) -> None:
-    """Put the films and the ratings of a piece of a snapshot, with their sums.
+    """Put the movies and the ratings of a piece of a snapshot, with their sums.
 
-    Of a viewer only the ratings, as the handlers keep no more: which films were viewed or
+    Of a user only the ratings, as the handlers keep no more: which movies were viewed or
     dismissed counts nowhere here.
     """
-    restore_films(step, piece)
-    for user_id, ratings in (piece.viewers or {}).items():
+    restore_movies(step, piece)
+    for user_id, ratings in (piece.users or {}).items():
         if ratings.rated:
             step.put_ratings(user_id, Ratings(dict(ratings.rated)))
     for movie_id, sums in (piece.sums or {}).items():

@@ -1,11 +1,11 @@
-"""How events change the facts that several services keep: catalogue rows and viewers' ratings."""
+"""How events change the facts that several services keep: catalogue rows and users' ratings."""
 
 from collections.abc import Callable
 from typing import Any
 
 from marquee.consumer.unit_of_work import Handlers, Step
 from marquee.domain.ratings import Ratings, half_stars
-from marquee.domain.recommendation import Viewer
+from marquee.domain.recommendation import UserHistory
 from marquee.events import (
     MovieDismissed,
     MovieRestored,
@@ -18,22 +18,22 @@ from marquee.events import (
 
 
 def rate(step: Step, event: RatingAdded) -> None:
-    """Set the viewer's rating of a film."""
+    """Set the user's rating of a movie."""
     _change(step, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating)))
 
 
 def unrate(step: Step, event: RatingRemoved) -> None:
-    """Remove the viewer's rating of a film."""
+    """Remove the user's rating of a movie."""
     _change(step, event, lambda r: r.unrate(event.data.movie_id))
 
 
 def view(step: Step, event: MovieViewed) -> None:
-    """Mark the film as viewed."""
+    """Mark the movie as viewed."""
     _change(step, event, lambda r: r.view(event.data.movie_id))
 
 
 def dismiss(step: Step, event: MovieDismissed) -> None:
-    """Mark the film as not interesting."""
+    """Mark the movie as not interesting."""
     _change(step, event, lambda r: r.dismiss(event.data.movie_id))
 
 
@@ -43,7 +43,7 @@ def restore(step: Step, event: MovieRestored) -> None:
 
 
 def erase(step: Step, event: UserErased) -> None:
-    """Forget the viewer."""
+    """Forget the user."""
     step.erase(event.data.user_id)
 
 
@@ -53,7 +53,7 @@ def _change(step: Step, event: RatingEvent, change: Callable[[Ratings], Any]) ->
     step.put_ratings(event.data.user_id, ratings)
 
 
-VIEWER_HANDLERS: Handlers = {
+USER_HANDLERS: Handlers = {
     RatingAdded: rate,
     RatingRemoved: unrate,
     MovieViewed: view,
@@ -63,7 +63,7 @@ VIEWER_HANDLERS: Handlers = {
 }
 
 
-def viewer_of(ratings: Ratings) -> Viewer:
-    """Return the viewer that packed facts describe, as the models see him."""
+def user_of(ratings: Ratings) -> UserHistory:
+    """Return the user that packed facts describe, as the models see him."""
     rated = [(movie_id, half / 2) for movie_id, half in ratings.rated.items()]
-    return Viewer.of(rated, list(ratings.viewed))
+    return UserHistory.of(rated, list(ratings.viewed))

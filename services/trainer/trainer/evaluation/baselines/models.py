@@ -1,4 +1,4 @@
-"""What any recommender has to beat: item neighbours, implicit ALS, EASE, from liked films alone."""
+"""What any recommender has to beat: item neighbours, implicit ALS, EASE, from liked movies alone."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from trainer.evaluation.splits import SEED
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float32]
 
-MAX_FILMS = 8000
-"""Neighbours and EASE know only so many films, the most liked: they need films × films."""
+MAX_MOVIES = 8000
+"""Neighbours and EASE know only so many movies, the most liked: they need movies × movies."""
 
 
 class Scorer(Protocol):
     """A fitted baseline."""
 
     def scores(self, shown: sparse.csr_matrix) -> Matrix:
-        """Return m × films scores of m viewers who are known by the films they like (m × films)."""
+        """Return m × movies scores of m users who are known by the movies they like (m × movies)."""
         ...
 
 
@@ -40,26 +40,26 @@ class Family:
 
 
 def likes_of(dataset: Dataset) -> sparse.csr_matrix:
-    """Return who likes which film, users × films, 1 or 0."""
+    """Return who likes which movie, users × movies, 1 or 0."""
     rows = RatingRows.of(dataset)
     liked = rows.liked
-    place = (rows.owners[liked], rows.films[liked])
+    place = (rows.owners[liked], rows.movies[liked])
     ones = np.ones(int(liked.sum()), np.float32)
-    return sparse.csr_matrix((ones, place), (len(rows), len(dataset.films)))
+    return sparse.csr_matrix((ones, place), (len(rows), len(dataset.movies)))
 
 
-def shown_to(cases: Sequence[Case], n_films: int) -> sparse.csr_matrix:
-    """Return what baselines see of m cases: liked (or viewed) films, m × films."""
+def shown_to(cases: Sequence[Case], n_movies: int) -> sparse.csr_matrix:
+    """Return what baselines see of m cases: liked (or viewed) movies, m × movies."""
     starts = np.cumsum([0, *(len(case.liked) for case in cases)])
-    films = np.concatenate([np.zeros(0, np.int64), *(case.liked for case in cases)])
+    movies = np.concatenate([np.zeros(0, np.int64), *(case.liked for case in cases)])
     return sparse.csr_matrix(
-        (np.ones(len(films), np.float32), films, starts), (len(cases), n_films)
+        (np.ones(len(movies), np.float32), movies, starts), (len(cases), n_movies)
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """Scores = shown · weights among the `head`, h films; the others score 0."""
+    """Scores = shown · weights among the `head`, h movies; the others score 0."""
 
     head: Ints
     weights: Matrix
@@ -71,7 +71,7 @@ class _Weights:
 
 
 def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) -> Scorer:
-    """Return neighbours by shrunk cosine (Sarwar et al. 2001), the nearest of each film alone."""
+    """Return neighbours by shrunk cosine (Sarwar et al. 2001), the nearest of each movie alone."""
     head = _head(likes)
     chosen = likes[:, head]
     together = np.asarray((chosen.T @ chosen).todense(), np.float32)
@@ -86,7 +86,7 @@ def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) 
 
 
 def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
-    """Return EASE (Steck 2019): the ridge from liked films to liked films, no film to itself."""
+    """Return EASE (Steck 2019): the ridge from liked movies to liked movies, no movie to itself."""
     head = _head(likes)
     chosen = likes[:, head]
     if chosen.shape[0] < len(head):
@@ -101,10 +101,10 @@ def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
 
 @dataclass(frozen=True, eq=False)
 class _FewUsersEase:
-    """EASE where users are fewer than films; by Woodbury only users × users is inverted.
+    """EASE where users are fewer than movies; by Woodbury only users × users is inverted.
 
-    `left` (films × users) · `right` (users × films) is the inverse's low-rank part, `share` its
-    diagonal. A viewer's own films get scores of no meaning: they are in no list.
+    `left` (movies × users) · `right` (users × movies) is the inverse's low-rank part, `share` its
+    diagonal. A user's own movies get scores of no meaning: they are in no list.
     """
 
     head: Ints
@@ -127,7 +127,7 @@ def _few_users_ease(chosen: Matrix, head: Ints, penalty: float) -> Scorer:
 
 @dataclass(frozen=True, eq=False)
 class _Als:
-    """Item factors; a viewer's factor is solved from the films he likes (Hu et al. 2008)."""
+    """Item factors; a user's factor is solved from the movies he likes (Hu et al. 2008)."""
 
     items: Matrix
     regularization: float
@@ -145,7 +145,7 @@ class _Als:
 
 
 def fit_als(likes: sparse.csr_matrix, regularization: float, confidence: float) -> Scorer:
-    """Return implicit ALS on liked films, which count `confidence` times a film not rated."""
+    """Return implicit ALS on liked movies, which count `confidence` times a movie not rated."""
     with threadpool_limits(1):
         als = AlternatingLeastSquares(
             64, regularization=regularization, iterations=15, num_threads=1, random_state=SEED
@@ -156,7 +156,7 @@ def fit_als(likes: sparse.csr_matrix, regularization: float, confidence: float) 
 
 def _head(likes: sparse.csr_matrix) -> Ints:
     counts = np.asarray(likes.sum(axis=0)).ravel()
-    order = np.argsort(-counts, kind="stable")[:MAX_FILMS]
+    order = np.argsort(-counts, kind="stable")[:MAX_MOVIES]
     return np.sort(order[counts[order] > 0]).astype(np.int64)
 
 

@@ -10,12 +10,12 @@ from trainer.evaluation.splits import Split
 
 
 def run_popularity(split: Split, cases: Cases) -> dict[str, Outcome]:
-    """Return how the most popular films of the training users do, those shown left out."""
-    films = split.train.films
-    popularity = Popularity(RatingRows.of(split.train).sums(len(films)))
-    movie_ids = np.array([film.movie_id for film in films], np.int64)
-    order = popularity.order(movie_ids, np.ones(len(films), bool), len(films))
+    """Return how the most popular movies of the training users do, those shown left out."""
+    movies = split.train.movies
+    popularity = Popularity(RatingRows.of(split.train).sums(len(movies)))
+    movie_ids = np.array([movie.movie_id for movie in movies], np.int64)
+    order = popularity.order(movie_ids, np.ones(len(movies), bool), len(movies))
     return {
-        name: measure(chosen, [order[~np.isin(order, case.films)][:DEPTH] for case in chosen])
+        name: measure(chosen, [order[~np.isin(order, case.movies)][:DEPTH] for case in chosen])
         for name, chosen in cases.items()
     }

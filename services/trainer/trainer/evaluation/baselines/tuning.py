@@ -21,7 +21,7 @@ POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """z-scores of log popularity that are added to one z-score of the baseline."""
 
 _CHUNK = 256
-"""Cases that are scored at once, since each has a score of every film."""
+"""Cases that are scored at once, since each has a score of every movie."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def tune(family: Family, likes: sparse.csr_matrix, validation: Cases) -> dict[st
 def ranked(
     scorer: Scorer, popularity: float, likes: sparse.csr_matrix, cases: Sequence[Case]
 ) -> list[Ints]:
-    """Return the best film rows of each case, those that were shown left out."""
+    """Return the best movie rows of each case, those that were shown left out."""
     lists: list[Ints] = []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
@@ -107,13 +107,13 @@ def _best_popularity(
 def _signals(
     scorer: Scorer, likes: sparse.csr_matrix, cases: Sequence[Case]
 ) -> tuple[Matrix, Matrix]:
-    """Return z-scores over the films not shown, m × films: of the baseline, of log popularity."""
-    n_films = likes.shape[1]
+    """Return z-scores over the movies not shown, m × movies: of the baseline, of log popularity."""
+    n_movies = likes.shape[1]
     popular = np.log1p(np.asarray(likes.sum(axis=0)).ravel()).astype(np.float32)
-    unseen = np.ones((len(cases), n_films), bool)
+    unseen = np.ones((len(cases), n_movies), bool)
     for i, case in enumerate(cases):
-        unseen[i, case.films] = False
-    own = scorer.scores(shown_to(cases, n_films))
+        unseen[i, case.movies] = False
+    own = scorer.scores(shown_to(cases, n_movies))
     return _standardised(own, unseen), _standardised(np.tile(popular, (len(cases), 1)), unseen)
 
 
@@ -126,5 +126,5 @@ def _standardised(scores: Matrix, unseen: npt.NDArray[np.bool_]) -> Matrix:
 
 def _hide(scores: Matrix, cases: Sequence[Case]) -> Matrix:
     for i, case in enumerate(cases):
-        scores[i, case.films] = -np.inf
+        scores[i, case.movies] = -np.inf
     return scores

@@ -1,7 +1,7 @@
-"""The second bar: EASE that sees what viewers did not like as well, as our own models do.
+"""The second bar: EASE that sees what users did not like as well, as our own models do.
 
-The baselines of the first bar see liked films alone, so a margin over them may come of the low
-ratings and not of the models. Here every film has two columns, liked and not liked (3.5 stars and
+The baselines of the first bar see liked movies alone, so a margin over them may come of the low
+ratings and not of the models. Here every movie has two columns, liked and not liked (3.5 stars and
 less), and the ridge of EASE (Steck 2019) leads from both to the liked ones.
 """
 
@@ -30,7 +30,7 @@ GRID = (30, 100, 300, 1000, 3000, 10000)
 """Penalties that are tried: as many settings as any other baseline has."""
 
 _CHUNK = 256
-"""Cases that are scored at once, since each has a score of every film."""
+"""Cases that are scored at once, since each has a score of every movie."""
 
 
 def run_second_bar(
@@ -56,23 +56,23 @@ def run_second_bar(
 
 
 def both_of(dataset: Dataset) -> sparse.csr_matrix:
-    """Return who liked and who did not like which film, users × 2 films: likes first."""
-    rows, n_films = RatingRows.of(dataset), len(dataset.films)
-    columns = rows.films + np.where(rows.liked, 0, n_films)
+    """Return who liked and who did not like which movie, users × 2 movies: likes first."""
+    rows, n_movies = RatingRows.of(dataset), len(dataset.movies)
+    columns = rows.movies + np.where(rows.liked, 0, n_movies)
     ones = np.ones(len(columns), np.float32)
-    return sparse.csr_matrix((ones, (rows.owners, columns)), (len(rows), 2 * n_films))
+    return sparse.csr_matrix((ones, (rows.owners, columns)), (len(rows), 2 * n_movies))
 
 
-def shown_to(cases: Sequence[Case], n_films: int) -> sparse.csr_matrix:
-    """Return what is seen of m cases, m × 2 films; a viewed film counts as a liked one."""
+def shown_to(cases: Sequence[Case], n_movies: int) -> sparse.csr_matrix:
+    """Return what is seen of m cases, m × 2 movies; a viewed movie counts as a liked one."""
     columns = [
-        case.films + np.where(case.viewed | (case.half_stars >= POSITIVE), 0, n_films)
+        case.movies + np.where(case.viewed | (case.half_stars >= POSITIVE), 0, n_movies)
         for case in cases
     ]
     starts = np.cumsum([0, *map(len, columns)])
     joined = np.concatenate([np.zeros(0, np.int64), *columns])
     ones = np.ones(len(joined), np.float32)
-    return sparse.csr_matrix((ones, joined, starts), (len(cases), 2 * n_films))
+    return sparse.csr_matrix((ones, joined, starts), (len(cases), 2 * n_movies))
 
 
 def _tune(kept: Dataset, validation: Cases) -> dict[str, Choice]:
@@ -110,12 +110,12 @@ def _popularity(dataset: Dataset) -> Matrix:
 
 
 def _signals(scorer: Scorer, popular: Matrix, cases: Sequence[Case]) -> tuple[Matrix, Matrix]:
-    """Return z-scores over the films not shown, m × films: of EASE, of log popularity."""
-    n_films = len(popular)
-    own = scorer.scores(shown_to(cases, n_films))[:, :n_films].copy()
+    """Return z-scores over the movies not shown, m × movies: of EASE, of log popularity."""
+    n_movies = len(popular)
+    own = scorer.scores(shown_to(cases, n_movies))[:, :n_movies].copy()
     favour = np.empty_like(own)
     for i, case in enumerate(cases):
-        unseen = _unseen(case, n_films)
+        unseen = _unseen(case, n_movies)
         own[i], favour[i] = standardise(own[i], unseen), standardise(popular, unseen)
     return own, favour
 
@@ -123,12 +123,12 @@ def _signals(scorer: Scorer, popular: Matrix, cases: Sequence[Case]) -> tuple[Ma
 def _quality(scores: Matrix, cases: Sequence[Case]) -> float:
     relevant = np.zeros(scores.shape, bool)
     for i, case in enumerate(cases):
-        scores[i, case.films] = -np.inf
+        scores[i, case.movies] = -np.inf
         relevant[i, case.targets] = True
     return quality(scores, relevant, np.array([len(case.targets) for case in cases], np.int64))
 
 
-def _unseen(case: Case, n_films: int) -> npt.NDArray[np.bool_]:
-    unseen = np.ones(n_films, bool)
-    unseen[case.films] = False
+def _unseen(case: Case, n_movies: int) -> npt.NDArray[np.bool_]:
+    unseen = np.ones(n_movies, bool)
+    unseen[case.movies] = False
     return unseen

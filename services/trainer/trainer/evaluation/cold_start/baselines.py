@@ -1,4 +1,4 @@
-"""Rivals for films that nobody rated: what content alone says of them."""
+"""Rivals for movies that nobody rated: what content alone says of them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ class Contents:
     """Nearness to what was liked, and the popularity that content predicts."""
 
     def __init__(self, train: Dataset) -> None:
-        sums = RatingRows.of(train).sums(len(train.films))
-        vectors = MovieVectors.fit(train.films, sums)
-        content = vectors.matrix(train.films, np.zeros_like(sums))[:, vectors.content]
+        sums = RatingRows.of(train).sums(len(train.movies))
+        vectors = MovieVectors.fit(train.movies, sums)
+        content = vectors.matrix(train.movies, np.zeros_like(sums))[:, vectors.content]
         target = np.log1p(sums[:, 1])[:, None].astype(np.float32)
         ridge = fit_ridge(content, target, 30.0, (sums[:, 0] > 0).astype(np.float64))
         self._popularity: Scores = ridge.apply(content)[:, 0]
@@ -31,7 +31,7 @@ class Contents:
         self._codes = unit((content - content.mean(axis=0)) / np.where(deviation > 0, deviation, 1))
 
     def scores(self, name: str, case: Case, cold: npt.NDArray[np.bool_]) -> Scores:
-        """Return the score of each film by one of `NAMES`."""
+        """Return the score of each movie by one of `NAMES`."""
         liked = case.liked
         cosine = self._codes @ self._codes[liked].sum(axis=0) if len(liked) else self._popularity
         if name == COSINE:

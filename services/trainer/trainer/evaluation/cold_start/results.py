@@ -1,4 +1,4 @@
-"""What the trials with unrated films say together."""
+"""What the trials with unrated movies say together."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ import numpy as np
 from marquee.features.dataset import Dataset
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.baselines import BOTH, NAMES
-from trainer.evaluation.cold_start.trials import ALL, FILM_SEEDS, WARM, ColdSplit, Trial, run_trial
+from trainer.evaluation.cold_start.trials import ALL, MOVIE_SEEDS, WARM, ColdSplit, Trial, run_trial
 from trainer.evaluation.comparison import joined, over, users_of
 from trainer.evaluation.metrics import RANKED_BY, Outcome, difference
 from trainer.evaluation.plan import Say
 from trainer.evaluation.slices import Case
 from trainer.models.parameters import Parameters
-from trainer.report.model import OURS, ColdFilms, ColdPlaces, Interval, Spread
+from trainer.report.model import OURS, ColdMovies, ColdPlaces, Interval, Spread
 
 
 class ColdRun:
-    """The outcomes of the trials of each content and route, over all draws of cold films."""
+    """The outcomes of the trials of each content and route, over all draws of cold movies."""
 
     def __init__(
         self, dataset: Dataset, parameters: Parameters, cache: EvaluationCache, say: Say
@@ -25,20 +25,20 @@ class ColdRun:
         self._dataset, self._parameters = dataset, parameters
         self._cache, self._say = cache, say
 
-    def reports(self, trials: Sequence[Trial]) -> tuple[list[ColdFilms], list[ColdPlaces]]:
-        """Return how lists of cold films do, and what becomes of them in the whole catalogue."""
-        films: list[ColdFilms] = []
+    def reports(self, trials: Sequence[Trial]) -> tuple[list[ColdMovies], list[ColdPlaces]]:
+        """Return how lists of cold movies do, and what becomes of them in the whole catalogue."""
+        movies: list[ColdMovies] = []
         places: list[ColdPlaces] = []
         kinds = dict.fromkeys((trial.content, trial.slice) for trial in trials)
         for content, one in kinds:
-            own = [Trial(content, one, number) for number in range(len(FILM_SEEDS))]
+            own = [Trial(content, one, number) for number in range(len(MOVIE_SEEDS))]
             found, of_all = self._kind(own)
-            films += found
+            movies += found
             if of_all is not None:
                 places.append(of_all)
-        return films, places
+        return movies, places
 
-    def _kind(self, trials: Sequence[Trial]) -> tuple[list[ColdFilms], ColdPlaces | None]:
+    def _kind(self, trials: Sequence[Trial]) -> tuple[list[ColdMovies], ColdPlaces | None]:
         splits = [ColdSplit.of(self._dataset, trial) for trial in trials]
         outcomes = []
         for trial in trials:
@@ -50,13 +50,13 @@ class ColdRun:
         wanted = [s.wanting(c, True) for s, own in zip(splits, cases, strict=True) for c in own]
         if not wanted:
             return [], None
-        found = [_films(trials[0], name, by_name, wanted) for name in (*NAMES, OURS)]
+        found = [_movies(trials[0], name, by_name, wanted) for name in (*NAMES, OURS)]
         return found, _places(trials[0], by_name, splits, cases)
 
 
-def _films(
+def _movies(
     trial: Trial, name: str, by_name: dict[str, Outcome], cases: Sequence[Case]
-) -> ColdFilms:
+) -> ColdMovies:
     users, hits = users_of(cases), _hits(by_name[name], cases)
     rate = difference(hits, np.zeros(len(hits)), users)
     gain = None
@@ -64,7 +64,7 @@ def _films(
         more = difference(hits, _hits(by_name[BOTH], cases), users)
         gain = Interval(mean=more.mean, low=more.low, high=more.high)
     ndcg = difference(by_name[name].values[:, RANKED_BY], np.zeros(len(hits)), users)
-    return ColdFilms(
+    return ColdMovies(
         content=trial.content,
         route=str(trial.slice.route),
         name=name,
@@ -81,7 +81,7 @@ def _places(
     splits: Sequence[ColdSplit],
     cases: Sequence[Sequence[Case]],
 ) -> ColdPlaces:
-    """Return what becomes of cold films where all films are candidates."""
+    """Return what becomes of cold movies where all movies are candidates."""
     cold = np.stack([split.cold for split in splits])
     draws = np.repeat(np.arange(len(splits)), [len(own) for own in cases])
     shown = by_name[ALL].shown

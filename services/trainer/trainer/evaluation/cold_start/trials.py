@@ -1,7 +1,7 @@
-"""How well unrated films are recommended: a tenth of the films is kept from the training.
+"""How well unrated movies are recommended: a tenth of the movies is kept from the training.
 
-Three such tenths, each with the users of another fold, by all that is known of the films and by
-their genres and year alone; among cold films only, and in the whole catalogue.
+Three such tenths, each with the users of another fold, by all that is known of the movies and by
+their genres and year alone; among cold movies only, and in the whole catalogue.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,9 +27,9 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 SHARE = 0.1
-"""Of the films, those that are cold."""
-FILM_SEEDS = (SEED, SEED + 1, SEED + 2)
-"""Of the draws of cold films; the users of fold i are asked about draw i."""
+"""Of the movies, those that are cold."""
+MOVIE_SEEDS = (SEED, SEED + 1, SEED + 2)
+"""Of the draws of cold movies; the users of fold i are asked about draw i."""
 SLICES = (
     Slice("cold, viewed", Route.SIMILAR, given=3, viewed=True),
     Slice("cold, 3 rated", Route.HYBRID, given=3),
@@ -45,7 +45,7 @@ _CODE = ("trainer.evaluation", "marquee")
 
 @dataclass(frozen=True)
 class Trial:
-    """One model's slice, one draw of cold films (its number), and what is known of the films."""
+    """One model's slice, one draw of cold movies (its number), and what is known of the movies."""
 
     content: str
     slice: Slice
@@ -63,14 +63,14 @@ class Trial:
 
 def trials(missing: Mapping[str, str] | None = None) -> list[Trial]:
     """Return all trials; without tags only the routes that few ratings lead to."""
-    found = [Trial(TAGS, one, number) for one in SLICES for number in range(len(FILM_SEEDS))]
-    found += [Trial(BARE, one, number) for one in SLICES[:2] for number in range(len(FILM_SEEDS))]
+    found = [Trial(TAGS, one, number) for one in SLICES for number in range(len(MOVIE_SEEDS))]
+    found += [Trial(BARE, one, number) for one in SLICES[:2] for number in range(len(MOVIE_SEEDS))]
     return [one for one in found if one.model not in (missing or {})]
 
 
 @dataclass(frozen=True, eq=False)
 class ColdSplit:
-    """`train` without ratings of cold films and tested users; `cold` which films are, n."""
+    """`train` without ratings of cold movies and tested users; `cold` which movies are, n."""
 
     train: Dataset
     cold: Bools
@@ -80,15 +80,15 @@ class ColdSplit:
     def of(cls, dataset: Dataset, trial: Trial) -> "ColdSplit":
         """Return the split of a trial."""
         if trial.content == BARE:
-            bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
-            dataset = replace(dataset, films=bare)
-        generator = np.random.default_rng(FILM_SEEDS[trial.draw])
-        cold = generator.random(len(dataset.films)) < SHARE
+            bare = tuple(movie.model_copy(update={"tags": {}}) for movie in dataset.movies)
+            dataset = replace(dataset, movies=bare)
+        generator = np.random.default_rng(MOVIE_SEEDS[trial.draw])
+        cold = generator.random(len(dataset.movies)) < SHARE
         split = split_by_user(dataset, trial.draw)
         return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)
 
     def cases(self, one: Slice) -> list[Case]:
-        """Return cases with warm films shown, of users with a cold and a warm film to find."""
+        """Return cases with warm movies shown, of users with a cold and a warm movie to find."""
         drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), one)
         return list(self._warm(drawn))
 
@@ -98,23 +98,23 @@ class ColdSplit:
 
     @property
     def share_of_ratings(self) -> float:
-        """The share of cold films in the positive ratings of the tested users."""
+        """The share of cold movies in the positive ratings of the tested users."""
         rows = RatingRows.of(self.test)
-        liked = rows.films[rows.liked]
+        liked = rows.movies[rows.liked]
         return float(self.cold[liked].mean()) if len(liked) else 0.0
 
     def _warm(self, cases: Sequence[Case]) -> Iterator[Case]:
         for case in cases:
-            shown, wanted = ~self.cold[case.films], self.cold[case.targets]
+            shown, wanted = ~self.cold[case.movies], self.cold[case.targets]
             if shown.any() and wanted.any() and not wanted.all():
-                yield replace(case, films=case.films[shown], half_stars=case.half_stars[shown])
+                yield replace(case, movies=case.movies[shown], half_stars=case.half_stars[shown])
 
 
 def run_trial(
     dataset: Dataset, trial: Trial, parameters: Parameters, cache: EvaluationCache
 ) -> Mapping[str, Outcome]:
-    """Return the outcomes of ours and of content alone among cold films, by name, and of ours on
-    warm targets with all films or warm ones as candidates; kept, so computed once."""
+    """Return the outcomes of ours and of content alone among cold movies, by name, and of ours on
+    warm targets with all movies or warm ones as candidates; kept, so computed once."""
     config = (parameters.seed, sorted(parameters.sections.get(trial.model, {}).items()))
     code = code_digest(*_CODE, trial.model.replace("-", "_"))
     key = key_of(trial.name, dataset.version, config, code)
@@ -142,5 +142,5 @@ def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Ou
 
 
 def _rows_of(dataset: Dataset) -> Ints:
-    known = np.array([film.movie_id for film in dataset.films], np.int64)
+    known = np.array([movie.movie_id for movie in dataset.movies], np.int64)
     return position_in(known, dataset.movie_ids)[0]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from marquee.domain.recommendation import Viewer
+from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
 from trainer.evaluation.served_models import fitted
@@ -16,7 +16,7 @@ from trainer.report.model import RatingErrors
 Reals = npt.NDArray[np.float64]
 
 DAMPING = (3.0, 5.0)
-"""Ratings that the mean weighs in a film's, and in a viewer's bias."""
+"""Ratings that the mean weighs in a movie's, and in a user's bias."""
 
 
 def evaluate_ratings(
@@ -38,30 +38,30 @@ def evaluate_ratings(
 
 
 def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
-    """Return mean + film bias + viewer bias for each row of `test`, both biases damped."""
+    """Return mean + movie bias + user bias for each row of `test`, both biases damped."""
     half_stars = train.half_stars.astype(np.float64) / 2
     mean = half_stars.mean()
-    films, film_of_test = _shared(train.movie_ids, test.movie_ids)
+    movies, movie_of_test = _shared(train.movie_ids, test.movie_ids)
     users, user_of_test = _shared(train.user_ids, test.user_ids)
-    film_bias = _damped(films, half_stars - mean, DAMPING[0])
-    user_bias = _damped(users, half_stars - mean - film_bias[films], DAMPING[1])
-    known = np.append(film_bias, 0.0)[film_of_test] + np.append(user_bias, 0.0)[user_of_test]
+    movie_bias = _damped(movies, half_stars - mean, DAMPING[0])
+    user_bias = _damped(users, half_stars - mean - movie_bias[movies], DAMPING[1])
+    known = np.append(movie_bias, 0.0)[movie_of_test] + np.append(user_bias, 0.0)[user_of_test]
     predicted: Reals = np.clip(mean + known, 0.5, 5.0)
     return predicted
 
 
 def _predict_by_network(train: Dataset, test: Dataset, parameters: Parameters) -> Reals:
     asked = fitted("neural", train, parameters)
-    model, films = asked.model, asked.model.films()
+    model, movies = asked.model, asked.model.movies()
     rows, user_ids = RatingRows.of(train), np.unique(train.user_ids)
     predicted = np.zeros(len(test))
     for user_id in np.unique(test.user_ids).tolist():
         place, known = position_in(user_ids, np.array([user_id]))
         shown, half_stars = rows.of_user(int(place[0])) if known[0] else rows.of_user(0)
         ids = asked.movie_ids[shown].tolist() if known[0] else []
-        viewer = Viewer.of(list(zip(ids, (half_stars / 2).tolist(), strict=False)))
+        user = UserHistory.of(list(zip(ids, (half_stars / 2).tolist(), strict=False)))
         at = np.flatnonzero(test.user_ids == user_id)
-        predicted[at], _ = model.predict(viewer.rated, test.movie_ids[at].tolist(), films)
+        predicted[at], _ = model.predict(user.rated, test.movie_ids[at].tolist(), movies)
     return predicted
 
 

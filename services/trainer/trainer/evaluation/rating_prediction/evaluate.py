@@ -1,4 +1,4 @@
-"""How good predicted ratings are: warm, for unseen viewers, for unseen films, and how sure."""
+"""How good predicted ratings are: warm, for unseen users, for unseen movies, and how sure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -7,16 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from marquee.domain.recommendation import Viewer
+from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
 from trainer.evaluation.rating_prediction.errors import DAMPING
 from trainer.evaluation.rating_prediction.splits import (
     Biases,
     Question,
     Trial,
-    by_films,
+    by_movies,
     by_ratings,
-    by_viewers,
+    by_users,
 )
 from trainer.evaluation.served_models import fitted
 from trainer.models.parameters import Parameters
@@ -29,9 +29,9 @@ Measures = tuple[float, float, float]
 """RMSE, MAE, NDCG@10."""
 
 SPLITS = 5
-NEURAL, BIASES, VIEWER = "neural", "damped biases", "viewer's mean"
+NEURAL, BIASES, USER = "neural", "damped biases", "viewer's mean"
 
-KINDS = (WARM, UNSEEN_VIEWER, UNSEEN_FILM, UNTAGGED) = (
+KINDS = (WARM, UNSEEN_USER, UNSEEN_MOVIE, UNTAGGED) = (
     "warm",
     "unseen viewer",
     "unseen film",
@@ -129,12 +129,12 @@ def _drawn(kind: str, dataset: Dataset, split: int) -> list[Trial]:
     """Return the trials of a kind and split; they share their training set."""
     if kind == WARM:
         return [by_ratings(dataset, split)]
-    if kind == UNSEEN_VIEWER:
-        return list(by_viewers(dataset, split).values())
+    if kind == UNSEEN_USER:
+        return list(by_users(dataset, split).values())
     if kind == UNTAGGED:
-        bare = tuple(film.model_copy(update={"tags": {}}) for film in dataset.films)
-        return [by_films(replace(dataset, films=bare), split)]
-    return [by_films(dataset, split)]
+        bare = tuple(movie.model_copy(update={"tags": {}}) for movie in dataset.movies)
+        return [by_movies(replace(dataset, movies=bare), split)]
+    return [by_movies(dataset, split)]
 
 
 def _words(name: str, trials: Sequence[Trial]) -> list[str]:
@@ -146,7 +146,7 @@ def _words(name: str, trials: Sequence[Trial]) -> list[str]:
 def _answers(trial: Trial, network: "_Network") -> dict[str, list[Reals]]:
     biases = Biases(trial.train, *DAMPING)
     predictors: dict[str, Predict] = {
-        VIEWER: biases.predict_by_viewer,
+        USER: biases.predict_by_user,
         BIASES: biases.predict,
         NEURAL: network.predict,
     }
@@ -162,16 +162,16 @@ class _Network:
     def __init__(self, train: Dataset, parameters: Parameters) -> None:
         section = {**parameters.sections.get("neural", {}), **_BARE}
         asked = fitted("neural", train, replace(parameters, sections={"neural": section}))
-        self._model, self._films = asked.model, asked.films
+        self._model, self._movies = asked.model, asked.movies
         self.pairs: list[tuple[Reals, Reals]] = []
 
     def predict(self, trial: Trial, question: Question) -> Reals:
         """Return the stars that the service would answer."""
         movie_ids = trial.whole.movie_ids
         stars = (trial.whole.half_stars / 2)[question.given].tolist()
-        viewer = Viewer.of(list(zip(movie_ids[question.given].tolist(), stars, strict=True)))
+        user = UserHistory.of(list(zip(movie_ids[question.given].tolist(), stars, strict=True)))
         asked = movie_ids[question.asked].tolist()
-        predicted, confidences = self._model.predict(viewer.rated, asked, self._films)
+        predicted, confidences = self._model.predict(user.rated, asked, self._movies)
         truth = trial.whole.half_stars[question.asked] / 2
         self.pairs.append((confidences, predicted - truth))
         answer: Reals = predicted.astype(np.float64)

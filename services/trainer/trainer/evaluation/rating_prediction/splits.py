@@ -1,4 +1,4 @@
-"""What a predictor of ratings is asked: splits by ratings, by viewers and by films, as values."""
+"""What a predictor of ratings is asked: splits by ratings, by users and by movies, as values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 GIVEN = (1, 3, 5, 10, 20)
-"""Ratings of an unseen viewer; what is asked for lies beyond the largest of them."""
+"""Ratings of an unseen user; what is asked for lies beyond the largest of them."""
 
 SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """Ratings given of one viewer (rows of `Trial.whole`), and those to be predicted, as rows."""
+    """Ratings given of one user (rows of `Trial.whole`), and those to be predicted, as rows."""
 
     user_id: int
     given: Ints
@@ -48,15 +48,15 @@ def by_ratings(dataset: Dataset, seed: int) -> Trial:
     return _answered_by_the_rest(dataset, held_out)
 
 
-def by_films(dataset: Dataset, seed: int) -> Trial:
-    """Return the split that holds every rating of a random tenth of the films out."""
-    movie_ids = np.array([film.movie_id for film in dataset.films], np.int64)
+def by_movies(dataset: Dataset, seed: int) -> Trial:
+    """Return the split that holds every rating of a random tenth of the movies out."""
+    movie_ids = np.array([movie.movie_id for movie in dataset.movies], np.int64)
     chosen = movie_ids[np.random.default_rng(seed).random(len(movie_ids)) < SHARE]
     return _answered_by_the_rest(dataset, np.isin(dataset.movie_ids, chosen))
 
 
-def by_viewers(dataset: Dataset, seed: int) -> dict[int, Trial]:
-    """Return the split that holds a random tenth of the viewers out, by the ratings given.
+def by_users(dataset: Dataset, seed: int) -> dict[int, Trial]:
+    """Return the split that holds a random tenth of the users out, by the ratings given.
 
     Those with more than max(GIVEN) ratings are asked, for the same ones whatever is given.
     """
@@ -79,7 +79,7 @@ def by_viewers(dataset: Dataset, seed: int) -> dict[int, Trial]:
 
 
 def _answered_by_the_rest(dataset: Dataset, held_out: Bools) -> Trial:
-    """Return the trial in which all other ratings of a viewer are given."""
+    """Return the trial in which all other ratings of a user are given."""
     given = dict(_rows_by_user(dataset, ~held_out))
     nothing = np.zeros(0, np.int64)
     questions = tuple(
@@ -99,23 +99,23 @@ def _rows_by_user(dataset: Dataset, keep: Bools) -> Iterator[tuple[int, Ints]]:
 class Biases:
     """Damped means of a training set: what a network has to beat."""
 
-    def __init__(self, train: Dataset, film_damping: float, viewer_damping: float) -> None:
+    def __init__(self, train: Dataset, movie_damping: float, user_damping: float) -> None:
         stars = train.half_stars / 2
         self.mean = float(stars.mean())
         self._movie_ids, numbers = np.unique(train.movie_ids, return_inverse=True)
         rest = np.bincount(numbers, stars - self.mean)
-        self._films = rest / (np.bincount(numbers) + film_damping)
-        self._damping = viewer_damping
+        self._movies = rest / (np.bincount(numbers) + movie_damping)
+        self._damping = user_damping
 
     def predict(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
-        """Return mean + film bias + viewer bias, the latter of the ratings given, not clipped."""
+        """Return mean + movie bias + user bias, the latter of the ratings given, not clipped."""
         rest = self._rest(trial, question.given) - self._of(trial, question.given)
-        viewer = rest.sum() / (len(rest) + self._damping)
-        predicted: npt.NDArray[np.float64] = self.mean + self._of(trial, question.asked) + viewer
+        user = rest.sum() / (len(rest) + self._damping)
+        predicted: npt.NDArray[np.float64] = self.mean + self._of(trial, question.asked) + user
         return predicted
 
-    def predict_by_viewer(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
-        """Return the damped mean of the ratings given, for each film asked for."""
+    def predict_by_user(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
+        """Return the damped mean of the ratings given, for each movie asked for."""
         rest = self._rest(trial, question.given)
         mean = self.mean + rest.sum() / (len(rest) + self._damping)
         return np.full(len(question.asked), mean)
@@ -127,6 +127,6 @@ class Biases:
     def _of(self, trial: Trial, rows: Ints) -> npt.NDArray[np.float64]:
         places, known = position_in(self._movie_ids, trial.whole.movie_ids[rows])
         biases: npt.NDArray[np.float64] = np.where(
-            known, self._films[np.minimum(places, len(self._films) - 1)], 0
+            known, self._movies[np.minimum(places, len(self._movies) - 1)], 0
         )
         return biases

@@ -1,4 +1,4 @@
-"""Viewers for the measurements, made through the API: as many ratings as each route asks for."""
+"""Users for the measurements, made through the API: as many ratings as each route asks for."""
 
 import random
 import time
@@ -11,14 +11,14 @@ from marquee.events import Event, MovieViewed, Rating, RatingAdded, UserMovie
 
 STARS = (4.5, 3.0, 4.0, 2.5, 5.0, 4.0, 3.5)
 """Ratings in turn: of any 5, at least 3 are positive."""
-FILMS = 1000
-"""Films are taken from so many of the most popular ones."""
+MOVIES = 1000
+"""Movies are taken from so many of the most popular ones."""
 IN_CALL = 1000
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of viewer: how many films each has rated and viewed, and the route for that."""
+    """A kind of user: how many movies each has rated and viewed, and the route for that."""
 
     name: str
     route: str
@@ -39,8 +39,8 @@ KNOWN = ("8 ratings", "30 ratings", "300 ratings")
 """The kinds that count as known users."""
 
 
-def popular_films(client: httpx.Client, n: int = FILMS, seconds: float = 60.0) -> list[int]:
-    """Return the ids of the n most popular films, once the gateway holds so many."""
+def popular_movies(client: httpx.Client, n: int = MOVIES, seconds: float = 60.0) -> list[int]:
+    """Return the ids of the n most popular movies, once the gateway holds so many."""
     deadline = time.monotonic() + seconds
     while len(movie_ids := _listed(client, n)) < n:
         if time.monotonic() > deadline:
@@ -62,21 +62,21 @@ def _listed(client: httpx.Client, n: int) -> list[int]:
     return movie_ids[:n]
 
 
-def make_viewers(client: httpx.Client, films: Sequence[int], n: int) -> dict[str, list[int]]:
-    """Make n viewers of each kind; return their ids by kind, once their ratings are visible."""
+def make_users(client: httpx.Client, movies: Sequence[int], n: int) -> dict[str, list[int]]:
+    """Make n users of each kind; return their ids by kind, once their ratings are visible."""
     draw = random.Random(7)
-    first = new_viewer()
+    first = new_user()
     made: dict[str, list[int]] = {}
     events: list[Event] = []
     for at, kind in enumerate(KINDS):
         made[kind.name] = list(range(first + at * n, first + (at + 1) * n))
         for user_id in made[kind.name]:
-            events += _past(draw, user_id, kind, films)
+            events += _past(draw, user_id, kind, movies)
     follow(client, publish(client, events))
     return made
 
 
-def new_viewer() -> int:
+def new_user() -> int:
     """Return an id from where no data set has one, and no earlier run either."""
     return (1 << 40) + random.SystemRandom().randrange(1 << 40)
 
@@ -99,7 +99,7 @@ def publish(client: httpx.Client, events: Sequence[Event]) -> list[str]:
 
 
 def follow(client: httpx.Client, tokens: Sequence[str], seconds: float = 180.0) -> None:
-    """Wait until profiles and films have passed tokens, and every app what it needs of them."""
+    """Wait until profiles and movies have passed tokens, and every app what it needs of them."""
     for token in tokens:
         for user_id in range(1, 17):  # between them they lie on every partition
             for _ in range(int(seconds / 10)):
@@ -111,8 +111,8 @@ def follow(client: httpx.Client, tokens: Sequence[str], seconds: float = 180.0) 
                 raise SystemExit("the events do not become visible")
 
 
-def _past(draw: random.Random, user_id: int, kind: Kind, films: Sequence[int]) -> list[Event]:
-    seen = draw.sample(films, kind.rated + kind.viewed)
+def _past(draw: random.Random, user_id: int, kind: Kind, movies: Sequence[int]) -> list[Event]:
+    seen = draw.sample(movies, kind.rated + kind.viewed)
     past: list[Event] = [
         rating(user_id, movie_id, STARS[at % len(STARS)])
         for at, movie_id in enumerate(seen[: kind.rated])

@@ -22,7 +22,7 @@ from marquee.domain.recommendation import RecommendRequest, Route
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.serving.movie_rows import MovieTableWriter
-from marquee.serving.replica import Serving
+from marquee.serving.replica import ServingState
 
 COUNTS = (1, 3, 10, 50, 300)
 """Ratings of the users who ask."""
@@ -69,7 +69,7 @@ def _measure(name: str, bundle: Path) -> list[Answered]:
     model: Any = service.load(bundle)
     movies: MovieTable = model.movies()
     popularity = LivePopularity(movies, _sums(model))
-    serving = Serving(model, movies, popularity, MovieTableWriter(model, movies, None))
+    serving = ServingState(model, movies, popularity, MovieTableWriter(model, movies, None))
     found = []
 
     def add(what: str, ratings: int | None, call: Callable[[int], object]) -> None:

@@ -17,7 +17,6 @@ from statistics import median
 import httpx
 import uvloop
 from rich.console import Console
-from users import make_users, popular_movies
 
 from freshness import CALLS_A_SECOND, Freshness, freshness
 from marquee_local.servers import kafka_lacks
@@ -25,6 +24,7 @@ from rates import IN_CALL, SERVICES, rates
 from replay import replay
 from report import Table, machine
 from system import ROOT, System, started
+from users import make_users, popular_movies
 
 STREAM = 200
 """Events a second that stream in while freshness is measured."""

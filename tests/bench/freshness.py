@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import httpx
-from users import STARS, new_user, rating
 
 from load import quantile
+from users import STARS, new_user, rating
 
 CALLS_A_SECOND = 50
 LIMIT_S = 10.0

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from users import KINDS, KNOWN
-
 from load import Measured, load, rendered
+from users import KINDS, KNOWN
 
 CONNECTIONS = (1, 8, 32)
 WARM_UP_S = 0.5

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import redis
-from users import STARS, new_user, publish, rating
 
 from gateway.state import consistency_token
 from load import Measured, load, rendered
@@ -17,6 +16,7 @@ from marquee.bus.api import TopicPartition
 from marquee.settings import read
 from marquee.store.keys import Keys
 from system import System
+from users import STARS, new_user, publish, rating
 
 CALLERS = 32
 IN_CALL = 1000

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from users import STARS, new_user, rating
 
 from marquee.bus.api import Bus, Outgoing
 from marquee.bus.factory import open_bus
@@ -23,6 +22,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 from marquee_local.servers import kafka, valkey
+from users import STARS, new_user, rating
 
 USERS = 1000
 BATCH = 1000

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from marquee.bus.factory import open_bus
 from marquee.bus.topics import create_topics
-from marquee.consumer.handlers.by_service import KEPT
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.settings import Settings
 from marquee.snapshots.format import newest_snapshot
 from marquee_local.servers import valkey
@@ -29,7 +29,7 @@ from trainer.history.history import History
 from trainer.operations.rebuild import Rebuilding
 from trainer.operations.verify import Verification
 
-SERVICES = [name for name in KEPT if name != "trainer"]
+SERVICES = [name for name in FACTS_BY_SERVICE if name != "trainer"]
 
 
 def main() -> int:
@@ -84,7 +84,7 @@ def _rebuild(settings: Settings) -> None:
 
 def _verify(settings: Settings) -> None:
     verification = Verification(settings)
-    bad = [verdict for verdict in verification.run(list(KEPT)) if not verdict.equal]
+    bad = [verdict for verdict in verification.run(list(FACTS_BY_SERVICE)) if not verdict.equal]
     verification.close()
     if bad:
         sys.exit(f"the rebuilt facts are not those of the snapshot: {bad[:3]}")

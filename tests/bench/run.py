@@ -11,7 +11,6 @@ from pathlib import Path
 import httpx
 import uvloop
 from rich.console import Console
-from users import make_users, popular_movies
 
 from freshness import freshness
 from latency import latencies, request_sets
@@ -21,6 +20,7 @@ from rates import SERVICES, rates
 from replay import replay
 from report import Report
 from system import ROOT, System, found, started
+from users import make_users, popular_movies
 
 PARTS = ("latency", "freshness", "rates", "memory", "starts", "replay")
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.consumer import HANDLERS
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Step, prefetch
+from marquee.consumer.unit_of_work import UnitOfWork, prefetch
 from marquee.domain.ratings import Ratings
 from marquee.errors import UnreadableEvent
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event, ModelEvent, decode
@@ -56,7 +56,7 @@ def facts_after(message: bytes) -> dict[str, Any]:
 def apply(store: MemoryStore, event: Event) -> None:
     keys = KEYS.of(TopicPartition(event.topic, partition_of(event.key, KEYS.partitions)))
     position = store.position(keys)
-    step = Step(keys, store)
+    step = UnitOfWork(keys, store)
     prefetch(step, [event])
     HANDLERS[type(event)](step, event)
     start = position or 0

@@ -14,7 +14,7 @@ import pytest
 from kafka.errors import KafkaError
 from redis import Redis
 
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
@@ -127,7 +127,7 @@ def place(
         servers = request.getfixturevalue("kafka_servers")
         again = partial(KafkaBus, servers, namespace, session_s=6.0, timeout_s=5.0)
         operator = of_kafka(servers, namespace)
-    with running(again(), redis_url, namespace, GatewayReaction) as system:
+    with running(again(), redis_url, namespace, GatewayProjection) as system:
         yield Place(system, operator, again)
 
 
@@ -163,7 +163,7 @@ def make_anew(place: Place, messages: int) -> None:
             return False  # the broker is still deleting
 
     eventually(made)
-    fresh = System(bus, place.system.url, place.system.namespace, GatewayReaction)
+    fresh = System(bus, place.system.url, place.system.namespace, GatewayProjection)
     fresh.publish(*(rating(100 + number) for number in range(messages)))
     bus.close()
 

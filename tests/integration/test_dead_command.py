@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from typer.testing import CliRunner, Result
 
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee import telemetry
 from marquee.bus.api import TopicPartition
 from marquee.events import RATINGS, RatingAdded
@@ -33,7 +33,7 @@ def place(redis_url: str, namespace: str) -> OnRedis:
 def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[System]:
     """A gateway's consumer that has put two messages of user 1 aside."""
     with running(place.bus, redis_url, namespace) as made:
-        made.start(GatewayReaction())
+        made.start(GatewayProjection())
         event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 4}})
         place.put(TopicPartition(RATINGS, AWAY), b"1", event.encode())
         place.put(TopicPartition(RATINGS, HOME), b"1", b'{"type": "rating.added"')

@@ -3,11 +3,11 @@
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway.consumer import HANDLERS, GatewayReaction
+from gateway.consumer import HANDLERS, GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.dead_letters.gauge import DeadCounts
-from marquee.dead_letters.ledger import STATES, DeadLetters, Letter
+from marquee.dead_letters.ledger import STATES, DeadLetter, DeadLetters
 from marquee.dead_letters.retry import Retries
 from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.events.partitioning import partition_of
@@ -21,14 +21,14 @@ HOME = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
 AWAY = TopicPartition(RATINGS, (HOME.partition + 1) % PARTITIONS)
 
 
-class Mendable(GatewayReaction):
+class Mendable(GatewayProjection):
     """The gateway's facts, with a handler that throws for movie 13 until it is mended."""
 
     def __init__(self) -> None:
         self.broken = True
         self.handlers: Handlers = {**HANDLERS, RatingAdded: self._rate}
 
-    def _rate(self, step: Step, event: RatingAdded) -> None:
+    def _rate(self, step: UnitOfWork, event: RatingAdded) -> None:
         if self.broken and event.data.movie_id == 13:
             raise ValueError("unlucky")
         HANDLERS[RatingAdded](step, event)
@@ -45,9 +45,9 @@ def rating(movie_id: int, stars: float = 4.0, user_id: int = USER) -> RatingAdde
     return RatingAdded.model_validate({"data": data})
 
 
-def all_of(letters: DeadLetters, n: int) -> list[Letter]:
+def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
     """Return the letters once there are n of them."""
-    found: list[Letter] = []
+    found: list[DeadLetter] = []
 
     def enough() -> bool:
         found[:] = letters.all()
@@ -142,7 +142,7 @@ def test_a_message_that_two_services_bury_is_one_letter(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     group.start(Mendable())
-    group.start(GatewayReaction(), "content")
+    group.start(GatewayProjection(), "content")
     place.put(HOME, b"1", b"{")
     after = group.publish(rating(3))
     group.wait(after)
@@ -154,7 +154,7 @@ def test_a_message_that_two_services_bury_is_one_letter(
 def test_what_others_wrote_among_the_letters_is_passed_over(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
-    group.start(GatewayReaction())
+    group.start(GatewayProjection())
     log = TopicPartition("ratings.dead", 0)
     place.put(log, b"1", b"hello")
     place.put(log, b"1", b"{}", **{"marquee-settles": b"ratings-0-0"})
@@ -172,7 +172,7 @@ def test_what_others_wrote_among_the_letters_is_passed_over(
 def test_the_measure_says_how_many_letters_are_open_and_settled(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
-    group.start(GatewayReaction())
+    group.start(GatewayProjection())
     counts = DeadCounts(place.log)
     counts.look()
     place.put(HOME, b"1", b"{")
@@ -209,11 +209,11 @@ def test_the_letters_of_a_user_are_forgotten_and_the_others_stay(
 def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
     group: System, letters: DeadLetters
 ) -> None:
-    class Failing(GatewayReaction):
+    class Failing(GatewayProjection):
         def __init__(self) -> None:
             self.handlers = {**HANDLERS, UserErased: self._fail}
 
-        def _fail(self, _: Step, __: UserErased) -> None:
+        def _fail(self, _: UnitOfWork, __: UserErased) -> None:
             raise ValueError("not now")
 
     group.start(Failing())

@@ -18,7 +18,7 @@ from hybrid.model import Hybrid
 from marquee.bus.api import Outgoing
 from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.errors import NotFound
@@ -40,7 +40,7 @@ from marquee.events import (
 )
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
-from marquee.serving.replica import Overlay
+from marquee.serving.replica import ModelReplica
 from marquee.serving.update_stream import connect
 from marquee.settings import Settings
 from marquee.store.redis import RedisStore
@@ -83,7 +83,7 @@ def model_worker(system: FactsSystem, name: str) -> Worker:
     registry, keys = Registry(system.settings.registry), system.keys(name)
     load: Any = Hybrid.load if name == "hybrid" else UserModel.load
     made: Any = derive if name == "hybrid" else derive_all
-    reaction: Any = ModelReaction(keys, store, registry, load, HANDLERS, made, restore_facts)
+    reaction: Any = ModelProjection(keys, store, registry, load, HANDLERS, made, restore_facts)
     snapshots = system.worker(name).snapshots
     return Worker(keys, (MOVIES, RATINGS, MODELS), system.bus, store, snapshots, reaction)
 
@@ -255,11 +255,11 @@ async def test_a_running_app_forgets_a_user_of_its_training_and_so_does_one_that
     client = connect(settings.redis_url.get_secret_value())
     registry, keys = Registry(settings.registry), system.keys("user-model")
     first, second = (
-        Overlay(keys, client, registry, UserModel.load, mask=without) for _ in range(2)
+        ModelReplica(keys, client, registry, UserModel.load, mask=without) for _ in range(2)
     )
     system.services = ("user-model",)
 
-    def knows(overlay: Overlay[UserModel]) -> bool:
+    def knows(overlay: ModelReplica[UserModel]) -> bool:
         return 4 in overlay.serving.model.training.user_ids
 
     async def wait(condition: Any) -> None:

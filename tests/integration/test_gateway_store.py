@@ -10,9 +10,9 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from gateway.state import consistency_token
-from gateway.state.live_view import Memory
+from gateway.state.live_view import LiveView
 from gateway.state.profiles import RedisProfiles
 from gateway.state.publisher import Publisher
 from marquee.bus.api import TopicPartition
@@ -48,7 +48,7 @@ class NoSnapshots:
         return None
 
 
-class ContentReaction(GatewayReaction):
+class ContentReaction(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
@@ -58,7 +58,7 @@ class ContentReaction(GatewayReaction):
 class System:
     """Running consumers of gateway and content, and the gateway's readers."""
 
-    memory: Memory
+    memory: LiveView
     profiles: RedisProfiles
     publisher: Publisher
 
@@ -74,7 +74,7 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
     """The namespace in which the consumers of gateway and content run."""
     bus, stop, threads = RedisBus(redis_url, namespace), threading.Event(), []
     create_topics(bus, PARTITIONS)
-    for service, reaction in (("gateway", GatewayReaction()), ("content", ContentReaction())):
+    for service, reaction in (("gateway", GatewayProjection()), ("content", ContentReaction())):
         worker = Worker(
             Keys(namespace, service, PARTITIONS),
             (MOVIES, RATINGS),
@@ -97,7 +97,7 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
 async def system(redis_url: str, consumed: str) -> AsyncIterator[System]:
     own = Keys(consumed, "gateway", PARTITIONS)
     client, bus = connect(redis_url), RedisBus(redis_url, consumed)
-    memory = Memory(client, own, Keys(consumed, "content", PARTITIONS))
+    memory = LiveView(client, own, Keys(consumed, "content", PARTITIONS))
     profiles, publisher = RedisProfiles(redis_url, own), Publisher(bus.producer)
     memory.tail.start()
     yield System(memory, profiles, publisher)

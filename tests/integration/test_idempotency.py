@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from gateway.app import build
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from gateway.http.idempotency_store import (
-    Attempt,
-    Kept,
+    IdempotentRequest,
     KeyReused,
     RedisIdempotency,
+    StoredResponse,
     fingerprint_of,
 )
 from marquee.bus.api import Published
@@ -96,7 +96,7 @@ def settings(
 @pytest.fixture
 async def pair(settings: Settings, redis_url: str, namespace: str) -> AsyncIterator[Pair]:
     with running(open_bus(settings), redis_url, namespace) as group:
-        group.start(GatewayReaction())
+        group.start(GatewayProjection())
         movies = [{"movie_id": i, "title": f"Film {i}"} for i in (2, 3)]
         events = [MovieAdded.model_validate({"data": movie}) for movie in movies]
         group.wait(group.publish(*events))
@@ -232,8 +232,8 @@ async def test_the_keys_take_no_more_room_than_they_may(redis_url: str, namespac
     request = fingerprint_of("PUT", "/", b"", b"")
     for n in range(200):
         attempt = await store.begin(f"key {n}", request)
-        assert isinstance(attempt, Attempt)
-        await store.finish(attempt, Kept(202, b"%d" % n * 50))
+        assert isinstance(attempt, IdempotentRequest)
+        await store.finish(attempt, StoredResponse(202, b"%d" % n * 50))
     names = [f"{namespace}:gateway:{{idempotency}}:{name}" for name in ("order", "sizes", "bytes")]
     client = store._redis
     order, sizes, total = await client.zcard(names[0]), await client.hlen(names[1]), names[2]
@@ -241,9 +241,9 @@ async def test_the_keys_take_no_more_room_than_they_may(redis_url: str, namespac
     assert int(await client.get(total)) <= 21_000
     assert len([key async for key in client.scan_iter(f"{namespace}:*")]) == order + 3
     newest = await store.begin("key 199", request)
-    assert isinstance(newest, Kept)
+    assert isinstance(newest, StoredResponse)
     oldest = await store.begin("key 0", request)
-    assert isinstance(oldest, Attempt)
+    assert isinstance(oldest, IdempotentRequest)
     assert not oldest.again
     await store.close()
 
@@ -251,10 +251,10 @@ async def test_the_keys_take_no_more_room_than_they_may(redis_url: str, namespac
 async def test_a_forgotten_attempt_leaves_nothing(redis_url: str, namespace: str) -> None:
     store = RedisIdempotency(redis_url, namespace)
     attempt = await store.begin("a key", fingerprint_of("PUT", "/", b"", b"1"))
-    assert isinstance(attempt, Attempt)
+    assert isinstance(attempt, IdempotentRequest)
     await store.release(attempt)
     other = await store.begin("a key", fingerprint_of("PUT", "/", b"", b"2"))
-    assert isinstance(other, Attempt)
+    assert isinstance(other, IdempotentRequest)
     with pytest.raises(KeyReused):
         await store.begin("a key", fingerprint_of("PUT", "/", b"", b"1"))
     await store.close()
@@ -264,10 +264,10 @@ async def test_without_the_store_a_key_still_gives_the_same_event_ids() -> None:
     store = RedisIdempotency("redis://127.0.0.1:1/0", "n")
     request = fingerprint_of("PUT", "/", b"", b"")
     first, second = await store.begin("k", request), await store.begin("k", request)
-    assert isinstance(first, Attempt)
-    assert isinstance(second, Attempt)
+    assert isinstance(first, IdempotentRequest)
+    assert isinstance(second, IdempotentRequest)
     assert first.event_id(3) == second.event_id(3)
-    answer = Kept(202, b"{}")
+    answer = StoredResponse(202, b"{}")
     assert await store.finish(first, answer) is answer
 
 

@@ -20,7 +20,7 @@ from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.catalogue import MOVIE_HANDLERS
 from marquee.consumer.handlers.profiles import USER_HANDLERS
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
@@ -38,7 +38,7 @@ from marquee.events import (
 from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import read_manifest, seal
 from marquee.registry.registry import Registry
-from marquee.serving.replica import Overlay
+from marquee.serving.replica import ModelReplica
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.codec import DerivedUserRow, Vector
@@ -85,7 +85,7 @@ class System:
     url: str
     keys: Keys
     registry: "SealingRegistry"
-    overlay: Overlay[Tiny]
+    overlay: ModelReplica[Tiny]
 
     def release(self, folder: Path, factor: float, cut: dict[str, int] | None = None) -> str:
         folder.mkdir()
@@ -128,7 +128,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus, keys = RedisBus(redis_url, namespace), Keys(namespace, SERVICE, PARTITIONS)
     create_topics(bus, PARTITIONS)
     registry, store = SealingRegistry(tmp_path / "registry"), RedisStore(redis_url)
-    reaction = ModelReaction(
+    reaction = ModelProjection(
         keys,
         store,
         registry,
@@ -142,7 +142,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     client = connect(redis_url)
-    overlay = Overlay(keys, client, registry, Tiny.load)
+    overlay = ModelReplica(keys, client, registry, Tiny.load)
     overlay.tail.start()
     yield System(bus, redis_url, keys, registry, overlay)
     await overlay.close()

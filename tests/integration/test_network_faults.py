@@ -10,7 +10,7 @@ import redis
 import uvloop
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
@@ -29,7 +29,7 @@ PARTITIONS = 4
 USERS = range(1, 41)
 
 
-class SumsReaction(GatewayReaction):
+class SumsReaction(GatewayProjection):
     """The facts of the content service without its model: sums show what is applied twice."""
 
     handlers = CONTENT_HANDLERS

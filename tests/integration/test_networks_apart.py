@@ -19,28 +19,28 @@ torch = pytest.importorskip("torch")
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from neural.training.epochs import NetworkConfig, Trained, train  # noqa: E402
-from neural.training.rating_split import Rated, only  # noqa: E402
-from neural.training.worker_processes import TrainingFailed, Work, networks  # noqa: E402
+from neural.training.rating_split import RatingSplit, only  # noqa: E402
+from neural.training.worker_processes import TrainingFailed, TrainingJob, networks  # noqa: E402
 
 SMALL = NetworkConfig(d=4, hidden=8, epochs=2, users_per_batch=16, embedding_pull=60.0)
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
 ROWS = RatingRows.of(checkerboard(users=40))
-WORK = Work(ROWS, CONTENT, SMALL)
+WORK = TrainingJob(ROWS, CONTENT, SMALL)
 SCRIPT = """
 from dataclasses import replace
 
 import numpy as np
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from neural.training.worker_processes import Work, networks
-from neural.training.rating_split import Rated, only
+from neural.training.worker_processes import TrainingJob, networks
+from neural.training.rating_split import RatingSplit, only
 from neural.training import NetworkConfig, train
 
 config = NetworkConfig(d=4, hidden=8, epochs={epochs}, max_steps={epochs})
 rows = RatingRows.of(checkerboard(users=40))
 content = np.ones((24, 5), np.float32)
-shown = Rated(rows, only(rows, np.zeros(len(rows.movies), bool)))
-with networks(Work(rows, content, config), (0, 1), 2) as again:
+shown = RatingSplit(rows, only(rows, np.zeros(len(rows.movies), bool)))
+with networks(TrainingJob(rows, content, config), (0, 1), 2) as again:
     best = train(shown, content, config.model_copy(update={{"epochs": 1}}), 0, lambda *_: None)
     best = replace(best, epoch={epochs} - 1)
     again.begin(best)
@@ -50,11 +50,11 @@ with networks(Work(rows, content, config), (0, 1), 2) as again:
 
 
 def best() -> Trained:
-    shown = Rated(ROWS, only(ROWS, np.zeros(len(ROWS.movies), bool)))
+    shown = RatingSplit(ROWS, only(ROWS, np.zeros(len(ROWS.movies), bool)))
     return train(shown, CONTENT, SMALL, 0, lambda *_: None)
 
 
-def trained(of: Work, most: int) -> list[Trained]:
+def trained(of: TrainingJob, most: int) -> list[Trained]:
     with networks(of, (3, 4), most) as again:
         again.begin(found := best())
         return again.wait(found)

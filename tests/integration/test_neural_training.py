@@ -16,19 +16,19 @@ from marquee.errors import DataError  # noqa: E402
 from marquee.features.dataset import Dataset  # noqa: E402
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee.training.autoencoder import AutoencoderConfig  # noqa: E402
-from marquee.training.linear_autoencoder import FewRatingsConfig  # noqa: E402
+from marquee.training.linear_autoencoder import LinearAutoencoderConfig  # noqa: E402
 from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from neural.rating_biases import statistics_of  # noqa: E402
-from neural.rating_predictor import NetworkMovieVectors, Predictor  # noqa: E402
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor  # noqa: E402
 from neural.training.epochs import NetworkConfig, draw_batch, movie_vectors  # noqa: E402
 from neural.training.network import Batch, RatingNetwork  # noqa: E402
 
 SMALL = NeuralConfig(
     network=NetworkConfig(d=4, hidden=8, epochs=6, users_per_batch=8, embedding_pull=30.0),
     autoencoder=AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1),
-    many=FewRatingsConfig(n=10_000, penalty=1.0, head=30, kept=30),
+    many=LinearAutoencoderConfig(n=10_000, penalty=1.0, head=30, kept=30),
     content=4,
     movie_clusters=2,
     cold_penalty=1.0,
@@ -141,7 +141,7 @@ def test_numpy_predicts_what_torch_does() -> None:
     network, rows = small_network()
     statistics = statistics_of(rows, 24)
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    predictor = Predictor(weights, statistics.mean)
+    predictor = RatingPredictor(weights, statistics.mean)
     with torch.no_grad():
         expected = network(whole_rows(rows, np.array([3]), 0.0))[0].numpy()
         table = network.movie_table().numpy()
@@ -162,7 +162,7 @@ def test_a_new_movie_is_to_numpy_what_it_is_to_torch() -> None:
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
         expected = network.films.foresee(torch.arange(24)).numpy()
-    found = Predictor(weights, 3.5).movies(network.films.content.numpy())
+    found = RatingPredictor(weights, 3.5).movies(network.films.content.numpy())
     assert np.abs(found - expected).max() < 1e-4
 
 

@@ -17,7 +17,7 @@ from marquee.bus.api import Bus, Outgoing, Published
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.events import (
@@ -33,7 +33,7 @@ from marquee.events import (
 )
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
-from marquee.serving.replica import Overlay
+from marquee.serving.replica import ModelReplica
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.keys import Keys
@@ -56,8 +56,8 @@ class System:
     keys: Keys
     registry: Registry
     model: Hybrid
-    overlay: Overlay[Hybrid]
-    second: Overlay[Hybrid]
+    overlay: ModelReplica[Hybrid]
+    second: ModelReplica[Hybrid]
     folder: Path
 
     def publish(self, event: Event) -> Published:
@@ -78,7 +78,7 @@ class System:
         data = {"user_id": user_id, "movie_id": movie_id, "rating": rating}
         return self.publish(RatingAdded.model_validate({"data": data}))
 
-    def likes(self, overlay: Overlay[Hybrid] | None = None) -> float | None:
+    def likes(self, overlay: ModelReplica[Hybrid] | None = None) -> float | None:
         """Return how well the new movie's factor suits those who like the odd movies."""
         movies = (overlay or self.overlay).serving.movies
         if (row := movies.index(NEW)) < 0:
@@ -95,7 +95,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         await asyncio.sleep(0.005)
 
 
-def serves(overlay: Overlay[Hybrid], version: str) -> bool:
+def serves(overlay: ModelReplica[Hybrid], version: str) -> bool:
     try:
         return overlay.serving.model.version == version
     except Exception:
@@ -107,12 +107,14 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus, keys = RedisBus(redis_url, namespace), Keys(namespace, "hybrid", 4)
     create_topics(bus, 4)
     registry, store = Registry(tmp_path / "registry"), RedisStore(redis_url)
-    reaction = ModelReaction(keys, store, registry, Hybrid.load, HANDLERS, derive, restore_facts)
+    reaction = ModelProjection(keys, store, registry, Hybrid.load, HANDLERS, derive, restore_facts)
     worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction)
     stop, client = threading.Event(), connect(redis_url)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    first, second = (Overlay(keys, client, registry, Hybrid.load, Hybrid.folded) for _ in range(2))
+    first, second = (
+        ModelReplica(keys, client, registry, Hybrid.load, Hybrid.folded) for _ in range(2)
+    )
     first.tail.start()
     yield System(bus, keys, registry, fit(checkerboard(), CONFIG, 0), first, second, tmp_path)
     await first.close()

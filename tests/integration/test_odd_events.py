@@ -11,12 +11,12 @@ import pytest
 from redis import Redis
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import Bus, Published, TopicPartition, dead
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.popularity import restore_sums
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.consumer.worker import DEAD_IN_A_ROW, Pace, Worker
 from marquee.domain.movies import Movie
 from marquee.errors import StoreUnavailable
@@ -31,12 +31,12 @@ WHERE = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-class ContentReaction(GatewayReaction):
+class ContentReaction(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
 
-    def restore(self, step: Step, piece: PartitionSnapshot) -> None:
+    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
         restore_sums(step, piece)
 
 
@@ -45,7 +45,7 @@ def system(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> It
     bus: Bus = RedisBus(redis_url, namespace)
     if request.param == "kafka":
         bus = KafkaBus(request.getfixturevalue("kafka_servers"), namespace)
-    with running(bus, redis_url, namespace, GatewayReaction) as made:
+    with running(bus, redis_url, namespace, GatewayProjection) as made:
         yield made
 
 
@@ -125,16 +125,16 @@ def test_ratings_of_an_unknown_movie_are_kept_and_count_once_it_arrives(system: 
     assert b"77" in RedisStore(system.url).scan(system.keys().movie(77).movies)
 
 
-class Failing(GatewayReaction):
+class Failing(GatewayProjection):
     """Handles no rating of a movie from 100 on."""
 
     def __init__(self) -> None:
-        def fail(step: Step, event: RatingAdded) -> None:
+        def fail(step: UnitOfWork, event: RatingAdded) -> None:
             if event.data.movie_id >= 100:
                 raise ValueError("out of order")
-            GatewayReaction.handlers[RatingAdded](step, event)
+            GatewayProjection.handlers[RatingAdded](step, event)
 
-        self.handlers = {**GatewayReaction.handlers, RatingAdded: fail}
+        self.handlers = {**GatewayProjection.handlers, RatingAdded: fail}
 
 
 def test_more_than_ten_failing_events_in_a_row_stop_their_partition_and_no_other(
@@ -186,13 +186,13 @@ def test_a_loop_that_is_told_to_stop_does_not_wait_for_the_next_try(
         assert store.position(keys.of(WHERE)) == 0
 
 
-def _fail(tries: list[int], _step: Step, event: RatingAdded) -> None:
+def _fail(tries: list[int], _step: UnitOfWork, event: RatingAdded) -> None:
     tries.append(event.data.movie_id)
     raise ValueError("never")
 
 
 def test_a_full_redis_is_waited_for_and_no_event_is_blamed(redis_url: str, namespace: str) -> None:
-    with running(RedisBus(redis_url, namespace), redis_url, namespace, GatewayReaction) as system:
+    with running(RedisBus(redis_url, namespace), redis_url, namespace, GatewayProjection) as system:
         client = Redis.from_url(redis_url)
         worker = system.start()
         system.wait(system.publish(rating(1, 4.0)))

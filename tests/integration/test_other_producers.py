@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
@@ -43,7 +43,7 @@ def on_kafka(
     # Records of the client's log would keep its sockets past the end of the test.
     caplog.set_level(logging.CRITICAL, logger="kafka")
     with running(KafkaBus(kafka_servers, namespace), redis_url, namespace) as group:
-        group.start(GatewayReaction())
+        group.start(GatewayProjection())
         yield group
     gc.collect()
 
@@ -51,7 +51,7 @@ def on_kafka(
 @pytest.fixture
 def on_redis(redis_url: str, namespace: str) -> Iterator[System]:
     with running(RedisBus(redis_url, namespace), redis_url, namespace) as group:
-        group.start(GatewayReaction())
+        group.start(GatewayProjection())
         yield group
 
 
@@ -107,7 +107,7 @@ def test_a_partition_that_an_id_of_time_has_ended_is_mended_as_the_page_says(
     client = on_redis.bus.client
     event = RatingAdded.model_validate({"data": {"user_id": 4242, "movie_id": 1, "rating": 4.0}})
     on_redis.wait(on_redis.publish(event))
-    worker = on_redis.start(GatewayReaction(), "content")
+    worker = on_redis.start(GatewayProjection(), "content")
     xadd(on_redis, namespace, "*")
     eventually(lambda: "log" in worker.health.stopped)
     with pytest.raises(BusUnavailable, match="smaller than the target stream top item"):

@@ -16,7 +16,7 @@ from marquee_testing.small_fits import SMALL_TASTE
 from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.parallel import Work, fill_cache
+from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.slices import Slice
 from trainer.models.parameters import Parameters
@@ -33,9 +33,9 @@ PLAN = Plan(
 )
 
 
-def work(folder: Path) -> Work:
+def work(folder: Path) -> EvaluationJob:
     cache = EvaluationCache(folder)
-    return Work(checkerboard(120, 40), PLAN, Parameters(1, SMALL), Settings(), cache)
+    return EvaluationJob(checkerboard(120, 40), PLAN, Parameters(1, SMALL), Settings(), cache)
 
 
 def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ from marquee_testing import checkerboard
 from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.plan import Plan
-from trainer.evaluation.parallel import Work, fill_cache
+from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.models.parameters import Parameters
 from trainer.evaluation.slices import Slice
 
@@ -77,7 +77,7 @@ if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
     plan = Plan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
     cache = EvaluationCache(Path(sys.argv[1]))
-    work = Work(checkerboard(120, 40), plan, Parameters(), Settings(), cache)
+    work = EvaluationJob(checkerboard(120, 40), plan, Parameters(), Settings(), cache)
     fill_cache(work, 2, lambda _words: None)
 """
 

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from redis import Redis
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie
 from marquee.events import MOVIES
 from marquee.serving.update_stream import Tail, Update, connect
@@ -70,7 +70,7 @@ class Consumer:
 
     def put(self, *movie_ids: int, since: float | None = None) -> None:
         for movie_id in movie_ids:
-            step = Step(self.keys, self.store)
+            step = UnitOfWork(self.keys, self.store)
             step.offset, step.since = self.at, since
             step.put_movie(Movie(movie_id=movie_id, title=f"Title {self.at}"))
             commands = step.commands(self.at, self.at + 1)

@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
-from marquee.dead_letters.ledger import DeadLetters, Letter
+from marquee.dead_letters.ledger import DeadLetter, DeadLetters
 from marquee.dead_letters.publish import KEPT_BYTES
 from marquee.dead_letters.retry import Retries
 from marquee.events import RATINGS, RatingAdded
@@ -56,9 +56,9 @@ POISON = {
 }
 
 
-def all_of(letters: DeadLetters, n: int) -> list[Letter]:
+def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
     """Return the letters once there are n of them."""
-    found: list[Letter] = []
+    found: list[DeadLetter] = []
 
     def enough() -> bool:
         found[:] = letters.all()
@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_one_letter_with_the_reason_and_hurts_no_other(
     kind: str, place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     value, reason = POISON[kind]
-    worker = group.start(GatewayReaction())
+    worker = group.start(GatewayProjection())
     group.publish(rating(1))
     place.put(HOME, b"1", value, trace=b"t-1")
     group.wait(group.publish(rating(3)))
@@ -90,7 +90,7 @@ def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
     place.allow_large(RATINGS)
-    group.start(GatewayReaction())
+    group.start(GatewayProjection())
     value = text_of(comment="x" * 2_000_000)
     place.put(HOME, b"1", value)
     group.wait(group.publish(rating(3)))
@@ -107,7 +107,7 @@ def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
 def test_headers_that_are_no_text_or_too_many_do_not_stop_the_stream(
     place: RawProducer, group: System, letters: DeadLetters
 ) -> None:
-    group.start(GatewayReaction())
+    group.start(GatewayProjection())
     odd = {"odd": b"\xff", "large": b"x" * 100_000, "marquee-settles": b"ratings-0-0"}
     place.put(HOME, b"1", b"{", **odd)
     group.wait(group.publish(rating(3)))
@@ -121,7 +121,7 @@ def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
 ) -> None:
     place = OnRedis(redis_url, namespace)
     with running(place.bus, redis_url, namespace) as group:
-        worker = group.start(GatewayReaction())
+        worker = group.start(GatewayProjection())
         client, name = place.bus.client, place.bus.streams.key(HOME)
         client.xadd(name, {"event": rating(1).encode()}, id="0-*")
         client.xadd(name, {"v": rating(1).encode()}, id="0-*")

@@ -12,12 +12,12 @@ from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from neural.confidence import Confidence  # noqa: E402
 from neural.rating_biases import statistics_of  # noqa: E402
-from neural.rating_predictor import NetworkMovieVectors, Predictor  # noqa: E402
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor  # noqa: E402
 from neural.training.epochs import NetworkConfig, Trained, draw_batch, train  # noqa: E402
 from neural.training.holdout import hide  # noqa: E402
 from neural.training.network import RatingNetwork  # noqa: E402
 from neural.training.rating_predictor import fit_ratings  # noqa: E402
-from neural.training.rating_split import Rated, only  # noqa: E402
+from neural.training.rating_split import RatingSplit, only  # noqa: E402
 
 SMALL = NetworkConfig(
     d=4, hidden=8, epochs=6, users_per_batch=16, embedding_pull=60.0, confidence_share=0.1
@@ -78,7 +78,7 @@ def test_a_cold_target_is_predicted_from_content_alone() -> None:
     with torch.no_grad():
         _, cold = network(batch)
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    predictor = Predictor(weights, statistics.mean)
+    predictor = RatingPredictor(weights, statistics.mean)
     movies, half_stars = rows.of_user(3)
     user = predictor.user(movies, (half_stars / 2).astype(np.float32), statistics.biases[movies])
     zeros = np.zeros(len(movies), np.float32)
@@ -130,7 +130,7 @@ def test_many_users_get_fewer_epochs() -> None:
     def tell(epoch: int, measures: dict[str, float]) -> None:  # noqa: ARG001
         told.append(epoch)
 
-    rated = Rated(rows, only(rows, np.zeros(len(rows.movies), bool)))
+    rated = RatingSplit(rows, only(rows, np.zeros(len(rows.movies), bool)))
     train(rated, CONTENT, SMALL.model_copy(update={"max_steps": 12}), 0, tell)
     assert told == [0, 1]
 
@@ -142,7 +142,7 @@ def test_the_best_epoch_is_kept() -> None:
         told[epoch] = measures["rmse"]
 
     hidden, _ = hide(rows, 8, 0.2, 0)
-    rated = Rated(only(rows, ~hidden), only(rows, hidden))
+    rated = RatingSplit(only(rows, ~hidden), only(rows, hidden))
     best = train(rated, CONTENT, SMALL, 0, tell)
     assert best.measures["rmse"] == min(told.values())
     assert told[best.epoch] == min(told.values())

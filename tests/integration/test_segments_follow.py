@@ -23,7 +23,7 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.events import (
@@ -74,7 +74,9 @@ def fitted() -> UserModel:
         for movie_id in rng.permutation(60)[:24] + 1
     ]
     users, movie_ids, half = (np.array(column) for column in zip(*rows, strict=True))
-    data = make_dataset(users, movie_ids, half.astype(np.uint8), np.zeros(len(rows), np.int64), movies)
+    data = make_dataset(
+        users, movie_ids, half.astype(np.uint8), np.zeros(len(rows), np.int64), movies
+    )
     config = UserModelConfig(
         taste=SMALL_TASTE,
         clusters=2,
@@ -117,7 +119,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     registry, bus = Registry(settings.registry), RedisBus(redis_url, namespace)
     create_topics(bus, settings.partitions)
     load = UserModel.load
-    reaction = ModelReaction(keys, store, registry, load, HANDLERS, derive_all, restore_facts)
+    reaction = ModelProjection(keys, store, registry, load, HANDLERS, derive_all, restore_facts)
     snapshots = StoredSnapshots(settings.history)
     worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction)
     stop = threading.Event()

@@ -15,11 +15,16 @@ import pytest
 
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
-from gateway.recommend.filter_stage import Wish
-from gateway.recommend.orchestrator import Answer, Answers, Patience, Question
+from gateway.recommend.filter_stage import ListRequest
+from gateway.recommend.orchestrator import (
+    Orchestrator,
+    RecommendationAnswer,
+    RecommendationQuery,
+    Timeouts,
+)
 from gateway.state.profiles import Profile
 from gateway.upstream.circuit_breaker import TIMEOUTS
-from gateway.upstream.http_client import Host
+from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -70,28 +75,28 @@ def service() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture
-async def answers(service: tuple[str, int]) -> AsyncIterator[Answers]:
-    models = HttpModels({"content": Host(service[0])})
+async def answers(service: tuple[str, int]) -> AsyncIterator[Orchestrator]:
+    models = HttpModels({"content": HttpClient(service[0])})
     popular = PopularList(CATALOGUE, MovieSums())
-    yield Answers(models, popular, Thresholds(), Patience(DEADLINE_S, 2.5 * DEADLINE_S))
+    yield Orchestrator(models, popular, Thresholds(), Timeouts(DEADLINE_S, 2.5 * DEADLINE_S))
     await models.close()
 
 
-async def timed(answers: Answers) -> tuple[float, Answer]:
+async def timed(answers: Orchestrator) -> tuple[float, RecommendationAnswer]:
     """Ask once; return the seconds that it took, and the answer, which is a full one always."""
     started = time.perf_counter()
-    answer = await answers.answer(Question(Profile(VIEWED), Wish(10)))
+    answer = await answers.answer(RecommendationQuery(Profile(VIEWED), ListRequest(10)))
     assert len(answer.outcome.items) == 10
     return time.perf_counter() - started, answer
 
 
-def whys(answer: Answer) -> list[str]:
+def whys(answer: RecommendationAnswer) -> list[str]:
     """Return why services did not answer; both routes are to be named."""
     assert len(answer.fallbacks) == 2
     return [fallback.why for fallback in answer.fallbacks]
 
 
-async def back(answers: Answers) -> None:
+async def back(answers: Orchestrator) -> None:
     """Wait until the service answers again."""
     async with asyncio.timeout(10):
         while (await timed(answers))[1].fallbacks:
@@ -100,16 +105,16 @@ async def back(answers: Answers) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 32])
 async def test_a_stopped_service_costs_one_deadline_at_first_and_later_nothing(
-    service: tuple[str, int], answers: Answers, at_once: int
+    service: tuple[str, int], answers: Orchestrator, at_once: int
 ) -> None:
     await back(answers)
     os.kill(service[1], signal.SIGSTOP)
-    first: list[tuple[float, Answer]] = []
+    first: list[tuple[float, RecommendationAnswer]] = []
     while len(first) < TIMEOUTS:
         first += await asyncio.gather(*map(timed, [answers] * at_once))
     assert DEADLINE_S * 0.9 < min(took for took, _ in first) < 2 * DEADLINE_S
     assert {why for _, answer in first for why in whys(answer)} == {NO_ANSWER}
-    later: list[tuple[float, Answer]] = []
+    later: list[tuple[float, RecommendationAnswer]] = []
     until = time.monotonic() + 2.5
     while time.monotonic() < until:
         later += await asyncio.gather(*map(timed, [answers] * at_once))

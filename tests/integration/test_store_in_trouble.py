@@ -15,8 +15,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway.consumer import GatewayReaction
-from gateway.state.live_view import Memory
+from gateway.consumer import GatewayProjection
+from gateway.state.live_view import LiveView
 from marquee.bus.api import Bus, TopicPartition, dead
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
@@ -35,7 +35,7 @@ FULL = 300_000
 """Bytes that a file of the server may have before its disk counts as full."""
 
 
-class SumsReaction(GatewayReaction):
+class SumsReaction(GatewayProjection):
     """The facts of the content service without its model: sums show what is applied twice."""
 
     handlers = CONTENT_HANDLERS
@@ -117,7 +117,7 @@ def test_an_app_forgets_what_the_store_has_forgotten_and_learns_it_again(
 
     async def follow() -> None:
         client = connect(server.address)
-        memory = Memory(client, keys, content)
+        memory = LiveView(client, keys, content)
         memory.tail.start()
         publish(bus, *(movie(i) for i in range(1, 9)))
         await met(lambda: len(memory.catalogue) == 8)

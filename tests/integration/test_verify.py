@@ -7,7 +7,7 @@ import redis
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
-from marquee.consumer.handlers.by_service import KEPT
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.events import RATINGS, Event
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, story
@@ -15,7 +15,7 @@ from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
 from trainer.operations.verify import Verdict, Verification
 
-ALL = list(KEPT)
+ALL = list(FACTS_BY_SERVICE)
 
 
 def verdicts(settings: Settings, services: list[str] | None = None) -> list[Verdict]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from gateway.consumer import GatewayReaction
+from gateway.consumer import GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition, dead
 from marquee.consumer.handlers.popularity import restore_sums
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.errors import FenceLost, StoreUnavailable
@@ -44,12 +44,12 @@ class OneSnapshot:
         return PartitionSnapshot(partition, self.position, users=users)
 
 
-class ContentReaction(GatewayReaction):
+class ContentReaction(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
 
-    def restore(self, step: Step, piece: PartitionSnapshot) -> None:
+    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
         restore_sums(step, piece)
 
 
@@ -74,7 +74,7 @@ class UnsureStore(RedisStore):
 
 @pytest.fixture
 def system(place: RawProducer, redis_url: str, namespace: str) -> Iterator[System]:
-    with running(place.bus, redis_url, namespace, GatewayReaction) as system:
+    with running(place.bus, redis_url, namespace, GatewayProjection) as system:
         yield system
 
 
@@ -125,7 +125,7 @@ def test_a_twin_that_starts_from_an_old_position_changes_nothing(system: System)
     published = system.publish(rating(1, 1, 5.0))
     system.wait(published)
     keys, store = system.keys().user(1), RedisStore(system.url)
-    late = Step(keys, store)
+    late = UnitOfWork(keys, store)
     late.put_ratings(1, Ratings({99: 1}))
     with pytest.raises(FenceLost):
         store.write(keys, 0, 1, late.commands(0, 1))
@@ -160,14 +160,14 @@ def test_unreadable_and_misplaced_messages_become_dead_letters_and_harm_no_other
 
 
 def test_an_event_that_makes_its_handler_throw_is_put_aside_alone(system: System) -> None:
-    class Failing(GatewayReaction):
+    class Failing(GatewayProjection):
         def __init__(self) -> None:
-            def fail(step: Step, event: MovieAdded) -> None:
+            def fail(step: UnitOfWork, event: MovieAdded) -> None:
                 if event.data.movie_id == 13:
                     raise ValueError("unlucky")
                 step.put_movie(event.data)
 
-            self.handlers = {**GatewayReaction.handlers, MovieAdded: fail}
+            self.handlers = {**GatewayProjection.handlers, MovieAdded: fail}
 
     system.start(reaction=Failing())
     movies = [MovieAdded(data=Movie(movie_id=i, title=f"Film {i}")) for i in range(10, 17)]

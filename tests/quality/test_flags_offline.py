@@ -8,7 +8,7 @@ import pytest
 
 from content.fit import ContentConfig, fit
 from gateway.catalogue.catalogue import Catalogue, Row
-from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
+from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.state.rules import MovieRules, Rules
 from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
@@ -49,7 +49,7 @@ class Offline:
     def shown(self, rules: dict[int, MovieRules] | None = None) -> list[list[int]]:
         stage = FilterStage(Rules(rules or {}), self.catalogue, NOW)
         outcomes = [
-            stage.apply(items, UserContext(Ratings(viewed=dict(seen))), Wish(K))
+            stage.apply(items, UserContext(Ratings(viewed=dict(seen))), ListRequest(K))
             for items, seen in zip(self.lists, self.viewed, strict=True)
         ]
         return [[item.movie_id for item in outcome.items] for outcome in outcomes]

@@ -8,7 +8,7 @@ import pytest
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import HANDLERS as GATEWAY_HANDLERS
 from marquee.bus.api import Subscription, TopicPartition, dead
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
 from marquee.snapshots.partition import PartitionSnapshot
@@ -28,7 +28,7 @@ KEPT_SEEDS = (7, 588, 605, 15558)
 """Seeds that found a fault once."""
 
 
-def rate(step: Step, event: RatingAdded) -> None:
+def rate(step: UnitOfWork, event: RatingAdded) -> None:
     if event.data.movie_id == THROWING:
         raise ValueError("this film cannot be rated")
     CONTENT_HANDLERS[RatingAdded](step, event)
@@ -39,10 +39,10 @@ class Reaction:
 
     handlers: Handlers = {**GATEWAY_HANDLERS, **CONTENT_HANDLERS, RatingAdded: rate}
 
-    def derive(self, _: Step) -> str | None:
+    def derive(self, _: UnitOfWork) -> str | None:
         return None
 
-    def restore(self, _: Step, __: PartitionSnapshot) -> None:
+    def restore(self, _: UnitOfWork, __: PartitionSnapshot) -> None:
         raise AssertionError("there is no snapshot")
 
     def assigned(self, _: TopicPartition) -> None:
@@ -141,7 +141,7 @@ class NeverCompares(Worker):
         return
 
 
-class Forgetful(Step):
+class Forgetful(UnitOfWork):
     """Remembers no event."""
 
     def write(self, name: str, key: str, *arguments: bytes | str | int | float) -> None:
@@ -172,5 +172,5 @@ def test_a_loop_broken_on_purpose_is_found_out(make: Callable[..., Worker]) -> N
 
 
 def test_a_loop_without_memory_of_events_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marquee.consumer.worker.Step", Forgetful)
+    monkeypatch.setattr("marquee.consumer.worker.UnitOfWork", Forgetful)
     assert any(violation(seed) for seed in range(400))

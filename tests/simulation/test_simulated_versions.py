@@ -9,8 +9,8 @@ import pytest
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from marquee.bus.api import Outgoing, TopicPartition, dead
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.model_versions import ModelProjection
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -46,7 +46,7 @@ class Registry:
         return load(Path(address))
 
 
-def derive(step: Step, model: Tiny) -> None:
+def derive(step: UnitOfWork, model: Tiny) -> None:
     for movie_id in step.movies:
         movie = step.movie(movie_id)
         step.put_row(model.version, movie_id, model.movie(movie) if movie else b"")
@@ -60,7 +60,7 @@ class NoSnapshots:
 
 
 def make_worker(
-    bus: TroubledBus, store: TroubledStore, kind: type[ModelReaction[Tiny]] = ModelReaction
+    bus: TroubledBus, store: TroubledStore, kind: type[ModelProjection[Tiny]] = ModelProjection
 ) -> Worker:
     reaction = kind(
         KEYS, store, Registry(), lambda path: Tiny(path.name), CONTENT_HANDLERS, derive,
@@ -149,7 +149,7 @@ def test_a_seed_that_once_failed(seed: int) -> None:
     assert violation(seed) is None
 
 
-class MarksOnly(ModelReaction[Tiny]):
+class MarksOnly(ModelProjection[Tiny]):
     """Says that a version is complete without deriving what changed after its cut."""
 
     def _rederive(self, partition: TopicPartition, model: Tiny) -> None:

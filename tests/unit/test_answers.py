@@ -11,8 +11,16 @@ import pytest
 from gateway.api.presenters import document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
-from gateway.recommend.filter_stage import Wish
-from gateway.recommend.orchestrator import OWN, RESERVE, SPARE, Answer, Answers, Patience, Question
+from gateway.recommend.filter_stage import ListRequest
+from gateway.recommend.orchestrator import (
+    OWN,
+    RESERVE,
+    SPARE,
+    Orchestrator,
+    RecommendationAnswer,
+    RecommendationQuery,
+    Timeouts,
+)
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
@@ -84,17 +92,21 @@ class FakeModels:
         return [route for route, *_ in self.asked]
 
 
-def answers(models: FakeModels, **patience: float) -> Answers:
+def answers(models: FakeModels, **patience: float) -> Orchestrator:
     popular = PopularList(CATALOGUE, MovieSums())
-    return Answers(models, popular, Thresholds(), Patience(**patience))
+    return Orchestrator(models, popular, Thresholds(), Timeouts(**patience))
 
 
-async def ask(models: FakeModels, facts: Ratings, wish: Wish | None = None, **more: Any) -> Answer:
-    question = Question(Profile(facts, more.pop("rules", Rules())), wish or Wish(10), **more)
+async def ask(
+    models: FakeModels, facts: Ratings, wish: ListRequest | None = None, **more: Any
+) -> RecommendationAnswer:
+    question = RecommendationQuery(
+        Profile(facts, more.pop("rules", Rules())), wish or ListRequest(10), **more
+    )
     return await answers(models).answer(question)
 
 
-def ids(answer: Answer) -> list[int]:
+def ids(answer: RecommendationAnswer) -> list[int]:
     return [item.movie_id for item in answer.outcome.items]
 
 
@@ -118,10 +130,10 @@ async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() 
     models = FakeModels()
     promoted = MovieRules(promotion=Promotion(movie_id=3, slots=(2,)))
     rules = Rules({3: promoted, 200: MovieRules(block=Block(movie_id=200))})
-    answer = await ask(models, NOVICE, Wish(4, diversity=0.5), rules=rules)
+    answer = await ask(models, NOVICE, ListRequest(4, diversity=0.5), rules=rules)
     assert ids(answer) == [199, 3, 198, 197]
     assert [request["diversity"] for _, request, _ in models.asked] == [0.5]
-    await ask(models, NOVICE, Wish(4))
+    await ask(models, NOVICE, ListRequest(4))
     assert "diversity" not in models.asked[-1][1]
 
 
@@ -147,7 +159,7 @@ async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:
 
 async def test_without_any_service_the_own_popular_list_answers_k_movies_not_seen() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
-    answer = await ask(models, LIKER, Wish(30))
+    answer = await ask(models, LIKER, ListRequest(30))
     assert ids(answer) == list(range(21, 51))
     assert (answer.route, answer.model_version) == (Route.POPULAR, OWN)
     assert models.routes == ["neural", "user-cluster", "hybrid", "similar", "popular"]
@@ -180,14 +192,14 @@ async def test_a_service_without_movies_is_not_named_as_the_route() -> None:
 
 async def test_a_short_list_is_no_failure_where_no_more_movies_exist() -> None:
     models = FakeModels()
-    answer = await ask(models, NOVICE, Wish(10, MovieFilter(("Crime",))))
+    answer = await ask(models, NOVICE, ListRequest(10, MovieFilter(("Crime",))))
     assert ids(answer) == [4, 3, 2]
     assert (models.routes, answer.fallbacks) == ([Route.HYBRID], ())
 
 
 async def test_a_tag_is_asked_for_as_the_movies_that_carry_it() -> None:
     models = FakeModels()
-    answer = await ask(models, NOVICE, Wish(3, MovieFilter(tag="square")))
+    answer = await ask(models, NOVICE, ListRequest(3, MovieFilter(tag="square")))
     assert ids(answer) == [36, 25, 16]
     [(route, request, _)] = models.asked
     assert (route, sorted(request["only"])) == (Route.HYBRID, [1, 4, 9, 16, 25, 36])
@@ -202,34 +214,34 @@ async def test_without_a_tag_all_movies_are_asked_for() -> None:
 
 async def test_the_own_list_keeps_to_the_tag_too() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
-    answer = await ask(models, NOVICE, Wish(10, MovieFilter(tag="SQUARE")))
+    answer = await ask(models, NOVICE, ListRequest(10, MovieFilter(tag="SQUARE")))
     assert ids(answer) == [4, 9, 16, 25, 36]
 
 
 async def test_a_tag_that_no_movie_carries_is_an_empty_list_that_says_so() -> None:
-    models, wish = FakeModels(), Wish(3, MovieFilter(tag="cube"))
+    models, wish = FakeModels(), ListRequest(3, MovieFilter(tag="cube"))
     answer = await ask(models, NOVICE, wish)
     assert (ids(answer), models.asked) == ([], [])
-    shown = document(answer, Question(Profile(NOVICE), wish), CATALOGUE)
+    shown = document(answer, RecommendationQuery(Profile(NOVICE), wish), CATALOGUE)
     assert shown["reason"].startswith("no film is known to carry the tag 'cube'; 1 rating")
     assert (shown["items"], shown["degraded"], shown["fallbacks"]) == ([], False, [])
 
 
 async def test_blocked_movies_stay_out_of_the_own_list_too() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
-    answer = await ask(models, NOVICE, Wish(3), rules=blocked(2, 3))
+    answer = await ask(models, NOVICE, ListRequest(3), rules=blocked(2, 3))
     assert ids(answer) == [4, 5, 6]
 
 
 async def test_a_service_that_was_silent_is_not_waited_for_twice() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "no word"), silent=True)
-    answer = await ask(models, NOVICE, Wish(3))
+    answer = await ask(models, NOVICE, ListRequest(3))
     assert models.routes == [Route.HYBRID, Route.SIMILAR]
     assert [(f.route, f.why) for f in answer.fallbacks] == [
         (route, "no word") for route in (Route.HYBRID, Route.SIMILAR, Route.POPULAR)
     ]
     refusing = FakeModels(down=dict.fromkeys(Route, "no model"))
-    await ask(refusing, NOVICE, Wish(3))
+    await ask(refusing, NOVICE, ListRequest(3))
     assert refusing.routes == [Route.HYBRID, Route.SIMILAR, Route.POPULAR]
 
 
@@ -259,7 +271,7 @@ async def test_an_answer_is_as_fresh_as_the_service_that_gave_it() -> None:
 async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "slow"), delay=0.03)
     answer = await answers(models, call=0.05, request=0.05).answer(
-        Question(Profile(LIKER), Wish(5))
+        RecommendationQuery(Profile(LIKER), ListRequest(5))
     )
     assert len(models.asked) < 5
     assert answer.fallbacks[-1].why == "no time is left for it"
@@ -267,8 +279,8 @@ async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
 
 
 async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
-    answer = await ask(FakeModels(), NOVICE, Wish(1), user_id=3)
-    shown = document(answer, Question(Profile(NOVICE), Wish(1), 3), CATALOGUE)
+    answer = await ask(FakeModels(), NOVICE, ListRequest(1), user_id=3)
+    shown = document(answer, RecommendationQuery(Profile(NOVICE), ListRequest(1), 3), CATALOGUE)
     assert shown["reason"] == shown["route_reason"] == "1 rating, 1 positive: fewer than 5 ratings"
     assert shown["evidence"] == {"ratings": 1, "positive": 1, "viewed": 0}
     assert (shown["user_id"], shown["degraded"], shown["profile"]) == (3, False, "known")
@@ -287,7 +299,7 @@ async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
 
 
 async def test_an_unknown_profile_makes_the_answer_degraded() -> None:
-    question = Question(Profile(known=False), Wish(2), user_id=1)
+    question = RecommendationQuery(Profile(known=False), ListRequest(2), user_id=1)
     answer = await answers(FakeModels()).answer(question)
     shown = document(answer, question, CATALOGUE)
     assert (shown["profile"], shown["degraded"], shown["route"]) == ("unavailable", True, "popular")

@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 
-from neural.rating_predictor import JOINT_NUMBERS, USER_NUMBERS, NetworkMovieVectors, Predictor
+from neural.rating_predictor import (
+    JOINT_NUMBERS,
+    USER_NUMBERS,
+    NetworkMovieVectors,
+    RatingPredictor,
+)
 from neural.training.ensembling import averaged, averaged_movies
 
 MOVIES, CONTENT, D = 7, 5, 3
 
 
-def drawn(seed: int, hidden: int) -> Predictor:
+def drawn(seed: int, hidden: int) -> RatingPredictor:
     rng = np.random.default_rng(seed)
     row, joint = 2 * D + USER_NUMBERS, 3 * D + JOINT_NUMBERS
     shapes = {
@@ -22,7 +27,7 @@ def drawn(seed: int, hidden: int) -> Predictor:
         "joint.0.weight": (hidden, joint), "joint.0.bias": (hidden,),
         "joint.3.weight": (1, hidden), "joint.3.bias": (1,),
     }  # fmt: skip
-    return Predictor(
+    return RatingPredictor(
         {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}, 3.5
     )
 

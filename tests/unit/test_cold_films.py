@@ -21,7 +21,7 @@ from trainer.evaluation.cold_start.trials import (
     Trial,
     trials,
 )
-from trainer.evaluation.metrics import Outcome
+from trainer.evaluation.metrics import Measurement
 from trainer.models.parameters import Parameters
 from trainer.report.model import OURS
 
@@ -77,13 +77,13 @@ class Told(EvaluationCache):
         cold, warm = np.flatnonzero(split.cold), np.flatnonzero(~split.cold)
         zeros = np.zeros((len(cases), 3))
         for rival in NAMES:
-            found[rival] = Outcome(zeros, np.full((len(cases), 10), -1))
+            found[rival] = Measurement(zeros, np.full((len(cases), 10), -1))
         ours = np.full((len(cases), 10), -1)
         ours[:, 0] = [split.wanting(case, True).targets[0] for case in cases]
-        found[OURS] = Outcome(zeros + 0.5, ours)
+        found[OURS] = Measurement(zeros + 0.5, ours)
         lists = np.tile([cold[0], *warm[:9]], (len(cases), 1))
-        found[ALL] = Outcome(zeros + 0.3, lists)
-        found[WARM] = Outcome(zeros + 0.31, lists)
+        found[ALL] = Measurement(zeros + 0.3, lists)
+        found[WARM] = Measurement(zeros + 0.31, lists)
         return found
 
 

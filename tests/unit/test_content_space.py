@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from marquee.domain.movies import Movie
-from marquee.features.content_embedding import ContentSpace, likeness
+from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix
 from marquee.scoring.user_clusters import liked_by_clusters
-from marquee.training.content_embedding import fit_content_space
+from marquee.training.content_embedding import fit_content_embedding
 from marquee.training.user_clusters import cluster_rates
 from marquee_testing import checkerboard
 
@@ -20,12 +20,12 @@ VECTORS = MovieVectors.fit(DATA.movies, SUMS)
 MATRIX = VECTORS.matrix(DATA.movies, SUMS)
 
 
-def space(known: np.ndarray | None = None) -> ContentSpace:
+def space(known: np.ndarray | None = None) -> ContentEmbedding:
     chosen = np.ones(len(MATRIX), bool) if known is None else known
-    return fit_content_space(VECTORS, MATRIX, chosen, 8, 0)
+    return fit_content_embedding(VECTORS, MATRIX, chosen, 8, 0)
 
 
-def codes(found: ContentSpace, rows: Matrix = MATRIX) -> Matrix:
+def codes(found: ContentEmbedding, rows: Matrix = MATRIX) -> Matrix:
     return found.codes(rows[:, VECTORS.content])
 
 
@@ -48,7 +48,7 @@ def test_no_liked_movie_says_nothing() -> None:
 
 def test_the_space_is_that_of_the_movies_that_are_known() -> None:
     known = np.arange(len(MATRIX)) < 8
-    some, alone = space(known), fit_content_space(VECTORS, MATRIX[:8], np.ones(8, bool), 8, 0)
+    some, alone = space(known), fit_content_embedding(VECTORS, MATRIX[:8], np.ones(8, bool), 8, 0)
     assert (codes(some) == codes(alone)).all()
     nothing_known = space(np.zeros(len(MATRIX), bool))
     assert (codes(nothing_known) == codes(space())).all()
@@ -57,13 +57,13 @@ def test_the_space_is_that_of_the_movies_that_are_known() -> None:
 def test_without_movies_there_is_a_space_of_zeros() -> None:
     empty = MovieVectors.fit((), np.zeros((0, 3), np.int64))
     rows = np.zeros((0, empty.d), np.float32)
-    found = fit_content_space(empty, rows, np.zeros(0, bool), 8, 0)
+    found = fit_content_embedding(empty, rows, np.zeros(0, bool), 8, 0)
     assert found.codes(np.ones((2, empty.content.stop), np.float32)).tolist() == [[0.0], [0.0]]
 
 
 def test_a_space_is_read_as_it_was_written(tmp_path: Path) -> None:
     space().save(tmp_path)
-    assert (codes(ContentSpace.load(tmp_path)) == codes(space())).all()
+    assert (codes(ContentEmbedding.load(tmp_path)) == codes(space())).all()
 
 
 def test_a_cluster_rates_movies_by_its_users_shrunk_to_all() -> None:

@@ -15,8 +15,8 @@ from marquee.scoring.diversity import POOL, diversify, kept, places, pool_size, 
 from marquee.scoring.top_k import top
 from marquee.serving.app import ranked
 from marquee.serving.movie_rows import MovieTableWriter
-from marquee.serving.replica import Serving
-from marquee.training.exposure_threshold import LISTS, draw_users, with_marks
+from marquee.serving.replica import ServingState
+from marquee.training.exposure_threshold import LISTS, draw_users, with_exposure_thresholds
 
 N = 60
 GENRES = ("Crime", "Comedy", "Drama", "Horror")
@@ -51,10 +51,10 @@ class Famous:
         ]
 
 
-def served(model: Famous, sums: MovieSums | None = None) -> Serving[Any]:
+def served(model: Famous, sums: MovieSums | None = None) -> ServingState[Any]:
     movies = model.movies()
     live = LivePopularity(movies, sums or MovieSums())
-    return Serving(model, movies, live, MovieTableWriter(model, movies, None))
+    return ServingState(model, movies, live, MovieTableWriter(model, movies, None))
 
 
 def ids(found) -> list[int]:
@@ -181,9 +181,9 @@ def test_a_mark_is_what_a_hundredth_of_the_users_reach():
     """Movie 1 is best for all, so its mark is high; any other movie is best for few users."""
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
-    table = with_marks(model, users)
+    table = with_exposure_thresholds(model, users)
     assert table.marks[0] > table.marks[2:].max() > 0
-    table = with_marks(model, users[:1])
+    table = with_exposure_thresholds(model, users[:1])
     found = model.recommend(users[0], table, table.movie_ids != 2, POOL)
     expected = scaled(np.array([item.score for item in found]))
     assert table.marks[table.indexes(ids(found))] == pytest.approx(expected)
@@ -193,7 +193,7 @@ def test_a_mark_is_what_a_hundredth_of_the_users_reach():
 def test_marked_movies_come_to_the_users_whom_they_suit():
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N)]
-    table = with_marks(model, users)
+    table = with_exposure_thresholds(model, users)
     shown = [
         ids(diversify(model.recommend(user, table, table.movie_ids > 0, POOL), table, 0.1, 10))
         for user in users
@@ -203,7 +203,7 @@ def test_marked_movies_come_to_the_users_whom_they_suit():
 
 
 def test_without_users_marks_are_nothing_and_a_movie_added_later_stands_as_the_most_shown():
-    assert not with_marks(Tastes(), []).marks.any()
+    assert not with_exposure_thresholds(Tastes(), []).marks.any()
     movies = Famous().movies()
     movies.put(999, 1, 2000, np.zeros(1, np.float32), 0)
     assert movies.marks[-1] == 2.0

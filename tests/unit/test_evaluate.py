@@ -14,7 +14,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
 from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of
-from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import Measured, compare
 from trainer.evaluation.evaluate import evaluate
@@ -147,7 +147,7 @@ def test_a_perfect_recommender_reaches_one_and_its_opposite_nothing():
 
 def test_a_slice_without_its_model_says_why_in_one_line():
     neural = Slice("80 %", Route.NEURAL, share=0.8)
-    catalogue = Catalogue.of(checkerboard())
+    catalogue = CatalogueStatistics.of(checkerboard())
     missing = {"neural": "torch is not installed here"}
     report = compare(neural, Measured(), SETTINGS, catalogue, missing)
     assert report.note == "torch is not installed here"

@@ -17,7 +17,7 @@ from trainer.evaluation.ablation import AblationRun, parts_of
 from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.parallel import Work, fill_cache, tasks_of
+from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.slices import Slice
 from trainer.models.fits import Fit
@@ -33,9 +33,9 @@ PLAN = Plan(
 EXTRAS = replace(PLAN, folds=(8,), extras=True)
 
 
-def work(folder: Path | None, plan: Plan = PLAN) -> Work:
+def work(folder: Path | None, plan: Plan = PLAN) -> EvaluationJob:
     cache = EvaluationCache(folder)
-    return Work(checkerboard(120, 40), plan, Parameters(1, SMALL), Settings(), cache)
+    return EvaluationJob(checkerboard(120, 40), plan, Parameters(1, SMALL), Settings(), cache)
 
 
 def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: Path) -> None:

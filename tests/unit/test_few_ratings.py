@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.training.linear_autoencoder import (
-    FewRatingsConfig,
+    LinearAutoencoderConfig,
     _low_rank,
     _mirrored,
     _whole,
-    fit_few_ratings,
+    fit_linear_autoencoder,
 )
-from marquee.training.linear_autoencoder_moments import Moments
+from marquee.training.linear_autoencoder_moments import ExpectedGram
 from marquee_testing import checkerboard
 
 N_MOVIES = 24
-CONFIG = FewRatingsConfig(n=3, penalty=0.5, head=20, kept=20)
+CONFIG = LinearAutoencoderConfig(n=3, penalty=0.5, head=20, kept=20)
 
 
-def moments(rows: RatingRows) -> Moments:
-    return Moments.of(rows, N_MOVIES, CONFIG.n, CONFIG.head, CONFIG.channels)
+def moments(rows: RatingRows) -> ExpectedGram:
+    return ExpectedGram.of(rows, N_MOVIES, CONFIG.n, CONFIG.head, CONFIG.channels)
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,11 @@ def rows() -> RatingRows:
 
 
 @pytest.fixture(scope="module")
-def model(rows: RatingRows) -> FewRatings:
-    return fit_few_ratings(rows, N_MOVIES, CONFIG)
+def model(rows: RatingRows) -> LinearAutoencoder:
+    return fit_linear_autoencoder(rows, N_MOVIES, CONFIG)
 
 
-def test_liked_and_disliked_movies_pull_apart(model: FewRatings) -> None:
+def test_liked_and_disliked_movies_pull_apart(model: LinearAutoencoder) -> None:
     liked = model.deviation(np.array([0]), np.array([10]), N_MOVIES)
     disliked = model.deviation(np.array([0]), np.array([2]), N_MOVIES)
     even = np.arange(N_MOVIES) % 2 == 0
@@ -43,13 +43,13 @@ def test_liked_and_disliked_movies_pull_apart(model: FewRatings) -> None:
     assert disliked[even].mean() < disliked[~even].mean()
 
 
-def test_a_movie_says_nothing_of_itself(model: FewRatings) -> None:
+def test_a_movie_says_nothing_of_itself(model: LinearAutoencoder) -> None:
     for movie in np.flatnonzero(model.inputs >= 0):
         for half in (10, 2):
             assert model.deviation(np.array([movie]), np.array([half]), N_MOVIES)[movie] == 0
 
 
-def test_movies_outside_the_head_and_past_the_table_add_nothing(model: FewRatings) -> None:
+def test_movies_outside_the_head_and_past_the_table_add_nothing(model: LinearAutoencoder) -> None:
     outside = np.array([*np.flatnonzero(model.inputs < 0)[:1], N_MOVIES + 5])
     scores = model.scores(outside, np.array([10, 10]), N_MOVIES + 6)
     assert (scores[:N_MOVIES] == model.intercept).all()
@@ -83,21 +83,21 @@ def test_the_closed_form_is_the_mean_over_random_fold_ins(rows: RatingRows) -> N
 
 def test_one_channel_takes_no_notice_of_the_rating(rows: RatingRows) -> None:
     config = CONFIG.model_copy(update={"channels": 1})
-    model = fit_few_ratings(rows, N_MOVIES, config)
+    model = fit_linear_autoencoder(rows, N_MOVIES, config)
     liked = model.scores(np.array([3]), np.array([10]), N_MOVIES)
     assert (liked == model.scores(np.array([3]), np.array([1]), N_MOVIES)).all()
 
 
 def test_only_the_largest_weights_are_kept(rows: RatingRows) -> None:
-    model = fit_few_ratings(rows, N_MOVIES, CONFIG.model_copy(update={"kept": 5}))
+    model = fit_linear_autoencoder(rows, N_MOVIES, CONFIG.model_copy(update={"kept": 5}))
     assert model.values.shape == (2, 20, 5)
     assert np.count_nonzero(model.deviation(np.array([4]), np.array([9]), N_MOVIES)) <= 5
 
 
-def test_what_was_saved_scores_the_same(model: FewRatings, tmp_path: Path) -> None:
+def test_what_was_saved_scores_the_same(model: LinearAutoencoder, tmp_path: Path) -> None:
     model.save(tmp_path)
     movies, half_stars = np.array([2, 5]), np.array([9, 3])
-    again = FewRatings.load(tmp_path).scores(movies, half_stars, N_MOVIES)
+    again = LinearAutoencoder.load(tmp_path).scores(movies, half_stars, N_MOVIES)
     assert (again == model.scores(movies, half_stars, N_MOVIES)).all()
 
 

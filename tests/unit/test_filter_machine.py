@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.consumer import HANDLERS
-from gateway.recommend.filter_stage import FilterStage, Outcome, UserContext, Wish
+from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
 from gateway.state.rules import MovieRules, Rules
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -143,7 +143,7 @@ class Filtering(RuleBasedStateMachine):
     def ask(
         self, ranked: list[int], route: Reason, k: int, genres: list[str], exclude: frozenset[int]
     ) -> None:
-        wish = Wish(k, MovieFilter(tuple(genres)), exclude)
+        wish = ListRequest(k, MovieFilter(tuple(genres)), exclude)
         items = [Scored(movie, 1.0 / (n + 1), route) for n, movie in enumerate(ranked)]
         outcome = self.stage().apply(items, self.user(), wish)
         allowed = [i for i in range(1, 13) if self.may_be_shown(i, wish)]
@@ -165,21 +165,21 @@ class Filtering(RuleBasedStateMachine):
         facts = Ratings.unpack(self.batches.store.get(KEYS.user(1).user(1)))
         return UserContext(facts, self.segments)
 
-    def reasons(self, outcome: Outcome) -> set[Reason]:
+    def reasons(self, outcome: FilteredList) -> set[Reason]:
         return {item.reason for item in outcome.items}
 
     def holds(self, told: Rule) -> bool:
         starts, until = told.get("from"), told.get("until")
         return (starts is None or starts <= self.now) and (until is None or self.now < until)
 
-    def may_be_shown(self, movie: int, wish: Wish) -> bool:
+    def may_be_shown(self, movie: int, wish: ListRequest) -> bool:
         """Nothing overrules a block; a promotion overrules neither what was seen nor the wish."""
         blocked = movie in self.blocks and self.holds(self.blocks[movie])
         seen = any(movie in movies for movies in self.seen.values())
         wanted = not wish.movies.genres or GENRES[movie % 3] in wish.movies.genres
         return not blocked and not seen and movie not in wish.exclude and movie <= 10 and wanted
 
-    def places(self, wish: Wish, allowed: list[int]) -> dict[int, int]:
+    def places(self, wish: ListRequest, allowed: list[int]) -> dict[int, int]:
         """Return rank → movie of the promotions that are in force for this user and wish."""
         taken: dict[int, int] = {}
         for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
-from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
+from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.state.rules import MovieRules, Rules
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -48,7 +48,7 @@ def why(outcome) -> dict[int, str]:
 
 
 def test_without_rules_the_first_k_pass_in_their_order():
-    outcome = stage().apply(scored(5, 3, 9, 1), UserContext(), Wish(3))
+    outcome = stage().apply(scored(5, 3, 9, 1), UserContext(), ListRequest(3))
     assert ids(outcome) == [5, 3, 9]
     assert outcome.removed == ()
     assert outcome.placed == ()
@@ -56,7 +56,7 @@ def test_without_rules_the_first_k_pass_in_their_order():
 
 def test_a_blocked_movie_stays_out_and_the_block_is_named():
     rules = MovieRules(block=Block(movie_id=3, reason="withdrawn", actor="ann"))
-    outcome = stage(_3=rules).apply(scored(3, 4), UserContext(), Wish(2))
+    outcome = stage(_3=rules).apply(scored(3, 4), UserContext(), ListRequest(2))
     assert ids(outcome) == [4]
     assert why(outcome) == {3: "blocked"}
     assert outcome.removed[0].detail["reason"] == "withdrawn"
@@ -66,27 +66,27 @@ def test_a_blocked_movie_stays_out_and_the_block_is_named():
 def test_a_block_ends():
     over = MovieRules(block=Block(movie_id=3, until=NOW))
     holds = MovieRules(block=Block(movie_id=3, until=NOW + HOUR))
-    assert ids(stage(_3=over).apply(scored(3), UserContext(), Wish(2))) == [3]
-    assert ids(stage(_3=holds).apply(scored(3), UserContext(), Wish(2))) == []
+    assert ids(stage(_3=over).apply(scored(3), UserContext(), ListRequest(2))) == [3]
+    assert ids(stage(_3=holds).apply(scored(3), UserContext(), ListRequest(2))) == []
 
 
 def test_a_block_wins_over_a_promotion():
     rules = MovieRules(Promotion(movie_id=3), Block(movie_id=3))
-    outcome = stage(_3=rules).apply(scored(4), UserContext(), Wish(2))
+    outcome = stage(_3=rules).apply(scored(4), UserContext(), ListRequest(2))
     assert ids(outcome) == [4]
     assert why(outcome) == {3: "blocked"}
 
 
 def test_seen_dismissed_and_excluded_movies_stay_out_each_by_its_rule():
     user = UserContext(Ratings({1: 8}, {2: None}, {3: None}))
-    wish = Wish(9, exclude=frozenset({4}))
+    wish = ListRequest(9, exclude=frozenset({4}))
     outcome = stage().apply(scored(1, 2, 3, 4, 5), user, wish)
     assert ids(outcome) == [5]
     assert why(outcome) == {1: "rated", 2: "viewed", 3: "dismissed", 4: "excluded"}
 
 
 def test_movies_outside_the_filter_or_the_catalogue_stay_out():
-    wish = Wish(9, MovieFilter(("Crime",), 1994, 1997))
+    wish = ListRequest(9, MovieFilter(("Crime",), 1994, 1997))
     outcome = stage().apply(scored(3, 4, 6, 9, 99), UserContext(), wish)
     assert ids(outcome) == [6]
     assert why(outcome) == {
@@ -99,12 +99,12 @@ def test_movies_outside_the_filter_or_the_catalogue_stay_out():
 
 def test_without_a_catalogue_the_services_filters_are_trusted():
     bare = FilterStage(Rules(), Catalogue(), NOW)
-    assert ids(bare.apply(scored(7), UserContext(), Wish(1, MovieFilter(("Crime",))))) == [7]
+    assert ids(bare.apply(scored(7), UserContext(), ListRequest(1, MovieFilter(("Crime",))))) == [7]
 
 
 def test_a_promotion_takes_its_slot_and_keeps_what_the_route_said_of_the_movie():
     items = [*scored(1, 2), Scored(3, 0.3, Reason.BECAUSE_YOU_LIKED, ((9, 1.0),)), *scored(4)]
-    outcome = stage(_3=promote(3, slots=(2,))).apply(items, UserContext(), Wish(4))
+    outcome = stage(_3=promote(3, slots=(2,))).apply(items, UserContext(), ListRequest(4))
     assert ids(outcome) == [1, 3, 2, 4]
     assert outcome.items[1] == Scored(3, 0.3, Reason.PROMOTED, ((9, 1.0),))
     assert [(p.movie_id, p.rank) for p in outcome.placed] == [(3, 2)]
@@ -116,23 +116,23 @@ def test_heavier_promotions_choose_first_and_a_movie_without_a_free_slot_is_not_
         "_2": promote(2, weight=3, slots=(1, 2)),
         "_3": promote(3, weight=2, slots=(1, 2)),
     }
-    outcome = stage(**rules).apply(scored(10, 11), UserContext(), Wish(4))
+    outcome = stage(**rules).apply(scored(10, 11), UserContext(), ListRequest(4))
     assert ids(outcome) == [2, 3, 10, 11]
 
 
 def test_a_slot_beyond_the_list_places_nothing():
-    outcome = stage(_3=promote(3, slots=(6,))).apply(scored(1, 2), UserContext(), Wish(5))
+    outcome = stage(_3=promote(3, slots=(6,))).apply(scored(1, 2), UserContext(), ListRequest(5))
     assert ids(outcome) == [1, 2]
 
 
 def test_promotions_without_slots_are_spread_over_every_fourth_rank():
     rules = {f"_{i}": promote(i, weight=100 - i) for i in range(1, 6)}
-    outcome = stage(**rules).apply(scored(*range(11, 31)), UserContext(), Wish(10))
+    outcome = stage(**rules).apply(scored(*range(11, 31)), UserContext(), ListRequest(10))
     assert [(p.rank, p.movie_id) for p in outcome.placed] == [(1, 1), (5, 2), (9, 3)]
 
 
 def test_promoted_movies_fill_a_list_that_has_nothing_else():
-    outcome = stage(_3=promote(3, slots=(4,))).apply([], UserContext(), Wish(5))
+    outcome = stage(_3=promote(3, slots=(4,))).apply([], UserContext(), ListRequest(5))
     assert ids(outcome) == [3]
     assert outcome.placed[0].rank == 1
 
@@ -153,31 +153,31 @@ def test_promoted_movies_fill_a_list_that_has_nothing_else():
 )
 def test_a_promotion_holds_for_its_genres_segments_and_time(rule, placed):
     user = UserContext(segments=frozenset({5}))
-    wish = Wish(2, MovieFilter(("Crime", "Drama")))
+    wish = ListRequest(2, MovieFilter(("Crime", "Drama")))
     outcome = stage(_3=promote(3, **rule)).apply(scored(4), user, wish)
     assert bool(outcome.placed) is placed
 
 
 def test_a_promotion_for_genres_holds_when_none_is_asked_for():
-    outcome = stage(_3=promote(3, genres=("Western",))).apply([], UserContext(), Wish(2))
+    outcome = stage(_3=promote(3, genres=("Western",))).apply([], UserContext(), ListRequest(2))
     assert ids(outcome) == [3]
 
 
 def test_a_promoted_movie_outside_the_requests_genres_is_not_placed():
-    wish = Wish(2, MovieFilter(("Western",)))
+    wish = ListRequest(2, MovieFilter(("Western",)))
     outcome = stage(_3=promote(3)).apply(scored(2), UserContext(), wish)
     assert ids(outcome) == [2]
     assert why(outcome) == {3: "outside_filter"}
 
 
 def test_promotions_can_be_left_out():
-    outcome = stage(_3=promote(3)).apply(scored(4), UserContext(), Wish(2), promote=False)
+    outcome = stage(_3=promote(3)).apply(scored(4), UserContext(), ListRequest(2), promote=False)
     assert ids(outcome) == [4]
 
 
 def test_no_more_movies_are_taken_than_are_needed():
     source = iter(scored(1, 2, 3, 4))
-    stage().apply(source, UserContext(), Wish(2))
+    stage().apply(source, UserContext(), ListRequest(2))
     assert next(source).movie_id == 3
 
 
@@ -196,7 +196,7 @@ promotions = st.builds(
 )
 blocks = st.builds(lambda i, t: Block(movie_id=i, until=t), movie_ids, times)
 wishes = st.builds(
-    lambda k, genres, exclude: Wish(k, MovieFilter(genres), frozenset(exclude)),
+    lambda k, genres, exclude: ListRequest(k, MovieFilter(genres), frozenset(exclude)),
     st.integers(1, 12),
     st.sampled_from([(), ("Crime",), ("Crime", "Drama")]),
     movies,

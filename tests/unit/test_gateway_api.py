@@ -21,10 +21,10 @@ from gateway.http.middleware import MAX_BODY
 from gateway.http.problem_details import CODES
 from gateway.http.route import StrictRoute
 from gateway.http.scopes import SCOPES, Scope
-from gateway.recommend.orchestrator import Answers
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
-from gateway.state.deduplication import RedisDuplicates
+from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
@@ -138,7 +138,7 @@ def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, P
     catalogue = Catalogue(map(Row.of, MOVIES))
     memory = Memory(catalogue, PopularList(catalogue, MovieSums()))
     profiles, models, publisher = Profiles(), Models(), Publisher()
-    answers = Answers(models, memory.popular, Thresholds())
+    answers = Orchestrator(models, memory.popular, Thresholds())
     context = Context(
         Settings(web=web),
         memory,
@@ -146,7 +146,7 @@ def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, P
         models,
         answers,
         publisher,
-        RedisDuplicates(NOWHERE, Keys("n", "gateway", 4)),
+        RedisDedupLookup(NOWHERE, Keys("n", "gateway", 4)),
         RedisIdempotency(NOWHERE, "n"),
     )
     return context, memory, profiles, models, publisher

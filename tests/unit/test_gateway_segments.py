@@ -9,8 +9,13 @@ import pytest
 from gateway.api.segments import routes
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
-from gateway.recommend.filter_stage import Wish
-from gateway.recommend.orchestrator import Answer, Answers, Patience, Question
+from gateway.recommend.filter_stage import ListRequest
+from gateway.recommend.orchestrator import (
+    Orchestrator,
+    RecommendationAnswer,
+    RecommendationQuery,
+    Timeouts,
+)
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
@@ -56,9 +61,9 @@ def promoted(*segments: int) -> Rules:
     return Rules({9: MovieRules(promotion=Promotion(movie_id=9, slots=(1,), segments=segments))})
 
 
-async def ask(models: Models, rules: Rules, facts: Ratings = FAN) -> Answer:
-    answers = Answers(models, PopularList(CATALOGUE, MovieSums()), Thresholds(), Patience())
-    return await answers.answer(Question(Profile(facts, rules), Wish(5)))
+async def ask(models: Models, rules: Rules, facts: Ratings = FAN) -> RecommendationAnswer:
+    answers = Orchestrator(models, PopularList(CATALOGUE, MovieSums()), Thresholds(), Timeouts())
+    return await answers.answer(RecommendationQuery(Profile(facts, rules), ListRequest(5)))
 
 
 def in_segment(segment: int | None) -> Models:

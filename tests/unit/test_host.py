@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import uvloop
 
-from gateway.upstream.http_client import ConnectionLost, Host, RawReply
+from gateway.upstream.http_client import ConnectionLost, HttpClient, RawReply
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -64,13 +64,15 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def host(server: Server) -> AsyncIterator[Host]:
-    made = Host(await server.start())
+async def host(server: Server) -> AsyncIterator[HttpClient]:
+    made = HttpClient(await server.start())
     yield made
     await made.close()
 
 
-async def test_a_call_is_sent_whole_and_its_reply_read_whole(server: Server, host: Host) -> None:
+async def test_a_call_is_sent_whole_and_its_reply_read_whole(
+    server: Server, host: HttpClient
+) -> None:
     big = b"x" * 300_000
     server.answers = [reply(big, "404 Not Found")]
     assert await host.send("POST", "/a?b=1", b'{"c":2}') == RawReply(404, big)
@@ -80,7 +82,7 @@ async def test_a_call_is_sent_whole_and_its_reply_read_whole(server: Server, hos
     assert request.endswith(b'\r\n\r\n{"c":2}')
 
 
-async def test_chunked_replies_are_read(server: Server, host: Host) -> None:
+async def test_chunked_replies_are_read(server: Server, host: HttpClient) -> None:
     server.answers = [
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
     ]
@@ -88,7 +90,7 @@ async def test_chunked_replies_are_read(server: Server, host: Host) -> None:
 
 
 async def test_a_connection_is_kept_and_each_call_under_way_has_its_own(
-    server: Server, host: Host
+    server: Server, host: HttpClient
 ) -> None:
     for _ in range(3):
         await host.send("GET", "/")
@@ -100,7 +102,7 @@ async def test_a_connection_is_kept_and_each_call_under_way_has_its_own(
 
 
 async def test_a_connection_that_the_service_does_not_keep_is_not_used_again(
-    server: Server, host: Host
+    server: Server, host: HttpClient
 ) -> None:
     server.answers = [reply(more="connection: close\r\n")]
     await host.send("GET", "/")
@@ -110,7 +112,7 @@ async def test_a_connection_that_the_service_does_not_keep_is_not_used_again(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_kept_connection_that_the_service_has_closed_is_replaced(
-    server: Server, host: Host, method: str
+    server: Server, host: HttpClient, method: str
 ) -> None:
     server.close_after = True
     assert (await host.send(method, "/", b"{}")).status == 200
@@ -121,7 +123,7 @@ async def test_a_kept_connection_that_the_service_has_closed_is_replaced(
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_replaced_once(
-    server: Server, host: Host, method: str
+    server: Server, host: HttpClient, method: str
 ) -> None:
     await host.send(method, "/", b"{}")
     server.answers, server.close_after = [b""], True
@@ -136,7 +138,7 @@ async def test_a_kept_connection_that_is_closed_instead_of_an_answer_is_replaced
 
 
 async def test_a_new_connection_that_is_closed_instead_of_an_answer_gets_no_post_again(
-    server: Server, host: Host
+    server: Server, host: HttpClient
 ) -> None:
     server.answers, server.close_after = [b""], True
     with pytest.raises(ConnectionLost):
@@ -146,7 +148,7 @@ async def test_a_new_connection_that_is_closed_instead_of_an_answer_gets_no_post
 
 @pytest.mark.parametrize("length", [20, -2])
 async def test_an_answer_that_breaks_off_is_lost_and_not_asked_for_again(
-    server: Server, host: Host, length: int
+    server: Server, host: HttpClient, length: int
 ) -> None:
     await host.send("POST", "/", b"{}")
     server.answers = [reply(b"whole")[:length]]
@@ -156,14 +158,14 @@ async def test_an_answer_that_breaks_off_is_lost_and_not_asked_for_again(
     assert len(server.requests) == 2
 
 
-async def test_what_is_not_http_is_no_answer(server: Server, host: Host) -> None:
+async def test_what_is_not_http_is_no_answer(server: Server, host: HttpClient) -> None:
     server.answers = [b"hello\r\n\r\n"]
     with pytest.raises(ConnectionLost):
         await host.send("GET", "/")
 
 
 async def test_a_call_that_is_given_up_does_not_spoil_the_next_one(
-    server: Server, host: Host
+    server: Server, host: HttpClient
 ) -> None:
     server.hang = True
     with pytest.raises(TimeoutError):
@@ -177,7 +179,7 @@ async def test_a_call_that_is_given_up_does_not_spoil_the_next_one(
 def test_it_works_on_the_event_loop_that_serves() -> None:
     async def ask() -> RawReply:
         server = Server()
-        host = Host(await server.start())
+        host = HttpClient(await server.start())
         answer = await host.send("GET", "/")
         await host.close()
         await server.stop()
@@ -189,7 +191,7 @@ def test_it_works_on_the_event_loop_that_serves() -> None:
 async def test_an_address_where_nobody_listens_is_an_error(server: Server) -> None:
     url = await server.start()
     await server.stop()
-    host = Host(url)
+    host = HttpClient(url)
     with pytest.raises(OSError, match=r".+"):
         await host.send("GET", "/")
     await host.close()

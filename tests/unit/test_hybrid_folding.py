@@ -11,11 +11,11 @@ from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
 from marquee.arrays import unit
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie, genre_mask
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
 from marquee.features.movie_table import MovieTable
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 from marquee.scoring.cold_start import with_prior_popularity
 from marquee.serving.movie_rows import MovieTableWriter
 from marquee.store.codec import DerivedMovieRow
@@ -51,7 +51,7 @@ def unrate(user_id: int, movie_id: int) -> Event:
 def handle(store: MemoryStore, model: Hybrid, events: Iterable[Event]) -> None:
     position = store.position(KEYS) or 0
     for event in events:
-        step = Step(KEYS, store)
+        step = UnitOfWork(KEYS, store)
         HANDLERS[type(event)](step, event)
         derive_parts(step, model)
         held = store.position(KEYS)
@@ -91,7 +91,7 @@ def test_many_raters_outweigh_the_prediction() -> None:
     users = rng.standard_normal((200, 3)).astype(np.float32)
     true = np.array([1.0, -1.0, 0.5])
     gram = users.T.astype(np.float64) @ users
-    factors = Factors(np.zeros((0, 3), np.float32), gram, 8.0, 8.0, gram, 0.3)
+    factors = AlsFactors(np.zeros((0, 3), np.float32), gram, 8.0, 8.0, gram, 0.3)
     likes = users @ true > 0
     far = -true.astype(np.float32)
     equations = factors.equations(users, np.where(likes, 10, 2))

@@ -8,8 +8,8 @@ import pytest
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.catalogue import MOVIE_HANDLERS
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import ModelReaction
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.model_versions import ModelProjection
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie
 from marquee.events import MOVIES, ModelVersion
 from marquee.store.keys import Keys
@@ -33,7 +33,7 @@ class Registry:
         return load(Path(address))
 
 
-def derive(step: Step, model: Tiny) -> None:
+def derive(step: UnitOfWork, model: Tiny) -> None:
     for movie_id in step.movies:
         step.put_row(model.version, movie_id, b"row")
 
@@ -41,14 +41,14 @@ def derive(step: Step, model: Tiny) -> None:
 def test_each_chunk_of_a_derivation_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marquee.consumer.model_versions.CHUNK", 10)
     store: Any = MemoryStore()
-    step = Step(KEYS.of(WHERE), store)
+    step = UnitOfWork(KEYS.of(WHERE), store)
     for movie_id in range(1, 36):
         step.offset = movie_id - 1
         step.put_movie(Movie(movie_id=movie_id, title="Film"))
     store.write(KEYS.of(WHERE), None, 35, step.commands(0, 35))
     version = ModelVersion(name="tiny", version="v1", address="v1", sha256="0" * 64, cut={})
     store.values[KEYS.model] = version.model_dump_json().encode()
-    reaction: ModelReaction[Tiny] = ModelReaction(
+    reaction: ModelProjection[Tiny] = ModelProjection(
         KEYS, store, Registry(), Tiny, MOVIE_HANDLERS, derive, restore_facts, check_seconds=0.0
     )
     rows_at_each_sign: list[int] = []

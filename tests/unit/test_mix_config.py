@@ -7,14 +7,14 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.training.blending import MixConfig
+from marquee.training.blending import BlendConfig
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
 
 
 @pytest.mark.parametrize("config", [ContentConfig, HybridConfig, UserModelConfig])
-def test_an_unknown_signal_is_refused_with_those_that_there_are(config: type[MixConfig]) -> None:
+def test_an_unknown_signal_is_refused_with_those_that_there_are(config: type[BlendConfig]) -> None:
     with pytest.raises(ValidationError, match=f"no signal rhyme; there are .*{config.signals[-1]}"):
         config(without=("rhyme",))
 

@@ -4,14 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from marquee.features.interactions import Case, RatingRows
-from marquee.training.blending import Judge, Validation, beyond_noise
+from marquee.features.interactions import FoldIn, RatingRows
+from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
 
 MOVIES = 60
 Matrix = npt.NDArray[np.float32]
 
 
-def judge(telling: float, users: int, seed: int = 0) -> Judge:
+def judge(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:
     """Return the judge of noise, and of a signal that tells so much of what users like."""
     rng = np.random.default_rng(seed)
     relevant = np.zeros((users, MOVIES), bool)
@@ -20,7 +20,7 @@ def judge(telling: float, users: int, seed: int = 0) -> Judge:
     noise = rng.standard_normal((2, users, MOVIES)).astype(np.float32)
     signals = {"known": noise[0], "other": noise[1] + np.float32(telling) * relevant}
     shown = np.zeros_like(relevant)
-    return Judge(signals, shown, relevant, relevant.sum(axis=1), np.arange(users))
+    return BlendWeightSearch(signals, shown, relevant, relevant.sum(axis=1), np.arange(users))
 
 
 def test_without_evidence_the_prior_stays() -> None:
@@ -46,7 +46,7 @@ def test_no_weight_goes_below_its_least() -> None:
 def test_movies_that_a_case_shows_are_in_no_list() -> None:
     whole = judge(2.0, 20)
     shown = whole.relevant.copy()
-    hidden = Judge(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
+    hidden = BlendWeightSearch(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
     assert hidden.values(hidden.total({"other": 1.0})).max() < 0.5
     assert whole.values(whole.total({"other": 1.0})).min() > 0
 
@@ -56,7 +56,9 @@ def test_gains_count_once_a_user_however_many_cases_he_has() -> None:
     twice = {name: np.repeat(scores, (3, 1), axis=0) for name, scores in both.signals.items()}
     owners = np.array([0, 0, 0, 1])
     relevant = np.repeat(both.relevant, (3, 1), axis=0)
-    again = Judge(twice, np.zeros_like(relevant), relevant, relevant.sum(axis=1), owners)
+    again = BlendWeightSearch(
+        twice, np.zeros_like(relevant), relevant, relevant.sum(axis=1), owners
+    )
     expected = both.values(both.total({"other": 1.0}))
     assert again.values(again.total({"other": 1.0})) == pytest.approx(expected)
 
@@ -78,7 +80,7 @@ def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
     thinned = drawn.at_most(3)
     assert thinned.owners.tolist() == [2, 5, 7]
 
-    def three(case: Case) -> bool:
+    def three(case: FoldIn) -> bool:
         return len(case.movies) == 3
 
     assert {len(case.movies) for case in drawn.only(three).cases} == {3}

@@ -12,12 +12,12 @@ from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import Ridge
 from neural.confidence import Confidence
 from neural.model import Mix, Neural
 from neural.movie_rows import Layout, NetworkMovieRows
-from neural.rating_predictor import NetworkMovieVectors, Predictor, UserVector, gelu
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor, UserVector, gelu
 
 D, WIDTH = 2, 2
 CATALOGUE = [
@@ -26,7 +26,7 @@ CATALOGUE = [
 ]
 
 
-def small_predictor() -> Predictor:
+def small_predictor() -> RatingPredictor:
     """Return a predictor whose layers say nothing: what is left is μ + biases + ⟨user, movie⟩."""
 
     def zeros(*shape: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def small_predictor() -> Predictor:
         "joint.3.weight": zeros(1, 3),
         "joint.3.bias": zeros(1),
     }
-    return Predictor(weights, 3.5)
+    return RatingPredictor(weights, 3.5)
 
 
 def small_model() -> Neural:
@@ -76,7 +76,7 @@ def small_model() -> Neural:
     ridge = Ridge(content, np.array([0, 0, 0.5, 1], np.float32))
     columns = np.array([[2, 4], [3, 5], [0, 4], [1, 5], [0, 2], [1, 3]], np.int32)
     values = np.tile(np.array([0.3, 0.1], np.float32), (6, 1))
-    many = FewRatings(
+    many = LinearAutoencoder(
         np.zeros(6, np.float32),
         np.arange(6, dtype=np.int32),
         np.stack([columns, columns]),
@@ -141,7 +141,7 @@ def test_the_joint_layers_see_vectors_product_and_numbers() -> None:
     movie = NetworkMovieVectors(q, *(np.array([x], np.float32) for x in (0.2, 0.1, 2.0)))
     row = np.concatenate([z.vector, q[0], z.vector * q[0], [0.4, 0.2, 1.5, 2.0, 0.9, 0.08]])
     expected = 3.5 + 0.4 + 0.2 + 0.1 + z.vector @ q[0] + last[0] @ gelu(first @ row)
-    assert Predictor(weights, 3.5).predict(z, movie)[0] == pytest.approx(expected, abs=1e-5)
+    assert RatingPredictor(weights, 3.5).predict(z, movie)[0] == pytest.approx(expected, abs=1e-5)
 
 
 def test_preference_ranks_and_names_the_movies_it_rests_on(model: Neural) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from marquee.domain.movies import GENRES
-from marquee.features.interactions import Case, RatingRows, draw_cases, split_users
+from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import NewMovies, log_popularity, with_pairs
 from marquee.scoring.explanations import contributions
 from marquee.scoring.ridge import fit_ridge
@@ -93,11 +93,11 @@ def test_the_offset_lifts_hidden_movies_where_users_want_them() -> None:
 def test_cases_show_n_ratings_and_want_the_other_liked_movies() -> None:
     rows = RatingRows.of(checkerboard())
     users, _ = split_users(len(rows), 0.5, 0)
-    for case in draw_cases(rows, users, (2,), 3, 0):
-        assert isinstance(case, Case)
+    for case in draw_fold_ins(rows, users, (2,), 3, 0):
+        assert isinstance(case, FoldIn)
         assert len(case.movies) == 2
         assert not set(case.movies) & set(case.targets)
-    same = [draw_cases(rows, users, (2,), 1, 5)[0].movies.tolist() for _ in range(2)]
+    same = [draw_fold_ins(rows, users, (2,), 1, 5)[0].movies.tolist() for _ in range(2)]
     assert same[0] == same[1]
 
 

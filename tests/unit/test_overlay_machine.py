@@ -14,7 +14,7 @@ import marquee.serving.update_stream
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from marquee.consumer.derivation import derive_movies
 from marquee.consumer.handlers.popularity import restore_sums
-from marquee.consumer.model_versions import ModelReaction
+from marquee.consumer.model_versions import ModelProjection
 from marquee.domain.movies import Movie
 from marquee.events import (
     MODELS,
@@ -30,7 +30,7 @@ from marquee.events import (
     UserErased,
 )
 from marquee.features.movie_table import MovieTable
-from marquee.serving.replica import Overlay
+from marquee.serving.replica import ModelReplica
 from marquee.store.codec import Vector
 from marquee.store.keys import Keys
 from marquee_testing.fakes.batches import Batches
@@ -82,7 +82,7 @@ class Following(RuleBasedStateMachine):
         )
         self.loop = asyncio.new_event_loop()
         store: Any = MemoryStore()
-        self.reaction: ModelReaction[Tiny] = ModelReaction(
+        self.reaction: ModelProjection[Tiny] = ModelProjection(
             KEYS, store, Registry(), Tiny, CONTENT_HANDLERS, derive, restore_sums, check_seconds=0.0
         )
         self.batches = Batches(KEYS, self.reaction.handlers, self.reaction.derive, store)
@@ -95,8 +95,8 @@ class Following(RuleBasedStateMachine):
         self.overlay = self.start()
         self.settle()
 
-    def start(self) -> Overlay[Tiny]:
-        made: Overlay[Tiny] = Overlay(KEYS, self.client, Registry(), Tiny)  # type: ignore[arg-type]
+    def start(self) -> ModelReplica[Tiny]:
+        made: ModelReplica[Tiny] = ModelReplica(KEYS, self.client, Registry(), Tiny)  # type: ignore[arg-type]
 
         async def begin() -> None:
             made.tail.start()
@@ -216,7 +216,7 @@ class Following(RuleBasedStateMachine):
         assert wanted is not None
         self.loop.run_until_complete(fresh.close())
 
-    def until_equal(self, fresh: Overlay[Tiny]) -> Any:
+    def until_equal(self, fresh: ModelReplica[Tiny]) -> Any:
         """Let both follow until they agree; what a fresh start loads is what counts."""
         for _ in range(50):
             self.run()
@@ -233,7 +233,7 @@ class Following(RuleBasedStateMachine):
         marquee.serving.update_stream.RETRY_SECONDS = self.patience
 
 
-def state(overlay: Overlay[Tiny]) -> Any:
+def state(overlay: ModelReplica[Tiny]) -> Any:
     """Return version, living movies with their rows and counts, and positions."""
     if overlay._serving is None:
         return None

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from marquee.errors import StoreUnavailable
-from marquee.store.redis import answered
+from marquee.store.redis import translate_errors
 
 
 def raising(error: Exception) -> object:
@@ -29,13 +29,13 @@ def raising(error: Exception) -> object:
 )
 def test_what_may_pass_is_unavailable(error: Exception) -> None:
     with pytest.raises(StoreUnavailable, match="Redis: "):
-        answered(raising(error))
+        translate_errors(raising(error))
 
 
 def test_what_will_not_pass_is_said_as_it_is() -> None:
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
-        answered(raising(redis.ResponseError("WRONGTYPE Operation against a key")))
+        translate_errors(raising(redis.ResponseError("WRONGTYPE Operation against a key")))
 
 
 def test_an_answer_is_passed_on() -> None:
-    assert answered(lambda: 7) == 7
+    assert translate_errors(lambda: 7) == 7

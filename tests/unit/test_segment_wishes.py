@@ -9,41 +9,47 @@ from fastapi import FastAPI
 from marquee.errors import DataError
 from marquee.settings import Settings
 from trainer.segments.api import add_segments
-from trainer.segments.preferences import Name, SegmentWishes, Wishes, named, with_wishes
+from trainer.segments.preferences import (
+    KindPreferences,
+    Name,
+    SegmentPreferences,
+    named,
+    with_preferences,
+)
 from user_model.fit import UserModelConfig
 
 WESTERNS, COMEDIES = tuple(range(1, 31)), tuple(range(101, 131))
 
 
 def test_nothing_is_wished_at_first(tmp_path: Path) -> None:
-    assert SegmentWishes(tmp_path).get("users") == Wishes()
+    assert SegmentPreferences(tmp_path).get("users") == KindPreferences()
 
 
 def test_a_number_of_one_kind_leaves_the_other_kind_alone(tmp_path: Path) -> None:
-    SegmentWishes(tmp_path).fix("users", 7)
-    assert SegmentWishes(tmp_path).get("users").k == 7
-    assert SegmentWishes(tmp_path).get("movies").k is None
+    SegmentPreferences(tmp_path).fix("users", 7)
+    assert SegmentPreferences(tmp_path).get("users").k == 7
+    assert SegmentPreferences(tmp_path).get("movies").k is None
 
 
 def test_a_fixed_number_is_what_the_training_makes(tmp_path: Path) -> None:
-    SegmentWishes(tmp_path).fix("movies", 5)
-    config = with_wishes(UserModelConfig(), tmp_path)
+    SegmentPreferences(tmp_path).fix("movies", 5)
+    config = with_preferences(UserModelConfig(), tmp_path)
     assert config.segments is not None
     assert (config.segments.movies_k, config.segments.users_k) == (5, None)
-    SegmentWishes(tmp_path).fix("movies", None)
-    assert with_wishes(UserModelConfig(), tmp_path) == UserModelConfig()
+    SegmentPreferences(tmp_path).fix("movies", None)
+    assert with_preferences(UserModelConfig(), tmp_path) == UserModelConfig()
 
 
 def test_a_kept_segment_is_made_again_by_the_training_and_one_with_a_mere_name_is_not(
     tmp_path: Path,
 ) -> None:
-    SegmentWishes(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS))
-    SegmentWishes(tmp_path).name("movies", Name(name="Laughs", films=COMEDIES, keep=False))
-    segments = with_wishes(UserModelConfig(), tmp_path).segments
+    SegmentPreferences(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS))
+    SegmentPreferences(tmp_path).name("movies", Name(name="Laughs", films=COMEDIES, keep=False))
+    segments = with_preferences(UserModelConfig(), tmp_path).segments
     assert segments is not None
     assert (segments.movies_kept, segments.users_kept) == ((WESTERNS,), ())
-    SegmentWishes(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS, keep=False))
-    assert with_wishes(UserModelConfig(), tmp_path) == UserModelConfig()
+    SegmentPreferences(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS, keep=False))
+    assert with_preferences(UserModelConfig(), tmp_path) == UserModelConfig()
 
 
 def test_a_name_follows_the_segment_that_is_most_like_it() -> None:
@@ -58,7 +64,7 @@ def test_a_name_goes_to_one_segment_when_its_own_was_split() -> None:
 
 
 def test_a_second_name_replaces_the_first(tmp_path: Path) -> None:
-    wishes = SegmentWishes(tmp_path)
+    wishes = SegmentPreferences(tmp_path)
     wishes.name("movies", Name(name="Saloon", films=WESTERNS))
     wishes.name("movies", Name(name="Laughs", films=COMEDIES))
     wishes.name("movies", Name(name="Frontier", films=WESTERNS[2:]))
@@ -68,7 +74,7 @@ def test_a_second_name_replaces_the_first(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_told_and_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "segments.json").write_text("{")
     with pytest.raises(DataError, match="segments.json"):
-        SegmentWishes(tmp_path).fix("users", 3)
+        SegmentPreferences(tmp_path).fix("users", 3)
     assert (tmp_path / "segments.json").read_text() == "{"
 
 

@@ -12,8 +12,8 @@ from gateway.app import create_app
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.http.idempotency_store import RedisIdempotency
-from gateway.recommend.orchestrator import Answers
-from gateway.state.deduplication import RedisDuplicates
+from gateway.recommend.orchestrator import Orchestrator
+from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
@@ -116,7 +116,7 @@ async def house() -> AsyncIterator[House]:
             200, {"k": 6, "names": {"4": "Night owls"}, "kept": [4]}
         )
         models.replies[f"{path}/4/films"] = Reply(200, FOUND)
-    answers = Answers(models, memory.popular, Thresholds())
+    answers = Orchestrator(models, memory.popular, Thresholds())
     context = Context(
         Settings(),
         memory,
@@ -124,7 +124,7 @@ async def house() -> AsyncIterator[House]:
         models,
         answers,
         Publisher(),
-        RedisDuplicates(NOWHERE, Keys("n", "gateway", 4)),
+        RedisDedupLookup(NOWHERE, Keys("n", "gateway", 4)),
         RedisIdempotency(NOWHERE, "n"),
     )
     transport = httpx.ASGITransport(create_app(context))

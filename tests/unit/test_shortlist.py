@@ -3,7 +3,7 @@
 import numpy as np
 
 from marquee.features.movie_table import MovieTable
-from marquee.features.shortlist import chances, everything
+from marquee.features.shortlist import all_rows, candidate_rows
 
 D = 3
 
@@ -37,15 +37,15 @@ def large(n: int = 30_000) -> tuple[MovieTable, np.ndarray[tuple[int, int], np.d
 
 def test_the_most_liked_movies_and_all_without_ratings_have_a_chance() -> None:
     likes = [5, 0, -1, 9, 1, 0, -1, 2, 0, 0]
-    found = chances(sums_of(likes), most=2)
+    found = candidate_rows(sums_of(likes), most=2)
     assert found is not None
     assert found.tolist() == [0, 2, 3, 6]
 
 
 def test_a_table_is_not_shortened_where_that_would_not_spare_half_of_it() -> None:
-    assert chances(sums_of([3] * 10), most=10) is None
-    assert chances(sums_of([3] * 10), most=6) is None
-    assert chances(sums_of([3] * 10), most=5) is not None
+    assert candidate_rows(sums_of([3] * 10), most=10) is None
+    assert candidate_rows(sums_of([3] * 10), most=6) is None
+    assert candidate_rows(sums_of([3] * 10), most=5) is not None
     movies = table(20).shortened(sums_of([3] * 20))
     assert movies.chosen(np.ones(20, bool), 10).rows == slice(None)
 
@@ -107,6 +107,6 @@ def test_values_of_the_first_movies_are_spread_over_the_chosen_ones() -> None:
     movies, _ = large()
     values = np.arange(29_000, dtype=np.float64)
     movies.put(100_000, 1, 2020, np.zeros(D, np.float32), 0)
-    for chosen in (movies.chosen(movies.alive, 10), everything(movies.vectors)):
+    for chosen in (movies.chosen(movies.alive, 10), all_rows(movies.vectors)):
         found, rows = chosen.first(values), np.arange(len(movies))[chosen.rows]
         assert np.array_equal(found, np.where(rows < 29_000, rows, 0))

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from content.consumer import HANDLERS
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.popularity import restore_sums
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ratings import Ratings
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot, chunks
@@ -35,7 +35,7 @@ class Counting(RuleBasedStateMachine):
         """Begin with a snapshot's users, as the loop does with an empty store."""
         keys = KEYS.of(partition)
         users = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
-        step = Step(keys, self.batches.store)
+        step = UnitOfWork(keys, self.batches.store)
         for piece in chunks(PartitionSnapshot(partition, 0, users=users)):
             restore_sums(step, piece)
         self.batches.store.write(keys, None, 0, step.commands(0, 0))

@@ -13,9 +13,9 @@ from hybrid.fit import fit as fit_hybrid
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
-from marquee.scoring.preference import NoneCold, Taste, less_popular, log_share
+from marquee.scoring.preference import NoneCold, PreferenceScorers, less_popular, log_share
 from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_movies
-from marquee.training.preference import FittedTaste, fit_taste
+from marquee.training.preference import FittedPreference, fit_preference
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
@@ -29,11 +29,11 @@ STARS = np.array([9, 10, 9], np.uint8)
 
 
 @pytest.fixture(scope="module")
-def fitted() -> FittedTaste:
-    return fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 0)
+def fitted() -> FittedPreference:
+    return fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 0)
 
 
-def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
+def test_models_of_one_training_share_one_fit(fitted: FittedPreference) -> None:
     content = fit_content(DATA, ContentConfig(taste=SMALL_TASTE), 0)
     hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE), 0)
     user_model = fit_user_model(DATA, UserModelConfig(taste=SMALL_TASTE, segments=None), 0)
@@ -41,22 +41,22 @@ def test_models_of_one_training_share_one_fit(fitted: FittedTaste) -> None:
     assert hybrid.taste.network is fitted.taste.network
 
 
-def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedTaste) -> None:
+def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedPreference) -> None:
     flipped = replace(ROWS, half_stars=ROWS.half_stars[::-1].copy())
-    assert fit_taste(flipped, N_MOVIES, SMALL_TASTE, 0).taste is not fitted.taste
-    other = fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 1)
+    assert fit_preference(flipped, N_MOVIES, SMALL_TASTE, 0).taste is not fitted.taste
+    other = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 1)
     assert not np.array_equal(other.taste.rows(), fitted.taste.rows())
 
 
-def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedTaste) -> None:
+def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedPreference) -> None:
     for seed in (1, 2, 3):  # pushes the first fit out of what is kept
-        fit_taste(ROWS, N_MOVIES, SMALL_TASTE, seed)
-    again = fit_taste(ROWS, N_MOVIES, SMALL_TASTE, 0)
+        fit_preference(ROWS, N_MOVIES, SMALL_TASTE, seed)
+    again = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 0)
     assert again is not fitted
     assert np.array_equal(again.taste.rows(), fitted.taste.rows())
 
 
-def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedTaste) -> None:
+def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedPreference) -> None:
     assert fitted.trial is not None
     alone = fit_over_movies(
         ROWS.of_users(fitted.kept), ROWS.of_users(fitted.kept).sums(N_MOVIES),
@@ -68,25 +68,25 @@ def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedTaste) -> N
 
 @pytest.mark.parametrize("half_stars", [STARS, None])
 def test_a_bundle_serves_what_was_fitted(
-    fitted: FittedTaste, tmp_path: Path, half_stars: np.ndarray | None
+    fitted: FittedPreference, tmp_path: Path, half_stars: np.ndarray | None
 ) -> None:
     taste = fitted.taste
     taste.save(tmp_path)
-    loaded = Taste.load(tmp_path, taste.rows())
+    loaded = PreferenceScorers.load(tmp_path, taste.rows())
     before = taste.signals(LIKED, half_stars, taste.rows(), NoneCold())
     after = loaded.signals(LIKED, half_stars, taste.rows(), NoneCold())
     for name, scores in before.items():
         assert np.allclose(scores, after[name], atol=1e-5), name
 
 
-def test_movies_merely_seen_lead_to_their_kind(fitted: FittedTaste) -> None:
+def test_movies_merely_seen_lead_to_their_kind(fitted: FittedPreference) -> None:
     rows = fitted.taste.rows()
     for name, scores in fitted.taste.signals(LIKED, None, rows, NoneCold()).items():
         others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
         assert scores[others[others % 2 == 0]].mean() > scores[others[others % 2 == 1]].mean(), name
 
 
-def test_low_ratings_lead_away_from_their_kind(fitted: FittedTaste) -> None:
+def test_low_ratings_lead_away_from_their_kind(fitted: FittedPreference) -> None:
     rows = fitted.taste.rows()
     low = fitted.taste.signals(LIKED, np.full(3, 1), rows, NoneCold())["preference"]
     others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
@@ -105,7 +105,7 @@ def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
     assert np.corrcoef(expected, found)[0, 1] > 0.98
 
 
-def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedTaste) -> None:
+def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedPreference) -> None:
     codes = encode(fitted.taste.network, ROWS)
     movies, half_stars = ROWS.of_user(3)
     assert np.allclose(codes[3], fitted.taste.code(movies, half_stars), atol=1e-5)

@@ -11,25 +11,25 @@ from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import RatingRows, draw_cases
+from marquee.features.interactions import RatingRows, draw_fold_ins
 from marquee.features.popularity import Popularity
-from marquee.training.als import FactorsConfig, fit_factors
+from marquee.training.als import AlsConfig, fit_als
 from marquee.training.autoencoder import AutoencoderConfig
-from marquee.training.linear_autoencoder import FewRatingsConfig
-from marquee.training.preference import TasteConfig
+from marquee.training.linear_autoencoder import LinearAutoencoderConfig
+from marquee.training.preference import PreferenceConfig
 from marquee.training.validation_cases import some
 from marquee_testing import checkerboard
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
 from user_model.segments.fit import SegmentsConfig
 
-HEAD = FewRatingsConfig(head=14, kept=8, max_users=25)
-TASTE = TasteConfig(
+HEAD = LinearAutoencoderConfig(head=14, kept=8, max_users=25)
+TASTE = PreferenceConfig(
     autoencoder=AutoencoderConfig(
         width=8, max_steps=120, head=16, batch_size=8, learning_rate=0.02, epochs=100,
         seen_share=0.3, condensed=6,
     ),
-    factors=FactorsConfig(factors=4, iterations=5, max_users=25, regularization=1.0),
+    factors=AlsConfig(factors=4, iterations=5, max_users=25, regularization=1.0),
     regularizations=(), few_ratings=HEAD, others=(), sizes=(2, 3), max_cases=20,
 )  # fmt: skip
 HYBRID = HybridConfig(taste=TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0, max_cases=20)
@@ -75,14 +75,14 @@ def share_of_popular(dataset: Dataset, liked: tuple[int, ...]) -> float:
 
 def test_factors_of_a_sample_are_made_final_by_all_users(dataset: Dataset) -> None:
     rows = RatingRows.of(dataset)
-    sampled = fit_factors(rows, 24, TASTE.factors, 0)
+    sampled = fit_als(rows, 24, TASTE.factors, 0)
     codes = sampled.items / np.linalg.norm(sampled.items, axis=1, keepdims=True)
     cosines = codes @ codes[0]
     assert cosines[::2].mean() > cosines[1::2].mean() + 0.1
 
 
 def test_a_sample_of_cases_keeps_their_order(dataset: Dataset) -> None:
-    cases = draw_cases(RatingRows.of(dataset), np.arange(80), (2,), 1, 0)
+    cases = draw_fold_ins(RatingRows.of(dataset), np.arange(80), (2,), 1, 0)
     sample = some(cases, 10, 0)
     assert len(sample) == 10
     assert [cases.index(case) for case in sample] == sorted(cases.index(case) for case in sample)

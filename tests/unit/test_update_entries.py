@@ -3,7 +3,7 @@
 import pytest
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import ENTRY_VALUES, Step
+from marquee.consumer.unit_of_work import ENTRY_VALUES, UnitOfWork
 from marquee.store.api import Found, Reads
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
@@ -24,7 +24,7 @@ def test_a_step_with_many_changes_writes_several_entries_of_the_same_positions(
     n: int, entries: int
 ) -> None:
     keys = Keys("t", "content", 4).of(TopicPartition("ratings", 0))
-    step = Step(keys, EmptyStore())
+    step = UnitOfWork(keys, EmptyStore())
     for movie_id in range(n):
         step.put_sums(movie_id, (1, 1, 8))
     added = [command for command in step.commands(4, 9) if command[0] == "XADD"]

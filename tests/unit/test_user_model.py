@@ -14,7 +14,7 @@ from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
-from user_model.neighbours import Near
+from user_model.neighbours import Neighbourhood
 
 SMALL = UserModelConfig(
     taste=SMALL_TASTE, clusters=2, near=10, cold_penalty=1.0, sizes=(3, 5), positive=1
@@ -138,7 +138,7 @@ def test_sums_are_those_of_the_training(model: UserModel) -> None:
 
 
 def test_near_users_weigh_by_nearness() -> None:
-    near = Near(np.array([3.0, 1.0]), np.array([0, 0, 1]), np.array([0, 1, 1]))
+    near = Neighbourhood(np.array([3.0, 1.0]), np.array([0, 0, 1]), np.array([0, 1, 1]))
     assert near.rates(3).tolist() == [0.75, 1.0, 0.0]
     ties = near.ties(np.array([1]), np.array([0, 2]), 3)
     assert ties[0, 0] == pytest.approx(3 / np.sqrt(3))

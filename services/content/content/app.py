@@ -11,11 +11,11 @@ from marquee.process import serve
 from marquee.scoring.candidates import candidates
 from marquee.scoring.diversity import diversify, pool_size
 from marquee.serving.app import ModelService, create_app
-from marquee.serving.replica import Overlay, Serving
+from marquee.serving.replica import ModelReplica, ServingState
 from marquee.settings import Settings
 
 
-def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
+def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
     """Return similar movies where there is something to be similar to, else popular ones."""
     user = UserHistory.of(request.ratings, request.viewed)
     liked = bool(user.rated.liked.any()) or len(user.viewed) > 0
@@ -27,7 +27,7 @@ def answer(serving: Serving[Content], request: RecommendRequest) -> list[Scored]
     return diversify(found, serving.movies, request.diversity, request.k)
 
 
-def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored]:
+def popular(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
     """Return movies by popularity within the request's filters."""
     movies, popularity = serving.movies, serving.popularity.now()
     wanted = pool_size(request.k, request.diversity)
@@ -41,7 +41,7 @@ def popular(serving: Serving[Content], request: RecommendRequest) -> list[Scored
     return diversify(found, movies, request.diversity, request.k)
 
 
-async def similar(overlay: Overlay[Content], request: Request) -> dict[str, Any]:
+async def similar(overlay: ModelReplica[Content], request: Request) -> dict[str, Any]:
     """Answer which movies are nearest to one by content alone."""
     serving, movie_id = overlay.serving, int(request.path_params["movie_id"])
     k = _k(request)

@@ -11,19 +11,19 @@ from threadpoolctl import threadpool_limits
 from content.model import Content
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import Case, RatingRows
+from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
 from marquee.scoring.cold_start import NewMovies
-from marquee.scoring.preference import Taste
+from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
-from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide
-from marquee.training.exposure_threshold import draw_users, with_marks
+from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
+from marquee.training.preference import WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.validation_cases import most_liked
 
 PRIOR = {**WEIGHTS, "popularity": 0.0, "content": 0.5, "nearest": 0.5, "cluster": 0.1}
@@ -32,7 +32,7 @@ LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "content": 0.
 """Weights that learning keeps: a movie that becomes more popular must not sink for that."""
 
 
-class ContentConfig(MixConfig):
+class ContentConfig(BlendConfig):
     """Sizes and strengths of the parts of the content model; `without` leaves out signals."""
 
     signals: ClassVar[tuple[str, ...]] = tuple(PRIOR)
@@ -41,7 +41,7 @@ class ContentConfig(MixConfig):
     clusters: int = Field(32, ge=1)
     min_movies_per_tag: int = Field(3, ge=1)
     """A tag of fewer movies is not in the vocabulary."""
-    taste: TasteConfig = TasteConfig()
+    taste: PreferenceConfig = PreferenceConfig()
     new_movie_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of content → popularity and taste."""
     sizes: tuple[int, ...] = (1, 2, 3, 5)
@@ -60,7 +60,7 @@ def fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
 
 def _fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
     rows, movies = RatingRows.of(dataset), dataset.movies
-    found = fit_taste(rows, len(movies), config.taste, seed)
+    found = fit_preference(rows, len(movies), config.taste, seed)
     weights, offset = config.used(PRIOR), 0.0
     if found.trial is not None:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
@@ -69,7 +69,7 @@ def _fit(dataset: Dataset, config: ContentConfig, seed: int) -> Content:
     model = _Parts(movies, rows, found.taste, config, seed).model(weights)
     model = model.with_new_movies(replace(model.new_movies, offset=offset))
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed, viewed=True)
-    return replace(model, base=with_marks(model, users))
+    return replace(model, base=with_exposure_thresholds(model, users))
 
 
 class _Parts:
@@ -79,7 +79,7 @@ class _Parts:
         self,
         movies: tuple[Movie, ...],
         rows: RatingRows,
-        taste: Taste,
+        taste: PreferenceScorers,
         config: ContentConfig,
         seed: int,
     ) -> None:
@@ -141,11 +141,11 @@ def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], 
     model = trial.model(config.used(PRIOR))
     movies = model.movies()
 
-    def signals(case: Case) -> dict[str, Matrix]:
+    def signals(case: FoldIn) -> dict[str, Matrix]:
         return config.used(model.signals(case.movies, movies))
 
     candidates = most_liked(trial.sums[:, 1], config.candidates)
-    weights = Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
+    weights = BlendWeightSearch.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
     return weights, _cold_offset(trial, replace(model, weights=weights), validation)
 
 

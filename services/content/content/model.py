@@ -14,13 +14,13 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import Chosen, everything
+from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
 from marquee.scoring.blending import weighted
 from marquee.scoring.cold_start import NewMovies, with_prior_popularity
 from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
-from marquee.scoring.preference import Cold, Taste, less_popular
+from marquee.scoring.preference import Cold, PreferenceScorers, less_popular
 from marquee.scoring.top_k import top
 
 Mask = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Content:
 
     movie_vectors: MovieVectors
     pipeline: Pipeline
-    taste: Taste
+    taste: PreferenceScorers
     new_movies: NewMovies
     weights: dict[str, float]
     base: MovieTable
@@ -140,10 +140,10 @@ class Content:
         seen: Ints,
         movies: MovieTable,
         popularity: Popularity | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> npt.NDArray[np.floating]:
         """Return the mixed score of every row, or of those chosen."""
-        chosen = everything(movies.vectors) if chosen is None else chosen
+        chosen = all_rows(movies.vectors) if chosen is None else chosen
         scores = weighted(self.signals(seen, movies, popularity, chosen), self.weights)
         return scores + self.new_movies.offset * chosen.vectors[:, -1]
 
@@ -152,10 +152,10 @@ class Content:
         seen: Ints,
         movies: MovieTable,
         popularity: Popularity | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> dict[str, Matrix]:
         """Return the signals of the mix by name, one number a row of `movies`, or chosen, each."""
-        chosen = everything(movies.vectors) if chosen is None else chosen
+        chosen = all_rows(movies.vectors) if chosen is None else chosen
         codes, (prior, cold) = chosen.vectors[:, self._codes], chosen.columns(-2, -1)
         base, k = self._base_popularity, len(self.pipeline.kmeans.centers)
         signals = {"popularity": popularity_signal(chosen, base, popularity, prior, cold)}
@@ -197,7 +197,7 @@ class Content:
         return cls(
             MovieVectors.load(directory),
             Pipeline.load(directory),
-            Taste.load(directory, movies["vectors"]),
+            PreferenceScorers.load(directory, movies["vectors"]),
             NewMovies.load(directory),
             load_json(directory / "mix.json"),
             MovieTable.from_arrays(movies),

@@ -32,15 +32,15 @@ from gateway.api import (
 from gateway.api.context import Context
 from gateway.http import problem_details
 from gateway.http.idempotency_store import RedisIdempotency
-from gateway.http.middleware import Edge
+from gateway.http.middleware import SecurityMiddleware
 from gateway.http.route import Allow, router
 from gateway.http.scopes import Scope
-from gateway.recommend.orchestrator import Answers, Patience
-from gateway.state.deduplication import RedisDuplicates
-from gateway.state.live_view import Memory
+from gateway.recommend.orchestrator import Orchestrator, Timeouts
+from gateway.state.deduplication import RedisDedupLookup
+from gateway.state.live_view import LiveView
 from gateway.state.profiles import RedisProfiles
 from gateway.state.publisher import Publisher
-from gateway.upstream.http_client import Host
+from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee import telemetry
 from marquee.bus.factory import open_bus
@@ -99,7 +99,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, problem_details.on_invalid_request)
     app.add_exception_handler(HTTPException, problem_details.on_http_error)
     app.add_exception_handler(Exception, problem_details.on_fault)
-    app.add_middleware(Edge)
+    app.add_middleware(SecurityMiddleware)
     return app
 
 
@@ -120,14 +120,14 @@ def build(settings: Settings) -> FastAPI:
     url = settings.redis_url.get_secret_value()
     own = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
-    memory = Memory(client, own, Keys(settings.namespace, "content", settings.partitions))
-    models = HttpModels({name: Host(url) for name, url in _urls(settings).items()})
+    memory = LiveView(client, own, Keys(settings.namespace, "content", settings.partitions))
+    models = HttpModels({name: HttpClient(url) for name, url in _urls(settings).items()})
     profiles = RedisProfiles(url, own)
     bus = open_bus(settings)
     publisher = Publisher(bus.producer)
     deadline = settings.deadline_ms / 1000
     thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
-    answers = Answers(models, memory.popular, thresholds, Patience(deadline, 2.5 * deadline))
+    answers = Orchestrator(models, memory.popular, thresholds, Timeouts(deadline, 2.5 * deadline))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -140,7 +140,7 @@ def build(settings: Settings) -> FastAPI:
         await asyncio.to_thread(bus.close)
         await client.aclose()
 
-    duplicates = RedisDuplicates(url, own)
+    duplicates = RedisDedupLookup(url, own)
     idempotency = RedisIdempotency(url, settings.namespace)
     context = Context(
         settings, memory, profiles, models, answers, publisher, duplicates, idempotency

@@ -6,7 +6,7 @@ from marquee.consumer.deduplication import recent_in_log
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.process import consume
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS
 from marquee.settings import Settings
@@ -18,16 +18,16 @@ from marquee.store.redis import RedisStore
 HANDLERS: Handlers = handlers_of("gateway")
 
 
-class GatewayReaction:
+class GatewayProjection:
     """The gateway keeps facts alone: it has no model, so nothing is derived."""
 
     handlers = HANDLERS
 
-    def derive(self, _: Step) -> str | None:
+    def derive(self, _: UnitOfWork) -> str | None:
         """Derive nothing."""
         return None
 
-    def restore(self, step: Step, piece: PartitionSnapshot) -> None:
+    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, rules among them."""
         restore_facts(step, piece)
         for event in piece.rules:
@@ -54,7 +54,7 @@ def main(settings: Settings) -> None:
             bus,
             store,
             snapshots,
-            GatewayReaction(),
+            GatewayProjection(),
             Pace(settings.batch),
             recent_in_log(settings),
         ),

@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ratings import Ratings
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 from marquee.store.api import Reads
 
 Matrix = npt.NDArray[np.float32]
@@ -36,7 +36,7 @@ class Foldable(Protocol):
         ...
 
     @property
-    def factors(self) -> Factors:
+    def factors(self) -> AlsFactors:
         """The factors of movies and the strength of what is folded in."""
         ...
 
@@ -89,7 +89,7 @@ def _unnamed(data: bytes) -> bytes:
     return _HEAD.pack(0, f) + data[_HEAD.size + 8 * n :]
 
 
-def derive_parts(step: Step, model: Foldable) -> None:
+def derive_parts(step: UnitOfWork, model: Foldable) -> None:
     """Put the parts of the new movies that the step's users rate, or rated before."""
     key = step.keys.rows(model.version)
     counted = _read(step, key, (f"viewer:{user_id}" for user_id in step.users))
@@ -133,7 +133,7 @@ def _new_movies(ratings: Ratings, model: Foldable) -> dict[int, None]:
 class _Users:
     """The present factors of users, without the new movies; each is solved once in a step."""
 
-    def __init__(self, step: Step, model: Foldable) -> None:
+    def __init__(self, step: UnitOfWork, model: Foldable) -> None:
         self._step, self._model = step, model
         self._solved: dict[int, Matrix] = {}
 
@@ -158,7 +158,7 @@ class _Users:
         return self._solved[user_id]
 
 
-def _read(step: Step, key: str, names: Iterable[str]) -> dict[str, bytes | None]:
+def _read(step: UnitOfWork, key: str, names: Iterable[str]) -> dict[str, bytes | None]:
     wanted = list(names)
     if not wanted:
         return {}
@@ -170,7 +170,7 @@ def _movies(data: bytes | None) -> set[int]:
     return set(np.frombuffer(data or b"", "<u4").tolist())
 
 
-def _put(step: Step, key: str, field: str, data: bytes) -> None:
+def _put(step: UnitOfWork, key: str, field: str, data: bytes) -> None:
     """Set a field of the version's rows; no bytes: take it away."""
     if data:
         step.write("HSET", key, field, data)

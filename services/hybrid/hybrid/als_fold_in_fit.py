@@ -9,7 +9,7 @@ import numpy.typing as npt
 from marquee.domain.ratings import POSITIVE
 from marquee.features.interactions import RatingRows, split_users
 from marquee.features.pipeline import Matrix
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 
 _USERS = 2000
 _MOVIES = 200
@@ -19,7 +19,7 @@ _LIKERS = 8
 
 
 def choose_trust(
-    factors: Factors,
+    factors: AlsFactors,
     predicted: Matrix,
     hidden: npt.NDArray[np.bool_],
     rows: RatingRows,
@@ -41,7 +41,7 @@ class _Cases:
 
     def __init__(
         self,
-        factors: Factors,
+        factors: AlsFactors,
         predicted: Matrix,
         hidden: npt.NDArray[np.bool_],
         rows: RatingRows,
@@ -58,7 +58,7 @@ class _Cases:
         rng = np.random.default_rng(seed)
         self._orders = {i: rng.permutation(self._at(i)) for i in chosen.tolist()}
 
-    def chance(self, factors: Factors) -> float:
+    def chance(self, factors: AlsFactors) -> float:
         """Return the mean over movies of the chance that a liker scores above a non-rater."""
         chances = [self._of(movie, factors) for movie in self._orders]
         return float(np.mean(chances)) if chances else 0.0
@@ -66,7 +66,7 @@ class _Cases:
     def _at(self, movie: int) -> npt.NDArray[np.int64]:
         return np.flatnonzero(self._movies == movie)
 
-    def _of(self, movie: int, factors: Factors) -> float:
+    def _of(self, movie: int, factors: AlsFactors) -> float:
         order = self._orders[movie]
         known, rest = order[:_REVEALED], order[_REVEALED:]
         equations = factors.equations(self._users[self._owners[known]], self._half_stars[known])
@@ -78,7 +78,7 @@ class _Cases:
         return float(np.searchsorted(others, scores[likers]).mean() / len(others))
 
 
-def _fold_in(factors: Factors, rows: RatingRows, shown: npt.NDArray[np.bool_]) -> Matrix:
+def _fold_in(factors: AlsFactors, rows: RatingRows, shown: npt.NDArray[np.bool_]) -> Matrix:
     """Return the factors, u × f, of users by those of their ratings that are shown."""
     users = np.zeros((len(rows), factors.f), np.float32)
     for i, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):

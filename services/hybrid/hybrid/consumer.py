@@ -6,14 +6,14 @@ from marquee.consumer.derivation import derive_movies
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.run import consume_with_model
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.events import MOVIES
 from marquee.settings import Settings
 
 HANDLERS: Handlers = handlers_of("hybrid")
 
 
-def derive(step: Step, model: Hybrid) -> None:
+def derive(step: UnitOfWork, model: Hybrid) -> None:
     """Put the rows of movies, or what raters say of new movies, whichever the topic is about."""
     if step.keys.partition.topic == MOVIES:
         derive_movies(step, model)

@@ -12,19 +12,19 @@ from hybrid.als_fold_in_fit import choose_trust
 from hybrid.model import Evidence, Hybrid
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import Case, RatingRows
+from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
 from marquee.scoring.cold_start import NewMovies
-from marquee.scoring.preference import Taste
+from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
-from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide
-from marquee.training.exposure_threshold import draw_users, with_marks
+from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
+from marquee.training.preference import WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.user_clusters import fit_rated_clusters
 from marquee.training.validation_cases import most_liked
 
@@ -42,12 +42,12 @@ LEAST = {"popularity": 0.0, "preference": 0.0, "few_ratings": 0.0, "als": 0.1, "
 """Weights that learning keeps: a movie that becomes more popular must not sink for that."""
 
 
-class HybridConfig(MixConfig):
+class HybridConfig(BlendConfig):
     """Sizes and strengths of the parts of the hybrid model; `without` leaves out signals."""
 
     signals: ClassVar[tuple[str, ...]] = tuple(PRIOR)
 
-    taste: TasteConfig = TasteConfig()
+    taste: PreferenceConfig = PreferenceConfig()
     content_weight: float = Field(4.0, ge=0)
     """Variance of the movie vector in the reduced space, the factors having 1."""
     dimensions: int = Field(48, ge=1)
@@ -77,7 +77,7 @@ def fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
 
 def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
     rows, movies = RatingRows.of(dataset), dataset.movies
-    found = fit_taste(rows, len(movies), config.taste, seed)
+    found = fit_preference(rows, len(movies), config.taste, seed)
     weights, offset, trust = config.used(PRIOR), 0.0, config.new_movie_trust
     if found.trial is not None:
         validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
@@ -87,7 +87,7 @@ def _fit(dataset: Dataset, config: HybridConfig, seed: int) -> Hybrid:
     model = _Parts(movies, rows, taste, config, seed).model(weights)
     model = model.with_new_movies(replace(model.new_movies, offset=offset))
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed)
-    return replace(model, base=with_marks(model, users))
+    return replace(model, base=with_exposure_thresholds(model, users))
 
 
 class _Parts:
@@ -97,7 +97,7 @@ class _Parts:
         self,
         movies: tuple[Movie, ...],
         rows: RatingRows,
-        taste: Taste,
+        taste: PreferenceScorers,
         config: HybridConfig,
         seed: int,
     ) -> None:
@@ -171,11 +171,11 @@ def _validate(trial: _Parts, validation: Validation) -> tuple[dict[str, float], 
     model = trial.model(config.used(PRIOR))
     movies = model.movies()
 
-    def signals(case: Case) -> dict[str, Matrix]:
+    def signals(case: FoldIn) -> dict[str, Matrix]:
         return config.used(model.signals(_evidence(case), movies))
 
     candidates = most_liked(trial.sums[:, 1], config.candidates)
-    weights = Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
+    weights = BlendWeightSearch.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
     offset = _cold_offset(trial, replace(model, weights=weights), validation)
     return weights, offset, _trust(trial)
 
@@ -192,7 +192,7 @@ def _trust(trial: _Parts, share: float = 0.1) -> float:
     )
 
 
-def _evidence(case: Case) -> Evidence:
+def _evidence(case: FoldIn) -> Evidence:
     return Evidence(case.movies, case.half_stars.astype(np.int64))
 
 

@@ -17,14 +17,14 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix, Pipeline
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import Chosen, everything
+from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 from marquee.scoring.blending import weighted
 from marquee.scoring.cold_start import NewMovies, with_prior_popularity
 from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
-from marquee.scoring.preference import Cold, Taste, less_popular
+from marquee.scoring.preference import Cold, PreferenceScorers, less_popular
 from marquee.scoring.top_k import top
 from marquee.scoring.user_clusters import liked_by_clusters
 from marquee.store.codec import DerivedMovieRow
@@ -61,7 +61,7 @@ class Hybrid:
 
     movie_vectors: MovieVectors
     pipeline: Pipeline
-    taste: Taste
+    taste: PreferenceScorers
     users: KMeans
     new_movies: NewMovies
     weights: dict[str, float]
@@ -109,7 +109,7 @@ class Hybrid:
         return self.taste.d + len(self.users.centers)
 
     @property
-    def factors(self) -> Factors:
+    def factors(self) -> AlsFactors:
         """The ALS factors."""
         return self.taste.factors
 
@@ -181,10 +181,10 @@ class Hybrid:
         evidence: Evidence,
         movies: MovieTable,
         popularity: Popularity | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> npt.NDArray[np.floating]:
         """Return the mixed score of every row, or of those chosen."""
-        chosen = everything(movies.vectors) if chosen is None else chosen
+        chosen = all_rows(movies.vectors) if chosen is None else chosen
         scores = weighted(self.signals(evidence, movies, popularity, chosen), self.weights)
         return scores + self.new_movies.offset * chosen.vectors[:, -1]
 
@@ -193,10 +193,10 @@ class Hybrid:
         evidence: Evidence,
         movies: MovieTable,
         popularity: Popularity | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> dict[str, Matrix]:
         """Return the signals of the mix by name, one number a row of `movies`, or chosen, each."""
-        chosen = everything(movies.vectors) if chosen is None else chosen
+        chosen = all_rows(movies.vectors) if chosen is None else chosen
         prior, cold = chosen.columns(-2, -1)
         base, k = self._base_popularity, len(self.pipeline.kmeans.centers)
         signals = {"popularity": popularity_signal(chosen, base, popularity, prior, cold)}
@@ -257,7 +257,7 @@ class Hybrid:
         return cls(
             MovieVectors.load(directory),
             Pipeline.load(directory),
-            Taste.load(directory, movies["vectors"]),
+            PreferenceScorers.load(directory, movies["vectors"]),
             KMeans(load_arrays(directory / "viewer_clusters.npz")["centers"]),
             NewMovies.load(directory),
             load_json(directory / "mix.json"),

@@ -7,12 +7,12 @@ from fastapi import Request
 from marquee.domain.recommendation import PredictAnswer, Prediction, PredictRequest, UserHistory
 from marquee.process import serve
 from marquee.serving.app import ModelService, body, create_app, ranked, user_features
-from marquee.serving.replica import Overlay
+from marquee.serving.replica import ModelReplica
 from marquee.settings import Settings
 from neural.model import Neural
 
 
-async def predict(overlay: Overlay[Neural], request: Request) -> dict[str, Any]:
+async def predict(overlay: ModelReplica[Neural], request: Request) -> dict[str, Any]:
     """Answer the ratings that a user would give to movies that the model knows."""
     asked: PredictRequest = await body(request, PredictRequest)
     serving = overlay.serving

@@ -14,14 +14,14 @@ from marquee.arrays import unit
 from marquee.domain.movies import Movie
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import Case, Ints, RatingRows
+from marquee.features.interactions import FoldIn, Ints, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import everything
+from marquee.features.shortlist import all_rows
 from marquee.scoring.autoencoder import Autoencoder
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import fit_ridge
 from marquee.scoring.top_k import top
 from marquee.training.autoencoder import (
@@ -31,10 +31,10 @@ from marquee.training.autoencoder import (
     fit_user_clusters,
     movies_learned,
 )
-from marquee.training.blending import Judge, MixConfig, Validation
-from marquee.training.cold_start_offset import MAX_CASES, fair_bonus, margins
-from marquee.training.exposure_threshold import draw_users, with_marks
-from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_ratings
+from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
+from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
+from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
+from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.ranking_metrics import quality
 from marquee.training.validation_cases import most_liked, some
@@ -44,7 +44,7 @@ from neural.training.data_science_artifacts import extras_of
 from neural.training.epochs import NetworkConfig, OnEpoch, Trained
 from neural.training.holdout import case_of, hide
 from neural.training.rating_predictor import fit_ratings
-from neural.training.rating_split import Rated, only
+from neural.training.rating_split import RatingSplit, only
 
 _SERVED = ("viewers.", "films.new.", "joint.")
 """Weights that serving needs; what else the network learned is in the movies' rows."""
@@ -55,14 +55,14 @@ _SHOWN = 0.8
 """Share of a history that is known in the lists from which the movies' marks are learned."""
 
 
-class NeuralConfig(MixConfig):
+class NeuralConfig(BlendConfig):
     """How the neural model is trained; the weights of its mix (`without` some) are learned."""
 
     signals: ClassVar[tuple[str, ...]] = ("preference", "many", "popularity", "rating")
 
     network: NetworkConfig = NetworkConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
-    many: FewRatingsConfig = FewRatingsConfig(n=10_000, penalty=3.0)
+    many: LinearAutoencoderConfig = LinearAutoencoderConfig(n=10_000, penalty=3.0)
     """n beyond half of any history: half of it is shown."""
     content: int = Field(128, ge=1)
     """Numbers that a movie's raw vector is reduced to."""
@@ -106,7 +106,7 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     rows = RatingRows.of(dataset)
     movies = _movie_rows(dataset.movies, rows, config, seed)
     hidden, users = hide(rows, config.long_history, config.validation_share, seed)
-    rated = Rated(only(rows, ~hidden), only(rows, hidden))
+    rated = RatingSplit(only(rows, ~hidden), only(rows, hidden))
     content = movies.pipeline.encode(movies.raw(list(dataset.movies)))
     cases = [case for case in (case_of(rated, int(user)) for user in users) if len(case.targets)]
     cases, mix = some(cases, config.max_cases, seed), _start(config)
@@ -126,7 +126,7 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     extras = extras_of(dataset, rows, model, served)
     model = replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
     lists_for = draw_users(rows, model.base.movie_ids, (_SHOWN,), seed)
-    return replace(model, base=with_marks(model, lists_for))
+    return replace(model, base=with_exposure_thresholds(model, lists_for))
 
 
 def _start(config: NeuralConfig) -> Mix:
@@ -154,7 +154,7 @@ class _Learned:
 
     rows: RatingRows
     network: Autoencoder
-    many: FewRatings
+    many: LinearAutoencoder
     sums: Ints
 
 
@@ -163,7 +163,9 @@ def _learned(
 ) -> _Learned:
     sums = rows.sums(len(movies))
     network = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
-    return _Learned(rows, network, fit_few_ratings(rows, len(movies), config.many, seed), sums)
+    return _Learned(
+        rows, network, fit_linear_autoencoder(rows, len(movies), config.many, seed), sums
+    )
 
 
 def _assemble(
@@ -237,17 +239,17 @@ def _rows(
 
 
 def _learn(
-    model: Neural, cases: Sequence[Case], movies: Sequence[Movie], config: NeuralConfig
+    model: Neural, cases: Sequence[FoldIn], movies: Sequence[Movie], config: NeuralConfig
 ) -> Mix:
     """Return the mix: weights of preference, of the predicted rating, and the bonus."""
 
-    def signals(case: Case) -> dict[str, Matrix]:
+    def signals(case: FoldIn) -> dict[str, Matrix]:
         return config.used(
-            model.signals(case.movies, case.half_stars, everything(model.base.vectors))
+            model.signals(case.movies, case.half_stars, all_rows(model.base.vectors))
         )
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
-    judge = Judge.of(Validation(cases, np.arange(len(cases))), signals, candidates)
+    judge = BlendWeightSearch.of(Validation(cases, np.arange(len(cases))), signals, candidates)
     weights = judge.learn(config.used(config.weights), {"preference": 0.1, "many": 0.1})
     judged = replace(model, mix=Mix(weights, 0.0))
     if "rating" not in config.without:
@@ -255,7 +257,7 @@ def _learn(
     return Mix(weights, _learn_bonus(judged, cases, movies, config))
 
 
-def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralConfig) -> float:
+def _learn_rating_weight(model: Neural, cases: Sequence[FoldIn], config: NeuralConfig) -> float:
     """Return the weight of the predicted rating, among the best movies by preference, that is best.
 
     It is at least the smallest of the weights allowed, and at most the largest.
@@ -267,7 +269,7 @@ def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralCon
     coldness = model.movie_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
         mask = _mask(model, case)
-        signals = model.signals(case.movies, case.half_stars, everything(model.base.vectors))
+        signals = model.signals(case.movies, case.half_stars, all_rows(model.base.vectors))
         total = model.total(signals, coldness)
         best = top(total, mask, pool)
         scores[i], scores[i, : len(best)] = -1e6, total[best]
@@ -280,14 +282,14 @@ def _learn_rating_weight(model: Neural, cases: Sequence[Case], config: NeuralCon
     return max(weights, key=lambda w: quality(scores + np.float32(w) * ratings, relevant, counts))
 
 
-def _mask(model: Neural, case: Case) -> npt.NDArray[np.bool_]:
+def _mask(model: Neural, case: FoldIn) -> npt.NDArray[np.bool_]:
     mask = np.ones(len(model.base), bool)
     mask[case.movies] = False
     return mask
 
 
 def _learn_bonus(
-    model: Neural, cases: Sequence[Case], movies: Sequence[Movie], config: NeuralConfig
+    model: Neural, cases: Sequence[FoldIn], movies: Sequence[Movie], config: NeuralConfig
 ) -> float:
     """Return the bonus with which `cold_share` of the movies, were they new, reach some users.
 
@@ -297,12 +299,12 @@ def _learn_bonus(
     missed = []
     for case in cases[:MAX_CASES]:
         mask = _mask(model, case)
-        before = model.signals(case.movies, case.half_stars, everything(warm))
-        after = model.signals(case.movies, case.half_stars, everything(hidden))
+        before = model.signals(case.movies, case.half_stars, all_rows(warm))
+        after = model.signals(case.movies, case.half_stars, all_rows(hidden))
         scores = model.total(before, np.zeros(len(warm), np.float32))
         moved_scores = model.total(after, np.ones(len(warm), np.float32))
-        missed.append(margins(scores, moved_scores, mask))
-    return fair_bonus(missed, config.cold_share)
+        missed.append(score_gaps(scores, moved_scores, mask))
+    return cold_start_offset(missed, config.cold_share)
 
 
 def _hidden_rows(model: Neural, movies: Sequence[Movie], config: NeuralConfig) -> Matrix:

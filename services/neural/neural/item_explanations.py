@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.scoring.explanations import strongest
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 
 Ints = npt.NDArray[np.int64]
 
 
-def ties(
-    weights: FewRatings, rows: Ints, liked: Ints, n_rows: int
+def item_explanations(
+    weights: LinearAutoencoder, rows: Ints, liked: Ints, n_rows: int
 ) -> list[tuple[tuple[int, float], ...]]:
     """Return for each of r rows up to three (index in `liked`, share), the largest share first.
 
@@ -20,7 +20,9 @@ def ties(
     return strongest(parts, parts.sum(axis=1))
 
 
-def _parts(weights: FewRatings, rows: Ints, liked: Ints, n_rows: int) -> npt.NDArray[np.float32]:
+def _parts(
+    weights: LinearAutoencoder, rows: Ints, liked: Ints, n_rows: int
+) -> npt.NDArray[np.float32]:
     places = np.full(n_rows, -1)
     places[rows] = np.arange(len(rows))
     parts = np.zeros((len(rows), len(liked)), np.float32)

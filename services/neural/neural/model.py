@@ -19,19 +19,19 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix, Pipeline
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import Chosen
+from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import MANIFEST, read_manifest
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.blending import standardise
 from marquee.scoring.explanations import contributions
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.preference import log_share
 from marquee.scoring.ridge import Ridge
 from marquee.scoring.top_k import top
 from neural.confidence import Confidence
-from neural.item_explanations import ties
+from neural.item_explanations import item_explanations
 from neural.movie_rows import Layout, NetworkMovieRows
-from neural.rating_predictor import Predictor, UserVector
+from neural.rating_predictor import RatingPredictor, UserVector
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -63,11 +63,11 @@ class Neural:
     base: MovieTable
     base_sums: Ints
     movie_rows: NetworkMovieRows
-    predictor: Predictor
+    predictor: RatingPredictor
     inputs: Matrix
     bias: Matrix
     kmeans: KMeans
-    many: FewRatings
+    many: LinearAutoencoder
     mix: Mix
     confidence: Confidence = Confidence()
     version: str = "unpublished"
@@ -155,7 +155,7 @@ class Neural:
         self,
         known: Ints,
         half_stars: HalfStars,
-        chosen: Chosen,
+        chosen: RowSelection,
         popularity: Popularity | None = None,
     ) -> dict[str, Matrix]:
         """Return what speaks for each chosen movie, m, by name: logs of how likely it is liked."""
@@ -207,7 +207,7 @@ class Neural:
         self, liked: Ints, movies: MovieTable, rows: Ints
     ) -> list[tuple[tuple[int, float], ...]]:
         """Return for each of r rows up to three liked movies whose item weights speak for it."""
-        spoken = ties(self.many, rows, liked, len(movies))
+        spoken = item_explanations(self.many, rows, liked, len(movies))
         mute = [i for i, sources in enumerate(spoken) if not sources]
         if mute:  # no item weights: movies alike in the autoencoder's outputs
             outputs = self._layout.outputs(movies.vectors)
@@ -272,7 +272,7 @@ class Neural:
         path = directory / "neural_model.safetensors"
         weights = load_file(path)
         check_finite(path, weights)
-        predictor = Predictor(weights, mix["mean"])
+        predictor = RatingPredictor(weights, mix["mean"])
         sealed = (directory / MANIFEST).is_file()
         return cls(
             MovieTable.from_arrays(movies),
@@ -287,7 +287,7 @@ class Neural:
             network["inputs"],
             network["bias"],
             KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
-            FewRatings.load(directory, "many_ratings"),
+            LinearAutoencoder.load(directory, "many_ratings"),
             Mix(mix["weights"], mix["bonus"]),
             Confidence.from_stored(mix.get("confidence", {})),
             read_manifest(directory).version if sealed else "unpublished",

@@ -9,7 +9,7 @@ from marquee.domain.movies import Movie
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix, Pipeline
 from marquee.scoring.ridge import Ridge
-from neural.rating_predictor import NetworkMovieVectors, Predictor
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor
 
 _NUMBERS = 7
 
@@ -72,12 +72,12 @@ class NetworkMovieRows:
         sums = np.zeros((len(movies), 3), np.int64)
         return self.vectors.matrix(movies, sums)[:, self.vectors.content]
 
-    def cold(self, raw: Matrix, predictor: Predictor) -> tuple[Matrix, npt.NDArray[np.int16]]:
+    def cold(self, raw: Matrix, predictor: RatingPredictor) -> tuple[Matrix, npt.NDArray[np.int16]]:
         """Return rows and clusters of m movies with raw vectors that nobody has rated."""
         content, clusters = self.pipeline.apply(raw)
         return self.cold_rows(content, self.ridge.apply(raw), predictor), clusters
 
-    def cold_rows(self, content: Matrix, predicted: Matrix, predictor: Predictor) -> Matrix:
+    def cold_rows(self, content: Matrix, predicted: Matrix, predictor: RatingPredictor) -> Matrix:
         """Return the rows of m movies without ratings, with what the ridge predicts of them."""
         zeros = np.zeros(len(content), np.float32)
         vectors = predictor.movies(content)

@@ -45,7 +45,7 @@ class NetworkMovieVectors:
 
 
 @dataclass(frozen=True, eq=False)
-class Predictor:
+class RatingPredictor:
     """The trained weights by the names of the network's state, and the mean μ of all ratings."""
 
     weights: Weights

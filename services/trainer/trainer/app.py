@@ -18,7 +18,7 @@ from marquee.settings import Settings
 from trainer.history.history import History
 from trainer.models.versions import list_models, read_model, roll_back
 from trainer.operations.dead_letter_gauge import count_dead_letters
-from trainer.runs.jobs import Children
+from trainer.runs.jobs import TrainingJobs
 from trainer.runs.records import TrainingRecord, TrainingRuns, Trainings
 from trainer.runs.schedule import Plan, due, keep_schedule, utc_now
 from trainer.segments.api import add_segments
@@ -44,7 +44,7 @@ class RollbackRequest(BaseModel):
 def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
     """Return the app; with `scheduled` it starts trainings when they are due, and counts."""
     trainings = Trainings(settings.state)
-    children = Children(settings, trainings)
+    children = TrainingJobs(settings, trainings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +69,7 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
     return app
 
 
-def _add_trainings(app: FastAPI, trainings: Trainings, children: Children) -> None:
+def _add_trainings(app: FastAPI, trainings: Trainings, children: TrainingJobs) -> None:
     @app.post("/internal/trainings")
     async def start(request: TrainingRequest | None = None) -> Response:
         request = request or TrainingRequest()
@@ -92,7 +92,7 @@ def _add_trainings(app: FastAPI, trainings: Trainings, children: Children) -> No
         return _json(trainings.get(training_id))
 
 
-def _add_models(app: FastAPI, settings: Settings, children: Children) -> None:
+def _add_models(app: FastAPI, settings: Settings, children: TrainingJobs) -> None:
     mirrors: set[asyncio.Task[None]] = set()
 
     @app.get("/internal/models")
@@ -113,7 +113,7 @@ def _add_models(app: FastAPI, settings: Settings, children: Children) -> None:
         return data.model_dump()
 
 
-def _add_health(app: FastAPI, children: Children) -> None:
+def _add_health(app: FastAPI, children: TrainingJobs) -> None:
     @app.get("/health/live")
     async def live() -> dict[str, Any]:
         return {"live": True}
@@ -127,7 +127,7 @@ def _add_health(app: FastAPI, children: Children) -> None:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _schedule(settings: Settings, trainings: Trainings, children: Children) -> None:
+async def _schedule(settings: Settings, trainings: Trainings, children: TrainingJobs) -> None:
     plan = Plan(settings.train_every_s, settings.train_after_ratings)
     history = History(settings.history, settings.partitions)
 

@@ -11,7 +11,7 @@ from marquee.bus.api import Bus, Message, Subscription, TopicPartition
 from marquee.bus.factory import open_bus
 from marquee.consumer.deduplication import WINDOW
 from marquee.consumer.health import Health
-from marquee.consumer.log_identity import SameLog
+from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.process import consume
 from marquee.consumer.worker import LOG
 from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
@@ -61,7 +61,7 @@ class HistoryConsumer:
         self._kept = KeptTopics(history.directory)
         keys = Keys("", GROUP, history.partitions)
         remedy = f"move {history.directory} away, so that a new history begins with the new one"
-        self._same_log = SameLog(bus, keys, TOPICS, remedy)
+        self._same_log = LogIdentity(bus, keys, TOPICS, remedy)
 
     def run(self, stop: threading.Event) -> None:
         """Keep events until `stop` is set; what is read by then is written."""

@@ -14,20 +14,20 @@ from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import Case, Ints, RatingRows
+from marquee.features.interactions import FoldIn, Ints, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
 from marquee.scoring.cold_start import NewMovies
-from marquee.scoring.preference import Taste
+from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import fit_ridge
 from marquee.training.autoencoder import encode, fit_user_clusters, movies_learned
-from marquee.training.blending import Judge, MixConfig, Validation
+from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
 from marquee.training.cold_start import fit_slopes
-from marquee.training.cold_start_offset import MAX_CASES, fair_bonus, margins
-from marquee.training.content_embedding import fit_content_space
-from marquee.training.exposure_threshold import draw_users, with_marks
-from marquee.training.preference import WEIGHTS, TasteConfig, fit_taste
+from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
+from marquee.training.content_embedding import fit_content_embedding
+from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
+from marquee.training.preference import WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.user_clusters import cluster_rates
 from marquee.training.validation_cases import most_liked
 from user_model.model import Mix, Training, UserModel
@@ -43,12 +43,12 @@ _CANDIDATES = 1500
 """The most popular movies: those that weights are learned on."""
 
 
-class UserModelConfig(MixConfig):
+class UserModelConfig(BlendConfig):
     """How the user model is trained; `without` leaves out signals of its mix."""
 
     signals: ClassVar[tuple[str, ...]] = tuple(PRIOR)
 
-    taste: TasteConfig = TasteConfig()
+    taste: PreferenceConfig = PreferenceConfig()
     clusters: int | None = Field(None, ge=1, le=1000)
     """None: one for 75 users, 2 to 64."""
     reach: int = Field(3, ge=1)
@@ -83,7 +83,7 @@ def fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
 def _fit_and_mix(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     rows, movies = RatingRows.of(dataset), dataset.movies
     user_ids = np.unique(dataset.user_ids)
-    found = fit_taste(rows, len(movies), config.taste, seed)
+    found = fit_preference(rows, len(movies), config.taste, seed)
     mix = _start(config)
     if found.trial is not None:
         kept = rows.of_users(found.kept)
@@ -92,11 +92,11 @@ def _fit_and_mix(dataset: Dataset, config: UserModelConfig, seed: int) -> UserMo
         mix = _learn(first, validation.only(lambda case: _enough(case, config)), movies, config)
     model = replace(_fit(movies, rows, user_ids, found.taste, config, seed), mix=mix)
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed)
-    model = replace(model, base=with_marks(model, users))
+    model = replace(model, base=with_exposure_thresholds(model, users))
     return model if config.segments is None else _with_segments(model, dataset, config, seed)
 
 
-def _enough(case: Case, config: UserModelConfig) -> bool:
+def _enough(case: FoldIn, config: UserModelConfig) -> bool:
     return int((case.half_stars >= POSITIVE).sum()) >= config.positive
 
 
@@ -119,7 +119,7 @@ def _fit(
     movies: Sequence[Movie],
     rows: RatingRows,
     user_ids: Ints,
-    taste: Taste,
+    taste: PreferenceScorers,
     config: UserModelConfig,
     seed: int,
 ) -> UserModel:
@@ -152,7 +152,7 @@ def _fit_cold(
     movies: Sequence[Movie],
     learned: Matrix,
     sums: Ints,
-    taste: Taste,
+    taste: PreferenceScorers,
     config: UserModelConfig,
     seed: int,
 ) -> ColdRows:
@@ -160,7 +160,7 @@ def _fit_cold(
     vectors = MovieVectors.fit(movies, sums)
     matrix = vectors.matrix(movies, np.zeros_like(sums))
     importance = _importance(sums, config)
-    space = fit_content_space(vectors, matrix, importance > 0, config.content, seed)
+    space = fit_content_embedding(vectors, matrix, importance > 0, config.content, seed)
     ridge = fit_ridge(matrix[:, vectors.content], learned, config.cold_penalty, importance)
     return ColdRows(vectors, ridge, space, layout_of(taste, learned.shape[1], space))
 
@@ -203,20 +203,20 @@ def _learn_weights(
 ) -> dict[str, float]:
     rows = model.base.vectors
 
-    def signals(case: Case) -> dict[str, Matrix]:
+    def signals(case: FoldIn) -> dict[str, Matrix]:
         return config.used(_signals(model, case, rows))
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
-    return Judge.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
+    return BlendWeightSearch.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
 
 
-def _signals(model: UserModel, case: Case, rows: Matrix) -> dict[str, Matrix]:
+def _signals(model: UserModel, case: FoldIn, rows: Matrix) -> dict[str, Matrix]:
     code = model.code(case.movies, case.half_stars)
     return model.signals(case.movies, case.half_stars, code, model.near(code), rows)
 
 
 def _learn_bonus(
-    model: UserModel, cases: Sequence[Case], movies: Sequence[Movie], config: UserModelConfig
+    model: UserModel, cases: Sequence[FoldIn], movies: Sequence[Movie], config: UserModelConfig
 ) -> float:
     """Return the bonus with which `cold_share` of the movies, were they new, reach some users.
 
@@ -230,8 +230,8 @@ def _learn_bonus(
         mask[case.movies] = False
         scores = model.total(_signals(model, case, warm), none)
         moved = model.total(_signals(model, case, hidden), all_new)
-        missed.append(margins(scores, moved, mask))
-    return fair_bonus(missed, config.cold_share)
+        missed.append(score_gaps(scores, moved, mask))
+    return cold_start_offset(missed, config.cold_share)
 
 
 def _hidden_rows(model: UserModel, movies: Sequence[Movie], config: UserModelConfig) -> Matrix:

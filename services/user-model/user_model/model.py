@@ -12,22 +12,22 @@ from marquee.arrays import load_arrays, load_json, save_arrays, save_json, unit
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE, RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
-from marquee.features.content_embedding import ContentSpace, likeness
+from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans, Matrix
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import Chosen, everything
+from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
 from marquee.scoring.blending import weighted
 from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.explanations import strongest
-from marquee.scoring.preference import Cold, Taste, less_popular, log_share
+from marquee.scoring.preference import Cold, PreferenceScorers, less_popular, log_share
 from marquee.scoring.top_k import top
 from marquee.scoring.user_clusters import SMOOTHING, liked_by_clusters
 from user_model.movie_rows import ColdRows, Layout, layout_of
-from user_model.neighbours import Near, Neighbours
+from user_model.neighbours import Neighbourhood, Neighbours
 from user_model.segments.model import Segments
 
 Mask = npt.NDArray[np.bool_]
@@ -62,7 +62,7 @@ class UserModel:
     `base_sums` int64 n × 3 their ratings, positive ones and half stars. `new_movies` predicts a
     row from content, and how few ratings score it."""
 
-    taste: Taste
+    taste: PreferenceScorers
     kmeans: KMeans
     base: MovieTable
     base_sums: Ints
@@ -141,7 +141,7 @@ class UserModel:
         total = weighted(guessed, self.mix.weights) + np.float32(self.mix.bonus) * coldness
         return total.astype(np.float32, copy=False)
 
-    def near(self, code: Matrix) -> Near:
+    def near(self, code: Matrix) -> Neighbourhood:
         """Return the users of the training who are near to a code."""
         return self._neighbours.near(
             unit(code[None])[0], self.kmeans, self.mix.reach, self.mix.near
@@ -152,16 +152,16 @@ class UserModel:
         known: Ints,
         half_stars: npt.NDArray[np.integer],
         code: Matrix,
-        near: Near,
+        near: Neighbourhood,
         table: Matrix,
         popularity: Popularity | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> Signals:
         """Return what speaks for each movie of a table, n × d, or chosen of it: what the mix weighs.
 
         `known` and `half_stars`: rows and ratings of the user's base movies.
         """
-        chosen = everything(table) if chosen is None else chosen
+        chosen = all_rows(table) if chosen is None else chosen
         layout, rows = self._layout, chosen.vectors
         popular, coldness = layout.popularity(rows), layout.coldness(rows)
         cold = Cold(self.new_movies, popular, coldness)
@@ -212,8 +212,8 @@ class UserModel:
         codes = load_arrays(directory / "interaction_codes.npz")
         ratings = load_arrays(directory / "ratings_csr.npz")
         movies = load_arrays(directory / "films.npz")
-        taste = Taste.load(directory, movies["vectors"])
-        new_movies, space = NewMovies.load(directory), ContentSpace.load(directory)
+        taste = PreferenceScorers.load(directory, movies["vectors"])
+        new_movies, space = NewMovies.load(directory), ContentEmbedding.load(directory)
         return cls(
             taste=taste,
             kmeans=kmeans,
@@ -265,7 +265,7 @@ class UserModel:
         return self.base.movie_ids[order], order
 
     def _because(
-        self, near: Near, movies: MovieTable, rows: Ints, rated: RatedMovies
+        self, near: Neighbourhood, movies: MovieTable, rows: Ints, rated: RatedMovies
     ) -> list[tuple[tuple[int, float], ...]]:
         """Return for each of r rows up to three liked movies that near users liked as well."""
         liked = rated.movie_ids[rated.liked]

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.domain.movies import Movie
-from marquee.features.content_embedding import ContentSpace
+from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
-from marquee.scoring.preference import Taste
+from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
 
 PATIENCE = 5.0
@@ -66,7 +66,7 @@ class Layout:
         return likers
 
 
-def layout_of(taste: Taste, learned: int, space: ContentSpace) -> Layout:
+def layout_of(taste: PreferenceScorers, learned: int, space: ContentEmbedding) -> Layout:
     """Return the layout of rows with so many numbers `learned`: what is no taste is clusters'."""
     factors, width = taste.factors.f, int(taste.network.outputs.shape[1])
     return Layout(factors, width, learned - factors - width - 2, space.e)
@@ -78,7 +78,7 @@ class ColdRows:
 
     vectors: MovieVectors
     ridge: Ridge
-    space: ContentSpace
+    space: ContentEmbedding
     layout: Layout
 
     def predict(self, movies: Sequence[Movie], ratings: npt.NDArray[np.int64]) -> Matrix:

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
+class Neighbourhood:
     """Users near to one: `weights` float64 m; `owners` and `movies` are their likes, one each."""
 
     weights: Floats
@@ -57,7 +57,7 @@ class Neighbours:
     starts: Ints
     likes: Ints
 
-    def near(self, code: Matrix, kmeans: KMeans, clusters: int, count: int) -> Near:
+    def near(self, code: Matrix, kmeans: KMeans, clusters: int, count: int) -> Neighbourhood:
         """Return up to `count` users in the nearest clusters of a code, weighed by cosine⁴."""
         nearest = np.argsort(kmeans.distances(code[None])[0], kind="stable")[:clusters]
         users = np.concatenate([np.arange(self.bounds[c], self.bounds[c + 1]) for c in nearest])
@@ -71,7 +71,7 @@ class Neighbours:
         owners = np.repeat(np.arange(len(users)), sizes)
         first = np.repeat(self.starts[users] - np.cumsum(sizes) + sizes, sizes)
         likes = self.likes[first + np.arange(len(owners))]
-        return Near(np.maximum(cosines, 0).astype(np.float64) ** 4, owners, likes)
+        return Neighbourhood(np.maximum(cosines, 0).astype(np.float64) ** 4, owners, likes)
 
     def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
         """Return what `Neighbours(**arrays)` needs to make it again."""

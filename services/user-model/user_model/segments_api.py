@@ -12,7 +12,7 @@ from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.errors import InvalidInput, NotFound
 from marquee.scoring.top_k import top
 from marquee.serving.app import body, recommend_answer
-from marquee.serving.replica import Overlay, Serving
+from marquee.serving.replica import ModelReplica, ServingState
 from user_model.model import UserModel
 from user_model.segments.model import Segments
 
@@ -30,7 +30,7 @@ class Rated(BaseModel):
     ratings: tuple[tuple[MovieId, Stars], ...] = ()
 
 
-async def user(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+async def user(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer what events have derived for a user, with the segment that his ratings put him in
     and, where nothing has changed since the training, the cluster."""
     user_id = int(request.path_params["user_id"])
@@ -41,13 +41,13 @@ async def user(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
     return found | {"segment": model.segment(rated)}
 
 
-async def segment_of(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+async def segment_of(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer which segment ratings put a user in."""
     asked: Rated = await body(request, Rated)
     return {"segment": overlay.serving.model.segment(UserHistory.of(asked.ratings).rated)}
 
 
-async def listed(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+async def listed(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer the segments of a kind, and how their number was chosen."""
     serving, kind = overlay.serving, _kind(request)
     segments = _segments(serving)
@@ -59,7 +59,7 @@ async def listed(overlay: Overlay[UserModel], request: Request) -> dict[str, Any
     return {"items": items, "model_version": serving.model.version, **rest}
 
 
-async def recommended(overlay: Overlay[UserModel], request: Request) -> dict[str, Any]:
+async def recommended(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer the movies of a segment of movies by popularity, or what a segment of users likes."""
     serving, kind = overlay.serving, _kind(request)
     segment, segments = int(request.path_params["segment"]), _segments(serving)
@@ -70,12 +70,12 @@ async def recommended(overlay: Overlay[UserModel], request: Request) -> dict[str
     return recommend_answer(items, serving.model.version, overlay.positions, True)
 
 
-def movie_segments(serving: Serving[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
+def movie_segments(serving: ServingState[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
     """Return the segment of each movie as it is now: events have put its genres and ratings."""
     return _segments(serving).movies.assign(serving.movies.genres, serving.popularity.now().sums)
 
 
-def _popular_in(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
+def _popular_in(serving: ServingState[UserModel], segment: int, k: int) -> list[Scored]:
     movies, popularity = serving.movies, serving.popularity.now()
     rows = popularity.order(
         movies.movie_ids, movies.alive & (movie_segments(serving) == segment), k
@@ -83,7 +83,7 @@ def _popular_in(serving: Serving[UserModel], segment: int, k: int) -> list[Score
     return _scored(serving, rows, popularity.popularity, Reason.POPULAR)
 
 
-def _liked_by(serving: Serving[UserModel], segment: int, k: int) -> list[Scored]:
+def _liked_by(serving: ServingState[UserModel], segment: int, k: int) -> list[Scored]:
     movies = serving.movies
     rates = np.zeros(len(movies))
     rates[: len(serving.model.base)] = liked_in(serving.model, segment)
@@ -105,12 +105,14 @@ def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.floa
     return np.asarray(share * np.log1p(share / np.maximum(everywhere, 1e-9)))
 
 
-def _scored(serving: Serving[UserModel], rows: Any, scores: Any, reason: Reason) -> list[Scored]:
+def _scored(
+    serving: ServingState[UserModel], rows: Any, scores: Any, reason: Reason
+) -> list[Scored]:
     ids = serving.movies.movie_ids
     return [Scored(int(ids[row]), float(scores[row]), reason) for row in rows]
 
 
-def _segments(serving: Serving[UserModel]) -> Segments:
+def _segments(serving: ServingState[UserModel]) -> Segments:
     segments = serving.model.segments
     if segments is None:
         raise NotFound("the serving version was trained without segments")

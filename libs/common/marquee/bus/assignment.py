@@ -7,7 +7,9 @@ from marquee.bus.api import TopicPartition
 from marquee.errors import PositionLost
 
 
-def share(member: str, members: Iterable[str], topic: str, partitions: int) -> set[TopicPartition]:
+def assign_partitions(
+    member: str, members: Iterable[str], topic: str, partitions: int
+) -> set[TopicPartition]:
     """Return the partitions of a topic that `member` shall read: every member computes the same.
 
     Round robin over the sorted members; the start differs between topics, so that topics of one
@@ -43,7 +45,7 @@ def other_partitions(topic: str, found: int, wanted: int) -> str:
     )
 
 
-class Announced:
+class Assignment:
     """The partitions that a member has been told of, each with the next offset to read."""
 
     def __init__(

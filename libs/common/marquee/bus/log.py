@@ -11,7 +11,7 @@ from marquee.errors import BusUnavailable
 from marquee.settings import Settings
 
 
-class WholeLog(Protocol):
+class PartitionLog(Protocol):
     """Reads partitions from end to end; every call may raise BusUnavailable."""
 
     def range(self, partition: TopicPartition) -> tuple[int, int]:
@@ -31,7 +31,7 @@ class WholeLog(Protocol):
         ...
 
 
-def open_log(settings: Settings) -> WholeLog:
+def open_log(settings: Settings) -> PartitionLog:
     """Return the logs of the bus that the settings name."""
     if settings.bus == "kafka":
         # Here, since the client costs memory and time that processes on Redis need not pay.
@@ -42,7 +42,7 @@ def open_log(settings: Settings) -> WholeLog:
 
 
 @contextlib.contextmanager
-def opened(log: WholeLog) -> Iterator[WholeLog]:
+def opened(log: PartitionLog) -> Iterator[PartitionLog]:
     """Lend a log and close it."""
     try:
         yield log

@@ -9,7 +9,7 @@ from marquee.events.partitioning import partition_of
 
 
 @dataclass(frozen=True)
-class Read:
+class DecodedMessage:
     """A message that is an event of ours, or why it is not."""
 
     message: Message
@@ -17,14 +17,14 @@ class Read:
     fault: str | None = None
 
 
-def read(bus: Bus, partition: TopicPartition, message: Message) -> Read:
+def decode_message(bus: Bus, partition: TopicPartition, message: Message) -> DecodedMessage:
     """Return what a message of a partition is."""
     try:
         event = decode(message.value)
         _check(bus, partition, message, event)
     except UnreadableEvent as error:
-        return Read(message, None, str(error))
-    return Read(message, event)
+        return DecodedMessage(message, None, str(error))
+    return DecodedMessage(message, event)
 
 
 def _check(bus: Bus, partition: TopicPartition, message: Message, event: Event) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.log import open_log, opened
-from marquee.consumer.decoding import Read
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.decoding import DecodedMessage
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.events import Event
 from marquee.settings import Settings
 from marquee.store.api import Reads
@@ -14,7 +14,7 @@ from marquee.store.api import Reads
 WINDOW = 4096
 """How many (source, id) of a partition are remembered to drop late duplicates."""
 
-REACH = 2 * WINDOW
+LOOKBACK = 2 * WINDOW
 """So many messages before a position are looked at for its window: some are no events."""
 Recent = Callable[[TopicPartition, int], Iterable[Message]]
 """Returns the messages of a partition that came shortly before a position, oldest first."""
@@ -25,7 +25,9 @@ def no_recent(_: TopicPartition, __: int) -> Iterable[Message]:
     return ()
 
 
-def unseen(step: Step, reads: Sequence[Read]) -> Iterator[tuple[int, Event]]:
+def drop_duplicates(
+    step: UnitOfWork, reads: Sequence[DecodedMessage]
+) -> Iterator[tuple[int, Event]]:
     """Yield the events that the window does not hold, with their offsets; write them into it."""
     first: dict[bytes, tuple[int, Event]] = {}
     for one in reads:
@@ -55,6 +57,6 @@ def recent_in_log(settings: Settings) -> Recent:
             return
         with opened(open_log(settings)) as log:
             first, _ = log.range(partition)
-            yield from log.read(partition, max(first, position - REACH), position)
+            yield from log.read(partition, max(first, position - LOOKBACK), position)
 
     return recent

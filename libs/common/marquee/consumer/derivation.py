@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.ratings import RatedMovies
 from marquee.events import MOVIES
@@ -34,7 +34,7 @@ class UserRowModel(MovieRowModel, Protocol):
         ...
 
 
-def derive_movies(step: Step, model: MovieRowModel) -> None:
+def derive_movies(step: UnitOfWork, model: MovieRowModel) -> None:
     """Put the rows of the movies that the step changed."""
     for movie_id in step.movies:
         movie = step.movie(movie_id)
@@ -48,7 +48,7 @@ def movie_row(movie: Movie, sums: tuple[int, int, int], model: MovieRowModel) ->
     return DerivedMovieRow(genre_mask(movie.genres), movie.year or 0, cluster, vector)
 
 
-def derive_users(step: Step, model: UserRowModel) -> None:
+def derive_users(step: UnitOfWork, model: UserRowModel) -> None:
     """Put the rows of the users that the step changed; one without ratings has none."""
     for user_id in step.users:
         rated = RatedMovies.of(step.ratings(user_id))
@@ -59,7 +59,7 @@ def derive_users(step: Step, model: UserRowModel) -> None:
         step.put_row(model.version, user_id, DerivedUserRow(cluster, code).pack())
 
 
-def derive_all(step: Step, model: UserRowModel) -> None:
+def derive_all(step: UnitOfWork, model: UserRowModel) -> None:
     """Put the rows of movies or of users, whichever the step's topic is about."""
     if step.keys.partition.topic == MOVIES:
         derive_movies(step, model)

@@ -12,7 +12,7 @@ LOOK_SECONDS = 5.0
 """How often the topics are looked at while they are read."""
 
 
-class SameLog:
+class LogIdentity:
     """Compares topics with what a service's positions were counted in.
 
     An offset says nothing of a topic that was deleted and made anew: it may well lie within the new

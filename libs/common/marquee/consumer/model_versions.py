@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from marquee import telemetry
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Handler, Handlers, Step
+from marquee.consumer.unit_of_work import Handler, Handlers, UnitOfWork
 from marquee.errors import ArtifactError
 from marquee.events import MODELS, Event, ModelEvent, ModelPublished, ModelRolledBack, ModelVersion
 from marquee.snapshots.partition import PartitionSnapshot
@@ -30,7 +30,7 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=Versioned)
-Derive = Callable[[Step, M], None]
+Derive = Callable[[UnitOfWork, M], None]
 """Puts the derived rows of the movies and users that a step changed."""
 
 
@@ -48,7 +48,7 @@ class Versions(Protocol):
         ...
 
 
-class ModelReaction(Generic[M]):
+class ModelProjection(Generic[M]):
     """What a service with a model does with events: facts by its handlers, rows by its model."""
 
     def __init__(
@@ -59,7 +59,7 @@ class ModelReaction(Generic[M]):
         load: Callable[[Path], M],
         handlers: Handlers,
         derive: Derive[M],
-        restore: Callable[[Step, PartitionSnapshot], None],
+        restore: Callable[[UnitOfWork, PartitionSnapshot], None],
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
         follow: dict[type[Event], Handler] = {
@@ -79,7 +79,7 @@ class ModelReaction(Generic[M]):
         self.progress: Callable[[], None] = lambda: None
         """Called between the chunks of a long derivation: whoever watches the loop sees it live."""
 
-    def derive(self, step: Step) -> str | None:
+    def derive(self, step: UnitOfWork) -> str | None:
         """Derive rows under the loaded version; None while there is none."""
         partition, version = step.keys.partition, self._model.version if self._model else None
         if partition.topic == MODELS:
@@ -95,7 +95,7 @@ class ModelReaction(Generic[M]):
             self._drop_others(step, version)
         return version
 
-    def _is_done(self, step: Step, version: str) -> bool:
+    def _is_done(self, step: UnitOfWork, version: str) -> bool:
         """Whether the rows are those of a version, and the store, which may have fallen back to a
         moment before the mark without losing an event, still says so."""
         partition = step.keys.partition
@@ -105,7 +105,7 @@ class ModelReaction(Generic[M]):
             del self._done[partition]
         return partition in self._done
 
-    def _drop_others(self, step: Step, version: str | None) -> None:
+    def _drop_others(self, step: UnitOfWork, version: str | None) -> None:
         """Drop the rows of versions that do not serve: they may speak of a user erased now.
 
         A rollback to one derives its rows anew all the same.
@@ -130,7 +130,7 @@ class ModelReaction(Generic[M]):
                 if partition.topic != MODELS and self._done.get(partition) != self._model.version:
                     self._rederive(partition, self._model)
 
-    def _point(self, step: Step, event: ModelEvent) -> None:
+    def _point(self, step: UnitOfWork, event: ModelEvent) -> None:
         if event.data.name == self._keys.service:
             value = event.data.model_dump_json().encode()
             step.write("SET", step.keys.model, value)
@@ -165,7 +165,7 @@ class ModelReaction(Generic[M]):
         cut = self._published.cut.get(str(partition), 0)
         changed = self._store.changed_since(keys, cut)
         for start in range(0, len(changed), CHUNK):
-            step = Step(keys, self._store)
+            step = UnitOfWork(keys, self._store)
             step.write("HSET", keys.versions, model.version, "")
             mark_changed(step, changed[start : start + CHUNK])
             self._derive(step, model)
@@ -176,7 +176,7 @@ class ModelReaction(Generic[M]):
     def _finish(self, partition: TopicPartition, position: int, version: str) -> None:
         keys = self._keys.of(partition)
         held = {name.decode(): until for name, until in self._store.scan(keys.versions).items()}
-        step = Step(keys, self._store)
+        step = UnitOfWork(keys, self._store)
         step.write("SET", keys.complete, version)
         step.announce("complete", version.encode())
         step.write("HSET", keys.versions, version, "")
@@ -192,7 +192,7 @@ class ModelReaction(Generic[M]):
         self._done[partition] = version
 
 
-def mark_changed(step: Step, ids: list[int]) -> None:
+def mark_changed(step: UnitOfWork, ids: list[int]) -> None:
     """Name movies or users whose rows are to be derived anew, and read their facts at once."""
     if step.keys.partition.topic == "movies":
         step.prefetch((), ids)

@@ -3,20 +3,20 @@
 from typing import Protocol
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.snapshots.partition import PartitionSnapshot
 
 
-class Reaction(Protocol):
+class Projection(Protocol):
     """What one service does with events."""
 
     handlers: Handlers
 
-    def derive(self, step: Step, /) -> str | None:
+    def derive(self, step: UnitOfWork, /) -> str | None:
         """Derive the rows of what the step changed; return the model version they belong to."""
         ...
 
-    def restore(self, step: Step, piece: PartitionSnapshot, /) -> None:
+    def restore(self, step: UnitOfWork, piece: PartitionSnapshot, /) -> None:
         """Put the facts of a piece of a snapshot."""
         ...
 

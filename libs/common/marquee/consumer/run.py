@@ -7,9 +7,9 @@ from marquee.bus.api import Bus
 from marquee.bus.factory import open_bus
 from marquee.consumer.deduplication import recent_in_log
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import Derive, M, ModelReaction
+from marquee.consumer.model_versions import Derive, M, ModelProjection
 from marquee.consumer.process import consume
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.events import MODELS, MOVIES, RATINGS
 from marquee.registry.registry import Registry
@@ -26,13 +26,13 @@ def consume_with_model(
     load: Callable[[Path], M],
     handlers: Handlers,
     derive: Derive[M],
-    restore: Callable[[Step, PartitionSnapshot], None] = restore_facts,
+    restore: Callable[[UnitOfWork, PartitionSnapshot], None] = restore_facts,
 ) -> None:
     """Run the consumer of a model service until told to stop."""
     keys = Keys(settings.namespace, name, settings.partitions)
     store = RedisStore(settings.redis_url.get_secret_value())
     registry = Registry(settings.registry)
-    reaction = ModelReaction(keys, store, registry, load, handlers, derive, restore)
+    reaction = ModelProjection(keys, store, registry, load, handlers, derive, restore)
     snapshots = StoredSnapshots(settings.history)
 
     def make(bus: Bus) -> Worker:

@@ -25,7 +25,7 @@ ENTRY_VALUES = 1000
 """Values of one entry; a step with more writes several, as Lua cannot pass on 8,000 arguments."""
 
 
-class Step:
+class UnitOfWork:
     """The writes of one batch. What is read sees what was written before in the same step.
 
     `offset` is that of the event under way; facts that an event changes remember it.
@@ -238,14 +238,14 @@ class Step:
             self.note_erased(digest_of_user(user_id), offset)
 
 
-Handler = Callable[[Step, Any], None]
+Handler = Callable[[UnitOfWork, Any], None]
 """Changes facts by one event; deterministic, reads only the facts of the step's partition."""
 
 
 Handlers = Mapping[type[Event], Handler]
 
 
-def prefetch(step: Step, events: list[Event]) -> None:
+def prefetch(step: UnitOfWork, events: list[Event]) -> None:
     """Read in one round trip what the handlers of these events will ask for."""
     users = {e.data.user_id: None for e in events if isinstance(e, RatingEvent)}
     movies = {e.data.movie_id: None for e in events if isinstance(e, MovieEvent)}

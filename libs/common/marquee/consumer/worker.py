@@ -8,14 +8,14 @@ from itertools import islice
 
 from marquee import telemetry
 from marquee.bus.api import Bus, Message, Subscription, TopicPartition
-from marquee.consumer.decoding import Read, read
-from marquee.consumer.deduplication import Recent, no_recent, unseen
+from marquee.consumer.decoding import DecodedMessage, decode_message
+from marquee.consumer.deduplication import Recent, drop_duplicates, no_recent
 from marquee.consumer.health import Health
-from marquee.consumer.log_identity import SameLog
+from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.metrics import Measures
-from marquee.consumer.projection import Reaction, Snapshots
-from marquee.consumer.unit_of_work import Step, prefetch
-from marquee.dead_letters.publish import bury
+from marquee.consumer.projection import Projection, Snapshots
+from marquee.consumer.unit_of_work import UnitOfWork, prefetch
+from marquee.dead_letters.publish import publish_dead_letter
 from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.snapshots.partition import PartitionSnapshot, chunks
 from marquee.store.api import Command, Reads, Store
@@ -50,7 +50,7 @@ class Worker:
         bus: Bus,
         store: Store,
         snapshots: Snapshots,
-        reaction: Reaction,
+        reaction: Projection,
         pace: Pace = Pace(),
         recent: Recent = no_recent,
     ) -> None:
@@ -67,7 +67,7 @@ class Worker:
         self._unsure = False
         self._compared = 0.0
         self._stop = threading.Event()
-        self._same_log = SameLog(bus, keys, topics)
+        self._same_log = LogIdentity(bus, keys, topics)
         self._measures = Measures(keys.service)
         self._new: set[TopicPartition] = set()
         """Partitions whose positions the bus has not been told of."""
@@ -202,12 +202,12 @@ class Worker:
         keys = self.keys.of(partition)
         snapshot = self.snapshots.read(partition) or PartitionSnapshot(partition, 0)
         for piece in chunks(snapshot):
-            step = Step(keys, self.store)
+            step = UnitOfWork(keys, self.store)
             self.reaction.restore(step, piece)
             self.store.write(keys, None, None, step.commands(0, snapshot.position))
             self.beat()
         self._recall(partition, snapshot.position)
-        last = Step(keys, self.store).commands(0, snapshot.position)
+        last = UnitOfWork(keys, self.store).commands(0, snapshot.position)
         self.store.write(keys, None, snapshot.position, [*last, *_named(keys, topic)])
         return snapshot.position
 
@@ -215,8 +215,10 @@ class Worker:
         """Fill the window with the events before a position: one that comes again is known."""
         keys, messages = self.keys.of(partition), iter(self.recent(partition, position))
         while page := list(islice(messages, _RECALLED_AT_ONCE)):
-            step = Step(keys, self.store)
-            for _ in unseen(step, [read(self.bus, partition, message) for message in page]):
+            step = UnitOfWork(keys, self.store)
+            for _ in drop_duplicates(
+                step, [decode_message(self.bus, partition, message) for message in page]
+            ):
                 pass  # the snapshot holds what it did
             self.store.write(keys, None, None, step.commands(0, position))
             self.beat()
@@ -226,11 +228,11 @@ class Worker:
     def _handle(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
         start = self._positions[partition]
         fresh = [message for message in messages if message.offset >= start]
-        reads = [read(self.bus, partition, message) for message in fresh]
+        reads = [decode_message(self.bus, partition, message) for message in fresh]
         if reads:
             self._step_or_bisect(partition, reads)
 
-    def _step_or_bisect(self, partition: TopicPartition, reads: list[Read]) -> None:
+    def _step_or_bisect(self, partition: TopicPartition, reads: list[DecodedMessage]) -> None:
         pending = [reads]
         while pending:
             part = pending.pop()
@@ -242,7 +244,7 @@ class Worker:
             else:
                 self._retry_or_bury(partition, part[0], error)
 
-    def _fault(self, partition: TopicPartition, reads: list[Read]) -> Exception | None:
+    def _fault(self, partition: TopicPartition, reads: list[DecodedMessage]) -> Exception | None:
         """Step; return what a handler raised for the events' sake, None when all is done."""
         try:
             self._step(partition, reads)
@@ -254,7 +256,9 @@ class Worker:
             return error
         return None
 
-    def _retry_or_bury(self, partition: TopicPartition, one: Read, error: Exception) -> None:
+    def _retry_or_bury(
+        self, partition: TopicPartition, one: DecodedMessage, error: Exception
+    ) -> None:
         for pause in self.pace.pauses:
             if self._stop.wait(pause):
                 raise BusUnavailable("told to stop while an event fails; it is tried again later")
@@ -269,16 +273,18 @@ class Worker:
             self.health.stopped[str(partition)] = f"{failures} events in a row fail: {error!r}"
             raise BusUnavailable(f"{partition} is stopped: {error!r}") from error
         fault = f"handler failed: {type(error).__name__}: {error}"
-        self._step(partition, [Read(one.message, None, fault)])
+        self._step(partition, [DecodedMessage(one.message, None, fault)])
 
-    def _step(self, partition: TopicPartition, reads: list[Read]) -> None:
+    def _step(self, partition: TopicPartition, reads: list[DecodedMessage]) -> None:
         keys, started = self.keys.of(partition), time.perf_counter()
         start, end = self._positions[partition], reads[-1].message.offset + 1
         for one in reads:
             if one.fault is not None:
-                bury(self._producer, self.keys.service, partition, one.message, one.fault)
-        step = Step(keys, self.store)
-        events = list(unseen(step, reads))
+                publish_dead_letter(
+                    self._producer, self.keys.service, partition, one.message, one.fault
+                )
+        step = UnitOfWork(keys, self.store)
+        events = list(drop_duplicates(step, reads))
         prefetch(step, [event for _, event in events])
         step.since = min((event.time.timestamp() for _, event in events), default=None)
         for offset, event in events:

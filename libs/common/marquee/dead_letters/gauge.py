@@ -2,8 +2,8 @@
 
 from marquee import telemetry
 from marquee.bus.api import TopicPartition, dead
-from marquee.bus.log import WholeLog
-from marquee.dead_letters.ledger import STATES, Folded
+from marquee.bus.log import PartitionLog
+from marquee.dead_letters.ledger import STATES, Ledger
 from marquee.errors import NotFound
 from marquee.events import TOPICS
 
@@ -11,9 +11,9 @@ from marquee.events import TOPICS
 class DeadCounts:
     """Reads what came to the dead logs since the last look, and sets the measure."""
 
-    def __init__(self, log: WholeLog) -> None:
+    def __init__(self, log: PartitionLog) -> None:
         self._log = log
-        self._read: dict[str, tuple[int, int, Folded]] = {}
+        self._read: dict[str, tuple[int, int, Ledger]] = {}
         """Topic → where the log began, where reading goes on, and what was found."""
 
     def look(self) -> None:
@@ -24,9 +24,9 @@ class DeadCounts:
                 begin, end = self._log.range(partition)
             except NotFound:
                 continue  # no consumer has started here yet
-            began, position, folded = self._read.get(topic, (begin, begin, Folded()))
+            began, position, folded = self._read.get(topic, (begin, begin, Ledger()))
             if began != begin or position > end:
-                position, folded = begin, Folded()  # letters were forgotten, or all was lost
+                position, folded = begin, Ledger()  # letters were forgotten, or all was lost
             for message in self._log.read(partition, position, end):
                 folded.add(message)
             self._read[topic] = (begin, end, folded)
@@ -36,7 +36,7 @@ class DeadCounts:
         """Let go of the connection."""
         self._log.close()
 
-    def _say(self, topic: str, folded: Folded) -> None:
+    def _say(self, topic: str, folded: Ledger) -> None:
         states = [letter.state for letter in folded.settled()]
         for state in STATES:
             telemetry.DEAD_KEPT.labels(topic, state).set(states.count(state))

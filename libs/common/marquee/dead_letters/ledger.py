@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead
 from marquee.bus.factory import open_bus
-from marquee.bus.log import WholeLog, open_log
+from marquee.bus.log import PartitionLog, open_log
 from marquee.dead_letters.publish import letter_id
 from marquee.errors import InvalidInput, NotFound, UnreadableEvent
 from marquee.events import RATINGS, TOPICS, AnyEvent, UserErased, decode, now
@@ -29,7 +29,7 @@ STATES: tuple[State, ...] = ("open", "retried", "discarded")
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """A message that was put aside: where it stood, as it came, and what became of it."""
 
     id: str
@@ -65,7 +65,7 @@ class Letter:
         return re.search(named, self.message.value) is not None
 
 
-class Mark(BaseModel):
+class Resolution(BaseModel):
     """What was decided about a letter."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -78,21 +78,21 @@ class Mark(BaseModel):
 
 
 @dataclass
-class Folded:
+class Ledger:
     """The letters of one topic by id, in the order of their burial.
 
     What stands in the log and is neither a letter nor a decision was written by others: it is
     passed over.
     """
 
-    letters: dict[str, Letter] = field(default_factory=dict)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    letters: dict[str, DeadLetter] = field(default_factory=dict)
+    marks: dict[str, Resolution] = field(default_factory=dict)
 
     def add(self, message: Message) -> None:
         """Take in the next message of the dead log."""
         if SETTLES in message.headers:
             with contextlib.suppress(ValidationError):
-                mark = Mark.model_validate_json(message.value)
+                mark = Resolution.model_validate_json(message.value)
                 self.marks.setdefault(mark.id, mark)
         elif (letter := _letter(message)) is not None:
             known = self.letters.get(letter.id)
@@ -100,7 +100,7 @@ class Folded:
                 letter = replace(known, groups=tuple(sorted({*known.groups, *letter.groups})))
             self.letters[letter.id] = letter
 
-    def settled(self) -> Iterator[Letter]:
+    def settled(self) -> Iterator[DeadLetter]:
         """Yield each letter with what was decided about it."""
         for letter in self.letters.values():
             mark = self.marks.get(letter.id)
@@ -110,7 +110,7 @@ class Folded:
 class DeadLetters:
     """Reads letters, and notes what is decided about them."""
 
-    def __init__(self, log: WholeLog, producer: Producer) -> None:
+    def __init__(self, log: PartitionLog, producer: Producer) -> None:
         self.log, self.producer = log, producer
 
     def close(self) -> None:
@@ -118,14 +118,14 @@ class DeadLetters:
         self.producer.close()
         self.log.close()
 
-    def all(self, topic: str | None = None) -> list[Letter]:
+    def all(self, topic: str | None = None) -> list[DeadLetter]:
         """Return the letters of one topic, or of all, oldest first in each topic."""
         if topic is not None and topic not in TOPICS:
             raise InvalidInput(f"topic: {topic} is none of {', '.join(TOPICS)}", "topic")
         topics = TOPICS if topic is None else (topic,)
         return [letter for name in topics for letter in self._folded(name).settled()]
 
-    def find(self, ids: Iterable[str]) -> list[Letter]:
+    def find(self, ids: Iterable[str]) -> list[DeadLetter]:
         """Return the letters of these ids; NotFound names the first that there is not."""
         wanted = list(dict.fromkeys(ids))
         topics = {one.rsplit("-", 2)[0] for one in wanted} & set(TOPICS)
@@ -135,14 +135,14 @@ class DeadLetters:
                 raise NotFound(f"there is no dead letter {one}; marquee dead list shows them")
         return [found[one] for one in wanted]
 
-    def settle(self, letter: Letter, state: State, actor: str, note: str = "") -> None:
+    def settle(self, letter: DeadLetter, state: State, actor: str, note: str = "") -> None:
         """Note for good what was decided about a letter, by whom, and when."""
-        mark = Mark(id=letter.id, state=state, actor=actor, time=now(), note=note)
+        mark = Resolution(id=letter.id, state=state, actor=actor, time=now(), note=note)
         topic, value = dead(letter.partition.topic), mark.model_dump_json().encode()
         key = letter.message.key
         self.producer.publish([Outgoing(topic, key, value, {SETTLES: letter.id})])
 
-    def discard(self, letter: Letter, actor: str, reason: str) -> None:
+    def discard(self, letter: DeadLetter, actor: str, reason: str) -> None:
         """Give a letter up."""
         if letter.state != "open":
             raise InvalidInput(f"{letter.id} is {letter.state} already, by {letter.actor}")
@@ -160,7 +160,7 @@ class DeadLetters:
             for topic in TOPICS
         )
 
-    def _remove(self, topic: str, wanted: Callable[[Letter], bool]) -> int:
+    def _remove(self, topic: str, wanted: Callable[[DeadLetter], bool]) -> int:
         partition = TopicPartition(dead(topic), 0)
         begin, end = self.log.range(partition)
         messages = list(self.log.read(partition, begin, end))
@@ -175,8 +175,8 @@ class DeadLetters:
         self.log.drop(partition, end)
         return len(gone)
 
-    def _folded(self, topic: str) -> Folded:
-        partition, folded = TopicPartition(dead(topic), 0), Folded()
+    def _folded(self, topic: str) -> Ledger:
+        partition, folded = TopicPartition(dead(topic), 0), Ledger()
         try:
             begin, end = self.log.range(partition)
         except NotFound:
@@ -191,7 +191,7 @@ def open_dead_letters(settings: Settings) -> DeadLetters:
     return DeadLetters(open_log(settings), open_bus(settings).producer())
 
 
-def remedy(letter: Letter) -> str:
+def remedy(letter: DeadLetter) -> str:
     """Return what helps against the reason of a letter."""
     reason = letter.reason
     for words, text in _REMEDIES.items():
@@ -219,14 +219,14 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
-def _letters(messages: Iterable[Message]) -> Iterator[Letter]:
-    folded = Folded()
+def _letters(messages: Iterable[Message]) -> Iterator[DeadLetter]:
+    folded = Ledger()
     for message in messages:
         folded.add(message)
     return folded.settled()
 
 
-def _awaits_erasure(letter: Letter) -> bool:
+def _awaits_erasure(letter: DeadLetter) -> bool:
     if letter.state != "open":
         return False
     with contextlib.suppress(UnreadableEvent):
@@ -242,14 +242,14 @@ def _subject(message: Message) -> str | None:
     return None if letter is None else letter.id
 
 
-def _letter(message: Message) -> Letter | None:
+def _letter(message: Message) -> DeadLetter | None:
     headers = message.headers
     place = _PLACE.fullmatch(headers.get("marquee-position", ""))
     if place is None:
         return None
     partition, offset = TopicPartition(place[1], int(place[2])), int(place[3])
     own = len(message.value)
-    return Letter(
+    return DeadLetter(
         letter_id(partition, offset),
         partition,
         offset,
@@ -261,7 +261,7 @@ def _letter(message: Message) -> Letter | None:
     )
 
 
-def _with_mark(letter: Letter, mark: Mark) -> Letter:
+def _with_mark(letter: DeadLetter, mark: Resolution) -> DeadLetter:
     return replace(letter, state=mark.state, actor=mark.actor, settled_at=mark.time, note=mark.note)
 
 

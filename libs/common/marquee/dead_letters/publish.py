@@ -13,7 +13,7 @@ KEPT_BYTES = MAX_BYTES - 100_000
 _HEADER_BYTES = 16_384
 
 
-def bury(
+def publish_dead_letter(
     producer: Producer, group: str, partition: TopicPartition, message: Message, fault: str
 ) -> None:
     """Publish a message as a dead letter of its topic, as it came, with where and why.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from marquee.bus.api import Outgoing, Published, TopicPartition
-from marquee.dead_letters.ledger import DeadLetters, Letter
+from marquee.dead_letters.ledger import DeadLetter, DeadLetters
 from marquee.dead_letters.publish import MARK, letter_id
 from marquee.errors import NotFound, UnreadableEvent
 from marquee.events import AnyEvent, decode
@@ -13,10 +13,10 @@ from marquee.events.partitioning import partition_of
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RetryResult:
     """What came of a retry, in words that say what to do where it was refused."""
 
-    letter: Letter
+    letter: DeadLetter
     published: bool
     text: str
 
@@ -40,7 +40,7 @@ class Place:
 class Waiting:
     """A letter whose event can be read, and the partition where that belongs."""
 
-    letter: Letter
+    letter: DeadLetter
     event: AnyEvent
     right: TopicPartition
 
@@ -69,23 +69,23 @@ class Retries:
         """Take the letters, what says how many partitions a topic has, and who retries."""
         self._letters, self._partitions, self._actor = letters, partitions, actor
 
-    def retry(self, letters: Sequence[Letter]) -> Iterator[Outcome]:
+    def retry(self, letters: Sequence[DeadLetter]) -> Iterator[RetryResult]:
         """Publish each open letter whose event can be read and has not been overtaken."""
         ordered = sorted(letters, key=lambda one: (one.partition, one.offset))
         read = [self._read(letter) for letter in ordered]
         waiting = [one for one in read if isinstance(one, Waiting)]
         in_log, batch = self._in_log(waiting), {one.letter.id for one in waiting}
         for one in read:
-            yield one if isinstance(one, Outcome) else self._one(one, in_log, batch)
+            yield one if isinstance(one, RetryResult) else self._one(one, in_log, batch)
 
-    def _read(self, letter: Letter) -> Waiting | Outcome:
+    def _read(self, letter: DeadLetter) -> Waiting | RetryResult:
         if letter.state != "open":
-            return Outcome(letter, False, f"it is {letter.state} already, by {letter.actor}")
+            return RetryResult(letter, False, f"it is {letter.state} already, by {letter.actor}")
         try:
             event = letter.event()
             count = self._partitions(event.topic)
         except (UnreadableEvent, NotFound) as error:
-            return Outcome(letter, False, f"it still cannot be read: {error}")
+            return RetryResult(letter, False, f"it still cannot be read: {error}")
         right = TopicPartition(event.topic, partition_of(event.key, count))
         return Waiting(letter, event, right)
 
@@ -104,16 +104,16 @@ class Retries:
                     continue  # it has had no effect, and never will have
         return found
 
-    def _one(self, one: Waiting, in_log: _OfKey, batch: set[str]) -> Outcome:
+    def _one(self, one: Waiting, in_log: _OfKey, batch: set[str]) -> RetryResult:
         begin = self._letters.log.range(one.right)[0]
         if begin > one.start > 0:
             text = f"{one.right} begins at {begin}: what came after it cannot be known; discard it"
-            return Outcome(one.letter, False, text)
+            return RetryResult(one.letter, False, text)
         for place, event in in_log[one.right, one.event.key]:
             if place.letter_id in batch or not one.precedes(place, event.time):
                 continue
             if (event.source, event.id) != (one.event.source, one.event.id):
-                return Outcome(one.letter, False, self._overtaken(one, place, event))
+                return RetryResult(one.letter, False, self._overtaken(one, place, event))
             return self._settled(one.letter, f"it was published before, at {place}")
         return self._settled(one.letter, f"published at {self._publish(one)}")
 
@@ -124,9 +124,9 @@ class Retries:
         published: list[Published] = self._letters.producer.publish([message])
         return Place(published[0].partition, published[0].offset)
 
-    def _settled(self, letter: Letter, text: str) -> Outcome:
+    def _settled(self, letter: DeadLetter, text: str) -> RetryResult:
         self._letters.settle(letter, "retried", self._actor, text)
-        return Outcome(letter, True, text)
+        return RetryResult(letter, True, text)
 
     def _overtaken(self, one: Waiting, place: Place, event: AnyEvent) -> str:
         open_ = {letter.id for letter in self._letters.all(event.topic) if letter.state == "open"}

@@ -10,7 +10,7 @@ _FILE = "content_space.npz"
 
 
 @dataclass(frozen=True, eq=False)
-class ContentSpace:
+class ContentEmbedding:
     """Scaler and encoder of content rows; a movie nobody rated has its place as any other."""
 
     scaler: Scaler
@@ -36,7 +36,7 @@ class ContentSpace:
         )
 
     @classmethod
-    def load(cls, directory: Path) -> "ContentSpace":
+    def load(cls, directory: Path) -> "ContentEmbedding":
         """Read `content_space.npz`."""
         arrays = load_arrays(directory / _FILE)
         return cls(

@@ -68,7 +68,7 @@ class RatingRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class FoldIn:
     """A fold-in: `movies` and `half_stars` are shown, `targets` are the user's other liked movies."""
 
     movies: Ints
@@ -83,9 +83,9 @@ def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-def draw_cases(
+def draw_fold_ins(
     rows: RatingRows, users: Ints, sizes: Sequence[int], draws: int, seed: int
-) -> list[Case]:
+) -> list[FoldIn]:
     """Return fold-ins of each size, `draws` times a user; one without a target is left out."""
     generator = np.random.default_rng(seed)
     cases = []
@@ -96,5 +96,5 @@ def draw_cases(
             shown, held_out = order[:size], order[size:]
             targets = movies[held_out][half_stars[held_out] >= POSITIVE]
             if len(targets) and len(shown) == size:
-                cases.append(Case(movies[shown], half_stars[shown], targets))
+                cases.append(FoldIn(movies[shown], half_stars[shown], targets))
     return cases

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.domain.movies import Movie, genre_mask
-from marquee.features.shortlist import Chosen, Shortlist, chances, everything
+from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
 
 
 class MovieTable:
@@ -115,15 +115,15 @@ class MovieTable:
 
     def shortened(self, sums: npt.NDArray[np.int64]) -> "MovieTable":
         """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
-        rows = chances(sums)
+        rows = candidate_rows(sums)
         self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
         return self
 
-    def chosen(self, mask: npt.NDArray[np.bool_], k: int) -> Chosen:
+    def chosen(self, mask: npt.NDArray[np.bool_], k: int) -> RowSelection:
         """Return the rows to score for the k best where `mask` holds: the shortlist, if there is
         one and it leaves enough, else all."""
         short = None if self._shortlist is None else self._shortlist.of(mask, k)
-        return everything(self.vectors) if short is None else short
+        return all_rows(self.vectors) if short is None else short
 
     def _append(self, movie_id: int) -> int:
         if self._n == len(self._movie_ids):

@@ -21,7 +21,7 @@ _LEAST, _TIMES = 500, 10
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class RowSelection:
     """The rows to score, m of a table of n: their places in it, rising, and their vectors (m × d);
     all of them are a slice, which costs nothing."""
 
@@ -48,12 +48,12 @@ class Chosen:
         return chosen
 
 
-def everything(vectors: Matrix) -> Chosen:
+def all_rows(vectors: Matrix) -> RowSelection:
     """Return all rows of a table."""
-    return Chosen(slice(None), vectors, len(vectors))
+    return RowSelection(slice(None), vectors, len(vectors))
 
 
-def chances(sums: Ints, most: int = MOST) -> Ints | None:
+def candidate_rows(sums: Ints, most: int = MOST) -> Ints | None:
     """Return the rows of movies that have a chance, rising; None: it would not spare half of them.
 
     `sums` n × 3: ratings, positive ones, half stars. A movie without ratings has a chance.
@@ -85,13 +85,13 @@ class Shortlist:
         if place >= 0:
             self._vectors[place] = vector
 
-    def of(self, mask: Mask, k: int) -> Chosen | None:
+    def of(self, mask: Mask, k: int) -> RowSelection | None:
         """Return the list, for the k best where `mask` holds; None where it leaves too few."""
         rows = self._rows[: self._m]
         left = int(np.count_nonzero(mask[rows]))
         if left < max(_LEAST, _TIMES * k):
             return None
-        return Chosen(rows, self._vectors[: self._m], len(mask))
+        return RowSelection(rows, self._vectors[: self._m], len(mask))
 
     def _append(self, row: int) -> int:
         if self._m == len(self._rows):

@@ -13,7 +13,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Factors:
+class AlsFactors:
     """Hu, Koren and Volinsky 2008: `items` float32 n × f, `gram` f × f = itemsᵀ·items + penalty·I.
 
     A liked movie has preference 1 with confidence `liked`, another rated movie preference 0 with
@@ -75,7 +75,7 @@ class Factors:
         )
 
     @classmethod
-    def load(cls, directory: Path) -> "Factors":
+    def load(cls, directory: Path) -> "AlsFactors":
         """Read `item_factors.npz`."""
         arrays = load_arrays(directory / "item_factors.npz")
         liked, other, trust = arrays["confidence"].tolist()

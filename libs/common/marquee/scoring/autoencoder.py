@@ -9,7 +9,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Condensing:
+class LowRankCode:
     """code = rows · (hidden - mean): the few directions of a wide layer that move the logits.
 
     `rows` float32 e × h; `mean` float32 h.
@@ -33,7 +33,7 @@ class Autoencoder:
     bias: Matrix
     outputs: Matrix
     prior: Matrix
-    condensed: Condensing | None = None
+    condensed: LowRankCode | None = None
 
     @property
     def movies(self) -> int:

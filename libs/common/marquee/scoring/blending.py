@@ -18,7 +18,7 @@ def standardise(scores: Scores, mask: npt.NDArray[np.bool_]) -> Scores:
     return scaled
 
 
-def mix(
+def blend(
     signals: Mapping[str, Scores], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
 ) -> Scores:
     """Return Σ weight · z-score of the signals (n each); one without a weight counts nothing."""

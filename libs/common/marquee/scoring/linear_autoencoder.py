@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from marquee.arrays import load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
-from marquee.features.shortlist import Chosen
+from marquee.features.shortlist import RowSelection
 
 Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -18,7 +18,7 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True, eq=False)
-class FewRatings:
+class LinearAutoencoder:
     """score = intercept + Σ weights of the movies rated, those of the channel liked or not liked.
 
     Over n movie rows: `intercept` float32 n; `inputs` int32 n, the place of a movie among the h that
@@ -45,7 +45,7 @@ class FewRatings:
         return sums.astype(np.float32)
 
     def scores(
-        self, movies: Ints, half_stars: npt.NDArray[np.integer], among: int | Chosen
+        self, movies: Ints, half_stars: npt.NDArray[np.integer], among: int | RowSelection
     ) -> Matrix:
         """Return the scores of so many movie rows, or of those chosen, for rated movie rows and their
         half stars."""
@@ -66,7 +66,7 @@ class FewRatings:
         )
 
     @classmethod
-    def load(cls, directory: Path, name: str = "few_ratings") -> "FewRatings":
+    def load(cls, directory: Path, name: str = "few_ratings") -> "LinearAutoencoder":
         """Read `<name>.npz`."""
         arrays = load_arrays(directory / f"{name}.npz")
         return cls(arrays["intercept"], arrays["inputs"], arrays["columns"], arrays["values"])

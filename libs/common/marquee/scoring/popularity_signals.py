@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.features.popularity import Popularity
-from marquee.features.shortlist import Chosen
+from marquee.features.shortlist import RowSelection
 from marquee.scoring.cold_start import log_popularity
 
 Matrix = npt.NDArray[np.float32]
@@ -18,7 +18,7 @@ def base_popularity(sums: Ints) -> npt.NDArray[np.float64]:
 
 
 def popularity_signal(
-    chosen: Chosen,
+    chosen: RowSelection,
     base: npt.NDArray[np.float64],
     now: Popularity | None,
     prior: Matrix,
@@ -33,7 +33,7 @@ def popularity_signal(
 
 
 def cluster_shares(
-    clusters: npt.NDArray[np.integer], liked: Ints, chosen: Chosen, k: int
+    clusters: npt.NDArray[np.integer], liked: Ints, chosen: RowSelection, k: int
 ) -> Matrix:
     """Return for each row chosen the share of the liked movies that are in its cluster, m.
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from marquee.arrays import load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
-from marquee.features.shortlist import Chosen, everything
-from marquee.scoring.als import Factors
-from marquee.scoring.autoencoder import Autoencoder, Condensing, Matrix
+from marquee.features.shortlist import RowSelection, all_rows
+from marquee.scoring.als import AlsFactors
+from marquee.scoring.autoencoder import Autoencoder, LowRankCode, Matrix
 from marquee.scoring.cold_start import NewMovies
-from marquee.scoring.linear_autoencoder import FewRatings
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 
 Ints = npt.NDArray[np.int64]
 
@@ -60,12 +60,12 @@ class NoneCold:
 
 
 @dataclass(frozen=True, eq=False)
-class Taste:
+class PreferenceScorers:
     """The three scorers over n base movies. A movie's row (d) is factor (f), output (e), prior."""
 
     network: Autoencoder
-    factors: Factors
-    few_ratings: FewRatings
+    factors: AlsFactors
+    few_ratings: LinearAutoencoder
 
     @property
     def d(self) -> int:
@@ -91,7 +91,7 @@ class Taste:
         table: Matrix,
         cold: Cold | NoneCold,
         code: Matrix | None = None,
-        chosen: Chosen | None = None,
+        chosen: RowSelection | None = None,
     ) -> dict[str, Matrix]:
         """Return the logs by name, m each, for m movie rows of a table, n × d and wider.
 
@@ -99,7 +99,7 @@ class Taste:
         code, if it is known. `chosen`: the m rows, which `cold` is of; None: all.
         """
         f, e = self.factors.f, self.network.outputs.shape[1]
-        chosen = everything(table) if chosen is None else chosen
+        chosen = all_rows(table) if chosen is None else chosen
         rows = chosen.vectors
         stars = np.full(len(movies), POSITIVE) if half_stars is None else half_stars
         als = rows[:, :f] @ self.factors.fold_in(table[movies, :f], stars)
@@ -123,12 +123,12 @@ class Taste:
         self.few_ratings.save(directory)
 
     @classmethod
-    def load(cls, directory: Path, rows: Matrix) -> "Taste":
+    def load(cls, directory: Path, rows: Matrix) -> "PreferenceScorers":
         """Read what `save` wrote; `rows` are those of the base movies."""
         arrays = load_arrays(directory / "taste_encoder.npz")
-        factors = Factors.load(directory)
-        condensed = Condensing(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
+        factors = AlsFactors.load(directory)
+        condensed = LowRankCode(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
         e = len(arrays["bias"] if condensed is None else condensed.rows)
         outputs, prior = rows[:, factors.f : factors.f + e], rows[:, factors.f + e]
         network = Autoencoder(arrays["inputs"], arrays["bias"], outputs, prior, condensed)
-        return cls(network, factors, FewRatings.load(directory))
+        return cls(network, factors, LinearAutoencoder.load(directory))

@@ -23,14 +23,14 @@ from marquee.registry.registry import Registry
 from marquee.scoring.candidates import candidates
 from marquee.scoring.diversity import diversify, pool_size
 from marquee.serving.movie_rows import Fold
-from marquee.serving.replica import Mask, Model, Overlay, Serving
+from marquee.serving.replica import Mask, Model, ModelReplica, ServingState
 from marquee.serving.update_stream import connect
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 
 M = TypeVar("M", bound=Model)
-Answer = Callable[[Serving[M], RecommendRequest], list[Scored]]
-Call = Callable[[Overlay[M], Request], Awaitable[Any]]
+Answer = Callable[[ServingState[M], RecommendRequest], list[Scored]]
+Call = Callable[[ModelReplica[M], Request], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     """Return the app; it connects when it starts and follows its service's rows and versions."""
     client = connect(settings.redis_url.get_secret_value())
     keys = Keys(settings.namespace, service.name, settings.partitions)
-    overlay: Overlay[M] = Overlay(
+    overlay: ModelReplica[M] = ModelReplica(
         keys, client, Registry(settings.registry), service.load, service.fold, service.mask
     )
 
@@ -99,7 +99,9 @@ def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitab
     app.add_route(path, endpoint, methods=[method])
 
 
-async def _recommend(request: Request, overlay: Overlay[M], answer: Answer[M]) -> dict[str, Any]:
+async def _recommend(
+    request: Request, overlay: ModelReplica[M], answer: Answer[M]
+) -> dict[str, Any]:
     asked: RecommendRequest = await body(request, RecommendRequest)
     fresh = await overlay.passed(asked.after, asked.deadline_ms / 1000) if asked.after else True
     positions, serving = overlay.positions, overlay.serving
@@ -132,7 +134,7 @@ async def _live(_: Request) -> dict[str, Any]:
     return {"live": True}
 
 
-async def _ready(overlay: Overlay[M], name: str) -> dict[str, Any]:
+async def _ready(overlay: ModelReplica[M], name: str) -> dict[str, Any]:
     version = overlay.serving.model.version
     return {
         "ready": True,
@@ -154,7 +156,7 @@ class Ranking(Model, Protocol):
     ) -> list[Scored]: ...
 
 
-def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
+def ranked(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
     """Answer by the model alone, within the request's filters: what most services do."""
     model: Ranking = serving.model
     user = UserHistory.of(request.ratings, request.viewed)
@@ -163,6 +165,6 @@ def ranked(serving: Serving[Any], request: RecommendRequest) -> list[Scored]:
     return diversify(found, serving.movies, request.diversity, request.k)
 
 
-async def user_features(overlay: Overlay[Any], request: Request) -> dict[str, Any]:
+async def user_features(overlay: ModelReplica[Any], request: Request) -> dict[str, Any]:
     """Answer what events have derived for a user under the serving version."""
     return await overlay.user(int(request.path_params["user_id"]))

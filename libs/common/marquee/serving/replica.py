@@ -42,7 +42,7 @@ Mask = Callable[[M, frozenset[bytes]], M]
 
 
 @dataclass(frozen=True)
-class Serving(Generic[M]):
+class ServingState(Generic[M]):
     """One model version with its movie rows; a swap replaces the whole by one assignment."""
 
     model: M
@@ -51,7 +51,7 @@ class Serving(Generic[M]):
     rows: MovieTableWriter[M]
 
 
-class Overlay(Generic[M]):
+class ModelReplica(Generic[M]):
     """Follows a service's rows and published versions in Redis."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Overlay(Generic[M]):
         self._erased = ErasureLists()
         self._movies_of = keys.all(MOVIES)
         self._sums_of = keys.all(RATINGS)
-        self._serving: Serving[M] | None = None
+        self._serving: ServingState[M] | None = None
         self._published: ModelVersion | None = None
         self._sums = MovieSums()
         self._swap: asyncio.Task[None] | None = None
@@ -87,7 +87,7 @@ class Overlay(Generic[M]):
             await asyncio.wait({self._swap})
 
     @property
-    def serving(self) -> Serving[M]:
+    def serving(self) -> ServingState[M]:
         """What answers now; ModelUnavailable before the first version."""
         if self._serving is None:
             raise ModelUnavailable(f"{self._keys.service}: no model version is loaded yet")
@@ -174,7 +174,7 @@ class Overlay(Generic[M]):
         erased = self._erased.since(published.cut)
         return self._mask(model, erased) if self._mask is not None and erased else model
 
-    async def _filled(self, model: M) -> Serving[M]:
+    async def _filled(self, model: M) -> ServingState[M]:
         movies = model.movies()
         rows = MovieTableWriter(model, movies, self._fold)
         self._late.clear()
@@ -187,7 +187,7 @@ class Overlay(Generic[M]):
         for version, keys, movie_id, value in self._late:  # came while the rows were read
             if version == model.version:
                 _put(rows, keys, movie_id, value)
-        return Serving(model, movies, LivePopularity(movies, self._sums), rows)
+        return ServingState(model, movies, LivePopularity(movies, self._sums), rows)
 
     async def _read_parts(self, rows: MovieTableWriter[M], version: str) -> None:
         for keys in self._sums_of:

@@ -77,12 +77,12 @@ class RedisStore:
         self._step: Any = self._redis.register_script(_STEP)
 
     def position(self, keys: PartitionKeys) -> int | None:
-        value = answered(lambda: self._redis.get(keys.position))
+        value = translate_errors(lambda: self._redis.get(keys.position))
         return None if value is None else int(value)
 
     def get(self, key: str) -> bytes | None:
         """Return a string's value."""
-        value: bytes | None = answered(lambda: self._redis.get(key))
+        value: bytes | None = translate_errors(lambda: self._redis.get(key))
         return value
 
     def read(self, reads: Reads) -> Found:
@@ -94,7 +94,7 @@ class RedisStore:
             pipe.hmget(key, names)
         for key, members in scores.items():
             pipe.zmscore(key, members)
-        replies = iter(answered(pipe.execute))
+        replies = iter(translate_errors(pipe.execute))
         return Found(
             dict(zip(reads.strings, next(replies), strict=True)) if reads.strings else {},
             _keyed(fields, replies),
@@ -102,11 +102,11 @@ class RedisStore:
         )
 
     def scan(self, key: str) -> dict[bytes, bytes]:
-        values: dict[bytes, bytes] = answered(lambda: self._redis.hgetall(key))
+        values: dict[bytes, bytes] = translate_errors(lambda: self._redis.hgetall(key))
         return values
 
     def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
-        ids = answered(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
+        ids = translate_errors(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
         return [int(i) for i in ids]
 
     def write(
@@ -121,7 +121,7 @@ class RedisStore:
         for name, key, *arguments in commands:
             index = names.setdefault(str(key), len(names) + 1)
             argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *arguments)
-        held = answered(lambda: self._step(keys=list(names), args=argv))
+        held = translate_errors(lambda: self._step(keys=list(names), args=argv))
         if held is not None:
             raise FenceLost(f"{keys.partition}: position is {held!r}, expected {expected}")
 
@@ -147,7 +147,7 @@ _REFUSALS = (
 """With these codes a server refuses whatever it is told: its memory or disk is full, and so on."""
 
 
-def answered(call: Any) -> Any:
+def translate_errors(call: Any) -> Any:
     """Return what a call returns; StoreUnavailable when the server cannot answer for now."""
     try:
         return call()

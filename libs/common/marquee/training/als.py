@@ -8,12 +8,12 @@ from scipy import sparse
 
 from marquee.features.interactions import RatingRows, split_users
 from marquee.features.pipeline import Matrix
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 
 _PASSES = 2
 
 
-class FactorsConfig(BaseModel):
+class AlsConfig(BaseModel):
     """How many factors, and what counts how much."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +29,7 @@ class FactorsConfig(BaseModel):
     """Confidence in a movie that was rated and not liked."""
 
 
-def fit_factors(rows: RatingRows, n_movies: int, config: FactorsConfig, seed: int) -> Factors:
+def fit_als(rows: RatingRows, n_movies: int, config: AlsConfig, seed: int) -> AlsFactors:
     """Return the ALS factors of n_movies movie rows; a movie without a liking user has zeros."""
     items = np.zeros((n_movies, config.factors), np.float32)
     users = np.zeros((len(rows), config.factors), np.float32)
@@ -43,7 +43,7 @@ def fit_factors(rows: RatingRows, n_movies: int, config: FactorsConfig, seed: in
             als.fit(_confidence(rows, n_movies, config), show_progress=False)
         items = np.nan_to_num(np.asarray(als.item_factors, np.float32))
         users = np.nan_to_num(np.asarray(als.user_factors, np.float32))
-    return Factors(items, _gram(items, config), config.liked, config.other, _gram(users, config))
+    return AlsFactors(items, _gram(items, config), config.liked, config.other, _gram(users, config))
 
 
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
@@ -53,20 +53,20 @@ def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
     return rows.of_users(kept)
 
 
-def _als(config: FactorsConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
+def _als(config: AlsConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
     return AlternatingLeastSquares(
         config.factors, regularization=config.regularization,
         iterations=iterations, num_threads=1, random_state=seed,
     )  # fmt: skip
 
 
-def _confidence(rows: RatingRows, n_movies: int, config: FactorsConfig) -> sparse.csr_matrix:
+def _confidence(rows: RatingRows, n_movies: int, config: AlsConfig) -> sparse.csr_matrix:
     """Return u × n_movies: how sure a movie is liked, below 0 how sure that it is not."""
     confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
     return sparse.csr_matrix((confidence, rows.movies, rows.starts), (len(rows), n_movies))
 
 
-def _gram(factors: Matrix, config: FactorsConfig) -> npt.NDArray[np.float64]:
+def _gram(factors: Matrix, config: AlsConfig) -> npt.NDArray[np.float64]:
     gram = factors.T.astype(np.float64) @ factors
     gram[np.diag_indices_from(gram)] += config.regularization
     return gram

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from marquee.features.interactions import Ints, RatingRows
 from marquee.features.pipeline import KMeans
 from marquee.scoring.autoencoder import Autoencoder, Matrix
-from marquee.training.autoencoder_compression import condense
+from marquee.training.autoencoder_compression import compress
 
 _PRIOR = 0.3
 """Positive ratings that a movie has beside its own when training starts."""
@@ -126,7 +126,7 @@ def fit_over_movies(
     network = Autoencoder(inputs, small.bias, outputs, prior)
     if config.condensed is None:
         return network
-    return condense(network, _some_layers(network, rows, config, seed), sums, config.condensed)
+    return compress(network, _some_layers(network, rows, config, seed), sums, config.condensed)
 
 
 def _some_layers(

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from marquee.scoring.autoencoder import Autoencoder, Condensing, Matrix
+from marquee.scoring.autoencoder import Autoencoder, LowRankCode, Matrix
 
 
-def condense(
+def compress(
     network: Autoencoder, layers: Matrix, sums: npt.NDArray[np.int64], width: int
 ) -> Autoencoder:
     """Return the network with codes of at most `width` numbers.
@@ -39,5 +39,5 @@ def condense(
         network,
         outputs=np.ascontiguousarray(outputs, np.float32),
         prior=(network.prior + network.outputs @ mean).astype(np.float32),
-        condensed=Condensing(rows.astype(np.float32), mean.astype(np.float32)),
+        condensed=LowRankCode(rows.astype(np.float32), mean.astype(np.float32)),
     )

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from marquee.features.interactions import Case, Ints, RatingRows, draw_cases
+from marquee.features.interactions import FoldIn, Ints, RatingRows, draw_fold_ins
 from marquee.training.ranking_metrics import discounts
 
 Matrix = npt.NDArray[np.float32]
 Reals = npt.NDArray[np.float64]
-Signals = Callable[[Case], Mapping[str, npt.NDArray[np.floating]]]
+Signals = Callable[[FoldIn], Mapping[str, npt.NDArray[np.floating]]]
 
 _DEPTH = 100
 _STEPS = (-1.0, -0.5, 0.5, 1.0)
@@ -32,7 +32,7 @@ _BEYOND = 2.5
 class Validation:
     """Cases of held-out users: `owners` says whose each is."""
 
-    cases: Sequence[Case]
+    cases: Sequence[FoldIn]
     owners: Ints
 
     @classmethod
@@ -40,15 +40,15 @@ class Validation:
         cls, rows: RatingRows, users: Ints, sizes: Sequence[int], draws: int, seed: int
     ) -> "Validation":
         """Return fold-ins of each size, `draws` times a user."""
-        cases: list[Case] = []
+        cases: list[FoldIn] = []
         owners: list[int] = []
         for user in users.tolist():
-            own = draw_cases(rows, np.array([user]), sizes, draws, seed + user)
+            own = draw_fold_ins(rows, np.array([user]), sizes, draws, seed + user)
             cases += own
             owners += [user] * len(own)
         return cls(cases, np.array(owners, np.int64))
 
-    def only(self, chosen: Callable[[Case], bool]) -> "Validation":
+    def only(self, chosen: Callable[[FoldIn], bool]) -> "Validation":
         """Return the cases that are chosen."""
         places = np.array([i for i, case in enumerate(self.cases) if chosen(case)], np.int64)
         return self._at(places)
@@ -64,7 +64,7 @@ class Validation:
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class BlendWeightSearch:
     """Signals of cases on candidates (cases × candidates); movies that a case shows are `shown`."""
 
     signals: Mapping[str, Matrix]
@@ -74,7 +74,7 @@ class Judge:
     owners: Ints
 
     @classmethod
-    def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "Judge":
+    def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "BlendWeightSearch":
         """Return the judge of signals, each n_movies long by case, on the candidate rows."""
         stacks: dict[str, list[Matrix]] = {}
         for case in validation.cases:
@@ -160,7 +160,7 @@ def beyond_noise(gains: Reals) -> bool:
 V = TypeVar("V")
 
 
-class MixConfig(BaseModel):
+class BlendConfig(BaseModel):
     """`signals` are the names of the mix; a subclass sets them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

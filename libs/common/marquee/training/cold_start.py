@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.interactions import Case, RatingRows, draw_cases, split_users
+from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import NewMovies, with_pairs
-from marquee.scoring.linear_autoencoder import FewRatings
-from marquee.scoring.preference import Taste
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge, fit_ridge
 
 Matrix = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ def fit_predictions(
     )
 
 
-def intercept_rate(few_ratings: FewRatings, positive: Ints) -> float:
+def intercept_rate(few_ratings: LinearAutoencoder, positive: Ints) -> float:
     """Return the intercept of the model of few ratings per positive rating (least squares)."""
     counts = positive.astype(np.float64)
     squares = float(counts @ counts)
@@ -46,14 +46,14 @@ def intercept_rate(few_ratings: FewRatings, positive: Ints) -> float:
 
 
 def fit_slopes(
-    new_movies: NewMovies, taste: Taste, rows: RatingRows, seed: int, n: int = 3
+    new_movies: NewMovies, taste: PreferenceScorers, rows: RatingRows, seed: int, n: int = 3
 ) -> NewMovies:
     """Return the predictions with how the scores of few ratings follow popularity and ALS."""
     some, _ = split_users(len(rows), 0.0, seed)
-    cases = draw_cases(rows, some[:100], (n,), 1, seed)
+    cases = draw_fold_ins(rows, some[:100], (n,), 1, seed)
     items = taste.factors.items
 
-    def als(case: Case) -> Matrix:
+    def als(case: FoldIn) -> Matrix:
         scores: Matrix = items @ taste.factors.fold_in(items[case.movies], case.half_stars)
         return scores
 
@@ -64,7 +64,7 @@ def fit_slopes(
 
 
 def deviation_slope(
-    few_ratings: FewRatings, cases: Sequence[Case], related: Callable[[Case], Matrix]
+    few_ratings: LinearAutoencoder, cases: Sequence[FoldIn], related: Callable[[FoldIn], Matrix]
 ) -> float:
     """Return the deviation of few ratings per unit of a related signal (least squares)."""
     head = np.flatnonzero(few_ratings.inputs >= 0)

@@ -22,7 +22,9 @@ MAX_CASES = 200
 """So many users are enough to tell."""
 
 
-def margins(scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+def score_gaps(
+    scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
     """Return by how much each of n movies, were it new, misses a list of the movies of `mask`.
 
     `hidden` are the scores of the same movies, were their ratings not known.
@@ -34,7 +36,7 @@ def margins(scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]) -> npt.ND
     return missed
 
 
-def fair_bonus(cases: Sequence[npt.NDArray[np.float32]], share: float) -> float:
+def cold_start_offset(cases: Sequence[npt.NDArray[np.float32]], share: float) -> float:
     """Return the bonus by which `share` of the movies, each hidden in turn, would reach users.
 
     Movie by movie, so that the few that look popular by their content do not take all places.

@@ -3,19 +3,19 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.content_embedding import ContentSpace
+from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Matrix
 from marquee.training.pipeline import fit_encoder
 
 
-def fit_content_space(
+def fit_content_embedding(
     vectors: MovieVectors,
     matrix: Matrix,
     known: npt.NDArray[np.bool_],
     dimensions: int,
     seed: int,
-) -> ContentSpace:
+) -> ContentEmbedding:
     """Return the space of n × d movie vectors, learned where `known` (n) holds, or from all.
 
     Movies that hardly anybody rated are left out where there are others: they are many, and the
@@ -32,4 +32,4 @@ def fit_content_space(
         seed,
         vectors.variance_floor(chosen)[content],
     )
-    return ContentSpace(scaler, encoder)
+    return ContentEmbedding(scaler, encoder)

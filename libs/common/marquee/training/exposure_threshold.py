@@ -30,7 +30,7 @@ class Ranking(Protocol):
     ) -> list[Scored]: ...
 
 
-def with_marks(model: Ranking, users: Sequence[UserHistory]) -> MovieTable:
+def with_exposure_thresholds(model: Ranking, users: Sequence[UserHistory]) -> MovieTable:
     """Return the model's table of movies with the marks that its lists for some users give.
 
     A mark is the score, in the deviations of a list (`diversity.scaled`), that a hundredth of the

@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import linalg
 
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import FewRatings, Matrix
-from marquee.training.linear_autoencoder_moments import Moments
+from marquee.scoring.linear_autoencoder import LinearAutoencoder, Matrix
+from marquee.training.linear_autoencoder_moments import ExpectedGram
 
 _BLOCK = 512
 
 
-class FewRatingsConfig(BaseModel):
+class LinearAutoencoderConfig(BaseModel):
     """How many ratings the model expects, and how large it may grow."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,15 +40,17 @@ class FewRatingsConfig(BaseModel):
     """More users than this are sampled."""
 
 
-def fit_few_ratings(
-    rows: RatingRows, n_movies: int, config: FewRatingsConfig, seed: int = 0
-) -> FewRatings:
+def fit_linear_autoencoder(
+    rows: RatingRows, n_movies: int, config: LinearAutoencoderConfig, seed: int = 0
+) -> LinearAutoencoder:
     """Return the model of n_movies movie rows, learned from the ratings of u users."""
     problem = _moments(rows, n_movies, config, seed)
     return _solution(problem, n_movies, config)
 
 
-def _solution(problem: Moments, n_movies: int, config: FewRatingsConfig) -> FewRatings:
+def _solution(
+    problem: ExpectedGram, n_movies: int, config: LinearAutoencoderConfig
+) -> LinearAutoencoder:
     """Return the model of the penalty of `config`; all else in it has made the problem."""
     weights = _solve(problem, config.penalty)
     intercept = problem.base_rate.copy()
@@ -58,7 +60,7 @@ def _solution(problem: Moments, n_movies: int, config: FewRatingsConfig) -> FewR
     inputs = np.full(n_movies, -1, np.int32)
     inputs[problem.head] = np.arange(len(problem.head))
     shape = (config.channels, len(problem.head), kept)
-    return FewRatings(
+    return LinearAutoencoder(
         intercept.astype(np.float32),
         inputs,
         problem.head[columns].astype(np.int32).reshape(shape),
@@ -66,9 +68,11 @@ def _solution(problem: Moments, n_movies: int, config: FewRatingsConfig) -> FewR
     )
 
 
-def _moments(rows: RatingRows, n_movies: int, config: FewRatingsConfig, seed: int) -> Moments:
+def _moments(
+    rows: RatingRows, n_movies: int, config: LinearAutoencoderConfig, seed: int
+) -> ExpectedGram:
     sample = _sample(rows, config.max_users, seed)
-    return Moments.of(sample, n_movies, config.n, config.head, config.channels)
+    return ExpectedGram.of(sample, n_movies, config.n, config.head, config.channels)
 
 
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
@@ -96,7 +100,7 @@ class _Inverse(Protocol):
 
 
 @dataclass(frozen=True)
-class _Whole:
+class _FullInverse:
     """P itself, for many users."""
 
     inverse: Matrix
@@ -112,7 +116,7 @@ class _Whole:
 
 
 @dataclass(frozen=True)
-class _LowRank:
+class _WoodburyInverse:
     """P = 1/D - left · right for few users (Woodbury): users × users is all that is inverted."""
 
     diagonal: Matrix
@@ -136,7 +140,7 @@ class _LowRank:
         return between
 
 
-def _solve(problem: Moments, penalty: float) -> Matrix:
+def _solve(problem: ExpectedGram, penalty: float) -> Matrix:
     """Return the weights, c·h × h, a movie's own ones being 0."""
     h = len(problem.head)
     few = problem.roots.shape[1] < problem.roots.shape[0] // 2
@@ -155,12 +159,12 @@ def _solve(problem: Moments, penalty: float) -> Matrix:
     return weights
 
 
-def _whole(problem: Moments, penalty: float) -> _Whole:
+def _whole(problem: ExpectedGram, penalty: float) -> _FullInverse:
     system = problem.moments.copy()
     system[np.diag_indices_from(system)] += np.float32(penalty)
     factor = linalg.cholesky(system, overwrite_a=True, check_finite=False)
     inverse, _ = linalg.lapack.spotri(factor, overwrite_c=True)
-    return _Whole(_mirrored(inverse))
+    return _FullInverse(_mirrored(inverse))
 
 
 def _mirrored(upper: Matrix) -> Matrix:
@@ -173,7 +177,7 @@ def _mirrored(upper: Matrix) -> Matrix:
     return upper
 
 
-def _low_rank(problem: Moments, penalty: float) -> _LowRank:
+def _low_rank(problem: ExpectedGram, penalty: float) -> _WoodburyInverse:
     diagonal = penalty + problem.spread
     mean = problem.means / np.sqrt(problem.total)
     roots = np.column_stack([problem.roots.toarray(), mean])
@@ -181,7 +185,7 @@ def _low_rank(problem: Moments, penalty: float) -> _LowRank:
     signs[-1] = -1.0
     scaled = roots / diagonal[:, None]
     core = np.linalg.inv(np.diag(signs) + roots.T @ scaled)
-    return _LowRank(
+    return _WoodburyInverse(
         diagonal.astype(np.float32),
         scaled.astype(np.float32),
         (core @ scaled.T).astype(np.float32),

@@ -14,7 +14,7 @@ Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Moments:
+class ExpectedGram:
     """The moments of the ridge for c channels of h movies: inputs have c·h rows.
 
     `roots` (c·h × u): the low-rank part of E[z zᵀ]; `spread` c·h: what its diagonal has besides;
@@ -33,7 +33,9 @@ class Moments:
     base_rate: Reals
 
     @classmethod
-    def of(cls, rows: RatingRows, n_movies: int, n: int, limit: int, channels: int) -> "Moments":
+    def of(
+        cls, rows: RatingRows, n_movies: int, n: int, limit: int, channels: int
+    ) -> "ExpectedGram":
         """Return the moments of fold-ins of n ratings over the `limit` movies rated most often."""
         head = _head(rows, n_movies, limit)
         size = rows.sizes.astype(float)

@@ -9,16 +9,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from marquee.features.interactions import Case, Ints, RatingRows, split_users
+from marquee.features.interactions import FoldIn, Ints, RatingRows, split_users
 from marquee.features.pipeline import Matrix
-from marquee.scoring.als import Factors
+from marquee.scoring.als import AlsFactors
 from marquee.scoring.autoencoder import Autoencoder
-from marquee.scoring.linear_autoencoder import FewRatings
-from marquee.scoring.preference import TASTE, NoneCold, Taste
-from marquee.training.als import FactorsConfig, fit_factors
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.preference import TASTE, NoneCold, PreferenceScorers
+from marquee.training.als import AlsConfig, fit_als
 from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies
-from marquee.training.blending import Judge, Reals, Validation, beyond_noise
-from marquee.training.linear_autoencoder import FewRatingsConfig, fit_few_ratings
+from marquee.training.blending import BlendWeightSearch, Reals, Validation, beyond_noise
+from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
 from marquee.training.validation_cases import most_liked
 
 _KEPT = 2
@@ -28,7 +28,7 @@ WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.
 """What ranked best from one to fifteen ratings where it was tried; a wide range does as well."""
 
 
-class TasteConfig(BaseModel):
+class PreferenceConfig(BaseModel):
     """Sizes and strengths of the three scorers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,13 +38,13 @@ class TasteConfig(BaseModel):
     )
     min_ratings: int = Field(3, ge=1)
     """A movie with fewer ratings is not in the autoencoder's training."""
-    factors: FactorsConfig = FactorsConfig()
+    factors: AlsConfig = AlsConfig()
     regularizations: tuple[float, ...] = (30.0, 120.0)
     """Regularizations of the ALS that may take the place of its own, where they gain."""
-    few_ratings: FewRatingsConfig = FewRatingsConfig(penalty=0.1)
-    others: tuple[FewRatingsConfig, ...] = (
-        FewRatingsConfig(penalty=0.03),
-        FewRatingsConfig(penalty=0.5),
+    few_ratings: LinearAutoencoderConfig = LinearAutoencoderConfig(penalty=0.1)
+    others: tuple[LinearAutoencoderConfig, ...] = (
+        LinearAutoencoderConfig(penalty=0.03),
+        LinearAutoencoderConfig(penalty=0.5),
     )
     """Models of few ratings that may take its place, where they gain."""
     validation_share: float = Field(0.2, ge=0, le=0.5)
@@ -54,26 +54,28 @@ class TasteConfig(BaseModel):
     candidates: int = Field(2000, ge=1)
     """Movies among which is judged, the most liked ones."""
 
-    def with_regularization(self, regularization: float) -> "TasteConfig":
+    def with_regularization(self, regularization: float) -> "PreferenceConfig":
         """Return the same with another regularization of the ALS."""
         factors = self.factors.model_copy(update={"regularization": regularization})
         return self.model_copy(update={"factors": factors})
 
 
 @dataclass(frozen=True, eq=False)
-class FittedTaste:
+class FittedPreference:
     """`taste` of all users; `trial` of those `kept` when some were `held_out` to judge, or None."""
 
-    taste: Taste
-    trial: Taste | None
+    taste: PreferenceScorers
+    trial: PreferenceScorers | None
     kept: Ints
     held_out: Ints
 
 
-_FITTED: dict[str, FittedTaste] = {}
+_FITTED: dict[str, FittedPreference] = {}
 
 
-def fit_taste(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> FittedTaste:
+def fit_preference(
+    rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int
+) -> FittedPreference:
     """Return the scorers of n_movies movie rows; the same arguments again cost nothing."""
     key = _key(rows, n_movies, config, seed)
     found = _FITTED.pop(key, None)
@@ -86,14 +88,14 @@ def fit_taste(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -
     return found
 
 
-def _key(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> str:
+def _key(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> str:
     digest = hashlib.sha256(f"{n_movies} {seed} {config.model_dump_json()}".encode())
     for array in (rows.starts, rows.movies, rows.half_stars):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
-def _fit(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> FittedTaste:
+def _fit(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> FittedPreference:
     kept, held_out = split_users(len(rows), config.validation_share, seed)
     validation = Validation.draw(rows, held_out, config.sizes, 1, seed)
     validation = validation.at_most(config.max_cases)
@@ -102,51 +104,51 @@ def _fit(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> Fit
         network = other.submit(_network, rows, n_movies, config, seed)
         if validation.cases:
             config, trial = _choose(rows.of_users(kept), n_movies, config, validation, seed)
-        taste = Taste(network.result(), *_linear(rows, n_movies, config, seed))
-    return FittedTaste(taste, trial, kept, held_out)
+        taste = PreferenceScorers(network.result(), *_linear(rows, n_movies, config, seed))
+    return FittedPreference(taste, trial, kept, held_out)
 
 
-def _network(rows: RatingRows, n_movies: int, config: TasteConfig, seed: int) -> Autoencoder:
+def _network(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> Autoencoder:
     sums = rows.sums(n_movies)
     return fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
 
 
 def _linear(
-    rows: RatingRows, n_movies: int, config: TasteConfig, seed: int
-) -> tuple[Factors, FewRatings]:
+    rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int
+) -> tuple[AlsFactors, LinearAutoencoder]:
     return (
-        fit_factors(rows, n_movies, config.factors, seed),
-        fit_few_ratings(rows, n_movies, config.few_ratings, seed),
+        fit_als(rows, n_movies, config.factors, seed),
+        fit_linear_autoencoder(rows, n_movies, config.few_ratings, seed),
     )
 
 
 def _choose(
-    rows: RatingRows, n_movies: int, config: TasteConfig, validation: Validation, seed: int
-) -> tuple[TasteConfig, Taste]:
+    rows: RatingRows, n_movies: int, config: PreferenceConfig, validation: Validation, seed: int
+) -> tuple[PreferenceConfig, PreferenceScorers]:
     """Return the config with what judges best beside the rest, and the scorers of these users."""
     network = _network(rows, n_movies, config, seed)
-    trial = Taste(network, *_linear(rows, n_movies, config, seed))
+    trial = PreferenceScorers(network, *_linear(rows, n_movies, config, seed))
     candidates = most_liked(rows.sums(n_movies)[:, 1], config.candidates)
     best = _judged(trial, validation, candidates)
     for regularization in config.regularizations:
         tried = config.with_regularization(regularization)
-        other = replace(trial, factors=fit_factors(rows, n_movies, tried.factors, seed))
+        other = replace(trial, factors=fit_als(rows, n_movies, tried.factors, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
             best, trial, config = values, other, tried
     for few in config.others:
-        other = replace(trial, few_ratings=fit_few_ratings(rows, n_movies, few, seed))
+        other = replace(trial, few_ratings=fit_linear_autoencoder(rows, n_movies, few, seed))
         values = _judged(other, validation, candidates)
         if beyond_noise(values - best):
             best, trial, config = values, other, config.model_copy(update={"few_ratings": few})
     return config, trial
 
 
-def _judged(taste: Taste, validation: Validation, candidates: Ints) -> Reals:
+def _judged(taste: PreferenceScorers, validation: Validation, candidates: Ints) -> Reals:
     rows = taste.rows()
 
-    def signals(case: Case) -> Mapping[str, Matrix]:
+    def signals(case: FoldIn) -> Mapping[str, Matrix]:
         return taste.signals(case.movies, case.half_stars, rows, NoneCold())
 
-    judge = Judge.of(validation, signals, candidates)
+    judge = BlendWeightSearch.of(validation, signals, candidates)
     return judge.values(judge.total({name: WEIGHTS[name] for name in TASTE}))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.interactions import Case
+from marquee.features.interactions import FoldIn
 
 Matrix = npt.NDArray[np.float32]
 
 
-def some(cases: Sequence[Case], limit: int, seed: int) -> list[Case]:
+def some(cases: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
     """Return at most `limit` of the cases, drawn at random, in their order."""
     if len(cases) <= limit:
         return list(cases)

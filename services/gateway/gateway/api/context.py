@@ -13,12 +13,12 @@ from gateway.api.presenters import document, explanation
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
 from gateway.http.idempotency import attempt_of
-from gateway.http.idempotency_store import Attempt, Idempotency
-from gateway.http.route import said
-from gateway.recommend.orchestrator import Answers, Question
+from gateway.http.idempotency_store import Idempotency, IdempotentRequest
+from gateway.http.route import json_response
+from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
 from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
-from gateway.state.deduplication import Duplicates
+from gateway.state.deduplication import DedupLookup
 from gateway.state.profiles import Profile, Profiles
 from gateway.upstream.model_clients import Models
 from marquee.bus.api import Published
@@ -81,11 +81,11 @@ class Context:
     memory: Freshness
     profiles: Profiles
     models: Models
-    answers: Answers
+    answers: Orchestrator
     publisher: Publishing
-    duplicates: Duplicates
+    duplicates: DedupLookup
     idempotency: Idempotency
-    attempt: Attempt | None = None
+    attempt: IdempotentRequest | None = None
     """What the request's Idempotency-Key stands for, in the context of that request."""
 
     @property
@@ -135,7 +135,7 @@ class Context:
         """Publish events and answer 202 with the token to read them by, and `more`."""
         named = self.named(events)
         places = await self.publisher.publish(named)
-        return said(receipt(named, places) | more, 202)
+        return json_response(receipt(named, places) | more, 202)
 
     async def rule(self, event: Event) -> Response:
         """Publish a rule and answer 200 once it is stored and read, 202 when that takes too long.
@@ -146,19 +146,19 @@ class Context:
         places = await self.publisher.publish(named)
         stored = await self.memory.passed(consistency_token.positions_of(places), STORED_S)
         holds = stored and (await self.profiles.read(None)).known
-        return said(receipt(named, places), 200 if holds else 202)
+        return json_response(receipt(named, places), 200 if holds else 202)
 
-    async def answer(self, question: Question, fresh: bool, explain: bool) -> Response:
+    async def answer(self, question: RecommendationQuery, fresh: bool, explain: bool) -> Response:
         """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""
         answer = await self.answers.answer(question)
         shown = document(answer, question, self.catalogue)
         shown["fresh"] = answer.fresh and fresh
         if explain:
             shown["explain"] = explanation(answer.outcome)
-        return said(shown)
+        return json_response(shown)
 
 
-def of(request: Request) -> Context:
+def context_of(request: Request) -> Context:
     """Return the context of the app that handles a request, with the request's attempt."""
     context = cast(Context, request.app.state.context)
     attempt = attempt_of(request)

@@ -6,12 +6,12 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import of
+from gateway.api.context import context_of
 from gateway.api.requests import BlockBody, MovieId, PromotionBody, RuleQuery, RulesQuery
 from gateway.api.responses import ReceiptDocument, RulesDocument
 from gateway.http.pagination import page
 from gateway.http.problem_details import FieldError, InvalidFields
-from gateway.http.route import router, said, shows
+from gateway.http.route import documents, json_response, router
 from marquee.errors import StoreUnavailable
 from marquee.events import (
     Block,
@@ -24,7 +24,7 @@ from marquee.events import (
 )
 
 routes = router("Rules")
-_STORED = shows(ReceiptDocument, 200, 202)
+_STORED = documents(ReceiptDocument, 200, 202)
 
 
 @routes.put("/v1/movies/{movie_id}/promotion", responses=_STORED)
@@ -33,9 +33,9 @@ async def put_promotion(request: Request, movie_id: MovieId, body: PromotionBody
     holds for every next request, 202 when that takes more than a second."""
     if body.starts and body.until and body.until <= body.starts:
         raise InvalidFields([FieldError("until", "must be later than from")])
-    await of(request).known_movie(movie_id)
+    await context_of(request).known_movie(movie_id)
     data = Promotion.model_validate(body.model_dump() | {"movie_id": movie_id})
-    return await of(request).rule(MoviePromoted(data=data))
+    return await context_of(request).rule(MoviePromoted(data=data))
 
 
 @routes.delete("/v1/movies/{movie_id}/promotion", responses=_STORED)
@@ -44,16 +44,16 @@ async def delete_promotion(
 ) -> Response:
     """Place the film no more."""
     data = RuleRemoved(movie_id=movie_id, actor=query.actor)
-    return await of(request).rule(MovieUnpromoted(data=data))
+    return await context_of(request).rule(MovieUnpromoted(data=data))
 
 
 @routes.put("/v1/movies/{movie_id}/block", responses=_STORED)
 async def put_block(request: Request, movie_id: MovieId, body: BlockBody) -> Response:
     """Keep a film out of every list, until a moment or for good; it wins over a promotion. 200
     once it is stored and holds for every next request, 202 when that takes more than a second."""
-    await of(request).known_movie(movie_id)
+    await context_of(request).known_movie(movie_id)
     data = Block.model_validate(body.model_dump() | {"movie_id": movie_id})
-    return await of(request).rule(MovieBlocked(data=data))
+    return await context_of(request).rule(MovieBlocked(data=data))
 
 
 @routes.delete("/v1/movies/{movie_id}/block", responses=_STORED)
@@ -62,23 +62,23 @@ async def delete_block(
 ) -> Response:
     """Let the film into lists again."""
     data = RuleRemoved(movie_id=movie_id, actor=query.actor)
-    return await of(request).rule(MovieUnblocked(data=data))
+    return await context_of(request).rule(MovieUnblocked(data=data))
 
 
-@routes.get("/v1/promotions", responses=shows(RulesDocument))
+@routes.get("/v1/promotions", responses=documents(RulesDocument))
 async def list_promotions(request: Request, query: Annotated[RulesQuery, Query()]) -> Response:
     """All promotions by film, with who decided them and when; ended ones too."""
-    return said(await _listed(request, "promotion", query))
+    return json_response(await _listed(request, "promotion", query))
 
 
-@routes.get("/v1/blocks", responses=shows(RulesDocument))
+@routes.get("/v1/blocks", responses=documents(RulesDocument))
 async def list_blocks(request: Request, query: Annotated[RulesQuery, Query()]) -> Response:
     """All blocks by film, with who decided them, when and why; ended ones too."""
-    return said(await _listed(request, "block", query))
+    return json_response(await _listed(request, "block", query))
 
 
 async def _listed(request: Request, kind: str, query: RulesQuery) -> dict[str, Any]:
-    context = of(request)
+    context = context_of(request)
     profile = await context.profiles.read(None)
     if not profile.known:
         raise StoreUnavailable("the store of the rules does not answer")
@@ -88,5 +88,5 @@ async def _listed(request: Request, kind: str, query: RulesQuery) -> dict[str, A
 
 
 def _titled(request: Request, row: dict[str, Any]) -> dict[str, Any]:
-    movie = of(request).catalogue.get(row["movie_id"])
+    movie = context_of(request).catalogue.get(row["movie_id"])
     return {"movie_id": row["movie_id"], "title": movie.title if movie else None} | row

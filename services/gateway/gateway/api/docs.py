@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.docs_page import CSP, render
-from gateway.http.route import router, said
+from gateway.http.route import json_response, router
 
 routes = router("Description")
 
@@ -12,7 +12,7 @@ routes = router("Description")
 @routes.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> Response:
     """The description as OpenAPI."""
-    return said(request.app.openapi())
+    return json_response(request.app.openapi())
 
 
 @routes.get("/docs", include_in_schema=False)

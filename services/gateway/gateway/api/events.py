@@ -6,12 +6,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Context, of
+from gateway.api.context import Context, context_of
 from gateway.api.event_parsing import read_events
 from gateway.api.requests import EventsBody
 from gateway.api.responses import EventsDocument
 from gateway.http.problem_details import FieldError, InvalidFields
-from gateway.http.route import router, said, shows
+from gateway.http.route import documents, json_response, router
 from gateway.state import consistency_token
 from marquee.bus.api import Published
 from marquee.events import AnyEvent
@@ -22,7 +22,7 @@ _EXTRA = {"requestBody": {"required": True, "content": _BODY}}
 
 
 @routes.post(
-    "/v1/events", status_code=202, responses=shows(EventsDocument, 202), openapi_extra=_EXTRA
+    "/v1/events", status_code=202, responses=documents(EventsDocument, 202), openapi_extra=_EXTRA
 )
 async def publish_events(request: Request) -> Response:
     """Publish up to 1,000 events (CloudEvents of the topics `movies` and `ratings`). Each is
@@ -31,7 +31,7 @@ async def publish_events(request: Request) -> Response:
     covers all that the log has. An event that is sent again takes effect once."""
     if "json" not in request.headers.get("content-type", ""):
         raise InvalidFields([FieldError("Content-Type", "must be application/json")])
-    context, items = of(request), []
+    context, items = context_of(request), []
     read = read_events(await request.body())
     events = {i: one for i, one in enumerate(read) if not isinstance(one, list)}
     named = dict(zip(events, context.named(list(events.values())), strict=True))
@@ -42,7 +42,7 @@ async def publish_events(request: Request) -> Response:
         else:
             status = "accepted" if index in outcomes.accepted else "duplicate"
             items.append({"index": index, "id": named[index].id, "status": status})
-    return said(_document(items, outcomes), 202)
+    return json_response(_document(items, outcomes), 202)
 
 
 class _Outcomes:

@@ -7,9 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import of
+from gateway.api.context import context_of
 from gateway.http.problem_details import CODES
-from gateway.http.route import router, said
+from gateway.http.route import json_response, router
 from marquee.errors import NotFound
 
 routes = router("Health")
@@ -18,15 +18,15 @@ routes = router("Health")
 @routes.get("/health/live")
 async def live(_: Request) -> Response:
     """Whether the process's own loop turns."""
-    return said({"live": True})
+    return json_response({"live": True})
 
 
 @routes.get("/health/ready")
 async def ready(request: Request) -> Response:
     """Whether the gateway can give an answer. Without the store it can, and says `degraded`."""
-    context = of(request)
+    context = context_of(request)
     connected = context.memory.connected
-    return said(
+    return json_response(
         {
             "ready": True,
             "service": "gateway",
@@ -49,4 +49,4 @@ async def explain_problem(code: Annotated[str, Path(max_length=100)]) -> Respons
     if code not in CODES:
         raise NotFound(f"there is no problem {code}")
     status, title, meaning = CODES[code]
-    return said({"code": code, "status": status, "title": title, "meaning": meaning})
+    return json_response({"code": code, "status": status, "title": title, "meaning": meaning})

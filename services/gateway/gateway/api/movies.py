@@ -8,7 +8,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Context, of
+from gateway.api.context import Context, context_of
 from gateway.api.presenters import shown_item
 from gateway.api.requests import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
 from gateway.api.responses import (
@@ -21,8 +21,8 @@ from gateway.api.responses import (
 )
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.pagination import page
-from gateway.http.route import router, said, shows
-from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
+from gateway.http.route import documents, json_response, router
+from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.recommend.orchestrator import OWN, reserve
 from gateway.upstream.model_clients import Call, Failure, Recommended, read_recommended
 from marquee.domain.movies import Movie
@@ -33,36 +33,36 @@ from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, Movi
 routes = router("Films")
 
 
-@routes.get("/v1/movies", responses=shows(MoviesDocument))
+@routes.get("/v1/movies", responses=documents(MoviesDocument))
 async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) -> Response:
     """Films by popularity; with `query` those whose titles have its words (or words that begin
     so), best match first."""
-    context = of(request)
+    context = context_of(request)
     movie_ids, cursor = page(_listed(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
-    return said({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
+    return json_response({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
 
 
-@routes.get("/v1/movies/{movie_id}", responses=shows(MovieDocument))
+@routes.get("/v1/movies/{movie_id}", responses=documents(MovieDocument))
 async def get_movie(request: Request, movie_id: MovieId) -> Response:
     """A film with its tags and what its ratings come to."""
-    context = of(request)
+    context = context_of(request)
     await context.known_movie(movie_id)
     row = context.catalogue.get(movie_id)
     if row is None:
         raise NotFound(f"there is no film {movie_id}")
     n, positive, _ = context.memory.popular.sums.of(movie_id)
     mean = context.memory.popular.mean(movie_id)
-    return said(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
+    return json_response(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
 
 
-@routes.get("/v1/movies/{movie_id}/similar", responses=shows(SimilarDocument))
+@routes.get("/v1/movies/{movie_id}/similar", responses=documents(SimilarDocument))
 async def list_similar_movies(
     request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
 ) -> Response:
     """The films nearest to one by content alone; blocked films are left out. Without an answer of
     the content service popular films of the same genres, and `degraded: true`."""
-    context = of(request)
+    context = context_of(request)
     await context.known_movie(movie_id)
     profile = await context.profiles.read(None)
     found = await _similar(context, movie_id, query.k + reserve(profile.rules))
@@ -74,9 +74,9 @@ async def list_similar_movies(
     else:
         movies, model_version = found.items, found.model_version
     stage = FilterStage(profile.rules, context.catalogue, now())
-    wish = Wish(query.k, exclude=frozenset((movie_id,)))
+    wish = ListRequest(query.k, exclude=frozenset((movie_id,)))
     outcome = stage.apply(movies, UserContext(), wish, promote=False)
-    return said(
+    return json_response(
         {
             "movie_id": movie_id,
             "model_version": model_version,
@@ -104,17 +104,17 @@ def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
     return context.memory.popular.movies(MovieFilter(row.genres if row else ()))
 
 
-@routes.get("/v1/genres", responses=shows(GenresDocument))
+@routes.get("/v1/genres", responses=documents(GenresDocument))
 async def list_genres(request: Request) -> Response:
     """The genres, with the number of films in each."""
-    counts = of(request).catalogue.genre_counts()
-    return said({"items": [{"name": name, "films": n} for name, n in counts.items()]})
+    counts = context_of(request).catalogue.genre_counts()
+    return json_response({"items": [{"name": name, "films": n} for name, n in counts.items()]})
 
 
-@routes.post("/v1/movies", status_code=202, responses=shows(AddedMovieDocument, 202))
+@routes.post("/v1/movies", status_code=202, responses=documents(AddedMovieDocument, 202))
 async def add_movie(request: Request, body: MovieBody) -> Response:
     """Add a film; it is recommendable within a second, from its genres and tags alone."""
-    context = of(request)
+    context = context_of(request)
     movie_id = body.movie_id or _free_id(context)
     # A repeat may find the movie that its first attempt has added.
     repeated = context.attempt is not None and context.attempt.again
@@ -124,19 +124,19 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
     return await context.write(event, movie_id=movie_id)
 
 
-@routes.patch("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+@routes.patch("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
     """Change fields of a film; those left out stay as they are."""
-    await of(request).known_movie(movie_id)
+    await context_of(request).known_movie(movie_id)
     change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
-    return await of(request).write(MovieUpdated(data=change))
+    return await context_of(request).write(MovieUpdated(data=change))
 
 
-@routes.delete("/v1/movies/{movie_id}", status_code=202, responses=shows(ReceiptDocument, 202))
+@routes.delete("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def remove_movie(request: Request, movie_id: MovieId) -> Response:
     """Take a film out of the catalogue and of every list."""
-    await of(request).known_movie(movie_id)
-    return await of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
+    await context_of(request).known_movie(movie_id)
+    return await context_of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
 
 
 def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:

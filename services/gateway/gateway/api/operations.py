@@ -6,10 +6,10 @@ from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import of
+from gateway.api.context import context_of
 from gateway.api.requests import RollbackBody, TrainingBody
 from gateway.http.problem_details import CODES, problem
-from gateway.http.route import router, said
+from gateway.http.route import json_response, router
 from gateway.upstream.model_clients import Call, Failure
 from marquee.errors import Unavailable
 
@@ -55,11 +55,11 @@ async def get_training(request: Request, training_id: TrainingId) -> Response:
 
 
 async def _trainer(request: Request, method: str, path: str, body: Any = None) -> Response:
-    reply = await of(request).models.call("trainer", Call(method, path, body, TRAINER_S))
+    reply = await context_of(request).models.call("trainer", Call(method, path, body, TRAINER_S))
     if isinstance(reply, Failure):
         raise Unavailable(reply.why)
     if reply.ok:
-        return said(reply.body, reply.status)
+        return json_response(reply.body, reply.status)
     refusal = reply.body if isinstance(reply.body, dict) else {}
     code = refusal.get("code") if refusal.get("code") in CODES else _code(reply.status)
     detail = refusal.get("detail")

@@ -5,11 +5,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Context, of
+from gateway.api.context import Context, context_of
 from gateway.api.requests import PredictionBody
 from gateway.api.responses import PredictionsDocument
 from gateway.http.problem_details import FieldError, InvalidFields
-from gateway.http.route import router, said, shows
+from gateway.http.route import documents, json_response, router
 from gateway.recommend.orchestrator import OWN
 from gateway.upstream.model_clients import Call, Failure
 from marquee.domain.recommendation import Route
@@ -17,18 +17,18 @@ from marquee.domain.recommendation import Route
 routes = router("Recommendations")
 
 
-@routes.post("/v1/predictions", responses=shows(PredictionsDocument))
+@routes.post("/v1/predictions", responses=documents(PredictionsDocument))
 async def predict(request: Request, body: PredictionBody) -> Response:
     """The rating that a viewer (or a session's ratings) can be expected to give each film. Without
     the network's answer it is the film's mean rating, with confidence 0, and `degraded`."""
-    context = of(request)
+    context = context_of(request)
     ratings = await _ratings(context, body)
     movie_ids = list(dict.fromkeys(body.movie_ids))
     answer = await _asked(context, {"ratings": ratings, "movie_ids": movie_ids})
     failed = isinstance(answer, Failure)
     predicted = {} if isinstance(answer, Failure) else {i["movie_id"]: i for i in answer["items"]}
     fallbacks = [{"route": Route.NEURAL, "why": answer.why}] if isinstance(answer, Failure) else []
-    return said(
+    return json_response(
         {
             "items": [predicted.get(i) or _mean(context, i) for i in movie_ids],
             "model_version": OWN if isinstance(answer, Failure) else answer["model_version"],

@@ -3,12 +3,14 @@
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, Row
-from gateway.recommend.filter_stage import Outcome
-from gateway.recommend.orchestrator import Answer, Question
+from gateway.recommend.filter_stage import FilteredList
+from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQuery
 from marquee.domain.recommendation import Scored
 
 
-def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[str, Any]:
+def document(
+    answer: RecommendationAnswer, question: RecommendationQuery, catalogue: Catalogue
+) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
     tag = question.wish.movies.tag
@@ -38,7 +40,7 @@ def document(answer: Answer, question: Question, catalogue: Catalogue) -> dict[s
     }
 
 
-def explanation(outcome: Outcome) -> dict[str, Any]:
+def explanation(outcome: FilteredList) -> dict[str, Any]:
     """Return what the rules removed and placed, for `explain=true`."""
     return {
         "removed": [

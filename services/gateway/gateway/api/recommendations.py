@@ -6,18 +6,18 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Seen, of
+from gateway.api.context import Seen, context_of
 from gateway.api.requests import SessionBody, SessionQuery, UserId, UserQuery
 from gateway.api.responses import RecommendationsDocument
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.http.route import router, shows
-from gateway.recommend.filter_stage import Wish
-from gateway.recommend.orchestrator import Question
+from gateway.http.route import documents, router
+from gateway.recommend.filter_stage import ListRequest
+from gateway.recommend.orchestrator import RecommendationQuery
 from gateway.state.profiles import Profile
 from marquee.domain.ratings import Ratings, half_stars
 
 routes = router("Recommendations")
-_ANSWER = shows(RecommendationsDocument)
+_ANSWER = documents(RecommendationsDocument)
 
 
 @routes.get("/v1/recommendations", responses=_ANSWER, summary="Recommend to anyone")
@@ -25,7 +25,7 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
     those most like them. Genres are a union and a hard filter."""
     movies = MovieFilter(tuple(query.genre))
-    wish = Wish(query.k, movies, diversity=_diversity(request, query.diversity))
+    wish = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
     facts = Ratings(viewed=dict.fromkeys(query.viewed))
     return await _session(request, facts, wish, query.explain)
 
@@ -37,7 +37,7 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
     facts = Ratings(rated, dict.fromkeys(body.viewed))
     movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
-    wish = Wish(body.k, movies, frozenset(body.exclude), diversity)
+    wish = ListRequest(body.k, movies, frozenset(body.exclude), diversity)
     return await _session(request, facts, wish, body.explain)
 
 
@@ -49,24 +49,24 @@ async def recommend_user(
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`."""
-    seen = await of(request).user(user_id, query.after, query.wait_ms)
+    seen = await context_of(request).user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
-    wish = Wish(query.k, query.movies(), frozenset(query.exclude), diversity)
+    wish = ListRequest(query.k, query.movies(), frozenset(query.exclude), diversity)
     return await _answer(request, seen, wish, user_id, query.explain)
 
 
 def _diversity(request: Request, asked: float | None) -> float:
-    return of(request).settings.diversity if asked is None else asked
+    return context_of(request).settings.diversity if asked is None else asked
 
 
-async def _session(request: Request, facts: Ratings, wish: Wish, explain: bool) -> Response:
-    profile = await of(request).profiles.read(None)
+async def _session(request: Request, facts: Ratings, wish: ListRequest, explain: bool) -> Response:
+    profile = await context_of(request).profiles.read(None)
     seen = Seen(Profile(facts, profile.rules, profile.known))
     return await _answer(request, seen, wish, None, explain)
 
 
 async def _answer(
-    request: Request, seen: Seen, wish: Wish, user_id: int | None, explain: bool
+    request: Request, seen: Seen, wish: ListRequest, user_id: int | None, explain: bool
 ) -> Response:
-    question = Question(seen.profile, wish, user_id, seen.after, seen.left)
-    return await of(request).answer(question, seen.fresh, explain)
+    question = RecommendationQuery(seen.profile, wish, user_id, seen.after, seen.left)
+    return await context_of(request).answer(question, seen.fresh, explain)

@@ -7,7 +7,7 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Context, of
+from gateway.api.context import Context, context_of
 from gateway.api.presenters import shown_item
 from gateway.api.requests import SegmentBody, SegmentQuery, SegmentsBody
 from gateway.api.responses import (
@@ -17,8 +17,8 @@ from gateway.api.responses import (
     SegmentsWishDocument,
 )
 from gateway.catalogue.catalogue import Row
-from gateway.http.route import router, said, shows
-from gateway.recommend.filter_stage import FilterStage, UserContext, Wish
+from gateway.http.route import documents, json_response, router
+from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.recommend.orchestrator import RESERVE
 from gateway.upstream.model_clients import Call, Failure
 from gateway.upstream.segments import Kind, movies_of, segments_of
@@ -33,14 +33,14 @@ SHOWN = 10
 """Typical films of a segment that are shown."""
 
 
-@routes.get("/v1/segments/{kind}", responses=shows(SegmentsDocument))
+@routes.get("/v1/segments/{kind}", responses=documents(SegmentsDocument))
 async def list_segments(request: Request, kind: Kind) -> Response:
     """The segments of films or of viewers, with what sets each apart, its size and typical films;
     and how their number was chosen."""
-    context = of(request)
+    context = context_of(request)
     found = await _segments(context, kind)
     items = [_shown(one, context) for one in found["items"]]
-    return said(
+    return json_response(
         {
             "kind": kind,
             "model_version": found["model_version"],
@@ -51,52 +51,56 @@ async def list_segments(request: Request, kind: Kind) -> Response:
     )
 
 
-@routes.get("/v1/segments/{kind}/{segment_id}", responses=shows(SegmentDocument))
+@routes.get("/v1/segments/{kind}/{segment_id}", responses=documents(SegmentDocument))
 async def get_segment(request: Request, kind: Kind, segment_id: SegmentId) -> Response:
     """A segment."""
-    context = of(request)
-    return said(_shown(await _segment(context, kind, segment_id), context))
+    context = context_of(request)
+    return json_response(_shown(await _segment(context, kind, segment_id), context))
 
 
 @routes.get(
-    "/v1/segments/{kind}/{segment_id}/recommendations", responses=shows(SegmentListDocument)
+    "/v1/segments/{kind}/{segment_id}/recommendations", responses=documents(SegmentListDocument)
 )
 async def recommend_segment(
     request: Request, kind: Kind, segment_id: SegmentId, query: Annotated[SegmentQuery, Query()]
 ) -> Response:
     """The most popular films of a segment of films, or those that a segment of viewers likes more
     than others do; within the rules, with the promotions for that segment of viewers."""
-    context = of(request)
+    context = context_of(request)
     seconds = context.settings.deadline_ms / 1000
     k = query.k + RESERVE
     version, movies = await movies_of(context.models, kind, segment_id, k, seconds)
     profile = await context.profiles.read(None)
     stage = FilterStage(profile.rules, context.catalogue, now())
     user = UserContext(segments=frozenset((segment_id,) if kind == "users" else ()))
-    outcome = stage.apply(movies, user, Wish(query.k), promote=kind == "users")
+    outcome = stage.apply(movies, user, ListRequest(query.k), promote=kind == "users")
     placed = {p.movie_id for p in outcome.placed}
     items = [shown_item(i, i.movie_id in placed, context.catalogue) for i in outcome.items]
     shown = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
-    return said(shown)
+    return json_response(shown)
 
 
-@routes.put("/v1/segments/{kind}", responses=shows(SegmentsWishDocument))
+@routes.put("/v1/segments/{kind}", responses=documents(SegmentsWishDocument))
 async def put_segments(request: Request, kind: Kind, body: SegmentsBody) -> Response:
     """Fix the number of segments from the next training on; null lets the data choose it."""
-    return said(await _trainer(of(request), f"/internal/segments/{kind}", body.model_dump()))
+    return json_response(
+        await _trainer(context_of(request), f"/internal/segments/{kind}", body.model_dump())
+    )
 
 
-@routes.put("/v1/segments/{kind}/{segment_id}", responses=shows(SegmentDocument))
+@routes.put("/v1/segments/{kind}/{segment_id}", responses=documents(SegmentDocument))
 async def put_segment(
     request: Request, kind: Kind, segment_id: SegmentId, body: SegmentBody
 ) -> Response:
     """Name a segment, and keep it: the next trainings make it again from its typical films. With
     `keep` false only the name stays, for as long as there is a segment like it."""
-    context = of(request)
+    context = context_of(request)
     segment = await _segment(context, kind, segment_id)
     wish = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
     await _trainer(context, f"/internal/segments/{kind}/names", wish)
-    return said(_shown(segment | {"name": wish["name"], "named": True, "kept": body.keep}, context))
+    return json_response(
+        _shown(segment | {"name": wish["name"], "named": True, "kept": body.keep}, context)
+    )
 
 
 async def _segments(context: Context, kind: Kind) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Seen, of
+from gateway.api.context import Seen, context_of
 from gateway.api.requests import FreshQuery, MovieId, PageQuery, RatingBody, UserId, ViewBody
 from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
 from gateway.http.pagination import page
-from gateway.http.route import router, said, shows
+from gateway.http.route import documents, json_response, router
 from gateway.upstream.model_clients import Call, Reply
 from marquee.domain.routing import Evidence, decide
 from marquee.events import (
@@ -27,21 +27,21 @@ from marquee.events import (
 )
 
 routes = router("Viewers")
-_ACCEPTED = shows(ReceiptDocument, 202)
+_ACCEPTED = documents(ReceiptDocument, 202)
 
 
-@routes.get("/v1/users/{user_id}", responses=shows(UserDocument))
+@routes.get("/v1/users/{user_id}", responses=documents(UserDocument))
 async def get_user(
     request: Request, user_id: UserId, query: Annotated[FreshQuery, Query()]
 ) -> Response:
     """What is known of a viewer: counts, the route that answers him and why, his cluster and
     segment. An unknown viewer is a new one."""
-    context = of(request)
+    context = context_of(request)
     seen = await context.user(user_id, query.after, query.wait_ms)
     facts = seen.profile.facts
     decision = decide(Evidence.of(facts), context.answers.thresholds)
     features = await _features(request, user_id) if facts else {}
-    return said(
+    return json_response(
         {
             "user_id": user_id,
             "ratings": decision.evidence.ratings,
@@ -58,17 +58,17 @@ async def get_user(
     )
 
 
-@routes.get("/v1/users/{user_id}/ratings", responses=shows(RatingsDocument))
+@routes.get("/v1/users/{user_id}/ratings", responses=documents(RatingsDocument))
 async def list_ratings(
     request: Request, user_id: UserId, query: Annotated[PageQuery, Query()]
 ) -> Response:
     """What a viewer rated, newest first."""
-    context = of(request)
+    context = context_of(request)
     seen = await context.user(user_id, query.after, query.wait_ms)
     rated = seen.profile.facts.rated
     movie_ids, cursor = page(reversed(rated), query.limit, query.cursor)
     items = [_rated(context.catalogue.get(i), i, rated[i] / 2) for i in movie_ids]
-    return said({"items": items, "next_cursor": cursor, **_state(seen)})
+    return json_response({"items": items, "next_cursor": cursor, **_state(seen)})
 
 
 @routes.put("/v1/users/{user_id}/ratings/{movie_id}", status_code=202, responses=_ACCEPTED)
@@ -76,47 +76,47 @@ async def put_rating(
     request: Request, user_id: UserId, movie_id: MovieId, body: RatingBody
 ) -> Response:
     """Rate a film; a second rating replaces the first."""
-    await of(request).known_movie(movie_id)
+    await context_of(request).known_movie(movie_id)
     data = Rating(
         user_id=user_id,
         movie_id=movie_id,
         rating=body.rating,
         recommendation_id=body.recommendation_id,
     )
-    return await of(request).write(RatingAdded(data=data))
+    return await context_of(request).write(RatingAdded(data=data))
 
 
 @routes.delete("/v1/users/{user_id}/ratings/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def delete_rating(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Take a rating back."""
-    return await of(request).write(RatingRemoved(data=_pair(user_id, movie_id)))
+    return await context_of(request).write(RatingRemoved(data=_pair(user_id, movie_id)))
 
 
 @routes.post("/v1/users/{user_id}/views", status_code=202, responses=_ACCEPTED)
 async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Response:
     """Say that a viewer has seen a film."""
-    await of(request).known_movie(body.movie_id)
+    await context_of(request).known_movie(body.movie_id)
     data = _pair(user_id, body.movie_id, body.recommendation_id)
-    return await of(request).write(MovieViewed(data=data))
+    return await context_of(request).write(MovieViewed(data=data))
 
 
 @routes.put("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def put_dismissed(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Say that a viewer is not interested in a film: it is not recommended again."""
-    await of(request).known_movie(movie_id)
-    return await of(request).write(MovieDismissed(data=_pair(user_id, movie_id)))
+    await context_of(request).known_movie(movie_id)
+    return await context_of(request).write(MovieDismissed(data=_pair(user_id, movie_id)))
 
 
 @routes.delete("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def delete_dismissed(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Take a dismissal back."""
-    return await of(request).write(MovieRestored(data=_pair(user_id, movie_id)))
+    return await context_of(request).write(MovieRestored(data=_pair(user_id, movie_id)))
 
 
 @routes.delete("/v1/users/{user_id}", status_code=202, responses=_ACCEPTED)
 async def erase_user(request: Request, user_id: UserId) -> Response:
     """Forget a viewer: profile, features and clusters, and the next model."""
-    return await of(request).write(UserErased(data=UserRef(user_id=user_id)))
+    return await context_of(request).write(UserErased(data=UserRef(user_id=user_id)))
 
 
 def _pair(user_id: int, movie_id: int, recommendation_id: str | None = None) -> UserMovie:
@@ -133,7 +133,7 @@ def _rated(row: Row | None, movie_id: int, rating: float) -> dict[str, Any]:
 
 
 async def _features(request: Request, user_id: int) -> dict[str, Any]:
-    context = of(request)
+    context = context_of(request)
     seconds = context.settings.deadline_ms / 1000
     call = Call("GET", f"/internal/users/{user_id}", None, seconds)
     reply = await context.models.call("user-model", call)

@@ -8,7 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.http.idempotency_store import Attempt, Idempotency, Kept, fingerprint_of
+from gateway.http.idempotency_store import (
+    Idempotency,
+    IdempotentRequest,
+    StoredResponse,
+    fingerprint_of,
+)
 from gateway.http.scopes import Scope
 from marquee.errors import InvalidInput, MarqueeError
 
@@ -47,13 +52,13 @@ def key_of(request: Request, taken: bool) -> str | None:
     return key
 
 
-def attempt_of(request: Request) -> Attempt | None:
+def attempt_of(request: Request) -> IdempotentRequest | None:
     """Return the attempt that a request is part of; None without a key."""
-    attempt: Attempt | None = getattr(request.state, "attempt", None)
+    attempt: IdempotentRequest | None = getattr(request.state, "attempt", None)
     return attempt
 
 
-async def once(
+async def idempotent(
     request: Request, key: str, handle: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     """Handle a request with a key, or answer as it was answered before."""
@@ -61,7 +66,7 @@ async def once(
     scope, body = request.scope, await request.body()
     fingerprint = fingerprint_of(request.method, scope["path"], scope["query_string"], body)
     begun = await store.begin(key, fingerprint)
-    if isinstance(begun, Kept):
+    if isinstance(begun, StoredResponse):
         return _replayed(begun)
     request.state.attempt = begun
     try:
@@ -70,7 +75,7 @@ async def once(
         if _had_no_effect(error):
             await store.release(begun)
         raise
-    own = Kept(response.status_code, bytes(response.body))
+    own = StoredResponse(response.status_code, bytes(response.body))
     kept = await store.finish(begun, own)
     return response if kept is own else _replayed(kept)
 
@@ -81,6 +86,6 @@ def _had_no_effect(error: Exception) -> bool:
     return isinstance(error, RequestValidationError | HTTPException)
 
 
-def _replayed(kept: Kept) -> Response:
+def _replayed(kept: StoredResponse) -> Response:
     headers = {"Cache-Control": "no-store", "Idempotency-Replayed": "true"}
     return Response(kept.body, kept.status, headers, "application/json")

@@ -33,7 +33,7 @@ class KeyReused(InvalidInput):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class IdempotentRequest:
     """One call with a key; `again`: one before it with the same request may have taken effect."""
 
     key: str
@@ -55,7 +55,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredResponse:
     """What the first call with a key was answered."""
 
     status: int
@@ -65,15 +65,15 @@ class Kept:
 class Idempotency(Protocol):
     """Where keys are kept; no call raises because the store does not answer."""
 
-    async def begin(self, key: str, fingerprint: str) -> Attempt | Kept:
+    async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """Return the kept answer, or the attempt to make; KeyReused for another request."""
         ...
 
-    async def finish(self, attempt: Attempt, answer: Kept) -> Kept:
+    async def finish(self, attempt: IdempotentRequest, answer: StoredResponse) -> StoredResponse:
         """Keep an answer, and return the one to give: the first that was kept."""
         ...
 
-    async def release(self, attempt: Attempt) -> None:
+    async def release(self, attempt: IdempotentRequest) -> None:
         """Forget an attempt that had no effect, so that a mended request may have its key."""
         ...
 
@@ -130,20 +130,20 @@ class RedisIdempotency:
         self._finish = self._redis.register_script(_FINISH)
         self._release = self._redis.register_script(_RELEASE)
 
-    async def begin(self, key: str, fingerprint: str) -> Attempt | Kept:
+    async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """See `Idempotency.begin`."""
         limits = (int(time.time() * 1000), KEPT_S * 1000, self._kept_bytes, _OVERHEAD)
         held = await self._run(self._begin, key, fingerprint, *limits)
         if held is None:
-            return Attempt(key, fingerprint)
+            return IdempotentRequest(key, fingerprint)
         if held[:_HEX].decode() != fingerprint:
             raise KeyReused(
                 "Idempotency-Key: it was used for another request; a new request needs a new key",
                 "Idempotency-Key",
             )
-        return _kept(held) or Attempt(key, fingerprint, again=True)
+        return _kept(held) or IdempotentRequest(key, fingerprint, again=True)
 
-    async def finish(self, attempt: Attempt, answer: Kept) -> Kept:
+    async def finish(self, attempt: IdempotentRequest, answer: StoredResponse) -> StoredResponse:
         """See `Idempotency.finish`."""
         fingerprint = attempt.fingerprint
         value = b"%s %d %s" % (fingerprint.encode(), answer.status, zlib.compress(answer.body, 1))
@@ -152,7 +152,7 @@ class RedisIdempotency:
             return answer
         return _kept(held) or answer
 
-    async def release(self, attempt: Attempt) -> None:
+    async def release(self, attempt: IdempotentRequest) -> None:
         """See `Idempotency.release`."""
         await self._run(self._release, attempt.key, attempt.fingerprint)
 
@@ -181,9 +181,9 @@ def _digest(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=_DIGEST).hexdigest()
 
 
-def _kept(held: bytes) -> Kept | None:
+def _kept(held: bytes) -> StoredResponse | None:
     """Return the answer that a record holds; None while there is none."""
     if len(held) <= _HEX:
         return None
     status, _, body = held[_HEX + 1 :].partition(b" ")
-    return Kept(int(status), zlib.decompress(body))
+    return StoredResponse(int(status), zlib.decompress(body))

@@ -22,7 +22,7 @@ _HEADERS = {
 }
 
 
-class Edge:
+class SecurityMiddleware:
     """Refuses large bodies, and adds headers to responses that do not set them themselves."""
 
     def __init__(self, app: ASGIApp) -> None:

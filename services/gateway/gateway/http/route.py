@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.http.idempotency import PARAMETER, key_of, once, takes_key
+from gateway.http.idempotency import PARAMETER, idempotent, key_of, takes_key
 from gateway.http.problem_details import FieldError, InvalidFields, unknown_field
 from gateway.http.query_parameters import Parameters
 from gateway.http.scopes import SCOPES, Scope
@@ -52,7 +52,9 @@ class StrictRoute(APIRoute):
                 if scope is not Scope.OPEN:
                     await request.app.state.allow(request, scope)
                 key = key_of(request, keyed)
-                response = await (handle(request) if key is None else once(request, key, handle))
+                response = await (
+                    handle(request) if key is None else idempotent(request, key, handle)
+                )
                 status = response.status_code
                 return response
             except Exception as error:
@@ -100,12 +102,12 @@ def router(tag: str) -> APIRouter:
     )
 
 
-def shows(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
+def documents(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return how a route documents its answer: a model, for 200 or the statuses given."""
     return {status: {"model": model} for status in statuses or (200,)}
 
 
-def said(value: Any, status: int = 200) -> Response:
+def json_response(value: Any, status: int = 200) -> Response:
     """Return a JSON response; an answer is of its moment and is kept by nobody."""
     body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(body, status, _HEADERS, "application/json")

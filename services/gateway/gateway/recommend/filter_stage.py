@@ -32,7 +32,7 @@ class UserContext:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ListRequest:
     """What a request asks for: k movies within a filter, without those excluded.
 
     `diversity`: the share of the places that is kept for movies that few are shown.
@@ -63,7 +63,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FilteredList:
     """At most k movies in order, and what the rules did to come to them."""
 
     items: tuple[Scored, ...]
@@ -80,8 +80,8 @@ class FilterStage:
         self._now = now
 
     def apply(
-        self, items: Iterable[Scored], user: UserContext, wish: Wish, promote: bool = True
-    ) -> Outcome:
+        self, items: Iterable[Scored], user: UserContext, wish: ListRequest, promote: bool = True
+    ) -> FilteredList:
         """Return the first k of `items` (best first) that may be shown, with promotions.
 
         `items` may be lazy: no more are taken than are needed. A movie that comes twice counts once.
@@ -104,9 +104,11 @@ class FilterStage:
                 break
         promoted = {p.rank: _promoted(p.movie_id, known.get(p.movie_id)) for p in placed}
         merged = tuple(_merged(promoted, iter(natural), wish.k))
-        return Outcome(merged, tuple(removed.values()), _ranked(placed, merged))
+        return FilteredList(merged, tuple(removed.values()), _ranked(placed, merged))
 
-    def _place(self, user: UserContext, wish: Wish, removed: dict[int, Removed]) -> list[Placed]:
+    def _place(
+        self, user: UserContext, wish: ListRequest, removed: dict[int, Removed]
+    ) -> list[Placed]:
         placed: dict[int, Placed] = {}
         for promotion in self._rules.promotions(self._now):
             if not _meant(promotion, user, wish):
@@ -119,7 +121,7 @@ class FilterStage:
                 placed[rank] = Placed(promotion.movie_id, rank, promotion)
         return [placed[rank] for rank in sorted(placed)]
 
-    def _objection(self, movie_id: int, user: UserContext, wish: Wish) -> Removed | None:
+    def _objection(self, movie_id: int, user: UserContext, wish: ListRequest) -> Removed | None:
         block = self._rules.block(movie_id, self._now)
         if block is not None:
             return Removed(movie_id, "blocked", block.model_dump(mode="json", exclude={"movie_id"}))
@@ -134,7 +136,7 @@ class FilterStage:
                 return Removed(movie_id, rule)
         return self._misfit(movie_id, wish)
 
-    def _misfit(self, movie_id: int, wish: Wish) -> Removed | None:
+    def _misfit(self, movie_id: int, wish: ListRequest) -> Removed | None:
         row = self._rows.get(movie_id)
         if row is None:
             # Started without the store: the model service has applied the filters.
@@ -142,7 +144,7 @@ class FilterStage:
         return None if wish.movies.allows(row) else Removed(movie_id, "outside_filter")
 
 
-def _meant(promotion: Promotion, user: UserContext, wish: Wish) -> bool:
+def _meant(promotion: Promotion, user: UserContext, wish: ListRequest) -> bool:
     """Return whether a promotion speaks to this request and this user."""
     if promotion.segments and not user.segments.intersection(promotion.segments):
         return False

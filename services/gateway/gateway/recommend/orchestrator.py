@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
-from gateway.recommend.filter_stage import FilterStage, Outcome, UserContext, Wish
+from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
 from gateway.state.consistency_token import Positions, of_topics
 from gateway.state.profiles import Profile
 from gateway.state.rules import Rules
@@ -39,7 +39,7 @@ _TOPICS = {
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """Seconds: for one call, for all calls of a request (the wait for freshness comes on top)."""
 
     call: float = 0.25
@@ -47,11 +47,11 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Question:
+class RecommendationQuery:
     """Who asks for what: a user (no id: a session), the wish, and what must be applied before."""
 
     profile: Profile
-    wish: Wish
+    wish: ListRequest
     user_id: int | None = None
     after: Positions = field(default_factory=dict)
     wait: float = 0.0
@@ -67,19 +67,19 @@ class Fallback:
 
 
 @dataclass(frozen=True)
-class Answer:
+class RecommendationAnswer:
     """The movies, the route that gave the first of them, and how it came to that."""
 
     decision: Decision
     route: Route
-    outcome: Outcome
+    outcome: FilteredList
     fallbacks: tuple[Fallback, ...]
     model_version: str
     fresh: bool
     recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
-class Answers:
+class Orchestrator:
     """Answers questions with the model services, and at the end with the gateway's own list."""
 
     def __init__(
@@ -87,17 +87,17 @@ class Answers:
         models: Models,
         popular: PopularList,
         thresholds: Thresholds,
-        patience: Patience | None = None,
+        patience: Timeouts | None = None,
     ) -> None:
         self.models = models
         self.popular = popular
         self.thresholds = thresholds
-        self.patience = patience or Patience()
+        self.patience = patience or Timeouts()
 
-    async def answer(self, question: Question) -> Answer:
+    async def answer(self, question: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: k whenever there are k that the user may be shown."""
         decision = decide(Evidence.of(question.profile.facts), self.thresholds)
-        walk = _Walk(self, question)
+        walk = _RequestRun(self, question)
         if question.profile.rules.addressed(walk.now):
             await walk.find_segment()
         if walk.hopeless:
@@ -108,10 +108,10 @@ class Answers:
         return walk.answer(decision)
 
 
-class _Walk:
+class _RequestRun:
     """What one request has gathered so far."""
 
-    def __init__(self, answers: Answers, question: Question) -> None:
+    def __init__(self, answers: Orchestrator, question: RecommendationQuery) -> None:
         self._models = answers.models
         self._popular = answers.popular
         self._patience = answers.patience
@@ -122,7 +122,7 @@ class _Walk:
         self._user = UserContext(question.profile.facts)
         self._facts = _facts(question, answers.popular.catalogue)
         self._pool: list[Scored] = []
-        self._outcome = Outcome(())
+        self._outcome = FilteredList(())
         self._fallbacks: list[Fallback] = []
         self._silent: dict[str, Failure] = {}
         self._source: tuple[Route, str] | None = None
@@ -160,13 +160,13 @@ class _Walk:
         self._fallbacks.append(Fallback(route, f"{n} of {k} films found"))
         return False
 
-    def answer(self, decision: Decision) -> Answer:
+    def answer(self, decision: Decision) -> RecommendationAnswer:
         """Return what was gathered, filled up from the gateway's own list if need be."""
         if not self._full:
             self._outcome = self._filled()
         route, version = self._source or (Route.POPULAR, OWN)
         fallbacks = tuple(self._fallbacks)
-        return Answer(decision, route, self._outcome, fallbacks, version, self._fresh)
+        return RecommendationAnswer(decision, route, self._outcome, fallbacks, version, self._fresh)
 
     @property
     def _full(self) -> bool:
@@ -179,10 +179,10 @@ class _Walk:
             self._source = (route, got.model_version)
             self._fresh = got.fresh
 
-    def _apply(self, items: Any) -> Outcome:
+    def _apply(self, items: Any) -> FilteredList:
         return self._stage.apply(items, self._user, self._question.wish)
 
-    def _filled(self) -> Outcome:
+    def _filled(self) -> FilteredList:
         own = self._popular.movies(self._question.wish.movies)
         return self._apply(itertools.chain(self._pool, own))
 
@@ -222,7 +222,7 @@ def reserve(rules: Rules) -> int:
     return min(RESERVE, SPARE + len(rules))
 
 
-def _facts(question: Question, catalogue: Catalogue) -> dict[str, Any]:
+def _facts(question: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
     """Return the part of an internal request that stays the same down the chain.
 
     A tag is in it as the movies that carry it: models' rows have no tags.

@@ -15,7 +15,7 @@ from marquee.store.keys import Keys
 TIMEOUT_S = 0.25
 
 
-class Duplicates(Protocol):
+class DedupLookup(Protocol):
     """Where it is known which events were handled lately."""
 
     async def places(self, events: Sequence[Event]) -> list[Published | None]:
@@ -23,7 +23,7 @@ class Duplicates(Protocol):
         ...
 
 
-class RedisDuplicates:
+class RedisDedupLookup:
     """The windows in Redis, asked in one round trip; without an answer no event counts as known."""
 
     def __init__(self, url: str, keys: Keys) -> None:
@@ -31,7 +31,7 @@ class RedisDuplicates:
         self._keys = keys
 
     async def places(self, events: Sequence[Event]) -> list[Published | None]:
-        """See `Duplicates.places`."""
+        """See `DedupLookup.places`."""
         found: list[Published | None] = [None] * len(events)
         asked: dict[tuple[str, int], list[int]] = {}
         for index, event in enumerate(events):

@@ -14,7 +14,7 @@ from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
-class Memory:
+class LiveView:
     """Follows the gateway's own movies and positions, and the content service's sums."""
 
     def __init__(self, client: Any, own: Keys, content: Keys) -> None:

@@ -18,7 +18,7 @@ class RawReply:
     body: bytes
 
 
-class Host:
+class HttpClient:
     """One address, such as `http://127.0.0.1:8101`; connects when first asked."""
 
     def __init__(self, url: str) -> None:

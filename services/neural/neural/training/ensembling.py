@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural.rating_predictor import Ints, Matrix, NetworkMovieVectors, Predictor, Weights
+from neural.rating_predictor import Ints, Matrix, NetworkMovieVectors, RatingPredictor, Weights
 
 _TABLES = ("viewers.value.weight", "viewers.seen.weight")
 
 
-def averaged(predictors: Sequence[Predictor]) -> Predictor:
+def averaged(predictors: Sequence[RatingPredictor]) -> RatingPredictor:
     """Return the predictor whose vectors are those of p predictors side by side.
 
     All must have the same mean, and be asked with the same biases. A movie's part of the vector is
@@ -26,7 +26,7 @@ def averaged(predictors: Sequence[Predictor]) -> Predictor:
     weights["films.new.3.weight"] = weights["films.new.3.weight"] / p
     weights["films.new.3.bias"] = weights["films.new.3.bias"] / p
     weights |= _joint(parts, [_columns(p, k, d, 3) for k in range(p)], d)
-    return Predictor(
+    return RatingPredictor(
         {name: w.astype(np.float32) for name, w in weights.items()}, predictors[0].mean
     )
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import Statistics, statistics_of
-from neural.rating_predictor import Matrix, NetworkMovieVectors, Predictor
+from neural.rating_predictor import Matrix, NetworkMovieVectors, RatingPredictor
 from neural.training.network import Batch, RatingNetwork
-from neural.training.rating_split import Rated, only
+from neural.training.rating_split import RatingSplit, only
 
 MAX_JUDGED = 2000
 """Users whose held-out ratings judge an epoch: more of them say the same."""
@@ -64,7 +64,7 @@ class Trained:
     `users`: rows of those whose ratings trained it, in the order of the network's own tables.
     """
 
-    predictor: Predictor
+    predictor: RatingPredictor
     statistics: Statistics
     movies: NetworkMovieVectors
     state: dict[str, torch.Tensor]
@@ -74,7 +74,7 @@ class Trained:
 
 
 def train(
-    rated: Rated, content: Matrix, config: NetworkConfig, seed: int, on_epoch: OnEpoch
+    rated: RatingSplit, content: Matrix, config: NetworkConfig, seed: int, on_epoch: OnEpoch
 ) -> Trained:
     """Return the network trained on the ratings shown, over movies with `content` (i × c)."""
     best: Trained | None = None
@@ -93,11 +93,13 @@ def train_again(
 ) -> Trained:
     """Return the network after an epoch, from 0, of a training on all `rows`."""
     nothing = only(rows, np.zeros(len(rows.movies), bool))
-    epochs = _epochs(Rated(rows, nothing), content, config, seed)
+    epochs = _epochs(RatingSplit(rows, nothing), content, config, seed)
     return next(one for one in epochs if one.epoch == epoch)
 
 
-def _epochs(rated: Rated, content: Matrix, config: NetworkConfig, seed: int) -> Iterator[Trained]:
+def _epochs(
+    rated: RatingSplit, content: Matrix, config: NetworkConfig, seed: int
+) -> Iterator[Trained]:
     """Yield the network after each epoch."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -212,14 +214,14 @@ def _step(network: RatingNetwork, batch: Batch, optimizer: torch.optim.Optimizer
 def _judge(
     network: RatingNetwork,
     statistics: Statistics,
-    rated: Rated,
+    rated: RatingSplit,
     users: npt.NDArray[np.int64],
     epoch: int,
     loss: float,
 ) -> Trained:
     movies = _movies(network, statistics)
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    predictor = Predictor({name: t.numpy() for name, t in state.items()}, statistics.mean)
+    predictor = RatingPredictor({name: t.numpy() for name, t in state.items()}, statistics.mean)
     errors = errors_of(predictor, movies, statistics, rated)
     measures = {
         "loss": loss,
@@ -248,7 +250,10 @@ def movie_vectors(
 
 
 def errors_of(
-    predictor: Predictor, movies: NetworkMovieVectors, statistics: Statistics, rated: Rated
+    predictor: RatingPredictor,
+    movies: NetworkMovieVectors,
+    statistics: Statistics,
+    rated: RatingSplit,
 ) -> npt.NDArray[np.float64]:
     """Return prediction - rating of the held-out ratings, of at most `MAX_JUDGED` users."""
     errors = [np.zeros(0)]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.features.interactions import Case, Ints, RatingRows
-from neural.training.rating_split import Mask, Rated
+from marquee.features.interactions import FoldIn, Ints, RatingRows
+from neural.training.rating_split import Mask, RatingSplit
 
 _MOST_USERS, _MOST_MOVIES = 150, 500
 """How many are held out for the confidence: more of them say the same."""
@@ -49,8 +49,8 @@ def set_aside(rows: RatingRows, hidden: Mask, n_movies: int, share: float, seed:
     return Unseen(asked, np.sort(users), np.sort(movies))
 
 
-def case_of(rated: Rated, user: int) -> Case:
+def case_of(rated: RatingSplit, user: int) -> FoldIn:
     """Return the fold-in of a user: what is shown, and the liked movies held out."""
     movies, half_stars = rated.shown.of_user(user)
     held_out = rated.held_out.of_users(np.array([user]))
-    return Case(movies, half_stars, held_out.movies[held_out.liked])
+    return FoldIn(movies, half_stars, held_out.movies[held_out.liked])

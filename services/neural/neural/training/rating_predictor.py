@@ -13,8 +13,8 @@ from neural.training.calibration import calibrate
 from neural.training.ensembling import averaged, averaged_movies
 from neural.training.epochs import NetworkConfig, OnEpoch, Trained, described_by, train
 from neural.training.holdout import set_aside
-from neural.training.rating_split import Mask, Rated, only
-from neural.training.worker_processes import Work, networks
+from neural.training.rating_split import Mask, RatingSplit, only
+from neural.training.worker_processes import TrainingJob, networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +49,10 @@ def fit_ratings(
     away = unseen.ratings(rows)
     if (hidden | away).all():
         away = unseen.asked
-    rated = Rated(only(rows, ~(hidden | away)), only(rows, hidden & ~away))
+    rated = RatingSplit(only(rows, ~(hidden | away)), only(rows, hidden & ~away))
     apart = len(rows) <= config.trained_again and len(rows.movies) >= config.apart
     seeds = range(seed, seed + config.networks)
-    with networks(Work(rows, content, config), seeds, None if apart else 1) as again:
+    with networks(TrainingJob(rows, content, config), seeds, None if apart else 1) as again:
         trained = train(rated, content, config, seed, on_epoch)
         again.begin(trained)
         cold = trained.predictor.movies(content)

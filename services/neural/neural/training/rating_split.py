@@ -11,7 +11,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Rated:
+class RatingSplit:
     """What training and validation know: ratings shown, and held-out ones of the same users."""
 
     shown: RatingRows

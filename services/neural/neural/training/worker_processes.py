@@ -26,7 +26,7 @@ from marquee.arrays import load_arrays, save_arrays
 from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import statistics_of
-from neural.rating_predictor import Matrix, Predictor
+from neural.rating_predictor import Matrix, RatingPredictor
 from neural.training.epochs import NetworkConfig, Trained, movie_vectors, train_again
 
 _WORK, _CONFIG, _STATE = "work.npz", "config.json", "state."
@@ -37,7 +37,7 @@ class TrainingFailed(MarqueeError):
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class TrainingJob:
     """What a network learns: all `rows`, over movies with `content` (i × c)."""
 
     rows: RatingRows
@@ -58,7 +58,9 @@ class Networks:
     They are trained from `begin` on where there are `children`, else in `wait`.
     """
 
-    def __init__(self, work: Work, seeds: Sequence[int], children: Sequence["_Child"]) -> None:
+    def __init__(
+        self, work: TrainingJob, seeds: Sequence[int], children: Sequence["_Child"]
+    ) -> None:
         self._work, self._seeds, self._children = work, seeds, children
 
     def begin(self, best: Trained) -> None:
@@ -79,7 +81,9 @@ class Networks:
 
 
 @contextlib.contextmanager
-def networks(work: Work, seeds: Sequence[int], most: int | None = None) -> Iterator[Networks]:
+def networks(
+    work: TrainingJob, seeds: Sequence[int], most: int | None = None
+) -> Iterator[Networks]:
     """Yield the networks; to enter early hides the seconds that torch needs in a new process.
 
     `most` are the processes that may train at once (None: the cores). With one, or where processes
@@ -91,7 +95,7 @@ def networks(work: Work, seeds: Sequence[int], most: int | None = None) -> Itera
         yield Networks(work, seeds, _start(work, seeds, ended) if apart else ())
 
 
-def _start(work: Work, seeds: Sequence[int], ended: contextlib.ExitStack) -> list["_Child"]:
+def _start(work: TrainingJob, seeds: Sequence[int], ended: contextlib.ExitStack) -> list["_Child"]:
     """Return a child for each seed; none where processes cannot be started."""
     with contextlib.ExitStack() as started:
         try:
@@ -118,7 +122,7 @@ class _Child:
             self.process.stdin.write(b"%d\n" % epoch)
             self.process.stdin.flush()
 
-    def trained(self, work: Work, best: Trained) -> Trained:
+    def trained(self, work: TrainingJob, best: Trained) -> Trained:
         """Wait for the network and return it. TrainingFailed: there is none."""
         status = self.process.wait()
         if status:
@@ -162,7 +166,7 @@ def _python_path() -> str:
     return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
-def _write(work: Work, folder: Path) -> None:
+def _write(work: TrainingJob, folder: Path) -> None:
     rows = work.rows
     save_arrays(
         folder / _WORK,
@@ -179,7 +183,7 @@ def _pack(trained: Trained) -> dict[str, npt.NDArray[Any]]:
     }  # fmt: skip
 
 
-def _unpack(arrays: dict[str, npt.NDArray[Any]], work: Work, best: Trained) -> Trained:
+def _unpack(arrays: dict[str, npt.NDArray[Any]], work: TrainingJob, best: Trained) -> Trained:
     """Return the network; its statistics are those of all ratings, and cost less than to store."""
     statistics = statistics_of(work.rows, len(work.content))
     weights = {
@@ -188,7 +192,7 @@ def _unpack(arrays: dict[str, npt.NDArray[Any]], work: Work, best: Trained) -> T
         if name.startswith(_STATE)
     }
     return Trained(
-        Predictor(weights, statistics.mean),
+        RatingPredictor(weights, statistics.mean),
         statistics,
         movie_vectors(arrays["vectors"], statistics, arrays["corrections"]),
         {name: torch.from_numpy(array) for name, array in weights.items()},

@@ -11,7 +11,7 @@ from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
-    from marquee.dead_letters.ledger import DeadLetters, Letter
+    from marquee.dead_letters.ledger import DeadLetter, DeadLetters
 
 SHOWN = 4000
 """Characters of a message that `look` shows."""
@@ -127,7 +127,7 @@ def _letters(session: Session) -> Iterator["DeadLetters"]:
 
 def _chosen(
     dead: "DeadLetters", ids: list[str] | None, every: bool, topic: str | None
-) -> list["Letter"]:
+) -> list["DeadLetter"]:
     if bool(ids) == every:
         raise InvalidInput("name the letters by their ids, or give --all (of --topic)")
     if ids:
@@ -139,7 +139,7 @@ def _who(actor: str | None) -> str:
     return actor or getpass.getuser()
 
 
-def _brief(letter: "Letter") -> dict[str, Any]:
+def _brief(letter: "DeadLetter") -> dict[str, Any]:
     return {
         "id": letter.id,
         "state": letter.state,
@@ -153,14 +153,14 @@ def _brief(letter: "Letter") -> dict[str, Any]:
     }
 
 
-def _settled(letter: "Letter") -> str:
+def _settled(letter: "DeadLetter") -> str:
     if letter.state == "open":
         return ""
     note = f": {letter.note}" if letter.note else ""
     return f"{letter.state} by {letter.actor} at {_moment(letter.settled_at)}{note}"
 
 
-def _row(letter: "Letter") -> tuple[str, ...]:
+def _row(letter: "DeadLetter") -> tuple[str, ...]:
     said = _brief(letter)
     state = said["settled"] or "open"
     return said["id"], state, said["groups"], said["time"], _cut(said["key"], 20), said["reason"]
@@ -174,7 +174,7 @@ def _moment(time: Any) -> str:
     return "" if time is None else time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _counts(letters: list["Letter"]) -> list[str]:
+def _counts(letters: list["DeadLetter"]) -> list[str]:
     counts: dict[str, int] = {}
     for letter in letters:
         if letter.state == "open":

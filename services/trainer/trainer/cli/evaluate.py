@@ -12,7 +12,7 @@ from marquee.settings import Settings
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of, evaluate
-from trainer.evaluation.parallel import Work, fill_cache
+from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.evaluation.plan import Plan
 from trainer.history.history import History
 from trainer.models.parameters import Parameters, read_parameters
@@ -53,7 +53,7 @@ def main(
     """
     plan, dataset = order.plan, read_data(settings, data)
     folder = settings.state / "evaluation"
-    work = Work(
+    work = EvaluationJob(
         dataset,
         plan,
         parameters or read_parameters(),

@@ -75,11 +75,11 @@ def stage(
     marquee stage data --data data/ml-latest-small.zip; marquee stage content
     """
     from trainer.models.parameters import read_parameters
-    from trainer.runs.stage_process import StageRun, Work
+    from trainer.runs.stage_process import StageRun, StageWork
     from trainer.runs.stages import STAGES
 
     session: Session = context.obj
-    run = StageRun(session.settings, read_parameters(parameters), Work(work), data, track)
+    run = StageRun(session.settings, read_parameters(parameters), StageWork(work), data, track)
     print_lines([f"{name}: {run.run(name, STAGES)}"])
 
 

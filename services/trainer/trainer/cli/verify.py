@@ -130,12 +130,14 @@ def erasure(
 
 def named(services: list[str] | None) -> list[str]:
     """Return the services asked for, all without any. InvalidInput: one is unknown."""
-    from marquee.consumer.handlers.by_service import KEPT
+    from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 
     for name in services or ():
-        if name not in KEPT:
-            raise InvalidInput(f"no service {name!r}; there are: {', '.join(KEPT)}", "service")
-    return services or list(KEPT)
+        if name not in FACTS_BY_SERVICE:
+            raise InvalidInput(
+                f"no service {name!r}; there are: {', '.join(FACTS_BY_SERVICE)}", "service"
+            )
+    return services or list(FACTS_BY_SERVICE)
 
 
 def _print(found: "list[Verdict]") -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.comparison import joined, over, users_of
-from trainer.evaluation.metrics import RANKED_BY, Outcome, mean_by_user
+from trainer.evaluation.metrics import RANKED_BY, Measurement, mean_by_user
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import routed
@@ -52,7 +52,7 @@ class AblationRun:
                 found.append(_judged(model, signal, whole, lesser, cases))
         return found, notes
 
-    def _outcome(self, model: str, without: tuple[str, ...]) -> tuple[list[Case], Outcome]:
+    def _outcome(self, model: str, without: tuple[str, ...]) -> tuple[list[Case], Measurement]:
         """Return the cases of all folds and slices that a model answers, and how it did."""
         own: list[Case] = []
         outcomes = []
@@ -72,7 +72,7 @@ def parts_of(model: str, plan: Plan) -> tuple[str, ...]:
 
 
 def _judged(
-    model: str, signal: str, whole: Outcome, lesser: Outcome, cases: Sequence[Case]
+    model: str, signal: str, whole: Measurement, lesser: Measurement, cases: Sequence[Case]
 ) -> Ablation:
     users = users_of(cases)
     return Ablation(

@@ -20,7 +20,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Catalogue:
+class CatalogueStatistics:
     """The movies of a data set: `genres` n × 19 (1 or 0), unit `codes` n × d of genres, year and
     tags, and `surprise` n: bits that one learns when somebody turns out to have rated the movie."""
 
@@ -32,7 +32,7 @@ class Catalogue:
         return len(self.surprise)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "Catalogue":
+    def of(cls, dataset: Dataset) -> "CatalogueStatistics":
         """Return the catalogue of a data set."""
         movies, rows = dataset.movies, RatingRows.of(dataset)
         sums = rows.sums(len(movies))

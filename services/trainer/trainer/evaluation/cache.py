@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from marquee import telemetry
-from trainer.evaluation.metrics import Outcome
+from trainer.evaluation.metrics import Measurement
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class EvaluationCache:
 
     folder: Path | None
 
-    def get(self, name: str, key: str) -> dict[str, Outcome] | None:
+    def get(self, name: str, key: str) -> dict[str, Measurement] | None:
         """Return the outcomes kept under a name, if their key is this one."""
         path = self._path(name)
         if path is None or not path.exists():
@@ -33,11 +33,11 @@ class EvaluationCache:
                 return None
             words: dict[str, str] = about["words"]
             return {
-                name: Outcome(file[f"{name}:values"], file[f"{name}:shown"], said)
+                name: Measurement(file[f"{name}:values"], file[f"{name}:shown"], said)
                 for name, said in words.items()
             }
 
-    def put(self, name: str, key: str, outcomes: Mapping[str, Outcome]) -> None:
+    def put(self, name: str, key: str, outcomes: Mapping[str, Measurement]) -> None:
         """Keep outcomes under a name in place of those before."""
         path = self._path(name)
         if path is None:
@@ -54,8 +54,8 @@ class EvaluationCache:
         part.replace(path)
 
     def kept(
-        self, name: str, key: str, compute: Callable[[], Mapping[str, Outcome]]
-    ) -> Mapping[str, Outcome]:
+        self, name: str, key: str, compute: Callable[[], Mapping[str, Measurement]]
+    ) -> Mapping[str, Measurement]:
         """Return what is kept under a name; if that is not of this key, compute and keep it."""
         if (found := self.get(name, key)) is not None:
             return found

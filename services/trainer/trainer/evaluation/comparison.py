@@ -9,8 +9,15 @@ import numpy.typing as npt
 
 from marquee.settings import Settings
 from marquee.training.ranking_metrics import average_precision_at_k
-from trainer.evaluation.beyond_accuracy import Catalogue, Ints, Reals
-from trainer.evaluation.metrics import MEASURES, RANKED_BY, SHOWN, Outcome, difference, mean_by_user
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics, Ints, Reals
+from trainer.evaluation.metrics import (
+    MEASURES,
+    RANKED_BY,
+    SHOWN,
+    Measurement,
+    difference,
+    mean_by_user,
+)
 from trainer.evaluation.served_models import MODELS
 from trainer.evaluation.slices import Case, Slice, route_of
 from trainer.report.model import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff
@@ -26,9 +33,9 @@ class Measured:
     """
 
     cases: list[Case] = field(default_factory=list)
-    parts: dict[str, list[Outcome]] = field(default_factory=dict)
-    models: dict[str, list[Outcome]] = field(default_factory=dict)
-    diverse: dict[float, dict[str, list[Outcome]]] = field(default_factory=dict)
+    parts: dict[str, list[Measurement]] = field(default_factory=dict)
+    models: dict[str, list[Measurement]] = field(default_factory=dict)
+    diverse: dict[float, dict[str, list[Measurement]]] = field(default_factory=dict)
     """Those of the models at settings of diversity."""
 
 
@@ -36,7 +43,7 @@ def compare(
     one: Slice,
     measured: Measured,
     settings: Settings,
-    catalogue: Catalogue,
+    catalogue: CatalogueStatistics,
     missing: Mapping[str, str],
 ) -> SliceReport:
     """Return the report of a slice; `missing` says of models why they could not be asked."""
@@ -86,9 +93,9 @@ class _Compared:
     """The outcomes of all recommenders on the same cases."""
 
     slice: Slice
-    outcomes: Mapping[str, Outcome]
+    outcomes: Mapping[str, Measurement]
     cases: Sequence[Case]
-    catalogue: Catalogue
+    catalogue: CatalogueStatistics
 
     def report(self, settings: Settings) -> SliceReport:
         """Return the report but for what differs by setting."""
@@ -123,7 +130,7 @@ class _Compared:
         )
         return {genre: (share, theirs[genre]) for genre, share in ours.items()}
 
-    def _figures(self, name: str, found: Outcome) -> Figures:
+    def _figures(self, name: str, found: Measurement) -> Figures:
         recall, at_10, at_100 = _mean(found.values, self._users)
         precisions = [
             average_precision_at_k(shown, case.targets.tolist(), SHOWN)
@@ -145,18 +152,18 @@ def users_of(cases: Sequence[Case]) -> Ints:
     return np.array([case.user_id for case in cases], np.int64)
 
 
-def over(ours: Outcome, theirs: Outcome, users: Ints) -> Interval:
+def over(ours: Measurement, theirs: Measurement, users: Ints) -> Interval:
     """Return by how much one NDCG@10 is above another, paired by user."""
     found = difference(ours.values[:, RANKED_BY], theirs.values[:, RANKED_BY], users)
     return Interval(mean=found.mean, low=found.low, high=found.high)
 
 
 def _trade_off(
-    outcomes: Mapping[str, Outcome],
+    outcomes: Mapping[str, Measurement],
     best: str,
-    diverse: Mapping[float, Outcome],
+    diverse: Mapping[float, Measurement],
     cases: Sequence[Case],
-    catalogue: Catalogue,
+    catalogue: CatalogueStatistics,
 ) -> tuple[TradeOff, ...]:
     users = users_of(cases)
     return tuple(
@@ -170,7 +177,7 @@ def _trade_off(
     )
 
 
-def _breadth(shown: Ints, users: Ints, catalogue: Catalogue) -> dict[str, float]:
+def _breadth(shown: Ints, users: Ints, catalogue: CatalogueStatistics) -> dict[str, float]:
     return {
         "coverage": catalogue.coverage(shown),
         "novelty": _mean(catalogue.novelty(shown), users)[0],
@@ -185,17 +192,19 @@ def _mean(values: Reals, users: Ints) -> list[float]:
     return means
 
 
-def joined(parts: Sequence[Outcome]) -> Outcome:
+def joined(parts: Sequence[Measurement]) -> Measurement:
     """Return one outcome of the cases of several splits."""
     words = " | ".join(dict.fromkeys(part.words for part in parts if part.words))
-    return Outcome(
+    return Measurement(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.shown for part in parts]),
         words,
     )
 
 
-def _merged(by_model: Mapping[str, Sequence[Outcome]], models: npt.NDArray[np.str_]) -> Outcome:
+def _merged(
+    by_model: Mapping[str, Sequence[Measurement]], models: npt.NDArray[np.str_]
+) -> Measurement:
     """Return one outcome of all cases from those of the models that answered them."""
     of_model = {name: joined(parts) for name, parts in by_model.items()}
     some = next(iter(of_model.values()))
@@ -204,11 +213,11 @@ def _merged(by_model: Mapping[str, Sequence[Outcome]], models: npt.NDArray[np.st
     for name, found in of_model.items():
         values[models == name] = found.values
         shown[models == name] = found.shown
-    return Outcome(values, shown)
+    return Measurement(values, shown)
 
 
-def _rows(found: Outcome, chosen: Bools) -> Outcome:
-    return Outcome(found.values[chosen], found.shown[chosen], found.words)
+def _rows(found: Measurement, chosen: Bools) -> Measurement:
+    return Measurement(found.values[chosen], found.shown[chosen], found.words)
 
 
 def _left_out(answered: Bools) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.ablation import AblationRun
-from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.results import ColdRun
 from trainer.evaluation.cold_start.trials import trials
-from trainer.evaluation.parallel import Work
+from trainer.evaluation.parallel import EvaluationJob
 from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings
 from trainer.evaluation.rating_prediction.evaluate import measure_ratings
@@ -39,7 +39,7 @@ def evaluate(
     started = time.perf_counter()
     plan, cache = plan or Plan(), cache or EvaluationCache(None)
     run = Run(plan, parameters, settings, cache, say)
-    splits, catalogue = run.add_all(dataset), Catalogue.of(dataset)
+    splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
     found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
     notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
     if plan.rating_splits and "neural" not in run.missing:
@@ -49,7 +49,7 @@ def evaluate(
     if plan.extras:
         say("predicted ratings")
         found["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
-        work = Work(dataset, plan, parameters, settings, cache)
+        work = EvaluationJob(dataset, plan, parameters, settings, cache)
         more, said = _extras(work, run, catalogue, found["slices"], say)
         found |= more
         notes += said
@@ -68,7 +68,11 @@ def evaluate(
 
 
 def _extras(
-    work: Work, run: Run, catalogue: Catalogue, slices: Sequence[SliceReport], say: Say
+    work: EvaluationJob,
+    run: Run,
+    catalogue: CatalogueStatistics,
+    slices: Sequence[SliceReport],
+    say: Say,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured beside the slices: cold movies, validation users, the ablation."""
     movies, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(

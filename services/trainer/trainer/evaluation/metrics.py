@@ -23,7 +23,7 @@ _RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Measurement:
     """What a recommender did on n cases: `values` float64 n × 3 by `MEASURES`, `shown` int64 n × 10
     (movie rows, filled up with -1), and a few words on its settings."""
 
@@ -32,7 +32,7 @@ class Outcome:
     words: str = ""
 
 
-Outcomes = Mapping[str, Outcome]
+Measurements = Mapping[str, Measurement]
 """By the name of the slice."""
 
 
@@ -45,7 +45,7 @@ class Difference:
     high: float
 
 
-def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Outcome:
+def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Measurement:
     """Return the outcome of one list of movie rows a case, best first."""
     values = np.zeros((len(cases), len(MEASURES)))
     shown = np.full((len(cases), SHOWN), -1, np.int64)
@@ -57,7 +57,7 @@ def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Ou
             ndcg_at_k(ranked, targets, 100),
         )
         shown[i, : len(ranked[:SHOWN])] = ranked[:SHOWN]
-    return Outcome(values, shown, words)
+    return Measurement(values, shown, words)
 
 
 def coverage(shown: Ints, n_movies: int) -> float:

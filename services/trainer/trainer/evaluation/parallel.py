@@ -28,7 +28,7 @@ from trainer.models.parameters import Parameters
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class EvaluationJob:
     """An evaluation: the data, the plan, and where what was computed is kept."""
 
     dataset: Dataset
@@ -47,13 +47,13 @@ class Work:
         return Recommenders(plan, self.parameters, self.settings, self.cache, say)
 
 
-Task = Callable[[Work], str]
+Task = Callable[[EvaluationJob], str]
 
-_work: list[Work] = []
+_work: list[EvaluationJob] = []
 """What a process of the pool has been given at its start: once, since the data may be large."""
 
 
-def fill_cache(work: Work, jobs: int, say: Say) -> None:
+def fill_cache(work: EvaluationJob, jobs: int, say: Say) -> None:
     """Compute in so many processes what the cache lacks; nothing where one is to do it all.
 
     An error of any of them is raised, and what has not begun is left.
@@ -72,7 +72,7 @@ def fill_cache(work: Work, jobs: int, say: Say) -> None:
             raise
 
 
-def tasks_of(work: Work) -> Iterator[Task]:
+def tasks_of(work: EvaluationJob) -> Iterator[Task]:
     """Yield the parts of an evaluation that can be computed apart, the tested users first."""
     for number, _ in enumerate(splits_of(work.plan, work.dataset)):
         yield partial(measure_split, number=number)
@@ -85,7 +85,7 @@ def tasks_of(work: Work) -> Iterator[Task]:
         yield partial(measure_ablation, fold=fold)
 
 
-def measure_split(work: Work, number: int) -> str:
+def measure_split(work: EvaluationJob, number: int) -> str:
     """Measure all recommenders on one split; return its name."""
     for i, (split, slices, curve) in enumerate(splits_of(work.plan, work.dataset)):
         if i == number:
@@ -94,24 +94,24 @@ def measure_split(work: Work, number: int) -> str:
     raise IndexError(number)
 
 
-def measure_cold(work: Work, trial: Trial) -> str:
+def measure_cold(work: EvaluationJob, trial: Trial) -> str:
     """Measure a model on movies that nobody rated; return the trial's name."""
     run_trial(work.dataset, trial, work.parameters, work.cache)
     return trial.name
 
 
-def measure_validation(work: Work, fold: int) -> str:
+def measure_validation(work: EvaluationJob, fold: int) -> str:
     """Measure all recommenders on the validation users of a fold."""
     run = ValidationRun(work.dataset, work.plan, work.on_validation(), work.settings)
     return run.fill(fold)
 
 
-def measure_ablation(work: Work, fold: int) -> str:
+def measure_ablation(work: EvaluationJob, fold: int) -> str:
     """Measure all models without each of their parts on a fold."""
     return AblationRun(work.dataset, work.plan, work.recommenders(), work.settings).fill(fold)
 
 
-def _begin(work: Work) -> None:
+def _begin(work: EvaluationJob) -> None:
     """Let a process keep to one core for as long as it lives, and say on standard error alone what
     it does."""
     threadpool_limits(1)

@@ -14,7 +14,7 @@ from trainer.evaluation.baselines.tuning import run_baseline
 from trainer.evaluation.baselines.two_channel_ease import GRID, run_second_bar
 from trainer.evaluation.baselines.validation_run import run_on_validation
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation.metrics import Outcome
+from trainer.evaluation.metrics import Measurement
 from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.served_models import run_model
 from trainer.evaluation.slices import Cases, Slice, draw, draw_slice
@@ -22,7 +22,7 @@ from trainer.evaluation.splits import Split
 from trainer.models.parameters import Parameters
 from trainer.report.model import SECOND
 
-Outcomes = Mapping[str, Outcome]
+Outcomes = Mapping[str, Measurement]
 
 _BASELINES = ("trainer.evaluation", "marquee.features", "marquee.scoring", "marquee.training")
 """The code that figures of baselines depend on; those of the models depend on theirs as well."""
@@ -51,7 +51,7 @@ class Recommenders:
 
     def rivals(
         self, split: Split, cases: Cases, slices: Sequence[Slice]
-    ) -> dict[str, Mapping[str, Outcome]]:
+    ) -> dict[str, Mapping[str, Measurement]]:
         """Return the outcomes of each baseline on the slices, by its name."""
         asked = {one.name: cases[one.name] for one in slices}
 
@@ -78,7 +78,7 @@ class Recommenders:
             )
         return found
 
-    def tuned(self, family: Family, split: Split, cases: Cases) -> Mapping[str, Outcome]:
+    def tuned(self, family: Family, split: Split, cases: Cases) -> Mapping[str, Measurement]:
         """Return the outcomes of a baseline on the very users of a split that it is tuned on."""
         code = code_digest(*_BASELINES)
         key = key_of(_about(split), tuple(cases), family.grid, code)
@@ -86,14 +86,14 @@ class Recommenders:
             split, family.name, key, lambda: run_on_validation(family, split.train, cases)
         )
 
-    def models(self, split: Split, cases: Cases) -> dict[str, Mapping[str, Outcome]]:
+    def models(self, split: Split, cases: Cases) -> dict[str, Mapping[str, Measurement]]:
         """Return the outcomes of each model on the cases routed to it."""
         names = [name for name in self._plan.models if name not in self.missing]
         return {name: self.model(name, split, cases) for name in names}
 
     def model(
         self, name: str, split: Split, cases: Cases, without: tuple[str, ...] = ()
-    ) -> Mapping[str, Outcome]:
+    ) -> Mapping[str, Measurement]:
         """Return the outcomes of a model, fitted without some signals of its mix."""
         settings, parameters = self._settings, self._parameters
         diversities = () if without else self._plan.diversities
@@ -113,7 +113,7 @@ class Recommenders:
 
     def _kept(
         self, split: Split, name: str, key: str, compute: Callable[[], Outcomes]
-    ) -> Mapping[str, Outcome]:
+    ) -> Mapping[str, Measurement]:
         self._say(f"{split.name}: {name}")
         return self._cache.kept(f"{split.name}-{name}", key, compute)
 

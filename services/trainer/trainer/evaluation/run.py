@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.baselines.popularity import run_popularity
-from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import Measured, compare, own_figures
-from trainer.evaluation.metrics import Outcome
+from trainer.evaluation.metrics import Measurement
 from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import MODELS, key_at
@@ -67,14 +67,14 @@ class Run:
         for name, outcomes in self._recommenders.models(split, cases).items():
             self._add_model(name, outcomes, cases)
 
-    def reports(self, catalogue: Catalogue) -> list[SliceReport]:
+    def reports(self, catalogue: CatalogueStatistics) -> list[SliceReport]:
         """Return the report of each slice."""
         return [
             compare(one, self._measured[name], self._settings, catalogue, self.missing)
             for name, one in self._slices.items()
         ]
 
-    def by_ratings(self, catalogue: Catalogue) -> list[Point]:
+    def by_ratings(self, catalogue: CatalogueStatistics) -> list[Point]:
         """Return ours and popularity by the number of ratings given, in rising order."""
         given = [one for one in (*self._slices.values(), *self._curve.values()) if _counts(one)]
         points = []
@@ -98,11 +98,11 @@ class Run:
         own = [self._measured[k] for k, one in self._slices.items() if MODELS[one.route] == model]
         return own_figures(model, own, self._settings)
 
-    def _add_parts(self, name: str, outcomes: Mapping[str, Outcome]) -> None:
+    def _add_parts(self, name: str, outcomes: Mapping[str, Measurement]) -> None:
         for key, outcome in outcomes.items():
             self._measured[key].parts.setdefault(name, []).append(outcome)
 
-    def _add_model(self, name: str, outcomes: Mapping[str, Outcome], cases: Cases) -> None:
+    def _add_model(self, name: str, outcomes: Mapping[str, Measurement], cases: Cases) -> None:
         for key in cases:
             measured = self._measured[key]
             measured.models.setdefault(name, []).append(outcomes[key])

@@ -17,7 +17,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
 from marquee.settings import Settings
-from trainer.evaluation.metrics import DEPTH, SHOWN, Outcome, measure
+from trainer.evaluation.metrics import DEPTH, SHOWN, Measurement, measure
 from trainer.evaluation.slices import Case, Cases, route_of
 from trainer.evaluation.splits import Split
 from trainer.models.fits import FITS, Fit
@@ -99,7 +99,7 @@ def run_model(
     parameters: Parameters,
     fits: Fits = FITS,
     diversities: Sequence[float] = (),
-) -> dict[str, Outcome]:
+) -> dict[str, Measurement]:
     """Return how a model does on those cases of each slice that are routed to it.
 
     For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.

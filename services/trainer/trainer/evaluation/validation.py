@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.baselines.popularity import run_popularity
-from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.comparison import Measured, compare
-from trainer.evaluation.metrics import Outcome
+from trainer.evaluation.metrics import Measurement
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.slices import draw
@@ -35,7 +35,9 @@ class ValidationRun:
     recommenders: Recommenders
     settings: Settings
 
-    def run(self, catalogue: Catalogue, tested: Mapping[str, SliceReport]) -> list[OnValidation]:
+    def run(
+        self, catalogue: CatalogueStatistics, tested: Mapping[str, SliceReport]
+    ) -> list[OnValidation]:
         """Return a row for each slice that was measured on tested users as well."""
         measured = {one.name: Measured() for one in self.plan.slices}
         for fold in self.plan.trials:
@@ -59,7 +61,7 @@ class ValidationRun:
         """Measure all on the validation users of a fold."""
         split = validation_split(self.dataset, fold)
         cases = draw(split, self.plan.slices)
-        parts: dict[str, Mapping[str, Outcome]] = {
+        parts: dict[str, Mapping[str, Measurement]] = {
             family.name: self.recommenders.tuned(family, split, cases)
             for family in self.plan.families
         }

@@ -87,7 +87,7 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
-class Catalogue:
+class FoldedCatalogue:
     """What the log has said of movies; events change it.
 
     `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule in force.
@@ -138,7 +138,7 @@ class Facts:
 
     ratings: Rows = field(default_factory=Rows)
     marks: Rows = field(default_factory=Rows)
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
     erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
 
     @property
@@ -157,7 +157,9 @@ class Facts:
     def of(cls, dataset: Dataset) -> "Facts":
         """Return the facts that a data set states."""
         rows = Rows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
-        return cls(rows, catalogue=Catalogue({movie.movie_id: movie for movie in dataset.movies}))
+        return cls(
+            rows, catalogue=FoldedCatalogue({movie.movie_id: movie for movie in dataset.movies})
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +175,7 @@ class PartitionFacts:
     changed: dict[int, int] = field(default_factory=dict)
     ratings: Rows = field(default_factory=Rows)
     marks: Rows = field(default_factory=Rows)
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
     erased: Mapping[bytes, int] = field(default_factory=dict)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.decoding import Read
-from marquee.consumer.deduplication import unseen
-from marquee.consumer.handlers.by_service import Kept
-from marquee.consumer.unit_of_work import Step, prefetch
+from marquee.consumer.decoding import DecodedMessage
+from marquee.consumer.deduplication import drop_duplicates
+from marquee.consumer.handlers.by_service import FactSet
+from marquee.consumer.unit_of_work import UnitOfWork, prefetch
 from marquee.errors import MarqueeError
 from marquee.store.api import Command, Found, Reads
 from marquee.store.keys import Keys, PartitionKeys
@@ -25,7 +25,7 @@ class Replay:
     def __init__(
         self,
         partition: TopicPartition,
-        kept: Kept,
+        kept: FactSet,
         facts: PackedFacts,
         position: int,
         buried: Collection[int] = (),
@@ -45,7 +45,7 @@ class Replay:
         """Movies or users that the replay has changed, with the offsets of their last changes."""
         return self._store.changed
 
-    def feed(self, reads: Sequence[Read], until: int) -> None:
+    def feed(self, reads: Sequence[DecodedMessage], until: int) -> None:
         """Apply the messages from the position on, up to the one before offset `until`."""
         new = [one for one in reads if self.position <= one.message.offset < until]
         for start in range(0, len(new), BATCH):
@@ -53,15 +53,15 @@ class Replay:
         if new:
             self.position = new[-1].message.offset + 1
 
-    def remember(self, reads: Sequence[Read], before: int) -> None:
+    def remember(self, reads: Sequence[DecodedMessage], before: int) -> None:
         """Take messages before an offset into the window, and do no more with them."""
-        step = Step(self._keys, self._store)
+        step = UnitOfWork(self._keys, self._store)
         old = [one for one in reads if one.message.offset < before]
-        for _ in unseen(step, self._unburied(old)):
+        for _ in drop_duplicates(step, self._unburied(old)):
             pass
         self._store.apply(step.commands(0, 0))
 
-    def _apply(self, reads: Sequence[Read]) -> None:
+    def _apply(self, reads: Sequence[DecodedMessage]) -> None:
         """Apply a batch; where an event throws, one by one, as a consumer gives up that one."""
         try:
             self._step(self._unburied(reads))
@@ -72,9 +72,9 @@ class Replay:
                 for one in reads:
                     self._apply([one])
 
-    def _step(self, reads: Sequence[Read]) -> None:
-        step = Step(self._keys, self._store)
-        events = list(unseen(step, reads))
+    def _step(self, reads: Sequence[DecodedMessage]) -> None:
+        step = UnitOfWork(self._keys, self._store)
+        events = list(drop_duplicates(step, reads))
         prefetch(step, [event for _, event in events])
         for offset, event in events:
             step.offset = offset
@@ -82,12 +82,12 @@ class Replay:
                 handler(step, event)
         self._store.apply(step.commands(0, 0))
 
-    def _unburied(self, reads: Sequence[Read]) -> list[Read]:
+    def _unburied(self, reads: Sequence[DecodedMessage]) -> list[DecodedMessage]:
         return [one for one in reads if one.message.offset not in self._buried]
 
 
 class FactStore:
-    """What a `Step` needs of a store, over the facts of one partition in memory."""
+    """What a `UnitOfWork` needs of a store, over the facts of one partition in memory."""
 
     def __init__(self, keys: PartitionKeys, facts: PackedFacts) -> None:
         self._facts, self._keys = facts, keys

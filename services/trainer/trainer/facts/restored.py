@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.handlers.by_service import KEPT, Kept
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.events import MOVIES, decode
@@ -20,7 +20,7 @@ from trainer.facts.replay import FactStore
 _HEADER = struct.Struct("<BIII")
 
 
-def packed(facts: PartitionFacts, kept: Kept) -> PackedFacts:
+def packed(facts: PartitionFacts, kept: FactSet) -> PackedFacts:
     """Return what a service keeps of a partition's facts."""
     found = PackedFacts(movies=_movies(facts.catalogue.movies))
     if kept.rules:
@@ -34,18 +34,18 @@ def packed(facts: PartitionFacts, kept: Kept) -> PackedFacts:
 
 def digest(topic: str, facts: PartitionFacts) -> str:
     """Return the canonical digest of all facts of a partition, as the history keeps them."""
-    return digest_of(packed(facts, KEPT["trainer"][topic]).entries())
+    return digest_of(packed(facts, FACTS_BY_SERVICE["trainer"][topic]).entries())
 
 
 def _movies(movies: Mapping[int, Movie]) -> dict[int, bytes]:
     return {movie_id: movie.model_dump_json().encode() for movie_id, movie in movies.items()}
 
 
-def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: Kept) -> None:
+def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: FactSet) -> None:
     keys = Keys("restored", "restored", 1).of(TopicPartition(MOVIES, 0))
     store = FactStore(keys, found)
     for text in rules.values():
-        event, step = decode(text.encode()), Step(keys, store)
+        event, step = decode(text.encode()), UnitOfWork(keys, store)
         kept.handlers[type(event)](step, event)
         store.apply(step.commands(0, 0))
 

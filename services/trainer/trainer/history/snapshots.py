@@ -28,7 +28,7 @@ from marquee.snapshots.format import (
     read_partition,
     schema_of,
 )
-from trainer.facts.fold import BLOCK, KINDS, PROMOTION, Catalogue, Facts, PartitionFacts, Rows
+from trainer.facts.fold import BLOCK, KINDS, PROMOTION, Facts, FoldedCatalogue, PartitionFacts, Rows
 from trainer.history.log_segments import sync
 
 
@@ -87,9 +87,9 @@ def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
     return {} if snapshot is None else erased_of(read_partition(snapshot, "erased", partition))
 
 
-def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Catalogue:
+def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> FoldedCatalogue:
     """Return the movies and the rules of some partitions of a snapshot."""
-    found = Catalogue()
+    found = FoldedCatalogue()
     for p in partitions if snapshot else ():
         snapshot = cast(Snapshot, snapshot)
         for movie in movies_of(read_partition(snapshot, "movies", p)):
@@ -145,7 +145,7 @@ def _digests(facts: Facts, partitions: int) -> dict[str, str]:
     of_marks = partitions_of(facts.marks.user_ids, partitions)
     found: dict[str, str] = {}
     for p in range(partitions):
-        catalogue = Catalogue(
+        catalogue = FoldedCatalogue(
             {i: movie for i, movie in facts.movies.items() if _belongs(i, p, partitions)},
             {r: text for r, text in facts.catalogue.rules.items() if _belongs(r[0], p, partitions)},
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from marquee.bus.api import Message, TopicPartition
-from marquee.bus.log import WholeLog, open_log
+from marquee.bus.log import PartitionLog, open_log
 from marquee.errors import PositionLost
 from marquee.settings import Settings
 
@@ -15,7 +15,7 @@ class LogReader:
     """Reads the log that the settings name; `close` it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._log: WholeLog = open_log(settings)
+        self._log: PartitionLog = open_log(settings)
 
     def range(self, partition: TopicPartition) -> tuple[int, int]:
         """Return the first offset that the log still holds, and its end."""

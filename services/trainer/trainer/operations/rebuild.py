@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus
-from marquee.consumer.decoding import Read, read
-from marquee.consumer.deduplication import REACH
-from marquee.consumer.handlers.by_service import KEPT, Kept
+from marquee.consumer.decoding import DecodedMessage, decode_message
+from marquee.consumer.deduplication import LOOKBACK
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UPDATES_KEPT
 from marquee.errors import Conflict, FenceLost
 from marquee.events import MODELS, MOVIES, RATINGS, ModelEvent
@@ -126,10 +126,10 @@ class Rebuilding:
             self._take(self._keys(service).of(partition))
         # Only now: what a consumer did until then has to be in what is read.
         begin, end = self._log.range(partition)
-        reads = self._reads(partition, max(begin, start.position - REACH), end)
-        contents: dict[Kept, Content] = {}
+        reads = self._reads(partition, max(begin, start.position - LOOKBACK), end)
+        contents: dict[FactSet, Content] = {}
         for service in services:
-            kept = KEPT[service][partition.topic]
+            kept = FACTS_BY_SERVICE[service][partition.topic]
             if kept not in contents:
                 contents[kept] = _content(partition, kept, start, reads, end)
             self._write(self._keys(service).of(partition), kept, contents[kept])
@@ -144,11 +144,11 @@ class Rebuilding:
                 " events would be missing; restore the log or the history first"
             )
 
-    def _reads(self, partition: TopicPartition, start: int, end: int) -> list[Read]:
+    def _reads(self, partition: TopicPartition, start: int, end: int) -> list[DecodedMessage]:
         pages = self._log.read(partition, start, end)
-        return [read(self._bus, partition, message) for page in pages for message in page]
+        return [decode_message(self._bus, partition, message) for page in pages for message in page]
 
-    def _write(self, keys: PartitionKeys, kept: Kept, content: Content) -> None:
+    def _write(self, keys: PartitionKeys, kept: FactSet, content: Content) -> None:
         held = self._live.held(keys)
         commands = chain(_commands(keys, content), _removals(keys, held, content.facts))
         for chunk in _pages(commands):
@@ -170,7 +170,7 @@ class Rebuilding:
             except FenceLost:
                 continue
 
-    def _last(self, keys: PartitionKeys, kept: Kept, position: int) -> list[Command]:
+    def _last(self, keys: PartitionKeys, kept: FactSet, position: int) -> list[Command]:
         """Derived rows go: the consumer derives them anew. Apps are told to read all anew.
 
         The topic's id goes as well: the position counts in the topic that is there now.
@@ -205,7 +205,11 @@ class Rebuilding:
 
 
 def _content(
-    partition: TopicPartition, kept: Kept, start: PartitionFacts, reads: list[Read], end: int
+    partition: TopicPartition,
+    kept: FactSet,
+    start: PartitionFacts,
+    reads: list[DecodedMessage],
+    end: int,
 ) -> Content:
     """Return what a service shall hold: the history's facts, and the rest of the log upon them."""
     facts = packed(start, kept)

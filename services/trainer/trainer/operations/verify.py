@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from marquee.bus.api import Bus, TopicPartition, dead
 from marquee.bus.factory import open_bus
-from marquee.consumer.decoding import read
-from marquee.consumer.deduplication import REACH
-from marquee.consumer.handlers.by_service import KEPT, Kept
+from marquee.consumer.decoding import decode_message
+from marquee.consumer.deduplication import LOOKBACK
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.errors import Conflict, NotFound
 from marquee.events import MOVIES, RATINGS
 from marquee.settings import Settings
@@ -141,11 +141,11 @@ class Verification:
         if not under_way:
             return
         starts = {id(course): course.replay.position for course in under_way}
-        start = max(begin, min(starts.values()) - REACH)
+        start = max(begin, min(starts.values()) - LOOKBACK)
         for page in self._log.read(partition, start, max(c.stops[-1] for c in under_way)):
-            reads = [read(self._bus, partition, message) for message in page]
+            reads = [decode_message(self._bus, partition, message) for message in page]
             for course in under_way:
-                if page[-1].offset >= starts[id(course)] - REACH:
+                if page[-1].offset >= starts[id(course)] - LOOKBACK:
                     course.replay.remember(reads, starts[id(course)])
                 for stop in list(course.stops):
                     course.replay.feed(reads, stop)
@@ -209,7 +209,7 @@ class _Partition:
         return [self._verdict(s, end, replayed[s], restored[s]) for s in self._services]
 
     def _read(self, service: str) -> None:
-        kept = KEPT[service][self._partition.topic]
+        kept = FACTS_BY_SERVICE[service][self._partition.topic]
         if service == HISTORY:
             facts = self._all.history(self._partition)
             self._positions[service] = facts.position
@@ -245,7 +245,7 @@ class _Partition:
         if position < start.position:
             self._notes.setdefault(service, f"the oldest snapshot is ahead, at {start.position}")
             return None
-        kept: Kept = KEPT[service][self._partition.topic]
+        kept: FactSet = FACTS_BY_SERVICE[service][self._partition.topic]
         buried = self._buried.get((service, self._partition), frozenset())
         key = (name, id(kept), buried, start.position)
         if key not in self._courses:

@@ -4,7 +4,7 @@ import time
 
 from marquee.domain.models import MODEL_NAMES
 from marquee.registry.bundle import Manifest
-from trainer.evaluation.beyond_accuracy import Catalogue
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of
 from trainer.evaluation.plan import Plan
@@ -38,7 +38,7 @@ def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
     run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
     started = time.perf_counter()
     splits = run.add_all(sample_of(training.dataset))
-    catalogue = Catalogue.of(training.dataset)
+    catalogue = CatalogueStatistics.of(training.dataset)
     training.report = Report(
         data_version=training.dataset.version,
         code_version=training.code_version,

@@ -25,7 +25,7 @@ sys.exit(not all(map(find_spec, ("trainer", "sklearn", "implicit", "torch", "mlf
 """
 
 
-class Children:
+class TrainingJobs:
     """Starts trainings, one at a time, and sees them end."""
 
     def __init__(self, settings: Settings, trainings: Trainings) -> None:

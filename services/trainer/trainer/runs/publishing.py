@@ -22,7 +22,7 @@ _PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PublishResult:
     """The versions that were published, and why the others were not."""
 
     versions: dict[str, str]
@@ -53,7 +53,7 @@ class Publisher:
         finally:
             bus.close()
 
-    def publish(self, settings: Settings, bundles: Mapping[str, Path]) -> Outcome:
+    def publish(self, settings: Settings, bundles: Mapping[str, Path]) -> PublishResult:
         """Publish bundles that the gate lets pass; BusUnavailable: the bus stays away.
 
         A bundle that the registry does not take, such as one with a number that is not finite, is
@@ -76,7 +76,7 @@ class Publisher:
                 registry.ask(manifest.name, manifest.version)
         if manifests:
             self._announce(settings, registry, manifests)
-        return Outcome({manifest.name: manifest.version for manifest in manifests}, refused)
+        return PublishResult({manifest.name: manifest.version for manifest in manifests}, refused)
 
     def _judge(self, settings: Settings, registry: Registry, new: Manifest) -> str | None:
         version = self.serving(settings, new.name)

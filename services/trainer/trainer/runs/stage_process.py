@@ -30,7 +30,7 @@ from trainer.tracking.mlflow import open_tracking
 
 
 @dataclass(frozen=True)
-class Work:
+class StageWork:
     """The folder that the stages of one training share; its name is the training's id."""
 
     root: Path
@@ -72,7 +72,7 @@ class StageRun:
 
     settings: Settings
     parameters: Parameters
-    work: Work
+    work: StageWork
     source: Path | None = None
     tracked: bool = False
 

@@ -20,7 +20,7 @@ from trainer.models.fits import FITS, Fit, Fitted
 from trainer.runs.context import Training
 from trainer.runs.evaluation_stage import evaluate_training, worse
 from trainer.runs.publishing import Publisher
-from trainer.segments.preferences import with_wishes
+from trainer.segments.preferences import with_preferences
 from trainer.segments.tracking import track_segments
 
 
@@ -60,7 +60,9 @@ def model_stage(
 
     def run(training: Training) -> str:
         fit = load()
-        config = with_wishes(training.parameters.config(name, fit.config), training.settings.state)
+        config = with_preferences(
+            training.parameters.config(name, fit.config), training.settings.state
+        )
         values = config.model_dump(mode="json") | {"seed": training.parameters.seed}
         training.tracking.start_model(name, values)
         model, metrics = _fitted(training, name, fit, config)

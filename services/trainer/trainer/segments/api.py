@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.settings import Settings
-from trainer.segments.preferences import Kind, Name, SegmentWishes, named
+from trainer.segments.preferences import Kind, Name, SegmentPreferences, named
 
 
 class Number(BaseModel):
@@ -36,7 +36,7 @@ class AskedNames(BaseModel):
 
 def add_segments(app: FastAPI, settings: Settings) -> None:
     """Mount the calls."""
-    wishes = SegmentWishes(settings.state)
+    wishes = SegmentPreferences(settings.state)
 
     @app.put("/internal/segments/{kind}")
     def fix(kind: Kind, number: Number) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Name(BaseModel):
     keep: bool = True
 
 
-class Wishes(BaseModel):
+class KindPreferences(BaseModel):
     """What holds for one kind; `k` None: the data choose the number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,19 +41,19 @@ class Wishes(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    movies: Wishes = Wishes()
-    users: Wishes = Wishes()
+    movies: KindPreferences = KindPreferences()
+    users: KindPreferences = KindPreferences()
 
 
-class SegmentWishes:
+class SegmentPreferences:
     """Wishes in `<state>/segments.json`, written whole or not at all, one writer at a time."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "segments.json"
 
-    def get(self, kind: Kind) -> Wishes:
+    def get(self, kind: Kind) -> KindPreferences:
         """Return what holds for a kind. DataError: the file cannot be read."""
-        wishes: Wishes = getattr(self._read(), kind)
+        wishes: KindPreferences = getattr(self._read(), kind)
         return wishes
 
     def fix(self, kind: Kind, k: int | None) -> None:
@@ -105,12 +105,12 @@ def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[
     return found
 
 
-def with_wishes(config: C, state: Path) -> C:
+def with_preferences(config: C, state: Path) -> C:
     """Return a model's config, if it has segments, with what operators decided of them."""
     segments = getattr(config, "segments", None)
     if segments is None:
         return config
-    held, kinds = SegmentWishes(state), get_args(Kind)
+    held, kinds = SegmentPreferences(state), get_args(Kind)
     wishes = {kind: held.get(kind) for kind in kinds}
     fixed: dict[str, Any] = {
         f"{kind}_k": wish.k for kind, wish in wishes.items() if wish.k is not None
@@ -121,7 +121,7 @@ def with_wishes(config: C, state: Path) -> C:
     return config.model_copy(update={"segments": segments.model_copy(update=fixed)})
 
 
-def _renamed(wishes: Wishes, name: Name) -> Wishes:
+def _renamed(wishes: KindPreferences, name: Name) -> KindPreferences:
     alike = [_alike(held.films, name.films) for held in wishes.names]
     same = alike.index(max(alike)) if alike and max(alike) >= ALIKE else -1
     others = [held for i, held in enumerate(wishes.names) if i != same]

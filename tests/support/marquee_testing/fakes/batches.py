@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Handlers, Step, prefetch
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork, prefetch
 from marquee.events import Event
 from marquee.events.partitioning import partition_of
 from marquee.store.keys import Keys, PartitionKeys
 from marquee_testing.fakes.store import MemoryStore
 
-Derive = Callable[[Step], str | None]
+Derive = Callable[[UnitOfWork], str | None]
 
 
 class Batches:
@@ -43,7 +43,7 @@ class Batches:
 
     def _write(self, keys: PartitionKeys, events: list[Event]) -> None:
         start = self.store.position(keys)
-        step = Step(keys, self.store)
+        step = UnitOfWork(keys, self.store)
         prefetch(step, events)
         for offset, event in enumerate(events, start or 0):
             step.offset = offset

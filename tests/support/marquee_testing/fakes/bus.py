@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from marquee.bus.api import Message, Outgoing, Published, TopicPartition, TopicState
-from marquee.bus.assignment import Announced, other_partitions, position_lost, share
+from marquee.bus.assignment import Assignment, assign_partitions, other_partitions, position_lost
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events.partitioning import partition_of_bytes
 
@@ -99,7 +99,7 @@ class MemoryBus:
         on_revoked: Callable[[TopicPartition], None],
     ) -> "MemorySubscription":
         """See `Bus.subscribe`."""
-        announced = Announced(on_assigned, on_revoked)
+        announced = Assignment(on_assigned, on_revoked)
         return MemorySubscription(self, group, frozenset(topics), announced)
 
     def close(self) -> None:
@@ -205,7 +205,7 @@ class MemoryBus:
         wanted: set[TopicPartition] = set()
         for topic in state.topics[member]:
             members = [other for other, topics in state.topics.items() if topic in topics]
-            wanted |= share(member, members, topic, self._count(topic))
+            wanted |= assign_partitions(member, members, topic, self._count(topic))
         return wanted
 
     def _wake(self) -> None:
@@ -231,7 +231,7 @@ class MemorySubscription:
     """See `Subscription`."""
 
     def __init__(
-        self, bus: MemoryBus, group: str, topics: frozenset[str], announced: Announced
+        self, bus: MemoryBus, group: str, topics: frozenset[str], announced: Assignment
     ) -> None:
         self._bus = bus
         self._group = group

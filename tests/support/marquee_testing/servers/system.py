@@ -9,7 +9,7 @@ from functools import partial
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.bus.topics import create_topics
-from marquee.consumer.projection import Reaction, Snapshots
+from marquee.consumer.projection import Projection, Snapshots
 from marquee.consumer.worker import Pace, Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -37,7 +37,7 @@ class System:
     bus: Bus
     url: str
     namespace: str
-    facts: Callable[[], Reaction] | None = None
+    facts: Callable[[], Projection] | None = None
     """Makes the reaction of a worker that is given none."""
     threads: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class System:
 
     def start(
         self,
-        reaction: Reaction | None = None,
+        reaction: Projection | None = None,
         service: str = "gateway",
         store: RedisStore | None = None,
         snapshots: Snapshots | None = None,
@@ -133,7 +133,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 @contextmanager
 def running(
-    bus: Bus, url: str, namespace: str, facts: Callable[[], Reaction] | None = None
+    bus: Bus, url: str, namespace: str, facts: Callable[[], Projection] | None = None
 ) -> Iterator[System]:
     """Give a system with its topics; end its workers and the bus afterwards."""
     create_topics(bus, PARTITIONS)

@@ -12,10 +12,10 @@ import redis
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.consumer.deduplication import recent_in_log
-from marquee.consumer.handlers.by_service import KEPT, handlers_of
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, handlers_of
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.events import (
     MOVIES,
@@ -43,7 +43,7 @@ from marquee.store.redis import RedisStore
 from marquee_testing.servers.reader import until
 
 PARTITIONS = 2
-SERVICES = tuple(name for name in KEPT if name != "trainer")
+SERVICES = tuple(name for name in FACTS_BY_SERVICE if name != "trainer")
 
 _OF_MOVIE = (
     MovieAdded, MovieUpdated, MovieRemoved, MoviePromoted, MovieUnpromoted, MovieBlocked,
@@ -61,13 +61,13 @@ class FactsReaction:
 
     def __init__(self, service: str) -> None:
         self.handlers: Handlers = handlers_of(service)
-        self._kept = KEPT[service]
+        self._kept = FACTS_BY_SERVICE[service]
 
-    def derive(self, _: Step) -> str | None:
+    def derive(self, _: UnitOfWork) -> str | None:
         """Derive nothing."""
         return None
 
-    def restore(self, step: Step, piece: PartitionSnapshot) -> None:
+    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, as the service does."""
         (restore_sums if self._kept[RATINGS].sums else restore_facts)(step, piece)
         for event in piece.rules if self._kept[MOVIES].rules else ():

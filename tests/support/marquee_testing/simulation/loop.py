@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from marquee.bus.api import Message, Outgoing, Published, Subscription, TopicPartition, TopicState
-from marquee.bus.assignment import Announced
+from marquee.bus.assignment import Assignment
 from marquee.consumer.worker import Worker
 from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.events.partitioning import partition_of_bytes
@@ -180,7 +180,7 @@ class TroubledBus:
         on_revoked: Callable[[TopicPartition], None],
     ) -> "TroubledSubscription":
         """See `Bus.subscribe`."""
-        return TroubledSubscription(self, Announced(on_assigned, on_revoked))
+        return TroubledSubscription(self, Assignment(on_assigned, on_revoked))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -189,7 +189,7 @@ class TroubledBus:
 class TroubledSubscription:
     """A member that may learn late that it lost a partition, and gets any number of messages."""
 
-    def __init__(self, bus: TroubledBus, announced: Announced) -> None:
+    def __init__(self, bus: TroubledBus, announced: Assignment) -> None:
         self._bus, self._announced = bus, announced
         self._held: dict[TopicPartition, int] = {}
 

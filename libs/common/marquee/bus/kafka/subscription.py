@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from marquee.bus.api import Message, TopicPartition
-from marquee.bus.assignment import Announced, position_lost
+from marquee.bus.assignment import Assignment, position_lost
 from marquee.errors import BusUnavailable, PositionLost
 
 _SLICE_S = 0.1
@@ -89,7 +89,7 @@ class KafkaSubscription:
         self._timeout_ms = int(timeout_s * 200)
         self._topics = topics
         self._on_assigned, on_revoked = listeners
-        self._announced = Announced(self._begin, on_revoked)
+        self._announced = Assignment(self._begin, on_revoked)
         self._consumer: Any = None
         self._listener: Any = None
         self._ranges: dict[TopicPartition, tuple[int, int]] = {}

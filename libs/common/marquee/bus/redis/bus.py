@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from marquee.bus.api import Message, Outgoing, Published, TopicPartition, TopicState
-from marquee.bus.assignment import Announced, other_partitions, position_lost
+from marquee.bus.assignment import Assignment, other_partitions, position_lost
 from marquee.bus.redis.leases import Leases
 from marquee.bus.redis.streams import Streams, answering
 from marquee.errors import BusUnavailable, Conflict, NotFound
@@ -172,7 +172,7 @@ class RedisSubscription:
         self._bus = bus
         self._leases = leases
         self._offsets_key = offsets_key
-        self._announced = Announced(*listeners)
+        self._announced = Assignment(*listeners)
         self._unchecked: set[TopicPartition] = set()
         self._checked = 0.0
 

@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from marquee.bus.api import TopicPartition
-from marquee.bus.assignment import share
+from marquee.bus.assignment import assign_partitions
 from marquee.errors import BusUnavailable, MarqueeError
 
 IDLE_S = 300.0
@@ -119,7 +119,7 @@ class Leases:
         wanted: set[TopicPartition] = set()
         for topic in self._topics:
             members = self._register(topic)
-            wanted |= share(self.member, members, topic, self._count(topic))
+            wanted |= assign_partitions(self.member, members, topic, self._count(topic))
         with self._changed:
             self._wanted = wanted
             mine = list(self._held)

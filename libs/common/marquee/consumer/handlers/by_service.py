@@ -12,7 +12,7 @@ from marquee.events import MOVIES, RATINGS
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class FactSet:
     """The facts of a topic that a service keeps; services with the same share the object."""
 
     handlers: Handlers
@@ -24,12 +24,12 @@ class Kept:
     """What the ratings sum up to, movie by movie."""
 
 
-_MOVIES = Kept(MOVIE_HANDLERS)
-_MOVIES_AND_RULES = Kept({**MOVIE_HANDLERS, **RULE_HANDLERS}, rules=True)
-_USERS = Kept(USER_HANDLERS, marks=True)
-_RATINGS_AND_SUMS = Kept(SUM_HANDLERS, sums=True)
+_MOVIES = FactSet(MOVIE_HANDLERS)
+_MOVIES_AND_RULES = FactSet({**MOVIE_HANDLERS, **RULE_HANDLERS}, rules=True)
+_USERS = FactSet(USER_HANDLERS, marks=True)
+_RATINGS_AND_SUMS = FactSet(SUM_HANDLERS, sums=True)
 
-KEPT: Mapping[str, Mapping[str, Kept]] = {
+FACTS_BY_SERVICE: Mapping[str, Mapping[str, FactSet]] = {
     "gateway": {MOVIES: _MOVIES_AND_RULES, RATINGS: _USERS},
     "content": {MOVIES: _MOVIES, RATINGS: _RATINGS_AND_SUMS},
     "hybrid": {MOVIES: _MOVIES, RATINGS: _USERS},
@@ -44,6 +44,6 @@ def handlers_of(service: str) -> Handlers:
     """Return the handlers of all facts of a service."""
     return {
         event: handler
-        for kept in KEPT[service].values()
+        for kept in FACTS_BY_SERVICE[service].values()
         for event, handler in kept.handlers.items()
     }

@@ -1,6 +1,6 @@
 """Event handlers of catalogue rows: a movie is added, updated, removed."""
 
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.events import (
     MovieAdded,
     MovieRemoved,
@@ -8,19 +8,19 @@ from marquee.events import (
 )
 
 
-def add_movie(step: Step, event: MovieAdded) -> None:
+def add_movie(step: UnitOfWork, event: MovieAdded) -> None:
     """Put the movie's row; a second one replaces it."""
     step.put_movie(event.data)
 
 
-def update_movie(step: Step, event: MovieUpdated) -> None:
+def update_movie(step: UnitOfWork, event: MovieUpdated) -> None:
     """Replace fields of a movie that the catalogue has; of an unknown movie nothing is known."""
     movie = step.movie(event.data.movie_id)
     if movie is not None:
         step.put_movie(event.data.apply(movie))
 
 
-def remove_movie(step: Step, event: MovieRemoved) -> None:
+def remove_movie(step: UnitOfWork, event: MovieRemoved) -> None:
     """Take the movie out of the catalogue."""
     step.remove_movie(event.data.movie_id)
 

@@ -2,31 +2,31 @@
 
 from typing import Any
 
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.events import MovieBlocked, MovieEvent, MoviePromoted, MovieUnblocked, MovieUnpromoted
 
 
-def promote(step: Step, event: MoviePromoted) -> None:
+def promote(step: UnitOfWork, event: MoviePromoted) -> None:
     """Place the movie from now on; a second promotion replaces the first."""
     _set(step, event, "promotion")
 
 
-def unpromote(step: Step, event: MovieUnpromoted) -> None:
+def unpromote(step: UnitOfWork, event: MovieUnpromoted) -> None:
     """Place the movie no more."""
     _set(step, event, "promotion", removed=True)
 
 
-def block(step: Step, event: MovieBlocked) -> None:
+def block(step: UnitOfWork, event: MovieBlocked) -> None:
     """Keep the movie out of every answer."""
     _set(step, event, "block")
 
 
-def unblock(step: Step, event: MovieUnblocked) -> None:
+def unblock(step: UnitOfWork, event: MovieUnblocked) -> None:
     """Let the movie into answers again."""
     _set(step, event, "block", removed=True)
 
 
-def _set(step: Step, event: MovieEvent, kind: str, removed: bool = False) -> None:
+def _set(step: UnitOfWork, event: MovieEvent, kind: str, removed: bool = False) -> None:
     movie_id = event.data.movie_id
     rules: dict[str, Any] = step.rules(movie_id)
     if removed:

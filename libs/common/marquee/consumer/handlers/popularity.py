@@ -1,13 +1,13 @@
 """How events change what ratings sum up to, movie by movie: facts of the content service."""
 
 from marquee.consumer.handlers.restore import restore_movies
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.domain.ratings import POSITIVE, Ratings, half_stars
 from marquee.events import RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot
 
 
-def rate(step: Step, event: RatingAdded) -> None:
+def rate(step: UnitOfWork, event: RatingAdded) -> None:
     """Count a rating; one that it replaces counts no more."""
     ratings, half = step.ratings(event.data.user_id), half_stars(event.data.rating)
     before = ratings.rate(event.data.movie_id, half)
@@ -16,7 +16,7 @@ def rate(step: Step, event: RatingAdded) -> None:
     _count(step, event.data.movie_id, half, 1)
 
 
-def unrate(step: Step, event: RatingRemoved) -> None:
+def unrate(step: UnitOfWork, event: RatingRemoved) -> None:
     """Count a rating no more."""
     ratings = step.ratings(event.data.user_id)
     before = ratings.unrate(event.data.movie_id)
@@ -24,14 +24,14 @@ def unrate(step: Step, event: RatingRemoved) -> None:
     _count(step, event.data.movie_id, before, -1)
 
 
-def erase(step: Step, event: UserErased) -> None:
+def erase(step: UnitOfWork, event: UserErased) -> None:
     """Count none of the user's ratings any more."""
     for movie_id, half in step.ratings(event.data.user_id).rated.items():
         _count(step, movie_id, half, -1)
     step.erase(event.data.user_id)
 
 
-def restore_sums(step: Step, piece: PartitionSnapshot) -> None:
+def restore_sums(step: UnitOfWork, piece: PartitionSnapshot) -> None:
     """Put the movies and the ratings of a piece of a snapshot, with their sums.
 
     Of a user only the ratings, as the handlers keep no more: which movies were viewed or
@@ -45,7 +45,7 @@ def restore_sums(step: Step, piece: PartitionSnapshot) -> None:
         step.put_sums(movie_id, sums)
 
 
-def _count(step: Step, movie_id: int, half: int | None, sign: int) -> None:
+def _count(step: UnitOfWork, movie_id: int, half: int | None, sign: int) -> None:
     if half is not None:
         n, positive, total = step.sums(movie_id)
         sums = (n + sign, positive + sign * (half >= POSITIVE), total + sign * half)

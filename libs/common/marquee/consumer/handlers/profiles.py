@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from marquee.consumer.unit_of_work import Handlers, Step
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.domain.ratings import Ratings, half_stars
 from marquee.domain.recommendation import UserHistory
 from marquee.events import (
@@ -17,37 +17,37 @@ from marquee.events import (
 )
 
 
-def rate(step: Step, event: RatingAdded) -> None:
+def rate(step: UnitOfWork, event: RatingAdded) -> None:
     """Set the user's rating of a movie."""
     _change(step, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating)))
 
 
-def unrate(step: Step, event: RatingRemoved) -> None:
+def unrate(step: UnitOfWork, event: RatingRemoved) -> None:
     """Remove the user's rating of a movie."""
     _change(step, event, lambda r: r.unrate(event.data.movie_id))
 
 
-def view(step: Step, event: MovieViewed) -> None:
+def view(step: UnitOfWork, event: MovieViewed) -> None:
     """Mark the movie as viewed."""
     _change(step, event, lambda r: r.view(event.data.movie_id))
 
 
-def dismiss(step: Step, event: MovieDismissed) -> None:
+def dismiss(step: UnitOfWork, event: MovieDismissed) -> None:
     """Mark the movie as not interesting."""
     _change(step, event, lambda r: r.dismiss(event.data.movie_id))
 
 
-def restore(step: Step, event: MovieRestored) -> None:
+def restore(step: UnitOfWork, event: MovieRestored) -> None:
     """Take back a dismissal."""
     _change(step, event, lambda r: r.restore(event.data.movie_id))
 
 
-def erase(step: Step, event: UserErased) -> None:
+def erase(step: UnitOfWork, event: UserErased) -> None:
     """Forget the user."""
     step.erase(event.data.user_id)
 
 
-def _change(step: Step, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
+def _change(step: UnitOfWork, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
     ratings = step.ratings(event.data.user_id)
     change(ratings)
     step.put_ratings(event.data.user_id, ratings)

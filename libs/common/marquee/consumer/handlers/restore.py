@@ -1,10 +1,10 @@
 """Restore the facts of a partition from a piece of a snapshot."""
 
-from marquee.consumer.unit_of_work import Step
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.snapshots.partition import PartitionSnapshot
 
 
-def restore_movies(step: Step, piece: PartitionSnapshot) -> None:
+def restore_movies(step: UnitOfWork, piece: PartitionSnapshot) -> None:
     """Put the movies of a piece of a snapshot, and the erasure list."""
     step.offset = piece.position - 1
     for movie in piece.movies:
@@ -15,7 +15,7 @@ def restore_movies(step: Step, piece: PartitionSnapshot) -> None:
         step.note_erased(digest, offset)
 
 
-def restore_facts(step: Step, piece: PartitionSnapshot) -> None:
+def restore_facts(step: UnitOfWork, piece: PartitionSnapshot) -> None:
     """Put the movies and users of a piece of a snapshot."""
     restore_movies(step, piece)
     for user_id, ratings in (piece.users or {}).items():

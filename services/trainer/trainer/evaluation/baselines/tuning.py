@@ -10,7 +10,7 @@ from scipy import sparse
 from marquee.features.dataset import Dataset
 from marquee.training.ranking_metrics import quality
 from trainer.evaluation.baselines.models import Family, Scorer, likes_of, shown_to
-from trainer.evaluation.metrics import DEPTH, Outcome, measure
+from trainer.evaluation.metrics import DEPTH, Measurement, measure
 from trainer.evaluation.slices import Case, Cases
 from trainer.evaluation.splits import Split
 
@@ -39,7 +39,7 @@ class Choice:
 
 def run_baseline(
     family: Family, split: Split, cases: Cases, draw: Callable[[Dataset], Cases]
-) -> dict[str, Outcome]:
+) -> dict[str, Measurement]:
     """Return how the baseline does on each slice, tuned on the validation users of the split.
 
     `draw` returns the cases of a data set's users. Fitted anew on all training users once tuned.

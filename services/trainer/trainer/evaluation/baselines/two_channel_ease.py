@@ -19,7 +19,7 @@ from marquee.scoring.top_k import top
 from marquee.training.ranking_metrics import quality
 from trainer.evaluation.baselines.models import Scorer, fit_ease, likes_of
 from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, Choice
-from trainer.evaluation.metrics import DEPTH, Outcome, measure
+from trainer.evaluation.metrics import DEPTH, Measurement, measure
 from trainer.evaluation.slices import Case, Cases
 from trainer.evaluation.splits import Split
 
@@ -35,7 +35,7 @@ _CHUNK = 256
 
 def run_second_bar(
     split: Split, cases: Cases, draw: Callable[[Dataset], Cases]
-) -> dict[str, Outcome]:
+) -> dict[str, Measurement]:
     """Return how it does on each slice, tuned on the validation users of the split.
 
     `draw` returns the cases of a data set's users. Fitted anew on all training users once tuned.

@@ -3,11 +3,11 @@
 from marquee.features.dataset import Dataset
 from trainer.evaluation.baselines.models import Family, Scorer, likes_of
 from trainer.evaluation.baselines.tuning import ranked, tune
-from trainer.evaluation.metrics import Outcome, measure
+from trainer.evaluation.metrics import Measurement, measure
 from trainer.evaluation.slices import Cases
 
 
-def run_on_validation(family: Family, kept: Dataset, cases: Cases) -> dict[str, Outcome]:
+def run_on_validation(family: Family, kept: Dataset, cases: Cases) -> dict[str, Measurement]:
     """Return how a baseline does on the cases that it is tuned on, slice by slice."""
     likes = likes_of(kept)
     choices = tune(family, likes, cases)

@@ -9,7 +9,7 @@ from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.baselines import BOTH, NAMES
 from trainer.evaluation.cold_start.trials import ALL, MOVIE_SEEDS, WARM, ColdSplit, Trial, run_trial
 from trainer.evaluation.comparison import joined, over, users_of
-from trainer.evaluation.metrics import RANKED_BY, Outcome, difference
+from trainer.evaluation.metrics import RANKED_BY, Measurement, difference
 from trainer.evaluation.plan import Say
 from trainer.evaluation.slices import Case
 from trainer.models.parameters import Parameters
@@ -55,7 +55,7 @@ class ColdRun:
 
 
 def _movies(
-    trial: Trial, name: str, by_name: dict[str, Outcome], cases: Sequence[Case]
+    trial: Trial, name: str, by_name: dict[str, Measurement], cases: Sequence[Case]
 ) -> ColdMovies:
     users, hits = users_of(cases), _hits(by_name[name], cases)
     rate = difference(hits, np.zeros(len(hits)), users)
@@ -77,7 +77,7 @@ def _movies(
 
 def _places(
     trial: Trial,
-    by_name: dict[str, Outcome],
+    by_name: dict[str, Measurement],
     splits: Sequence[ColdSplit],
     cases: Sequence[Sequence[Case]],
 ) -> ColdPlaces:
@@ -96,7 +96,7 @@ def _places(
     )
 
 
-def _hits(found: Outcome, cases: Sequence[Case]) -> "np.typing.NDArray[np.float64]":
+def _hits(found: Measurement, cases: Sequence[Case]) -> "np.typing.NDArray[np.float64]":
     """Return 1 for each case with a target among the first ten, else 0."""
     pairs = zip(found.shown, cases, strict=True)
     return np.array([float(np.isin(shown, case.targets).any()) for shown, case in pairs])

@@ -16,7 +16,7 @@ from marquee.features.interactions import RatingRows
 from marquee.scoring.top_k import top
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.cold_start.baselines import NAMES, Contents
-from trainer.evaluation.metrics import Outcome, measure
+from trainer.evaluation.metrics import Measurement, measure
 from trainer.evaluation.served_models import MODELS, fitted
 from trainer.evaluation.slices import Case, Slice, draw_slice
 from trainer.evaluation.splits import SEED, split_by_user
@@ -112,7 +112,7 @@ class ColdSplit:
 
 def run_trial(
     dataset: Dataset, trial: Trial, parameters: Parameters, cache: EvaluationCache
-) -> Mapping[str, Outcome]:
+) -> Mapping[str, Measurement]:
     """Return the outcomes of ours and of content alone among cold movies, by name, and of ours on
     warm targets with all movies or warm ones as candidates; kept, so computed once."""
     config = (parameters.seed, sorted(parameters.sections.get(trial.model, {}).items()))
@@ -121,12 +121,12 @@ def run_trial(
     return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
 
 
-def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Outcome]:
+def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Measurement]:
     split = ColdSplit.of(dataset, trial)
     cases, contents = split.cases(trial.slice), Contents(split.train)
     asked = fitted(trial.model, split.train, parameters)
 
-    def judged(cold: bool, rank: Callable[[Case], Ints]) -> Outcome:
+    def judged(cold: bool, rank: Callable[[Case], Ints]) -> Measurement:
         wanted = [split.wanting(case, cold) for case in cases]
         return measure(wanted, [rank(case) for case in cases])
 

@@ -6,13 +6,13 @@ LOOP = "tests/simulation/test_simulated_loop.py::test_facts_and_dead_letters_are
 VERSIONS = (
     "tests/simulation/test_simulated_versions.py::test_rows_of_a_complete_version_are_its_own"
 )
-WORKER = "tests/integration/test_worker.py"
-LOGS = "tests/integration/test_changed_logs.py"
-ODD = "tests/integration/test_odd_events.py"
-PROFILE = "tests/unit/test_profile_machine.py"
-SUMS = "tests/unit/test_sums_machine.py"
-FILTER = "tests/unit/test_filter_machine.py"
-OVERLAY = "tests/unit/test_overlay_machine.py"
+WORKER = "tests/integration/runtime/test_worker.py"
+LOGS = "tests/integration/runtime/test_changed_logs.py"
+ODD = "tests/integration/runtime/test_odd_events.py"
+PROFILE = "tests/unit/gateway_/test_profile_machine.py"
+SUMS = "tests/unit/runtime/test_sums_machine.py"
+FILTER = "tests/unit/gateway_/test_filter_machine.py"
+OVERLAY = "tests/unit/runtime/test_replica_machine.py"
 
 COMMON = "libs/common/marquee"
 VERSIONING = "libs/common/marquee/consumer/model_versions.py"
@@ -61,7 +61,7 @@ BREAKS = (
           "if scores[window, digest] is None:", "if True:", LOOP),
     Break("a restore leaves the window of event ids empty", f"{COMMON}/consumer/worker.py",
           "        self._recall(partition, snapshot.position)\n", "",
-          "tests/integration/test_restored_window.py", "late_repeat and redis"),
+          "tests/integration/runtime/test_restored_window.py", "late_repeat and redis"),
     Break("a batch that fails is not bisected", f"{COMMON}/consumer/worker.py",
           "if len(part) > 1:", "if False:", LOOP),
     Break("an unreadable message is passed over", f"{COMMON}/consumer/worker.py",
@@ -105,7 +105,7 @@ BREAKS = (
           "            if self._serving is None or await self._is_complete(published):\n"
           "                await self._serve(published)\n\n    async def",
           "            await self._serve(published)\n\n    async def",
-          "tests/integration/test_model_versions.py"),
+          "tests/integration/models/test_model_versions.py"),
     # --- facts
     Break("a replaced rating still counts", COUNTED,
           "    _count(step, event.data.movie_id, before, -1)\n"

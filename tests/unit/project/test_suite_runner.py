@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-RUNNER = Path(__file__).resolve().parents[1] / "run.py"
+RUNNER = Path(__file__).resolve().parents[2] / "run.py"
 
 
 @pytest.fixture

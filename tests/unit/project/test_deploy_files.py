@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from marquee import telemetry
 from marquee.settings import PREFIX, Settings, read
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ["gateway", "content", "hybrid", "user-model", "neural", "trainer"]
 PROCESSES = [f"{service}-{role}" for service in SERVICES for role in ("app", "consumer")]
 ONCE = {"data-import"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "mutations"))
 from break_code import broken  # noqa: E402
 from breaks import BREAKS, Break  # noqa: E402

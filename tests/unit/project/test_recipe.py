@@ -7,7 +7,7 @@ import yaml
 
 from trainer.runs.stages import STAGES
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_recipe_and_the_dag_name_every_stage() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.datasets.movielens import read_movielens
 
-ARCHIVE = Path(__file__).parents[2] / "data" / "ml-latest-small.zip"
+ARCHIVE = Path(__file__).parents[3] / "data" / "ml-latest-small.zip"
 
 
 def test_the_bundled_release_is_complete() -> None:

@@ -24,7 +24,7 @@ from marquee_testing.servers.system import PARTITIONS, System, eventually, runni
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "producers.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "producers.md").read_text()
 LIB = BROKER.parent / "lib"
 HOME = TopicPartition(RATINGS, partition_of(4242, PARTITIONS))
 

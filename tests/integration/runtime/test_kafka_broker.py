@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "broker.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "deploy" / "kafka" / "broker.py"
 
 
 def start(data: Path) -> tuple[subprocess.Popen[str], str]:

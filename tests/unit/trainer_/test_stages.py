@@ -286,7 +286,7 @@ def test_an_unknown_section_of_the_file_is_refused_with_the_nearest_name(tmp_pat
 
 
 def test_the_parameters_of_the_repository_are_read() -> None:
-    parameters = read_parameters(Path(__file__).resolve().parents[2] / "params.yaml")
+    parameters = read_parameters(Path(__file__).resolve().parents[3] / "params.yaml")
     assert parameters.seed == 1
 
 

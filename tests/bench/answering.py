@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Reals
 from marquee.domain.movies import GENRES, Movie
 from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import RecommendRequest, Route
@@ -30,7 +31,6 @@ ROUTES = {
     "content": Route.SIMILAR, "hybrid": Route.HYBRID,
     "user-model": Route.USER_CLUSTER, "neural": Route.NEURAL,
 }  # fmt: skip
-Reals = npt.NDArray[np.float64]
 Ratings = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
 
 _TIMES = 200

@@ -1,4 +1,4 @@
-"""Array and JSON files of a bundle, checks of their values, and unit vectors."""
+"""Names of array types, the array and JSON files of a bundle, and unit vectors."""
 
 import json
 import math
@@ -11,7 +11,26 @@ import numpy.typing as npt
 
 from marquee.errors import ArtifactError
 
+Ints = npt.NDArray[np.int64]
+"""Ids, rows, counts, times."""
+
+Integer = npt.NDArray[np.integer]
+"""Integers of any width."""
+
 Matrix = npt.NDArray[np.float32]
+"""What models store and score with, of two dimensions (or any number of them)."""
+
+Vector = npt.NDArray[np.float32]
+"""A `Matrix` of one dimension."""
+
+Reals = npt.NDArray[np.float64]
+"""Sums and measures, which need more than single precision."""
+
+Floating = npt.NDArray[np.floating]
+"""Floating-point numbers of any precision."""
+
+Mask = npt.NDArray[np.bool_]
+"""Which rows are meant."""
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:

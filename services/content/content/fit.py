@@ -9,12 +9,13 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from content.model import Content
+from marquee.arrays import Matrix
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix, Pipeline
+from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge

@@ -7,12 +7,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.arrays import (
+    Ints,
+    Mask,
+    Matrix,
+    direction,
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+    unit,
+)
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix, Pipeline
+from marquee.features.pipeline import Pipeline
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
@@ -22,9 +32,6 @@ from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, cluster_shares, popularity_signal
 from marquee.scoring.preference import Cold, PreferenceScorers, less_popular
 from marquee.scoring.top_k import top
-
-Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 _UNSEALED = "unsealed"
 _SEEN = 100

@@ -14,12 +14,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ratings import Ratings
 from marquee.scoring.als import AlsFactors
 from marquee.store.api import Reads
-
-Matrix = npt.NDArray[np.float32]
 
 MAX_RATERS = 50
 """Users of one partition that a movie's factor is solved from; later ones add little."""

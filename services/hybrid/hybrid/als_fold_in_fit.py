@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.domain.ratings import POSITIVE
 from marquee.features.interactions import RatingRows, split_users
-from marquee.features.pipeline import Matrix
 from marquee.scoring.als import AlsFactors
 
 _USERS = 2000

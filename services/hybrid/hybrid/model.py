@@ -9,13 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from hybrid.als_fold_in import fold
-from marquee.arrays import direction, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.arrays import (
+    Ints,
+    Mask,
+    Matrix,
+    direction,
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+    unit,
+)
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import KMeans, Matrix, Pipeline
+from marquee.features.pipeline import KMeans, Pipeline
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
@@ -28,9 +38,6 @@ from marquee.scoring.preference import Cold, PreferenceScorers, less_popular
 from marquee.scoring.top_k import top
 from marquee.scoring.user_clusters import liked_by_clusters
 from marquee.store.codec import DerivedMovieRow
-
-Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 _UNSEALED = "unsealed"
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-Reals = npt.NDArray[np.floating]
+from marquee.arrays import Floating
 
 NEAR = 0.5
 """Stars that a rating may be off and still count as right."""
@@ -43,7 +43,7 @@ class Confidence:
         return cls(**{names.get(stored, stored): value for stored, value in values.items()})
 
     def of(
-        self, log_user: Reals | float, log_movie: Reals, spread: Reals | float
+        self, log_user: Floating | float, log_movie: Floating, spread: Floating | float
     ) -> npt.NDArray[np.float32]:
         """Return the probabilities, m, from log(1 + ratings) of user and movies and his spread."""
         logits = self.constant + self.user * log_user + self.movie * log_movie
@@ -52,7 +52,9 @@ class Confidence:
         return probabilities
 
 
-def fit_confidence(log_user: Reals, log_movie: Reals, spread: Reals, errors: Reals) -> Confidence:
+def fit_confidence(
+    log_user: Floating, log_movie: Floating, spread: Floating, errors: Floating
+) -> Confidence:
     """Return the logistic regression of m `errors` in stars, of ratings that nothing has seen."""
     near = (np.abs(errors) <= NEAR).astype(np.float64)
     columns = {"user": log_user, "movie": log_movie, "spread": -np.log(spread)}
@@ -66,7 +68,7 @@ def fit_confidence(log_user: Reals, log_movie: Reals, spread: Reals, errors: Rea
         del columns[min(slopes, key=lambda name: slopes[name])]
 
 
-def _logistic(inputs: Reals, near: Reals) -> Reals:
+def _logistic(inputs: Floating, near: Floating) -> Floating:
     """Return the weights by Newton's method, under a small ridge that keeps few rows finite."""
     weights = np.zeros(inputs.shape[1])
     ridge = _PENALTY * np.eye(inputs.shape[1])

@@ -3,10 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.scoring.explanations import strongest
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
-
-Ints = npt.NDArray[np.int64]
 
 
 def item_explanations(

@@ -6,18 +6,28 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 
-from marquee.arrays import check_finite, load_arrays, load_json, save_arrays, save_json, unit
+from marquee.arrays import (
+    Integer,
+    Ints,
+    Mask,
+    Matrix,
+    check_finite,
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+    unit,
+)
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE, RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import KMeans, Matrix, Pipeline
+from marquee.features.pipeline import KMeans, Pipeline
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import MANIFEST, read_manifest
@@ -32,10 +42,6 @@ from neural.confidence import Confidence
 from neural.item_explanations import item_explanations
 from neural.movie_rows import Layout, NetworkMovieRows
 from neural.rating_predictor import RatingPredictor, UserVector
-
-Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
-HalfStars = npt.NDArray[np.integer]
 
 _FLOOR = 0.02
 """Scores of item weights near 0 are noise: their logs tell little below this."""
@@ -154,7 +160,7 @@ class Neural:
     def signals(
         self,
         known: Ints,
-        half_stars: HalfStars,
+        half_stars: Integer,
         chosen: RowSelection,
         popularity: Popularity | None = None,
     ) -> dict[str, Matrix]:
@@ -182,24 +188,24 @@ class Neural:
         ).astype(np.float32)
         return total
 
-    def ratings_of(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+    def ratings_of(self, known: Ints, half_stars: Integer, rows: Matrix) -> Matrix:
         """Return the z-scores of the predicted ratings of movie rows, m: the last signal."""
         user = self._user(known, half_stars)
         ratings = self.predictor.predict(user, self._layout.rated(rows))
         scaled: Matrix = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
         return scaled
 
-    def code(self, known: Ints, half_stars: HalfStars) -> Matrix:
+    def code(self, known: Ints, half_stars: Integer) -> Matrix:
         """Return the code (e) of a user from rows of base movies and half stars, n each."""
         return self._network.code(known, half_stars >= POSITIVE)
 
-    def _rating_part(self, known: Ints, half_stars: HalfStars, rows: Matrix) -> Matrix:
+    def _rating_part(self, known: Ints, half_stars: Integer, rows: Matrix) -> Matrix:
         weight = self.mix.weights.get("rating", 0.0)
         if not weight or not len(known):
             return np.zeros(len(rows), np.float32)
         return np.float32(weight) * self.ratings_of(known, half_stars, rows)
 
-    def _user(self, known: Ints, half_stars: HalfStars) -> UserVector:
+    def _user(self, known: Ints, half_stars: Integer) -> UserVector:
         biases = self._layout.rated(self.base.vectors).biases[known]
         return self.predictor.user(known, (half_stars / 2).astype(np.float32), biases)
 
@@ -218,7 +224,7 @@ class Neural:
         ids = movies.movie_ids[liked].tolist()
         return [tuple((ids[i], share) for i, share in sources) for sources in spoken]
 
-    def _known(self, rated: RatedMovies) -> tuple[Ints, HalfStars]:
+    def _known(self, rated: RatedMovies) -> tuple[Ints, Integer]:
         """Return the rows of the rated base movies and their half stars."""
         places, known = position_in(self._sorted_ids[0], rated.movie_ids)
         half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.domain.movies import Movie
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix, Pipeline
+from marquee.features.pipeline import Pipeline
 from marquee.scoring.ridge import Ridge
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor
 

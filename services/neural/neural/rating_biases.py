@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.features.interactions import RatingRows
-
-Matrix = npt.NDArray[np.float32]
 
 MOVIE_DAMPING, USER_DAMPING = 3.0, 5.0
 """Ratings that a bias of 0 weighs beside those of a movie, and of a user."""

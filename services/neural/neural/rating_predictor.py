@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Ints, Matrix
 from neural.rating_biases import USER_DAMPING
 
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Weights = Mapping[str, Matrix]
 
 USER_NUMBERS, JOINT_NUMBERS = 3, 6

@@ -9,15 +9,14 @@ import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import unit
+from marquee.arrays import Ints, Matrix, unit
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import FoldIn, Ints, RatingRows
+from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix
 from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import fit_ridge

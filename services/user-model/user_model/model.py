@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, load_json, save_arrays, save_json, unit
+from marquee.arrays import Ints, Mask, Matrix, load_arrays, load_json, save_arrays, save_json, unit
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE, RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
@@ -16,7 +16,7 @@ from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import KMeans, Matrix
+from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
@@ -30,8 +30,6 @@ from user_model.movie_rows import ColdRows, Layout, layout_of
 from user_model.neighbours import Neighbourhood, Neighbours
 from user_model.segments.model import Segments
 
-Mask = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 Signals = dict[str, Matrix]
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
 

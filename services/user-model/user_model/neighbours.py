@@ -6,27 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.pipeline import KMeans, Matrix
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from marquee.arrays import Ints, Matrix, Reals
+from marquee.features.pipeline import KMeans
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """Users near to one: `weights` float64 m; `owners` and `movies` are their likes, one each."""
 
-    weights: Floats
+    weights: Reals
     owners: Ints
     movies: Ints
 
-    def rates(self, n_movies: int) -> Floats:
+    def rates(self, n_movies: int) -> Reals:
         """Return the weighted share of the near users who liked each movie."""
         total = max(float(self.weights.sum()), 1e-12)
-        rates: Floats = np.bincount(self.movies, self.weights[self.owners], n_movies) / total
+        rates: Reals = np.bincount(self.movies, self.weights[self.owners], n_movies) / total
         return rates
 
-    def ties(self, rows: Ints, liked: Ints, n_movies: int) -> Floats:
+    def ties(self, rows: Ints, liked: Ints, n_movies: int) -> Reals:
         """Return r × l: how often near users liked both a movie of `rows` and one of `liked`.
 
         Divided by the root of how often they liked the latter, so that blockbusters do not tie all.
@@ -39,7 +37,7 @@ class Neighbourhood:
         table[self.owners[column >= 0], column[column >= 0]] = 1
         weighted = table * self.weights[:, None]
         counts = weighted[:, len(rows) :].sum(axis=0)
-        ties: Floats = weighted[:, : len(rows)].T @ table[:, len(rows) :]
+        ties: Reals = weighted[:, : len(rows)].T @ table[:, len(rows) :]
         ties /= np.sqrt(np.maximum(counts, 1e-12))
         return ties
 

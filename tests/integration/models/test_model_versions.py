@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import redis
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Vector, load_arrays, save_arrays
 from marquee.bus.api import Bus, Outgoing, Published
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
@@ -41,7 +41,7 @@ from marquee.registry.registry import Registry
 from marquee.serving.replica import ModelReplica
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
-from marquee.store.codec import DerivedUserRow, Vector
+from marquee.store.codec import DerivedUserRow
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 

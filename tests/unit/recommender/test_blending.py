@@ -1,14 +1,12 @@
 """Weights of a mix: what is known to be good stays, unless the evidence against it is clear."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
 
 MOVIES = 60
-Matrix = npt.NDArray[np.float32]
 
 
 def judge(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from marquee.arrays import Matrix
 from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import KMeans, Matrix
+from marquee.features.pipeline import KMeans
 from marquee.scoring.user_clusters import liked_by_clusters
 from marquee.training.content_embedding import fit_content_embedding
 from marquee.training.user_clusters import cluster_rates

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.arrays import unit
-from marquee.features.pipeline import Matrix, Pipeline
+from marquee.arrays import Matrix, unit
+from marquee.features.pipeline import Pipeline
 from marquee.training.pipeline import fit_pipeline
 
 WEIGHTS = np.linspace(0.5, 2, 40)

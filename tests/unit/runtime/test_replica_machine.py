@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 import marquee.serving.update_stream
 from content.consumer import HANDLERS as CONTENT_HANDLERS
+from marquee.arrays import Vector
 from marquee.consumer.derivation import derive_movies
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.model_versions import ModelProjection
@@ -31,7 +32,6 @@ from marquee.events import (
 )
 from marquee.features.movie_table import MovieTable
 from marquee.serving.replica import ModelReplica
-from marquee.store.codec import Vector
 from marquee.store.keys import Keys
 from marquee_testing.fakes.batches import Batches
 from marquee_testing.fakes.redis_client import MemoryClient

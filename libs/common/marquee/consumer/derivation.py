@@ -2,11 +2,12 @@
 
 from typing import Protocol
 
+from marquee.arrays import Vector
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.ratings import RatedMovies
 from marquee.events import MOVIES
-from marquee.store.codec import DerivedMovieRow, DerivedUserRow, Vector
+from marquee.store.codec import DerivedMovieRow, DerivedUserRow
 
 
 class MovieRowModel(Protocol):

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from marquee.arrays import direction, load_arrays, save_arrays, unit
-from marquee.features.pipeline import Encoder, Matrix, Scaler
+from marquee.arrays import Matrix, direction, load_arrays, save_arrays, unit
+from marquee.features.pipeline import Encoder, Scaler
 
 _FILE = "content_space.npz"
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.domain.ratings import POSITIVE
 from marquee.features.dataset import Dataset, position_in
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,12 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 from marquee.features.popularity import SHRINKAGE
-
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _FILE = "movies_vector.npz"
 _YEARS = (1930, 1950, 1960, 1970, 1980, 1990, 2000, 2010, 2020)

@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
-
-Matrix = npt.NDArray[np.float32]
+from marquee.arrays import Matrix, load_arrays, save_arrays
 
 
 @dataclass(frozen=True)

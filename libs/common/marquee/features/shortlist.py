@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from marquee.arrays import Ints, Mask, Matrix
 
 MOST = 10_000
 """Movies, the most liked ones, that have a chance."""

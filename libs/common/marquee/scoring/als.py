@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Matrix, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
-
-Matrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,22 +5,22 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-Scores = npt.NDArray[np.floating]
+from marquee.arrays import Floating
 
 
-def standardise(scores: Scores, mask: npt.NDArray[np.bool_]) -> Scores:
+def standardise(scores: Floating, mask: npt.NDArray[np.bool_]) -> Floating:
     """Return n scores with mean 0 and deviation 1 over the rows where `mask` holds."""
     chosen = scores[mask]
     if len(chosen) == 0:
         return np.zeros_like(scores)
     deviation = chosen.std()
-    scaled: Scores = (scores - chosen.mean()) / (deviation if deviation > 1e-12 else 1.0)
+    scaled: Floating = (scores - chosen.mean()) / (deviation if deviation > 1e-12 else 1.0)
     return scaled
 
 
 def blend(
-    signals: Mapping[str, Scores], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
-) -> Scores:
+    signals: Mapping[str, Floating], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
+) -> Floating:
     """Return Σ weight · z-score of the signals (n each); one without a weight counts nothing."""
     total = np.zeros(len(mask), np.float32)
     for name, scores in signals.items():
@@ -29,7 +29,7 @@ def blend(
     return total
 
 
-def weighted(signals: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
+def weighted(signals: Mapping[str, Floating], weights: Mapping[str, float]) -> Floating:
     """Return Σ weight · signal (n each), as they are; one without a weight counts nothing."""
     size = max((len(scores) for scores in signals.values()), default=0)
     total = np.zeros(size, np.float32)

@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Matrix, load_arrays, save_arrays
 from marquee.domain.movies import GENRES
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.ridge import Ridge
-
-Matrix = npt.NDArray[np.float32]
 
 _PAIRS = np.triu_indices(len(GENRES), 1)
 

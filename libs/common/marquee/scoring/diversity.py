@@ -15,10 +15,9 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Floating
 from marquee.domain.recommendation import Scored
 from marquee.features.movie_table import MovieTable
-
-Reals = npt.NDArray[np.floating]
 
 POOL = 300
 """Candidates, a model's best, that a place may be given to: with fewer, lists are less broad."""
@@ -50,7 +49,7 @@ def diversify(
     return [found[i] for i in places(merit, diversity, luck, k)]
 
 
-def places(merit: Reals, diversity: float, luck: float, k: int) -> list[int]:
+def places(merit: Floating, diversity: float, luck: float, k: int) -> list[int]:
     """Return the indexes of up to k of n candidates in the order of their places.
 
     `merit` n: by how much each, the model's best first, suits the user more than others.
@@ -76,7 +75,7 @@ def kept(ten: int, diversity: float, luck: float) -> int:
     return int((ten + 1) * share + luck) - int(ten * share + luck)
 
 
-def scaled(scores: Reals) -> npt.NDArray[np.float64]:
+def scaled(scores: Floating) -> npt.NDArray[np.float64]:
     """Return n scores, falling, in deviations of the best hundred from their mean."""
     best = scores[:_BEST].astype(np.float64)
     deviation = best.std() if len(best) else 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float32]
+from marquee.arrays import Matrix
 
 _SOURCES = 3
 

@@ -6,12 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 from marquee.features.shortlist import RowSelection
-
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _AT_ONCE = 64
 """Ratings added at once: what they gather stays in the cache, however many a user has."""

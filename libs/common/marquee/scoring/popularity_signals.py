@@ -3,12 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Matrix
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 from marquee.scoring.cold_start import log_popularity
-
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 def base_popularity(sums: Ints) -> npt.NDArray[np.float64]:

@@ -10,15 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.als import AlsFactors
-from marquee.scoring.autoencoder import Autoencoder, LowRankCode, Matrix
+from marquee.scoring.autoencoder import Autoencoder, LowRankCode
 from marquee.scoring.cold_start import NewMovies
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
-
-Ints = npt.NDArray[np.int64]
 
 TASTE = ("preference", "als", "few_ratings")
 """The names of its signals."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marquee.arrays import unit
-from marquee.features.pipeline import KMeans, Matrix
+from marquee.arrays import Matrix, unit
+from marquee.features.pipeline import KMeans
 from marquee.scoring.preference import log_share
 
 SOFTNESS = 0.05

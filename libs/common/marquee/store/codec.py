@@ -4,13 +4,12 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from marquee.arrays import Vector
 
 _MOVIE = struct.Struct("<Ihh")
 _USER = struct.Struct("<h")
 _SUMS = struct.Struct("<III")
-
-Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from implicit.als import AlternatingLeastSquares
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 
+from marquee.arrays import Matrix
 from marquee.features.interactions import RatingRows, split_users
-from marquee.features.pipeline import Matrix
 from marquee.scoring.als import AlsFactors
 
 _PASSES = 2

@@ -11,9 +11,10 @@ from scipy import sparse
 from sklearn.cluster import KMeans as SkKMeans
 from threadpoolctl import threadpool_limits
 
-from marquee.features.interactions import Ints, RatingRows
+from marquee.arrays import Ints, Matrix
+from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans
-from marquee.scoring.autoencoder import Autoencoder, Matrix
+from marquee.scoring.autoencoder import Autoencoder
 from marquee.training.autoencoder_compression import compress
 
 _PRIOR = 0.3

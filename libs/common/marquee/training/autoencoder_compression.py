@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from marquee.scoring.autoencoder import Autoencoder, LowRankCode, Matrix
+from marquee.arrays import Matrix
+from marquee.scoring.autoencoder import Autoencoder, LowRankCode
 
 
 def compress(

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from marquee.features.interactions import FoldIn, Ints, RatingRows, draw_fold_ins
+from marquee.arrays import Ints, Matrix, Reals
+from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins
 from marquee.training.ranking_metrics import discounts
 
-Matrix = npt.NDArray[np.float32]
-Reals = npt.NDArray[np.float64]
 Signals = Callable[[FoldIn], Mapping[str, npt.NDArray[np.floating]]]
 
 _DEPTH = 100

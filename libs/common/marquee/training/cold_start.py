@@ -6,14 +6,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Matrix
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import NewMovies, with_pairs
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge, fit_ridge
-
-Matrix = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 def fit_predictions(

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Floating, Matrix
 from marquee.features.interactions import split_users
 from marquee.scoring.top_k import top
 from marquee.training.ranking_metrics import quality
-from marquee.training.validation_cases import Matrix
-
-Reals = npt.NDArray[np.floating]
 
 DEPTH = 20
 """Length of the lists that a movie without ratings is to come into."""
@@ -23,7 +21,7 @@ MAX_CASES = 200
 
 
 def score_gaps(
-    scores: Reals, hidden: Reals, mask: npt.NDArray[np.bool_]
+    scores: Floating, hidden: Floating, mask: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float32]:
     """Return by how much each of n movies, were it new, misses a list of the movies of `mask`.
 

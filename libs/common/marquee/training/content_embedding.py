@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Matrix
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix
 from marquee.training.pipeline import fit_encoder
 
 

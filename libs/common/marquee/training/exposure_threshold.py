@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from marquee.arrays import Ints
 from marquee.domain.recommendation import Scored, UserHistory
-from marquee.features.interactions import Ints, RatingRows
+from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.scoring.diversity import POOL, scaled
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import linalg
 
+from marquee.arrays import Matrix
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import LinearAutoencoder, Matrix
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.training.linear_autoencoder_moments import ExpectedGram
 
 _BLOCK = 512

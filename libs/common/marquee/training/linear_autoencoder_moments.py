@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from marquee.arrays import Matrix, Reals
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import Matrix
-
-Reals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

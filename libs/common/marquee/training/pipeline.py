@@ -8,7 +8,8 @@ from sklearn.cluster import KMeans as SkKMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from marquee.features.pipeline import Encoder, KMeans, Matrix, Pipeline, Scaler
+from marquee.arrays import Matrix
+from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from marquee.features.interactions import FoldIn, Ints, RatingRows, split_users
-from marquee.features.pipeline import Matrix
+from marquee.arrays import Ints, Matrix, Reals
+from marquee.features.interactions import FoldIn, RatingRows, split_users
 from marquee.scoring.als import AlsFactors
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.preference import TASTE, NoneCold, PreferenceScorers
 from marquee.training.als import AlsConfig, fit_als
 from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies
-from marquee.training.blending import BlendWeightSearch, Reals, Validation, beyond_noise
+from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
 from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
 from marquee.training.validation_cases import most_liked
 

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import unit
+from marquee.arrays import Matrix, unit
 from marquee.features.interactions import RatingRows
-from marquee.features.pipeline import KMeans, Matrix
+from marquee.features.pipeline import KMeans
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.training.autoencoder import encode, fit_user_clusters
 

@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from marquee.features.interactions import FoldIn
 
-Matrix = npt.NDArray[np.float32]
-
 
 def some(cases: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
     """Return at most `limit` of the cases, drawn at random, in their order."""

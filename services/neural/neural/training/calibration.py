@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.interactions import Ints, RatingRows
-from neural.confidence import Confidence, Reals, fit_confidence
-from neural.rating_predictor import Matrix, NetworkMovieVectors
+from marquee.arrays import Ints, Matrix, Reals
+from marquee.features.interactions import RatingRows
+from neural.confidence import Confidence, fit_confidence
+from neural.rating_predictor import NetworkMovieVectors
 from neural.training.epochs import MAX_JUDGED, Trained
 from neural.training.holdout import Unseen
 from neural.training.rating_split import only

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural.rating_predictor import Ints, Matrix, NetworkMovieVectors, RatingPredictor, Weights
+from marquee.arrays import Ints, Matrix
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor, Weights
 
 _TABLES = ("viewers.value.weight", "viewers.seen.weight")
 

@@ -8,9 +8,10 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from marquee.arrays import Matrix
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import Statistics, statistics_of
-from neural.rating_predictor import Matrix, NetworkMovieVectors, RatingPredictor
+from neural.rating_predictor import NetworkMovieVectors, RatingPredictor
 from neural.training.network import Batch, RatingNetwork
 from neural.training.rating_split import RatingSplit, only
 

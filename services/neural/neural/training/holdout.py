@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.features.interactions import FoldIn, Ints, RatingRows
-from neural.training.rating_split import Mask, RatingSplit
+from marquee.arrays import Ints, Mask
+from marquee.features.interactions import FoldIn, RatingRows
+from neural.training.rating_split import RatingSplit
 
 _MOST_USERS, _MOST_MOVIES = 150, 500
 """How many are held out for the confidence: more of them say the same."""

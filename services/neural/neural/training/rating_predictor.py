@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from marquee.arrays import Mask, Matrix
 from marquee.features.interactions import RatingRows
 from neural.confidence import Confidence
-from neural.rating_predictor import Matrix
 from neural.training.calibration import calibrate
 from neural.training.ensembling import averaged, averaged_movies
 from neural.training.epochs import NetworkConfig, OnEpoch, Trained, described_by, train
 from neural.training.holdout import set_aside
-from neural.training.rating_split import Mask, RatingSplit, only
+from neural.training.rating_split import RatingSplit, only
 from neural.training.worker_processes import TrainingJob, networks
 
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 import torch
 
 from marquee import telemetry
-from marquee.arrays import load_arrays, save_arrays
+from marquee.arrays import Matrix, load_arrays, save_arrays
 from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
 from neural.rating_biases import statistics_of
-from neural.rating_predictor import Matrix, RatingPredictor
+from neural.rating_predictor import RatingPredictor
 from neural.training.epochs import NetworkConfig, Trained, movie_vectors, train_again
 
 _WORK, _CONFIG, _STATE = "work.npz", "config.json", "state."

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from marquee.arrays import Ints
 from marquee.domain.movies import Movie
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset, make_dataset, position_in
@@ -24,7 +25,6 @@ MAX_MALFORMED_SHARE = 0.01
 """An import stops when more than this share of a file's rows is malformed."""
 
 Files = Mapping[str, Callable[[], BinaryIO]]
-Ints = npt.NDArray[np.int64]
 
 _USER = Column("user id", "a whole number from 1", 1, 2**63 - 1)
 _MOVIE = Column("movie id", "a whole number from 1 to 2147483647", 1, 2**31 - 1)

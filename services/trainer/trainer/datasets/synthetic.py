@@ -17,12 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
+from marquee.arrays import Ints, Vector
 from marquee.domain.movies import GENRES
 from marquee.errors import DataError
 from trainer.datasets.synthetic_titles import make_tags, make_titles
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _DIMENSIONS = 8
 _ARCHETYPES = 16
@@ -43,11 +41,11 @@ class _World:
     """What there is before anybody rates: m movies and u users in the space of tastes."""
 
     genres: npt.NDArray[np.bool_]
-    movie_vectors: Floats
-    popularity: Floats
-    quality: Floats
-    users: Floats
-    means: Floats
+    movie_vectors: Vector
+    popularity: Vector
+    quality: Vector
+    users: Vector
+    means: Vector
 
 
 def generate(
@@ -108,9 +106,9 @@ def _make_world(users: int, movies: int, random: np.random.Generator) -> _World:
     return _World(genres, movie_vectors, popularity / popularity.sum(), quality, tastes, means)
 
 
-def _unit(rows: Floats) -> Floats:
+def _unit(rows: Vector) -> Vector:
     norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
-    unit: Floats = rows / np.maximum(norms, np.float32(1e-6))[:, None]
+    unit: Vector = rows / np.maximum(norms, np.float32(1e-6))[:, None]
     return unit
 
 
@@ -156,7 +154,7 @@ def _rate(
     return user_rows, movie_rows, _half_stars(world, user_rows, movie_rows, random)
 
 
-def _choose(world: _World, tastes: Floats, counts: Ints, random: np.random.Generator) -> Ints:
+def _choose(world: _World, tastes: Vector, counts: Ints, random: np.random.Generator) -> Ints:
     """Return the movies of a block of users, counts[0] of the first, and so on.
 
     A block shares a pool of candidates, drawn by popularity; each user draws from the pool by
@@ -202,7 +200,7 @@ def _times(counts: Ints, random: np.random.Generator) -> Ints:
     return np.asarray(starts + days * 86_400 + random.integers(0, 3_600, n), np.int64)
 
 
-def _tag_space(n: int, random: np.random.Generator) -> tuple[list[str], Floats]:
+def _tag_space(n: int, random: np.random.Generator) -> tuple[list[str], Vector]:
     return make_tags(n, random), _unit(random.standard_normal((n, _DIMENSIONS), np.float32))
 
 
@@ -240,7 +238,7 @@ def _write_ratings(
 def _write_tags(
     directory: Path,
     given: tuple[Ints, Ints, Ints],
-    scores: Floats,
+    scores: Vector,
     vocabulary: list[str],
     random: np.random.Generator,
 ) -> None:
@@ -258,7 +256,7 @@ def _write_tags(
 
 
 def _write_genome(
-    directory: Path, movie_vectors: Ints, scores: Floats, vocabulary: list[str]
+    directory: Path, movie_vectors: Ints, scores: Vector, vocabulary: list[str]
 ) -> None:
     n = len(vocabulary)
     relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[movie_vectors] - 5.0)))

@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import unit
+from marquee.arrays import Ints, Matrix, Reals, unit
 from marquee.domain.movies import GENRES, genre_mask, genre_matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from marquee.features.pipeline import Matrix
-
-Ints = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.float64]
 
 _CHUNK = 256
 """Lists whose movies are compared at once."""

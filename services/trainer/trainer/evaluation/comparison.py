@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask, Reals
 from marquee.settings import Settings
 from marquee.training.ranking_metrics import average_precision_at_k
-from trainer.evaluation.beyond_accuracy import CatalogueStatistics, Ints, Reals
+from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.metrics import (
     MEASURES,
     RANKED_BY,
@@ -21,8 +22,6 @@ from trainer.evaluation.metrics import (
 from trainer.evaluation.served_models import MODELS
 from trainer.evaluation.slices import Case, Slice, route_of
 from trainer.report.model import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -216,11 +215,11 @@ def _merged(
     return Measurement(values, shown)
 
 
-def _rows(found: Measurement, chosen: Bools) -> Measurement:
+def _rows(found: Measurement, chosen: Mask) -> Measurement:
     return Measurement(found.values[chosen], found.shown[chosen], found.words)
 
 
-def _left_out(answered: Bools) -> str:
+def _left_out(answered: Mask) -> str:
     left_out = int((~answered).sum())
     return (
         f"{left_out} of {len(answered)} cases left out: their model is missing" if left_out else ""

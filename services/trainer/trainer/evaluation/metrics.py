@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Ints, Reals
 from marquee.training.ranking_metrics import ndcg_at_k, recall_at_k
 from trainer.evaluation.slices import Case
 from trainer.evaluation.splits import SEED
-
-Ints = npt.NDArray[np.int64]
-Reals = npt.NDArray[np.float64]
 
 MEASURES = ("recall@20", "ndcg@10", "ndcg@100")
 RANKED_BY = MEASURES.index("ndcg@10")

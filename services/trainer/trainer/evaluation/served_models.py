@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.domain.recommendation import Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
@@ -22,8 +23,6 @@ from trainer.evaluation.slices import Case, Cases, route_of
 from trainer.evaluation.splits import Split
 from trainer.models.fits import FITS, Fit
 from trainer.models.parameters import Parameters
-
-Ints = npt.NDArray[np.int64]
 
 Fits = Mapping[str, Callable[[], Fit]]
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.domain.ratings import POSITIVE
 from marquee.domain.recommendation import Route
 from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
 from trainer.evaluation.splits import SEED, Split
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

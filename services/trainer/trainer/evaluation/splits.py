@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.features.dataset import Dataset
-
-Ints = npt.NDArray[np.int64]
 
 FOLDS = 10
 SEED = 42

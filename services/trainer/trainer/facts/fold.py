@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask
 from marquee.domain.movies import Movie
 from marquee.events import (
     AnyEvent,
@@ -26,9 +27,7 @@ ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED = range(len(KINDS))
 
 PROMOTION, BLOCK = "promotion", "block"
 
-Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 
 
 def _ints() -> Ints:

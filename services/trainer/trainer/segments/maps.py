@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Reals
 from marquee.domain.movies import genre_matrix
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.report.model import Marker, SegmentMap
-
-Reals = npt.NDArray[np.float64]
 
 MODEL = "user-model"
 MEMBERS = 1500

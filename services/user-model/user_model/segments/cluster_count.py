@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
@@ -23,8 +22,8 @@ from sklearn.metrics import (
 )
 from sklearn.mixture import GaussianMixture
 
-Rows = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.integer]
+from marquee.arrays import Reals
+
 Curve = list[float | None]
 
 GRID = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
@@ -53,7 +52,7 @@ class Choice:
         return asdict(self)
 
 
-def choose(rows: Rows, seed: int, otherwise: int, grid: Sequence[int] = GRID) -> Choice:
+def choose(rows: Reals, seed: int, otherwise: int, grid: Sequence[int] = GRID) -> Choice:
     """Return the number of clusters of n × d rows; `otherwise` where they have no structure.
 
     The number with most votes of the seven methods, among those whose stability is 0.8 or more;
@@ -73,7 +72,7 @@ def choose(rows: Rows, seed: int, otherwise: int, grid: Sequence[int] = GRID) ->
     return _decide(ks, votes, found, min(otherwise, max(ks)))
 
 
-def curves(rows: Rows, ks: Sequence[int], seed: int) -> tuple[dict[str, Curve], list[float]]:
+def curves(rows: Reals, ks: Sequence[int], seed: int) -> tuple[dict[str, Curve], list[float]]:
     """Return each method's curve over `ks`, and the standard error of the gaps."""
     fits = {k: _kmeans(rows, k, seed) for k in ks}
     labels = {k: fit.labels_ for k, fit in fits.items()}
@@ -93,7 +92,7 @@ def curves(rows: Rows, ks: Sequence[int], seed: int) -> tuple[dict[str, Curve], 
     return found, error
 
 
-def stability(rows: Rows, k: int, seed: int) -> float:
+def stability(rows: Reals, k: int, seed: int) -> float:
     """Return the mean adjusted Rand index of pairs of fits, each to 80 % of the rows."""
     rng = np.random.default_rng(seed)
     size = max(k, round(0.8 * len(rows)))
@@ -173,14 +172,14 @@ def _defined(ks: Sequence[int], curve: Curve) -> list[tuple[int, float]]:
     return [(k, value) for k, value in zip(ks, curve, strict=True) if value is not None]
 
 
-def _kmeans(rows: Rows, k: int, seed: int) -> KMeans:
+def _kmeans(rows: Reals, k: int, seed: int) -> KMeans:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different rows than clusters
         return KMeans(k, n_init=_STARTS, random_state=seed).fit(rows)
 
 
 def _gaps(
-    rows: Rows, ks: Sequence[int], inertias: Sequence[float], seed: int
+    rows: Reals, ks: Sequence[int], inertias: Sequence[float], seed: int
 ) -> tuple[list[float], list[float]]:
     """Return the gaps to uniform rows in a box along the principal axes, and their errors."""
     rng = np.random.default_rng(seed)
@@ -201,7 +200,7 @@ def _log(inertia: float) -> float:
     return float(np.log(max(inertia, 1e-12)))
 
 
-def _bic(rows: Rows, k: int, seed: int) -> float:
+def _bic(rows: Reals, k: int, seed: int) -> float:
     spread = max(float(rows.var(axis=0).mean()), 1e-12)
     mixture = GaussianMixture(k, covariance_type="diag", reg_covar=1e-3 * spread, random_state=seed)
     with warnings.catch_warnings():

@@ -14,10 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
+from marquee.arrays import Ints, Matrix
 from marquee.domain.movies import Movie, genre_mask, genre_matrix
 from marquee.domain.ratings import POSITIVE
-from marquee.features.interactions import Ints, RatingRows
-from marquee.features.pipeline import KMeans, Matrix, Scaler
+from marquee.features.interactions import RatingRows
+from marquee.features.pipeline import KMeans, Scaler
 from user_model.segments.cluster_count import Choice, choose
 from user_model.segments.model import (
     MovieSegments,

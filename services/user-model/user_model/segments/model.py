@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import load_arrays, load_json, save_arrays, save_json
+from marquee.arrays import Ints, Matrix, load_arrays, load_json, save_arrays, save_json
 from marquee.domain.movies import genre_matrix
 from marquee.domain.ratings import POSITIVE
-from marquee.features.pipeline import KMeans, Matrix, Scaler
-
-Ints = npt.NDArray[np.int64]
+from marquee.features.pipeline import KMeans, Scaler
 
 DRAW = 25.0
 """Ratings of average height that a movie's mean is drawn by."""

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Reals
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
-
-Weights = npt.NDArray[np.float64]
 
 _COMMON = {"genres": 0.25, "decades": 0.3, "tags": 0.05}
 """Share of a segment that a word must hold for."""
@@ -19,7 +18,7 @@ _TYPICAL = 30
 
 
 def describe(
-    weights: Weights, sizes: Sequence[int], movies: Sequence[Movie], likes: Weights
+    weights: Reals, sizes: Sequence[int], movies: Sequence[Movie], likes: Reals
 ) -> list[dict[str, Any]]:
     """Return a description of each of s segments; `weights` s × n tells how much of each movie
     is in it (a movie of the segment, or a like of its users), `likes` s × n what is typical."""
@@ -50,13 +49,13 @@ def describe(
     return described
 
 
-def _shares(weights: Weights, flags: npt.NDArray[np.floating]) -> Weights:
+def _shares(weights: Reals, flags: npt.NDArray[np.floating]) -> Reals:
     total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    shares: Weights = (weights @ flags) / total
+    shares: Reals = (weights @ flags) / total
     return shares
 
 
-def _apart(share: Weights, overall: Weights, names: Sequence[str], least: float) -> list[str]:
+def _apart(share: Reals, overall: Reals, names: Sequence[str], least: float) -> list[str]:
     """Return up to three names, those most frequent here compared with everywhere first."""
     lift = share / np.maximum(overall, 1e-9)
     fitting = np.flatnonzero((share >= least) & (lift >= _LIFT))
@@ -74,7 +73,7 @@ def _unique(name: str, taken: dict[str, int]) -> str:
     return name if taken[name] == 1 else f"{name} ({taken[name]})"
 
 
-def _typical(likes: Weights, segment: int, movies: Sequence[Movie]) -> list[int]:
+def _typical(likes: Reals, segment: int, movies: Sequence[Movie]) -> list[int]:
     """Return the movies that weigh most, by how much more than elsewhere."""
     share = likes[segment] / max(likes[segment].sum(), 1e-12)
     overall = likes.sum(axis=0) / max(likes.sum(), 1e-12)
@@ -83,13 +82,13 @@ def _typical(likes: Weights, segment: int, movies: Sequence[Movie]) -> list[int]
     return [movies[i].movie_id for i in order if score[i] > 0]
 
 
-def _decades(movies: Sequence[Movie]) -> tuple[Weights, list[str]]:
+def _decades(movies: Sequence[Movie]) -> tuple[Reals, list[str]]:
     years = np.array([movie.year or 0 for movie in movies]) // 10 * 10
     known = sorted(set(years[years > 0].tolist()))
     return (years[:, None] == np.array(known)[None, :]).astype(float), [f"{y}s" for y in known]
 
 
-def _tags(movies: Sequence[Movie]) -> tuple[Weights, list[str]]:
+def _tags(movies: Sequence[Movie]) -> tuple[Reals, list[str]]:
     counts: dict[str, int] = {}
     carried = [[t for t, relevance in f.tags.items() if relevance >= _TAGGED] for f in movies]
     for tags in carried:

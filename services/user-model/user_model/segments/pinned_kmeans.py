@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.features.pipeline import KMeans, Matrix
+from marquee.arrays import Matrix
+from marquee.features.pipeline import KMeans
 
 _STARTS, _ROUNDS = 8, 50
 

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from trainer.evaluation.slices import Case
 from trainer.evaluation.splits import SEED
-
-Ints = npt.NDArray[np.int64]
-Matrix = npt.NDArray[np.float32]
 
 MAX_MOVIES = 8000
 """Neighbours and EASE know only so many movies, the most liked: they need movies × movies."""

@@ -7,15 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.training.ranking_metrics import quality
 from trainer.evaluation.baselines.models import Family, Scorer, likes_of, shown_to
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
 from trainer.evaluation.slices import Case, Cases
 from trainer.evaluation.splits import Split
-
-Ints = npt.NDArray[np.int64]
-Matrix = npt.NDArray[np.float32]
 
 POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """z-scores of log popularity that are added to one z-score of the baseline."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from marquee.arrays import Ints, Matrix
 from marquee.domain.ratings import POSITIVE
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
@@ -22,9 +23,6 @@ from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, Choice
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
 from trainer.evaluation.slices import Case, Cases
 from trainer.evaluation.splits import Split
-
-Ints = npt.NDArray[np.int64]
-Matrix = npt.NDArray[np.float32]
 
 GRID = (30, 100, 300, 1000, 3000, 10000)
 """Penalties that are tried: as many settings as any other baseline has."""

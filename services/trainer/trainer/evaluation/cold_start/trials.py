@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
@@ -22,9 +22,6 @@ from trainer.evaluation.slices import Case, Slice, draw_slice
 from trainer.evaluation.splits import SEED, split_by_user
 from trainer.models.parameters import Parameters
 from trainer.report.model import OURS
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 SHARE = 0.1
 """Of the movies, those that are cold."""
@@ -73,7 +70,7 @@ class ColdSplit:
     """`train` without ratings of cold movies and tested users; `cold` which movies are, n."""
 
     train: Dataset
-    cold: Bools
+    cold: Mask
     test: Dataset
 
     @classmethod

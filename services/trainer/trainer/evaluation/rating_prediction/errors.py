@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Reals
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
@@ -12,8 +13,6 @@ from trainer.evaluation.served_models import fitted
 from trainer.evaluation.splits import SEED
 from trainer.models.parameters import Parameters
 from trainer.report.model import RatingErrors
-
-Reals = npt.NDArray[np.float64]
 
 DAMPING = (3.0, 5.0)
 """Ratings that the mean weighs in a movie's, and in a user's bias."""

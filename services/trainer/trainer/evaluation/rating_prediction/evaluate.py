@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import t as student
 
+from marquee.arrays import Reals
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
 from trainer.evaluation.rating_prediction.errors import DAMPING
@@ -22,7 +22,6 @@ from trainer.evaluation.served_models import fitted
 from trainer.models.parameters import Parameters
 from trainer.report.model import Interval, RatingTrials, Reliability
 
-Reals = npt.NDArray[np.float64]
 Predict = Callable[[Trial, Question], Reals]
 Say = Callable[[str], None]
 Measures = tuple[float, float, float]

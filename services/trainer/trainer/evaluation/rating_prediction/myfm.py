@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from marquee.arrays import Ints, Reals
 from marquee.features.dataset import position_in
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from trainer.evaluation.rating_prediction.splits import Ints, Trial
-
-Reals = npt.NDArray[np.float64]
+from trainer.evaluation.rating_prediction.splits import Trial
 
 RANK, SAMPLES = 10, 300
 """Factors, and rounds of Gibbs sampling."""

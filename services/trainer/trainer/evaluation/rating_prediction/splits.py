@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask
 from marquee.features.dataset import Dataset, position_in
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 GIVEN = (1, 3, 5, 10, 20)
 """Ratings of an unseen user; what is asked for lies beyond the largest of them."""
@@ -78,7 +76,7 @@ def by_users(dataset: Dataset, seed: int) -> dict[int, Trial]:
     }
 
 
-def _answered_by_the_rest(dataset: Dataset, held_out: Bools) -> Trial:
+def _answered_by_the_rest(dataset: Dataset, held_out: Mask) -> Trial:
     """Return the trial in which all other ratings of a user are given."""
     given = dict(_rows_by_user(dataset, ~held_out))
     nothing = np.zeros(0, np.int64)
@@ -89,7 +87,7 @@ def _answered_by_the_rest(dataset: Dataset, held_out: Bools) -> Trial:
     return Trial(dataset, dataset.of_rows(~held_out), questions)
 
 
-def _rows_by_user(dataset: Dataset, keep: Bools) -> Iterator[tuple[int, Ints]]:
+def _rows_by_user(dataset: Dataset, keep: Mask) -> Iterator[tuple[int, Ints]]:
     rows = np.flatnonzero(keep)
     rows = rows[np.argsort(dataset.user_ids[rows], kind="stable")]
     user_ids, starts = np.unique(dataset.user_ids[rows], return_index=True)

@@ -2,11 +2,14 @@
 PYTHON ?= .venv/bin/python
 SYSTEM_PYTHON ?= python3
 UV := .venv/bin/uv
-SERVICES := content hybrid user-model neural gateway trainer
+MODEL_SERVICES := content hybrid user-model neural
+SERVICES := $(MODEL_SERVICES) gateway trainer
+DISTRIBUTIONS := libs/common $(SERVICES:%=services/%) deploy/local tests/support
+PACKAGES := libs services tests deploy
 LOCAL := -e libs/common $(SERVICES:%=-e services/%)
 # For development alone: what runs the system on one machine, and what tests share.
 DEVELOPMENT := -e deploy/local -e tests/support
-LOCAL_NAMES := common content hybrid neural user-model
+LOCAL_NAMES := common content hybrid neural user-model local testing
 COMPILE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(LOCAL_NAMES:%=--no-emit-package marquee-%)
 EXTRA_INDEX ?=
@@ -16,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer install-pipeline lock check test kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
+.PHONY: help install install-trainer install-pipeline lock format check docs test kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,17 +60,28 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 	$(COMPILE) $(UPGRADE) --extra neural services/trainer/pyproject.toml \
 		services/gateway/pyproject.toml requirements-dev.in -c requirements-dev.txt \
 		-o requirements-trainer.txt
-	for s in $(filter-out trainer,$(SERVICES)); do $(COMPILE) services/$$s/pyproject.toml \
-		-c requirements-dev.txt -o services/$$s/requirements.txt || exit; done
+	$(COMPILE) $(MODEL_SERVICES:%=services/%/pyproject.toml) -c requirements-dev.txt -o requirements-model.txt
+	$(COMPILE) services/gateway/pyproject.toml -c requirements-dev.txt -o services/gateway/requirements.txt
 	for e in pipeline airflow; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
 		-o requirements-$$e.txt || exit; done
 	$(COMPILE) --extra neural services/trainer/pyproject.toml -c requirements-trainer.txt \
 		-o services/trainer/requirements.txt
 
-check: .venv/READY ## formatting, lint and types
-	.venv/bin/ruff format --check -q libs services tests deploy
-	.venv/bin/ruff check -q libs services tests deploy
-	.venv/bin/mypy libs services tests deploy
+format: .venv/READY ## format the code and mend what ruff can mend
+	.venv/bin/ruff check --fix -q $(PACKAGES)
+	.venv/bin/ruff format -q $(PACKAGES)
+
+check: .venv/READY ## formatting, lint, spelling, import contracts, declared dependencies, types
+	.venv/bin/ruff format --check -q $(PACKAGES)
+	.venv/bin/ruff check -q $(PACKAGES)
+	.venv/bin/codespell
+	PYTHONWARNINGS=ignore .venv/bin/lint-imports --no-logo
+	@for d in $(DISTRIBUTIONS); do (cd $$d && $(CURDIR)/.venv/bin/deptry -v .) >/dev/null 2>&1 \
+		|| { (cd $$d && $(CURDIR)/.venv/bin/deptry .); exit 1; }; done; echo "deptry: all imports are declared"
+	.venv/bin/mypy $(PACKAGES)
+
+docs: .venv/READY ## build the documentation into site/, strictly
+	PYTHONWARNINGS=ignore .venv/bin/mkdocs build --strict --quiet
 
 test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
@@ -107,4 +121,4 @@ evaluate: .venv-trainer/READY ## print the quality of the newest models
 	.venv-trainer/bin/marquee evaluate
 
 clean: ## remove the environments, reports and caches (not var/)
-	rm -rf .venv .venv-trainer .venv-pipeline .venv-airflow reports deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-trainer .venv-pipeline .venv-airflow reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

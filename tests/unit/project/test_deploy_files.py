@@ -73,6 +73,7 @@ def test_dockerfiles_differ_in_what_is_the_services_own_alone(service: str) -> N
         lines = (ROOT / "services" / name / "Dockerfile").read_text().splitlines()
         own = (
             "COPY services/",
+            "COPY requirements-model",
             "COPY data",
             "COPY params",
             "RUN apt-get",

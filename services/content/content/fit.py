@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from content.model import Content
-from marquee.arrays import Matrix
+from marquee.arrays import Mask, Matrix
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
@@ -94,7 +93,7 @@ class _Parts:
         self.matrix = self.movie_vectors.matrix(movies, self.sums)
         self.pipeline = _fit_space(self)
 
-    def predictions(self, known: npt.NDArray[np.bool_]) -> Ridge:
+    def predictions(self, known: Mask) -> Ridge:
         """Return content → (log popularity, taste), learned where `known` holds."""
         content = self.matrix[:, self.movie_vectors.content]
         penalty = self.config.new_movie_penalty
@@ -127,7 +126,7 @@ def _fit_space(parts: _Parts) -> Pipeline:
     return pipeline
 
 
-def with_cold(model: Content, parts: _Parts, cold: npt.NDArray[np.bool_]) -> MovieTable:
+def with_cold(model: Content, parts: _Parts, cold: Mask) -> MovieTable:
     """Return the table of all movies, those where `cold` holds as if nobody had rated them."""
     vectors, clusters = model.encode(parts.matrix, parts.taste.rows())
     unrated = [movie for movie, is_cold in zip(parts.movies, cold, strict=True) if is_cold]

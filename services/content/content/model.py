@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import (
+    Floating,
     Ints,
     Mask,
     Matrix,
+    Reals,
     direction,
     load_arrays,
     load_json,
@@ -148,7 +150,7 @@ class Content:
         movies: MovieTable,
         popularity: Popularity | None = None,
         chosen: RowSelection | None = None,
-    ) -> npt.NDArray[np.floating]:
+    ) -> Floating:
         """Return the mixed score of every row, or of those chosen."""
         chosen = all_rows(movies.vectors) if chosen is None else chosen
         scores = weighted(self.signals(seen, movies, popularity, chosen), self.weights)
@@ -179,7 +181,7 @@ class Content:
         }
 
     @cached_property
-    def _base_popularity(self) -> npt.NDArray[np.float64]:
+    def _base_popularity(self) -> Reals:
         return base_popularity(self.base_sums)
 
     @cached_property

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Matrix, Reals
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ratings import Ratings
 from marquee.scoring.als import AlsFactors
-from marquee.store.api import Reads
+from marquee.store.api import ReadRequest
 
 MAX_RATERS = 50
 """Users of one partition that a movie's factor is solved from; later ones add little."""
@@ -49,8 +48,8 @@ class Part:
     """What `raters` (user ids) say of a movie: `matrix` f × f is Σ c·xxᵀ, `right` f is Σ c·p·x."""
 
     raters: tuple[int, ...]
-    matrix: npt.NDArray[np.float64]
-    right: npt.NDArray[np.float64]
+    matrix: Reals
+    right: Reals
 
     def pack(self) -> bytes:
         """Return 4 bytes, 8 a rater, and 4 for each number of the upper triangle and the side."""
@@ -88,30 +87,30 @@ def _unnamed(data: bytes) -> bytes:
     return _HEAD.pack(0, f) + data[_HEAD.size + 8 * n :]
 
 
-def derive_parts(step: UnitOfWork, model: Foldable) -> None:
+def derive_parts(unit_of_work: UnitOfWork, model: Foldable) -> None:
     """Put the parts of the new movies that the step's users rate, or rated before."""
-    key = step.keys.rows(model.version)
-    counted = _read(step, key, (f"viewer:{user_id}" for user_id in step.users))
+    key = unit_of_work.keys.rows(model.version)
+    counted = _read(unit_of_work, key, (f"viewer:{user_id}" for user_id in unit_of_work.users))
     joining: dict[int, dict[int, None]] = {}
     leaving: dict[int, set[int]] = {}
-    for user_id in step.users:
+    for user_id in unit_of_work.users:
         before = _movies(counted[f"viewer:{user_id}"])
-        now = _new_movies(step.ratings(user_id), model)
+        now = _new_movies(unit_of_work.ratings(user_id), model)
         for movie_id in now:
             joining.setdefault(movie_id, {})[user_id] = None
         for movie_id in before - now.keys():
             leaving.setdefault(movie_id, set()).add(user_id)
         if before != now.keys():
-            _put(step, key, f"viewer:{user_id}", np.array(list(now), "<u4").tobytes())
+            _put(unit_of_work, key, f"viewer:{user_id}", np.array(list(now), "<u4").tobytes())
     movies = [*joining, *(leaving.keys() - joining.keys())]
-    held = _read(step, key, (f"part:{movie_id}" for movie_id in movies))
-    users = _Users(step, model)
+    held = _read(unit_of_work, key, (f"part:{movie_id}" for movie_id in movies))
+    users = _Users(unit_of_work, model)
     for movie_id in movies:
         raters = dict.fromkeys(raters_of(held[f"part:{movie_id}"])) | joining.get(movie_id, {})
         left = [user_id for user_id in raters if user_id not in leaving.get(movie_id, set())]
         part = users.part(movie_id, left[:MAX_RATERS])
-        _put(step, key, f"part:{movie_id}", part)
-        step.announce(f"part:{movie_id}", _unnamed(part))
+        _put(unit_of_work, key, f"part:{movie_id}", part)
+        unit_of_work.announce(f"part:{movie_id}", _unnamed(part))
 
 
 def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
@@ -132,8 +131,8 @@ def _new_movies(ratings: Ratings, model: Foldable) -> dict[int, None]:
 class _Users:
     """The present factors of users, without the new movies; each is solved once in a step."""
 
-    def __init__(self, step: UnitOfWork, model: Foldable) -> None:
-        self._step, self._model = step, model
+    def __init__(self, unit_of_work: UnitOfWork, model: Foldable) -> None:
+        self._step, self._model = unit_of_work, model
         self._solved: dict[int, Matrix] = {}
 
     def part(self, movie_id: int, raters: Sequence[int]) -> bytes:
@@ -157,11 +156,11 @@ class _Users:
         return self._solved[user_id]
 
 
-def _read(step: UnitOfWork, key: str, names: Iterable[str]) -> dict[str, bytes | None]:
+def _read(unit_of_work: UnitOfWork, key: str, names: Iterable[str]) -> dict[str, bytes | None]:
     wanted = list(names)
     if not wanted:
         return {}
-    found = step.store.read(Reads((), {key: wanted})).fields
+    found = unit_of_work.store.read(ReadRequest((), {key: wanted})).fields
     return {name: found[key, name] for name in wanted}
 
 
@@ -169,9 +168,9 @@ def _movies(data: bytes | None) -> set[int]:
     return set(np.frombuffer(data or b"", "<u4").tolist())
 
 
-def _put(step: UnitOfWork, key: str, field: str, data: bytes) -> None:
+def _put(unit_of_work: UnitOfWork, key: str, field: str, data: bytes) -> None:
     """Set a field of the version's rows; no bytes: take it away."""
     if data:
-        step.write("HSET", key, field, data)
+        unit_of_work.write("HSET", key, field, data)
     else:
-        step.write("HDEL", key, field)
+        unit_of_work.write("HDEL", key, field)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Ints, Mask, Matrix
 from marquee.domain.ratings import POSITIVE
 from marquee.features.interactions import RatingRows, split_users
 from marquee.scoring.als import AlsFactors
@@ -21,7 +20,7 @@ _LIKERS = 8
 def choose_trust(
     factors: AlsFactors,
     predicted: Matrix,
-    hidden: npt.NDArray[np.bool_],
+    hidden: Mask,
     rows: RatingRows,
     trusts: Sequence[float],
     seed: int,
@@ -43,7 +42,7 @@ class _Cases:
         self,
         factors: AlsFactors,
         predicted: Matrix,
-        hidden: npt.NDArray[np.bool_],
+        hidden: Mask,
         rows: RatingRows,
         seed: int,
     ) -> None:
@@ -63,7 +62,7 @@ class _Cases:
         chances = [self._of(movie, factors) for movie in self._orders]
         return float(np.mean(chances)) if chances else 0.0
 
-    def _at(self, movie: int) -> npt.NDArray[np.int64]:
+    def _at(self, movie: int) -> Ints:
         return np.flatnonzero(self._movies == movie)
 
     def _of(self, movie: int, factors: AlsFactors) -> float:
@@ -78,7 +77,7 @@ class _Cases:
         return float(np.searchsorted(others, scores[likers]).mean() / len(others))
 
 
-def _fold_in(factors: AlsFactors, rows: RatingRows, shown: npt.NDArray[np.bool_]) -> Matrix:
+def _fold_in(factors: AlsFactors, rows: RatingRows, shown: Mask) -> Matrix:
     """Return the factors, u × f, of users by those of their ratings that are shown."""
     users = np.zeros((len(rows), factors.f), np.float32)
     for i, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):

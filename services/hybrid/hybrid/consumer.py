@@ -13,14 +13,14 @@ from marquee.settings import Settings
 HANDLERS: Handlers = handlers_of("hybrid")
 
 
-def derive(step: UnitOfWork, model: Hybrid) -> None:
+def derive_rows(unit_of_work: UnitOfWork, model: Hybrid) -> None:
     """Put the rows of movies, or what raters say of new movies, whichever the topic is about."""
-    if step.keys.partition.topic == MOVIES:
-        derive_movies(step, model)
+    if unit_of_work.keys.partition.topic == MOVIES:
+        derive_movies(unit_of_work, model)
     else:
-        derive_parts(step, model)
+        derive_parts(unit_of_work, model)
 
 
 def main(settings: Settings) -> None:
     """Run the consumer until told to stop."""
-    consume_with_model(settings, "hybrid", Hybrid.load, HANDLERS, derive, restore_facts)
+    consume_with_model(settings, "hybrid", Hybrid.load, HANDLERS, derive_rows, restore_facts)

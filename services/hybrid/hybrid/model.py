@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from hybrid.als_fold_in import fold
 from marquee.arrays import (
+    Floating,
     Ints,
     Mask,
     Matrix,
+    Reals,
     direction,
     load_arrays,
     load_json,
@@ -189,7 +191,7 @@ class Hybrid:
         movies: MovieTable,
         popularity: Popularity | None = None,
         chosen: RowSelection | None = None,
-    ) -> npt.NDArray[np.floating]:
+    ) -> Floating:
         """Return the mixed score of every row, or of those chosen."""
         chosen = all_rows(movies.vectors) if chosen is None else chosen
         scores = weighted(self.signals(evidence, movies, popularity, chosen), self.weights)
@@ -226,7 +228,7 @@ class Hybrid:
         }
 
     @cached_property
-    def _base_popularity(self) -> npt.NDArray[np.float64]:
+    def _base_popularity(self) -> Reals:
         return base_popularity(self.base_sums)
 
     @cached_property

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Mask
 from marquee.domain.movies import Movie
 
 
@@ -42,7 +42,7 @@ class Dataset:
             digest.update(movie.model_copy(update={"tags": tags}).model_dump_json().encode())
         return digest.hexdigest()
 
-    def of_rows(self, rows: Ints | npt.NDArray[np.bool_]) -> "Dataset":
+    def of_rows(self, rows: Ints | Mask) -> "Dataset":
         """Return the data set of some of the ratings, in their order, with all movies."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
@@ -70,7 +70,7 @@ def make_dataset(
     )
 
 
-def position_in(known: Ints, values: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+def position_in(known: Ints, values: Ints) -> tuple[Ints, Mask]:
     """Return the index of each value in the sorted `known`, and whether it is there at all."""
     if not len(known):
         return np.zeros(len(values), np.int64), np.zeros(len(values), bool)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Mask
 from marquee.domain.ratings import POSITIVE
 from marquee.features.dataset import Dataset, position_in
 
@@ -43,7 +43,7 @@ class RatingRows:
         return np.repeat(np.arange(len(self)), self.sizes)
 
     @property
-    def liked(self) -> npt.NDArray[np.bool_]:
+    def liked(self) -> Mask:
         """Which ratings are positive."""
         return self.half_stars >= POSITIVE
 

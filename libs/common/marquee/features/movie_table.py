@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask, Matrix
 from marquee.domain.movies import Movie, genre_mask
 from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
 
@@ -22,12 +23,12 @@ class MovieTable:
 
     def __init__(
         self,
-        movie_ids: Sequence[int] | npt.NDArray[np.int64],
+        movie_ids: Sequence[int] | Ints,
         genres: npt.NDArray[np.uint32],
         years: npt.NDArray[np.int16],
-        vectors: npt.NDArray[np.float32],
+        vectors: Matrix,
         clusters: npt.NDArray[np.int16],
-        marks: npt.NDArray[np.float32] | None = None,
+        marks: Matrix | None = None,
     ) -> None:
         self._n = len(movie_ids)
         self._movie_ids = np.array(movie_ids, np.int64)
@@ -45,7 +46,7 @@ class MovieTable:
         return self._n
 
     @property
-    def movie_ids(self) -> npt.NDArray[np.int64]:
+    def movie_ids(self) -> Ints:
         return self._movie_ids[: self._n]
 
     @property
@@ -57,7 +58,7 @@ class MovieTable:
         return self._years[: self._n]
 
     @property
-    def vectors(self) -> npt.NDArray[np.float32]:
+    def vectors(self) -> Matrix:
         return self._vectors[: self._n]
 
     @property
@@ -65,23 +66,23 @@ class MovieTable:
         return self._clusters[: self._n]
 
     @property
-    def alive(self) -> npt.NDArray[np.bool_]:
+    def alive(self) -> Mask:
         return self._alive[: self._n]
 
     @property
-    def marks(self) -> npt.NDArray[np.float32]:
+    def marks(self) -> Matrix:
         return self._marks[: self._n]
 
     def index(self, movie_id: int) -> int:
         """Return the row of a movie, or -1 when the table does not have it."""
         return self._index.get(movie_id, -1)
 
-    def indexes(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+    def indexes(self, movie_ids: Iterable[int]) -> Ints:
         """Return the rows of those movies that the table has, in the order given."""
         found = self.places(movie_ids)
         return found[found >= 0]
 
-    def places(self, movie_ids: Iterable[int]) -> npt.NDArray[np.int64]:
+    def places(self, movie_ids: Iterable[int]) -> Ints:
         """Return the row of each movie, -1 for those that the table does not have."""
         return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
 
@@ -90,7 +91,7 @@ class MovieTable:
         movie_id: int,
         genres: int,
         year: int | None,
-        vector: npt.NDArray[np.float32],
+        vector: Matrix,
         cluster: int,
     ) -> int:
         """Add a movie or replace its row; return its index. `vector` has the d of the table."""
@@ -113,13 +114,13 @@ class MovieTable:
         if i >= 0:
             self._alive[i] = False
 
-    def shortened(self, sums: npt.NDArray[np.int64]) -> "MovieTable":
+    def shortened(self, sums: Ints) -> "MovieTable":
         """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
         rows = candidate_rows(sums)
         self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
         return self
 
-    def chosen(self, mask: npt.NDArray[np.bool_], k: int) -> RowSelection:
+    def chosen(self, mask: Mask, k: int) -> RowSelection:
         """Return the rows to score for the k best where `mask` holds: the shortlist, if there is
         one and it leaves enough, else all."""
         short = None if self._shortlist is None else self._shortlist.of(mask, k)
@@ -151,7 +152,7 @@ class MovieTable:
     def of(
         cls,
         movies: Sequence[Movie],
-        vectors: npt.NDArray[np.float32],
+        vectors: Matrix,
         clusters: npt.NDArray[np.int16],
     ) -> "MovieTable":
         """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
@@ -174,7 +175,7 @@ class MovieTable:
             "marks": self.marks,
         }
 
-    def with_marks(self, marks: npt.NDArray[np.float32]) -> "MovieTable":
+    def with_marks(self, marks: Matrix) -> "MovieTable":
         """Return a table of the same rows with other marks, n."""
         return self.from_arrays({**self.arrays(), "marks": marks})
 

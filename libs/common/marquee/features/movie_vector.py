@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
+from marquee.arrays import Ints, Mask, Matrix, Reals, load_arrays, save_arrays
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 from marquee.features.popularity import SHRINKAGE
 
@@ -91,7 +90,7 @@ class MovieVectors:
         rows[:, self.blocks["popularity"]] = np.log1p(positive)[:, None]
         return rows
 
-    def column_weights(self, total: float) -> npt.NDArray[np.float64]:
+    def column_weights(self, total: float) -> Reals:
         """Return a weight for each scaled column, d: the blocks share the variance `total`."""
         weights = np.zeros(self.d)
         for name, block in self.blocks.items():
@@ -99,7 +98,7 @@ class MovieVectors:
             weights[block] = np.sqrt(total * _SHARES[name] / size)
         return weights
 
-    def variance_floor(self, rows: Matrix) -> npt.NDArray[np.float64]:
+    def variance_floor(self, rows: Matrix) -> Reals:
         """Return what to add to each column's variance, d: for tags their mean variance in rows.
 
         Else a tag of three movies, scaled to variance 1, would outweigh any genre.
@@ -110,7 +109,7 @@ class MovieVectors:
             floor[block] = rows[:, block].var(axis=0).mean()
         return floor
 
-    def has_tags(self, rows: Matrix) -> npt.NDArray[np.bool_]:
+    def has_tags(self, rows: Matrix) -> Mask:
         """Return which of n × d vectors have a tag of the vocabulary."""
         return np.asarray((rows[:, self.blocks["tags"]] > 0).any(axis=1), bool)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from marquee.arrays import Ints, Mask, Reals
 from marquee.domain.ratings import POSITIVE
 from marquee.features.movie_table import MovieTable
 
@@ -38,7 +39,7 @@ class MovieSums:
                 n, positive, half = n + sums[0], positive + sums[1], half + sums[2]
         return n, positive, half
 
-    def arrays(self, movie_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def arrays(self, movie_ids: Ints) -> Ints:
         """Return the sums of m movies as an m × 3 array: n, positive, half stars."""
         totals = np.zeros((len(movie_ids), 3), np.int64)
         rows = {int(movie_id): i for i, movie_id in enumerate(movie_ids)}
@@ -49,9 +50,7 @@ class MovieSums:
         return totals
 
 
-def sums_of(
-    movie_ids: npt.NDArray[np.int64], half_stars: npt.NDArray[np.uint8]
-) -> dict[int, tuple[int, int, int]]:
+def sums_of(movie_ids: Ints, half_stars: npt.NDArray[np.uint8]) -> dict[int, tuple[int, int, int]]:
     """Return movie id → (n, positive, half stars) of m ratings (movie id and half stars each)."""
     ids, inverse = np.unique(movie_ids, return_inverse=True)
     n = np.bincount(inverse, minlength=len(ids))
@@ -68,7 +67,7 @@ class Popularity:
     Rows follow a `MovieTable` table: `popularity` and `mean` (stars) float64, `n` int64.
     """
 
-    def __init__(self, sums: npt.NDArray[np.int64]) -> None:
+    def __init__(self, sums: Ints) -> None:
         """Take an m × 3 array of sums: n, positive, half stars."""
         self._sums = sums.astype(np.int64)
         self._total = self._sums.sum(axis=0) if len(sums) else np.zeros(3, np.int64)
@@ -79,32 +78,30 @@ class Popularity:
         return float(self._total[2] / (2 * self._total[0])) if self._total[0] else 3.5
 
     @property
-    def sums(self) -> npt.NDArray[np.int64]:
+    def sums(self) -> Ints:
         return self._sums
 
     @property
-    def n(self) -> npt.NDArray[np.int64]:
+    def n(self) -> Ints:
         return self._sums[:, 0]
 
     @property
-    def positive(self) -> npt.NDArray[np.int64]:
+    def positive(self) -> Ints:
         return self._sums[:, 1]
 
     @cached_property
-    def popularity(self) -> npt.NDArray[np.float64]:
+    def popularity(self) -> Reals:
         """log(1 + positive ratings) of each movie."""
         return np.log1p(self._sums[:, 1])
 
     @cached_property
-    def mean(self) -> npt.NDArray[np.float64]:
+    def mean(self) -> Reals:
         """Shrunk mean rating of each movie in stars: (sum + 25 μ) / (n + 25)."""
         return (self._sums[:, 2] / 2 + SHRINKAGE * self.global_mean) / (
             self._sums[:, 0] + SHRINKAGE
         )
 
-    def order(
-        self, movie_ids: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], k: int
-    ) -> npt.NDArray[np.int64]:
+    def order(self, movie_ids: Ints, mask: Mask, k: int) -> Ints:
         """Return up to k rows where `mask` holds, most popular first."""
         rows = np.flatnonzero(mask)
         keys = (movie_ids[rows], -self.mean[rows], -self._sums[rows, 1])

@@ -7,9 +7,8 @@ holds copies of the rows of those that most users like and of all that nobody ha
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints, Mask, Matrix
+from marquee.arrays import Floating, Ints, Mask, Matrix
 
 MOST = 10_000
 """Movies, the most liked ones, that have a chance."""
@@ -35,7 +34,7 @@ class RowSelection:
         """Return the places in the table of some of the m rows."""
         return found if isinstance(self.rows, slice) else self.rows[found]
 
-    def first(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    def first(self, values: Floating) -> Floating:
         """Return values of the rows, m, given those of the first movies of the table; later ones
         have 0."""
         if isinstance(self.rows, slice):

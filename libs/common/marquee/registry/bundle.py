@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from marquee.arrays import check_numbers
 from marquee.errors import ArtifactError
+from marquee.files import replace_file
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -115,7 +116,5 @@ def add_metrics(directory: Path, metrics: Mapping[str, float]) -> Manifest:
     check_numbers(MANIFEST, {"metrics": dict(metrics)})
     manifest = read_manifest(directory)
     manifest = manifest.model_copy(update={"metrics": manifest.metrics | dict(metrics)})
-    part = directory / f"{MANIFEST}.part"
-    part.write_text(manifest.model_dump_json(indent=1) + "\n")
-    part.replace(directory / MANIFEST)
+    replace_file(directory / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
     return manifest

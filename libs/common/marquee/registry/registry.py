@@ -1,7 +1,5 @@
 """Where published model versions lie: a directory a version, written once, fetched into a cache."""
 
-import fcntl
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from marquee.errors import ArtifactError, NotFound
+from marquee.files import delete, locked, replace_file, staged
 from marquee.registry.bundle import MANIFEST, Manifest, add_metrics, read_manifest, verify
 from marquee.registry.integrity import check_bundle
 
@@ -35,10 +34,13 @@ class Registry:
         target = self.path(manifest.name, manifest.version)
         if target.exists():
             return manifest
-        staging = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.rmtree(staging, ignore_errors=True)
-        shutil.copytree(bundle, staging)
-        staging.rename(target)
+        with staged(target) as part:
+            shutil.copytree(bundle, part)
+            try:
+                part.rename(target)
+            except OSError:  # a directory that is not empty is not replaced
+                if not target.exists():
+                    raise
         return manifest
 
     def add_metrics(self, name: str, version: str, metrics: Mapping[str, float]) -> Manifest:
@@ -48,9 +50,7 @@ class Registry:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Hold the lock under which versions are asked to serve, and removed."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.root / ".lock"):
             yield
 
     def ask(self, name: str, version: str) -> None:
@@ -58,10 +58,7 @@ class Registry:
         asked = self.asked(name)
         if asked[:1] == (version,):
             return
-        path = self.root / name / _ASKED
-        part = path.with_name(f"{_ASKED}.{os.getpid()}")
-        part.write_text("\n".join((version, *asked[:1])) + "\n")
-        part.replace(path)
+        replace_file(self.root / name / _ASKED, "\n".join((version, *asked[:1])) + "\n")
 
     def asked(self, name: str) -> tuple[str, ...]:
         """Return the version that was announced last, and the other one before it."""
@@ -71,16 +68,17 @@ class Registry:
 
     def remove(self, name: str, version: str) -> None:
         """Delete a version; to readers it is gone at once."""
-        gone = self.root / name / f".{version}.{os.getpid()}"
-        with suppress(FileNotFoundError):
-            self.path(name, version).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        path = self.path(name, version)
+        with staged(path) as gone, suppress(FileNotFoundError):
+            path.rename(gone)
 
     def sweep(self) -> None:
         """Delete what was half added or half removed more than an hour ago."""
         for path in self.root.glob("*/.*"):
-            if path.is_dir() and time.time() - path.stat().st_ctime > _STALE_S:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                is_part = path.is_dir() or path.suffix == ".tmp"
+                if is_part and time.time() - path.stat().st_ctime > _STALE_S:
+                    delete(path)
 
     def path(self, name: str, version: str) -> Path:
         """Return the directory of a version, whether or not it exists."""

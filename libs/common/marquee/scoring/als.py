@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix, load_arrays, save_arrays
+from marquee.arrays import Integer, Matrix, Reals, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 
 
@@ -19,10 +18,10 @@ class AlsFactors:
     """
 
     items: Matrix
-    gram: npt.NDArray[np.float64]
+    gram: Reals
     liked: float
     other: float
-    users: npt.NDArray[np.float64]
+    users: Reals
     """f × f: usersᵀ·users + penalty·I."""
     trust: float = 1.0
     """Weight of `users` where a movie's factor is a prediction that its first raters correct."""
@@ -32,7 +31,7 @@ class AlsFactors:
         """Number of factors."""
         return int(self.items.shape[1])
 
-    def fold_in(self, rows: Matrix, half_stars: npt.NDArray[np.integer]) -> Matrix:
+    def fold_in(self, rows: Matrix, half_stars: Integer) -> Matrix:
         """Return the factor, f, of a user who rated movies with factors `rows`, n × f."""
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
@@ -41,18 +40,14 @@ class AlsFactors:
         factor: Matrix = np.linalg.solve(system, right).astype(np.float32)
         return factor
 
-    def equations(
-        self, users: Matrix, half_stars: npt.NDArray[np.integer]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def equations(self, users: Matrix, half_stars: Integer) -> tuple[Reals, Reals]:
         """Return Σ c·xxᵀ (f × f) and Σ c·p·x (f) of the n × f factors of a movie's raters."""
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
         x = users.astype(np.float64)
         return (x.T * confidence) @ x, x.T @ (confidence * likes)
 
-    def refine(
-        self, factor: Matrix, matrix: npt.NDArray[np.float64], right: npt.NDArray[np.float64]
-    ) -> Matrix:
+    def refine(self, factor: Matrix, matrix: Reals, right: Reals) -> Matrix:
         """Return a predicted factor, f, corrected by the equations of those who rated the movie.
 
         The least squares of ALS over the raters, with the prediction in the place of zero: it stays

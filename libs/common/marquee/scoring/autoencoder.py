@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Ints, Mask, Matrix
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Autoencoder:
         """How many movies it knows."""
         return len(self.outputs)
 
-    def code(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
+    def code(self, rows: Ints, liked: Mask | None) -> Matrix:
         """Return the code (e) of a user who rated the movies `rows`, n, and which he `liked`.
 
         None: he saw them, and his ratings are not known.
@@ -48,7 +47,7 @@ class Autoencoder:
         code: Matrix = self.codes_of(self.hidden(rows, liked)[None])[0]
         return code
 
-    def hidden(self, rows: npt.NDArray[np.int64], liked: npt.NDArray[np.bool_] | None) -> Matrix:
+    def hidden(self, rows: Ints, liked: Mask | None) -> Matrix:
         """Return the layer (h) of a user; see `code`."""
         if liked is not None:
             places = rows + np.where(liked, 0, self.movies)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Floating
+from marquee.arrays import Floating, Mask
 
 
-def standardise(scores: Floating, mask: npt.NDArray[np.bool_]) -> Floating:
+def standardise(scores: Floating, mask: Mask) -> Floating:
     """Return n scores with mean 0 and deviation 1 over the rows where `mask` holds."""
     chosen = scores[mask]
     if len(chosen) == 0:
@@ -18,9 +17,7 @@ def standardise(scores: Floating, mask: npt.NDArray[np.bool_]) -> Floating:
     return scaled
 
 
-def blend(
-    signals: Mapping[str, Floating], weights: Mapping[str, float], mask: npt.NDArray[np.bool_]
-) -> Floating:
+def blend(signals: Mapping[str, Floating], weights: Mapping[str, float], mask: Mask) -> Floating:
     """Return Σ weight · z-score of the signals (n each); one without a weight counts nothing."""
     total = np.zeros(len(mask), np.float32)
     for name, scores in signals.items():

@@ -1,14 +1,14 @@
 """Candidate mask: which movies a request allows."""
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Mask
 from marquee.domain.movies import genre_mask
 from marquee.domain.recommendation import RecommendRequest
 from marquee.features.movie_table import MovieTable
 
 
-def candidates(request: RecommendRequest, movies: MovieTable) -> npt.NDArray[np.bool_]:
+def candidates(request: RecommendRequest, movies: MovieTable) -> Mask:
     """Return which rows of `movies` may be in the answer: alive, within the filters, not seen."""
     mask = movies.alive.copy()
     if request.genres:

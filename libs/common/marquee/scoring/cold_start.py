@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix, load_arrays, save_arrays
+from marquee.arrays import Floating, Matrix, load_arrays, save_arrays
 from marquee.domain.movies import GENRES
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.ridge import Ridge
@@ -68,9 +67,7 @@ def with_pairs(content: Matrix) -> Matrix:
     return np.concatenate([content, pairs], axis=1, dtype=np.float32)
 
 
-def log_popularity(
-    popularity: npt.NDArray[np.floating], prior: Matrix, cold: Matrix
-) -> npt.NDArray[np.float32]:
+def log_popularity(popularity: Floating, prior: Matrix, cold: Matrix) -> Matrix:
     """Return log(1 + positive ratings) of n rows; in cold rows the prior counts as ratings too."""
     scores: Matrix = popularity.astype(np.float32)
     rows = np.flatnonzero(cold)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Floating
+from marquee.arrays import Floating, Reals
 from marquee.domain.recommendation import Scored
 from marquee.features.movie_table import MovieTable
 
@@ -75,9 +74,9 @@ def kept(ten: int, diversity: float, luck: float) -> int:
     return int((ten + 1) * share + luck) - int(ten * share + luck)
 
 
-def scaled(scores: Floating) -> npt.NDArray[np.float64]:
+def scaled(scores: Floating) -> Reals:
     """Return n scores, falling, in deviations of the best hundred from their mean."""
     best = scores[:_BEST].astype(np.float64)
     deviation = best.std() if len(best) else 0.0
-    found: npt.NDArray[np.float64] = scores - (best.mean() if len(best) else 0.0)
+    found: Reals = scores - (best.mean() if len(best) else 0.0)
     return found / (deviation if deviation > 1e-12 else 1.0)

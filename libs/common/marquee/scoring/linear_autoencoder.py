@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
+from marquee.arrays import Integer, Ints, Matrix, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 from marquee.features.shortlist import RowSelection
 
@@ -28,7 +28,7 @@ class LinearAutoencoder:
     columns: npt.NDArray[np.int32]
     values: Matrix
 
-    def deviation(self, movies: Ints, half_stars: npt.NDArray[np.integer], n_rows: int) -> Matrix:
+    def deviation(self, movies: Ints, half_stars: Integer, n_rows: int) -> Matrix:
         """Return what the ratings add to the intercept, n_rows; rows past the fitted ones get 0."""
         known = movies < len(self.inputs)
         places = self.inputs[movies[known]]
@@ -41,9 +41,7 @@ class LinearAutoencoder:
             sums += np.bincount(columns, values, n_rows)  # much faster than np.add.at
         return sums.astype(np.float32)
 
-    def scores(
-        self, movies: Ints, half_stars: npt.NDArray[np.integer], among: int | RowSelection
-    ) -> Matrix:
+    def scores(self, movies: Ints, half_stars: Integer, among: int | RowSelection) -> Matrix:
         """Return the scores of so many movie rows, or of those chosen, for rated movie rows and their
         half stars."""
         n_rows = among if isinstance(among, int) else among.n

@@ -1,38 +1,33 @@
 """Signals that several routes share: how liked movies are, and how many of those liked are alike."""
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix
+from marquee.arrays import Floating, Integer, Ints, Matrix, Reals
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 from marquee.scoring.cold_start import log_popularity
 
 
-def base_popularity(sums: Ints) -> npt.NDArray[np.float64]:
+def base_popularity(sums: Ints) -> Reals:
     """Return log(1 + positive ratings) of n movies from their sums at the training, n × 3."""
-    popularity: npt.NDArray[np.float64] = np.log1p(sums[:, 1])
+    popularity: Reals = np.log1p(sums[:, 1])
     return popularity
 
 
 def popularity_signal(
     chosen: RowSelection,
-    base: npt.NDArray[np.float64],
+    base: Reals,
     now: Popularity | None,
     prior: Matrix,
     cold: Matrix,
 ) -> Matrix:
     """Return the log popularity of the rows chosen, m: what is known now, else that of `base`, the
     movies of the training. Where nobody has rated (`cold` 1, not 0), the prior counts too."""
-    known: npt.NDArray[np.floating] = (
-        chosen.first(base) if now is None else now.popularity[chosen.rows]
-    )
+    known: Floating = chosen.first(base) if now is None else now.popularity[chosen.rows]
     return log_popularity(known, prior, cold)
 
 
-def cluster_shares(
-    clusters: npt.NDArray[np.integer], liked: Ints, chosen: RowSelection, k: int
-) -> Matrix:
+def cluster_shares(clusters: Integer, liked: Ints, chosen: RowSelection, k: int) -> Matrix:
     """Return for each row chosen the share of the liked movies that are in its cluster, m.
 
     `clusters` n: the cluster, below `k`, of every movie; `liked`: rows of movies.

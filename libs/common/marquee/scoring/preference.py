@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix, load_arrays, save_arrays
+from marquee.arrays import Floating, Integer, Ints, Matrix, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.als import AlsFactors
@@ -26,7 +25,7 @@ _FEW_FLOOR = 0.02
 """Scores near 0 are noise: their logs tell little below these."""
 
 
-def log_share(scores: npt.NDArray[np.floating], floor: float) -> Matrix:
+def log_share(scores: Floating, floor: float) -> Matrix:
     """Return log(floor + scores), negative scores as 0."""
     logs: Matrix = np.log(np.maximum(scores, 0).astype(np.float32) + np.float32(floor))
     return logs
@@ -76,7 +75,7 @@ class PreferenceScorers:
         rows: Matrix = np.hstack([self.factors.items, network.outputs, network.prior[:, None]])
         return rows
 
-    def code(self, movies: Ints, half_stars: npt.NDArray[np.integer] | None) -> Matrix:
+    def code(self, movies: Ints, half_stars: Integer | None) -> Matrix:
         """Return the autoencoder's code (e) of a user; see `signals`."""
         known = movies < self.network.movies
         liked = None if half_stars is None else half_stars[known] >= POSITIVE
@@ -85,7 +84,7 @@ class PreferenceScorers:
     def signals(
         self,
         movies: Ints,
-        half_stars: npt.NDArray[np.integer] | None,
+        half_stars: Integer | None,
         table: Matrix,
         cold: Cold | NoneCold,
         code: Matrix | None = None,

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Floating, Matrix
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Ridge:
         return predicted
 
 
-def fit_ridge(x: Matrix, y: Matrix, penalty: float, importance: npt.NDArray[np.floating]) -> Ridge:
+def fit_ridge(x: Matrix, y: Matrix, penalty: float, importance: Floating) -> Ridge:
     """Return the ridge of n × d rows on n × t targets; `importance` (n) weighs rows.
 
     Columns that are constant get no weight. Rows of no importance at all give the zero prediction.

@@ -1,12 +1,11 @@
 """Selection of the k best rows."""
 
 import numpy as np
-import numpy.typing as npt
+
+from marquee.arrays import Floating, Ints, Mask
 
 
-def top(
-    scores: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], k: int
-) -> npt.NDArray[np.int64]:
+def top(scores: Floating, mask: Mask, k: int) -> Ints:
     """Return the rows of the k highest scores where `mask` holds, best first, ties by row."""
     rows = np.flatnonzero(mask)
     if len(rows) > k:

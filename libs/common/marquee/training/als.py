@@ -1,12 +1,11 @@
 """Fits implicit ALS: liked movies at one confidence, movies rated and not liked as negative ones."""
 
 import numpy as np
-import numpy.typing as npt
 from implicit.als import AlternatingLeastSquares
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 
-from marquee.arrays import Matrix
+from marquee.arrays import Matrix, Reals
 from marquee.features.interactions import RatingRows, split_users
 from marquee.scoring.als import AlsFactors
 
@@ -66,7 +65,7 @@ def _confidence(rows: RatingRows, n_movies: int, config: AlsConfig) -> sparse.cs
     return sparse.csr_matrix((confidence, rows.movies, rows.starts), (len(rows), n_movies))
 
 
-def _gram(factors: Matrix, config: AlsConfig) -> npt.NDArray[np.float64]:
+def _gram(factors: Matrix, config: AlsConfig) -> Reals:
     gram = factors.T.astype(np.float64) @ factors
     gram[np.diag_indices_from(gram)] += config.regularization
     return gram

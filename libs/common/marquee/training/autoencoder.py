@@ -5,13 +5,12 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 from sklearn.cluster import KMeans as SkKMeans
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import Ints, Matrix
+from marquee.arrays import Ints, Mask, Matrix
 from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans
 from marquee.scoring.autoencoder import Autoencoder
@@ -91,11 +90,11 @@ def _batches(users: Ints, n: int, rng: np.random.Generator) -> Iterator[Ints]:
         yield from np.array_split(rng.permutation(users), n)
 
 
-def movies_learned(sums: Ints, min_ratings: int, head: int) -> npt.NDArray[np.bool_]:
+def movies_learned(sums: Ints, min_ratings: int, head: int) -> Mask:
     """Return which of i movies (`sums` i × 3) an autoencoder learns: the `head` rated most often,
     of those with `min_ratings`, or with as many as there are where none has so many."""
     n = sums[:, 0]
-    learned: npt.NDArray[np.bool_] = n >= min(min_ratings, n.max(initial=0))
+    learned: Mask = n >= min(min_ratings, n.max(initial=0))
     if learned.sum() > head:
         learned = np.zeros(len(n), bool)
         learned[np.argsort(-n, kind="stable")[:head]] = True
@@ -202,9 +201,7 @@ def _gradients(
     return [inputs.T @ back, back.sum(0), errors.T @ hidden, errors.sum(0)]
 
 
-def _shown(
-    sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator
-) -> npt.NDArray[np.bool_]:
+def _shown(sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator) -> Mask:
     """Return which ratings a step shows: a random part of each row, of a random size."""
     short = np.exp(rng.random(len(sizes)) * np.log(np.maximum(1.0, 0.8 * sizes)))
     long = rng.random(len(sizes)) * 0.9 * sizes
@@ -212,13 +209,13 @@ def _shown(
     order = np.argsort(owners + rng.random(len(owners)))  # by owner, at random within each
     ranks = np.empty(len(owners), np.int64)
     ranks[order] = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    shown: npt.NDArray[np.bool_] = ranks < counts[owners]
+    shown: Mask = ranks < counts[owners]
     return shown
 
 
 def _batch_inputs(
     batch: RatingRows,
-    shown: npt.NDArray[np.bool_],
+    shown: Mask,
     movies: int,
     config: AutoencoderConfig,
     rng: np.random.Generator,
@@ -241,8 +238,8 @@ def _softmax_errors(
     logits: Matrix,
     movies: Ints,
     owners: Ints,
-    shown: npt.NDArray[np.bool_],
-    liked: npt.NDArray[np.bool_],
+    shown: Mask,
+    liked: Mask,
 ) -> None:
     """Turn b × i logits into the gradient of the weighted cross-entropy, in place."""
     logits[owners[shown], movies[shown]] = -np.inf

@@ -7,16 +7,13 @@ singular values of outputs · S, movies weighed by the root of their likes, say 
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import linalg
 
-from marquee.arrays import Matrix
+from marquee.arrays import Ints, Matrix
 from marquee.scoring.autoencoder import Autoencoder, LowRankCode
 
 
-def compress(
-    network: Autoencoder, layers: Matrix, sums: npt.NDArray[np.int64], width: int
-) -> Autoencoder:
+def compress(network: Autoencoder, layers: Matrix, sums: Ints, width: int) -> Autoencoder:
     """Return the network with codes of at most `width` numbers.
 
     `layers` m × h: as they come in serving. `sums` i × 3: ratings, positive ones, half stars. A

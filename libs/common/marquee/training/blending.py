@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from marquee.arrays import Ints, Matrix, Reals
+from marquee.arrays import Floating, Ints, Mask, Matrix, Reals
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins
 from marquee.training.ranking_metrics import discounts
 
-Signals = Callable[[FoldIn], Mapping[str, npt.NDArray[np.floating]]]
+Signals = Callable[[FoldIn], Mapping[str, Floating]]
 
 _DEPTH = 100
 _STEPS = (-1.0, -0.5, 0.5, 1.0)
@@ -67,8 +66,8 @@ class BlendWeightSearch:
     """Signals of cases on candidates (cases × candidates); movies that a case shows are `shown`."""
 
     signals: Mapping[str, Matrix]
-    shown: npt.NDArray[np.bool_]
-    relevant: npt.NDArray[np.bool_]
+    shown: Mask
+    relevant: Mask
     n_relevant: Ints
     owners: Ints
 

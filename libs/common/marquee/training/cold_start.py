@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix
+from marquee.arrays import Ints, Mask, Matrix
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import NewMovies, with_pairs
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
@@ -18,7 +17,7 @@ def fit_predictions(
     content: Matrix,
     positive: Ints,
     factors: Matrix,
-    known: npt.NDArray[np.bool_],
+    known: Mask,
     penalty: float,
 ) -> Ridge:
     """Return content → (log popularity, f factors), learned where `known` (n) holds, from n × d

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Floating, Matrix
+from marquee.arrays import Floating, Ints, Mask, Matrix
 from marquee.features.interactions import split_users
 from marquee.scoring.top_k import top
 from marquee.training.ranking_metrics import quality
@@ -20,9 +19,7 @@ MAX_CASES = 200
 """So many users are enough to tell."""
 
 
-def score_gaps(
-    scores: Floating, hidden: Floating, mask: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.float32]:
+def score_gaps(scores: Floating, hidden: Floating, mask: Mask) -> Matrix:
     """Return by how much each of n movies, were it new, misses a list of the movies of `mask`.
 
     `hidden` are the scores of the same movies, were their ratings not known.
@@ -30,11 +27,11 @@ def score_gaps(
     chosen = scores[mask]
     depth = min(DEPTH, -(-len(chosen) // 10))  # a tenth, where 20 were nearly all movies
     least = np.partition(chosen, -depth)[-depth] if depth else 0.0
-    missed: npt.NDArray[np.float32] = (least - hidden).astype(np.float32)
+    missed: Matrix = (least - hidden).astype(np.float32)
     return missed
 
 
-def cold_start_offset(cases: Sequence[npt.NDArray[np.float32]], share: float) -> float:
+def cold_start_offset(cases: Sequence[Matrix], share: float) -> float:
     """Return the bonus by which `share` of the movies, each hidden in turn, would reach users.
 
     Movie by movie, so that the few that look popular by their content do not take all places.
@@ -48,9 +45,7 @@ def cold_start_offset(cases: Sequence[npt.NDArray[np.float32]], share: float) ->
 _OFFSETS = np.arange(-2.0, 10.1, 0.25)
 
 
-def hide(
-    rated: npt.NDArray[np.bool_], share: float, seed: int
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def hide(rated: Mask, share: float, seed: int) -> tuple[Mask, Mask]:
     """Return (known, cold) of n movies: cold are some rated ones and all others."""
     places = np.flatnonzero(rated)
     shown, _ = split_users(len(places), share, seed)
@@ -62,15 +57,13 @@ def hide(
 class OffsetSearch:
     """Finds what to add to the scores of hidden movies, so that lists of both kinds rank best."""
 
-    def __init__(self, hidden: npt.NDArray[np.bool_], places: int = 100) -> None:
+    def __init__(self, hidden: Mask, places: int = 100) -> None:
         self._hidden, self._places = hidden, places
         self._scores: list[Matrix] = []
-        self._relevant: list[npt.NDArray[np.bool_]] = []
+        self._relevant: list[Mask] = []
         self._n_relevant: list[int] = []
 
-    def add(
-        self, scores: Matrix, mask: npt.NDArray[np.bool_], targets: npt.NDArray[np.int64]
-    ) -> None:
+    def add(self, scores: Matrix, mask: Mask, targets: Ints) -> None:
         """Take the scores, n, of a case; the best of both kinds where `mask` holds count."""
         kinds = (mask & ~self._hidden, mask & self._hidden)
         rows = np.concatenate([self._best(scores, kind) for kind in kinds])
@@ -92,7 +85,7 @@ class OffsetSearch:
         good = np.array(reached) >= (1 - loss) * max(reached)
         return float(_OFFSETS[int(np.flatnonzero(good)[-1])])
 
-    def _best(self, scores: Matrix, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    def _best(self, scores: Matrix, mask: Mask) -> Ints:
         """Return the rows of the best scores, filled up with -1."""
         rows = np.full(self._places, -1, np.int64)
         chosen = top(scores, mask, self._places)

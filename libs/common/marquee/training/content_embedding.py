@@ -1,9 +1,8 @@
 """Fits the space of movie content: the directions in which the movies that people know differ."""
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Mask, Matrix
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
 from marquee.training.pipeline import fit_encoder
@@ -12,7 +11,7 @@ from marquee.training.pipeline import fit_encoder
 def fit_content_embedding(
     vectors: MovieVectors,
     matrix: Matrix,
-    known: npt.NDArray[np.bool_],
+    known: Mask,
     dimensions: int,
     seed: int,
 ) -> ContentEmbedding:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Mask, Matrix, Reals
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
@@ -27,7 +26,7 @@ class Ranking(Protocol):
     def movies(self) -> MovieTable: ...
 
     def recommend(
-        self, user: UserHistory, movies: MovieTable, mask: npt.NDArray[np.bool_], k: int, /
+        self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /
     ) -> list[Scored]: ...
 
 
@@ -69,9 +68,7 @@ def draw_users(
     return found
 
 
-def _candidates(
-    model: Ranking, user: UserHistory, movies: MovieTable
-) -> tuple[Ints, npt.NDArray[np.float64]]:
+def _candidates(model: Ranking, user: UserHistory, movies: MovieTable) -> tuple[Ints, Reals]:
     """Return the rows of a user's best movies and their scaled scores."""
     mask = movies.alive.copy()
     mask[movies.indexes((*user.rated.movie_ids.tolist(), *user.viewed.tolist()))] = False
@@ -82,9 +79,7 @@ def _candidates(
     )
 
 
-def _marks(
-    lists: Sequence[tuple[Ints, npt.NDArray[np.float64]]], n_movies: int
-) -> npt.NDArray[np.float32]:
+def _marks(lists: Sequence[tuple[Ints, Reals]], n_movies: int) -> Matrix:
     if not lists:
         return np.zeros(n_movies, np.float32)
     rows, scores = (np.concatenate(parts) for parts in zip(*lists, strict=True))

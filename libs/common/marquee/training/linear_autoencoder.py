@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import linalg
 
-from marquee.arrays import Matrix
+from marquee.arrays import Ints, Matrix
 from marquee.features.interactions import RatingRows
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.training.linear_autoencoder_moments import ExpectedGram
@@ -193,7 +192,7 @@ def _low_rank(problem: ExpectedGram, penalty: float) -> _WoodburyInverse:
     )
 
 
-def _largest(weights: Matrix, kept: int) -> tuple[npt.NDArray[np.int64], Matrix]:
+def _largest(weights: Matrix, kept: int) -> tuple[Ints, Matrix]:
     """Return the columns and values of the `kept` largest weights of each row, columns in order."""
     if kept < weights.shape[1]:
         chosen = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]

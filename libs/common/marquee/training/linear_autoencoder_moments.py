@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from marquee.arrays import Matrix, Reals
+from marquee.arrays import Ints, Matrix, Reals
 from marquee.features.interactions import RatingRows
 
 
@@ -21,7 +20,7 @@ class ExpectedGram:
     `base_rate` n_movies: E[y] / total.
     """
 
-    head: npt.NDArray[np.int64]
+    head: Ints
     channels: int
     roots: sparse.csr_matrix
     spread: Reals
@@ -67,22 +66,20 @@ class ExpectedGram:
         return small
 
 
-def _head(rows: RatingRows, n_movies: int, limit: int) -> npt.NDArray[np.int64]:
+def _head(rows: RatingRows, n_movies: int, limit: int) -> Ints:
     """Return the movie rows rated most often, at least once and at most `limit`, in order of row."""
     counts = np.bincount(rows.movies, minlength=n_movies)
     chosen = np.argsort(-counts, kind="stable")[:limit]
     return np.sort(chosen[counts[chosen] > 0])
 
 
-def _places(head: npt.NDArray[np.int64], n_movies: int) -> npt.NDArray[np.int64]:
+def _places(head: Ints, n_movies: int) -> Ints:
     places = np.full(n_movies, -1, np.int64)
     places[head] = np.arange(len(head))
     return places
 
 
-def _inputs(
-    rows: RatingRows, head: npt.NDArray[np.int64], n_movies: int, channels: int
-) -> sparse.csr_matrix:
+def _inputs(rows: RatingRows, head: Ints, n_movies: int, channels: int) -> sparse.csr_matrix:
     """Return which inputs (c·h) each of u users can show: 1 or 0."""
     places = _places(head, n_movies)[rows.movies]
     channel = np.where(rows.liked, 0, channels - 1)
@@ -93,7 +90,7 @@ def _inputs(
     return sparse.csr_matrix((ones, (at, rows.owners[known])), shape)
 
 
-def _likes(rows: RatingRows, head: npt.NDArray[np.int64], n_movies: int) -> sparse.csr_matrix:
+def _likes(rows: RatingRows, head: Ints, n_movies: int) -> sparse.csr_matrix:
     """Return which of the h movies each of u users likes, u × h."""
     places = _places(head, n_movies)[rows.movies]
     chosen = (places >= 0) & rows.liked

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans as SkKMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from marquee.arrays import Matrix
+from marquee.arrays import Floating, Matrix
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 
 
@@ -23,11 +22,11 @@ class Steps:
 
 def fit_pipeline(
     rows: Matrix,
-    weights: npt.NDArray[np.floating],
+    weights: Floating,
     dimensions: int,
     clusters: int,
     seed: int,
-    floor: npt.NDArray[np.floating] | float = 0.0,
+    floor: Floating | float = 0.0,
 ) -> tuple[Pipeline, Steps]:
     """Return the pipeline of n × d rows, with as many dimensions and clusters as they allow.
 
@@ -51,10 +50,10 @@ def fit_pipeline(
 
 def fit_encoder(
     rows: Matrix,
-    weights: npt.NDArray[np.floating],
+    weights: Floating,
     dimensions: int,
     seed: int,
-    floor: npt.NDArray[np.floating] | float = 0.0,
+    floor: Floating | float = 0.0,
 ) -> tuple[Scaler, Encoder]:
     """Return the first two steps of the pipeline of n × d rows; see `fit_pipeline`."""
     scaler, reduction, _ = _fit_steps(rows, weights, dimensions, seed, floor)
@@ -63,10 +62,10 @@ def fit_encoder(
 
 def _fit_steps(
     rows: Matrix,
-    weights: npt.NDArray[np.floating],
+    weights: Floating,
     dimensions: int,
     seed: int,
-    floor: npt.NDArray[np.floating] | float,
+    floor: Floating | float,
 ) -> tuple[StandardScaler, PCA | None, Matrix]:
     scaler = _fit_scaler(rows, weights, floor)
     scaled = np.ascontiguousarray(scaler.transform(rows), np.float32)
@@ -77,9 +76,7 @@ def _scaler(fitted: StandardScaler) -> Scaler:
     return Scaler(fitted.mean_.astype(np.float32), fitted.scale_.astype(np.float32))
 
 
-def _fit_scaler(
-    rows: Matrix, weights: npt.NDArray[np.floating], floor: npt.NDArray[np.floating] | float
-) -> StandardScaler:
+def _fit_scaler(rows: Matrix, weights: Floating, floor: Floating | float) -> StandardScaler:
     scaler = StandardScaler().fit(rows.astype(np.float64))
     deviation = np.sqrt(scaler.var_ + floor)
     deviation[deviation < 1e-9] = 1.0

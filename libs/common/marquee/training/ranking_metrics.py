@@ -3,29 +3,24 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from marquee.arrays import Ints, Mask, Matrix, Reals
 
 
-def hits(
-    ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int]
-) -> npt.NDArray[np.bool_]:
+def hits(ranked: Sequence[int] | Ints, relevant: Collection[int]) -> Mask:
     """Return for each of the ranked movies whether it is relevant."""
     wanted = np.fromiter(relevant, np.int64, len(relevant))
     return np.isin(np.asarray(ranked, np.int64), wanted)
 
 
-def recall_at_k(
-    ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int], k: int
-) -> float:
+def recall_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -> float:
     """Return the share of min(k, relevant) movies found in the first k; 0 when none is relevant."""
     if not len(relevant):
         return 0.0
     return float(hits(ranked[:k], relevant).sum() / min(k, len(relevant)))
 
 
-def ndcg_at_k(
-    ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int], k: int
-) -> float:
+def ndcg_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -> float:
     """Return the discounted gain of the first k over the best possible; 0 when none is relevant."""
     if not len(relevant):
         return 0.0
@@ -34,7 +29,7 @@ def ndcg_at_k(
 
 
 def average_precision_at_k(
-    ranked: Sequence[int] | npt.NDArray[np.int64], relevant: Collection[int], k: int
+    ranked: Sequence[int] | Ints, relevant: Collection[int], k: int
 ) -> float:
     """Return the mean, over min(k, relevant) movies, of the precision where each was found."""
     if not len(relevant):
@@ -44,7 +39,7 @@ def average_precision_at_k(
     return float((precisions * found).sum() / min(k, len(relevant)))
 
 
-def discounts(k: int) -> npt.NDArray[np.float64]:
+def discounts(k: int) -> Reals:
     """Return 1 / log2(1 + rank) for ranks 1 to k."""
     return 1 / np.log2(np.arange(2, k + 2))
 
@@ -53,9 +48,9 @@ _DEPTH = 100
 
 
 def quality(
-    scores: npt.NDArray[np.float32],
-    relevant: npt.NDArray[np.bool_],
-    n_relevant: npt.NDArray[np.int64],
+    scores: Matrix,
+    relevant: Mask,
+    n_relevant: Ints,
 ) -> float:
     """Return the mean of NDCG@10 and NDCG@100 over cases; all three are cases × candidates."""
     depth = min(_DEPTH, scores.shape[1])

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Matrix, unit
+from marquee.arrays import Matrix, Reals, unit
 from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans
 from marquee.scoring.autoencoder import Autoencoder
@@ -25,12 +25,12 @@ def fit_rated_clusters(
 
 def cluster_rates(
     rows: RatingRows, clusters: npt.NDArray[np.int16], k: int, n_movies: int
-) -> npt.NDArray[np.float64]:
+) -> Reals:
     """Return the share of each cluster's users who liked each movie, n_movies × k, shrunk."""
     liked = rows.liked
     cells = rows.movies[liked] * k + clusters[rows.owners[liked]]
     likes = np.bincount(cells, minlength=n_movies * k).reshape(n_movies, k)
     shares = (likes.sum(axis=1, keepdims=True) + 0.1) / (len(rows) + 1)
     sizes = np.bincount(clusters, minlength=k)
-    rates: npt.NDArray[np.float64] = (likes + _SHRINKAGE * shares) / (sizes + _SHRINKAGE)
+    rates: Reals = (likes + _SHRINKAGE * shares) / (sizes + _SHRINKAGE)
     return rates

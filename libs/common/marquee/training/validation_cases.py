@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from marquee.arrays import Ints
 from marquee.features.interactions import FoldIn
 
 
@@ -16,6 +16,6 @@ def some(cases: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
     return [cases[i] for i in np.sort(chosen).tolist()]
 
 
-def most_liked(positive: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+def most_liked(positive: Ints, limit: int) -> Ints:
     """Return the rows with most positive ratings, at most `limit` of them, in order of row."""
     return np.sort(np.argsort(-positive, kind="stable")[:limit])

@@ -1,6 +1,5 @@
 """Runs the whole system on this machine: servers, first training, every service, then torch."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Container
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +17,7 @@ from marquee.bus.factory import open_bus
 from marquee.consumer.process import prepare_topics
 from marquee.domain.models import MODEL_NAMES
 from marquee.errors import Unavailable
+from marquee.files import locked
 from marquee.registry.registry import Registry
 from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
@@ -275,11 +276,10 @@ def main() -> int:
     state = Path(asked["STATE"])
     if asked["BUS"] == "kafka" and (lacks := kafka_lacks()):
         refuse(f"BUS=kafka: {lacks}")
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "demo.lock").open("w") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            stack.enter_context(locked(state / "demo.lock", wait=False))
+        except BlockingIOError:
             refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
         return Demo(int(asked["PORT"]), state, Path(asked["DATA"]), asked["BUS"]).run()
 

@@ -1,7 +1,6 @@
 """Downloads a MovieLens release by name from where it is published, and checks what arrived."""
 
 import hashlib
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from marquee.errors import DataError, Unavailable
+from marquee.files import staged
 
 ALLOWED_HOSTS = frozenset({"files.grouplens.org"})
 """Nothing is fetched from any other host, redirects included."""
@@ -60,17 +60,14 @@ def download(
 
 
 def _fetch(client: httpx.Client, target: Path, expected: str, progress: Progress) -> Path:
-    part = target.with_suffix(".part")
-    try:
+    with staged(target) as part:
         _stream(client, _FOLDER + target.name, part, progress)
         found = _md5(part)
         if found != expected:
             raise DataError(f"{target.name}: md5 is {found}, published is {expected}")
         if not zipfile.is_zipfile(part):
             raise DataError(f"{target.name}: what arrived is not a zip")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        part.replace(target)
     return target
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from marquee import telemetry
+from marquee.files import staged
 from trainer.evaluation.metrics import Measurement
 
 
@@ -42,16 +43,15 @@ class EvaluationCache:
         path = self._path(name)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, Any] = {}
         for slice_name, outcome in outcomes.items():
             arrays[f"{slice_name}:values"] = outcome.values
             arrays[f"{slice_name}:shown"] = outcome.shown
         about = {"key": key, "words": {name: outcome.words for name, outcome in outcomes.items()}}
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)
-        part.replace(path)
+        with staged(path) as part:
+            with part.open("wb") as file:
+                np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            part.replace(path)
 
     def kept(
         self, name: str, key: str, compute: Callable[[], Mapping[str, Measurement]]

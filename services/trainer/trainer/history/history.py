@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from marquee.errors import Conflict, DataError
 from marquee.events import MOVIES, RATINGS
 from marquee.features.dataset import Dataset
+from marquee.files import delete_stale
 from marquee.snapshots.format import Snapshot, newest_snapshot
 from trainer.facts.fold import Facts, PartitionFacts, Rows, fold_users
 from trainer.history.log_segments import (
@@ -26,7 +27,6 @@ from trainer.history.log_segments import (
     MovieRow,
     RatingRow,
     Segment,
-    delete_stale,
     erases,
     erasures_in,
     last_changes,

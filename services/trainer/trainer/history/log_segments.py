@@ -2,11 +2,7 @@
 
 import os
 import re
-import secrets
-import shutil
-import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,10 +25,10 @@ from marquee.events import (
     decode,
 )
 from marquee.events.erasure import digest_of_user
+from marquee.files import staged, sync
 from trainer.facts.fold import KINDS, Events, Rows
 
 _NAME = re.compile(r"(\d{20})-(\d{20})\.parquet")
-_STALE_S = 3600.0
 
 SCHEMAS = {
     RATINGS: pa.schema(
@@ -120,16 +116,11 @@ def table_of(topic: str, rows: Sequence[RatingRow] | Sequence[MovieRow]) -> Any:
 
 def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> None:
     """Write a segment, which appears whole or not at all. FileExistsError: there is one."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{first:020d}-{next_offset:020d}.parquet"
-    # Not the number of the process: twins in two containers may both be process 1.
-    part = folder / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    pq.write_table(table, part, compression="zstd", write_page_checksum=True)
-    sync(part)
-    try:
+    with staged(path) as part:
+        pq.write_table(table, part, compression="zstd", write_page_checksum=True)
+        sync(part)
         os.link(part, path)  # unlike a rename it never replaces what a twin has written
-    finally:
-        part.unlink()
     sync(folder)
 
 
@@ -168,26 +159,9 @@ def last_changes(topic: str, table: Any) -> dict[int, int]:
     return dict(zip(keys, offsets, strict=True))
 
 
-def sync(path: Path) -> None:
-    """Force a file or folder onto the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def erases(segments: Sequence[Segment], position: int) -> bool:
     """Return whether events of `ratings` from `position` on erase a user."""
     return "erased" in read_segments(segments, RATINGS, position)["kind"].unique().to_pylist()
-
-
-def delete_stale(folder: Path) -> None:
-    """Delete what a writer left behind when it died, more than an hour ago."""
-    for path in folder.glob(".*.tmp") if folder.is_dir() else ():
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _STALE_S:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _read(path: Path, topic: str) -> Any:

@@ -1,8 +1,6 @@
 """Writes snapshots of the facts, whole or not at all, and reads them back as facts."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,20 +14,20 @@ from marquee.domain.movies import Movie
 from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.events.partitioning import partition_of, partitions_of
+from marquee.files import staged, sync
 from marquee.snapshots.format import (
     FORMAT,
     MANIFEST,
-    Manifest,
     Part,
     Snapshot,
-    erased_of,
-    movies_of,
+    SnapshotManifest,
+    erasures_from_table,
+    movies_from_table,
     open_snapshot,
     read_partition,
     schema_of,
 )
 from trainer.facts.fold import BLOCK, KINDS, PROMOTION, Facts, FoldedCatalogue, PartitionFacts, Rows
-from trainer.history.log_segments import sync
 
 
 def write_snapshot(
@@ -42,12 +40,10 @@ def write_snapshot(
 ) -> Snapshot:
     """Write the facts as snapshot `number`; return it. Conflict: there is one of that number."""
     path = directory / f"snapshot-{number:06d}"
-    part = directory / f".{path.name}.{os.getpid()}.tmp"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with staged(path) as part:
+        part.mkdir()
         files = {name: _write(part / name, table) for name, table in _tables(facts, partitions)}
-        manifest = Manifest(
+        manifest = SnapshotManifest(
             format=FORMAT,
             number=number,
             partitions=partitions,
@@ -63,8 +59,6 @@ def write_snapshot(
         sync(part / MANIFEST)
         sync(part)
         _rename(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     sync(directory)
     return open_snapshot(path)
 
@@ -84,7 +78,11 @@ def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[Rows, Rows]:
 
 def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
     """Return the erasure list of a partition of a snapshot."""
-    return {} if snapshot is None else erased_of(read_partition(snapshot, "erased", partition))
+    return (
+        {}
+        if snapshot is None
+        else erasures_from_table(read_partition(snapshot, "erased", partition))
+    )
 
 
 def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> FoldedCatalogue:
@@ -92,7 +90,7 @@ def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Fold
     found = FoldedCatalogue()
     for p in partitions if snapshot else ():
         snapshot = cast(Snapshot, snapshot)
-        for movie in movies_of(read_partition(snapshot, "movies", p)):
+        for movie in movies_from_table(read_partition(snapshot, "movies", p)):
             found.movies[movie.movie_id] = movie
         for text in read_partition(snapshot, "rules", p)["event"].to_pylist():
             event = decode(text.encode())

@@ -1,10 +1,10 @@
 """Which topics the history was read from: their ids, in `topics.json` of its folder."""
 
-import fcntl
-import secrets
 from pathlib import Path
 
 import orjson
+
+from marquee.files import locked, replace_file
 
 NAME = "topics.json"
 
@@ -20,14 +20,9 @@ class KeptTopics:
         return self._read().get(topic)
 
     def keep(self, topic: str, name: str) -> None:
-        """Keep the id of a topic. Twins may do so at the same time, also in containers where each
-        is process 1: neither writes into the other's file, and neither's topic is forgotten."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_name(f".{NAME}.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            part = self._path.with_name(f".{NAME}.{secrets.token_hex(4)}.tmp")
-            part.write_bytes(orjson.dumps(self._read() | {topic: name}))
-            part.replace(self._path)
+        """Keep the id of a topic; several writers at the same time keep all their topics."""
+        with locked(self._path.with_name(f".{NAME}.lock")):
+            replace_file(self._path, orjson.dumps(self._read() | {topic: name}))
 
     def _read(self) -> dict[str, str]:
         try:

@@ -22,6 +22,7 @@ from marquee.errors import NotFound, StoreUnavailable
 from marquee.events import RATINGS
 from marquee.events.erasure import digest_of_user
 from marquee.events.partitioning import partition_of
+from marquee.files import replace_file
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee.store.keys import Keys, PartitionKeys
@@ -181,7 +182,7 @@ class ErasureReceipts:
         today = datetime.now(UTC).isoformat(timespec="seconds")
         clean = {place.store: known.get(place.store, today) for place in places if not place.left}
         if clean != known:
-            _write(path, orjson.dumps(clean, option=orjson.OPT_INDENT_2))
+            replace_file(path, orjson.dumps(clean, option=orjson.OPT_INDENT_2))
         return [Place(place.store, place.left, clean.get(place.store)) for place in places]
 
     def _path(self, user_id: int) -> Path:
@@ -199,10 +200,3 @@ def _names(user_id: int, name: bytes, value: bytes) -> bool:
 def _about(user_id: int, message: Message) -> bool:
     digits = str(user_id).encode()
     return message.key == digits or b'"user_id":%s,' % digits in message.value.replace(b" ", b"")
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.tmp")
-    part.write_bytes(data)
-    part.replace(path)

@@ -1,15 +1,13 @@
 """What operators decided of segments: how many, and their names; kept in the state folder."""
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from marquee.errors import DataError
+from marquee.files import locked, replace_file
 
 Kind = Literal["movies", "users"]
 ALIKE = 0.25
@@ -65,19 +63,10 @@ class SegmentPreferences:
         self._change(kind, lambda wishes: _renamed(wishes, name))
 
     def _change(self, kind: Kind, change: Any) -> None:
-        with self._locked():
+        with locked(self._path.with_name(".segments.lock")):
             held = self._read()
             changed = held.model_copy(update={kind: change(getattr(held, kind))})
-            part = self._path.with_name(f".segments.{os.getpid()}.tmp")
-            part.write_text(changed.model_dump_json(indent=1) + "\n")
-            part.replace(self._path)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_name(".segments.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            replace_file(self._path, changed.model_dump_json(indent=1) + "\n")
 
     def _read(self) -> _File:
         try:

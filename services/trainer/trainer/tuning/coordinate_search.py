@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from marquee.files import replace_file
 from trainer.models.parameters import filled
 
 LEAST_GAIN = 0.0005
@@ -36,11 +37,8 @@ class Tried:
         key = json.dumps(values, sort_keys=True)
         if key not in self._scores:
             self._scores[key] = compute()
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part = self.path.with_suffix(".part")
             kept = {"about": self.about, "scores": self._scores}
-            part.write_text(json.dumps(kept, indent=1) + "\n")
-            part.replace(self.path)
+            replace_file(self.path, json.dumps(kept, indent=1) + "\n")
         return self._scores[key]
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
+from marquee.files import replace_file
 from marquee.settings import Settings
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.plan import Plan
@@ -68,9 +69,7 @@ def write_parameters(parameters: Parameters, path: Path) -> None:
     lines = path.read_text().splitlines() if path.exists() else []
     comment = [line for line in lines if line.startswith("#")]
     values = {"seed": parameters.seed, **{k: dict(v) for k, v in parameters.sections.items()}}
-    part = path.with_suffix(".part")
-    part.write_text("\n".join([*comment, yaml.safe_dump(values, sort_keys=False)]))
-    part.replace(path)
+    replace_file(path, "\n".join([*comment, yaml.safe_dump(values, sort_keys=False)]))
 
 
 def _score(

@@ -38,8 +38,8 @@ from gateway.http.scopes import Scope
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.live_view import LiveView
-from gateway.state.profiles import RedisProfiles
 from gateway.state.publisher import Publisher
+from gateway.state.redis_profiles import RedisProfiles
 from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee import telemetry

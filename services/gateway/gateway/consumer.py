@@ -2,7 +2,7 @@
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus
-from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.deduplication import recent_messages_in_log
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.process import consume
@@ -23,20 +23,20 @@ class GatewayProjection:
 
     handlers = HANDLERS
 
-    def derive(self, _: UnitOfWork) -> str | None:
+    def derive_rows(self, _: UnitOfWork) -> str | None:
         """Derive nothing."""
         return None
 
-    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
+    def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, rules among them."""
-        restore_facts(step, piece)
+        restore_facts(unit_of_work, piece)
         for event in piece.rules:
-            HANDLERS[type(event)](step, event)
+            HANDLERS[type(event)](unit_of_work, event)
 
     def assigned(self, _: TopicPartition) -> None:
         """Keep nothing of partitions."""
 
-    def between(self, _: frozenset[TopicPartition]) -> None:
+    def on_idle(self, _: frozenset[TopicPartition]) -> None:
         """Have nothing to do between steps."""
 
 
@@ -56,6 +56,6 @@ def main(settings: Settings) -> None:
             snapshots,
             GatewayProjection(),
             Pace(settings.batch),
-            recent_in_log(settings),
+            recent_messages_in_log(settings),
         ),
     )

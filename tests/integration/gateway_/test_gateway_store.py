@@ -13,8 +13,8 @@ from gateway.catalogue.catalogue import MovieFilter
 from gateway.consumer import GatewayProjection
 from gateway.state import consistency_token
 from gateway.state.live_view import LiveView
-from gateway.state.profiles import RedisProfiles
 from gateway.state.publisher import Publisher
+from gateway.state.redis_profiles import RedisProfiles
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
@@ -74,14 +74,14 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
     """The namespace in which the consumers of gateway and content run."""
     bus, stop, threads = RedisBus(redis_url, namespace), threading.Event(), []
     create_topics(bus, PARTITIONS)
-    for service, reaction in (("gateway", GatewayProjection()), ("content", ContentReaction())):
+    for service, projection in (("gateway", GatewayProjection()), ("content", ContentReaction())):
         worker = Worker(
             Keys(namespace, service, PARTITIONS),
             (MOVIES, RATINGS),
             bus,
             RedisStore(redis_url),
             NoSnapshots(),
-            reaction,
+            projection,
         )
         threads.append(threading.Thread(target=worker.run, args=(stop,)))
         threads[-1].start()

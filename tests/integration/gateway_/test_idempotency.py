@@ -22,7 +22,7 @@ from gateway.http.idempotency_store import (
 )
 from marquee.bus.api import Published
 from marquee.bus.factory import open_bus
-from marquee.bus.log import open_log, opened
+from marquee.bus.log import closing_log, open_log
 from marquee.errors import BusUnavailable
 from marquee.events import MOVIES, RATINGS, Event, MovieAdded
 from marquee.settings import Settings
@@ -58,7 +58,7 @@ class Pair:
 
     def count(self) -> int:
         """Return how many messages the log has."""
-        with opened(open_log(self.settings)) as log:
+        with closing_log(open_log(self.settings)) as log:
             return sum(
                 log.range(keys.partition)[1]
                 for topic in (MOVIES, RATINGS)

@@ -27,7 +27,7 @@ from gateway.state.consistency_token import Positions
 from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published, TopicPartition
 from marquee.domain.movies import GENRES, Movie
 from marquee.domain.ratings import Ratings

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.upstream.circuit_breaker import PAUSE_S, TIMEOUTS, Breaker
 from gateway.upstream.http_client import RawReply
-from gateway.upstream.model_clients import Call, Failure, HttpModels, Recommended, Reply
+from gateway.upstream.model_clients import HttpModels
+from gateway.upstream.models import Call, Failure, Recommended, Reply
 from marquee.domain.recommendation import Reason, Route, Scored
 
 ANSWER = {

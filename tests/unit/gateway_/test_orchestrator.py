@@ -23,7 +23,7 @@ from gateway.recommend.orchestrator import (
 )
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, Recommended, Reply
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored

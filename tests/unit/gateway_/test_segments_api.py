@@ -16,7 +16,7 @@ from gateway.recommend.orchestrator import Orchestrator
 from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.model_clients import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, Recommended, Reply
 from marquee.bus.api import Published
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings

@@ -20,7 +20,7 @@ from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
 from gateway.state.deduplication import DedupLookup
 from gateway.state.profiles import Profile, Profiles
-from gateway.upstream.model_clients import Models
+from gateway.upstream.models import Models
 from marquee.bus.api import Published
 from marquee.errors import NotFound
 from marquee.events import MOVIES, RATINGS, Event

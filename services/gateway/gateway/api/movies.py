@@ -24,7 +24,7 @@ from gateway.http.pagination import page
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.recommend.orchestrator import OWN, reserve
-from gateway.upstream.model_clients import Call, Failure, Recommended, read_recommended
+from gateway.upstream.models import Call, Failure, Recommended, read_recommended
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route, Scored
 from marquee.errors import Conflict, NotFound

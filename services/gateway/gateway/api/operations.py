@@ -10,7 +10,7 @@ from gateway.api.context import context_of
 from gateway.api.requests import RollbackBody, TrainingBody
 from gateway.http.problem_details import CODES, problem
 from gateway.http.route import json_response, router
-from gateway.upstream.model_clients import Call, Failure
+from gateway.upstream.models import Call, Failure
 from marquee.errors import Unavailable
 
 routes = router("Operations")

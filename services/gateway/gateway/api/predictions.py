@@ -11,7 +11,7 @@ from gateway.api.responses import PredictionsDocument
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.orchestrator import OWN
-from gateway.upstream.model_clients import Call, Failure
+from gateway.upstream.models import Call, Failure
 from marquee.domain.recommendation import Route
 
 routes = router("Recommendations")

@@ -20,7 +20,7 @@ from gateway.catalogue.catalogue import Row
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
 from gateway.recommend.orchestrator import RESERVE
-from gateway.upstream.model_clients import Call, Failure
+from gateway.upstream.models import Call, Failure
 from gateway.upstream.segments import Kind, movies_of, segments_of
 from marquee.errors import NotFound, Unavailable
 from marquee.events import now

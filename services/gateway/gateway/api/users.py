@@ -12,7 +12,7 @@ from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
 from gateway.http.pagination import page
 from gateway.http.route import documents, json_response, router
-from gateway.upstream.model_clients import Call, Reply
+from gateway.upstream.models import Call, Reply
 from marquee.domain.routing import Evidence, decide
 from marquee.events import (
     MovieDismissed,

@@ -13,7 +13,7 @@ from gateway.recommend.filter_stage import FilteredList, FilterStage, ListReques
 from gateway.state.consistency_token import Positions, of_topics
 from gateway.state.profiles import Profile
 from gateway.state.rules import Rules
-from gateway.upstream.model_clients import SERVICES, Failure, Models, Recommended
+from gateway.upstream.models import SERVICES, Failure, Models, Recommended
 from gateway.upstream.segments import user_segment
 from marquee.domain.recommendation import Route, Scored
 from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import redis
 
 from marquee.bus.api import Published, TopicPartition
-from marquee.consumer.deduplication import digest_of
+from marquee.consumer.deduplication import event_digest
 from marquee.events import Event
 from marquee.events.partitioning import partition_of
 from marquee.serving.update_stream import connect
@@ -40,7 +40,7 @@ class RedisDedupLookup:
         pipe = self._redis.pipeline(transaction=False)
         for place, indices in asked.items():
             window = self._keys.of(TopicPartition(*place)).window
-            pipe.zmscore(window, [digest_of(events[index]) for index in indices])
+            pipe.zmscore(window, [event_digest(events[index]) for index in indices])
         try:
             replies = await pipe.execute()
         except (redis.RedisError, OSError, TimeoutError):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gateway.upstream.model_clients import Call, Failure, Models, Reply, read_recommended
+from gateway.upstream.models import Call, Failure, Models, Reply, read_recommended
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Scored
 from marquee.errors import ModelUnavailable, NotFound

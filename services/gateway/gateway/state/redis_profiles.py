@@ -1,0 +1,86 @@
+"""Profiles and rules in Redis: one round trip a request."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import redis
+
+from gateway.state.profiles import Profile
+from gateway.state.rules import MovieRules, Rules
+from gateway.upstream.circuit_breaker import Breaker
+from marquee.domain.ratings import Ratings
+from marquee.errors import StoreUnavailable
+from marquee.events import MOVIES
+from marquee.serving.update_stream import connect
+from marquee.store.keys import Keys, PartitionKeys
+
+TIMEOUT_S = 0.25
+
+
+class RedisProfiles:
+    """Profiles and rules in Redis. Rules are kept per partition and read anew when changed."""
+
+    def __init__(self, url: str, keys: Keys) -> None:
+        self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
+        self._keys = keys
+        self._partitions = keys.all(MOVIES)
+        self._versions = [partition.rules_version for partition in self._partitions]
+        self._breaker = Breaker()
+        self._held: list[tuple[bytes | None, Mapping[int, MovieRules]]] = [
+            (None, {}) for _ in self._partitions
+        ]
+        self._rules = Rules()
+        self._loading = asyncio.Lock()
+
+    async def read(self, user_id: int | None) -> Profile:
+        """Return the facts of a user (None: nobody) and the rules; never raises."""
+        try:
+            facts, versions = await self._fetch(user_id)
+            if any(held[0] != now for held, now in zip(self._held, versions, strict=True)):
+                await self._reload(versions)
+        except StoreUnavailable:
+            return Profile(rules=self._rules, known=False)
+        return Profile(facts, self._rules)
+
+    async def _fetch(self, user_id: int | None) -> tuple[Ratings, Sequence[bytes | None]]:
+        if user_id is None:
+            return Ratings(), await self._guarded(self._redis.mget(self._versions))
+        names = [self._keys.user(user_id).user(user_id), *self._versions]
+        packed, *versions = await self._guarded(self._redis.mget(names))
+        return Ratings.unpack(packed), versions
+
+    async def _reload(self, versions: Sequence[bytes | None]) -> None:
+        async with self._loading:
+            for i, version in enumerate(versions):
+                if self._held[i][0] != version:
+                    self._held[i] = await self._load(self._partitions[i])
+            self._rules = Rules.of(rules for _, rules in self._held)
+
+    async def _load(
+        self, partition: PartitionKeys
+    ) -> tuple[bytes | None, Mapping[int, MovieRules]]:
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.get(partition.rules_version).hgetall(partition.rules)
+        version, rows = await self._guarded(pipe.execute())
+        return version, {int(movie_id): MovieRules.parse(row) for movie_id, row in rows.items()}
+
+    async def _guarded(self, reply: Any) -> Any:
+        """Await a reply of Redis; a store that does not answer is left alone for a moment."""
+        if not self._breaker.allows():
+            reply.close()
+            raise StoreUnavailable("Redis is left alone for a moment after failed calls")
+        try:
+            answer = await reply
+        except (redis.TimeoutError, TimeoutError) as error:
+            self._breaker.timed_out()
+            raise StoreUnavailable(f"Redis: {error}") from None
+        except (redis.ConnectionError, OSError) as error:
+            self._breaker.failed()
+            raise StoreUnavailable(f"Redis: {error}") from None
+        self._breaker.succeeded()
+        return answer
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()

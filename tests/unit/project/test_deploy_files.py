@@ -104,15 +104,52 @@ def test_compose_publishes_the_gateway_mlflow_and_grafana_alone() -> None:
     assert published == {"gateway-app", "mlflow", "grafana"}
 
 
+def composed(environ: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the MARQUEE_ variables that compose gives to each process under an environment."""
+    values: dict[str, dict[str, str]] = {}
+    for process in PROCESSES:
+        declared = COMPOSE["services"][process]["environment"]
+        values[process] = {
+            name: resolved
+            for name, value in declared.items()
+            if (resolved := interpolated(name, value, environ)) is not None
+        }
+    return values
+
+
+def interpolated(name: str, value: object, environ: dict[str, str]) -> str | None:
+    """Return what compose makes of an entry: a name alone is passed on where it is set."""
+    if value is None:
+        return environ.get(name)
+    return re.sub(
+        r"\$\{(\w+):-([^}]*)\}", lambda match: environ.get(match[1]) or match[2], str(value)
+    )
+
+
 def test_the_settings_accept_what_compose_and_the_images_set() -> None:
-    values = {
-        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
-        for name, value in COMPOSE["services"]["content-app"]["environment"].items()
+    own = {
+        "bus",
+        "kafka_servers",
+        "redis_url",
+        "mlflow_uri",
+        "state",
+        "host",
+        "consumer_port",
+        "web",
     }
-    settings = read(values)
-    assert settings.bus == "kafka"
-    for name in ("partitions", "deadline_ms", "train_every_s", "train_after_ratings", "log_level"):
-        assert getattr(settings, name) == getattr(Settings(), name), name
+    for values in composed({}).values():
+        settings = read(values)
+        assert settings.bus == "kafka"
+        for name in set(Settings.model_fields) - own:
+            if not name.endswith("_url"):
+                assert getattr(settings, name) == getattr(Settings(), name), name
+
+
+def test_every_variable_of_the_example_environment_reaches_every_process_in_compose() -> None:
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    environ = {name: f"probe-{name}" for name in names}
+    for process, values in composed(environ).items():
+        assert values == environ, process
 
 
 def test_the_example_environment_names_every_setting_with_its_default() -> None:
@@ -121,6 +158,13 @@ def test_the_example_environment_names_every_setting_with_its_default() -> None:
     assert names == {PREFIX + name.upper() for name in Settings.model_fields}
     live = dict(re.findall(rf"^({PREFIX}\w+)=(.*)$", text, re.MULTILINE))
     assert read(live) == Settings()
+
+
+def test_a_copy_of_the_example_environment_changes_nothing_in_compose() -> None:
+    text = (ROOT / ".env.example").read_text()
+    live = dict(re.findall(rf"^({PREFIX}\w+)=(.*)$", text, re.MULTILINE))
+    for process, values in composed(live).items():
+        assert read(values) == read(composed({})[process])
 
 
 def test_compose_itself_accepts_the_file() -> None:

@@ -56,11 +56,11 @@ def facts_after(message: bytes) -> dict[str, Any]:
 def apply(store: MemoryStore, event: Event) -> None:
     keys = KEYS.of(TopicPartition(event.topic, partition_of(event.key, KEYS.partitions)))
     position = store.position(keys)
-    step = UnitOfWork(keys, store)
-    prefetch(step, [event])
-    HANDLERS[type(event)](step, event)
+    unit_of_work = UnitOfWork(keys, store)
+    prefetch(unit_of_work, [event])
+    HANDLERS[type(event)](unit_of_work, event)
     start = position or 0
-    store.write(keys, position, start + 1, step.commands(start, start + 1))
+    store.write(keys, position, start + 1, unit_of_work.commands(start, start + 1))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -9,7 +9,7 @@ import pytest
 
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
-from marquee.dead_letters.ledger import DeadLetters
+from marquee.dead_letters.ledger import DeadLetterQueue
 from marquee.settings import Settings
 from marquee_testing.servers.raw_producers import OnKafka, OnRedis, RawProducer
 from marquee_testing.servers.system import System, running
@@ -49,8 +49,8 @@ def group(place: RawProducer, redis_url: str, namespace: str) -> Iterator[System
 
 
 @pytest.fixture
-def letters(place: RawProducer, group: System) -> Iterator[DeadLetters]:
-    dead = DeadLetters(place.log, group.bus.producer())
+def letters(place: RawProducer, group: System) -> Iterator[DeadLetterQueue]:
+    dead = DeadLetterQueue(place.log, group.bus.producer())
     yield dead
     dead.producer.close()
 

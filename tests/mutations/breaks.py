@@ -32,7 +32,7 @@ class Break:
     only: str = ""
 
 
-WRITE = "self.store.write(keys, start, end, step.commands(start, end, version))"
+WRITE = "self.store.write(keys, start, end, unit_of_work.commands(start, end, version))"
 BREAKS = (
     # --- the atomic step and its fence
     Break("the fence is dropped", f"{COMMON}/store/redis.py",
@@ -44,9 +44,10 @@ BREAKS = (
     Break("the position is written before the results", f"{COMMON}/consumer/worker.py",
           WRITE,
           "self.store.write(keys, start, end, [])\n"
-          "        self.store.write(keys, end, end, step.commands(start, end, version))", LOOP),
+          "        self.store.write(keys, end, end, unit_of_work.commands(start, end, version))",
+          LOOP),
     Break("the position is not written", f"{COMMON}/consumer/worker.py",
-          WRITE, WRITE.replace("start, end, step", "start, None, step"), LOOP),
+          WRITE, WRITE.replace("start, end, unit", "start, None, unit"), LOOP),
     # --- the loop
     Break("no return to the stored position after trouble", f"{COMMON}/consumer/worker.py",
           "            self._unsure = True\n", "", LOOP),
@@ -76,13 +77,13 @@ BREAKS = (
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
           "if stored is not None and stored != found:", "if False:", LOGS, "nobody_read and redis"),
     Break("the topic is not looked at while it is read", f"{COMMON}/consumer/worker.py",
-          "        self._same_log.look()\n", "", LOGS, "another_number and redis"),
+          "        self._log_identity.check_topics()\n", "", LOGS, "another_number and redis"),
     Break("the number of partitions is not compared", f"{COMMON}/consumer/log_identity.py",
           "if state.partitions != self._counts[topic]:", "if False:",
           LOGS, "another_number and redis"),
     Break("a lost position is reset to the start of the log", f"{COMMON}/bus/redis/bus.py",
           "                    raise position_lost(partition, position, begin, end)",
-          "                    self._announced.positions[partition] = begin",
+          "                    self._assignment.positions[partition] = begin",
           LOGS, "dropped and redis"),
     Break("a first start tells the bus nothing", f"{COMMON}/consumer/worker.py",
           "        self._commit_new(subscription)\n", "", LOGS, "first_start and redis"),
@@ -90,7 +91,7 @@ BREAKS = (
     Break("what changed since the cut is not derived again at a swap", VERSIONING,
           "for start in range(0, len(changed), CHUNK):", "for start in ():", VERSIONS),
     Break("a version stays complete though an older one wrote", VERSIONING,
-          'step.write("DEL", step.keys.complete)', "pass", VERSIONS),
+          'unit_of_work.write("DEL", unit_of_work.keys.complete)', "pass", VERSIONS),
     Break("a new owner trusts what the last one did", VERSIONING,
           "        self._done.pop(partition, None)\n", "        return\n", VERSIONS),
     # --- the apps' memory
@@ -108,11 +109,11 @@ BREAKS = (
           "tests/integration/models/test_model_versions.py"),
     # --- facts
     Break("a replaced rating still counts", COUNTED,
-          "    _count(step, event.data.movie_id, before, -1)\n"
-          "    _count(step, event.data.movie_id, half, 1)",
-          "    _count(step, event.data.movie_id, half, 1)", SUMS),
+          "    _count(unit_of_work, event.data.movie_id, before, -1)\n"
+          "    _count(unit_of_work, event.data.movie_id, half, 1)",
+          "    _count(unit_of_work, event.data.movie_id, half, 1)", SUMS),
     Break("the ratings of an erased user still count", COUNTED,
-          "        _count(step, movie_id, half, -1)\n", "        pass\n", SUMS),
+          "        _count(unit_of_work, movie_id, half, -1)\n", "        pass\n", SUMS),
     Break("the ratings of a snapshot are not counted", COUNTED,
           "(piece.sums or {}).items()", "{}.items()", SUMS),
     Break("an erased user's key stays", f"{COMMON}/consumer/unit_of_work.py",
@@ -123,7 +124,7 @@ BREAKS = (
           "lambda r: r.restore(event.data.movie_id)", "lambda r: None", PROFILE),
     # --- the filter stage
     Break("a promotion overrules a block", f"{GATEWAY}/recommend/filter_stage.py",
-          "            if objection := self._objection(promotion.movie_id, user, wish):",
+          "            if objection := self._objection(promotion.movie_id, user, list_request):",
           "            if objection := None:", FILTER),
     Break("dismissed movies are shown", f"{GATEWAY}/recommend/filter_stage.py",
           '            ("dismissed", facts.dismissed),\n', "", FILTER),

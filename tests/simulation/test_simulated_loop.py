@@ -7,7 +7,7 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import HANDLERS as GATEWAY_HANDLERS
-from marquee.bus.api import Subscription, TopicPartition, dead
+from marquee.bus.api import Subscription, TopicPartition, dead_letter_topic
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
@@ -19,7 +19,12 @@ from marquee_testing.simulation.reference_model import check
 from marquee_testing.simulation.scenario import THROWING, Story
 
 PARTITIONS = 2
-COUNTS = {MOVIES: PARTITIONS, RATINGS: PARTITIONS, dead(MOVIES): 1, dead(RATINGS): 1}
+COUNTS = {
+    MOVIES: PARTITIONS,
+    RATINGS: PARTITIONS,
+    dead_letter_topic(MOVIES): 1,
+    dead_letter_topic(RATINGS): 1,
+}
 KEYS = Keys("sim", "content", PARTITIONS)
 TROUBLE = Trouble(fail=0.04, unsure=0.04, crash=0.02, switch=0.15)
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "10000"))
@@ -28,10 +33,10 @@ KEPT_SEEDS = (7, 588, 605, 15558)
 """Seeds that found a fault once."""
 
 
-def rate(step: UnitOfWork, event: RatingAdded) -> None:
+def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     if event.data.movie_id == THROWING:
         raise ValueError("this film cannot be rated")
-    CONTENT_HANDLERS[RatingAdded](step, event)
+    CONTENT_HANDLERS[RatingAdded](unit_of_work, event)
 
 
 class Reaction:
@@ -39,7 +44,7 @@ class Reaction:
 
     handlers: Handlers = {**GATEWAY_HANDLERS, **CONTENT_HANDLERS, RatingAdded: rate}
 
-    def derive(self, _: UnitOfWork) -> str | None:
+    def derive_rows(self, _: UnitOfWork) -> str | None:
         return None
 
     def restore(self, _: UnitOfWork, __: PartitionSnapshot) -> None:
@@ -48,7 +53,7 @@ class Reaction:
     def assigned(self, _: TopicPartition) -> None:
         return
 
-    def between(self, _: frozenset[TopicPartition]) -> None:
+    def on_idle(self, _: frozenset[TopicPartition]) -> None:
         return
 
 

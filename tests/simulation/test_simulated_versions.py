@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
-from marquee.bus.api import Outgoing, TopicPartition, dead
+from marquee.bus.api import Outgoing, TopicPartition, dead_letter_topic
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.unit_of_work import UnitOfWork
@@ -20,7 +20,9 @@ from marquee.store.keys import Keys, PartitionKeys
 from marquee_testing.simulation.loop import Simulation, Trouble, TroubledBus, TroubledStore
 from marquee_testing.simulation.scenario import Story
 
-COUNTS = {MOVIES: 2, RATINGS: 2, MODELS: 1} | {dead(t): 1 for t in (MOVIES, RATINGS, MODELS)}
+COUNTS = {MOVIES: 2, RATINGS: 2, MODELS: 1} | {
+    dead_letter_topic(t): 1 for t in (MOVIES, RATINGS, MODELS)
+}
 KEYS = Keys("sim", "tiny", 2)
 TROUBLE = Trouble(fail=0.03, unsure=0.03, crash=0.02, switch=0.15)
 BATCH, BATCHES = 250, 8
@@ -46,12 +48,12 @@ class Registry:
         return load(Path(address))
 
 
-def derive(step: UnitOfWork, model: Tiny) -> None:
-    for movie_id in step.movies:
-        movie = step.movie(movie_id)
-        step.put_row(model.version, movie_id, model.movie(movie) if movie else b"")
-    for user_id in step.users:
-        step.put_row(model.version, user_id, model.user(step.ratings(user_id)))
+def derive_rows(unit_of_work: UnitOfWork, model: Tiny) -> None:
+    for movie_id in unit_of_work.movies:
+        movie = unit_of_work.movie(movie_id)
+        unit_of_work.put_row(model.version, movie_id, model.movie(movie) if movie else b"")
+    for user_id in unit_of_work.users:
+        unit_of_work.put_row(model.version, user_id, model.user(unit_of_work.ratings(user_id)))
 
 
 class NoSnapshots:
@@ -62,12 +64,12 @@ class NoSnapshots:
 def make_worker(
     bus: TroubledBus, store: TroubledStore, kind: type[ModelProjection[Tiny]] = ModelProjection
 ) -> Worker:
-    reaction = kind(
-        KEYS, store, Registry(), lambda path: Tiny(path.name), CONTENT_HANDLERS, derive,
+    projection = kind(
+        KEYS, store, Registry(), lambda path: Tiny(path.name), CONTENT_HANDLERS, derive_rows,
         restore_facts, check_seconds=0.0,
     )  # fmt: skip
     pace = Pace(batch=4, pauses=(), compare_seconds=0.0)
-    return Worker(KEYS, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction, pace)
+    return Worker(KEYS, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), projection, pace)
 
 
 def publish(simulation: Simulation, number: int) -> None:

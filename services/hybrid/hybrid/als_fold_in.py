@@ -25,7 +25,7 @@ MAX_RATERS = 50
 _HEAD = struct.Struct("<HH")
 
 
-class Foldable(Protocol):
+class FoldInModel(Protocol):
     """What a model knows of factors."""
 
     @property
@@ -44,7 +44,7 @@ class Foldable(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class RaterEquations:
     """What `raters` (user ids) say of a movie: `matrix` f × f is Σ c·xxᵀ, `right` f is Σ c·p·x."""
 
     raters: tuple[int, ...]
@@ -60,7 +60,7 @@ class Part:
         return head + ids + upper + self.right.astype("<f4").tobytes()
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Part":
+    def unpack(cls, data: bytes) -> "RaterEquations":
         """Return the part that `pack` packed."""
         n, f = _HEAD.unpack_from(data)
         raters = np.frombuffer(data, "<i8", n, _HEAD.size)
@@ -87,7 +87,7 @@ def _unnamed(data: bytes) -> bytes:
     return _HEAD.pack(0, f) + data[_HEAD.size + 8 * n :]
 
 
-def derive_parts(unit_of_work: UnitOfWork, model: Foldable) -> None:
+def derive_parts(unit_of_work: UnitOfWork, model: FoldInModel) -> None:
     """Put the parts of the new movies that the step's users rate, or rated before."""
     key = unit_of_work.keys.rows(model.version)
     counted = _read(unit_of_work, key, (f"viewer:{user_id}" for user_id in unit_of_work.users))
@@ -113,9 +113,9 @@ def derive_parts(unit_of_work: UnitOfWork, model: Foldable) -> None:
         unit_of_work.announce(f"part:{movie_id}", _unnamed(part))
 
 
-def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
+def refine_factor(model: FoldInModel, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
     """Return a movie's factor, f, in view of the packed parts of its partitions."""
-    unpacked = [Part.unpack(data) for data in parts if data]
+    unpacked = [RaterEquations.unpack(data) for data in parts if data]
     if not unpacked:
         return factor
     matrix = sum((part.matrix for part in unpacked), np.zeros((len(factor), len(factor))))
@@ -123,7 +123,7 @@ def fold(model: Foldable, factor: Matrix, parts: Sequence[bytes]) -> Matrix:
     return model.factors.refine(factor, matrix, right)
 
 
-def _new_movies(ratings: Ratings, model: Foldable) -> dict[int, None]:
+def _new_movies(ratings: Ratings, model: FoldInModel) -> dict[int, None]:
     trained = model.trained(ratings.rated)
     return {movie_id: None for movie_id in ratings.rated if movie_id not in trained}
 
@@ -131,7 +131,7 @@ def _new_movies(ratings: Ratings, model: Foldable) -> dict[int, None]:
 class _Users:
     """The present factors of users, without the new movies; each is solved once in a step."""
 
-    def __init__(self, unit_of_work: UnitOfWork, model: Foldable) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, model: FoldInModel) -> None:
         self._step, self._model = unit_of_work, model
         self._solved: dict[int, Matrix] = {}
 
@@ -143,7 +143,7 @@ class _Users:
         factors = np.stack([self._factor(user_id) for user_id in raters])
         half_stars = np.array([self._step.ratings(user_id).rated[movie_id] for user_id in raters])
         equations = self._model.factors.equations(factors, half_stars)
-        return Part(tuple(raters), *equations).pack()
+        return RaterEquations(tuple(raters), *equations).pack()
 
     def _factor(self, user_id: int) -> Matrix:
         if user_id not in self._solved:

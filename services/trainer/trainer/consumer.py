@@ -9,7 +9,7 @@ from itertools import islice
 from marquee import telemetry
 from marquee.bus.api import Bus, Message, Subscription, TopicPartition
 from marquee.bus.factory import open_bus
-from marquee.consumer.deduplication import WINDOW
+from marquee.consumer.deduplication import DEDUP_WINDOW
 from marquee.consumer.health import Health
 from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.process import consume
@@ -57,11 +57,11 @@ class HistoryConsumer:
         self._bus, self._history = bus, history
         self._limit, self._seconds = limit, seconds
         self._buffers: dict[TopicPartition, Buffer] = {}
-        self._window = WINDOW
+        self._window = DEDUP_WINDOW
         self._kept = KeptTopics(history.directory)
         keys = Keys("", GROUP, history.partitions)
         remedy = f"move {history.directory} away, so that a new history begins with the new one"
-        self._same_log = LogIdentity(bus, keys, TOPICS, remedy)
+        self._log_identity = LogIdentity(bus, keys, TOPICS, remedy)
 
     def run(self, stop: threading.Event) -> None:
         """Keep events until `stop` is set; what is read by then is written."""
@@ -82,7 +82,7 @@ class HistoryConsumer:
     def turn(self, subscription: Subscription) -> None:
         """Write what has waited long enough, then poll once: what cannot be written stops it."""
         self.health.beat = time.monotonic()
-        self._same_log.look()
+        self._log_identity.check_topics()
         for partition, buffer in list(self._buffers.items()):
             if buffer.size >= self._limit or time.monotonic() - buffer.since >= self._seconds:
                 self._write(subscription, partition)
@@ -100,7 +100,7 @@ class HistoryConsumer:
     def _assigned(self, partition: TopicPartition) -> int:
         """Read from before the position on, to know again which events are recent."""
         kept = self._kept.of(partition.topic)
-        found = self._same_log.check(partition, kept)
+        found = self._log_identity.check_partition(partition, kept)
         if kept is None:
             self._kept.keep(partition.topic, found)
         position = self._history.position(partition.topic, partition.partition)
@@ -151,7 +151,7 @@ class HistoryConsumer:
         if name in buffer.seen:
             return False
         buffer.seen[name] = None
-        for oldest in list(islice(buffer.seen, max(0, len(buffer.seen) - WINDOW))):
+        for oldest in list(islice(buffer.seen, max(0, len(buffer.seen) - DEDUP_WINDOW))):
             del buffer.seen[oldest]
         return True
 

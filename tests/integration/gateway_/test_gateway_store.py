@@ -58,14 +58,14 @@ class ContentReaction(GatewayProjection):
 class System:
     """Running consumers of gateway and content, and the gateway's readers."""
 
-    memory: LiveView
+    live_view: LiveView
     profiles: RedisProfiles
     publisher: Publisher
 
     async def write(self, *events: Event) -> dict[str, int]:
         """Publish events and wait until the gateway's memory has passed them."""
         positions = consistency_token.positions_of(await self.publisher.publish(events))
-        assert await self.memory.passed(positions, PATIENCE_S)
+        assert await self.live_view.passed(positions, PATIENCE_S)
         return positions
 
 
@@ -97,11 +97,11 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
 async def system(redis_url: str, consumed: str) -> AsyncIterator[System]:
     own = Keys(consumed, "gateway", PARTITIONS)
     client, bus = connect(redis_url), RedisBus(redis_url, consumed)
-    memory = LiveView(client, own, Keys(consumed, "content", PARTITIONS))
+    live_view = LiveView(client, own, Keys(consumed, "content", PARTITIONS))
     profiles, publisher = RedisProfiles(redis_url, own), Publisher(bus.producer)
-    memory.tail.start()
-    yield System(memory, profiles, publisher)
-    await memory.tail.close()
+    live_view.tail.start()
+    yield System(live_view, profiles, publisher)
+    await live_view.tail.close()
     await publisher.close()
     await profiles.close()
     await client.aclose()
@@ -143,34 +143,34 @@ async def test_a_block_holds_for_the_next_reader_and_is_taken_back(system: Syste
 
 async def test_movies_come_and_go_in_the_catalogue(system: System) -> None:
     await system.write(*(movie(movie_id, f"Number {movie_id}") for movie_id in range(1, 9)))
-    assert len(system.memory.catalogue) == 8
-    assert set(system.memory.catalogue.search("number 3")) == {3}
+    assert len(system.live_view.catalogue) == 8
+    assert set(system.live_view.catalogue.search("number 3")) == {3}
     await system.write(MovieRemoved.model_validate({"data": {"movie_id": 3}}))
-    assert system.memory.catalogue.get(3) is None
+    assert system.live_view.catalogue.get(3) is None
 
 
 async def test_who_waits_for_a_movie_is_told_when_it_comes(system: System) -> None:
     await system.write(movie(1))
-    waiting = asyncio.create_task(system.memory.appeared(2, PATIENCE_S))
+    waiting = asyncio.create_task(system.live_view.wait_for_movie(2, PATIENCE_S))
     await system.write(movie(2))
     assert await waiting
-    assert not await system.memory.appeared(3, 0.01)
+    assert not await system.live_view.wait_for_movie(3, 0.01)
 
 
 async def test_popularity_follows_the_sums_that_content_keeps(system: System) -> None:
     await system.write(movie(1), movie(2))
     await system.write(*(rating(user_id, 2) for user_id in range(1, 9)))
     async with asyncio.timeout(PATIENCE_S):
-        while [row.movie_id for row in system.memory.popular.rows(MovieFilter())] != [2, 1]:
+        while [row.movie_id for row in system.live_view.popular.rows(MovieFilter())] != [2, 1]:
             await asyncio.sleep(0.01)
-        while system.memory.popular.sums.of(2) != (8, 8, 64):
+        while system.live_view.popular.sums.of(2) != (8, 8, 64):
             await asyncio.sleep(0.01)
 
 
 async def test_a_position_that_is_not_reached_is_not_passed(system: System) -> None:
     positions = await system.write(rating(1, 5))
     ahead = {name: offset + 1 for name, offset in positions.items()}
-    assert not await system.memory.passed(ahead, 0.05)
+    assert not await system.live_view.passed(ahead, 0.05)
 
 
 async def test_without_the_store_rules_hold_from_memory_and_profiles_are_unknown(
@@ -187,5 +187,5 @@ async def test_without_the_store_rules_hold_from_memory_and_profiles_are_unknown
         with pytest.raises(BusUnavailable):
             await system.publisher.publish([rating(1, 6)])
     async with asyncio.timeout(PATIENCE_S):
-        while not ((await system.profiles.read(1)).known and system.memory.connected):
+        while not ((await system.profiles.read(1)).known and system.live_view.connected):
             await asyncio.sleep(0.05)

@@ -108,9 +108,9 @@ async def pair(settings: Settings, redis_url: str, namespace: str) -> AsyncItera
                 transport = httpx.ASGITransport(app, raise_app_exceptions=False)
                 client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
                 clients.append(await stack.enter_async_context(client))
-                memory = app.state.context.memory
-                assert await memory.appeared(2, 10.0)
-                assert memory.connected
+                live_view = app.state.context.live_view
+                assert await live_view.wait_for_movie(2, 10.0)
+                assert live_view.connected
             yield Pair(clients[0], clients[1], apps, group, settings)
 
 
@@ -228,7 +228,7 @@ async def test_events_that_the_log_has_are_duplicates_and_their_token_is_theirs(
 
 
 async def test_the_keys_take_no_more_room_than_they_may(redis_url: str, namespace: str) -> None:
-    store = RedisIdempotency(redis_url, namespace, kept_bytes=20_000)
+    store = RedisIdempotency(redis_url, namespace, max_bytes=20_000)
     request = fingerprint_of("PUT", "/", b"", b"")
     for n in range(200):
         attempt = await store.begin(f"key {n}", request)

@@ -128,7 +128,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus, keys = RedisBus(redis_url, namespace), Keys(namespace, SERVICE, PARTITIONS)
     create_topics(bus, PARTITIONS)
     registry, store = SealingRegistry(tmp_path / "registry"), RedisStore(redis_url)
-    reaction = ModelProjection(
+    projection = ModelProjection(
         keys,
         store,
         registry,
@@ -137,7 +137,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
         derive_all,
         restore_facts,
     )
-    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction)
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), projection)
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hybrid.consumer import HANDLERS, derive
+from hybrid.consumer import HANDLERS, derive_rows
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
 from marquee.bus.api import Bus, Outgoing, Published
@@ -107,8 +107,10 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus, keys = RedisBus(redis_url, namespace), Keys(namespace, "hybrid", 4)
     create_topics(bus, 4)
     registry, store = Registry(tmp_path / "registry"), RedisStore(redis_url)
-    reaction = ModelProjection(keys, store, registry, Hybrid.load, HANDLERS, derive, restore_facts)
-    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), reaction)
+    projection = ModelProjection(
+        keys, store, registry, Hybrid.load, HANDLERS, derive_rows, restore_facts
+    )
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, NoSnapshots(), projection)
     stop, client = threading.Event(), connect(redis_url)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

@@ -119,9 +119,9 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     registry, bus = Registry(settings.registry), RedisBus(redis_url, namespace)
     create_topics(bus, settings.partitions)
     load = UserModel.load
-    reaction = ModelProjection(keys, store, registry, load, HANDLERS, derive_all, restore_facts)
+    projection = ModelProjection(keys, store, registry, load, HANDLERS, derive_all, restore_facts)
     snapshots = StoredSnapshots(settings.history)
-    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, reaction)
+    worker = Worker(keys, (MOVIES, RATINGS, MODELS), bus, store, snapshots, projection)
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()

@@ -119,7 +119,7 @@ def place(
 ) -> Iterator[Place]:
     # Records of its log would keep the sockets past the end of the test.
     caplog.set_level(logging.CRITICAL, logger="kafka")
-    monkeypatch.setattr("marquee.consumer.log_identity.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("marquee.consumer.log_identity.CHECK_SECONDS", 0.2)
     if request.param == "redis":
         again: Callable[[], Any] = partial(RedisBus, redis_url, namespace)
         operator = of_redis(redis_url, namespace)

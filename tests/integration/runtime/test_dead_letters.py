@@ -6,9 +6,9 @@ from prometheus_client import REGISTRY
 from gateway.consumer import HANDLERS, GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.dead_letters.gauge import DeadCounts
-from marquee.dead_letters.ledger import STATES, DeadLetter, DeadLetters
-from marquee.dead_letters.retry import Retries
+from marquee.dead_letters.gauge import DeadLetterGauge
+from marquee.dead_letters.ledger import STATES, DeadLetter, DeadLetterQueue
+from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.events.partitioning import partition_of
 from marquee_testing.servers.raw_producers import RawProducer
@@ -28,10 +28,10 @@ class Mendable(GatewayProjection):
         self.broken = True
         self.handlers: Handlers = {**HANDLERS, RatingAdded: self._rate}
 
-    def _rate(self, step: UnitOfWork, event: RatingAdded) -> None:
+    def _rate(self, unit_of_work: UnitOfWork, event: RatingAdded) -> None:
         if self.broken and event.data.movie_id == 13:
             raise ValueError("unlucky")
-        HANDLERS[RatingAdded](step, event)
+        HANDLERS[RatingAdded](unit_of_work, event)
 
 
 def measured() -> dict[str, float | None]:
@@ -45,7 +45,7 @@ def rating(movie_id: int, stars: float = 4.0, user_id: int = USER) -> RatingAdde
     return RatingAdded.model_validate({"data": data})
 
 
-def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
+def all_of(letters: DeadLetterQueue, n: int) -> list[DeadLetter]:
     """Return the letters once there are n of them."""
     found: list[DeadLetter] = []
 
@@ -58,7 +58,7 @@ def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
 
 
 def test_an_event_on_a_wrong_partition_is_applied_once_it_is_retried(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(Mendable())
     place.put(AWAY, b"1", rating(2).encode())
@@ -66,21 +66,21 @@ def test_an_event_on_a_wrong_partition_is_applied_once_it_is_retried(
     [letter] = all_of(letters, 1)
     assert "the producer must use murmur2 of the key" in letter.reason
     assert group.ratings(USER).rated == {}
-    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.text == f"published at {HOME}:0"
     eventually(lambda: set(group.ratings(USER).rated) == {2})
 
 
 def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
-    reaction = Mendable()
-    group.start(reaction)
+    projection = Mendable()
+    group.start(projection)
     group.wait(group.publish(rating(1), rating(13), rating(2, user_id=2)))
     [letter] = all_of(letters, 1)
     assert letter.reason == "handler failed: ValueError: unlucky"
-    reaction.broken = False
-    retries = Retries(letters, group.bus.partitions, "ann")
+    projection.broken = False
+    retries = DeadLetterRetrier(letters, group.bus.partitions, "ann")
     assert [outcome.published for outcome in retries.retry([letter])] == [True]
     eventually(lambda: set(group.ratings(USER).rated) == {1, 13})
     [settled] = letters.all()
@@ -90,13 +90,13 @@ def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
 
 
 def test_a_letter_that_was_overtaken_is_not_published_again(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(Mendable())
     dead, later = group.publish(rating(13), rating(13, 2.0).model_copy(update={"id": "later"}))
     group.wait([dead, later])
     first, second = all_of(letters, 2)
-    retries = Retries(letters, group.bus.partitions, "ann")
+    retries = DeadLetterRetrier(letters, group.bus.partitions, "ann")
     [outcome] = retries.retry([first])
     assert outcome.text == f"{second.id} has the same key 1: retry both in one call"
     group.wait(group.publish(rating(5)))
@@ -107,15 +107,15 @@ def test_a_letter_that_was_overtaken_is_not_published_again(
 
 
 def test_letters_of_one_key_are_retried_together_in_their_order(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
-    reaction = Mendable()
-    group.start(reaction)
+    projection = Mendable()
+    group.start(projection)
     group.wait(group.publish(rating(13, 5.0), rating(13, 2.0)))
     found = all_of(letters, 2)
-    reaction.broken = False
-    outcomes = list(Retries(letters, group.bus.partitions, "ann").retry(found[::-1]))
-    assert [(one.letter.id, one.published) for one in outcomes] == [
+    projection.broken = False
+    outcomes = list(DeadLetterRetrier(letters, group.bus.partitions, "ann").retry(found[::-1]))
+    assert [(one.dead_letter.id, one.published) for one in outcomes] == [
         (found[0].id, True),
         (found[1].id, True),
     ]
@@ -123,23 +123,23 @@ def test_letters_of_one_key_are_retried_together_in_their_order(
 
 
 def test_a_retry_that_was_killed_before_it_was_noted_publishes_nothing_twice(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
-    reaction = Mendable()
-    group.start(reaction)
+    projection = Mendable()
+    group.start(projection)
     event = rating(13)
     group.wait(group.publish(event))
     [letter] = all_of(letters, 1)
-    reaction.broken = False
+    projection.broken = False
     group.wait(group.publish(event))  # what the killed retry had got to
     end = letters.log.range(HOME)[1]
-    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.text == f"it was published before, at {HOME}:1"
     assert letters.log.range(HOME)[1] == end
 
 
 def test_a_message_that_two_services_bury_is_one_letter(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(Mendable())
     group.start(GatewayProjection(), "content")
@@ -152,7 +152,7 @@ def test_a_message_that_two_services_bury_is_one_letter(
 
 
 def test_what_others_wrote_among_the_letters_is_passed_over(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(GatewayProjection())
     log = TopicPartition("ratings.dead", 0)
@@ -170,26 +170,26 @@ def test_what_others_wrote_among_the_letters_is_passed_over(
 
 
 def test_the_measure_says_how_many_letters_are_open_and_settled(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(GatewayProjection())
-    counts = DeadCounts(place.log)
-    counts.look()
+    counts = DeadLetterGauge(place.log)
+    counts.update()
     place.put(HOME, b"1", b"{")
     place.put(HOME, b"1", b"}")
     first, _ = all_of(letters, 2)
-    counts.look()
+    counts.update()
     assert measured() == {"open": 2, "retried": 0, "discarded": 0}
     letters.discard(first, "ann", "a test")
-    counts.look()
+    counts.update()
     assert measured() == {"open": 1, "retried": 0, "discarded": 1}
     letters.remove_user(USER)
-    counts.look()
+    counts.update()
     assert measured() == {"open": 0, "retried": 0, "discarded": 0}
 
 
 def test_the_letters_of_a_user_are_forgotten_and_the_others_stay(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(Mendable())
     theirs = TopicPartition(RATINGS, partition_of(11, PARTITIONS))
@@ -207,7 +207,7 @@ def test_the_letters_of_a_user_are_forgotten_and_the_others_stay(
 
 
 def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
     class Failing(GatewayProjection):
         def __init__(self) -> None:
@@ -223,13 +223,13 @@ def test_an_erasure_that_failed_waits_for_its_retry_when_letters_are_forgotten(
 
 
 def test_a_movie_added_with_a_wrong_key_is_there_after_its_retry(
-    group: System, letters: DeadLetters
+    group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(Mendable())
     movie = MovieAdded.model_validate({"data": {"movie_id": 5, "title": "Five"}})
     group.send(Outgoing(MOVIES, b"m5", movie.encode()))
     [letter] = all_of(letters, 1)
     assert letter.reason == "key b'm5' is not the event's id 5"
-    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.published
     eventually(lambda: 5 in group.movies())

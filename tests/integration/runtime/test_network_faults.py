@@ -34,7 +34,7 @@ class SumsReaction(GatewayProjection):
 
     handlers = CONTENT_HANDLERS
 
-    def between(self, partitions: frozenset[TopicPartition]) -> None:
+    def on_idle(self, partitions: frozenset[TopicPartition]) -> None:
         """Have nothing to do between steps."""
 
 

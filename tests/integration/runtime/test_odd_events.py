@@ -12,7 +12,7 @@ from redis import Redis
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayProjection
-from marquee.bus.api import Bus, Published, TopicPartition, dead
+from marquee.bus.api import Bus, Published, TopicPartition, dead_letter_topic
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.popularity import restore_sums
@@ -36,8 +36,8 @@ class ContentReaction(GatewayProjection):
 
     handlers = CONTENT_HANDLERS
 
-    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
-        restore_sums(step, piece)
+    def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
+        restore_sums(unit_of_work, piece)
 
 
 @pytest.fixture(params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -78,7 +78,9 @@ def test_an_event_on_a_wrong_partition_is_put_aside_with_the_right_one_named(
     put(system, request, wrong, rating(5, 4.0))
     system.wait([*system.publish(rating(6, 4.0)), Published(wrong, 0)])
     assert system.ratings(USER).rated == {6: 8}
-    letters = system.bus.subscribe("reader", [dead(RATINGS)], lambda _: 0, lambda _: None)
+    letters = system.bus.subscribe(
+        "reader", [dead_letter_topic(RATINGS)], lambda _: 0, lambda _: None
+    )
     reasons: list[str] = []
 
     def read() -> bool:
@@ -129,10 +131,10 @@ class Failing(GatewayProjection):
     """Handles no rating of a movie from 100 on."""
 
     def __init__(self) -> None:
-        def fail(step: UnitOfWork, event: RatingAdded) -> None:
+        def fail(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
             if event.data.movie_id >= 100:
                 raise ValueError("out of order")
-            GatewayProjection.handlers[RatingAdded](step, event)
+            GatewayProjection.handlers[RatingAdded](unit_of_work, event)
 
         self.handlers = {**GatewayProjection.handlers, RatingAdded: fail}
 
@@ -140,7 +142,7 @@ class Failing(GatewayProjection):
 def test_more_than_ten_failing_events_in_a_row_stop_their_partition_and_no_other(
     system: System,
 ) -> None:
-    worker = system.start(reaction=Failing())
+    worker = system.start(projection=Failing())
     system.publish(*(rating(100 + n, 4.0) for n in range(DEAD_IN_A_ROW + 5)))
     eventually(lambda: str(WHERE) in worker.health.stopped)
     assert not worker.health.ready
@@ -156,7 +158,7 @@ def test_more_than_ten_failing_events_in_a_row_stop_their_partition_and_no_other
 def test_ten_failing_events_do_not_stop_a_partition_when_others_succeed_between(
     system: System,
 ) -> None:
-    worker = system.start(reaction=Failing())
+    worker = system.start(projection=Failing())
     bad = [rating(100 + n, 4.0) for n in range(2 * DEAD_IN_A_ROW)]
     good = [rating(n + 1, 4.0) for n in range(2 * DEAD_IN_A_ROW)]
     mixed = [event for pair in zip(bad, good, strict=True) for event in pair]
@@ -174,7 +176,7 @@ def test_a_loop_that_is_told_to_stop_does_not_wait_for_the_next_try(
             keys, (MOVIES, RATINGS), system.bus, store, NoSnapshots(), Failing(), Pace()
         )
         tries: list[int] = []
-        worker.reaction.handlers = {RatingAdded: partial(_fail, tries)}
+        worker.projection.handlers = {RatingAdded: partial(_fail, tries)}
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
@@ -205,5 +207,5 @@ def test_a_full_redis_is_waited_for_and_no_event_is_blamed(redis_url: str, names
         finally:
             client.config_set("maxmemory", 0)
         system.wait(published)
-        assert client.xlen(f"{namespace}:log:{{{dead(RATINGS)}:0}}") == 0
+        assert client.xlen(f"{namespace}:log:{{{dead_letter_topic(RATINGS)}:0}}") == 0
         assert not worker.health.stopped

@@ -70,10 +70,10 @@ class Consumer:
 
     def put(self, *movie_ids: int, since: float | None = None) -> None:
         for movie_id in movie_ids:
-            step = UnitOfWork(self.keys, self.store)
-            step.offset, step.since = self.at, since
-            step.put_movie(Movie(movie_id=movie_id, title=f"Title {self.at}"))
-            commands = step.commands(self.at, self.at + 1)
+            unit_of_work = UnitOfWork(self.keys, self.store)
+            unit_of_work.offset, unit_of_work.since = self.at, since
+            unit_of_work.put_movie(Movie(movie_id=movie_id, title=f"Title {self.at}"))
+            commands = unit_of_work.commands(self.at, self.at + 1)
             self.store.write(self.keys, self.at or None, self.at + 1, commands)
             self.at += 1
 

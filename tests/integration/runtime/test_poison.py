@@ -7,9 +7,9 @@ import pytest
 
 from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
-from marquee.dead_letters.ledger import DeadLetter, DeadLetters
-from marquee.dead_letters.publish import KEPT_BYTES
-from marquee.dead_letters.retry import Retries
+from marquee.dead_letters.ledger import DeadLetter, DeadLetterQueue
+from marquee.dead_letters.publish import MAX_KEPT_BYTES
+from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee_testing.servers.raw_producers import OnRedis, RawProducer
@@ -56,7 +56,7 @@ POISON = {
 }
 
 
-def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
+def all_of(letters: DeadLetterQueue, n: int) -> list[DeadLetter]:
     """Return the letters once there are n of them."""
     found: list[DeadLetter] = []
 
@@ -70,7 +70,7 @@ def all_of(letters: DeadLetters, n: int) -> list[DeadLetter]:
 
 @pytest.mark.parametrize("kind", POISON)
 def test_what_cannot_be_read_is_one_letter_with_the_reason_and_hurts_no_other(
-    kind: str, place: RawProducer, group: System, letters: DeadLetters
+    kind: str, place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     value, reason = POISON[kind]
     worker = group.start(GatewayProjection())
@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_one_letter_with_the_reason_and_hurts_no_other(
 
 
 def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     place.allow_large(RATINGS)
     group.start(GatewayProjection())
@@ -96,8 +96,8 @@ def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
     group.wait(group.publish(rating(3)))
     [letter] = all_of(letters, 1)
     assert letter.reason == f"message of {len(value)} bytes, at most 1000000 are read"
-    assert (letter.length, letter.message.value) == (len(value), value[:KEPT_BYTES])
-    [outcome] = Retries(letters, group.bus.partitions, "ann").retry([letter])
+    assert (letter.length, letter.message.value) == (len(value), value[:MAX_KEPT_BYTES])
+    [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert not outcome.published
     assert "it still cannot be read: only 900000 of" in outcome.text
     letters.discard(letter, "ann", "a test")
@@ -105,7 +105,7 @@ def test_a_message_of_two_megabytes_is_kept_in_part_and_can_only_be_discarded(
 
 
 def test_headers_that_are_no_text_or_too_many_do_not_stop_the_stream(
-    place: RawProducer, group: System, letters: DeadLetters
+    place: RawProducer, group: System, letters: DeadLetterQueue
 ) -> None:
     group.start(GatewayProjection())
     odd = {"odd": b"\xff", "large": b"x" * 100_000, "marquee-settles": b"ratings-0-0"}
@@ -127,7 +127,7 @@ def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
         client.xadd(name, {"v": rating(1).encode()}, id="0-*")
         client.xadd(name, {b"\xff": b"\xfe", "k": b"1"}, id="0-*")
         group.wait(group.publish(rating(3)))
-        letters = DeadLetters(place.log, place.bus.producer())
+        letters = DeadLetterQueue(place.log, place.bus.producer())
         reasons = [letter.reason for letter in all_of(letters, 3)]
         assert reasons[0].startswith("message: Invalid JSON")
         assert reasons[1] == "key b'' is not the event's id 1"

@@ -7,7 +7,7 @@ import redis
 
 from marquee.bus.factory import open_bus
 from marquee.bus.topics import create_topics
-from marquee.consumer.deduplication import WINDOW
+from marquee.consumer.deduplication import DEDUP_WINDOW
 from marquee.events import Rating, RatingAdded
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty
@@ -60,13 +60,13 @@ def test_a_late_repeat_after_a_restore_does_not_undo_what_came_since(
 def test_the_restored_window_holds_no_more_than_it_would_otherwise(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    many = [rated(movie_id, 3.0) for movie_id in range(1, WINDOW + 500)]
+    many = [rated(movie_id, 3.0) for movie_id in range(1, DEDUP_WINDOW + 500)]
     system.services = ("gateway",)
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
         system.wait(system.publish(*many))
     history.compact()
     before = window_of(system, settings)
-    assert len(before) == WINDOW
+    assert len(before) == DEDUP_WINDOW
     empty(settings, system.services)
     with system.running():
         system.wait(system.publish(rated(1, 4.0)))

@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayProjection
 from gateway.state.live_view import LiveView
-from marquee.bus.api import Bus, TopicPartition, dead
+from marquee.bus.api import Bus, TopicPartition, dead_letter_topic
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.worker import Pace, Worker
@@ -234,5 +234,5 @@ def refused(url: str) -> bool:
 
 
 def letters(bus: RedisBus) -> int:
-    ends = bus.streams.ranges([TopicPartition(dead(RATINGS), 0)])
+    ends = bus.streams.ranges([TopicPartition(dead_letter_topic(RATINGS), 0)])
     return sum(end for _, end in ends.values())

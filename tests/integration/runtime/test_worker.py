@@ -7,7 +7,7 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import GatewayProjection
-from marquee.bus.api import Outgoing, TopicPartition, dead
+from marquee.bus.api import Outgoing, TopicPartition, dead_letter_topic
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie
@@ -49,8 +49,8 @@ class ContentReaction(GatewayProjection):
 
     handlers = CONTENT_HANDLERS
 
-    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
-        restore_sums(step, piece)
+    def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
+        restore_sums(unit_of_work, piece)
 
 
 class UnsureStore(RedisStore):
@@ -162,14 +162,14 @@ def test_unreadable_and_misplaced_messages_become_dead_letters_and_harm_no_other
 def test_an_event_that_makes_its_handler_throw_is_put_aside_alone(system: System) -> None:
     class Failing(GatewayProjection):
         def __init__(self) -> None:
-            def fail(step: UnitOfWork, event: MovieAdded) -> None:
+            def fail(unit_of_work: UnitOfWork, event: MovieAdded) -> None:
                 if event.data.movie_id == 13:
                     raise ValueError("unlucky")
-                step.put_movie(event.data)
+                unit_of_work.put_movie(event.data)
 
             self.handlers = {**GatewayProjection.handlers, MovieAdded: fail}
 
-    system.start(reaction=Failing())
+    system.start(projection=Failing())
     movies = [MovieAdded(data=Movie(movie_id=i, title=f"Film {i}")) for i in range(10, 17)]
     system.wait(system.publish(*movies))
     store = RedisStore(system.url)
@@ -203,7 +203,7 @@ def test_a_block_is_in_the_store_with_who_and_why(system: System) -> None:
 
 def dead_reasons(system: System, n: int) -> list[str]:
     """Return the reasons of all dead letters, once there are n."""
-    topics = (dead(RATINGS), dead(MOVIES))
+    topics = (dead_letter_topic(RATINGS), dead_letter_topic(MOVIES))
     subscription = system.bus.subscribe("reader", topics, lambda _: 0, lambda _: None)
     reasons: list[str] = []
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from hybrid.consumer import HANDLERS, derive
+from hybrid.consumer import HANDLERS, derive_rows
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
 from hybrid.model import Hybrid
@@ -82,10 +82,10 @@ def model_worker(system: FactsSystem, name: str) -> Worker:
     store = RedisStore(system.settings.redis_url.get_secret_value())
     registry, keys = Registry(system.settings.registry), system.keys(name)
     load: Any = Hybrid.load if name == "hybrid" else UserModel.load
-    made: Any = derive if name == "hybrid" else derive_all
-    reaction: Any = ModelProjection(keys, store, registry, load, HANDLERS, made, restore_facts)
+    made: Any = derive_rows if name == "hybrid" else derive_all
+    projection: Any = ModelProjection(keys, store, registry, load, HANDLERS, made, restore_facts)
     snapshots = system.worker(name).snapshots
-    return Worker(keys, (MOVIES, RATINGS, MODELS), system.bus, store, snapshots, reaction)
+    return Worker(keys, (MOVIES, RATINGS, MODELS), system.bus, store, snapshots, projection)
 
 
 def release(system: FactsSystem, name: str, label: str) -> ModelVersion:

@@ -41,13 +41,13 @@ def test_a_partition_that_was_away_meanwhile_is_announced_anew() -> None:
         told.append(f"+{partition}")
         return 5
 
-    announced = Assignment(assigned, lambda partition: told.append(f"-{partition}"))
+    assignment = Assignment(assigned, lambda partition: told.append(f"-{partition}"))
     one, two = TopicPartition("ratings", 1), TopicPartition("ratings", 2)
-    assert announced.settle({one: 1, two: 1}) == {one, two}
-    assert announced.settle({one: 1, two: 2}) == {two}
-    assert announced.settle({one: 1}) == set()
+    assert assignment.reconcile({one: 1, two: 1}) == {one, two}
+    assert assignment.reconcile({one: 1, two: 2}) == {two}
+    assert assignment.reconcile({one: 1}) == set()
     assert told == ["+ratings:1", "+ratings:2", "-ratings:2", "+ratings:2", "-ratings:2"]
-    assert announced.positions == {one: 5}
+    assert assignment.positions == {one: 5}
 
 
 def test_what_could_not_be_announced_is_announced_next_time() -> None:
@@ -59,8 +59,8 @@ def test_what_could_not_be_announced_is_announced_next_time() -> None:
             raise faults.pop()
         return 0
 
-    announced = Assignment(assigned, lambda _: None)
+    assignment = Assignment(assigned, lambda _: None)
     with pytest.raises(RuntimeError, match="the store is away"):
-        announced.settle({one: 1, two: 2})
-    assert announced.positions == {one: 0}
-    assert announced.settle({one: 1, two: 2}) == {two}
+        assignment.reconcile({one: 1, two: 2})
+    assert assignment.positions == {one: 0}
+    assert assignment.reconcile({one: 1, two: 2}) == {two}

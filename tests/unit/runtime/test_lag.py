@@ -6,8 +6,8 @@ import time
 from prometheus_client import REGISTRY
 
 from marquee.bus.api import Outgoing, TopicPartition
-from marquee.consumer.lag import KEPT, Behind, Lag
-from marquee.consumer.metrics import Measures
+from marquee.consumer.lag import MAX_OBSERVATIONS, LagTracker, PartitionLag
+from marquee.consumer.metrics import ConsumerMetrics
 from marquee.events import MODELS, MOVIES, RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee_testing.fakes.bus import MemoryBus
@@ -17,24 +17,24 @@ WHERE = TopicPartition(RATINGS, partition_of(1, 2))
 
 
 def test_a_log_without_news_is_no_lag_however_long_it_is_quiet() -> None:
-    lag = Lag()
-    assert lag.note(WHERE, (0, 10), 10, 0.0) == Behind(0, 0.0, math.inf)
-    assert lag.note(WHERE, (0, 10), 10, 3600.0) == Behind(0, 0.0, math.inf)
-    assert lag.note(WHERE, (0, 11), 10, 3601.0) == Behind(1, 0.0, math.inf)
-    assert lag.note(WHERE, (0, 11), 10, 3603.0) == Behind(1, 2.0, math.inf)
+    lag = LagTracker()
+    assert lag.note(WHERE, (0, 10), 10, 0.0) == PartitionLag(0, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 10), 10, 3600.0) == PartitionLag(0, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 11), 10, 3601.0) == PartitionLag(1, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 11), 10, 3603.0) == PartitionLag(1, 2.0, math.inf)
 
 
 def test_seconds_are_those_of_the_oldest_message_that_waits() -> None:
-    lag = Lag()
+    lag = LagTracker()
     for second in range(10):
         lag.note(WHERE, (0, 100 * (second + 1)), 0, float(second))
     assert lag.note(WHERE, (0, 1000), 0, 9.0).seconds == 9.0
-    assert lag.note(WHERE, (0, 1000), 350, 9.0) == Behind(650, 6.0, math.inf)
-    assert lag.note(WHERE, (0, 1000), 1000, 9.0) == Behind(0, 0.0, math.inf)
+    assert lag.note(WHERE, (0, 1000), 350, 9.0) == PartitionLag(650, 6.0, math.inf)
+    assert lag.note(WHERE, (0, 1000), 1000, 9.0) == PartitionLag(0, 0.0, math.inf)
 
 
 def test_a_consumer_that_keeps_up_is_never_behind_by_more_than_a_look() -> None:
-    lag, seconds = Lag(), []
+    lag, seconds = LagTracker(), []
     for second in range(0, 100, 2):
         end = 400 * (second + 1)
         seconds.append(lag.note(WHERE, (0, end), end - 3, float(second)).seconds)
@@ -42,16 +42,16 @@ def test_a_consumer_that_keeps_up_is_never_behind_by_more_than_a_look() -> None:
 
 
 def test_what_is_remembered_of_a_long_wait_is_bounded_and_begins_where_it_began() -> None:
-    lag = Lag()
-    for second in range(10 * KEPT):
+    lag = LagTracker()
+    for second in range(10 * MAX_OBSERVATIONS):
         behind = lag.note(WHERE, (0, second + 1), 0, float(second))
-    assert behind.seconds == 10 * KEPT - 1
-    assert sum(map(len, lag._sights.values())) <= KEPT + 1
+    assert behind.seconds == 10 * MAX_OBSERVATIONS - 1
+    assert sum(map(len, lag._sights.values())) <= MAX_OBSERVATIONS + 1
 
 
 def test_the_margin_is_what_retention_may_still_drop() -> None:
-    assert Lag().note(WHERE, (90, 100), 95, 0.0).margin == 5
-    assert Lag().note(WHERE, (0, 100), 0, 0.0).margin == math.inf
+    assert LagTracker().note(WHERE, (90, 100), 95, 0.0).margin == 5
+    assert LagTracker().note(WHERE, (0, 100), 0, 0.0).margin == math.inf
 
 
 def value(name: str) -> float | None:
@@ -60,7 +60,7 @@ def value(name: str) -> float | None:
 
 
 def test_the_measures_follow_the_positions_and_end_with_the_partition() -> None:
-    bus, measures = MemoryBus(), Measures("lagging")
+    bus, measures = MemoryBus(), ConsumerMetrics("lagging")
     bus.create_topics({RATINGS: 2, MOVIES: 2, MODELS: 1})
     event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 3.0}})
     bus.producer().publish([Outgoing.of(event)] * 5)

@@ -33,26 +33,28 @@ class Registry:
         return load(Path(address))
 
 
-def derive(step: UnitOfWork, model: Tiny) -> None:
-    for movie_id in step.movies:
-        step.put_row(model.version, movie_id, b"row")
+def derive_rows(unit_of_work: UnitOfWork, model: Tiny) -> None:
+    for movie_id in unit_of_work.movies:
+        unit_of_work.put_row(model.version, movie_id, b"row")
 
 
 def test_each_chunk_of_a_derivation_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marquee.consumer.model_versions.CHUNK", 10)
     store: Any = MemoryStore()
-    step = UnitOfWork(KEYS.of(WHERE), store)
+    unit_of_work = UnitOfWork(KEYS.of(WHERE), store)
     for movie_id in range(1, 36):
-        step.offset = movie_id - 1
-        step.put_movie(Movie(movie_id=movie_id, title="Film"))
-    store.write(KEYS.of(WHERE), None, 35, step.commands(0, 35))
+        unit_of_work.offset = movie_id - 1
+        unit_of_work.put_movie(Movie(movie_id=movie_id, title="Film"))
+    store.write(KEYS.of(WHERE), None, 35, unit_of_work.commands(0, 35))
     version = ModelVersion(name="tiny", version="v1", address="v1", sha256="0" * 64, cut={})
     store.values[KEYS.model] = version.model_dump_json().encode()
-    reaction: ModelProjection[Tiny] = ModelProjection(
-        KEYS, store, Registry(), Tiny, MOVIE_HANDLERS, derive, restore_facts, check_seconds=0.0
+    projection: ModelProjection[Tiny] = ModelProjection(
+        KEYS, store, Registry(), Tiny, MOVIE_HANDLERS, derive_rows, restore_facts, check_seconds=0.0
     )
     rows_at_each_sign: list[int] = []
-    reaction.progress = lambda: rows_at_each_sign.append(len(store.scan(KEYS.of(WHERE).rows("v1"))))
-    reaction.between(frozenset({WHERE}))
+    projection.progress = lambda: rows_at_each_sign.append(
+        len(store.scan(KEYS.of(WHERE).rows("v1")))
+    )
+    projection.on_idle(frozenset({WHERE}))
     assert rows_at_each_sign == [10, 20, 30, 35]
     assert store.get(KEYS.of(WHERE).complete) == b"v1"

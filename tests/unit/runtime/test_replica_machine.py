@@ -67,8 +67,8 @@ class Registry:
         return load(Path(address))
 
 
-def derive(step: Any, model: Tiny) -> None:
-    derive_movies(step, model)
+def derive_rows(unit_of_work: Any, model: Tiny) -> None:
+    derive_movies(unit_of_work, model)
 
 
 class Following(RuleBasedStateMachine):
@@ -82,10 +82,17 @@ class Following(RuleBasedStateMachine):
         )
         self.loop = asyncio.new_event_loop()
         store: Any = MemoryStore()
-        self.reaction: ModelProjection[Tiny] = ModelProjection(
-            KEYS, store, Registry(), Tiny, CONTENT_HANDLERS, derive, restore_sums, check_seconds=0.0
+        self.projection: ModelProjection[Tiny] = ModelProjection(
+            KEYS,
+            store,
+            Registry(),
+            Tiny,
+            CONTENT_HANDLERS,
+            derive_rows,
+            restore_sums,
+            check_seconds=0.0,
         )
-        self.batches = Batches(KEYS, self.reaction.handlers, self.reaction.derive, store)
+        self.batches = Batches(KEYS, self.projection.handlers, self.projection.derive_rows, store)
         for keys in EVERY:
             self.batches.store.write(keys, None, 0, [])
         self.number = 0
@@ -156,7 +163,7 @@ class Following(RuleBasedStateMachine):
 
     @rule()
     def rederive(self) -> None:
-        self.reaction.between(frozenset(keys.partition for keys in EVERY))
+        self.projection.on_idle(frozenset(keys.partition for keys in EVERY))
         self.run()
 
     # --- what befalls the app, its connection, and Redis
@@ -201,7 +208,7 @@ class Following(RuleBasedStateMachine):
         self.batches.store.values.clear()
         self.batches.store.values.update(deepcopy(self.saved))
         for keys in EVERY:
-            self.reaction.assigned(keys.partition)
+            self.projection.assigned(keys.partition)
         self.client.broken = True
         self.run()
 
@@ -210,7 +217,7 @@ class Following(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         self.client.paused = False
-        self.reaction.between(frozenset(keys.partition for keys in EVERY))
+        self.projection.on_idle(frozenset(keys.partition for keys in EVERY))
         fresh = self.start()
         wanted = self.until_equal(fresh)
         assert wanted is not None

@@ -1,4 +1,4 @@
-"""Sums of movies equal a recount of all ratings, whatever is replaced, removed, erased, restored."""
+"""Sums of movies equal a recount of the ratings, whatever is replaced, removed or restored."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -35,10 +35,10 @@ class Counting(RuleBasedStateMachine):
         """Begin with a snapshot's users, as the loop does with an empty store."""
         keys = KEYS.of(partition)
         users = {u: Ratings(dict(r)) for u, r in snapshot.items() if KEYS.user(u) == keys}
-        step = UnitOfWork(keys, self.batches.store)
+        unit_of_work = UnitOfWork(keys, self.batches.store)
         for piece in chunks(PartitionSnapshot(partition, 0, users=users)):
-            restore_sums(step, piece)
-        self.batches.store.write(keys, None, 0, step.commands(0, 0))
+            restore_sums(unit_of_work, piece)
+        self.batches.store.write(keys, None, 0, unit_of_work.commands(0, 0))
 
     def send(self, *events: Event) -> None:
         """Send events that fall into one batch."""

@@ -4,7 +4,7 @@ import pytest
 
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import ENTRY_VALUES, UnitOfWork
-from marquee.store.api import Found, Reads
+from marquee.store.api import ReadRequest, ReadResult
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 
@@ -15,8 +15,8 @@ class EmptyStore(RedisStore):
     def __init__(self) -> None:
         """Connect to nothing."""
 
-    def read(self, _: Reads) -> Found:
-        return Found({}, {}, {})
+    def read(self, _: ReadRequest) -> ReadResult:
+        return ReadResult({}, {}, {})
 
 
 @pytest.mark.parametrize(("n", "entries"), [(0, 1), (1, 1), (ENTRY_VALUES, 1), (2500, 3)])
@@ -24,10 +24,10 @@ def test_a_step_with_many_changes_writes_several_entries_of_the_same_positions(
     n: int, entries: int
 ) -> None:
     keys = Keys("t", "content", 4).of(TopicPartition("ratings", 0))
-    step = UnitOfWork(keys, EmptyStore())
+    unit_of_work = UnitOfWork(keys, EmptyStore())
     for movie_id in range(n):
-        step.put_sums(movie_id, (1, 1, 8))
-    added = [command for command in step.commands(4, 9) if command[0] == "XADD"]
+        unit_of_work.put_sums(movie_id, (1, 1, 8))
+    added = [command for command in unit_of_work.commands(4, 9) if command[0] == "XADD"]
     assert len(added) == entries
     assert all(c[6:12] == ("from", 4, "to", 9, "version", "") for c in added)
     assert max(map(len, added)) < 4000

@@ -12,7 +12,7 @@ from marquee.domain.movies import Movie
 from marquee.errors import Conflict, DataError
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
-from marquee.snapshots.format import movies_of, newest_snapshot, read_partition
+from marquee.snapshots.format import movies_from_table, newest_snapshot, read_partition
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 
@@ -69,7 +69,7 @@ def test_a_snapshot_holds_each_key_in_its_own_partition(history: History, tmp_pa
     for p in range(P):
         ratings = read_partition(snapshot, "ratings", p)
         assert all(partition_of(user, P) == p for user in ratings["user_id"].to_pylist())
-        movies = list(movies_of(read_partition(snapshot, "movies", p)))
+        movies = list(movies_from_table(read_partition(snapshot, "movies", p)))
         assert movies == [movie for movie in MOVIES if partition_of(movie.movie_id, P) == p]
         assert len(read_partition(snapshot, "marks", p)) == 0
     with pytest.raises(DataError, match="no such file"):

@@ -151,6 +151,6 @@ class Bus(Protocol):
         ...
 
 
-def dead(topic: str) -> str:
+def dead_letter_topic(topic: str) -> str:
     """Return the topic of a topic's dead letters."""
     return f"{topic}.dead"

@@ -36,7 +36,7 @@ def position_lost(partition: TopicPartition, position: int, begin: int, end: int
     )
 
 
-def other_partitions(topic: str, found: int, wanted: int) -> str:
+def partition_count_fault(topic: str, found: int, wanted: int) -> str:
     """Say that a topic does not have the partitions that the stored facts are spread over."""
     return (
         f"topic {topic} has {found} partitions, but this system was set up with {wanted}, and keys"
@@ -58,7 +58,7 @@ class Assignment:
         self._on_revoked = on_revoked
         self._tokens: dict[TopicPartition, int] = {}
 
-    def settle(self, held: Mapping[TopicPartition, int]) -> set[TopicPartition]:
+    def reconcile(self, held: Mapping[TopicPartition, int]) -> set[TopicPartition]:
         """Announce what has changed and return the new partitions.
 
         `held` has a token for each partition; another token than before means that the partition

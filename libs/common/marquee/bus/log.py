@@ -42,7 +42,7 @@ def open_log(settings: Settings) -> PartitionLog:
 
 
 @contextlib.contextmanager
-def opened(log: PartitionLog) -> Iterator[PartitionLog]:
+def closing_log(log: PartitionLog) -> Iterator[PartitionLog]:
     """Lend a log and close it."""
     try:
         yield log

@@ -35,12 +35,12 @@ class UserRowModel(MovieRowModel, Protocol):
         ...
 
 
-def derive_movies(step: UnitOfWork, model: MovieRowModel) -> None:
+def derive_movies(unit_of_work: UnitOfWork, model: MovieRowModel) -> None:
     """Put the rows of the movies that the step changed."""
-    for movie_id in step.movies:
-        movie = step.movie(movie_id)
+    for movie_id in unit_of_work.movies:
+        movie = unit_of_work.movie(movie_id)
         row = b"" if movie is None else movie_row(movie, model.sums(movie_id), model).pack()
-        step.put_row(model.version, movie_id, row)
+        unit_of_work.put_row(model.version, movie_id, row)
 
 
 def movie_row(movie: Movie, sums: tuple[int, int, int], model: MovieRowModel) -> DerivedMovieRow:
@@ -49,20 +49,20 @@ def movie_row(movie: Movie, sums: tuple[int, int, int], model: MovieRowModel) ->
     return DerivedMovieRow(genre_mask(movie.genres), movie.year or 0, cluster, vector)
 
 
-def derive_users(step: UnitOfWork, model: UserRowModel) -> None:
+def derive_users(unit_of_work: UnitOfWork, model: UserRowModel) -> None:
     """Put the rows of the users that the step changed; one without ratings has none."""
-    for user_id in step.users:
-        rated = RatedMovies.of(step.ratings(user_id))
+    for user_id in unit_of_work.users:
+        rated = RatedMovies.of(unit_of_work.ratings(user_id))
         if len(rated.movie_ids) == 0:
-            step.drop_row(model.version, user_id)
+            unit_of_work.drop_row(model.version, user_id)
             continue
         code, cluster = model.encode(rated)
-        step.put_row(model.version, user_id, DerivedUserRow(cluster, code).pack())
+        unit_of_work.put_row(model.version, user_id, DerivedUserRow(cluster, code).pack())
 
 
-def derive_all(step: UnitOfWork, model: UserRowModel) -> None:
+def derive_all(unit_of_work: UnitOfWork, model: UserRowModel) -> None:
     """Put the rows of movies or of users, whichever the step's topic is about."""
-    if step.keys.partition.topic == MOVIES:
-        derive_movies(step, model)
+    if unit_of_work.keys.partition.topic == MOVIES:
+        derive_movies(unit_of_work, model)
     else:
-        derive_users(step, model)
+        derive_users(unit_of_work, model)

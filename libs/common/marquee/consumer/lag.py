@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from marquee.bus.api import TopicPartition
 
-KEPT = 1000
+MAX_OBSERVATIONS = 1000
 """Sights of a log's end that are kept of a partition, about."""
 
 
 @dataclass(frozen=True)
-class Behind:
+class PartitionLag:
     """How things stand with a partition."""
 
     messages: int
@@ -22,7 +22,7 @@ class Behind:
 
 
 @dataclass
-class Lag:
+class LagTracker:
     """Remembers when a log's end was seen where.
 
     Times of events play no part: a producer's clock may be wrong, and a log that was quiet for an
@@ -33,17 +33,19 @@ class Lag:
 
     def note(
         self, partition: TopicPartition, log: tuple[int, int], position: int, now: float
-    ) -> Behind:
+    ) -> PartitionLag:
         """Take note of a log (first offset, end) at a moment; return how far `position` is off."""
         begin, end = log
         sights = self._sights.setdefault(partition, [])
         if not sights or sights[-1][1] < end:
             sights.append((now, end))
         sights[:] = [sight for sight in sights if sight[1] > position]
-        if len(sights) > KEPT:
+        if len(sights) > MAX_OBSERVATIONS:
             del sights[1::2]
         seconds = now - sights[0][0] if sights else 0.0
-        return Behind(max(0, end - position), seconds, position - begin if begin else math.inf)
+        return PartitionLag(
+            max(0, end - position), seconds, position - begin if begin else math.inf
+        )
 
     def forget(self, partition: TopicPartition) -> None:
         """Know nothing more of a partition that others read."""

@@ -4,11 +4,11 @@ import time
 from collections.abc import Sequence
 
 from marquee.bus.api import Bus, TopicPartition
-from marquee.bus.assignment import other_partitions
+from marquee.bus.assignment import partition_count_fault
 from marquee.errors import LogChanged, NotFound
 from marquee.store.keys import Keys
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 """How often the topics are looked at while they are read."""
 
 
@@ -30,7 +30,7 @@ class LogIdentity:
         self._ids: dict[str, str] = {}
         self._looked = 0.0
 
-    def check(self, partition: TopicPartition, stored: str | None) -> str:
+    def check_partition(self, partition: TopicPartition, stored: str | None) -> str:
         """Return the id of a partition's topic; LogChanged: it is not the stored one."""
         found = self._found(partition.topic)
         if stored is not None and stored != found:
@@ -42,9 +42,9 @@ class LogIdentity:
         self._ids[partition.topic] = found
         return found
 
-    def look(self) -> None:
+    def check_topics(self) -> None:
         """Check the topics again when it is time; what differs is said at every call."""
-        if time.monotonic() - self._looked < LOOK_SECONDS:
+        if time.monotonic() - self._looked < CHECK_SECONDS:
             return
         for topic in self._topics:
             found = self._found(topic)
@@ -64,5 +64,5 @@ class LogIdentity:
                 " anew"
             ) from None
         if state.partitions != self._counts[topic]:
-            raise LogChanged(other_partitions(topic, state.partitions, self._counts[topic]))
+            raise LogChanged(partition_count_fault(topic, state.partitions, self._counts[topic]))
         return state.id

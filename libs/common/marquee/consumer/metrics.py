@@ -5,22 +5,22 @@ from collections.abc import Mapping, Sequence
 
 from marquee import telemetry
 from marquee.bus.api import Subscription, TopicPartition
-from marquee.consumer.lag import Lag
+from marquee.consumer.lag import LagTracker
 from marquee.events import Event
 
 LAG_SECONDS = 2.0
 """How often the lag is measured."""
 
 
-class Measures:
+class ConsumerMetrics:
     """The measures of one service's consumer."""
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._lag = Lag()
+        self._lag = LagTracker()
         self._said = 0.0
 
-    def step(
+    def record(
         self, partition: TopicPartition, events: Sequence[tuple[int, Event]], seconds: float
     ) -> None:
         """Count a step that took so long and the events whose results it has put in the store."""

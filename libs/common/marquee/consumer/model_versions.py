@@ -30,7 +30,7 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=Versioned)
-Derive = Callable[[UnitOfWork, M], None]
+DeriveRows = Callable[[UnitOfWork, M], None]
 """Puts the derived rows of the movies and users that a step changed."""
 
 
@@ -58,7 +58,7 @@ class ModelProjection(Generic[M]):
         registry: Versions,
         load: Callable[[Path], M],
         handlers: Handlers,
-        derive: Derive[M],
+        derive_rows: DeriveRows[M],
         restore: Callable[[UnitOfWork, PartitionSnapshot], None],
         check_seconds: float = CHECK_SECONDS,
     ) -> None:
@@ -69,7 +69,7 @@ class ModelProjection(Generic[M]):
         self.handlers: Handlers = {**handlers, **follow}
         self.restore = restore
         self._keys, self._store, self._registry = keys, store, registry
-        self._load, self._derive = load, derive
+        self._load, self._derive_rows = load, derive_rows
         self._model: M | None = None
         self._published: ModelVersion | None = None
         self._refused: ModelVersion | None = None
@@ -79,47 +79,50 @@ class ModelProjection(Generic[M]):
         self.progress: Callable[[], None] = lambda: None
         """Called between the chunks of a long derivation: whoever watches the loop sees it live."""
 
-    def derive(self, step: UnitOfWork) -> str | None:
+    def derive_rows(self, unit_of_work: UnitOfWork) -> str | None:
         """Derive rows under the loaded version; None while there is none."""
-        partition, version = step.keys.partition, self._model.version if self._model else None
+        partition, version = (
+            unit_of_work.keys.partition,
+            self._model.version if self._model else None,
+        )
         if partition.topic == MODELS:
             return version
-        if version is None or not self._is_done(step, version):
+        if version is None or not self._is_done(unit_of_work, version):
             # Whichever version is marked as complete lacks what this step changes.
-            step.write("DEL", step.keys.complete)
+            unit_of_work.write("DEL", unit_of_work.keys.complete)
             if version is not None:
-                step.write("HSET", step.keys.versions, version, "")
+                unit_of_work.write("HSET", unit_of_work.keys.versions, version, "")
         if self._model is not None:
-            self._derive(step, self._model)
-        if step.erasures:
-            self._drop_others(step, version)
+            self._derive_rows(unit_of_work, self._model)
+        if unit_of_work.erasures:
+            self._drop_others(unit_of_work, version)
         return version
 
-    def _is_done(self, step: UnitOfWork, version: str) -> bool:
+    def _is_done(self, unit_of_work: UnitOfWork, version: str) -> bool:
         """Whether the rows are those of a version, and the store, which may have fallen back to a
         moment before the mark without losing an event, still says so."""
-        partition = step.keys.partition
+        partition = unit_of_work.keys.partition
         if self._done.get(partition) != version:
             return False
-        if self._store.get(step.keys.complete) != version.encode():
+        if self._store.get(unit_of_work.keys.complete) != version.encode():
             del self._done[partition]
         return partition in self._done
 
-    def _drop_others(self, step: UnitOfWork, version: str | None) -> None:
+    def _drop_others(self, unit_of_work: UnitOfWork, version: str | None) -> None:
         """Drop the rows of versions that do not serve: they may speak of a user erased now.
 
         A rollback to one derives its rows anew all the same.
         """
-        for name in self._store.scan(step.keys.versions):
+        for name in self._store.scan(unit_of_work.keys.versions):
             if (other := name.decode()) != version:
-                step.write("UNLINK", step.keys.rows(other))
-                step.write("HDEL", step.keys.versions, other)
+                unit_of_work.write("UNLINK", unit_of_work.keys.rows(other))
+                unit_of_work.write("HDEL", unit_of_work.keys.versions, other)
 
     def assigned(self, partition: TopicPartition) -> None:
         """Take nothing for granted of a partition that others may have had."""
         self._done.pop(partition, None)
 
-    def between(self, partitions: frozenset[TopicPartition]) -> None:
+    def on_idle(self, partitions: frozenset[TopicPartition]) -> None:
         """Follow the published version, at most every `check_seconds`."""
         if time.monotonic() - self._checked < self._check_seconds:
             return
@@ -130,11 +133,11 @@ class ModelProjection(Generic[M]):
                 if partition.topic != MODELS and self._done.get(partition) != self._model.version:
                     self._rederive(partition, self._model)
 
-    def _point(self, step: UnitOfWork, event: ModelEvent) -> None:
+    def _point(self, unit_of_work: UnitOfWork, event: ModelEvent) -> None:
         if event.data.name == self._keys.service:
             value = event.data.model_dump_json().encode()
-            step.write("SET", step.keys.model, value)
-            step.announce("model", value)
+            unit_of_work.write("SET", unit_of_work.keys.model, value)
+            unit_of_work.announce("model", value)
 
     def _follow(self) -> None:
         value = self._store.get(self._keys.model)
@@ -165,38 +168,40 @@ class ModelProjection(Generic[M]):
         cut = self._published.cut.get(str(partition), 0)
         changed = self._store.changed_since(keys, cut)
         for start in range(0, len(changed), CHUNK):
-            step = UnitOfWork(keys, self._store)
-            step.write("HSET", keys.versions, model.version, "")
-            mark_changed(step, changed[start : start + CHUNK])
-            self._derive(step, model)
-            self._store.write(keys, position, position, step.rows(position, model.version))
+            unit_of_work = UnitOfWork(keys, self._store)
+            unit_of_work.write("HSET", keys.versions, model.version, "")
+            mark_changed(unit_of_work, changed[start : start + CHUNK])
+            self._derive_rows(unit_of_work, model)
+            self._store.write(keys, position, position, unit_of_work.rows(position, model.version))
             self.progress()
         self._finish(partition, position, model.version)
 
     def _finish(self, partition: TopicPartition, position: int, version: str) -> None:
         keys = self._keys.of(partition)
         held = {name.decode(): until for name, until in self._store.scan(keys.versions).items()}
-        step = UnitOfWork(keys, self._store)
-        step.write("SET", keys.complete, version)
-        step.announce("complete", version.encode())
-        step.write("HSET", keys.versions, version, "")
-        step.write("PERSIST", keys.rows(version))  # expiring since it was replaced, if rolled back
+        unit_of_work = UnitOfWork(keys, self._store)
+        unit_of_work.write("SET", keys.complete, version)
+        unit_of_work.announce("complete", version.encode())
+        unit_of_work.write("HSET", keys.versions, version, "")
+        unit_of_work.write(
+            "PERSIST", keys.rows(version)
+        )  # expiring since it was replaced, if rolled back
         now = time.time()
         for old in sorted(held.keys() - {version}):
             if held[old] == b"":
-                step.write("EXPIRE", keys.rows(old), OLD_ROWS_SECONDS)
-                step.write("HSET", keys.versions, old, int(now + OLD_ROWS_SECONDS))
+                unit_of_work.write("EXPIRE", keys.rows(old), OLD_ROWS_SECONDS)
+                unit_of_work.write("HSET", keys.versions, old, int(now + OLD_ROWS_SECONDS))
             elif int(held[old]) < now:
-                step.write("HDEL", keys.versions, old)
-        self._store.write(keys, position, position, step.rows(position, version))
+                unit_of_work.write("HDEL", keys.versions, old)
+        self._store.write(keys, position, position, unit_of_work.rows(position, version))
         self._done[partition] = version
 
 
-def mark_changed(step: UnitOfWork, ids: list[int]) -> None:
+def mark_changed(unit_of_work: UnitOfWork, ids: list[int]) -> None:
     """Name movies or users whose rows are to be derived anew, and read their facts at once."""
-    if step.keys.partition.topic == "movies":
-        step.prefetch((), ids)
-        step.movies.update(dict.fromkeys(ids))
+    if unit_of_work.keys.partition.topic == "movies":
+        unit_of_work.prefetch((), ids)
+        unit_of_work.movies.update(dict.fromkeys(ids))
     else:
-        step.prefetch(ids, ())
-        step.users.update(dict.fromkeys(ids))
+        unit_of_work.prefetch(ids, ())
+        unit_of_work.users.update(dict.fromkeys(ids))

@@ -12,11 +12,11 @@ class Projection(Protocol):
 
     handlers: Handlers
 
-    def derive(self, step: UnitOfWork, /) -> str | None:
+    def derive_rows(self, unit_of_work: UnitOfWork, /) -> str | None:
         """Derive the rows of what the step changed; return the model version they belong to."""
         ...
 
-    def restore(self, step: UnitOfWork, piece: PartitionSnapshot, /) -> None:
+    def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot, /) -> None:
         """Put the facts of a piece of a snapshot."""
         ...
 
@@ -24,7 +24,7 @@ class Projection(Protocol):
         """Take note that a partition is this consumer's from now on, or anew."""
         ...
 
-    def between(self, partitions: frozenset[TopicPartition], /) -> None:
+    def on_idle(self, partitions: frozenset[TopicPartition], /) -> None:
         """Do what is due between steps, such as re-deriving rows for a new model version."""
         ...
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from marquee.bus.api import Bus
 from marquee.bus.factory import open_bus
-from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.deduplication import recent_messages_in_log
 from marquee.consumer.handlers.restore import restore_facts
-from marquee.consumer.model_versions import Derive, M, ModelProjection
+from marquee.consumer.model_versions import DeriveRows, M, ModelProjection
 from marquee.consumer.process import consume
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Pace, Worker
@@ -25,21 +25,21 @@ def consume_with_model(
     name: str,
     load: Callable[[Path], M],
     handlers: Handlers,
-    derive: Derive[M],
+    derive_rows: DeriveRows[M],
     restore: Callable[[UnitOfWork, PartitionSnapshot], None] = restore_facts,
 ) -> None:
     """Run the consumer of a model service until told to stop."""
     keys = Keys(settings.namespace, name, settings.partitions)
     store = RedisStore(settings.redis_url.get_secret_value())
     registry = Registry(settings.registry)
-    reaction = ModelProjection(keys, store, registry, load, handlers, derive, restore)
+    projection = ModelProjection(keys, store, registry, load, handlers, derive_rows, restore)
     snapshots = StoredSnapshots(settings.history)
 
     def make(bus: Bus) -> Worker:
         topics, pace = (MOVIES, RATINGS, MODELS), Pace(settings.batch)
-        recent = recent_in_log(settings)
-        worker = Worker(keys, topics, bus, store, snapshots, reaction, pace, recent)
-        reaction.progress = worker.beat
+        recent = recent_messages_in_log(settings)
+        worker = Worker(keys, topics, bus, store, snapshots, projection, pace, recent)
+        projection.progress = worker.beat
         return worker
 
     consume(settings, open_bus(settings), make)

@@ -14,7 +14,7 @@ from marquee.events import (
     RatingEvent,
 )
 from marquee.events.erasure import digest_of_user
-from marquee.store.api import Command, Found, Reads, Store
+from marquee.store.api import Command, ReadRequest, ReadResult, Store
 from marquee.store.codec import pack_sums, unpack_sums
 from marquee.store.keys import PartitionKeys
 
@@ -41,7 +41,7 @@ class UnitOfWork:
         """Users that this step changed."""
         self.movies: dict[int, None] = {}
         """Movies that this step changed."""
-        self._found = Found({}, {}, {})
+        self._found = ReadResult({}, {}, {})
         self._ratings: dict[int, Ratings] = {}
         self.erasures: dict[int, int] = {}
         """Users that this step erased → offset, whether they came back in it or not."""
@@ -59,7 +59,7 @@ class UnitOfWork:
         """Read the facts of users and movies (rows and sums) in one round trip."""
         names = [str(movie_id) for movie_id in movies]
         self._found = self.store.read(
-            Reads(
+            ReadRequest(
                 [self.keys.user(user_id) for user_id in users],
                 {self.keys.movies: names, self.keys.sums: names} if names else None,
             )
@@ -70,7 +70,7 @@ class UnitOfWork:
         if user_id not in self._ratings:
             key = self.keys.user(user_id)
             if key not in self._found.strings:
-                self._found.strings.update(self.store.read(Reads([key])).strings)
+                self._found.strings.update(self.store.read(ReadRequest([key])).strings)
             self._ratings[user_id] = Ratings.unpack(self._found.strings[key])
         return self._ratings[user_id]
 
@@ -78,7 +78,7 @@ class UnitOfWork:
         """Read the facts of users that were not read yet, in one round trip."""
         keys = [self.keys.user(user_id) for user_id in user_ids if user_id not in self._ratings]
         if missing := [key for key in keys if key not in self._found.strings]:
-            self._found.strings.update(self.store.read(Reads(missing)).strings)
+            self._found.strings.update(self.store.read(ReadRequest(missing)).strings)
 
     def movie(self, movie_id: int) -> Movie | None:
         """Return a movie's row, None when there is none."""
@@ -103,7 +103,7 @@ class UnitOfWork:
     def _field(self, key: str, movie_id: int) -> bytes | None:
         name = (key, str(movie_id))
         if name not in self._found.fields:
-            self._found.fields.update(self.store.read(Reads((), {key: [name[1]]})).fields)
+            self._found.fields.update(self.store.read(ReadRequest((), {key: [name[1]]})).fields)
         return self._found.fields[name]
 
     # --- writing facts
@@ -245,8 +245,8 @@ Handler = Callable[[UnitOfWork, Any], None]
 Handlers = Mapping[type[Event], Handler]
 
 
-def prefetch(step: UnitOfWork, events: list[Event]) -> None:
+def prefetch(unit_of_work: UnitOfWork, events: list[Event]) -> None:
     """Read in one round trip what the handlers of these events will ask for."""
     users = {e.data.user_id: None for e in events if isinstance(e, RatingEvent)}
     movies = {e.data.movie_id: None for e in events if isinstance(e, MovieEvent)}
-    step.prefetch(users, movies)
+    unit_of_work.prefetch(users, movies)

@@ -9,16 +9,16 @@ from itertools import islice
 from marquee import telemetry
 from marquee.bus.api import Bus, Message, Subscription, TopicPartition
 from marquee.consumer.decoding import DecodedMessage, decode_message
-from marquee.consumer.deduplication import Recent, drop_duplicates, no_recent
+from marquee.consumer.deduplication import RecentMessages, drop_duplicates, no_recent_messages
 from marquee.consumer.health import Health
 from marquee.consumer.log_identity import LogIdentity
-from marquee.consumer.metrics import Measures
+from marquee.consumer.metrics import ConsumerMetrics
 from marquee.consumer.projection import Projection, Snapshots
 from marquee.consumer.unit_of_work import UnitOfWork, prefetch
 from marquee.dead_letters.publish import publish_dead_letter
 from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.snapshots.partition import PartitionSnapshot, chunks
-from marquee.store.api import Command, Reads, Store
+from marquee.store.api import Command, ReadRequest, Store
 from marquee.store.keys import Keys, PartitionKeys
 
 LOG = "log"
@@ -50,16 +50,16 @@ class Worker:
         bus: Bus,
         store: Store,
         snapshots: Snapshots,
-        reaction: Projection,
+        projection: Projection,
         pace: Pace = Pace(),
-        recent: Recent = no_recent,
+        recent: RecentMessages = no_recent_messages,
     ) -> None:
         self.keys = keys
         self.topics = topics
         self.bus = bus
         self.store = store
         self.snapshots = snapshots
-        self.reaction = reaction
+        self.projection = projection
         self.pace = pace
         self.recent = recent
         self.health = Health()
@@ -67,8 +67,8 @@ class Worker:
         self._unsure = False
         self._compared = 0.0
         self._stop = threading.Event()
-        self._same_log = LogIdentity(bus, keys, topics)
-        self._measures = Measures(keys.service)
+        self._log_identity = LogIdentity(bus, keys, topics)
+        self._metrics = ConsumerMetrics(keys.service)
         self._new: set[TopicPartition] = set()
         """Partitions whose positions the bus has not been told of."""
         self._failures: dict[TopicPartition, int] = {}
@@ -110,7 +110,7 @@ class Worker:
             raise
 
     def _turn(self, subscription: Subscription) -> None:
-        self._same_log.look()
+        self._log_identity.check_topics()
         if self._unsure:
             self._seek(subscription)
         found = subscription.poll(0.25, self.pace.batch)
@@ -121,9 +121,9 @@ class Worker:
             self._handle(partition, messages)
             subscription.commit({partition: self._positions[partition]})
             self.beat()
-        self.reaction.between(subscription.assigned)
+        self.projection.on_idle(subscription.assigned)
         self._compare_positions(subscription)
-        self._measures.lag(subscription, self._positions)
+        self._metrics.lag(subscription, self._positions)
 
     # --- positions
 
@@ -140,15 +140,17 @@ class Worker:
         return None
 
     def _assigned(self, partition: TopicPartition) -> int:
-        self.reaction.assigned(partition)
+        self.projection.assigned(partition)
         keys = self.keys.of(partition)
-        held = self.store.read(Reads((keys.position, keys.log))).strings
+        held = self.store.read(ReadRequest((keys.position, keys.log))).strings
         position, log = held[keys.position], held[keys.log]
         if position is not None and int(position) < 0:  # a rebuild's fence
             raise StoreUnavailable(
                 f"{partition} is being rebuilt; if no rebuild runs, rebuild it again"
             )
-        topic = self._same_log.check(partition, log.decode() if position and log else None)
+        topic = self._log_identity.check_partition(
+            partition, log.decode() if position and log else None
+        )
         if position is None:
             self._positions[partition] = self._restore(partition, topic)
         else:
@@ -163,7 +165,7 @@ class Worker:
         self._new.discard(partition)
         self._failures.pop(partition, None)
         self.health.stopped.pop(str(partition), None)
-        self._measures.forget(partition)
+        self._metrics.forget(partition)
 
     def _commit_new(self, subscription: Subscription) -> None:
         """Tell the bus where partitions begin, so that lag is known before their first step."""
@@ -202,9 +204,9 @@ class Worker:
         keys = self.keys.of(partition)
         snapshot = self.snapshots.read(partition) or PartitionSnapshot(partition, 0)
         for piece in chunks(snapshot):
-            step = UnitOfWork(keys, self.store)
-            self.reaction.restore(step, piece)
-            self.store.write(keys, None, None, step.commands(0, snapshot.position))
+            unit_of_work = UnitOfWork(keys, self.store)
+            self.projection.restore(unit_of_work, piece)
+            self.store.write(keys, None, None, unit_of_work.commands(0, snapshot.position))
             self.beat()
         self._recall(partition, snapshot.position)
         last = UnitOfWork(keys, self.store).commands(0, snapshot.position)
@@ -215,12 +217,12 @@ class Worker:
         """Fill the window with the events before a position: one that comes again is known."""
         keys, messages = self.keys.of(partition), iter(self.recent(partition, position))
         while page := list(islice(messages, _RECALLED_AT_ONCE)):
-            step = UnitOfWork(keys, self.store)
+            unit_of_work = UnitOfWork(keys, self.store)
             for _ in drop_duplicates(
-                step, [decode_message(self.bus, partition, message) for message in page]
+                unit_of_work, [decode_message(self.bus, partition, message) for message in page]
             ):
                 pass  # the snapshot holds what it did
-            self.store.write(keys, None, None, step.commands(0, position))
+            self.store.write(keys, None, None, unit_of_work.commands(0, position))
             self.beat()
 
     # --- steps
@@ -283,20 +285,20 @@ class Worker:
                 publish_dead_letter(
                     self._producer, self.keys.service, partition, one.message, one.fault
                 )
-        step = UnitOfWork(keys, self.store)
-        events = list(drop_duplicates(step, reads))
-        prefetch(step, [event for _, event in events])
-        step.since = min((event.time.timestamp() for _, event in events), default=None)
+        unit_of_work = UnitOfWork(keys, self.store)
+        events = list(drop_duplicates(unit_of_work, reads))
+        prefetch(unit_of_work, [event for _, event in events])
+        unit_of_work.since = min((event.time.timestamp() for _, event in events), default=None)
         for offset, event in events:
-            step.offset = offset
-            if (handler := self.reaction.handlers.get(type(event))) is not None:
-                handler(step, event)
-        version = self.reaction.derive(step)
-        self.store.write(keys, start, end, step.commands(start, end, version))
+            unit_of_work.offset = offset
+            if (handler := self.projection.handlers.get(type(event))) is not None:
+                handler(unit_of_work, event)
+        version = self.projection.derive_rows(unit_of_work)
+        self.store.write(keys, start, end, unit_of_work.commands(start, end, version))
         self._positions[partition] = end
         if events:
             self._failures[partition] = 0
-        self._measures.step(partition, events, time.perf_counter() - started)
+        self._metrics.record(partition, events, time.perf_counter() - started)
 
     # --- waiting
 

@@ -14,15 +14,15 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead
+from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead_letter_topic
 from marquee.bus.factory import open_bus
 from marquee.bus.log import PartitionLog, open_log
-from marquee.dead_letters.publish import letter_id
+from marquee.dead_letters.publish import dead_letter_id
 from marquee.errors import InvalidInput, NotFound, UnreadableEvent
 from marquee.events import RATINGS, TOPICS, AnyEvent, UserErased, decode, now
 from marquee.settings import Settings
 
-SETTLES = "marquee-settles"
+RESOLVES_HEADER = "marquee-settles"
 _PLACE = re.compile(r"([a-z]+):(\d{1,9}):(\d{1,18})", re.ASCII)
 State = Literal["open", "retried", "discarded"]
 STATES: tuple[State, ...] = ("open", "retried", "discarded")
@@ -44,7 +44,7 @@ class DeadLetter:
     """Bytes of the message; more than are kept for one that was too long."""
     state: State = "open"
     actor: str | None = None
-    settled_at: datetime | None = None
+    resolved_at: datetime | None = None
     note: str = ""
 
     @property
@@ -78,36 +78,38 @@ class Resolution(BaseModel):
 
 
 @dataclass
-class Ledger:
+class DeadLetterLedger:
     """The letters of one topic by id, in the order of their burial.
 
     What stands in the log and is neither a letter nor a decision was written by others: it is
     passed over.
     """
 
-    letters: dict[str, DeadLetter] = field(default_factory=dict)
-    marks: dict[str, Resolution] = field(default_factory=dict)
+    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    resolutions: dict[str, Resolution] = field(default_factory=dict)
 
     def add(self, message: Message) -> None:
         """Take in the next message of the dead log."""
-        if SETTLES in message.headers:
+        if RESOLVES_HEADER in message.headers:
             with contextlib.suppress(ValidationError):
-                mark = Resolution.model_validate_json(message.value)
-                self.marks.setdefault(mark.id, mark)
-        elif (letter := _letter(message)) is not None:
-            known = self.letters.get(letter.id)
+                resolution = Resolution.model_validate_json(message.value)
+                self.resolutions.setdefault(resolution.id, resolution)
+        elif (dead_letter := _dead_letter(message)) is not None:
+            known = self.dead_letters.get(dead_letter.id)
             if known is not None:
-                letter = replace(known, groups=tuple(sorted({*known.groups, *letter.groups})))
-            self.letters[letter.id] = letter
+                dead_letter = replace(
+                    known, groups=tuple(sorted({*known.groups, *dead_letter.groups}))
+                )
+            self.dead_letters[dead_letter.id] = dead_letter
 
-    def settled(self) -> Iterator[DeadLetter]:
+    def resolved(self) -> Iterator[DeadLetter]:
         """Yield each letter with what was decided about it."""
-        for letter in self.letters.values():
-            mark = self.marks.get(letter.id)
-            yield letter if mark is None else _with_mark(letter, mark)
+        for dead_letter in self.dead_letters.values():
+            resolution = self.resolutions.get(dead_letter.id)
+            yield dead_letter if resolution is None else _resolved(dead_letter, resolution)
 
 
-class DeadLetters:
+class DeadLetterQueue:
     """Reads letters, and notes what is decided about them."""
 
     def __init__(self, log: PartitionLog, producer: Producer) -> None:
@@ -123,30 +125,39 @@ class DeadLetters:
         if topic is not None and topic not in TOPICS:
             raise InvalidInput(f"topic: {topic} is none of {', '.join(TOPICS)}", "topic")
         topics = TOPICS if topic is None else (topic,)
-        return [letter for name in topics for letter in self._folded(name).settled()]
+        return [dead_letter for name in topics for dead_letter in self._ledger(name).resolved()]
 
     def find(self, ids: Iterable[str]) -> list[DeadLetter]:
         """Return the letters of these ids; NotFound names the first that there is not."""
         wanted = list(dict.fromkeys(ids))
         topics = {one.rsplit("-", 2)[0] for one in wanted} & set(TOPICS)
-        found = {letter.id: letter for topic in sorted(topics) for letter in self.all(topic)}
+        found = {
+            dead_letter.id: dead_letter
+            for topic in sorted(topics)
+            for dead_letter in self.all(topic)
+        }
         for one in wanted:
             if one not in found:
                 raise NotFound(f"there is no dead letter {one}; marquee dead list shows them")
         return [found[one] for one in wanted]
 
-    def settle(self, letter: DeadLetter, state: State, actor: str, note: str = "") -> None:
+    def resolve(self, dead_letter: DeadLetter, state: State, actor: str, note: str = "") -> None:
         """Note for good what was decided about a letter, by whom, and when."""
-        mark = Resolution(id=letter.id, state=state, actor=actor, time=now(), note=note)
-        topic, value = dead(letter.partition.topic), mark.model_dump_json().encode()
-        key = letter.message.key
-        self.producer.publish([Outgoing(topic, key, value, {SETTLES: letter.id})])
+        resolution = Resolution(id=dead_letter.id, state=state, actor=actor, time=now(), note=note)
+        topic, value = (
+            dead_letter_topic(dead_letter.partition.topic),
+            resolution.model_dump_json().encode(),
+        )
+        key = dead_letter.message.key
+        self.producer.publish([Outgoing(topic, key, value, {RESOLVES_HEADER: dead_letter.id})])
 
-    def discard(self, letter: DeadLetter, actor: str, reason: str) -> None:
+    def discard(self, dead_letter: DeadLetter, actor: str, reason: str) -> None:
         """Give a letter up."""
-        if letter.state != "open":
-            raise InvalidInput(f"{letter.id} is {letter.state} already, by {letter.actor}")
-        self.settle(letter, "discarded", actor, reason)
+        if dead_letter.state != "open":
+            raise InvalidInput(
+                f"{dead_letter.id} is {dead_letter.state} already, by {dead_letter.actor}"
+            )
+        self.resolve(dead_letter, "discarded", actor, reason)
 
     def remove_user(self, user_id: int) -> int:
         """Forget all letters that may speak of a user; return how many there were.
@@ -161,39 +172,42 @@ class DeadLetters:
         )
 
     def _remove(self, topic: str, wanted: Callable[[DeadLetter], bool]) -> int:
-        partition = TopicPartition(dead(topic), 0)
+        partition = TopicPartition(dead_letter_topic(topic), 0)
         begin, end = self.log.range(partition)
         messages = list(self.log.read(partition, begin, end))
-        gone = {one.id for one in _letters(messages) if wanted(one)}
+        gone = {one.id for one in _dead_letters(messages) if wanted(one)}
         if not gone:
             return 0
         kept = [message for message in messages if _subject(message) not in gone]
         for at in range(0, len(kept), 100):
             self.producer.publish(
-                [Outgoing(dead(topic), m.key, m.value, m.headers) for m in kept[at : at + 100]]
+                [
+                    Outgoing(dead_letter_topic(topic), m.key, m.value, m.headers)
+                    for m in kept[at : at + 100]
+                ]
             )
         self.log.drop(partition, end)
         return len(gone)
 
-    def _folded(self, topic: str) -> Ledger:
-        partition, folded = TopicPartition(dead(topic), 0), Ledger()
+    def _ledger(self, topic: str) -> DeadLetterLedger:
+        partition, ledger = TopicPartition(dead_letter_topic(topic), 0), DeadLetterLedger()
         try:
             begin, end = self.log.range(partition)
         except NotFound:
-            return folded  # no consumer has started here yet
+            return ledger  # no consumer has started here yet
         for message in self.log.read(partition, begin, end):
-            folded.add(message)
-        return folded
+            ledger.add(message)
+        return ledger
 
 
-def open_dead_letters(settings: Settings) -> DeadLetters:
+def open_dead_letters(settings: Settings) -> DeadLetterQueue:
     """Return the dead letters of the bus that the settings name."""
-    return DeadLetters(open_log(settings), open_bus(settings).producer())
+    return DeadLetterQueue(open_log(settings), open_bus(settings).producer())
 
 
-def remedy(letter: DeadLetter) -> str:
+def remedy_for(dead_letter: DeadLetter) -> str:
     """Return what helps against the reason of a letter."""
-    reason = letter.reason
+    reason = dead_letter.reason
     for words, text in _REMEDIES.items():
         if words in reason:
             return text
@@ -219,30 +233,30 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
-def _letters(messages: Iterable[Message]) -> Iterator[DeadLetter]:
-    folded = Ledger()
+def _dead_letters(messages: Iterable[Message]) -> Iterator[DeadLetter]:
+    ledger = DeadLetterLedger()
     for message in messages:
-        folded.add(message)
-    return folded.settled()
+        ledger.add(message)
+    return ledger.resolved()
 
 
-def _awaits_erasure(letter: DeadLetter) -> bool:
-    if letter.state != "open":
+def _awaits_erasure(dead_letter: DeadLetter) -> bool:
+    if dead_letter.state != "open":
         return False
     with contextlib.suppress(UnreadableEvent):
-        return isinstance(letter.event(), UserErased)
+        return isinstance(dead_letter.event(), UserErased)
     return False
 
 
 def _subject(message: Message) -> str | None:
     """Return the id of the letter that a message of the dead log is, or decides about."""
-    if SETTLES in message.headers:
-        return message.headers[SETTLES]
-    letter = _letter(message)
-    return None if letter is None else letter.id
+    if RESOLVES_HEADER in message.headers:
+        return message.headers[RESOLVES_HEADER]
+    dead_letter = _dead_letter(message)
+    return None if dead_letter is None else dead_letter.id
 
 
-def _letter(message: Message) -> DeadLetter | None:
+def _dead_letter(message: Message) -> DeadLetter | None:
     headers = message.headers
     place = _PLACE.fullmatch(headers.get("marquee-position", ""))
     if place is None:
@@ -250,7 +264,7 @@ def _letter(message: Message) -> DeadLetter | None:
     partition, offset = TopicPartition(place[1], int(place[2])), int(place[3])
     own = len(message.value)
     return DeadLetter(
-        letter_id(partition, offset),
+        dead_letter_id(partition, offset),
         partition,
         offset,
         message,
@@ -261,8 +275,14 @@ def _letter(message: Message) -> DeadLetter | None:
     )
 
 
-def _with_mark(letter: DeadLetter, mark: Resolution) -> DeadLetter:
-    return replace(letter, state=mark.state, actor=mark.actor, settled_at=mark.time, note=mark.note)
+def _resolved(dead_letter: DeadLetter, resolution: Resolution) -> DeadLetter:
+    return replace(
+        dead_letter,
+        state=resolution.state,
+        actor=resolution.actor,
+        resolved_at=resolution.time,
+        note=resolution.note,
+    )
 
 
 def _moment(text: str) -> datetime | None:

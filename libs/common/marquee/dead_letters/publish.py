@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from marquee import telemetry
-from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead
+from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead_letter_topic
 from marquee.events import MAX_BYTES, now
 
-MARK = "marquee-"
+HEADER_PREFIX = "marquee-"
 """Headers that lead with this are ours; a producer's own of such a name are not kept."""
-KEPT_BYTES = MAX_BYTES - 100_000
+MAX_KEPT_BYTES = MAX_BYTES - 100_000
 """Of a longer message so much is kept, since with its headers it has to pass the bus again."""
 _HEADER_BYTES = 16_384
 
@@ -23,21 +23,23 @@ def publish_dead_letter(
     """
     headers = {
         **_kept(message.headers),
-        "marquee-id": letter_id(partition, message.offset),
+        "marquee-id": dead_letter_id(partition, message.offset),
         "marquee-group": group,
         "marquee-position": f"{partition}:{message.offset}",
         "marquee-reason": fault[:500],
         "marquee-time": now().isoformat(timespec="milliseconds"),
     }
-    if len(message.value) > KEPT_BYTES:
+    if len(message.value) > MAX_KEPT_BYTES:
         headers["marquee-length"] = str(len(message.value))
-    value = message.value[:KEPT_BYTES]
-    producer.publish([Outgoing(dead(partition.topic), message.key[:1000], value, headers)])
+    value = message.value[:MAX_KEPT_BYTES]
+    producer.publish(
+        [Outgoing(dead_letter_topic(partition.topic), message.key[:1000], value, headers)]
+    )
     telemetry.DEAD.labels(group, partition.topic).inc()
     telemetry.log.warning("dead letter", position=headers["marquee-position"], reason=fault)
 
 
-def letter_id(partition: TopicPartition, offset: int) -> str:
+def dead_letter_id(partition: TopicPartition, offset: int) -> str:
     """Return the id of the letter that a message becomes: `topic-partition-offset`."""
     return f"{partition.topic}-{partition.partition}-{offset}"
 
@@ -47,6 +49,6 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     kept, room = {}, _HEADER_BYTES
     for name, value in headers.items():
         room -= len(name.encode()) + len(value.encode())
-        if not name.startswith(MARK) and room >= 0:
+        if not name.startswith(HEADER_PREFIX) and room >= 0:
             kept[name] = value
     return kept

@@ -34,7 +34,7 @@ _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
 
 
-class Manifest(BaseModel):
+class SnapshotManifest(BaseModel):
     """What a snapshot holds; `positions` maps `topic:partition` to the next offset to read."""
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +58,7 @@ class Snapshot:
     """A snapshot on disk."""
 
     path: Path
-    manifest: Manifest
+    manifest: SnapshotManifest
 
     def position(self, topic: str, partition: int) -> int:
         """Return the next offset to read after this snapshot."""
@@ -96,7 +96,7 @@ def snapshots_in(directory: Path) -> list[Snapshot]:
 def open_snapshot(path: Path) -> Snapshot:
     """Return the snapshot in a folder. DataError: it is unreadable or of an unknown format."""
     try:
-        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+        manifest = SnapshotManifest.model_validate_json((path / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
         raise DataError(f"{path / MANIFEST}: {error}") from None
     if manifest.format != FORMAT:
@@ -130,19 +130,19 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     return table
 
 
-def erased_of(table: Any) -> dict[bytes, int]:
+def erasures_from_table(table: Any) -> dict[bytes, int]:
     """Return the erasure list of an `erased` table: digest of a user's id → offset."""
     return dict(zip(table["digest"].to_pylist(), table["offset"].to_pylist(), strict=True))
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Give the memory of tables that are no more back to the system: pyarrow would keep it."""
     import pyarrow
 
     pyarrow.default_memory_pool().release_unused()
 
 
-def movies_of(table: Any) -> Iterator[Movie]:
+def movies_from_table(table: Any) -> Iterator[Movie]:
     """Yield the movies of a `movies` table."""
     columns = [table[name].to_pylist() for name in ("movie_id", "title", "year", "genres", "tags")]
     for movie_id, title, year, genres, tags in zip(*columns, strict=True):

@@ -12,7 +12,7 @@ from marquee.events import (
     Event,
 )
 
-Sums = tuple[int, int, int]
+RatingSums = tuple[int, int, int]
 
 
 K = TypeVar("K")
@@ -32,7 +32,7 @@ class PartitionSnapshot:
     rules: tuple[Event, ...] = ()
     removed: tuple[int, ...] = ()
     """Movies that were taken out of the catalogue, which a model may know from its training."""
-    sums: Mapping[int, Sums] | None = None
+    sums: Mapping[int, RatingSums] | None = None
     """What the users' ratings sum up to, movie by movie; None: not added up yet."""
     erased: Mapping[bytes, int] = field(default_factory=dict)
     """The erasure list: digest of a user's id → offset."""
@@ -53,7 +53,7 @@ def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSn
     users = snapshot.users or {}
     for piece in _pieces(users, size):
         yield PartitionSnapshot(*about, users=piece)
-    sums = sums_of(users) if snapshot.sums is None else snapshot.sums
+    sums = rating_sums(users) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
         yield PartitionSnapshot(*about, sums=counted)
     for erased in _pieces(snapshot.erased, size):
@@ -66,9 +66,9 @@ def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
         yield piece
 
 
-def sums_of(users: Mapping[int, Ratings]) -> dict[int, Sums]:
+def rating_sums(users: Mapping[int, Ratings]) -> dict[int, RatingSums]:
     """Return what users' ratings sum up to, movie by movie: n, positive, half stars."""
-    found: dict[int, Sums] = {}
+    found: dict[int, RatingSums] = {}
     for ratings in users.values():
         for movie_id, half in ratings.rated.items():
             n, positive, total = found.get(movie_id, (0, 0, 0))

@@ -11,15 +11,15 @@ from marquee.domain.ratings import POSITIVE, Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.snapshots.format import (
-    erased_of,
-    give_back,
-    movies_of,
+    erasures_from_table,
+    movies_from_table,
     newest_snapshot,
     read_partition,
+    release_memory,
 )
 from marquee.snapshots.partition import PartitionSnapshot
 
-TRIES = 5
+ATTEMPTS = 5
 
 
 class StoredSnapshots:
@@ -32,10 +32,10 @@ class StoredSnapshots:
         """Return the facts of a partition; None without a snapshot, or for other topics."""
         if partition.topic not in (MOVIES, RATINGS):
             return None
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             with contextlib.suppress(FileNotFoundError):  # a newer one has just replaced it
                 facts = self._facts(partition)
-                give_back()
+                release_memory()
                 return facts
         raise StoreUnavailable(f"{self._history}: the snapshot is replaced again and again")
 
@@ -48,11 +48,11 @@ class StoredSnapshots:
             table = read_partition(snapshot, "ratings", partition.partition)
             users = _users(table)
             _mark(users, read_partition(snapshot, "marks", partition.partition))
-            erased = erased_of(read_partition(snapshot, "erased", partition.partition))
+            erased = erasures_from_table(read_partition(snapshot, "erased", partition.partition))
             return PartitionSnapshot(
                 partition, position, users=users, sums=_sums(table), erased=erased
             )
-        movies = tuple(movies_of(read_partition(snapshot, "movies", partition.partition)))
+        movies = tuple(movies_from_table(read_partition(snapshot, "movies", partition.partition)))
         events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
         rules = tuple(decode(event.encode()) for event in events)
         removed = read_partition(snapshot, "removed", partition.partition)["movie_id"].to_pylist()

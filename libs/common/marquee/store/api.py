@@ -11,7 +11,7 @@ Command = tuple[bytes | str | int | float, ...]
 
 
 @dataclass(frozen=True)
-class Reads:
+class ReadRequest:
     """What to read in one round trip: strings, hash fields, members of sorted sets."""
 
     strings: Sequence[str] = ()
@@ -20,8 +20,8 @@ class Reads:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The values of a `Reads`; what does not exist is None."""
+class ReadResult:
+    """The values of a `ReadRequest`; what does not exist is None."""
 
     strings: dict[str, bytes | None]
     fields: dict[tuple[str, str], bytes | None]
@@ -35,7 +35,7 @@ class Store(Protocol):
         """Return the next offset to read, None for a partition that was never loaded."""
         ...
 
-    def read(self, reads: Reads) -> Found:
+    def read(self, reads: ReadRequest) -> ReadResult:
         """Return values in one round trip."""
         ...
 

@@ -29,7 +29,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marquee.errors import FenceLost, StoreUnavailable
-from marquee.store.api import Command, Found, Reads
+from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
 
 _TYPES = {
@@ -85,7 +85,7 @@ class RedisStore:
         value: bytes | None = translate_errors(lambda: self._redis.get(key))
         return value
 
-    def read(self, reads: Reads) -> Found:
+    def read(self, reads: ReadRequest) -> ReadResult:
         fields, scores = reads.fields or {}, reads.scores or {}
         pipe = self._redis.pipeline(transaction=False)
         if reads.strings:
@@ -95,7 +95,7 @@ class RedisStore:
         for key, members in scores.items():
             pipe.zmscore(key, members)
         replies = iter(translate_errors(pipe.execute))
-        return Found(
+        return ReadResult(
             dict(zip(reads.strings, next(replies), strict=True)) if reads.strings else {},
             _keyed(fields, replies),
             _keyed(scores, replies),

@@ -11,7 +11,7 @@ from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
-    from marquee.dead_letters.ledger import DeadLetter, DeadLetters
+    from marquee.dead_letters.ledger import DeadLetter, DeadLetterQueue
 
 SHOWN = 4000
 """Characters of a message that `look` shows."""
@@ -53,12 +53,12 @@ def look(
     as_json: Json = False,
 ) -> None:
     """Show a message as it came, why it was put aside, and what helps."""
-    from marquee.dead_letters.ledger import remedy
+    from marquee.dead_letters.ledger import remedy_for
 
     with _letters(context.obj) as dead:
         [letter] = dead.find([letter_id])
     said = _brief(letter) | {
-        "fix": remedy(letter),
+        "fix": remedy_for(letter),
         "headers": {n: v for n, v in letter.message.headers.items() if "marquee-" not in n},
         "length": letter.length,
         "message": letter.message.value.decode(errors="backslashreplace"),
@@ -83,16 +83,16 @@ def retry(
     Exit status 2 when one was refused; its line says why, and what to do.
     """
     from marquee.bus.factory import open_bus
-    from marquee.dead_letters.retry import Retries
+    from marquee.dead_letters.retry import DeadLetterRetrier
 
     session: Session = context.obj
     bus, refused = open_bus(session.settings), False
     with _letters(session) as dead:
         chosen = _chosen(dead, ids, every, topic)
-        for outcome in Retries(dead, bus.partitions, _who(actor)).retry(chosen):
+        for outcome in DeadLetterRetrier(dead, bus.partitions, _who(actor)).retry(chosen):
             refused |= not outcome.published
             words = outcome.text if outcome.published else f"refused: {outcome.text}"
-            print_lines([f"{outcome.letter.id}: {words}"])
+            print_lines([f"{outcome.dead_letter.id}: {words}"])
     bus.close()
     if refused:
         raise typer.Exit(2)
@@ -115,7 +115,7 @@ def discard(
 
 
 @contextmanager
-def _letters(session: Session) -> Iterator["DeadLetters"]:
+def _letters(session: Session) -> Iterator["DeadLetterQueue"]:
     from marquee.dead_letters.ledger import open_dead_letters
 
     letters = open_dead_letters(session.settings)
@@ -126,7 +126,7 @@ def _letters(session: Session) -> Iterator["DeadLetters"]:
 
 
 def _chosen(
-    dead: "DeadLetters", ids: list[str] | None, every: bool, topic: str | None
+    dead: "DeadLetterQueue", ids: list[str] | None, every: bool, topic: str | None
 ) -> list["DeadLetter"]:
     if bool(ids) == every:
         raise InvalidInput("name the letters by their ids, or give --all (of --topic)")
@@ -157,7 +157,7 @@ def _settled(letter: "DeadLetter") -> str:
     if letter.state == "open":
         return ""
     note = f": {letter.note}" if letter.note else ""
-    return f"{letter.state} by {letter.actor} at {_moment(letter.settled_at)}{note}"
+    return f"{letter.state} by {letter.actor} at {_moment(letter.resolved_at)}{note}"
 
 
 def _row(letter: "DeadLetter") -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from marquee.bus.api import dead
+from marquee.bus.api import dead_letter_topic
 from marquee.domain.movies import GENRES
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event
 from marquee.events.payloads import Data
@@ -107,14 +107,19 @@ def _channels(topic: str) -> list[tuple[str, dict[str, Any]]]:
     return [
         (topic, {"address": f"marquee.{topic}", "description": f"{words} Key: `data.{key}`.",
                  "messages": {name: _ref(f"components/messages/{name}") for name in names}}),
-        (dead(topic), {"address": f"marquee.{dead(topic)}", "description": letters,
+        (dead_letter_topic(topic), {"address": f"marquee.{dead_letter_topic(topic)}",
+                                    "description": letters,
                        "messages": {"dead-letter": _ref("components/messages/dead-letter")}}),
     ]  # fmt: skip
 
 
 def _operations(topic: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what a client of Marquee does with a topic, said from its side as Marquee's peer."""
-    sends = {"action": "send", "channel": _ref(f"channels/{dead(topic)}"), "summary": "Put aside."}
+    sends = {
+        "action": "send",
+        "channel": _ref(f"channels/{dead_letter_topic(topic)}"),
+        "summary": "Put aside.",
+    }
     reads = {"action": "receive", "channel": _ref(f"channels/{topic}"), "summary": "Apply events."}
     return [(f"apply-{topic}", reads), (f"bury-{topic}", sends)]
 

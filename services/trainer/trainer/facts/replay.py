@@ -8,7 +8,7 @@ from marquee.consumer.deduplication import drop_duplicates
 from marquee.consumer.handlers.by_service import FactSet
 from marquee.consumer.unit_of_work import UnitOfWork, prefetch
 from marquee.errors import MarqueeError
-from marquee.store.api import Command, Found, Reads
+from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import Keys, PartitionKeys
 from trainer.facts.canonical import PackedFacts
 
@@ -55,11 +55,11 @@ class Replay:
 
     def remember(self, reads: Sequence[DecodedMessage], before: int) -> None:
         """Take messages before an offset into the window, and do no more with them."""
-        step = UnitOfWork(self._keys, self._store)
+        unit_of_work = UnitOfWork(self._keys, self._store)
         old = [one for one in reads if one.message.offset < before]
-        for _ in drop_duplicates(step, self._unburied(old)):
+        for _ in drop_duplicates(unit_of_work, self._unburied(old)):
             pass
-        self._store.apply(step.commands(0, 0))
+        self._store.apply(unit_of_work.commands(0, 0))
 
     def _apply(self, reads: Sequence[DecodedMessage]) -> None:
         """Apply a batch; where an event throws, one by one, as a consumer gives up that one."""
@@ -73,14 +73,14 @@ class Replay:
                     self._apply([one])
 
     def _step(self, reads: Sequence[DecodedMessage]) -> None:
-        step = UnitOfWork(self._keys, self._store)
-        events = list(drop_duplicates(step, reads))
-        prefetch(step, [event for _, event in events])
+        unit_of_work = UnitOfWork(self._keys, self._store)
+        events = list(drop_duplicates(unit_of_work, reads))
+        prefetch(unit_of_work, [event for _, event in events])
         for offset, event in events:
-            step.offset = offset
+            unit_of_work.offset = offset
             if (handler := self._kept.handlers.get(type(event))) is not None:
-                handler(step, event)
-        self._store.apply(step.commands(0, 0))
+                handler(unit_of_work, event)
+        self._store.apply(unit_of_work.commands(0, 0))
 
     def _unburied(self, reads: Sequence[DecodedMessage]) -> list[DecodedMessage]:
         return [one for one in reads if one.message.offset not in self._buried]
@@ -100,7 +100,7 @@ class FactStore:
         self.rows: dict[str, bytes] = {}
         """Derived rows that the last steps have put, by field."""
 
-    def read(self, reads: Reads) -> Found:
+    def read(self, reads: ReadRequest) -> ReadResult:
         """See `Store.read`."""
         users = {key: self._facts.users.get(self._user_id(key)) for key in reads.strings}
         fields: dict[tuple[str, str], bytes | None] = {}
@@ -110,7 +110,7 @@ class FactStore:
         scores: dict[tuple[str, bytes], float | None] = {}
         for key, members in (reads.scores or {}).items():
             scores |= {(key, member): self.window.get(member) for member in members}
-        return Found(users, fields, scores)
+        return ReadResult(users, fields, scores)
 
     def position(self, _: PartitionKeys) -> int | None:
         """There is none: the caller knows where it is."""

@@ -45,9 +45,9 @@ def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: F
     keys = Keys("restored", "restored", 1).of(TopicPartition(MOVIES, 0))
     store = FactStore(keys, found)
     for text in rules.values():
-        event, step = decode(text.encode()), UnitOfWork(keys, store)
-        kept.handlers[type(event)](step, event)
-        store.apply(step.commands(0, 0))
+        event, unit_of_work = decode(text.encode()), UnitOfWork(keys, store)
+        kept.handlers[type(event)](unit_of_work, event)
+        store.apply(unit_of_work.commands(0, 0))
 
 
 def _users(ratings: Rows, marks: Rows) -> dict[int, bytes]:

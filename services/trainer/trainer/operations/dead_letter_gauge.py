@@ -5,7 +5,7 @@ import contextlib
 
 from marquee import telemetry
 from marquee.bus.log import open_log
-from marquee.dead_letters.gauge import DeadCounts
+from marquee.dead_letters.gauge import DeadLetterGauge
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
 
@@ -14,11 +14,11 @@ LOOK_SECONDS = 15.0
 
 async def count_dead_letters(settings: Settings, seconds: float = LOOK_SECONDS) -> None:
     """Look at the dead letters now and then, until cancelled; trouble is said and waited out."""
-    counts = DeadCounts(open_log(settings))
+    counts = DeadLetterGauge(open_log(settings))
     try:
         while True:
             try:
-                await asyncio.to_thread(counts.look)
+                await asyncio.to_thread(counts.update)
             except MarqueeError as error:
                 telemetry.log.warning("dead letters are not counted", detail=str(error))
             await asyncio.sleep(seconds)

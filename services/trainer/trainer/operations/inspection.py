@@ -16,7 +16,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.registry.registry import Registry
 from marquee.serving.movie_rows import MovieTableWriter
 from marquee.settings import Settings
-from marquee.store.api import Reads
+from marquee.store.api import ReadRequest
 from marquee.store.codec import DerivedUserRow, unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
@@ -99,7 +99,7 @@ class Inspection:
         partition, name = keys.movie(movie_id), str(movie_id)
         sums = [k.sums for k in keys.all(RATINGS)]
         hashes = {key: [name] for key in (partition.movies, partition.rules, *sums)}
-        found = self._store.read(Reads((), hashes)).fields
+        found = self._store.read(ReadRequest((), hashes)).fields
         facts: dict[str, Any] = {}
         if movie := found[partition.movies, name]:
             facts["film"] = orjson.loads(movie)
@@ -165,7 +165,7 @@ class Inspection:
         if published is None:
             return None
         key = partition.rows(published.version)
-        return self._store.read(Reads((), {key: [str(entity)]})).fields[key, str(entity)]
+        return self._store.read(ReadRequest((), {key: [str(entity)]})).fields[key, str(entity)]
 
     def _movie_row(
         self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
@@ -189,7 +189,7 @@ class Inspection:
         """Return what each partition's raters say of a movie, where they do."""
         of = {k.rows(published.version): k for k in self._keys(service).all(RATINGS)}
         name = f"part:{movie_id}"
-        found = self._store.read(Reads((), {key: [name] for key in of})).fields
+        found = self._store.read(ReadRequest((), {key: [name] for key in of})).fields
         return {of[key].partition.partition: part for (key, _), part in found.items() if part}
 
     def _movie_segment(

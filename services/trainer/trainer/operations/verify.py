@@ -10,7 +10,7 @@ log. Nothing is written anywhere.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from marquee.bus.api import Bus, TopicPartition, dead
+from marquee.bus.api import Bus, TopicPartition, dead_letter_topic
 from marquee.bus.factory import open_bus
 from marquee.consumer.decoding import decode_message
 from marquee.consumer.deduplication import LOOKBACK
@@ -168,10 +168,10 @@ class Verification:
 
     def _dead_letters(self, topic: str) -> Iterator[Mapping[str, str]]:
         try:
-            count = self._bus.partitions(dead(topic))
+            count = self._bus.partitions(dead_letter_topic(topic))
         except NotFound:
             return
-        partitions = [TopicPartition(dead(topic), p) for p in range(count)]
+        partitions = [TopicPartition(dead_letter_topic(topic), p) for p in range(count)]
         for partition in partitions:
             for page in self._log.read(partition, *self._log.range(partition)):
                 yield from (message.headers for message in page)

@@ -9,7 +9,7 @@ from marquee.events.partitioning import partition_of
 from marquee.store.keys import Keys, PartitionKeys
 from marquee_testing.fakes.store import MemoryStore
 
-Derive = Callable[[UnitOfWork], str | None]
+DeriveRows = Callable[[UnitOfWork], str | None]
 
 
 class Batches:
@@ -19,11 +19,11 @@ class Batches:
         self,
         keys: Keys,
         handlers: Handlers,
-        derive: Derive = lambda _: None,
+        derive_rows: DeriveRows = lambda _: None,
         store: MemoryStore | None = None,
     ) -> None:
         self.keys, self.store = keys, store or MemoryStore()
-        self._handlers, self._derive = handlers, derive
+        self._handlers, self._derive_rows = handlers, derive_rows
         self._batches: dict[TopicPartition, list[Event]] = {}
 
     def add(self, event: Event) -> None:
@@ -43,10 +43,10 @@ class Batches:
 
     def _write(self, keys: PartitionKeys, events: list[Event]) -> None:
         start = self.store.position(keys)
-        step = UnitOfWork(keys, self.store)
-        prefetch(step, events)
+        unit_of_work = UnitOfWork(keys, self.store)
+        prefetch(unit_of_work, events)
         for offset, event in enumerate(events, start or 0):
-            step.offset = offset
-            self._handlers[type(event)](step, event)
-        version, end = self._derive(step), (start or 0) + len(events)
-        self.store.write(keys, start, end, step.commands(start or 0, end, version))
+            unit_of_work.offset = offset
+            self._handlers[type(event)](unit_of_work, event)
+        version, end = self._derive_rows(unit_of_work), (start or 0) + len(events)
+        self.store.write(keys, start, end, unit_of_work.commands(start or 0, end, version))

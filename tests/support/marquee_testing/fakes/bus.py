@@ -9,7 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from marquee.bus.api import Message, Outgoing, Published, TopicPartition, TopicState
-from marquee.bus.assignment import Assignment, assign_partitions, other_partitions, position_lost
+from marquee.bus.assignment import (
+    Assignment,
+    assign_partitions,
+    partition_count_fault,
+    position_lost,
+)
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events.partitioning import partition_of_bytes
 
@@ -65,7 +70,7 @@ class MemoryBus:
             for topic, count in partitions.items():
                 known = self._counts.setdefault(topic, count)
                 if known != count:
-                    raise Conflict(other_partitions(topic, known, count))
+                    raise Conflict(partition_count_fault(topic, known, count))
                 for number in range(count):
                     self._logs.setdefault(TopicPartition(topic, number), _Log())
                 self._ids.setdefault(topic, secrets.token_hex(8))
@@ -236,20 +241,20 @@ class MemorySubscription:
         self._bus = bus
         self._group = group
         self._topics = topics
-        self._announced = announced
+        self._assignment = announced
         self._member = secrets.token_hex(8)
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
         """See `Subscription.assigned`."""
-        return frozenset(self._announced.positions)
+        return frozenset(self._assignment.positions)
 
     def poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """See `Subscription.poll`."""
         deadline = time.monotonic() + seconds
         version = self._bus.wait(-1, 0.0)
         while True:
-            self._announced.settle(self._bus.hold(self._group, self._member, self._topics))
+            self._assignment.reconcile(self._bus.hold(self._group, self._member, self._topics))
             found = self._read(limit)
             left = deadline - time.monotonic()
             if found or left <= 0:
@@ -258,7 +263,7 @@ class MemorySubscription:
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See `Subscription.seek`."""
-        self._announced.positions[partition] = offset
+        self._assignment.positions[partition] = offset
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """See `Subscription.commit`."""
@@ -270,12 +275,12 @@ class MemorySubscription:
 
     def close(self) -> None:
         """See `Subscription.close`."""
-        self._announced.settle({})
+        self._assignment.reconcile({})
         self._bus.leave(self._group, self._member)
 
     def _read(self, limit: int) -> dict[TopicPartition, list[Message]]:
         found: dict[TopicPartition, list[Message]] = {}
-        positions = self._announced.positions
+        positions = self._assignment.positions
         for partition, position in positions.items():
             messages = self._bus.slice(partition, position, limit)
             if messages:

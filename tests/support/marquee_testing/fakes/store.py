@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from marquee.errors import FenceLost
-from marquee.store.api import Command, Found, Reads
+from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
 
 Values = dict[str, Any]
@@ -25,9 +25,9 @@ class MemoryStore:
         value: bytes | None = self.values.get(key)
         return value
 
-    def read(self, reads: Reads) -> Found:
+    def read(self, reads: ReadRequest) -> ReadResult:
         fields, scores = reads.fields or {}, reads.scores or {}
-        return Found(
+        return ReadResult(
             {key: self.values.get(key) for key in reads.strings},
             {(k, n): self._hash(k).get(_bytes(n)) for k, names in fields.items() for n in names},
             {(k, m): self._hash(k).get(_bytes(m)) for k, ms in scores.items() for m in ms},

@@ -50,22 +50,22 @@ class System:
 
     def start(
         self,
-        reaction: Projection | None = None,
+        projection: Projection | None = None,
         service: str = "gateway",
         store: RedisStore | None = None,
         snapshots: Snapshots | None = None,
     ) -> Worker:
         """Run a worker in a thread of its own; a failing event is tried three times."""
-        if reaction is None:
+        if projection is None:
             assert self.facts is not None, "name the reaction"
-            reaction = self.facts()
+            projection = self.facts()
         worker = Worker(
             self.keys(service),
             (MOVIES, RATINGS),
             self.bus,
             store or RedisStore(self.url),
             snapshots or NoSnapshots(),
-            reaction,
+            projection,
             Pace(pauses=(0.001, 0.001)),
         )
         stop = threading.Event()

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
-from marquee.consumer.deduplication import recent_in_log
+from marquee.consumer.deduplication import recent_messages_in_log
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, handlers_of
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.handlers.restore import restore_facts
@@ -63,20 +63,20 @@ class FactsReaction:
         self.handlers: Handlers = handlers_of(service)
         self._kept = FACTS_BY_SERVICE[service]
 
-    def derive(self, _: UnitOfWork) -> str | None:
+    def derive_rows(self, _: UnitOfWork) -> str | None:
         """Derive nothing."""
         return None
 
-    def restore(self, step: UnitOfWork, piece: PartitionSnapshot) -> None:
+    def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, as the service does."""
-        (restore_sums if self._kept[RATINGS].sums else restore_facts)(step, piece)
+        (restore_sums if self._kept[RATINGS].sums else restore_facts)(unit_of_work, piece)
         for event in piece.rules if self._kept[MOVIES].rules else ():
-            self.handlers[type(event)](step, event)
+            self.handlers[type(event)](unit_of_work, event)
 
     def assigned(self, _: TopicPartition) -> None:
         """Keep nothing of partitions."""
 
-    def between(self, _: frozenset[TopicPartition]) -> None:
+    def on_idle(self, _: frozenset[TopicPartition]) -> None:
         """Have nothing to do between steps."""
 
 
@@ -115,7 +115,7 @@ class FactsSystem:
             StoredSnapshots(self.settings.history),
             FactsReaction(service),
             self.pace,
-            recent_in_log(self.settings),
+            recent_messages_in_log(self.settings),
         )
 
     def keys(self, service: str) -> Keys:

@@ -16,7 +16,7 @@ from marquee.bus.assignment import Assignment
 from marquee.consumer.worker import Worker
 from marquee.errors import BusUnavailable, FenceLost, PositionLost, StoreUnavailable
 from marquee.events.partitioning import partition_of_bytes
-from marquee.store.api import Command, Found, Reads
+from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
 from marquee_testing.fakes.store import MemoryStore
 
@@ -86,8 +86,8 @@ class TroubledStore:
         found: bytes | None = self._call(lambda: self.store.get(key))
         return found
 
-    def read(self, reads: Reads) -> Found:
-        found: Found = self._call(lambda: self.store.read(reads))
+    def read(self, reads: ReadRequest) -> ReadResult:
+        found: ReadResult = self._call(lambda: self.store.read(reads))
         return found
 
     def scan(self, key: str) -> dict[bytes, bytes]:
@@ -190,30 +190,30 @@ class TroubledSubscription:
     """A member that may learn late that it lost a partition, and gets any number of messages."""
 
     def __init__(self, bus: TroubledBus, announced: Assignment) -> None:
-        self._bus, self._announced = bus, announced
+        self._bus, self._assignment = bus, announced
         self._held: dict[TopicPartition, int] = {}
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
         """See `Subscription.assigned`."""
-        return frozenset(self._announced.positions)
+        return frozenset(self._assignment.positions)
 
     def poll(self, _seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """See `Subscription.poll`."""
         bus = self._bus
         if not self._held or not bus.stale():
             self._held = bus.log.held(bus.member)
-        self._announced.settle(self._held)
+        self._assignment.reconcile(self._held)
         found: dict[TopicPartition, list[Message]] = bus.fate.call(
             lambda: self._read(limit), BusUnavailable
         )
         for partition, messages in found.items():
-            self._announced.positions[partition] = messages[-1].offset + 1
+            self._assignment.positions[partition] = messages[-1].offset + 1
         return found
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See `Subscription.seek`."""
-        self._announced.positions[partition] = offset
+        self._assignment.positions[partition] = offset
 
     def commit(self, _positions: Mapping[TopicPartition, int]) -> None:
         """Nobody looks at the lag."""
@@ -227,7 +227,7 @@ class TroubledSubscription:
 
     def _read(self, limit: int) -> dict[TopicPartition, list[Message]]:
         found: dict[TopicPartition, list[Message]] = {}
-        for partition, position in self._announced.positions.items():
+        for partition, position in self._assignment.positions.items():
             log = self._bus.log.messages[partition]
             if position > len(log):
                 raise PositionLost(f"{partition}: position {position} of {len(log)}")

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from marquee.bus.api import Message, TopicPartition, dead
+from marquee.bus.api import Message, TopicPartition, dead_letter_topic
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event, decode
@@ -125,7 +125,7 @@ def _check_users(simulation: Simulation, partition: TopicPartition, expected: Ex
 
 
 def _check_dead(simulation: Simulation, partition: TopicPartition, expected: set[int]) -> None:
-    letters = simulation.log.messages[TopicPartition(dead(partition.topic), 0)]
+    letters = simulation.log.messages[TopicPartition(dead_letter_topic(partition.topic), 0)]
     places = {message.headers["marquee-position"] for message in letters}
     of_this = {place for place in places if place.startswith(f"{partition}:")}
     _equal(of_this, {f"{partition}:{offset}" for offset in expected})

@@ -18,13 +18,13 @@ from kafka.errors import (
 )
 
 from marquee.bus.api import Outgoing, Published, TopicPartition, TopicState
-from marquee.bus.assignment import other_partitions
-from marquee.bus.kafka.subscription import KafkaSubscription, Names, answering
+from marquee.bus.assignment import partition_count_fault
+from marquee.bus.kafka.subscription import KafkaNames, KafkaSubscription, translate_kafka_errors
 from marquee.errors import BusUnavailable, Conflict, InvalidInput, NotFound
 from marquee.events import MODELS
 from marquee.events.partitioning import partition_of_bytes
 
-FOR_EVER = frozenset({MODELS})
+UNLIMITED_RETENTION = frozenset({MODELS})
 """Topics whose messages stay: what is published there is nowhere else."""
 DAY_MS = 24 * 3600 * 1000
 
@@ -52,7 +52,7 @@ class KafkaBus:
     ) -> None:
         self.timeout_s = timeout_s
         self._servers = servers.split(",")
-        self.names = Names(namespace)
+        self.names = KafkaNames(namespace)
         self._replication = replication
         self._retention_ms = retention_days * DAY_MS
         self._member = member or None
@@ -63,7 +63,7 @@ class KafkaBus:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """See `Bus.create_topics`."""
-        with self._asking() as admin:
+        with self._admin_client() as admin:
             wanted = {
                 self.names.outside(topic): self._wanted(topic, count)
                 for topic, count in partitions.items()
@@ -76,7 +76,7 @@ class KafkaBus:
         for topic, count in partitions.items():
             known = self.partitions(topic)
             if known != count:
-                raise Conflict(other_partitions(topic, known, count))
+                raise Conflict(partition_count_fault(topic, known, count))
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
@@ -86,7 +86,7 @@ class KafkaBus:
 
     def topic(self, topic: str) -> TopicState:
         """See `Bus.topic`."""
-        with self._asking() as admin:
+        with self._admin_client() as admin:
             found = admin.describe_topics([self.names.outside(topic)])[0]
         if found["error_code"] == UnknownTopicOrPartitionError.errno:
             raise NotFound(f"no topic {topic}")
@@ -141,7 +141,7 @@ class KafkaBus:
         )
 
     def _wanted(self, topic: str, count: int) -> dict[str, Any]:
-        kept = -1 if topic in FOR_EVER else self._retention_ms
+        kept = -1 if topic in UNLIMITED_RETENTION else self._retention_ms
         return {
             "num_partitions": count,
             "replication_factor": self._replication,
@@ -167,9 +167,9 @@ class KafkaBus:
         )
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[Any]:
+    def _admin_client(self) -> Iterator[Any]:
         """Lend the admin client; it is made anew after an error."""
-        with self._lock, answering():
+        with self._lock, translate_kafka_errors():
             if self._admin is None:
                 self._reach()
                 self._admin = kafka.KafkaAdminClient(
@@ -208,7 +208,7 @@ class KafkaProducer:
             TopicPartition(m.topic, partition_of_bytes(m.key, self._bus.partitions(m.topic)))
             for m in messages
         ]
-        with answering():
+        with translate_kafka_errors():
             producer = self._connected()
             try:
                 futures = [

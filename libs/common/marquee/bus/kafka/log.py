@@ -8,7 +8,7 @@ import kafka
 from kafka.errors import KafkaError
 
 from marquee.bus.api import Message, TopicPartition
-from marquee.bus.kafka.subscription import Names, answering, message_of
+from marquee.bus.kafka.subscription import KafkaNames, message_from_record, translate_kafka_errors
 from marquee.errors import BusUnavailable, NotFound
 
 _SILENCE_S = 10.0
@@ -19,14 +19,14 @@ class KafkaLog:
     """Partitions on a cluster; see `WholeLog`. Connects when first used; for one thread."""
 
     def __init__(self, servers: str, namespace: str, timeout_s: float = 10.0) -> None:
-        self._servers, self._names = servers.split(","), Names(namespace)
+        self._servers, self._names = servers.split(","), KafkaNames(namespace)
         self._timeout_ms = int(timeout_s * 1000)
         self._made: Any = None
 
     def range(self, partition: TopicPartition) -> tuple[int, int]:
         """See `WholeLog.range`."""
         outside, consumer = self._outside(partition), self._consumer()
-        with answering():
+        with translate_kafka_errors():
             begins = consumer.beginning_offsets([outside], timeout_ms=self._timeout_ms)
             ends = consumer.end_offsets([outside], timeout_ms=self._timeout_ms)
         return begins[outside], ends[outside]
@@ -37,12 +37,12 @@ class KafkaLog:
         start = max(start, self.range(partition)[0])
         heard = time.monotonic()
         while start < end:
-            with answering():
+            with translate_kafka_errors():
                 consumer.assign([outside])
                 consumer.seek(outside, start)
                 records = consumer.poll(timeout_ms=500, max_records=5000).get(outside, [])
                 start = consumer.position(outside, timeout_ms=self._timeout_ms)
-            yield from (message_of(record) for record in records if record.offset < end)
+            yield from (message_from_record(record) for record in records if record.offset < end)
             if records:
                 heard = time.monotonic()
             elif time.monotonic() - heard > _SILENCE_S:
@@ -50,7 +50,7 @@ class KafkaLog:
 
     def drop(self, partition: TopicPartition, before: int) -> None:
         """See `WholeLog.drop`."""
-        with answering():
+        with translate_kafka_errors():
             admin = kafka.KafkaAdminClient(
                 bootstrap_servers=self._servers, request_timeout_ms=self._timeout_ms
             )
@@ -61,13 +61,13 @@ class KafkaLog:
 
     def close(self) -> None:
         """See `WholeLog.close`."""
-        with answering():
+        with translate_kafka_errors():
             if self._made is not None:
                 self._made.close(autocommit=False)
 
     def _consumer(self) -> Any:
         if self._made is None:
-            with answering():
+            with translate_kafka_errors():
                 self._made = kafka.KafkaConsumer(
                     bootstrap_servers=self._servers,
                     bootstrap_timeout_ms=self._timeout_ms,

@@ -24,7 +24,7 @@ _ASK_S = 2.0
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[None]:
+def translate_kafka_errors() -> Iterator[None]:
     """Turn what the client raises into BusUnavailable."""
     try:
         yield
@@ -32,7 +32,7 @@ def answering() -> Iterator[None]:
         raise BusUnavailable(f"Kafka: {error}") from error
 
 
-class Names:
+class KafkaNames:
     """How the cluster names what is ours: led by the namespace."""
 
     def __init__(self, namespace: str) -> None:
@@ -54,7 +54,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     for a committed offset before the reader has said where to begin.
     """
 
-    def __init__(self, names: Names, consumer: Any) -> None:
+    def __init__(self, names: KafkaNames, consumer: Any) -> None:
         self.held: dict[TopicPartition, int] = {}
         self._names = names
         self._consumer = consumer
@@ -79,7 +79,7 @@ class KafkaSubscription:
     def __init__(
         self,
         connect: Callable[[], Any],
-        names: Names,
+        names: KafkaNames,
         topics: list[str],
         listeners: tuple[Callable[[TopicPartition], int], Callable[[TopicPartition], None]],
         timeout_s: float,
@@ -89,7 +89,7 @@ class KafkaSubscription:
         self._timeout_ms = int(timeout_s * 200)
         self._topics = topics
         self._on_assigned, on_revoked = listeners
-        self._announced = Assignment(self._begin, on_revoked)
+        self._assignment = Assignment(self._begin, on_revoked)
         self._consumer: Any = None
         self._listener: Any = None
         self._ranges: dict[TopicPartition, tuple[int, int]] = {}
@@ -99,12 +99,12 @@ class KafkaSubscription:
     @property
     def assigned(self) -> frozenset[TopicPartition]:
         """See `Subscription.assigned`."""
-        return frozenset(self._announced.positions)
+        return frozenset(self._assignment.positions)
 
     def poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """See `Subscription.poll`."""
         deadline = time.monotonic() + seconds
-        with answering():
+        with translate_kafka_errors():
             self._connect()
             while True:
                 left = max(0.0, deadline - time.monotonic())
@@ -115,7 +115,7 @@ class KafkaSubscription:
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See `Subscription.seek`."""
-        self._announced.positions[partition] = offset
+        self._assignment.positions[partition] = offset
         self._consumer.seek(self._outside(partition), offset)
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -131,13 +131,13 @@ class KafkaSubscription:
     def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
         """See `Subscription.ranges`; at most a second old."""
         if time.monotonic() - self._asked > _RANGES_S or self._ranges.keys() != self.assigned:
-            with answering():
+            with translate_kafka_errors():
                 self._ask()
         return dict(self._ranges)
 
     def close(self) -> None:
         """See `Subscription.close`."""
-        self._announced.settle({})
+        self._assignment.reconcile({})
         if self._consumer is not None:
             with contextlib.suppress(KafkaError):
                 self._consumer.close(autocommit=False, timeout_ms=2000)
@@ -168,13 +168,13 @@ class KafkaSubscription:
                 f"Kafka: {error}: the log has lost messages; bring them back, or fill the"
                 " service's store anew from the newest snapshot: marquee rebuild --replace"
             ) from error
-        self._announced.settle(dict(self._listener.held))
-        positions = self._announced.positions
+        self._assignment.reconcile(dict(self._listener.held))
+        positions = self._assignment.positions
         found = {}
         for outside, records in batches.items():
             partition = self._names.inside(outside)
             if partition in positions:
-                found[partition] = [message_of(record) for record in records]
+                found[partition] = [message_from_record(record) for record in records]
                 positions[partition] = records[-1].offset + 1
         return found
 
@@ -209,7 +209,7 @@ class KafkaSubscription:
         return kafka.TopicPartition(self._names.outside(partition.topic), partition.partition)
 
 
-def message_of(record: Any) -> Message:
+def message_from_record(record: Any) -> Message:
     """Return a record of the client as a message."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value}
     return Message(record.offset, record.key or b"", record.value or b"", headers)

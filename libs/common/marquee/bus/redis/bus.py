@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from marquee.bus.api import Message, Outgoing, Published, TopicPartition, TopicState
-from marquee.bus.assignment import Assignment, other_partitions, position_lost
+from marquee.bus.assignment import Assignment, partition_count_fault, position_lost
 from marquee.bus.redis.leases import Leases
-from marquee.bus.redis.streams import Streams, answering
+from marquee.bus.redis.streams import Streams, translate_redis_errors
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events.partitioning import partition_of_bytes
 
@@ -55,7 +55,7 @@ class RedisBus:
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """See `Bus.create_topics`."""
-        with answering():
+        with translate_redis_errors():
             for topic, count in partitions.items():
                 known = self._known(topic)
                 # Before the count, so that a topic that is there has one.
@@ -65,12 +65,12 @@ class RedisBus:
                     self.client.hsetnx(self._topics_key, topic, str(count))
                     known = self._known(topic)
                 if known is not None and known != count:
-                    raise Conflict(other_partitions(topic, known, count))
+                    raise Conflict(partition_count_fault(topic, known, count))
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
         if topic not in self._counts:
-            with answering():
+            with translate_redis_errors():
                 count = self._known(topic)
             if count is None:
                 raise NotFound(f"no topic {topic}")
@@ -79,7 +79,7 @@ class RedisBus:
 
     def topic(self, topic: str) -> TopicState:
         """See `Bus.topic`."""
-        with answering():
+        with translate_redis_errors():
             known, named = self._known(topic), self.client.hget(self._ids_key, topic)
         if known is None or named is None:
             raise NotFound(f"no topic {topic}")
@@ -117,7 +117,7 @@ class RedisBus:
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return the positions that the members of a group have committed."""
-        with answering():
+        with translate_redis_errors():
             stored: Any = self.client.hgetall(f"{self._prefix}group:{group}:offsets")
         return {TopicPartition.parse(name.decode()): int(at) for name, at in stored.items()}
 
@@ -172,14 +172,14 @@ class RedisSubscription:
         self._bus = bus
         self._leases = leases
         self._offsets_key = offsets_key
-        self._announced = Assignment(*listeners)
+        self._assignment = Assignment(*listeners)
         self._unchecked: set[TopicPartition] = set()
         self._checked = 0.0
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
         """See `Subscription.assigned`."""
-        return frozenset(self._announced.positions)
+        return frozenset(self._assignment.positions)
 
     def poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """See `Subscription.poll`."""
@@ -197,7 +197,7 @@ class RedisSubscription:
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See `Subscription.seek`."""
-        self._announced.positions[partition] = offset
+        self._assignment.positions[partition] = offset
         self._unchecked.add(partition)
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -212,13 +212,13 @@ class RedisSubscription:
 
     def close(self) -> None:
         """See `Subscription.close`."""
-        self._announced.settle({})
+        self._assignment.reconcile({})
         self._leases.close()
 
     def _settle(self) -> None:
-        new = self._announced.settle(self._leases.held())
+        new = self._assignment.reconcile(self._leases.held())
         self._unchecked = (self._unchecked | new) & self.assigned
-        with answering():
+        with translate_redis_errors():
             self._leases.release()
 
     def _wait(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
@@ -233,11 +233,11 @@ class RedisSubscription:
             self._unchecked = set(self.assigned)
             raise
         held = self._leases.held()
-        found = {p: messages for p, messages in found.items() if self._announced.holds(p, held)}
+        found = {p: messages for p, messages in found.items() if self._assignment.holds(p, held)}
         for partition, messages in found.items():
             # The partition that was read last comes last next time, so that none starves.
-            position = self._announced.positions.pop(partition)
-            self._announced.positions[partition] = position + len(messages)
+            position = self._assignment.positions.pop(partition)
+            self._assignment.positions[partition] = position + len(messages)
         return found
 
     def _check(self) -> None:
@@ -249,14 +249,14 @@ class RedisSubscription:
             self._checked = now
         if partitions:
             for partition, (begin, end) in self._bus.streams.ranges(sorted(partitions)).items():
-                position = self._announced.positions[partition]
+                position = self._assignment.positions[partition]
                 if not begin <= position <= end:
                     self._checked = 0.0
                     raise position_lost(partition, position, begin, end)
         self._unchecked = set()
 
     def _read(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
-        positions = dict(itertools.islice(self._announced.positions.items(), limit))
+        positions = dict(itertools.islice(self._assignment.positions.items(), limit))
         each = limit // len(positions)
         found = self._bus.streams.read(positions, each, seconds)
         full = {

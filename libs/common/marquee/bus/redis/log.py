@@ -5,7 +5,7 @@ from typing import Any
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.redis.bus import RedisBus
-from marquee.bus.redis.streams import answering, message_of, offset_of
+from marquee.bus.redis.streams import message_from_entry, offset_of, translate_redis_errors
 
 _CHUNK = 1000
 
@@ -24,17 +24,17 @@ class RedisLog:
         """See `WholeLog.read`."""
         name, last = self._bus.streams.key(partition), f"0-{end}"
         while start < end:
-            with answering():
+            with translate_redis_errors():
                 found: Any = self._bus.client.xrange(name, f"0-{start + 1}", last, count=_CHUNK)
             for id_, fields in found:
-                yield message_of(offset_of(id_), fields)
+                yield message_from_entry(offset_of(id_), fields)
             if len(found) < _CHUNK:
                 return
             start = offset_of(found[-1][0]) + 1
 
     def drop(self, partition: TopicPartition, before: int) -> None:
         """See `WholeLog.drop`."""
-        with answering():
+        with translate_redis_errors():
             name = self._bus.streams.key(partition)
             self._bus.client.xtrim(name, minid=f"0-{before + 1}", approximate=False)
 

@@ -33,7 +33,7 @@ return ids
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[None]:
+def translate_redis_errors() -> Iterator[None]:
     """Turn what the client raises into BusUnavailable."""
     try:
         yield
@@ -56,7 +56,7 @@ class Streams:
         for partition in partitions:
             pipe.xgroup_create(self.key(partition), "maker", "$", mkstream=True)
             pipe.xgroup_destroy(self.key(partition), "maker")
-        with answering():
+        with translate_redis_errors():
             for reply in pipe.execute(raise_on_error=False):
                 # Another process may be making the same streams.
                 if isinstance(reply, Exception) and "BUSYGROUP" not in str(reply):
@@ -73,7 +73,7 @@ class Streams:
         for target, message in items:
             fields = _fields(message)
             pipe.execute_command("XADD", self.key(target), "NOMKSTREAM", "0-*", *fields)
-        with answering():
+        with translate_redis_errors():
             ids: list[bytes | None] = pipe.execute()
         return ids
 
@@ -93,7 +93,7 @@ class Streams:
                     arguments += (len(fields), *fields)
                 self._append(keys=[self.key(target)], args=arguments, client=pipe)
         ids: list[bytes | None] = [None] * len(items)
-        with answering():
+        with translate_redis_errors():
             for indices, found in zip(asked, pipe.execute(), strict=True):
                 for index, id_ in zip(indices, found, strict=True):
                     ids[index] = id_
@@ -107,7 +107,7 @@ class Streams:
         streams: Any = {name: f"0-{positions[names[name]]}" for name in names}
         # BLOCK 0 would wait for ever.
         block = max(1, int(seconds * 1000)) if seconds > 0 else None
-        with answering():
+        with translate_redis_errors():
             reply: Any = self._client.xread(streams, count=count, block=block)
         found = {}
         for name, entries in reply:
@@ -120,7 +120,7 @@ class Streams:
             ):
                 raise position_lost(partition, position, *self.ranges([partition])[partition])
             found[partition] = [
-                message_of(at, fields) for at, (_, fields) in enumerate(entries, position)
+                message_from_entry(at, fields) for at, (_, fields) in enumerate(entries, position)
             ]
         return found
 
@@ -130,13 +130,13 @@ class Streams:
         pipe = self._client.pipeline(transaction=False)
         for partition in ordered:
             pipe.xinfo_stream(self.key(partition))
-        with answering():
+        with translate_redis_errors():
             replies = pipe.execute(raise_on_error=False)
             return dict(zip(ordered, map(_range, replies), strict=True))
 
     def trim(self, partition: TopicPartition, keep: int) -> int:
         """Drop all but about the last `keep` messages; return how many went."""
-        with answering():
+        with translate_redis_errors():
             return int(self._client.xtrim(self.key(partition), maxlen=keep, approximate=True))
 
     def key(self, partition: TopicPartition) -> str:
@@ -172,7 +172,7 @@ def _range(info: Any) -> tuple[int, int]:
     return (end if first is None else offset_of(first[0])), end
 
 
-def message_of(offset: int, fields: dict[bytes, bytes]) -> Message:
+def message_from_entry(offset: int, fields: dict[bytes, bytes]) -> Message:
     """Return the message that an entry holds; what a producer of another make left out is empty."""
     key, value = fields.pop(b"k", b""), fields.pop(b"v", b"")
     if not fields:

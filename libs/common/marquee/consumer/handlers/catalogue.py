@@ -8,21 +8,21 @@ from marquee.events import (
 )
 
 
-def add_movie(step: UnitOfWork, event: MovieAdded) -> None:
+def add_movie(unit_of_work: UnitOfWork, event: MovieAdded) -> None:
     """Put the movie's row; a second one replaces it."""
-    step.put_movie(event.data)
+    unit_of_work.put_movie(event.data)
 
 
-def update_movie(step: UnitOfWork, event: MovieUpdated) -> None:
+def update_movie(unit_of_work: UnitOfWork, event: MovieUpdated) -> None:
     """Replace fields of a movie that the catalogue has; of an unknown movie nothing is known."""
-    movie = step.movie(event.data.movie_id)
+    movie = unit_of_work.movie(event.data.movie_id)
     if movie is not None:
-        step.put_movie(event.data.apply(movie))
+        unit_of_work.put_movie(event.data.apply(movie))
 
 
-def remove_movie(step: UnitOfWork, event: MovieRemoved) -> None:
+def remove_movie(unit_of_work: UnitOfWork, event: MovieRemoved) -> None:
     """Take the movie out of the catalogue."""
-    step.remove_movie(event.data.movie_id)
+    unit_of_work.remove_movie(event.data.movie_id)
 
 
 MOVIE_HANDLERS: Handlers = {

@@ -6,35 +6,35 @@ from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.events import MovieBlocked, MovieEvent, MoviePromoted, MovieUnblocked, MovieUnpromoted
 
 
-def promote(step: UnitOfWork, event: MoviePromoted) -> None:
+def promote(unit_of_work: UnitOfWork, event: MoviePromoted) -> None:
     """Place the movie from now on; a second promotion replaces the first."""
-    _set(step, event, "promotion")
+    _set(unit_of_work, event, "promotion")
 
 
-def unpromote(step: UnitOfWork, event: MovieUnpromoted) -> None:
+def unpromote(unit_of_work: UnitOfWork, event: MovieUnpromoted) -> None:
     """Place the movie no more."""
-    _set(step, event, "promotion", removed=True)
+    _set(unit_of_work, event, "promotion", removed=True)
 
 
-def block(step: UnitOfWork, event: MovieBlocked) -> None:
+def block(unit_of_work: UnitOfWork, event: MovieBlocked) -> None:
     """Keep the movie out of every answer."""
-    _set(step, event, "block")
+    _set(unit_of_work, event, "block")
 
 
-def unblock(step: UnitOfWork, event: MovieUnblocked) -> None:
+def unblock(unit_of_work: UnitOfWork, event: MovieUnblocked) -> None:
     """Let the movie into answers again."""
-    _set(step, event, "block", removed=True)
+    _set(unit_of_work, event, "block", removed=True)
 
 
-def _set(step: UnitOfWork, event: MovieEvent, kind: str, removed: bool = False) -> None:
+def _set(unit_of_work: UnitOfWork, event: MovieEvent, kind: str, removed: bool = False) -> None:
     movie_id = event.data.movie_id
-    rules: dict[str, Any] = step.rules(movie_id)
+    rules: dict[str, Any] = unit_of_work.rules(movie_id)
     if removed:
         rules.pop(kind, None)
     else:
         data = event.data.model_dump(mode="json", by_alias=True)
         rules[kind] = data | {"at": event.time.isoformat(), "event_id": event.id}
-    step.put_rules(movie_id, rules)
+    unit_of_work.put_rules(movie_id, rules)
 
 
 RULE_HANDLERS: Handlers = {

@@ -7,49 +7,49 @@ from marquee.events import RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot
 
 
-def rate(step: UnitOfWork, event: RatingAdded) -> None:
+def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     """Count a rating; one that it replaces counts no more."""
-    ratings, half = step.ratings(event.data.user_id), half_stars(event.data.rating)
+    ratings, half = unit_of_work.ratings(event.data.user_id), half_stars(event.data.rating)
     before = ratings.rate(event.data.movie_id, half)
-    step.put_ratings(event.data.user_id, ratings)
-    _count(step, event.data.movie_id, before, -1)
-    _count(step, event.data.movie_id, half, 1)
+    unit_of_work.put_ratings(event.data.user_id, ratings)
+    _count(unit_of_work, event.data.movie_id, before, -1)
+    _count(unit_of_work, event.data.movie_id, half, 1)
 
 
-def unrate(step: UnitOfWork, event: RatingRemoved) -> None:
+def unrate(unit_of_work: UnitOfWork, event: RatingRemoved) -> None:
     """Count a rating no more."""
-    ratings = step.ratings(event.data.user_id)
+    ratings = unit_of_work.ratings(event.data.user_id)
     before = ratings.unrate(event.data.movie_id)
-    step.put_ratings(event.data.user_id, ratings)
-    _count(step, event.data.movie_id, before, -1)
+    unit_of_work.put_ratings(event.data.user_id, ratings)
+    _count(unit_of_work, event.data.movie_id, before, -1)
 
 
-def erase(step: UnitOfWork, event: UserErased) -> None:
+def erase(unit_of_work: UnitOfWork, event: UserErased) -> None:
     """Count none of the user's ratings any more."""
-    for movie_id, half in step.ratings(event.data.user_id).rated.items():
-        _count(step, movie_id, half, -1)
-    step.erase(event.data.user_id)
+    for movie_id, half in unit_of_work.ratings(event.data.user_id).rated.items():
+        _count(unit_of_work, movie_id, half, -1)
+    unit_of_work.erase(event.data.user_id)
 
 
-def restore_sums(step: UnitOfWork, piece: PartitionSnapshot) -> None:
+def restore_sums(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
     """Put the movies and the ratings of a piece of a snapshot, with their sums.
 
     Of a user only the ratings, as the handlers keep no more: which movies were viewed or
     dismissed counts nowhere here.
     """
-    restore_movies(step, piece)
+    restore_movies(unit_of_work, piece)
     for user_id, ratings in (piece.users or {}).items():
         if ratings.rated:
-            step.put_ratings(user_id, Ratings(dict(ratings.rated)))
+            unit_of_work.put_ratings(user_id, Ratings(dict(ratings.rated)))
     for movie_id, sums in (piece.sums or {}).items():
-        step.put_sums(movie_id, sums)
+        unit_of_work.put_sums(movie_id, sums)
 
 
-def _count(step: UnitOfWork, movie_id: int, half: int | None, sign: int) -> None:
+def _count(unit_of_work: UnitOfWork, movie_id: int, half: int | None, sign: int) -> None:
     if half is not None:
-        n, positive, total = step.sums(movie_id)
+        n, positive, total = unit_of_work.sums(movie_id)
         sums = (n + sign, positive + sign * (half >= POSITIVE), total + sign * half)
-        step.put_sums(movie_id, sums)
+        unit_of_work.put_sums(movie_id, sums)
 
 
 SUM_HANDLERS: Handlers = {RatingAdded: rate, RatingRemoved: unrate, UserErased: erase}

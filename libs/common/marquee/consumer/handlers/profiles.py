@@ -17,40 +17,42 @@ from marquee.events import (
 )
 
 
-def rate(step: UnitOfWork, event: RatingAdded) -> None:
+def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     """Set the user's rating of a movie."""
-    _change(step, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating)))
+    _change(
+        unit_of_work, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating))
+    )
 
 
-def unrate(step: UnitOfWork, event: RatingRemoved) -> None:
+def unrate(unit_of_work: UnitOfWork, event: RatingRemoved) -> None:
     """Remove the user's rating of a movie."""
-    _change(step, event, lambda r: r.unrate(event.data.movie_id))
+    _change(unit_of_work, event, lambda r: r.unrate(event.data.movie_id))
 
 
-def view(step: UnitOfWork, event: MovieViewed) -> None:
+def view(unit_of_work: UnitOfWork, event: MovieViewed) -> None:
     """Mark the movie as viewed."""
-    _change(step, event, lambda r: r.view(event.data.movie_id))
+    _change(unit_of_work, event, lambda r: r.view(event.data.movie_id))
 
 
-def dismiss(step: UnitOfWork, event: MovieDismissed) -> None:
+def dismiss(unit_of_work: UnitOfWork, event: MovieDismissed) -> None:
     """Mark the movie as not interesting."""
-    _change(step, event, lambda r: r.dismiss(event.data.movie_id))
+    _change(unit_of_work, event, lambda r: r.dismiss(event.data.movie_id))
 
 
-def restore(step: UnitOfWork, event: MovieRestored) -> None:
+def restore(unit_of_work: UnitOfWork, event: MovieRestored) -> None:
     """Take back a dismissal."""
-    _change(step, event, lambda r: r.restore(event.data.movie_id))
+    _change(unit_of_work, event, lambda r: r.restore(event.data.movie_id))
 
 
-def erase(step: UnitOfWork, event: UserErased) -> None:
+def erase(unit_of_work: UnitOfWork, event: UserErased) -> None:
     """Forget the user."""
-    step.erase(event.data.user_id)
+    unit_of_work.erase(event.data.user_id)
 
 
-def _change(step: UnitOfWork, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
-    ratings = step.ratings(event.data.user_id)
+def _change(unit_of_work: UnitOfWork, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
+    ratings = unit_of_work.ratings(event.data.user_id)
     change(ratings)
-    step.put_ratings(event.data.user_id, ratings)
+    unit_of_work.put_ratings(event.data.user_id, ratings)
 
 
 USER_HANDLERS: Handlers = {

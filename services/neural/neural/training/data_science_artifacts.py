@@ -30,7 +30,7 @@ def extras_of(
         "user_encoder.pkl": _encoder(user_ids),
         "item_encoder.pkl": _encoder(model.base.movie_ids),
         "ratings_csr.npz": _arrays(
-            user_ids=user_ids, starts=rows.starts, movies=rows.movies.astype(np.int32),
+            user_ids=user_ids, starts=rows.starts, films=rows.movies.astype(np.int32),
             half_stars=rows.half_stars,
         ),
         "user_content_vector.npz": _arrays(

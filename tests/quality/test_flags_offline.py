@@ -52,7 +52,7 @@ class Offline:
             stage.apply(items, UserContext(Ratings(viewed=dict(seen))), ListRequest(K))
             for items, seen in zip(self.lists, self.viewed, strict=True)
         ]
-        return [[item.movie_id for item in outcome.items] for outcome in outcomes]
+        return [[item.movie_id for item in filtered.items] for filtered in outcomes]
 
     def ndcg(self, lists: list[list[int]]) -> float:
         targets = [self.ids[case.targets] for case in self.cases]

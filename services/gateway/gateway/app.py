@@ -44,6 +44,7 @@ from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee import telemetry
 from marquee.bus.factory import open_bus
+from marquee.domain.models import CONTENT, MODEL_SPECS
 from marquee.domain.routing import Thresholds
 from marquee.errors import MarqueeError
 from marquee.process import serve
@@ -120,21 +121,23 @@ def build(settings: Settings) -> FastAPI:
     url = settings.redis_url.get_secret_value()
     own = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
-    memory = LiveView(client, own, Keys(settings.namespace, "content", settings.partitions))
+    live_view = LiveView(client, own, Keys(settings.namespace, CONTENT.name, settings.partitions))
     models = HttpModels({name: HttpClient(url) for name, url in _urls(settings).items()})
     profiles = RedisProfiles(url, own)
     bus = open_bus(settings)
     publisher = Publisher(bus.producer)
     deadline = settings.deadline_ms / 1000
     thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
-    answers = Orchestrator(models, memory.popular, thresholds, Timeouts(deadline, 2.5 * deadline))
+    orchestrator = Orchestrator(
+        models, live_view.popular, thresholds, Timeouts(deadline, 2.5 * deadline)
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         telemetry.log.warning("open access: every caller may do everything, without a key")
-        memory.tail.start()
+        live_view.tail.start()
         yield
-        await memory.tail.close()
+        await live_view.tail.close()
         for part in (publisher, models, profiles, duplicates, idempotency):
             await part.close()
         await asyncio.to_thread(bus.close)
@@ -143,17 +146,14 @@ def build(settings: Settings) -> FastAPI:
     duplicates = RedisDedupLookup(url, own)
     idempotency = RedisIdempotency(url, settings.namespace)
     context = Context(
-        settings, memory, profiles, models, answers, publisher, duplicates, idempotency
+        settings, live_view, profiles, models, orchestrator, publisher, duplicates, idempotency
     )
     return create_app(context, lifespan)
 
 
 def _urls(settings: Settings) -> dict[str, str]:
     return {
-        "content": settings.content_url,
-        "hybrid": settings.hybrid_url,
-        "user-model": settings.user_model_url,
-        "neural": settings.neural_url,
+        **{spec.name: settings.url_of(spec.package) for spec in MODEL_SPECS.values()},
         "trainer": settings.trainer_url,
     }
 

@@ -23,7 +23,7 @@ from gateway.recommend.orchestrator import (
     Timeouts,
 )
 from gateway.state.profiles import Profile
-from gateway.upstream.circuit_breaker import TIMEOUTS
+from gateway.upstream.circuit_breaker import MAX_TIMEOUTS
 from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee.domain.movies import Movie
@@ -75,18 +75,18 @@ def service() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture
-async def answers(service: tuple[str, int]) -> AsyncIterator[Orchestrator]:
+async def orchestrator(service: tuple[str, int]) -> AsyncIterator[Orchestrator]:
     models = HttpModels({"content": HttpClient(service[0])})
     popular = PopularList(CATALOGUE, MovieSums())
     yield Orchestrator(models, popular, Thresholds(), Timeouts(DEADLINE_S, 2.5 * DEADLINE_S))
     await models.close()
 
 
-async def timed(answers: Orchestrator) -> tuple[float, RecommendationAnswer]:
+async def timed(orchestrator: Orchestrator) -> tuple[float, RecommendationAnswer]:
     """Ask once; return the seconds that it took, and the answer, which is a full one always."""
     started = time.perf_counter()
-    answer = await answers.answer(RecommendationQuery(Profile(VIEWED), ListRequest(10)))
-    assert len(answer.outcome.items) == 10
+    answer = await orchestrator.answer(RecommendationQuery(Profile(VIEWED), ListRequest(10)))
+    assert len(answer.filtered.items) == 10
     return time.perf_counter() - started, answer
 
 
@@ -96,30 +96,30 @@ def whys(answer: RecommendationAnswer) -> list[str]:
     return [fallback.why for fallback in answer.fallbacks]
 
 
-async def back(answers: Orchestrator) -> None:
+async def back(orchestrator: Orchestrator) -> None:
     """Wait until the service answers again."""
     async with asyncio.timeout(10):
-        while (await timed(answers))[1].fallbacks:
+        while (await timed(orchestrator))[1].fallbacks:
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("at_once", [1, 32])
 async def test_a_stopped_service_costs_one_deadline_at_first_and_later_nothing(
-    service: tuple[str, int], answers: Orchestrator, at_once: int
+    service: tuple[str, int], orchestrator: Orchestrator, at_once: int
 ) -> None:
-    await back(answers)
+    await back(orchestrator)
     os.kill(service[1], signal.SIGSTOP)
     first: list[tuple[float, RecommendationAnswer]] = []
-    while len(first) < TIMEOUTS:
-        first += await asyncio.gather(*map(timed, [answers] * at_once))
+    while len(first) < MAX_TIMEOUTS:
+        first += await asyncio.gather(*map(timed, [orchestrator] * at_once))
     assert DEADLINE_S * 0.9 < min(took for took, _ in first) < 2 * DEADLINE_S
     assert {why for _, answer in first for why in whys(answer)} == {NO_ANSWER}
     later: list[tuple[float, RecommendationAnswer]] = []
     until = time.monotonic() + 2.5
     while time.monotonic() < until:
-        later += await asyncio.gather(*map(timed, [answers] * at_once))
+        later += await asyncio.gather(*map(timed, [orchestrator] * at_once))
         await asyncio.sleep(0.02)
     assert {why for _, answer in later for why in whys(answer)} == {LEFT_ALONE}
     assert statistics.median(took for took, _ in later) < DEADLINE_S / 2
     os.kill(service[1], signal.SIGCONT)
-    await back(answers)
+    await back(orchestrator)

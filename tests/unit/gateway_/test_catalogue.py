@@ -4,7 +4,7 @@ import pytest
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
-from gateway.catalogue.title_index import fold, reading
+from gateway.catalogue.title_index import fold_title, spoken_title
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason
 from marquee.features.popularity import MovieSums
@@ -33,12 +33,12 @@ def catalogue() -> Catalogue:
 
 
 def test_folding_takes_away_case_accents_and_punctuation():
-    assert fold("  L'Été, À  Paris! ") == "l ete a paris"
+    assert fold_title("  L'Été, À  Paris! ") == "l ete a paris"
 
 
 def test_an_article_that_stands_last_is_read_first():
-    assert reading("Matrix, The") == "the matrix"
-    assert reading("Good, the Bad and the Ugly, The") == "the good the bad and the ugly"
+    assert spoken_title("Matrix, The") == "the matrix"
+    assert spoken_title("Good, the Bad and the Ugly, The") == "the good the bad and the ugly"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_partition_that_is_not_reached_is_not_passed():
 
 def test_a_vector_can_be_cut_to_topics():
     vector = {"movies:0": 1, "ratings:0": 2}
-    assert consistency_token.of_topics(vector, "movies") == {"movies:0": 1}
+    assert consistency_token.select_topics(vector, "movies") == {"movies:0": 1}
 
 
 def _sealed(text: bytes) -> str:

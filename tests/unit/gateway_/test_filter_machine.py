@@ -143,15 +143,15 @@ class Filtering(RuleBasedStateMachine):
     def ask(
         self, ranked: list[int], route: Reason, k: int, genres: list[str], exclude: frozenset[int]
     ) -> None:
-        wish = ListRequest(k, MovieFilter(tuple(genres)), exclude)
+        list_request = ListRequest(k, MovieFilter(tuple(genres)), exclude)
         items = [Scored(movie, 1.0 / (n + 1), route) for n, movie in enumerate(ranked)]
-        outcome = self.stage().apply(items, self.user(), wish)
-        allowed = [i for i in range(1, 13) if self.may_be_shown(i, wish)]
-        places = self.places(wish, allowed)
+        filtered = self.stage().apply(items, self.user(), list_request)
+        allowed = [i for i in range(1, 13) if self.may_be_shown(i, list_request)]
+        places = self.places(list_request, allowed)
         natural = [m for m in dict.fromkeys(ranked) if m in allowed and m not in places.values()]
-        assert [item.movie_id for item in outcome.items] == _merged(places, natural, k)
-        assert self.reasons(outcome) <= {route, Reason.PROMOTED}
-        assert {i.movie_id for i in outcome.items if i.reason is Reason.PROMOTED} == set(
+        assert [item.movie_id for item in filtered.items] == _merged(places, natural, k)
+        assert self.reasons(filtered) <= {route, Reason.PROMOTED}
+        assert {i.movie_id for i in filtered.items if i.reason is Reason.PROMOTED} == set(
             places.values()
         )
 
@@ -165,30 +165,36 @@ class Filtering(RuleBasedStateMachine):
         facts = Ratings.unpack(self.batches.store.get(KEYS.user(1).user(1)))
         return UserContext(facts, self.segments)
 
-    def reasons(self, outcome: FilteredList) -> set[Reason]:
-        return {item.reason for item in outcome.items}
+    def reasons(self, filtered: FilteredList) -> set[Reason]:
+        return {item.reason for item in filtered.items}
 
     def holds(self, told: Rule) -> bool:
         starts, until = told.get("from"), told.get("until")
         return (starts is None or starts <= self.now) and (until is None or self.now < until)
 
-    def may_be_shown(self, movie: int, wish: ListRequest) -> bool:
+    def may_be_shown(self, movie: int, list_request: ListRequest) -> bool:
         """Nothing overrules a block; a promotion overrules neither what was seen nor the wish."""
         blocked = movie in self.blocks and self.holds(self.blocks[movie])
         seen = any(movie in movies for movies in self.seen.values())
-        wanted = not wish.movies.genres or GENRES[movie % 3] in wish.movies.genres
-        return not blocked and not seen and movie not in wish.exclude and movie <= 10 and wanted
+        wanted = not list_request.movies.genres or GENRES[movie % 3] in list_request.movies.genres
+        return (
+            not blocked
+            and not seen
+            and movie not in list_request.exclude
+            and movie <= 10
+            and wanted
+        )
 
-    def places(self, wish: ListRequest, allowed: list[int]) -> dict[int, int]:
+    def places(self, list_request: ListRequest, allowed: list[int]) -> dict[int, int]:
         """Return rank → movie of the promotions that are in force for this user and wish."""
         taken: dict[int, int] = {}
         for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):
             meant = not told["segments"] or self.segments & set(told["segments"])
-            asked = wish.movies.genres
+            asked = list_request.movies.genres
             fits = not told["genres"] or not asked or set(asked) & set(told["genres"])
             if self.holds(told) and meant and fits and told["movie_id"] in allowed:
-                ranks = told["slots"] or range(1, wish.k + 1, 4)
-                free = [rank for rank in ranks if rank <= wish.k and rank not in taken]
+                ranks = told["slots"] or range(1, list_request.k + 1, 4)
+                free = [rank for rank in ranks if rank <= list_request.k and rank not in taken]
                 if free:
                     taken[free[0]] = told["movie_id"]
         return taken

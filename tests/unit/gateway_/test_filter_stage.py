@@ -39,28 +39,28 @@ def promote(movie_id: int, **rule: object) -> MovieRules:
     return MovieRules(promotion=Promotion(movie_id=movie_id, **rule))
 
 
-def ids(outcome) -> list[int]:
-    return [item.movie_id for item in outcome.items]
+def ids(filtered) -> list[int]:
+    return [item.movie_id for item in filtered.items]
 
 
-def why(outcome) -> dict[int, str]:
-    return {r.movie_id: r.rule for r in outcome.removed}
+def why(filtered) -> dict[int, str]:
+    return {r.movie_id: r.rule for r in filtered.removed}
 
 
 def test_without_rules_the_first_k_pass_in_their_order():
-    outcome = stage().apply(scored(5, 3, 9, 1), UserContext(), ListRequest(3))
-    assert ids(outcome) == [5, 3, 9]
-    assert outcome.removed == ()
-    assert outcome.placed == ()
+    filtered = stage().apply(scored(5, 3, 9, 1), UserContext(), ListRequest(3))
+    assert ids(filtered) == [5, 3, 9]
+    assert filtered.removed == ()
+    assert filtered.placed == ()
 
 
 def test_a_blocked_movie_stays_out_and_the_block_is_named():
     rules = MovieRules(block=Block(movie_id=3, reason="withdrawn", actor="ann"))
-    outcome = stage(_3=rules).apply(scored(3, 4), UserContext(), ListRequest(2))
-    assert ids(outcome) == [4]
-    assert why(outcome) == {3: "blocked"}
-    assert outcome.removed[0].detail["reason"] == "withdrawn"
-    assert outcome.removed[0].detail["actor"] == "ann"
+    filtered = stage(_3=rules).apply(scored(3, 4), UserContext(), ListRequest(2))
+    assert ids(filtered) == [4]
+    assert why(filtered) == {3: "blocked"}
+    assert filtered.removed[0].detail["reason"] == "withdrawn"
+    assert filtered.removed[0].detail["actor"] == "ann"
 
 
 def test_a_block_ends():
@@ -72,24 +72,24 @@ def test_a_block_ends():
 
 def test_a_block_wins_over_a_promotion():
     rules = MovieRules(Promotion(movie_id=3), Block(movie_id=3))
-    outcome = stage(_3=rules).apply(scored(4), UserContext(), ListRequest(2))
-    assert ids(outcome) == [4]
-    assert why(outcome) == {3: "blocked"}
+    filtered = stage(_3=rules).apply(scored(4), UserContext(), ListRequest(2))
+    assert ids(filtered) == [4]
+    assert why(filtered) == {3: "blocked"}
 
 
 def test_seen_dismissed_and_excluded_movies_stay_out_each_by_its_rule():
     user = UserContext(Ratings({1: 8}, {2: None}, {3: None}))
-    wish = ListRequest(9, exclude=frozenset({4}))
-    outcome = stage().apply(scored(1, 2, 3, 4, 5), user, wish)
-    assert ids(outcome) == [5]
-    assert why(outcome) == {1: "rated", 2: "viewed", 3: "dismissed", 4: "excluded"}
+    list_request = ListRequest(9, exclude=frozenset({4}))
+    filtered = stage().apply(scored(1, 2, 3, 4, 5), user, list_request)
+    assert ids(filtered) == [5]
+    assert why(filtered) == {1: "rated", 2: "viewed", 3: "dismissed", 4: "excluded"}
 
 
 def test_movies_outside_the_filter_or_the_catalogue_stay_out():
-    wish = ListRequest(9, MovieFilter(("Crime",), 1994, 1997))
-    outcome = stage().apply(scored(3, 4, 6, 9, 99), UserContext(), wish)
-    assert ids(outcome) == [6]
-    assert why(outcome) == {
+    list_request = ListRequest(9, MovieFilter(("Crime",), 1994, 1997))
+    filtered = stage().apply(scored(3, 4, 6, 9, 99), UserContext(), list_request)
+    assert ids(filtered) == [6]
+    assert why(filtered) == {
         3: "outside_filter",
         4: "outside_filter",
         9: "outside_filter",
@@ -104,10 +104,10 @@ def test_without_a_catalogue_the_services_filters_are_trusted():
 
 def test_a_promotion_takes_its_slot_and_keeps_what_the_route_said_of_the_movie():
     items = [*scored(1, 2), Scored(3, 0.3, Reason.BECAUSE_YOU_LIKED, ((9, 1.0),)), *scored(4)]
-    outcome = stage(_3=promote(3, slots=(2,))).apply(items, UserContext(), ListRequest(4))
-    assert ids(outcome) == [1, 3, 2, 4]
-    assert outcome.items[1] == Scored(3, 0.3, Reason.PROMOTED, ((9, 1.0),))
-    assert [(p.movie_id, p.rank) for p in outcome.placed] == [(3, 2)]
+    filtered = stage(_3=promote(3, slots=(2,))).apply(items, UserContext(), ListRequest(4))
+    assert ids(filtered) == [1, 3, 2, 4]
+    assert filtered.items[1] == Scored(3, 0.3, Reason.PROMOTED, ((9, 1.0),))
+    assert [(p.movie_id, p.rank) for p in filtered.placed] == [(3, 2)]
 
 
 def test_heavier_promotions_choose_first_and_a_movie_without_a_free_slot_is_not_placed():
@@ -116,25 +116,25 @@ def test_heavier_promotions_choose_first_and_a_movie_without_a_free_slot_is_not_
         "_2": promote(2, weight=3, slots=(1, 2)),
         "_3": promote(3, weight=2, slots=(1, 2)),
     }
-    outcome = stage(**rules).apply(scored(10, 11), UserContext(), ListRequest(4))
-    assert ids(outcome) == [2, 3, 10, 11]
+    filtered = stage(**rules).apply(scored(10, 11), UserContext(), ListRequest(4))
+    assert ids(filtered) == [2, 3, 10, 11]
 
 
 def test_a_slot_beyond_the_list_places_nothing():
-    outcome = stage(_3=promote(3, slots=(6,))).apply(scored(1, 2), UserContext(), ListRequest(5))
-    assert ids(outcome) == [1, 2]
+    filtered = stage(_3=promote(3, slots=(6,))).apply(scored(1, 2), UserContext(), ListRequest(5))
+    assert ids(filtered) == [1, 2]
 
 
 def test_promotions_without_slots_are_spread_over_every_fourth_rank():
     rules = {f"_{i}": promote(i, weight=100 - i) for i in range(1, 6)}
-    outcome = stage(**rules).apply(scored(*range(11, 31)), UserContext(), ListRequest(10))
-    assert [(p.rank, p.movie_id) for p in outcome.placed] == [(1, 1), (5, 2), (9, 3)]
+    filtered = stage(**rules).apply(scored(*range(11, 31)), UserContext(), ListRequest(10))
+    assert [(p.rank, p.movie_id) for p in filtered.placed] == [(1, 1), (5, 2), (9, 3)]
 
 
 def test_promoted_movies_fill_a_list_that_has_nothing_else():
-    outcome = stage(_3=promote(3, slots=(4,))).apply([], UserContext(), ListRequest(5))
-    assert ids(outcome) == [3]
-    assert outcome.placed[0].rank == 1
+    filtered = stage(_3=promote(3, slots=(4,))).apply([], UserContext(), ListRequest(5))
+    assert ids(filtered) == [3]
+    assert filtered.placed[0].rank == 1
 
 
 @pytest.mark.parametrize(
@@ -153,26 +153,26 @@ def test_promoted_movies_fill_a_list_that_has_nothing_else():
 )
 def test_a_promotion_holds_for_its_genres_segments_and_time(rule, placed):
     user = UserContext(segments=frozenset({5}))
-    wish = ListRequest(2, MovieFilter(("Crime", "Drama")))
-    outcome = stage(_3=promote(3, **rule)).apply(scored(4), user, wish)
-    assert bool(outcome.placed) is placed
+    list_request = ListRequest(2, MovieFilter(("Crime", "Drama")))
+    filtered = stage(_3=promote(3, **rule)).apply(scored(4), user, list_request)
+    assert bool(filtered.placed) is placed
 
 
 def test_a_promotion_for_genres_holds_when_none_is_asked_for():
-    outcome = stage(_3=promote(3, genres=("Western",))).apply([], UserContext(), ListRequest(2))
-    assert ids(outcome) == [3]
+    filtered = stage(_3=promote(3, genres=("Western",))).apply([], UserContext(), ListRequest(2))
+    assert ids(filtered) == [3]
 
 
 def test_a_promoted_movie_outside_the_requests_genres_is_not_placed():
-    wish = ListRequest(2, MovieFilter(("Western",)))
-    outcome = stage(_3=promote(3)).apply(scored(2), UserContext(), wish)
-    assert ids(outcome) == [2]
-    assert why(outcome) == {3: "outside_filter"}
+    list_request = ListRequest(2, MovieFilter(("Western",)))
+    filtered = stage(_3=promote(3)).apply(scored(2), UserContext(), list_request)
+    assert ids(filtered) == [2]
+    assert why(filtered) == {3: "outside_filter"}
 
 
 def test_promotions_can_be_left_out():
-    outcome = stage(_3=promote(3)).apply(scored(4), UserContext(), ListRequest(2), promote=False)
-    assert ids(outcome) == [4]
+    filtered = stage(_3=promote(3)).apply(scored(4), UserContext(), ListRequest(2), promote=False)
+    assert ids(filtered) == [4]
 
 
 def test_no_more_movies_are_taken_than_are_needed():
@@ -211,37 +211,37 @@ wishes = st.builds(
     st.tuples(movies, movies, movies),
     wishes,
 )
-def test_any_outcome_keeps_the_promises_of_the_stage(items, promoted, blocked, seen, wish):
+def test_any_outcome_keeps_the_promises_of_the_stage(items, promoted, blocked, seen, list_request):
     rules = {p.movie_id: MovieRules(promotion=p) for p in promoted}
     for b in blocked:
         rules[b.movie_id] = MovieRules(getattr(rules.get(b.movie_id), "promotion", None), b)
     rated, viewed, dismissed = seen
     facts = Ratings(dict.fromkeys(rated, 8), dict.fromkeys(viewed), dict.fromkeys(dismissed))
-    outcome = FilterStage(Rules(rules), CATALOGUE, NOW).apply(
-        scored(*items), UserContext(facts), wish
+    filtered = FilterStage(Rules(rules), CATALOGUE, NOW).apply(
+        scored(*items), UserContext(facts), list_request
     )
 
-    found = ids(outcome)
+    found = ids(filtered)
     in_force = {
         i for i, r in rules.items() if r.block and (r.block.until is None or r.block.until > NOW)
     }
     allowed = (
-        {row.movie_id for row in CATALOGUE if wish.movies.allows(row)}
+        {row.movie_id for row in CATALOGUE if list_request.movies.allows(row)}
         - in_force
         - rated
         - viewed
         - dismissed
-        - wish.exclude
+        - list_request.exclude
     )
     natural = [i for i in dict.fromkeys(items) if i in allowed]
-    placed = {p.movie_id for p in outcome.placed}
+    placed = {p.movie_id for p in filtered.placed}
 
-    assert len(found) == len(set(found)) <= wish.k
+    assert len(found) == len(set(found)) <= list_request.k
     assert set(found) <= allowed
-    assert len(found) == min(wish.k, len(placed | set(natural)))
+    assert len(found) == min(list_request.k, len(placed | set(natural)))
     assert placed <= set(found) & set(rules)
     assert [i for i in found if i not in placed] == [i for i in natural if i not in placed][
-        : wish.k - len(placed)
+        : list_request.k - len(placed)
     ]
-    assert all(found[p.rank - 1] == p.movie_id for p in outcome.placed)
-    assert not set(why(outcome)) & set(found)
+    assert all(found[p.rank - 1] == p.movie_id for p in filtered.placed)
+    assert not set(why(filtered)) & set(found)

@@ -17,7 +17,7 @@ from gateway.app import create_app
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.http.idempotency_store import RedisIdempotency
-from gateway.http.middleware import MAX_BODY
+from gateway.http.middleware import MAX_BODY_BYTES
 from gateway.http.problem_details import CODES
 from gateway.http.route import StrictRoute
 from gateway.http.scopes import SCOPES, Scope
@@ -27,7 +27,7 @@ from gateway.state.consistency_token import Positions
 from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.models import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.bus.api import Published, TopicPartition
 from marquee.domain.movies import GENRES, Movie
 from marquee.domain.ratings import Ratings
@@ -48,7 +48,7 @@ MOVIES = [
 
 
 @dataclass
-class Memory:
+class FakeLiveState:
     """Movies in memory; positions are passed unless told otherwise."""
 
     catalogue: Catalogue
@@ -63,12 +63,12 @@ class Memory:
         self.waited.append(seconds)
         return self.reached
 
-    async def appeared(self, movie_id: int, _: float) -> bool:
+    async def wait_for_movie(self, movie_id: int, _: float) -> bool:
         return self.catalogue.get(movie_id) is not None
 
 
 @dataclass
-class Profiles:
+class FakeProfiles:
     """Users' facts and the rules."""
 
     facts: dict[int | None, Ratings] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Profiles:
 
 
 @dataclass
-class Models:
+class FakeModels:
     """Services that recommend the movies from the last one down, and answer calls as told."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
@@ -89,12 +89,12 @@ class Models:
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], _: float
-    ) -> Recommended | Failure:
+    ) -> RecommendReply | Failure:
         self.diversities.append(request.get("diversity", 0.0))
         seen = {i for i, _ in request["ratings"]} | {*request["viewed"], *request["exclude"]}
         movies = [f for f in reversed(MOVIES) if f.movie_id not in seen]
         items = [Scored(f.movie_id, 1.0, Reason.POPULAR) for f in movies]
-        return Recommended(tuple(items), f"{route}-1")
+        return RecommendReply(tuple(items), f"{route}-1")
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
         self.calls.append((service, call))
@@ -102,7 +102,7 @@ class Models:
 
 
 @dataclass
-class Publisher:
+class FakePublisher:
     """Keeps what is published."""
 
     events: list[Event] = field(default_factory=list)
@@ -120,36 +120,38 @@ class Publisher:
 
 
 @dataclass
-class House:
+class ApiHarness:
     """An app with its parts, and a client of it."""
 
     app: FastAPI
     client: httpx.AsyncClient
-    memory: Memory
-    profiles: Profiles
-    models: Models
-    publisher: Publisher
+    live_view: FakeLiveState
+    profiles: FakeProfiles
+    models: FakeModels
+    publisher: FakePublisher
 
     async def get(self, path: str) -> httpx.Response:
         return await self.client.get(path)
 
 
-def parts(web: Path | None = None) -> tuple[Context, Memory, Profiles, Models, Publisher]:
+def parts(
+    web: Path | None = None,
+) -> tuple[Context, FakeLiveState, FakeProfiles, FakeModels, FakePublisher]:
     catalogue = Catalogue(map(Row.of, MOVIES))
-    memory = Memory(catalogue, PopularList(catalogue, MovieSums()))
-    profiles, models, publisher = Profiles(), Models(), Publisher()
-    answers = Orchestrator(models, memory.popular, Thresholds())
+    live_view = FakeLiveState(catalogue, PopularList(catalogue, MovieSums()))
+    profiles, models, publisher = FakeProfiles(), FakeModels(), FakePublisher()
+    orchestrator = Orchestrator(models, live_view.popular, Thresholds())
     context = Context(
         Settings(web=web),
-        memory,
+        live_view,
         profiles,
         models,
-        answers,
+        orchestrator,
         publisher,
         RedisDedupLookup(NOWHERE, Keys("n", "gateway", 4)),
         RedisIdempotency(NOWHERE, "n"),
     )
-    return context, memory, profiles, models, publisher
+    return context, live_view, profiles, models, publisher
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
@@ -158,11 +160,11 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    context, memory, profiles, models, publisher = parts()
+async def api() -> AsyncIterator[ApiHarness]:
+    context, live_view, profiles, models, publisher = parts()
     app = create_app(context)
     async with client_of(app) as client:
-        yield House(app, client, memory, profiles, models, publisher)
+        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 def movie_ids(response: httpx.Response) -> list[int]:
@@ -186,8 +188,8 @@ def fields_of(response: httpx.Response) -> dict[str, dict[str, Any]]:
 # --- recommendations
 
 
-async def test_anyone_gets_five_movies_and_is_told_why(house: House) -> None:
-    response = await house.get("/v1/recommendations")
+async def test_anyone_gets_five_movies_and_is_told_why(api: ApiHarness) -> None:
+    response = await api.get("/v1/recommendations")
     assert movie_ids(response) == [40, 39, 38, 37, 36]
     body = response.json()
     assert (body["route"], body["reason"]) == ("popular", "no rating, no viewed film")
@@ -196,14 +198,16 @@ async def test_anyone_gets_five_movies_and_is_told_why(house: House) -> None:
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_the_wish_for_broader_lists_reaches_the_service_by_every_call(house: House) -> None:
-    await house.get("/v1/recommendations?diversity=0.1")
-    await house.get("/v1/users/7/recommendations?diversity=0.2")
-    await house.client.post("/v1/recommendations", json={"diversity": 0.3})
-    await house.get("/v1/users/7/recommendations")
-    assert house.models.diversities == [0.1, 0.2, 0.3, 0.0]
+async def test_the_wish_for_broader_lists_reaches_the_service_by_every_call(
+    api: ApiHarness,
+) -> None:
+    await api.get("/v1/recommendations?diversity=0.1")
+    await api.get("/v1/users/7/recommendations?diversity=0.2")
+    await api.client.post("/v1/recommendations", json={"diversity": 0.3})
+    await api.get("/v1/users/7/recommendations")
+    assert api.models.diversities == [0.1, 0.2, 0.3, 0.0]
     for wrong in ("1.5", "-0.1", "much"):
-        response = await house.get(f"/v1/users/7/recommendations?diversity={wrong}")
+        response = await api.get(f"/v1/users/7/recommendations?diversity={wrong}")
         assert "diversity" in fields_of(response)
 
 
@@ -216,11 +220,11 @@ async def test_without_a_wish_the_setting_of_the_system_holds() -> None:
     assert models.diversities == [0.4, 0.0]
 
 
-async def test_genres_are_a_union_and_viewed_movies_change_the_route(house: House) -> None:
-    response = await house.get("/v1/recommendations?genre=Crime&viewed=39&viewed=37&k=2")
+async def test_genres_are_a_union_and_viewed_movies_change_the_route(api: ApiHarness) -> None:
+    response = await api.get("/v1/recommendations?genre=Crime&viewed=39&viewed=37&k=2")
     assert movie_ids(response) == [35, 33]
     assert response.json()["route"] == "similar"
-    both = await house.get("/v1/recommendations?genre=Crime&genre=Drama&k=2")
+    both = await api.get("/v1/recommendations?genre=Crime&genre=Drama&k=2")
     assert movie_ids(both) == [40, 39]
 
 
@@ -234,59 +238,59 @@ async def test_genres_are_a_union_and_viewed_movies_change_the_route(house: Hous
         ([5] * 20, "neural"),
     ],
 )
-async def test_a_session_is_routed_by_what_it_sends(house: House, stars, route) -> None:
+async def test_a_session_is_routed_by_what_it_sends(api: ApiHarness, stars, route) -> None:
     ratings = [{"movie_id": i, "rating": s} for i, s in enumerate(stars, 1)]
-    response = await house.client.post("/v1/recommendations", json={"ratings": ratings, "k": 3})
+    response = await api.client.post("/v1/recommendations", json={"ratings": ratings, "k": 3})
     assert len(movie_ids(response)) == 3
     assert response.json()["route"] == route
 
 
-async def test_a_users_list_leaves_out_what_he_knows_and_what_he_excludes(house: House) -> None:
-    house.profiles.facts[7] = Ratings({40: 10}, {39: None}, {38: None})
-    response = await house.get("/v1/users/7/recommendations?k=2&exclude=37")
+async def test_a_users_list_leaves_out_what_he_knows_and_what_he_excludes(api: ApiHarness) -> None:
+    api.profiles.facts[7] = Ratings({40: 10}, {39: None}, {38: None})
+    response = await api.get("/v1/users/7/recommendations?k=2&exclude=37")
     assert movie_ids(response) == [36, 35]
     assert response.json()["evidence"] == {"ratings": 1, "positive": 1, "viewed": 1}
 
 
-async def test_an_unknown_user_is_a_new_one(house: House) -> None:
-    response = await house.get("/v1/users/999/recommendations")
+async def test_an_unknown_user_is_a_new_one(api: ApiHarness) -> None:
+    response = await api.get("/v1/users/999/recommendations")
     assert len(movie_ids(response)) == 10
     assert response.json()["route"] == "popular"
 
 
-async def test_rules_hold_and_are_explained(house: House) -> None:
-    house.profiles.rules = Rules(
+async def test_rules_hold_and_are_explained(api: ApiHarness) -> None:
+    api.profiles.rules = Rules(
         {
             40: MovieRules.parse(b'{"promotion": null, "block": {"movie_id": 40, "reason": "r"}}'),
             2: MovieRules.parse(b'{"promotion": {"movie_id": 2, "slots": [2]}, "block": null}'),
         }
     )
-    response = await house.get("/v1/users/1/recommendations?k=3&explain=true")
+    response = await api.get("/v1/users/1/recommendations?k=3&explain=true")
     assert movie_ids(response) == [39, 2, 38]
     assert [item["promoted"] for item in response.json()["items"]] == [False, True, False]
     explained = response.json()["explain"]
     assert [(r["movie_id"], r["rule"]) for r in explained["removed"]] == [(40, "blocked")]
     assert [(p["movie_id"], p["rank"]) for p in explained["placed"]] == [(2, 2)]
-    assert "explain" not in (await house.get("/v1/users/1/recommendations")).json()
+    assert "explain" not in (await api.get("/v1/users/1/recommendations")).json()
 
 
-async def test_without_the_store_the_answer_says_so(house: House) -> None:
-    house.profiles.known = False
-    body = (await house.get("/v1/users/1/recommendations")).json()
+async def test_without_the_store_the_answer_says_so(api: ApiHarness) -> None:
+    api.profiles.known = False
+    body = (await api.get("/v1/users/1/recommendations")).json()
     assert (body["profile"], body["degraded"], body["fresh"]) == ("unavailable", True, False)
 
 
-async def test_a_read_after_a_write_waits_for_the_users_partition_and_the_movies(house) -> None:
+async def test_a_read_after_a_write_waits_for_the_users_partition_and_the_movies(api) -> None:
     mine = f"ratings:{partition_of(7, 4)}"
     other = f"ratings:{(partition_of(7, 4) + 1) % 4}"
     after = consistency_token.encode({mine: 3, other: 9, "movies:2": 5})
-    fresh = await house.get(f"/v1/users/7/recommendations?after={after}")
+    fresh = await api.get(f"/v1/users/7/recommendations?after={after}")
     assert fresh.json()["fresh"] is True
-    assert house.memory.asked == [{mine: 3, "movies:2": 5}]
-    house.memory.reached = False
-    stale = await house.get(f"/v1/users/7/recommendations?after={after}&wait_ms=5")
+    assert api.live_view.asked == [{mine: 3, "movies:2": 5}]
+    api.live_view.reached = False
+    stale = await api.get(f"/v1/users/7/recommendations?after={after}&wait_ms=5")
     assert stale.json()["fresh"] is False
-    assert house.memory.waited == [1.0, 0.005]
+    assert api.live_view.waited == [1.0, 0.005]
 
 
 # --- errors
@@ -302,8 +306,8 @@ async def test_a_read_after_a_write_waits_for_the_users_partition_and_the_movies
         ("/v1/users/1?aftr=1", "aftr", "after"),
     ],
 )
-async def test_an_unknown_parameter_is_an_error_that_names_the_nearest(house, path, name, near):
-    error = fields_of(await house.get(path))[name]
+async def test_an_unknown_parameter_is_an_error_that_names_the_nearest(api, path, name, near):
+    error = fields_of(await api.get(path))[name]
     assert error["detail"] == "unknown parameter" + (f"; did you mean {near}?" if near else "")
 
 
@@ -323,24 +327,24 @@ async def test_an_unknown_parameter_is_an_error_that_names_the_nearest(house, pa
         ("/v1/movies?limit=1000", "limit"),
     ],
 )
-async def test_a_wrong_value_is_an_error_that_names_the_field(house: House, path, field) -> None:
-    assert field in fields_of(await house.get(path))
+async def test_a_wrong_value_is_an_error_that_names_the_field(api: ApiHarness, path, field) -> None:
+    assert field in fields_of(await api.get(path))
 
 
-async def test_a_wrong_genre_is_answered_with_the_genres(house: House) -> None:
-    error = fields_of(await house.get("/v1/recommendations?genre=Krimi"))["genre.0"]
+async def test_a_wrong_genre_is_answered_with_the_genres(api: ApiHarness) -> None:
+    error = fields_of(await api.get("/v1/recommendations?genre=Krimi"))["genre.0"]
     assert error["allowed"] == list(GENRES)
 
 
 @pytest.mark.parametrize("rating", [0, 0.3, 5.5, "5", True, None, "NaN"])
-async def test_a_rating_is_half_a_star_to_five_in_half_stars(house: House, rating: Any) -> None:
-    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": rating})
+async def test_a_rating_is_half_a_star_to_five_in_half_stars(api: ApiHarness, rating: Any) -> None:
+    response = await api.client.put("/v1/users/1/ratings/2", json={"rating": rating})
     assert "rating" in fields_of(response)
-    assert house.publisher.events == []
+    assert api.publisher.events == []
 
 
-async def test_all_that_is_wrong_in_path_and_query_is_named_at_once(house: House) -> None:
-    response = await house.get(
+async def test_all_that_is_wrong_in_path_and_query_is_named_at_once(api: ApiHarness) -> None:
+    response = await api.get(
         "/v1/users/0/recommendations?k=0&genre=Crime&genre=Crimes&exclude=2&exclude=x&year_to=soon"
     )
     errors = fields_of(response)
@@ -348,57 +352,57 @@ async def test_all_that_is_wrong_in_path_and_query_is_named_at_once(house: House
     assert errors["genre.1"]["allowed"] == list(GENRES)
 
 
-async def test_the_allowed_ratings_are_named(house: House) -> None:
-    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": 6})
+async def test_the_allowed_ratings_are_named(api: ApiHarness) -> None:
+    response = await api.client.put("/v1/users/1/ratings/2", json={"rating": 6})
     assert fields_of(response)["rating"]["allowed"] == [n / 2 for n in range(1, 11)]
 
 
-async def test_an_unknown_field_is_an_error_that_names_the_nearest(house: House) -> None:
-    response = await house.client.put("/v1/users/1/ratings/2", json={"rating": 4, "ratng": 4})
+async def test_an_unknown_field_is_an_error_that_names_the_nearest(api: ApiHarness) -> None:
+    response = await api.client.put("/v1/users/1/ratings/2", json={"rating": 4, "ratng": 4})
     assert fields_of(response)["ratng"]["detail"] == "unknown field; did you mean rating?"
     nested = {"ratings": [{"movie_id": 1, "stars": 4}]}
-    response = await house.client.post("/v1/recommendations", json=nested)
+    response = await api.client.post("/v1/recommendations", json=nested)
     assert "stars" in fields_of(response)
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"[]", b"\xff"])
-async def test_a_body_that_cannot_be_read_is_a_problem(house: House, content: bytes) -> None:
+async def test_a_body_that_cannot_be_read_is_a_problem(api: ApiHarness, content: bytes) -> None:
     headers = {"content-type": "application/json"}
-    response = await house.client.put("/v1/users/1/ratings/2", content=content, headers=headers)
+    response = await api.client.put("/v1/users/1/ratings/2", content=content, headers=headers)
     assert response.status_code in (400, 422)
     assert response.json()["code"] in ("unreadable_body", "invalid_input")
 
 
-async def test_a_body_beyond_the_limit_is_refused(house: House) -> None:
-    content = b'{"events": [' + b" " * MAX_BODY + b"]}"
+async def test_a_body_beyond_the_limit_is_refused(api: ApiHarness) -> None:
+    content = b'{"events": [' + b" " * MAX_BODY_BYTES + b"]}"
     headers = {"content-type": "application/json"}
-    response = await house.client.post("/v1/events", content=content, headers=headers)
+    response = await api.client.post("/v1/events", content=content, headers=headers)
     problem_of(response, 413, "too_large")
 
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(content), 100_000):
             yield content[start : start + 100_000]
 
-    response = await house.client.post("/v1/events", content=chunks(), headers=headers)
+    response = await api.client.post("/v1/events", content=chunks(), headers=headers)
     problem_of(response, 413, "too_large")
 
 
-async def test_addresses_and_methods_that_do_not_exist_are_problems(house: House) -> None:
-    problem_of(await house.get("/v1/nothing"), 404, "not_found")
-    response = await house.client.post("/v1/genres")
+async def test_addresses_and_methods_that_do_not_exist_are_problems(api: ApiHarness) -> None:
+    problem_of(await api.get("/v1/nothing"), 404, "not_found")
+    response = await api.client.post("/v1/genres")
     problem_of(response, 405, "method_not_allowed")
 
 
-async def test_a_fault_of_ours_is_reported_without_its_details(house: House) -> None:
-    house.app.state.context = None
-    body = problem_of(await house.get("/v1/genres"), 500, "internal")
+async def test_a_fault_of_ours_is_reported_without_its_details(api: ApiHarness) -> None:
+    api.app.state.context = None
+    body = problem_of(await api.get("/v1/genres"), 500, "internal")
     assert body["detail"] == CODES["internal"][2]
 
 
-async def test_every_code_has_an_address_that_explains_it(house: House) -> None:
+async def test_every_code_has_an_address_that_explains_it(api: ApiHarness) -> None:
     for code in CODES:
-        assert (await house.get(f"/problems/{code}")).json()["code"] == code
-    problem_of(await house.get("/problems/none"), 404, "not_found")
+        assert (await api.get(f"/problems/{code}")).json()["code"] == code
+    problem_of(await api.get("/problems/none"), 404, "not_found")
 
 
 # --- writes
@@ -425,10 +429,10 @@ RULES: list[Write] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "kind"), WRITES)
-async def test_a_write_publishes_one_event_and_gives_a_token(house, method, path, body, kind):
-    response = await house.client.request(method, path, json=body)
+async def test_a_write_publishes_one_event_and_gives_a_token(api, method, path, body, kind):
+    response = await api.client.request(method, path, json=body)
     assert response.status_code == 202, response.text
-    [event] = house.publisher.events
+    [event] = api.publisher.events
     assert event.type == kind
     assert response.json()["event_id"] == event.id
     place = f"{event.topic}:{partition_of(event.key, 4)}"
@@ -436,21 +440,21 @@ async def test_a_write_publishes_one_event_and_gives_a_token(house, method, path
 
 
 @pytest.mark.parametrize(("method", "path", "body", "kind"), RULES)
-async def test_a_rule_is_acknowledged_when_it_is_stored(house, method, path, body, kind) -> None:
-    response = await house.client.request(method, path, json=body)
+async def test_a_rule_is_acknowledged_when_it_is_stored(api, method, path, body, kind) -> None:
+    response = await api.client.request(method, path, json=body)
     assert response.status_code == 200, response.text
-    [event] = house.publisher.events
+    [event] = api.publisher.events
     assert event.type == f"movie.{kind}"
-    assert house.memory.asked == [consistency_token.decode(response.json()["token"])]
-    house.memory.reached = False
-    response = await house.client.request(method, path, json=body)
+    assert api.live_view.asked == [consistency_token.decode(response.json()["token"])]
+    api.live_view.reached = False
+    response = await api.client.request(method, path, json=body)
     assert response.status_code == 202
 
 
 @pytest.mark.parametrize(("method", "path", "body", "_"), WRITES + RULES)
-async def test_without_the_bus_a_write_is_refused_to_be_sent_again(house, method, path, body, _):
-    house.publisher.down = True
-    response = await house.client.request(method, path, json=body)
+async def test_without_the_bus_a_write_is_refused_to_be_sent_again(api, method, path, body, _):
+    api.publisher.down = True
+    response = await api.client.request(method, path, json=body)
     problem_of(response, 503, "bus_unavailable")
     assert int(response.headers["retry-after"]) >= 1
 
@@ -467,29 +471,29 @@ async def test_without_the_bus_a_write_is_refused_to_be_sent_again(house, method
         ("GET", "/v1/movies/99", None),
     ],
 )
-async def test_a_movie_that_does_not_exist_is_not_found(house, method, path, body) -> None:
-    problem_of(await house.client.request(method, path, json=body), 404, "not_found")
-    assert house.publisher.events == []
+async def test_a_movie_that_does_not_exist_is_not_found(api, method, path, body) -> None:
+    problem_of(await api.client.request(method, path, json=body), 404, "not_found")
+    assert api.publisher.events == []
 
 
-async def test_without_the_store_writes_are_taken_for_movies_that_cannot_be_looked_up(house):
-    house.memory.connected = False
-    response = await house.client.put("/v1/users/1/ratings/99", json={"rating": 4})
+async def test_without_the_store_writes_are_taken_for_movies_that_cannot_be_looked_up(api):
+    api.live_view.connected = False
+    response = await api.client.put("/v1/users/1/ratings/99", json={"rating": 4})
     assert response.status_code == 202
 
 
-async def test_a_movie_that_exists_is_not_added_again(house: House) -> None:
-    response = await house.client.post("/v1/movies", json={"movie_id": 2, "title": "Two"})
+async def test_a_movie_that_exists_is_not_added_again(api: ApiHarness) -> None:
+    response = await api.client.post("/v1/movies", json={"movie_id": 2, "title": "Two"})
     problem_of(response, 409, "conflict")
 
 
-async def test_a_promotion_ends_after_it_begins(house: House) -> None:
+async def test_a_promotion_ends_after_it_begins(api: ApiHarness) -> None:
     body = {"from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}
-    response = await house.client.put("/v1/movies/2/promotion", json=body)
+    response = await api.client.put("/v1/movies/2/promotion", json=body)
     assert "until" in fields_of(response)
 
 
-async def test_events_are_accepted_or_rejected_one_by_one(house: House) -> None:
+async def test_events_are_accepted_or_rejected_one_by_one(api: ApiHarness) -> None:
     rating = {"user_id": 1, "movie_id": 2, "rating": 4.0}
     events = [
         {"specversion": "1.0", "id": "a", "source": "t", "type": "rating.added", "data": rating},
@@ -500,24 +504,24 @@ async def test_events_are_accepted_or_rejected_one_by_one(house: House) -> None:
             "data": {"name": "x", "version": "1", "address": "a", "sha256": "0" * 64},
         },
     ]
-    response = await house.client.post("/v1/events", json={"events": events})
+    response = await api.client.post("/v1/events", json={"events": events})
     assert response.status_code == 202
     body = response.json()
     assert (body["accepted"], body["rejected"]) == (1, 3)
     assert [item["status"] for item in body["items"]] == ["accepted", *["rejected"] * 3]
     assert all(item["detail"] for item in body["items"][1:])
-    assert [event.id for event in house.publisher.events] == ["a"]
+    assert [event.id for event in api.publisher.events] == ["a"]
     assert consistency_token.decode(body["token"]) == {f"ratings:{partition_of(1, 4)}": 1}
 
 
 # --- reads
 
 
-async def test_what_is_known_of_a_user(house: House) -> None:
-    house.profiles.facts[7] = Ratings({1: 10, 2: 4}, {3: None}, {4: None})
+async def test_what_is_known_of_a_user(api: ApiHarness) -> None:
+    api.profiles.facts[7] = Ratings({1: 10, 2: 4}, {3: None}, {4: None})
     features = {"user_id": 7, "cluster": 3, "segment": None, "model_version": "v1"}
-    house.models.replies["user-model"] = Reply(200, features)
-    body = (await house.get("/v1/users/7")).json()
+    api.models.replies["user-model"] = Reply(200, features)
+    body = (await api.get("/v1/users/7")).json()
     assert body == {
         "user_id": 7,
         "ratings": 2,
@@ -534,79 +538,79 @@ async def test_what_is_known_of_a_user(house: House) -> None:
     }
 
 
-async def test_ratings_are_listed_newest_first_in_pages(house: House) -> None:
-    house.profiles.facts[7] = Ratings({1: 10, 2: 4, 99: 1})
-    first = (await house.get("/v1/users/7/ratings?limit=2")).json()
+async def test_ratings_are_listed_newest_first_in_pages(api: ApiHarness) -> None:
+    api.profiles.facts[7] = Ratings({1: 10, 2: 4, 99: 1})
+    first = (await api.get("/v1/users/7/ratings?limit=2")).json()
     assert [(i["movie_id"], i["rating"], i["title"]) for i in first["items"]] == [
         (99, 0.5, None),
         (2, 2.0, "Film 2"),
     ]
-    second = (await house.get(f"/v1/users/7/ratings?cursor={first['next_cursor']}")).json()
+    second = (await api.get(f"/v1/users/7/ratings?cursor={first['next_cursor']}")).json()
     assert [i["movie_id"] for i in second["items"]] == [1]
     assert second["next_cursor"] is None
 
 
-async def test_movies_are_listed_in_pages_that_neither_repeat_nor_skip(house: House) -> None:
+async def test_movies_are_listed_in_pages_that_neither_repeat_nor_skip(api: ApiHarness) -> None:
     found, path = [], "/v1/movies?limit=7&genre=Crime"
     while path:
-        body = (await house.get(path)).json()
+        body = (await api.get(path)).json()
         found += [item["movie_id"] for item in body["items"]]
         cursor = body["next_cursor"]
         path = f"/v1/movies?limit=7&genre=Crime&cursor={cursor}" if cursor else ""
     assert found == list(range(1, 41, 2))
 
 
-async def test_movies_are_found_by_title(house: House) -> None:
-    assert movie_ids(await house.get("/v1/movies?query=FILM%204&limit=3")) == [4, 40]
+async def test_movies_are_found_by_title(api: ApiHarness) -> None:
+    assert movie_ids(await api.get("/v1/movies?query=FILM%204&limit=3")) == [4, 40]
 
 
-async def test_a_users_list_can_be_of_one_tag(house: House) -> None:
-    house.memory.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"Heist": 0.9})))
+async def test_a_users_list_can_be_of_one_tag(api: ApiHarness) -> None:
+    api.live_view.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"Heist": 0.9})))
     path = "/v1/users/1/recommendations"
-    assert movie_ids(await house.client.get(path, params={"tag": "heist"})) == [50]
-    unknown = await house.client.get(path, params={"tag": "no such tag"})
+    assert movie_ids(await api.client.get(path, params={"tag": "heist"})) == [50]
+    unknown = await api.client.get(path, params={"tag": "no such tag"})
     assert movie_ids(unknown) == []
     assert "no film is known to carry the tag 'no such tag'" in unknown.json()["reason"]
 
 
-async def test_a_movie_is_shown_with_its_tags(house: House) -> None:
-    house.memory.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
-    body = (await house.get("/v1/movies/50")).json()
+async def test_a_movie_is_shown_with_its_tags(api: ApiHarness) -> None:
+    api.live_view.catalogue.put(Row.of(Movie(movie_id=50, title="T", tags={"a": 0.1, "b": 0.9})))
+    body = (await api.get("/v1/movies/50")).json()
     assert list(body["tags"]) == ["b", "a"]
     assert (body["ratings"], body["positive"], body["mean_rating"]) == (0, 0, 3.5)
 
 
-async def test_genres_are_listed_with_their_movies(house: House) -> None:
-    items = (await house.get("/v1/genres")).json()["items"]
+async def test_genres_are_listed_with_their_movies(api: ApiHarness) -> None:
+    items = (await api.get("/v1/genres")).json()["items"]
     assert [item["name"] for item in items] == list(GENRES)
     assert {item["name"]: item["films"] for item in items}["Crime"] == 20
 
 
 async def test_a_rule_that_the_gateway_itself_has_not_read_yet_is_not_said_to_hold(
-    house: House,
+    api: ApiHarness,
 ) -> None:
     path = "/v1/movies/2/block"
-    assert (await house.client.put(path, json={})).status_code == 200
-    house.profiles.known = False
-    assert (await house.client.put(path, json={})).status_code == 202
+    assert (await api.client.put(path, json={})).status_code == 200
+    api.profiles.known = False
+    assert (await api.client.put(path, json={})).status_code == 202
 
 
-async def test_similar_movies_come_from_content_without_blocked_ones(house: House) -> None:
-    house.profiles.rules = Rules({5: MovieRules.parse(b'{"block": {"movie_id": 5}}')})
+async def test_similar_movies_come_from_content_without_blocked_ones(api: ApiHarness) -> None:
+    api.profiles.rules = Rules({5: MovieRules.parse(b'{"block": {"movie_id": 5}}')})
     items = [{"movie_id": i, "score": 1.0, "reason": "similar_to_viewed"} for i in (5, 6, 7)]
-    house.models.replies["content"] = Reply(200, {"items": items, "model_version": "v1"})
-    response = await house.get("/v1/movies/2/similar?k=2")
+    api.models.replies["content"] = Reply(200, {"items": items, "model_version": "v1"})
+    response = await api.get("/v1/movies/2/similar?k=2")
     assert movie_ids(response) == [6, 7]
-    assert house.models.calls[0][1].path == "/internal/films/2/similar?k=8"
+    assert api.models.calls[0][1].path == "/internal/films/2/similar?k=8"
     assert response.json()["degraded"] is False
 
 
 async def test_without_content_the_movies_like_another_are_popular_ones_of_its_genres(
-    house: House,
+    api: ApiHarness,
 ) -> None:
-    house.profiles.rules = Rules({4: MovieRules.parse(b'{"block": {"movie_id": 4}}')})
-    genres = set((await house.get("/v1/movies/2")).json()["genres"])
-    response = await house.get("/v1/movies/2/similar?k=5")
+    api.profiles.rules = Rules({4: MovieRules.parse(b'{"block": {"movie_id": 4}}')})
+    genres = set((await api.get("/v1/movies/2")).json()["genres"])
+    response = await api.get("/v1/movies/2/similar?k=5")
     shown = response.json()
     assert (shown["degraded"], shown["model_version"]) == (True, "gateway")
     assert shown["fallbacks"] == [{"route": "similar", "why": "content cannot be reached"}]
@@ -615,39 +619,41 @@ async def test_without_content_the_movies_like_another_are_popular_ones_of_its_g
     assert all(genres & set(item["genres"]) for item in shown["items"])
 
 
-async def test_predictions_come_from_the_network_or_else_are_the_movies_mean(house: House) -> None:
+async def test_predictions_come_from_the_network_or_else_are_the_movies_mean(
+    api: ApiHarness,
+) -> None:
     item = {"movie_id": 2, "rating": 4.2, "confidence": 0.5}
-    house.models.replies["neural"] = Reply(200, {"items": [item], "model_version": "v1"})
-    house.profiles.facts[7] = Ratings({1: 9})
+    api.models.replies["neural"] = Reply(200, {"items": [item], "model_version": "v1"})
+    api.profiles.facts[7] = Ratings({1: 9})
     body = {"user_id": 7, "movie_ids": [2, 3, 99]}
-    answer = (await house.client.post("/v1/predictions", json=body)).json()
+    answer = (await api.client.post("/v1/predictions", json=body)).json()
     assert answer["items"] == [
         item,
         {"movie_id": 3, "rating": 3.5, "confidence": 0.0},
         {"movie_id": 99, "rating": None, "confidence": 0.0},
     ]
-    assert house.models.calls[0][1].body["ratings"] == [(1, 4.5)]
-    house.models.replies.clear()
-    answer = (await house.client.post("/v1/predictions", json=body)).json()
+    assert api.models.calls[0][1].body["ratings"] == [(1, 4.5)]
+    api.models.replies.clear()
+    answer = (await api.client.post("/v1/predictions", json=body)).json()
     assert answer["degraded"] is True
 
 
 @pytest.mark.parametrize("body", [{}, {"user_id": 1, "ratings": []}])
-async def test_a_prediction_needs_either_a_user_or_ratings(house: House, body) -> None:
-    response = await house.client.post("/v1/predictions", json=body | {"movie_ids": [1]})
+async def test_a_prediction_needs_either_a_user_or_ratings(api: ApiHarness, body) -> None:
+    response = await api.client.post("/v1/predictions", json=body | {"movie_ids": [1]})
     assert "user_id" in fields_of(response)
 
 
-async def test_rules_are_listed_with_who_and_when(house: House) -> None:
+async def test_rules_are_listed_with_who_and_when(api: ApiHarness) -> None:
     row = b'{"block": {"movie_id": 5, "actor": "ann", "at": "2026-01-01", "until": null}}'
-    house.profiles.rules = Rules({5: MovieRules.parse(row)})
-    body = (await house.get("/v1/blocks")).json()
+    api.profiles.rules = Rules({5: MovieRules.parse(row)})
+    body = (await api.get("/v1/blocks")).json()
     assert [(i["movie_id"], i["title"], i["actor"], i["at"]) for i in body["items"]] == [
         (5, "Film 5", "ann", "2026-01-01")
     ]
-    assert (await house.get("/v1/promotions")).json()["items"] == []
-    house.profiles.known = False
-    problem_of(await house.get("/v1/blocks"), 503, "store_unavailable")
+    assert (await api.get("/v1/promotions")).json()["items"] == []
+    api.profiles.known = False
+    problem_of(await api.get("/v1/blocks"), 503, "store_unavailable")
 
 
 @pytest.mark.parametrize(
@@ -659,46 +665,46 @@ async def test_rules_are_listed_with_who_and_when(house: House) -> None:
         ("GET", "/v1/trainings/t1", "/internal/trainings/t1"),
     ],
 )
-async def test_operators_calls_are_the_trainers(house, method, path, internal) -> None:
-    problem_of(await house.client.request(method, path), 503, "unavailable")
-    house.models.replies["trainer"] = Reply(202, {"id": "t1"})
-    response = await house.client.request(method, path)
+async def test_operators_calls_are_the_trainers(api, method, path, internal) -> None:
+    problem_of(await api.client.request(method, path), 503, "unavailable")
+    api.models.replies["trainer"] = Reply(202, {"id": "t1"})
+    response = await api.client.request(method, path)
     assert (response.status_code, response.json()) == (202, {"id": "t1"})
-    assert house.models.calls[-1][1].path == internal
-    house.models.replies["trainer"] = Reply(404, {"code": "not_found", "detail": "no"})
-    assert problem_of(await house.client.request(method, path), 404, "not_found")["detail"] == "no"
+    assert api.models.calls[-1][1].path == internal
+    api.models.replies["trainer"] = Reply(404, {"code": "not_found", "detail": "no"})
+    assert problem_of(await api.client.request(method, path), 404, "not_found")["detail"] == "no"
 
 
-async def test_a_rollback_names_the_model_and_the_version(house: House) -> None:
-    house.models.replies["trainer"] = Reply(202, {})
-    response = await house.client.post("/v1/models/content/rollback", json={"version": "v1"})
+async def test_a_rollback_names_the_model_and_the_version(api: ApiHarness) -> None:
+    api.models.replies["trainer"] = Reply(202, {})
+    response = await api.client.post("/v1/models/content/rollback", json={"version": "v1"})
     assert response.status_code == 202
-    [(_, call)] = house.models.calls
+    [(_, call)] = api.models.calls
     assert (call.path, call.body) == ("/internal/models/content/rollback", {"version": "v1"})
 
 
 # --- health, description, page
 
 
-async def test_health_is_live_and_ready_even_without_the_store(house: House) -> None:
-    assert (await house.get("/health/live")).json() == {"live": True}
-    house.memory.connected = False
-    ready = await house.get("/health/ready")
+async def test_health_is_live_and_ready_even_without_the_store(api: ApiHarness) -> None:
+    assert (await api.get("/health/live")).json() == {"live": True}
+    api.live_view.connected = False
+    ready = await api.get("/health/ready")
     assert (ready.status_code, ready.json()["degraded"]) == (200, True)
 
 
-async def test_measures_count_requests_by_route(house: House) -> None:
-    await house.get("/v1/users/1/recommendations")
-    text = (await house.get("/metrics")).text
+async def test_measures_count_requests_by_route(api: ApiHarness) -> None:
+    await api.get("/v1/users/1/recommendations")
+    text = (await api.get("/metrics")).text
     assert 'marquee_requests_total{path="/v1/users/{user_id}/recommendations",status="200"}' in text
 
 
-async def test_the_description_names_every_call_and_needs_no_foreign_host(house: House) -> None:
-    schema = (await house.get("/openapi.json")).json()
+async def test_the_description_names_every_call_and_needs_no_foreign_host(api: ApiHarness) -> None:
+    schema = (await api.get("/openapi.json")).json()
     named = {call["operationId"] for path in schema["paths"].values() for call in path.values()}
     assert named <= set(SCOPES)
     assert len(named) > 25
-    page = await house.get("/docs")
+    page = await api.get("/docs")
     assert all(f'id="{name}"' in page.text for name in named)
     assert "http://" not in page.text.replace("http://gateway", "")
     assert "https://" not in page.text
@@ -706,8 +712,8 @@ async def test_the_description_names_every_call_and_needs_no_foreign_host(house:
     assert "default-src 'none'" in page.headers["content-security-policy"]
 
 
-async def test_responses_are_safe_to_show_in_a_browser(house: House) -> None:
-    headers = (await house.get("/v1/genres")).headers
+async def test_responses_are_safe_to_show_in_a_browser(api: ApiHarness) -> None:
+    headers = (await api.get("/v1/genres")).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "default-src 'self'" in headers["content-security-policy"]
 

@@ -18,8 +18,8 @@ from gateway.recommend.orchestrator import (
 )
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.models import Call, Failure, Recommended, Reply
-from gateway.upstream.segments import movies_of, segments_of, user_segment
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply
+from gateway.upstream.segments import fetch_segment_movies, fetch_segments, fetch_user_segment
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Route, Scored
@@ -40,7 +40,7 @@ DOWN = Failure("it is down", silent=True)
 
 
 @dataclass
-class Models:
+class FakeModels:
     """Services that answer each path as told."""
 
     replies: Mapping[str, Reply | Failure] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Models:
 
     async def recommend(
         self, _: Route, request: Mapping[str, Any], __: float
-    ) -> Recommended | Failure:
+    ) -> RecommendReply | Failure:
         movies = [i for i in range(30, 0, -1) if i > 3 and i not in request["exclude"]]
-        return Recommended(tuple(Scored(i, 1.0, Reason.POPULAR) for i in movies), "m-1")
+        return RecommendReply(tuple(Scored(i, 1.0, Reason.POPULAR) for i in movies), "m-1")
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
         self.calls.append((service, call))
@@ -61,13 +61,15 @@ def promoted(*segments: int) -> Rules:
     return Rules({9: MovieRules(promotion=Promotion(movie_id=9, slots=(1,), segments=segments))})
 
 
-async def ask(models: Models, rules: Rules, facts: Ratings = FAN) -> RecommendationAnswer:
-    answers = Orchestrator(models, PopularList(CATALOGUE, MovieSums()), Thresholds(), Timeouts())
-    return await answers.answer(RecommendationQuery(Profile(facts, rules), ListRequest(5)))
+async def ask(models: FakeModels, rules: Rules, facts: Ratings = FAN) -> RecommendationAnswer:
+    orchestrator = Orchestrator(
+        models, PopularList(CATALOGUE, MovieSums()), Thresholds(), Timeouts()
+    )
+    return await orchestrator.answer(RecommendationQuery(Profile(facts, rules), ListRequest(5)))
 
 
-def in_segment(segment: int | None) -> Models:
-    return Models({"/internal/segment": Reply(200, {"segment": segment})})
+def in_segment(segment: int | None) -> FakeModels:
+    return FakeModels({"/internal/segment": Reply(200, {"segment": segment})})
 
 
 @pytest.mark.parametrize(("segment", "placed"), [(2, True), (3, False), (None, False)])
@@ -76,7 +78,7 @@ async def test_a_promotion_for_a_segment_is_placed_for_its_users_alone(
 ) -> None:
     models = in_segment(segment)
     answer = await ask(models, promoted(2, 5))
-    assert [p.movie_id for p in answer.outcome.placed] == ([9] if placed else [])
+    assert [p.movie_id for p in answer.filtered.placed] == ([9] if placed else [])
     assert answer.fallbacks == ()
     [(service, call)] = models.calls
     assert (service, call.body) == ("user-model", {"ratings": [(1, 4.5), (2, 4.0), (3, 5.0)]})
@@ -84,7 +86,7 @@ async def test_a_promotion_for_a_segment_is_placed_for_its_users_alone(
 
 async def test_nobody_is_asked_while_no_promotion_in_force_is_for_segments() -> None:
     models = in_segment(2)
-    assert [p.movie_id for p in (await ask(models, promoted())).outcome.placed] == [9]
+    assert [p.movie_id for p in (await ask(models, promoted())).filtered.placed] == [9]
     ended = Promotion.model_validate(
         {"movie_id": 9, "segments": [2], "until": "2001-01-01T00:00:00Z"}
     )
@@ -95,24 +97,24 @@ async def test_nobody_is_asked_while_no_promotion_in_force_is_for_segments() -> 
 async def test_a_user_who_likes_nothing_is_in_no_segment_and_nobody_is_asked() -> None:
     models = in_segment(2)
     answer = await ask(models, promoted(2), Ratings({1: 4}))
-    assert (answer.outcome.placed, models.calls) == ((), [])
+    assert (answer.filtered.placed, models.calls) == ((), [])
 
 
 @pytest.mark.parametrize("reply", [DOWN, Reply(503, {"detail": "no version"})])
 async def test_without_the_service_the_list_comes_and_says_what_is_left_out(reply: Any) -> None:
-    answer = await ask(Models({"/internal/segment": reply}), promoted(2))
-    assert len(answer.outcome.items) == 5
-    assert answer.outcome.placed == ()
+    answer = await ask(FakeModels({"/internal/segment": reply}), promoted(2))
+    assert len(answer.filtered.items) == 5
+    assert answer.filtered.placed == ()
     assert "promotions for segments were left out" in answer.fallbacks[0].why
 
 
 async def test_names_that_operators_gave_replace_generated_ones() -> None:
     names = Reply(200, {"k": 7, "names": {"1": "Trenches"}, "kept": [1]})
-    models = Models({
+    models = FakeModels({
         "/internal/segments/movies": Reply(200, LISTED),
         "/internal/segments/movies/names": names,
     })  # fmt: skip
-    found = await segments_of(models, "movies", 1.0)
+    found = await fetch_segments(models, "movies", 1.0)
     shown = [(one["name"], one["named"], one["kept"]) for one in found["items"]]
     assert shown == [("Western", False, False), ("Trenches", True, True)]
     assert found["wanted"] == 7
@@ -121,24 +123,24 @@ async def test_names_that_operators_gave_replace_generated_ones() -> None:
 
 
 async def test_without_the_trainer_segments_keep_their_generated_names() -> None:
-    models = Models({"/internal/segments/users": Reply(200, LISTED)})
-    found = await segments_of(models, "users", 1.0)
+    models = FakeModels({"/internal/segments/users": Reply(200, LISTED)})
+    found = await fetch_segments(models, "users", 1.0)
     assert [one["name"] for one in found["items"]] == ["Western", "War"]
     assert found["wanted"] is None
 
 
 async def test_refusals_of_the_service_are_errors_that_clients_see() -> None:
     path = "/internal/segments/users/9/films"
-    missing = Models({path: Reply(404, {"detail": "there is no segment 9 of users"})})
+    missing = FakeModels({path: Reply(404, {"detail": "there is no segment 9 of users"})})
     with pytest.raises(NotFound, match="no segment 9"):
-        await movies_of(missing, "users", 9, 10, 1.0)
+        await fetch_segment_movies(missing, "users", 9, 10, 1.0)
     with pytest.raises(ModelUnavailable, match="down"):
-        await movies_of(Models(), "users", 9, 10, 1.0)
+        await fetch_segment_movies(FakeModels(), "users", 9, 10, 1.0)
 
 
 async def test_the_segment_of_a_user_is_asked_by_what_he_rated() -> None:
-    assert await user_segment(in_segment(4), FAN, 1.0) == 4
-    assert await user_segment(Models(), FAN, 1.0) == DOWN
+    assert await fetch_user_segment(in_segment(4), FAN, 1.0) == 4
+    assert await fetch_user_segment(FakeModels(), FAN, 1.0) == DOWN
 
 
 def test_every_call_of_the_api_has_a_route() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import orjson
 import pytest
 
-from gateway.upstream.circuit_breaker import PAUSE_S, TIMEOUTS, Breaker
+from gateway.upstream.circuit_breaker import MAX_TIMEOUTS, PAUSE_S, CircuitBreaker
 from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
-from gateway.upstream.models import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.domain.recommendation import Reason, Route, Scored
 
 ANSWER = {
@@ -71,14 +71,14 @@ async def until(
                 await again()
 
 
-async def ask(models: HttpModels, seconds: float = 1.0) -> Recommended | Failure:
+async def ask(models: HttpModels, seconds: float = 1.0) -> RecommendReply | Failure:
     return await models.recommend(Route.HYBRID, {"k": 1}, seconds)
 
 
 async def test_an_answer_is_read() -> None:
     service = Service()
     models = service.models()
-    assert await ask(models) == Recommended(
+    assert await ask(models) == RecommendReply(
         (Scored(5, 0.5, Reason.BECAUSE_YOU_LIKED, ((2, 1.0),)),), "v1", False
     )
     assert service.calls == [("POST", "/internal/recommend", b'{"k":1}')]
@@ -128,10 +128,10 @@ async def test_a_slow_service_is_given_up_after_the_deadline_and_after_three_lef
     service = Service()
     service.hang = True
     models = service.models()
-    whys = [(await ask(models, 0.01)) for _ in range(TIMEOUTS + 1)]
+    whys = [(await ask(models, 0.01)) for _ in range(MAX_TIMEOUTS + 1)]
     assert whys[0] == Failure("hybrid did not answer within 10 ms")
     assert whys[-1] == Failure("hybrid is left alone for a moment after failed calls")
-    assert len(service.calls) == TIMEOUTS
+    assert len(service.calls) == MAX_TIMEOUTS
 
 
 async def test_a_broken_service_is_tried_in_the_background_until_it_answers() -> None:
@@ -143,7 +143,7 @@ async def test_a_broken_service_is_tried_in_the_background_until_it_answers() ->
     assert set(service.calls[1:]) == {("GET", "/health/live", None)}
     service.error = None
     await until(lambda: service.calls[-1][0] == "POST", lambda: ask(models))
-    assert isinstance(await ask(models), Recommended)
+    assert isinstance(await ask(models), RecommendReply)
     calls = len(service.calls)
     await asyncio.sleep(0.05)
     assert len(service.calls) == calls
@@ -154,9 +154,9 @@ async def test_a_service_that_only_answers_trials_is_left_alone_after_one_more_t
     service = Service()
     service.hang = True
     models = HttpModels({"hybrid": service}, pause=0.01)
-    await asyncio.gather(*(ask(models, 0.01) for _ in range(TIMEOUTS)))
+    await asyncio.gather(*(ask(models, 0.01) for _ in range(MAX_TIMEOUTS)))
     service.hang = False
-    await until(lambda: len(service.calls) > TIMEOUTS)
+    await until(lambda: len(service.calls) > MAX_TIMEOUTS)
     await asyncio.sleep(0)
     service.hang = True
     assert await ask(models, 0.01) == Failure("hybrid did not answer within 10 ms")
@@ -184,7 +184,7 @@ async def test_any_internal_call_gives_status_and_body() -> None:
 
 def test_after_the_pause_one_caller_tries_and_the_others_wait_for_him() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed()
     assert not breaker.allows()
     clock.now += PAUSE_S
@@ -195,7 +195,7 @@ def test_after_the_pause_one_caller_tries_and_the_others_wait_for_him() -> None:
 
 def test_a_probe_that_fails_or_never_ends_starts_the_pause_anew() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = CircuitBreaker(clock)
     breaker.failed()
     clock.now += PAUSE_S
     assert breaker.allows()
@@ -206,8 +206,8 @@ def test_a_probe_that_fails_or_never_ends_starts_the_pause_anew() -> None:
 
 
 def test_timeouts_break_the_circuit_only_in_a_row() -> None:
-    breaker = Breaker(Clock())
-    for _ in range(TIMEOUTS - 1):
+    breaker = CircuitBreaker(Clock())
+    for _ in range(MAX_TIMEOUTS - 1):
         breaker.timed_out()
     breaker.succeeded()
     breaker.timed_out()

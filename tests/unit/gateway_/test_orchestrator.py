@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.api.presenters import document
+from gateway.api.presenters import list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.orchestrator import (
-    OWN,
-    RESERVE,
-    SPARE,
+    MAX_RESERVE,
+    MIN_RESERVE,
+    OWN_VERSION,
     Orchestrator,
     RecommendationAnswer,
     RecommendationQuery,
@@ -23,7 +23,7 @@ from gateway.recommend.orchestrator import (
 )
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.models import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored
@@ -60,14 +60,14 @@ class FakeModels:
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
-    ) -> Recommended | Failure:
+    ) -> RecommendReply | Failure:
         RecommendRequest.model_validate_json(orjson.dumps(request))
         self.asked.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:
             return Failure(self.down[route], self.silent)
         movies = self._movies(request)[: min(request["k"], self.few.get(route, N))]
-        return Recommended(tuple(movies), f"{route}-1", self.fresh)
+        return RecommendReply(tuple(movies), f"{route}-1", self.fresh)
 
     async def call(self, _: str, __: Call) -> Reply | Failure:
         raise AssertionError("a walk only recommends")
@@ -92,22 +92,22 @@ class FakeModels:
         return [route for route, *_ in self.asked]
 
 
-def answers(models: FakeModels, **patience: float) -> Orchestrator:
+def orchestrator(models: FakeModels, **timeouts: float) -> Orchestrator:
     popular = PopularList(CATALOGUE, MovieSums())
-    return Orchestrator(models, popular, Thresholds(), Timeouts(**patience))
+    return Orchestrator(models, popular, Thresholds(), Timeouts(**timeouts))
 
 
 async def ask(
-    models: FakeModels, facts: Ratings, wish: ListRequest | None = None, **more: Any
+    models: FakeModels, facts: Ratings, list_request: ListRequest | None = None, **more: Any
 ) -> RecommendationAnswer:
-    question = RecommendationQuery(
-        Profile(facts, more.pop("rules", Rules())), wish or ListRequest(10), **more
+    query = RecommendationQuery(
+        Profile(facts, more.pop("rules", Rules())), list_request or ListRequest(10), **more
     )
-    return await answers(models).answer(question)
+    return await orchestrator(models).answer(query)
 
 
 def ids(answer: RecommendationAnswer) -> list[int]:
-    return [item.movie_id for item in answer.outcome.items]
+    return [item.movie_id for item in answer.filtered.items]
 
 
 def blocked(*movie_ids: int) -> Rules:
@@ -140,10 +140,10 @@ async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() 
 async def test_as_many_more_movies_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:
     models = FakeModels()
     await ask(models, LIKER, rules=blocked(*range(1, 5)))
-    assert [request["k"] for _, request, _ in models.asked] == [10 + SPARE + 4]
+    assert [request["k"] for _, request, _ in models.asked] == [10 + MIN_RESERVE + 4]
     models = FakeModels()
     await ask(models, LIKER, rules=blocked(*range(135, 201)))
-    assert [request["k"] for _, request, _ in models.asked] == [10 + RESERVE, 10 + RESERVE]
+    assert [request["k"] for _, request, _ in models.asked] == [10 + MAX_RESERVE, 10 + MAX_RESERVE]
 
 
 async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:
@@ -161,7 +161,7 @@ async def test_without_any_service_the_own_popular_list_answers_k_movies_not_see
     models = FakeModels(down=dict.fromkeys(Route, "no connection"))
     answer = await ask(models, LIKER, ListRequest(30))
     assert ids(answer) == list(range(21, 51))
-    assert (answer.route, answer.model_version) == (Route.POPULAR, OWN)
+    assert (answer.route, answer.model_version) == (Route.POPULAR, OWN_VERSION)
     assert models.routes == ["neural", "user-cluster", "hybrid", "similar", "popular"]
     assert len(answer.fallbacks) == 5
 
@@ -219,10 +219,10 @@ async def test_the_own_list_keeps_to_the_tag_too() -> None:
 
 
 async def test_a_tag_that_no_movie_carries_is_an_empty_list_that_says_so() -> None:
-    models, wish = FakeModels(), ListRequest(3, MovieFilter(tag="cube"))
-    answer = await ask(models, NOVICE, wish)
+    models, list_request = FakeModels(), ListRequest(3, MovieFilter(tag="cube"))
+    answer = await ask(models, NOVICE, list_request)
     assert (ids(answer), models.asked) == ([], [])
-    shown = document(answer, RecommendationQuery(Profile(NOVICE), wish), CATALOGUE)
+    shown = list_document(answer, RecommendationQuery(Profile(NOVICE), list_request), CATALOGUE)
     assert shown["reason"].startswith("no film is known to carry the tag 'cube'; 1 rating")
     assert (shown["items"], shown["degraded"], shown["fallbacks"]) == ([], False, [])
 
@@ -270,7 +270,7 @@ async def test_an_answer_is_as_fresh_as_the_service_that_gave_it() -> None:
 
 async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
     models = FakeModels(down=dict.fromkeys(Route, "slow"), delay=0.03)
-    answer = await answers(models, call=0.05, request=0.05).answer(
+    answer = await orchestrator(models, call=0.05, request=0.05).answer(
         RecommendationQuery(Profile(LIKER), ListRequest(5))
     )
     assert len(models.asked) < 5
@@ -280,7 +280,9 @@ async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
 
 async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
     answer = await ask(FakeModels(), NOVICE, ListRequest(1), user_id=3)
-    shown = document(answer, RecommendationQuery(Profile(NOVICE), ListRequest(1), 3), CATALOGUE)
+    shown = list_document(
+        answer, RecommendationQuery(Profile(NOVICE), ListRequest(1), 3), CATALOGUE
+    )
     assert shown["reason"] == shown["route_reason"] == "1 rating, 1 positive: fewer than 5 ratings"
     assert shown["evidence"] == {"ratings": 1, "positive": 1, "viewed": 0}
     assert (shown["user_id"], shown["degraded"], shown["profile"]) == (3, False, "known")
@@ -299,8 +301,8 @@ async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
 
 
 async def test_an_unknown_profile_makes_the_answer_degraded() -> None:
-    question = RecommendationQuery(Profile(known=False), ListRequest(2), user_id=1)
-    answer = await answers(FakeModels()).answer(question)
-    shown = document(answer, question, CATALOGUE)
+    query = RecommendationQuery(Profile(known=False), ListRequest(2), user_id=1)
+    answer = await orchestrator(FakeModels()).answer(query)
+    shown = list_document(answer, query, CATALOGUE)
     assert (shown["profile"], shown["degraded"], shown["route"]) == ("unavailable", True, "popular")
     assert shown["reason"] == "the profile cannot be read; no rating, no viewed film"

@@ -16,7 +16,7 @@ from gateway.recommend.orchestrator import Orchestrator
 from gateway.state.deduplication import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.models import Call, Failure, Recommended, Reply
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.bus.api import Published
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
@@ -60,13 +60,15 @@ FOUND = {
 
 
 @dataclass
-class Models:
+class FakeModels:
     """Services that answer each path as told, the rest not at all."""
 
     replies: dict[str, Reply] = field(default_factory=dict)
     calls: list[tuple[str, Call]] = field(default_factory=list)
 
-    async def recommend(self, _: Route, __: Mapping[str, Any], ___: float) -> Recommended | Failure:
+    async def recommend(
+        self, _: Route, __: Mapping[str, Any], ___: float
+    ) -> RecommendReply | Failure:
         return Failure("nobody asks")
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
@@ -75,14 +77,14 @@ class Models:
 
 
 @dataclass
-class Profiles:
+class FakeProfiles:
     rules: Rules = field(default_factory=Rules)
 
     async def read(self, _: int | None) -> Profile:
         return Profile(Ratings(), self.rules)
 
 
-class Memory:
+class FakeLiveState:
     catalogue = CATALOGUE
     popular = PopularList(CATALOGUE, MovieSums())
     connected = True
@@ -90,25 +92,25 @@ class Memory:
     async def passed(self, _: Any, __: float) -> bool:
         return True
 
-    async def appeared(self, _: int, __: float) -> bool:
+    async def wait_for_movie(self, _: int, __: float) -> bool:
         return True
 
 
-class Publisher:
+class FakePublisher:
     async def publish(self, _: Any) -> list[Published]:
         raise AssertionError("segments are no events")
 
 
 @dataclass
-class House:
+class ApiHarness:
     client: httpx.AsyncClient
-    models: Models
-    profiles: Profiles
+    models: FakeModels
+    profiles: FakeProfiles
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    models, profiles, memory = Models(), Profiles(), Memory()
+async def api() -> AsyncIterator[ApiHarness]:
+    models, profiles, live_view = FakeModels(), FakeProfiles(), FakeLiveState()
     for kind in ("movies", "users"):
         path = f"/internal/segments/{kind}"
         models.replies[path] = Reply(200, LISTED)
@@ -116,28 +118,28 @@ async def house() -> AsyncIterator[House]:
             200, {"k": 6, "names": {"4": "Night owls"}, "kept": [4]}
         )
         models.replies[f"{path}/4/films"] = Reply(200, FOUND)
-    answers = Orchestrator(models, memory.popular, Thresholds())
+    orchestrator = Orchestrator(models, live_view.popular, Thresholds())
     context = Context(
         Settings(),
-        memory,
+        live_view,
         profiles,
         models,
-        answers,
-        Publisher(),
+        orchestrator,
+        FakePublisher(),
         RedisDedupLookup(NOWHERE, Keys("n", "gateway", 4)),
         RedisIdempotency(NOWHERE, "n"),
     )
     transport = httpx.ASGITransport(create_app(context))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        yield House(client, models, profiles)
+        yield ApiHarness(client, models, profiles)
 
 
 KINDS = pytest.mark.parametrize("kind", ["movies", "users"])
 
 
 @KINDS
-async def test_a_list_says_what_there_is_and_how_it_was_chosen(house: House, kind: str) -> None:
-    answer = (await house.client.get(f"/v1/segments/{kind}")).json()
+async def test_a_list_says_what_there_is_and_how_it_was_chosen(api: ApiHarness, kind: str) -> None:
+    answer = (await api.client.get(f"/v1/segments/{kind}")).json()
     assert {key: answer[key] for key in ("kind", "model_version", "wanted", "choice")} == {
         "kind": kind,
         "model_version": "v1",
@@ -152,15 +154,15 @@ async def test_a_list_says_what_there_is_and_how_it_was_chosen(house: House, kin
 
 
 @KINDS
-async def test_one_segment_is_as_it_is_in_the_list(house: House, kind: str) -> None:
-    listed = (await house.client.get(f"/v1/segments/{kind}")).json()["items"][1]
-    assert (await house.client.get(f"/v1/segments/{kind}/4")).json() == listed
+async def test_one_segment_is_as_it_is_in_the_list(api: ApiHarness, kind: str) -> None:
+    listed = (await api.client.get(f"/v1/segments/{kind}")).json()["items"][1]
+    assert (await api.client.get(f"/v1/segments/{kind}/4")).json() == listed
 
 
 @pytest.mark.parametrize("path", ["", "/4", "/4/recommendations"])
-async def test_without_the_service_it_is_said_to_be_unavailable(house: House, path: str) -> None:
-    house.models.replies.clear()
-    answer = await house.client.get(f"/v1/segments/users{path}")
+async def test_without_the_service_it_is_said_to_be_unavailable(api: ApiHarness, path: str) -> None:
+    api.models.replies.clear()
+    answer = await api.client.get(f"/v1/segments/users{path}")
     assert (answer.status_code, answer.json()["code"]) == (503, "model_unavailable")
 
 
@@ -177,18 +179,18 @@ async def test_without_the_service_it_is_said_to_be_unavailable(house: House, pa
     ],
 )
 async def test_what_is_not_there_or_not_known_is_refused(
-    house: House, method: str, path: str, status: int
+    api: ApiHarness, method: str, path: str, status: int
 ) -> None:
     body = {"name": "x"} if method == "PUT" else None
-    answer = await house.client.request(method, f"/v1/segments/{path}", json=body)
+    answer = await api.client.request(method, f"/v1/segments/{path}", json=body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_segment_that_the_service_does_not_know_is_not_found(house: House) -> None:
+async def test_a_segment_that_the_service_does_not_know_is_not_found(api: ApiHarness) -> None:
     missing = Reply(404, {"detail": "there is no segment 7 of users"})
-    house.models.replies["/internal/segments/users/7/films"] = missing
-    answer = await house.client.get("/v1/segments/users/7/recommendations")
+    api.models.replies["/internal/segments/users/7/films"] = missing
+    answer = await api.client.get("/v1/segments/users/7/recommendations")
     assert (answer.status_code, answer.json()["detail"]) == (404, missing.body["detail"])
 
 
@@ -197,16 +199,16 @@ def ids(answer: httpx.Response) -> list[int]:
 
 
 @KINDS
-async def test_a_segment_s_list_keeps_to_the_rules(house: House, kind: str) -> None:
+async def test_a_segment_s_list_keeps_to_the_rules(api: ApiHarness, kind: str) -> None:
     path = f"/v1/segments/{kind}/4/recommendations"
-    assert ids(await house.client.get(path)) == list(range(1, 11))
+    assert ids(await api.client.get(path)) == list(range(1, 11))
     own = Promotion(movie_id=29, slots=(1,), segments=(4,))
     other = Promotion(movie_id=30, slots=(2,), segments=(3,))
     block = Block(movie_id=2, reason="rights")
-    house.profiles.rules = Rules({
+    api.profiles.rules = Rules({
         2: MovieRules(block=block), 29: MovieRules(promotion=own), 30: MovieRules(promotion=other),
     })  # fmt: skip
-    answer = await house.client.get(f"{path}?k=3")
+    answer = await api.client.get(f"{path}?k=3")
     assert ids(answer) == ([29, 1, 3] if kind == "users" else [1, 3, 4])
     assert answer.json()["items"][0]["promoted"] is (kind == "users")
     assert answer.json()["segment"] == 4
@@ -215,31 +217,31 @@ async def test_a_segment_s_list_keeps_to_the_rules(house: House, kind: str) -> N
 @KINDS
 @pytest.mark.parametrize("k", [6, None])
 async def test_an_operator_fixes_the_number_or_lets_the_data_choose(
-    house: House, kind: str, k: int | None
+    api: ApiHarness, kind: str, k: int | None
 ) -> None:
-    house.models.replies[f"/internal/segments/{kind}"] = Reply(200, {"kind": kind, "k": k})
-    answer = await house.client.put(f"/v1/segments/{kind}", json={"k": k})
+    api.models.replies[f"/internal/segments/{kind}"] = Reply(200, {"kind": kind, "k": k})
+    answer = await api.client.put(f"/v1/segments/{kind}", json={"k": k})
     assert (answer.status_code, answer.json()) == (200, {"kind": kind, "k": k})
-    [(service, call)] = house.models.calls
+    [(service, call)] = api.models.calls
     assert (service, call.method, call.body) == ("trainer", "PUT", {"k": k})
 
 
 @pytest.mark.parametrize("body", [{}, {"k": 0}, {"k": 201}, {"k": "6"}, {"k": 6, "kind": "users"}])
-async def test_another_number_is_refused(house: House, body: dict[str, Any]) -> None:
-    assert (await house.client.put("/v1/segments/users", json=body)).status_code == 422
-    assert house.models.calls == []
+async def test_another_number_is_refused(api: ApiHarness, body: dict[str, Any]) -> None:
+    assert (await api.client.put("/v1/segments/users", json=body)).status_code == 422
+    assert api.models.calls == []
 
 
 @KINDS
 @pytest.mark.parametrize(("more", "keep"), [({}, True), ({"keep": False}, False)])
 async def test_a_name_goes_to_the_trainer_with_the_typical_movies(
-    house: House, kind: str, more: dict[str, bool], keep: bool
+    api: ApiHarness, kind: str, more: dict[str, bool], keep: bool
 ) -> None:
     body = {"name": " Early birds ", **more}
-    answer = await house.client.put(f"/v1/segments/{kind}/0", json=body)
+    answer = await api.client.put(f"/v1/segments/{kind}/0", json=body)
     shown = answer.json()
     assert (shown["name"], shown["named"], shown["kept"]) == ("Early birds", True, keep)
-    service, call = house.models.calls[-1]
+    service, call = api.models.calls[-1]
     assert (service, call.method, call.path) == (
         "trainer",
         "PUT",
@@ -251,16 +253,16 @@ async def test_a_name_goes_to_the_trainer_with_the_typical_movies(
 @pytest.mark.parametrize(
     "body", [{}, {"name": ""}, {"name": " "}, {"name": "x" * 101}, {"name": "x", "keep": "yes"}]
 )
-async def test_another_name_is_refused(house: House, body: dict[str, Any]) -> None:
-    assert (await house.client.put("/v1/segments/users/4", json=body)).status_code == 422
-    assert house.models.calls == []
+async def test_another_name_is_refused(api: ApiHarness, body: dict[str, Any]) -> None:
+    assert (await api.client.put("/v1/segments/users/4", json=body)).status_code == 422
+    assert api.models.calls == []
 
 
 @pytest.mark.parametrize("path", ["", "/4"])
-async def test_without_the_trainer_nothing_is_decided(house: House, path: str) -> None:
+async def test_without_the_trainer_nothing_is_decided(api: ApiHarness, path: str) -> None:
     listed = Reply(200, LISTED)
-    house.models.replies = {"/internal/segments/users": listed} if path else {}
+    api.models.replies = {"/internal/segments/users": listed} if path else {}
     body = {"name": "x"} if path else {"k": 3}
-    answer = await house.client.put(f"/v1/segments/users{path}", json=body)
+    answer = await api.client.put(f"/v1/segments/users{path}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "trainer is down" in answer.json()["detail"]

@@ -3,13 +3,13 @@
 import pytest
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
-from gateway.catalogue.tag_index import RELEVANT, TagIndex, folded
+from gateway.catalogue.tag_index import MIN_RELEVANCE, TagIndex, fold_tag
 from marquee.domain.movies import Movie
 
 
 @pytest.mark.parametrize("asked", ["heist movie", "HEIST  Movie", " Heist\tmovie "])
 def test_a_tag_is_the_same_in_whatever_case_and_spacing(asked: str) -> None:
-    assert folded(asked) == "heist movie"
+    assert fold_tag(asked) == "heist movie"
     assert list(TagIndex([(7, {"Heist Movie": 0.9})]).movies(asked)) == [7]
 
 
@@ -18,7 +18,7 @@ def test_german_and_turkish_letters_fold_too() -> None:
 
 
 def test_a_movie_carries_a_tag_from_some_relevance_on() -> None:
-    index = TagIndex([(1, {"slow": RELEVANT}), (2, {"slow": RELEVANT - 0.01}), (3, {})])
+    index = TagIndex([(1, {"slow": MIN_RELEVANCE}), (2, {"slow": MIN_RELEVANCE - 0.01}), (3, {})])
     assert list(index.movies("slow")) == [1]
     assert list(index.movies("unknown")) == []
 

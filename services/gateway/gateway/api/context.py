@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.presenters import document, explanation
+from gateway.api.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
-from gateway.http.idempotency import attempt_of
+from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
 from gateway.http.route import json_response
 from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
@@ -35,7 +35,7 @@ STORED_S = 1.0
 """So long a rule's write waits until the rule is stored."""
 
 
-class Publishing(Protocol):
+class EventPublisher(Protocol):
     """Publishes events."""
 
     async def publish(self, events: Sequence[Event]) -> list[Published]:
@@ -43,7 +43,7 @@ class Publishing(Protocol):
         ...
 
 
-class Freshness(Protocol):
+class LiveState(Protocol):
     """What the gateway holds in memory and how far it has come."""
 
     catalogue: Catalogue
@@ -53,7 +53,7 @@ class Freshness(Protocol):
         """Return whether films and profiles have passed `after`, waiting up to `seconds` for it."""
         ...
 
-    async def appeared(self, movie_id: int, seconds: float) -> bool:
+    async def wait_for_movie(self, movie_id: int, seconds: float) -> bool:
         """Return whether a film is in the catalogue, waiting up to `seconds` for it."""
         ...
 
@@ -64,7 +64,7 @@ class Freshness(Protocol):
 
 
 @dataclass(frozen=True)
-class Seen:
+class UserSnapshot:
     """A viewer as read: whether a token was passed, its positions, and the seconds left to wait."""
 
     profile: Profile
@@ -78,21 +78,23 @@ class Context:
     """The parts of the gateway."""
 
     settings: Settings
-    memory: Freshness
+    live_view: LiveState
     profiles: Profiles
     models: Models
-    answers: Orchestrator
-    publisher: Publishing
+    orchestrator: Orchestrator
+    publisher: EventPublisher
     duplicates: DedupLookup
     idempotency: Idempotency
-    attempt: IdempotentRequest | None = None
+    idempotent_request: IdempotentRequest | None = None
     """What the request's Idempotency-Key stands for, in the context of that request."""
 
     @property
     def catalogue(self) -> Catalogue:
-        return self.memory.catalogue
+        return self.live_view.catalogue
 
-    async def user(self, user_id: int, after: str | None, wait_ms: int | None = None) -> Seen:
+    async def user(
+        self, user_id: int, after: str | None, wait_ms: int | None = None
+    ) -> UserSnapshot:
         """Return a viewer's facts, once they, the films and the rules have passed a token.
 
         Waits up to `wait_ms` (None: the setting) for that.
@@ -101,19 +103,19 @@ class Context:
         until = time.monotonic() + wait
         positions = consistency_token.decode(after) if after else {}
         mine = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
-        wanted = consistency_token.of_topics(positions, MOVIES)
+        wanted = consistency_token.select_topics(positions, MOVIES)
         if mine in positions:
             wanted[mine] = positions[mine]
-        fresh = not wanted or await self.memory.passed(wanted, wait)
+        fresh = not wanted or await self.live_view.passed(wanted, wait)
         profile = await self.profiles.read(user_id)
         left = max(0.0, until - time.monotonic()) if positions else 0.0
-        return Seen(profile, fresh and profile.known, positions, left)
+        return UserSnapshot(profile, fresh and profile.known, positions, left)
 
-    async def known_movie(self, movie_id: int) -> None:
+    async def require_movie(self, movie_id: int) -> None:
         """Raise NotFound for a film that the catalogue does not have, nor gets in a moment."""
-        if self.catalogue.get(movie_id) is not None or not self.memory.connected:
+        if self.catalogue.get(movie_id) is not None or not self.live_view.connected:
             return
-        if not await self.memory.appeared(movie_id, MOVIE_PATIENCE_S):
+        if not await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S):
             raise NotFound(f"there is no film {movie_id}")
 
     def named(self, events: Sequence[E]) -> Sequence[E]:
@@ -121,13 +123,13 @@ class Context:
 
         An id that came with an event stays.
         """
-        attempt = self.attempt
-        if attempt is None:
+        idempotent_request = self.idempotent_request
+        if idempotent_request is None:
             return events
         return [
             event
             if "id" in event.model_fields_set
-            else event.model_copy(update={"id": attempt.event_id(index)})
+            else event.model_copy(update={"id": idempotent_request.event_id(index)})
             for index, event in enumerate(events)
         ]
 
@@ -135,7 +137,7 @@ class Context:
         """Publish events and answer 202 with the token to read them by, and `more`."""
         named = self.named(events)
         places = await self.publisher.publish(named)
-        return json_response(receipt(named, places) | more, 202)
+        return json_response(receipt_document(named, places) | more, 202)
 
     async def rule(self, event: Event) -> Response:
         """Publish a rule and answer 200 once it is stored and read, 202 when that takes too long.
@@ -144,28 +146,32 @@ class Context:
         """
         named = self.named([event])
         places = await self.publisher.publish(named)
-        stored = await self.memory.passed(consistency_token.positions_of(places), STORED_S)
+        stored = await self.live_view.passed(consistency_token.positions_of(places), STORED_S)
         holds = stored and (await self.profiles.read(None)).known
-        return json_response(receipt(named, places), 200 if holds else 202)
+        return json_response(receipt_document(named, places), 200 if holds else 202)
 
-    async def answer(self, question: RecommendationQuery, fresh: bool, explain: bool) -> Response:
+    async def answer(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
         """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""
-        answer = await self.answers.answer(question)
-        shown = document(answer, question, self.catalogue)
+        answer = await self.orchestrator.answer(query)
+        shown = list_document(answer, query, self.catalogue)
         shown["fresh"] = answer.fresh and fresh
         if explain:
-            shown["explain"] = explanation(answer.outcome)
+            shown["explain"] = explain_document(answer.filtered)
         return json_response(shown)
 
 
 def context_of(request: Request) -> Context:
     """Return the context of the app that handles a request, with the request's attempt."""
     context = cast(Context, request.app.state.context)
-    attempt = attempt_of(request)
-    return context if attempt is None else replace(context, attempt=attempt)
+    idempotent_request = idempotent_request_of(request)
+    return (
+        context
+        if idempotent_request is None
+        else replace(context, idempotent_request=idempotent_request)
+    )
 
 
-def receipt(events: Sequence[Event], places: Sequence[Published]) -> dict[str, Any]:
+def receipt_document(events: Sequence[Event], places: Sequence[Published]) -> dict[str, Any]:
     """Return what a write answers: the event's id and the token to read it by."""
     return {
         "event_id": events[0].id,

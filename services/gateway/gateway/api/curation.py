@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.api.context import context_of
 from gateway.api.requests import BlockBody, MovieId, PromotionBody, RuleQuery, RulesQuery
 from gateway.api.responses import ReceiptDocument, RulesDocument
-from gateway.http.pagination import page
+from gateway.http.pagination import paginate
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
 from marquee.errors import StoreUnavailable
@@ -33,7 +33,7 @@ async def put_promotion(request: Request, movie_id: MovieId, body: PromotionBody
     holds for every next request, 202 when that takes more than a second."""
     if body.starts and body.until and body.until <= body.starts:
         raise InvalidFields([FieldError("until", "must be later than from")])
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     data = Promotion.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await context_of(request).rule(MoviePromoted(data=data))
 
@@ -51,7 +51,7 @@ async def delete_promotion(
 async def put_block(request: Request, movie_id: MovieId, body: BlockBody) -> Response:
     """Keep a film out of every list, until a moment or for good; it wins over a promotion. 200
     once it is stored and holds for every next request, 202 when that takes more than a second."""
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     data = Block.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await context_of(request).rule(MovieBlocked(data=data))
 
@@ -83,7 +83,7 @@ async def _listed(request: Request, kind: str, query: RulesQuery) -> dict[str, A
     if not profile.known:
         raise StoreUnavailable("the store of the rules does not answer")
     rows = {row["movie_id"]: row for row in profile.rules.rows(kind)}
-    movie_ids, cursor = page(rows, query.limit, query.cursor)
+    movie_ids, cursor = paginate(rows, query.limit, query.cursor)
     return {"items": [_titled(request, rows[i]) for i in movie_ids], "next_cursor": cursor}
 
 

@@ -56,12 +56,12 @@ def _part(schema: Schema, tag: str) -> str:
 
 def _call(schema: Schema, method: str, path: str, call: Schema) -> str:
     body = call.get("requestBody", {}).get("content", {}).get("application/json", {})
-    answers = "".join(_answer(schema, status, a) for status, a in call["responses"].items())
+    orchestrator = "".join(_answer(schema, status, a) for status, a in call["responses"].items())
     return (
         f'<details id="{_text(call["operationId"])}"><summary><span class="verb">{method}</span>'
         f"<code>{_text(path)}</code></summary><p>{_text(call.get('description', ''))}</p>"
         f"{_parameters(call.get('parameters', []))}"
-        f"{_shape('Body', schema, body['schema']) if body else ''}{answers}</details>"
+        f"{_shape('Body', schema, body['schema']) if body else ''}{orchestrator}</details>"
     )
 
 

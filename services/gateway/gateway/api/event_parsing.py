@@ -11,7 +11,7 @@ from gateway.api.requests import EventsBody
 from gateway.http.problem_details import FieldError
 from marquee.events import EVENT_TYPES, MODELS, AnyEvent
 
-Read = AnyEvent | list[FieldError]
+ParsedEvent = AnyEvent | list[FieldError]
 """An event, or all that is wrong with it."""
 
 _ONE: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -27,7 +27,7 @@ class _Right(BaseModel):
     events: Annotated[list[AnyEvent], Field(min_length=1, max_length=1000)]
 
 
-def read_events(body: bytes) -> Sequence[Read]:
+def read_events(body: bytes) -> Sequence[ParsedEvent]:
     """Return each event of a body, or what is wrong with it.
 
     RequestValidationError when the body as a whole is none.
@@ -52,7 +52,7 @@ def _sent(body: bytes) -> list[dict[str, Any]]:
         ) from None
 
 
-def _one(raw: dict[str, Any]) -> Read:
+def _one(raw: dict[str, Any]) -> ParsedEvent:
     try:
         event = _ONE.validate_json(orjson.dumps(raw))
     except ValidationError as error:

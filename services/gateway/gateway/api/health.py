@@ -25,7 +25,7 @@ async def live(_: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Whether the gateway can give an answer. Without the store it can, and says `degraded`."""
     context = context_of(request)
-    connected = context.memory.connected
+    connected = context.live_view.connected
     return json_response(
         {
             "ready": True,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
-from gateway.api.presenters import shown_item
+from gateway.api.presenters import item_document
 from gateway.api.requests import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
 from gateway.api.responses import (
     AddedMovieDocument,
@@ -20,11 +20,12 @@ from gateway.api.responses import (
     SimilarDocument,
 )
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.http.pagination import page
+from gateway.http.pagination import paginate
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.orchestrator import OWN, reserve
-from gateway.upstream.models import Call, Failure, Recommended, read_recommended
+from gateway.recommend.orchestrator import OWN_VERSION, reserve
+from gateway.upstream.models import Call, Failure, RecommendReply, read_recommended
+from marquee.domain.models import CONTENT
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route, Scored
 from marquee.errors import Conflict, NotFound
@@ -38,7 +39,7 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
     """Films by popularity; with `query` those whose titles have its words (or words that begin
     so), best match first."""
     context = context_of(request)
-    movie_ids, cursor = page(_listed(context, query), query.limit, query.cursor)
+    movie_ids, cursor = paginate(_listed(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
     return json_response({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
 
@@ -47,12 +48,12 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
 async def get_movie(request: Request, movie_id: MovieId) -> Response:
     """A film with its tags and what its ratings come to."""
     context = context_of(request)
-    await context.known_movie(movie_id)
+    await context.require_movie(movie_id)
     row = context.catalogue.get(movie_id)
     if row is None:
         raise NotFound(f"there is no film {movie_id}")
-    n, positive, _ = context.memory.popular.sums.of(movie_id)
-    mean = context.memory.popular.mean(movie_id)
+    n, positive, _ = context.live_view.popular.sums.of(movie_id)
+    mean = context.live_view.popular.mean(movie_id)
     return json_response(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
 
 
@@ -63,45 +64,45 @@ async def list_similar_movies(
     """The films nearest to one by content alone; blocked films are left out. Without an answer of
     the content service popular films of the same genres, and `degraded: true`."""
     context = context_of(request)
-    await context.known_movie(movie_id)
+    await context.require_movie(movie_id)
     profile = await context.profiles.read(None)
     found = await _similar(context, movie_id, query.k + reserve(profile.rules))
     fallbacks = []
     movies: Iterable[Scored]
     if isinstance(found, Failure):
         fallbacks.append({"route": Route.SIMILAR, "why": found.why})
-        movies, model_version = _popular_like(context, movie_id), OWN
+        movies, model_version = _popular_like(context, movie_id), OWN_VERSION
     else:
         movies, model_version = found.items, found.model_version
     stage = FilterStage(profile.rules, context.catalogue, now())
-    wish = ListRequest(query.k, exclude=frozenset((movie_id,)))
-    outcome = stage.apply(movies, UserContext(), wish, promote=False)
+    list_request = ListRequest(query.k, exclude=frozenset((movie_id,)))
+    filtered = stage.apply(movies, UserContext(), list_request, promote=False)
     return json_response(
         {
             "movie_id": movie_id,
             "model_version": model_version,
             "degraded": bool(fallbacks),
             "fallbacks": fallbacks,
-            "items": [shown_item(item, False, context.catalogue) for item in outcome.items],
+            "items": [item_document(item, False, context.catalogue) for item in filtered.items],
         }
     )
 
 
-async def _similar(context: Context, movie_id: int, k: int) -> Recommended | Failure:
+async def _similar(context: Context, movie_id: int, k: int) -> RecommendReply | Failure:
     """Ask the content service; NotFound when the film is none that it knows."""
     path = f"/internal/films/{movie_id}/similar?k={k}"
     seconds = context.settings.deadline_ms / 1000
-    reply = await context.models.call("content", Call("GET", path, None, seconds))
+    reply = await context.models.call(CONTENT.name, Call("GET", path, None, seconds))
     if isinstance(reply, Failure):
         return reply
     if reply.status == 404:
         raise NotFound(f"there is no film {movie_id}")
-    return read_recommended(reply.body) if reply.ok else reply.failure("content")
+    return read_recommended(reply.body) if reply.ok else reply.failure(CONTENT.name)
 
 
 def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
     row = context.catalogue.get(movie_id)
-    return context.memory.popular.movies(MovieFilter(row.genres if row else ()))
+    return context.live_view.popular.movies(MovieFilter(row.genres if row else ()))
 
 
 @routes.get("/v1/genres", responses=documents(GenresDocument))
@@ -117,7 +118,7 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
     context = context_of(request)
     movie_id = body.movie_id or _free_id(context)
     # A repeat may find the movie that its first attempt has added.
-    repeated = context.attempt is not None and context.attempt.again
+    repeated = context.idempotent_request is not None and context.idempotent_request.again
     if context.catalogue.get(movie_id) is not None and not repeated:
         raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
     event = MovieAdded(data=Movie.model_validate(body.model_dump() | {"movie_id": movie_id}))
@@ -127,7 +128,7 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
 @routes.patch("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
     """Change fields of a film; those left out stay as they are."""
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
     return await context_of(request).write(MovieUpdated(data=change))
 
@@ -135,13 +136,13 @@ async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) ->
 @routes.delete("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def remove_movie(request: Request, movie_id: MovieId) -> Response:
     """Take a film out of the catalogue and of every list."""
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     return await context_of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
 
 
 def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
     allowed = MovieFilter(tuple(query.genre))
-    popular = context.memory.popular
+    popular = context.live_view.popular
     if not query.query.strip():
         return (row.movie_id for row in popular.rows(allowed))
     matches = context.catalogue.search(query.query)
@@ -155,8 +156,8 @@ def _free_id(context: Context) -> int:
 
     With a key it follows from that, so that a repeat adds no second film.
     """
-    if context.attempt is not None:
-        return 2**30 + context.attempt.number(2**30)
+    if context.idempotent_request is not None:
+        return 2**30 + context.idempotent_request.number(2**30)
     while True:
         movie_id = 2**30 + secrets.randbelow(2**30)
         if context.catalogue.get(movie_id) is None:

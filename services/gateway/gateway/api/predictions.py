@@ -10,8 +10,9 @@ from gateway.api.requests import PredictionBody
 from gateway.api.responses import PredictionsDocument
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
-from gateway.recommend.orchestrator import OWN
+from gateway.recommend.orchestrator import OWN_VERSION
 from gateway.upstream.models import Call, Failure
+from marquee.domain.models import NEURAL
 from marquee.domain.recommendation import Route
 
 routes = router("Recommendations")
@@ -31,7 +32,9 @@ async def predict(request: Request, body: PredictionBody) -> Response:
     return json_response(
         {
             "items": [predicted.get(i) or _mean(context, i) for i in movie_ids],
-            "model_version": OWN if isinstance(answer, Failure) else answer["model_version"],
+            "model_version": OWN_VERSION
+            if isinstance(answer, Failure)
+            else answer["model_version"],
             "degraded": failed,
             "fallbacks": fallbacks,
         }
@@ -49,12 +52,12 @@ async def _ratings(context: Context, body: PredictionBody) -> list[tuple[int, fl
 
 async def _asked(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:
     seconds = context.settings.deadline_ms / 1000
-    reply = await context.models.call("neural", Call("POST", "/internal/predict", body, seconds))
+    reply = await context.models.call(NEURAL.name, Call("POST", "/internal/predict", body, seconds))
     if isinstance(reply, Failure):
         return reply
-    return dict(reply.body) if reply.ok else reply.failure("neural")
+    return dict(reply.body) if reply.ok else reply.failure(NEURAL.name)
 
 
 def _mean(context: Context, movie_id: int) -> dict[str, Any]:
-    mean = context.memory.popular.mean(movie_id)
+    mean = context.live_view.popular.mean(movie_id)
     return {"movie_id": movie_id, "rating": mean, "confidence": 0.0}

@@ -8,21 +8,23 @@ from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQ
 from marquee.domain.recommendation import Scored
 
 
-def document(
-    answer: RecommendationAnswer, question: RecommendationQuery, catalogue: Catalogue
+def list_document(
+    answer: RecommendationAnswer, query: RecommendationQuery, catalogue: Catalogue
 ) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
-    tag = question.wish.movies.tag
+    tag = query.list_request.movies.tag
     if tag is not None and not catalogue.tagged(tag):
         reason = f"no film is known to carry the tag {tag!r}; {reason}"
-    if question.user_id is not None and not question.profile.known:
+    if query.user_id is not None and not query.profile.known:
         reason = f"the profile cannot be read; {reason}"
-    placed = {p.movie_id for p in answer.outcome.placed}
-    items = [shown_item(item, item.movie_id in placed, catalogue) for item in answer.outcome.items]
+    placed = {p.movie_id for p in answer.filtered.placed}
+    items = [
+        item_document(item, item.movie_id in placed, catalogue) for item in answer.filtered.items
+    ]
     return {
         "recommendation_id": answer.recommendation_id,
-        "user_id": question.user_id,
+        "user_id": query.user_id,
         "route": answer.route,
         "reason": reason,
         "route_reason": reason,
@@ -31,8 +33,8 @@ def document(
             "positive": evidence.positive,
             "viewed": evidence.viewed,
         },
-        "profile": "known" if question.profile.known else "unavailable",
-        "degraded": bool(answer.fallbacks) or not question.profile.known,
+        "profile": "known" if query.profile.known else "unavailable",
+        "degraded": bool(answer.fallbacks) or not query.profile.known,
         "fallbacks": [{"route": f.route, "why": f.why} for f in answer.fallbacks],
         "model_version": answer.model_version,
         "fresh": answer.fresh,
@@ -40,11 +42,11 @@ def document(
     }
 
 
-def explanation(outcome: FilteredList) -> dict[str, Any]:
+def explain_document(filtered: FilteredList) -> dict[str, Any]:
     """Return what the rules removed and placed, for `explain=true`."""
     return {
         "removed": [
-            {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in outcome.removed
+            {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in filtered.removed
         ],
         "placed": [
             {
@@ -53,12 +55,12 @@ def explanation(outcome: FilteredList) -> dict[str, Any]:
                 "rule": "promoted",
                 "detail": p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"}),
             }
-            for p in outcome.placed
+            for p in filtered.placed
         ],
     }
 
 
-def shown_item(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
+def item_document(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
     """Return a recommended film as the API shows it, with its title and grounds."""
     row = catalogue.get(item.movie_id) or Row.unknown(item.movie_id)
     shown = row.brief()

@@ -6,7 +6,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Seen, context_of
+from gateway.api.context import UserSnapshot, context_of
 from gateway.api.requests import SessionBody, SessionQuery, UserId, UserQuery
 from gateway.api.responses import RecommendationsDocument
 from gateway.catalogue.catalogue import MovieFilter
@@ -25,9 +25,9 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
     those most like them. Genres are a union and a hard filter."""
     movies = MovieFilter(tuple(query.genre))
-    wish = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
+    list_request = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
     facts = Ratings(viewed=dict.fromkeys(query.viewed))
-    return await _session(request, facts, wish, query.explain)
+    return await _session(request, facts, list_request, query.explain)
 
 
 @routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
@@ -37,8 +37,8 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
     facts = Ratings(rated, dict.fromkeys(body.viewed))
     movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
-    wish = ListRequest(body.k, movies, frozenset(body.exclude), diversity)
-    return await _session(request, facts, wish, body.explain)
+    list_request = ListRequest(body.k, movies, frozenset(body.exclude), diversity)
+    return await _session(request, facts, list_request, body.explain)
 
 
 @routes.get(
@@ -51,22 +51,28 @@ async def recommend_user(
     (the token of a write) the list follows that write, or says `fresh: false`."""
     seen = await context_of(request).user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
-    wish = ListRequest(query.k, query.movies(), frozenset(query.exclude), diversity)
-    return await _answer(request, seen, wish, user_id, query.explain)
+    list_request = ListRequest(query.k, query.movies(), frozenset(query.exclude), diversity)
+    return await _answer(request, seen, list_request, user_id, query.explain)
 
 
 def _diversity(request: Request, asked: float | None) -> float:
     return context_of(request).settings.diversity if asked is None else asked
 
 
-async def _session(request: Request, facts: Ratings, wish: ListRequest, explain: bool) -> Response:
+async def _session(
+    request: Request, facts: Ratings, list_request: ListRequest, explain: bool
+) -> Response:
     profile = await context_of(request).profiles.read(None)
-    seen = Seen(Profile(facts, profile.rules, profile.known))
-    return await _answer(request, seen, wish, None, explain)
+    seen = UserSnapshot(Profile(facts, profile.rules, profile.known))
+    return await _answer(request, seen, list_request, None, explain)
 
 
 async def _answer(
-    request: Request, seen: Seen, wish: ListRequest, user_id: int | None, explain: bool
+    request: Request,
+    seen: UserSnapshot,
+    list_request: ListRequest,
+    user_id: int | None,
+    explain: bool,
 ) -> Response:
-    question = RecommendationQuery(seen.profile, wish, user_id, seen.after, seen.left)
-    return await context_of(request).answer(question, seen.fresh, explain)
+    query = RecommendationQuery(seen.profile, list_request, user_id, seen.after, seen.left)
+    return await context_of(request).answer(query, seen.fresh, explain)

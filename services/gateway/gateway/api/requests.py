@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.catalogue.tag_index import RELEVANT
+from gateway.catalogue.tag_index import MIN_RELEVANCE
 from marquee.domain.movies import GENRES, Relevance, Tag
 
 MAX_LIST = 1000
@@ -82,7 +82,7 @@ Tagged = Annotated[
         min_length=1,
         max_length=100,
         description=(
-            f"Films that carry this tag, in whatever case, with a relevance of {RELEVANT} or more."
+            f"Films that carry this tag, in whatever case, with a relevance of {MIN_RELEVANCE} or more."
             " Where no film does, the list is empty and `reason` says so."
         ),
         examples=["prison"],

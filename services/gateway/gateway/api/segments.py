@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
-from gateway.api.presenters import shown_item
+from gateway.api.presenters import item_document
 from gateway.api.requests import SegmentBody, SegmentQuery, SegmentsBody
 from gateway.api.responses import (
     SegmentDocument,
@@ -19,9 +19,9 @@ from gateway.api.responses import (
 from gateway.catalogue.catalogue import Row
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.orchestrator import RESERVE
+from gateway.recommend.orchestrator import MAX_RESERVE
 from gateway.upstream.models import Call, Failure
-from gateway.upstream.segments import Kind, movies_of, segments_of
+from gateway.upstream.segments import Kind, fetch_segment_movies, fetch_segments
 from marquee.errors import NotFound, Unavailable
 from marquee.events import now
 
@@ -68,14 +68,14 @@ async def recommend_segment(
     than others do; within the rules, with the promotions for that segment of viewers."""
     context = context_of(request)
     seconds = context.settings.deadline_ms / 1000
-    k = query.k + RESERVE
-    version, movies = await movies_of(context.models, kind, segment_id, k, seconds)
+    k = query.k + MAX_RESERVE
+    version, movies = await fetch_segment_movies(context.models, kind, segment_id, k, seconds)
     profile = await context.profiles.read(None)
     stage = FilterStage(profile.rules, context.catalogue, now())
     user = UserContext(segments=frozenset((segment_id,) if kind == "users" else ()))
-    outcome = stage.apply(movies, user, ListRequest(query.k), promote=kind == "users")
-    placed = {p.movie_id for p in outcome.placed}
-    items = [shown_item(i, i.movie_id in placed, context.catalogue) for i in outcome.items]
+    filtered = stage.apply(movies, user, ListRequest(query.k), promote=kind == "users")
+    placed = {p.movie_id for p in filtered.placed}
+    items = [item_document(i, i.movie_id in placed, context.catalogue) for i in filtered.items]
     shown = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
     return json_response(shown)
 
@@ -96,15 +96,15 @@ async def put_segment(
     `keep` false only the name stays, for as long as there is a segment like it."""
     context = context_of(request)
     segment = await _segment(context, kind, segment_id)
-    wish = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
-    await _trainer(context, f"/internal/segments/{kind}/names", wish)
+    list_request = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
+    await _trainer(context, f"/internal/segments/{kind}/names", list_request)
     return json_response(
-        _shown(segment | {"name": wish["name"], "named": True, "kept": body.keep}, context)
+        _shown(segment | {"name": list_request["name"], "named": True, "kept": body.keep}, context)
     )
 
 
 async def _segments(context: Context, kind: Kind) -> dict[str, Any]:
-    return await segments_of(context.models, kind, context.settings.deadline_ms / 1000)
+    return await fetch_segments(context.models, kind, context.settings.deadline_ms / 1000)
 
 
 async def _segment(context: Context, kind: Kind, segment_id: int) -> dict[str, Any]:

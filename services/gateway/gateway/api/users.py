@@ -6,13 +6,14 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import Seen, context_of
+from gateway.api.context import UserSnapshot, context_of
 from gateway.api.requests import FreshQuery, MovieId, PageQuery, RatingBody, UserId, ViewBody
 from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
-from gateway.http.pagination import page
+from gateway.http.pagination import paginate
 from gateway.http.route import documents, json_response, router
 from gateway.upstream.models import Call, Reply
+from marquee.domain.models import USER_MODEL
 from marquee.domain.routing import Evidence, decide
 from marquee.events import (
     MovieDismissed,
@@ -39,7 +40,7 @@ async def get_user(
     context = context_of(request)
     seen = await context.user(user_id, query.after, query.wait_ms)
     facts = seen.profile.facts
-    decision = decide(Evidence.of(facts), context.answers.thresholds)
+    decision = decide(Evidence.of(facts), context.orchestrator.thresholds)
     features = await _features(request, user_id) if facts else {}
     return json_response(
         {
@@ -66,7 +67,7 @@ async def list_ratings(
     context = context_of(request)
     seen = await context.user(user_id, query.after, query.wait_ms)
     rated = seen.profile.facts.rated
-    movie_ids, cursor = page(reversed(rated), query.limit, query.cursor)
+    movie_ids, cursor = paginate(reversed(rated), query.limit, query.cursor)
     items = [_rated(context.catalogue.get(i), i, rated[i] / 2) for i in movie_ids]
     return json_response({"items": items, "next_cursor": cursor, **_state(seen)})
 
@@ -76,7 +77,7 @@ async def put_rating(
     request: Request, user_id: UserId, movie_id: MovieId, body: RatingBody
 ) -> Response:
     """Rate a film; a second rating replaces the first."""
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     data = Rating(
         user_id=user_id,
         movie_id=movie_id,
@@ -95,7 +96,7 @@ async def delete_rating(request: Request, user_id: UserId, movie_id: MovieId) ->
 @routes.post("/v1/users/{user_id}/views", status_code=202, responses=_ACCEPTED)
 async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Response:
     """Say that a viewer has seen a film."""
-    await context_of(request).known_movie(body.movie_id)
+    await context_of(request).require_movie(body.movie_id)
     data = _pair(user_id, body.movie_id, body.recommendation_id)
     return await context_of(request).write(MovieViewed(data=data))
 
@@ -103,7 +104,7 @@ async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Respons
 @routes.put("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def put_dismissed(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Say that a viewer is not interested in a film: it is not recommended again."""
-    await context_of(request).known_movie(movie_id)
+    await context_of(request).require_movie(movie_id)
     return await context_of(request).write(MovieDismissed(data=_pair(user_id, movie_id)))
 
 
@@ -123,7 +124,7 @@ def _pair(user_id: int, movie_id: int, recommendation_id: str | None = None) -> 
     return UserMovie(user_id=user_id, movie_id=movie_id, recommendation_id=recommendation_id)
 
 
-def _state(seen: Seen) -> dict[str, Any]:
+def _state(seen: UserSnapshot) -> dict[str, Any]:
     return {"profile": "known" if seen.profile.known else "unavailable", "fresh": seen.fresh}
 
 
@@ -136,5 +137,5 @@ async def _features(request: Request, user_id: int) -> dict[str, Any]:
     context = context_of(request)
     seconds = context.settings.deadline_ms / 1000
     call = Call("GET", f"/internal/users/{user_id}", None, seconds)
-    reply = await context.models.call("user-model", call)
+    reply = await context.models.call(USER_MODEL.name, call)
     return dict(reply.body) if isinstance(reply, Reply) and reply.ok else {}

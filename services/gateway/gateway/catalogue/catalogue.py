@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from gateway.catalogue.tag_index import TagIndex, carried, folded
+from gateway.catalogue.tag_index import TagIndex, fold_tag, relevant_tags
 from gateway.catalogue.title_index import TitleIndex
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 from marquee.features.movie_table import MovieTable
@@ -50,7 +50,7 @@ class Row:
 
     def has_tag(self, tag: str) -> bool:
         """Return whether the movie carries a tag, in whatever case."""
-        return folded(tag) in carried(self.tags)
+        return fold_tag(tag) in relevant_tags(self.tags)
 
     def brief(self) -> dict[str, Any]:
         """Return what a list of movies shows of it."""

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
-RELEVANT = 0.2
+MIN_RELEVANCE = 0.2
 """A movie carries a tag from this relevance on.
 
 The tag genome's tags are kept from 0.5 on. The tags that users gave come to 0.2 to 0.5 where one
@@ -12,14 +12,14 @@ user gave them; below 0.2 are those that are on every tenth tagged movie, such a
 
 
 @functools.lru_cache(65536)
-def folded(tag: str) -> str:
+def fold_tag(tag: str) -> str:
     """Return a tag in the form in which equal tags are equal: casefolded, single spaces."""
     return " ".join(tag.casefold().split())
 
 
-def carried(tags: Mapping[str, float]) -> set[str]:
+def relevant_tags(tags: Mapping[str, float]) -> set[str]:
     """Return the folded names of the relevant ones of tags (name → relevance)."""
-    return {folded(name) for name, relevance in tags.items() if relevance >= RELEVANT}
+    return {fold_tag(name) for name, relevance in tags.items() if relevance >= MIN_RELEVANCE}
 
 
 class TagIndex:
@@ -33,12 +33,12 @@ class TagIndex:
 
     def put(self, movie_id: int, tags: Mapping[str, float]) -> None:
         """Add a movie that the index does not have."""
-        for name in carried(tags):
+        for name in relevant_tags(tags):
             self._movies.setdefault(name, []).append(movie_id)
 
     def remove(self, movie_id: int, tags: Mapping[str, float]) -> None:
         """Take out a movie that was put with these tags."""
-        for name in carried(tags):
+        for name in relevant_tags(tags):
             movies = self._movies[name]
             movies.remove(movie_id)
             if not movies:
@@ -46,4 +46,4 @@ class TagIndex:
 
     def movies(self, tag: str) -> Sequence[int]:
         """Return the ids of the movies that carry a tag, in whatever case; none: unknown tag."""
-        return self._movies.get(folded(tag), ())
+        return self._movies.get(fold_tag(tag), ())

@@ -12,16 +12,16 @@ EXACT, BEGINNING, WORDS, PREFIXES = range(4)
 """How a title matches: it is the query; begins with it; has its words; has words that begin so."""
 
 
-def fold(text: str) -> str:
+def fold_title(text: str) -> str:
     """Return text without case, accents and punctuation, words apart by one space."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return " ".join(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))
 
 
-def reading(title: str) -> str:
+def spoken_title(title: str) -> str:
     """Return a title as people say it, folded: "Matrix, The" is "the matrix"."""
     moved = _ARTICLE_LAST.match(title.casefold())
-    return fold(f"{moved[2]} {moved[1]} {title[moved.end() :]}" if moved else title)
+    return fold_title(f"{moved[2]} {moved[1]} {title[moved.end() :]}" if moved else title)
 
 
 class TitleIndex:
@@ -31,14 +31,14 @@ class TitleIndex:
         self._movies: dict[str, set[int]] = {}
         self._readings: dict[int, str] = {}
         for movie_id, title, year in movies:
-            self._readings[movie_id] = reading(title)
+            self._readings[movie_id] = spoken_title(title)
             for word in _words(self._readings[movie_id], year):
                 self._movies.setdefault(word, set()).add(movie_id)
         self._sorted = sorted(self._movies)
 
     def put(self, movie_id: int, title: str, year: int | None) -> None:
         """Add a movie."""
-        self._readings[movie_id] = reading(title)
+        self._readings[movie_id] = spoken_title(title)
         for word in _words(self._readings[movie_id], year):
             if word not in self._movies:
                 self._movies[word] = set()
@@ -48,12 +48,12 @@ class TitleIndex:
     def remove(self, movie_id: int, title: str, year: int | None) -> None:
         """Take a movie out that was put with this title and year; its words stay known."""
         self._readings.pop(movie_id, None)
-        for word in _words(reading(title), year):
+        for word in _words(spoken_title(title), year):
             self._movies[word].discard(movie_id)
 
     def search(self, query: str) -> dict[int, int]:
         """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES, for movies with all query words."""
-        folded = fold(query)
+        folded = fold_title(query)
         words = folded.split()
         if not words:
             return {}

@@ -19,7 +19,7 @@ from marquee.errors import InvalidInput, MarqueeError
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
-PARAMETER: dict[str, Any] = {
+KEY_PARAMETER: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
@@ -52,10 +52,12 @@ def key_of(request: Request, taken: bool) -> str | None:
     return key
 
 
-def attempt_of(request: Request) -> IdempotentRequest | None:
+def idempotent_request_of(request: Request) -> IdempotentRequest | None:
     """Return the attempt that a request is part of; None without a key."""
-    attempt: IdempotentRequest | None = getattr(request.state, "attempt", None)
-    return attempt
+    idempotent_request: IdempotentRequest | None = getattr(
+        request.state, "idempotent_request", None
+    )
+    return idempotent_request
 
 
 async def idempotent(
@@ -68,7 +70,7 @@ async def idempotent(
     begun = await store.begin(key, fingerprint)
     if isinstance(begun, StoredResponse):
         return _replayed(begun)
-    request.state.attempt = begun
+    request.state.idempotent_request = begun
     try:
         response = await handle(request)
     except Exception as error:

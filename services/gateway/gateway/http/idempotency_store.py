@@ -17,9 +17,9 @@ from marquee import telemetry
 from marquee.errors import InvalidInput
 from marquee.serving.update_stream import connect
 
-KEPT_S = 24 * 3600
+RETENTION_S = 24 * 3600
 """So long a key is remembered, unless there are too many."""
-KEPT_BYTES = 64 * 2**20
+MAX_STORED_BYTES = 64 * 2**20
 """So many bytes all that is remembered may take: the oldest keys go first."""
 TIMEOUT_S = 0.5
 _DIGEST = 16
@@ -69,11 +69,13 @@ class Idempotency(Protocol):
         """Return the kept answer, or the attempt to make; KeyReused for another request."""
         ...
 
-    async def finish(self, attempt: IdempotentRequest, answer: StoredResponse) -> StoredResponse:
+    async def finish(
+        self, idempotent_request: IdempotentRequest, answer: StoredResponse
+    ) -> StoredResponse:
         """Keep an answer, and return the one to give: the first that was kept."""
         ...
 
-    async def release(self, attempt: IdempotentRequest) -> None:
+    async def release(self, idempotent_request: IdempotentRequest) -> None:
         """Forget an attempt that had no effect, so that a mended request may have its key."""
         ...
 
@@ -122,17 +124,17 @@ _OVERHEAD = 400
 class RedisIdempotency:
     """Keys in Redis, for all replicas of the gateway: bounded in time and in bytes."""
 
-    def __init__(self, url: str, namespace: str, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, url: str, namespace: str, max_bytes: int = MAX_STORED_BYTES) -> None:
         self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
         self._prefix = f"{namespace}:gateway:{{idempotency}}"
-        self._kept_bytes = kept_bytes
+        self._kept_bytes = max_bytes
         self._begin = self._redis.register_script(_BEGIN)
         self._finish = self._redis.register_script(_FINISH)
         self._release = self._redis.register_script(_RELEASE)
 
     async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """See `Idempotency.begin`."""
-        limits = (int(time.time() * 1000), KEPT_S * 1000, self._kept_bytes, _OVERHEAD)
+        limits = (int(time.time() * 1000), RETENTION_S * 1000, self._kept_bytes, _OVERHEAD)
         held = await self._run(self._begin, key, fingerprint, *limits)
         if held is None:
             return IdempotentRequest(key, fingerprint)
@@ -143,18 +145,20 @@ class RedisIdempotency:
             )
         return _kept(held) or IdempotentRequest(key, fingerprint, again=True)
 
-    async def finish(self, attempt: IdempotentRequest, answer: StoredResponse) -> StoredResponse:
+    async def finish(
+        self, idempotent_request: IdempotentRequest, answer: StoredResponse
+    ) -> StoredResponse:
         """See `Idempotency.finish`."""
-        fingerprint = attempt.fingerprint
+        fingerprint = idempotent_request.fingerprint
         value = b"%s %d %s" % (fingerprint.encode(), answer.status, zlib.compress(answer.body, 1))
-        held = await self._run(self._finish, attempt.key, fingerprint, value)
+        held = await self._run(self._finish, idempotent_request.key, fingerprint, value)
         if held is None or held[:_HEX].decode() != fingerprint:
             return answer
         return _kept(held) or answer
 
-    async def release(self, attempt: IdempotentRequest) -> None:
+    async def release(self, idempotent_request: IdempotentRequest) -> None:
         """See `Idempotency.release`."""
-        await self._run(self._release, attempt.key, attempt.fingerprint)
+        await self._run(self._release, idempotent_request.key, idempotent_request.fingerprint)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.problem_details import problem
 
-MAX_BODY = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 """Bytes of a request's body."""
 
 CSP = (
@@ -41,13 +41,13 @@ class SecurityMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
-        if _length(scope) > MAX_BODY:
+        if _length(scope) > MAX_BODY_BYTES:
             await problem("too_large", _TOO_LARGE)(scope, receive, with_headers)
         else:
             await self._app(scope, _limited(receive), with_headers)
 
 
-_TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
+_TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
 
 
 def _length(scope: Scope) -> int:
@@ -64,7 +64,7 @@ def _limited(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY:
+        if taken > MAX_BODY_BYTES:
             raise HTTPException(413, _TOO_LARGE)
         return message
 

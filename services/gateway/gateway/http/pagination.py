@@ -8,7 +8,7 @@ from itertools import islice
 from marquee.errors import InvalidInput
 
 
-def page(
+def paginate(
     movie_ids: Iterable[int], limit: int, cursor: str | None = None
 ) -> tuple[list[int], str | None]:
     """Return up to `limit` ids that follow the cursor's movie, and the cursor of the next page."""

@@ -21,7 +21,7 @@ Errors = list[Any]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class EndpointParameters:
     """An endpoint's parameters: the request, values of the path by name, one model of the query."""
 
     path: Mapping[str, TypeAdapter[Any]]
@@ -30,7 +30,7 @@ class Parameters:
     """Its name, the model, and those of its fields that may be repeated."""
 
     @classmethod
-    def of(cls, endpoint: Endpoint, path: frozenset[str]) -> "Parameters | None":
+    def of(cls, endpoint: Endpoint, path: frozenset[str]) -> "EndpointParameters | None":
         """Return the parameters of an endpoint; None when it has others than these."""
         hints = get_type_hints(endpoint, include_extras=True)
         adapters: dict[str, TypeAdapter[Any]] = {}

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.http.idempotency import PARAMETER, idempotent, key_of, takes_key
+from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
 from gateway.http.problem_details import FieldError, InvalidFields, unknown_field
-from gateway.http.query_parameters import Parameters
+from gateway.http.query_parameters import EndpointParameters
 from gateway.http.scopes import SCOPES, Scope
 from marquee import telemetry
 
@@ -27,7 +27,7 @@ class StrictRoute(APIRoute):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if takes_key(self.methods or (), self.scope_needed):
-            self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [PARAMETER]}
+            self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [KEY_PARAMETER]}
 
     @property
     def scope_needed(self) -> Scope:
@@ -70,7 +70,7 @@ class StrictRoute(APIRoute):
         """Return what calls the endpoint: for a read without FastAPI, whose way is a long one."""
         endpoint, parameters = self.endpoint, None
         if self.methods == {"GET"}:
-            parameters = Parameters.of(endpoint, frozenset(self.param_convertors))
+            parameters = EndpointParameters.of(endpoint, frozenset(self.param_convertors))
         if parameters is None:
             return super().get_route_handler()
         read = parameters.read

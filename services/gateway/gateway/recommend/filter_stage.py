@@ -19,7 +19,7 @@ from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
 from marquee.events import Promotion
 
-SPREAD = 4
+PROMOTION_INTERVAL = 4
 """Promotions without slots take every fourth rank, from the first."""
 
 
@@ -45,7 +45,7 @@ class ListRequest:
 
 
 @dataclass(frozen=True)
-class Removed:
+class Removal:
     """A movie that was kept out: by which rule, and what that rule says."""
 
     movie_id: int
@@ -54,7 +54,7 @@ class Removed:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Placement:
     """A promoted movie: the rank (from 1) that its promotion gave it."""
 
     movie_id: int
@@ -67,8 +67,8 @@ class FilteredList:
     """At most k movies in order, and what the rules did to come to them."""
 
     items: tuple[Scored, ...]
-    removed: tuple[Removed, ...] = ()
-    placed: tuple[Placed, ...] = ()
+    removed: tuple[Removal, ...] = ()
+    placed: tuple[Placement, ...] = ()
 
 
 class FilterStage:
@@ -80,80 +80,86 @@ class FilterStage:
         self._now = now
 
     def apply(
-        self, items: Iterable[Scored], user: UserContext, wish: ListRequest, promote: bool = True
+        self,
+        items: Iterable[Scored],
+        user: UserContext,
+        list_request: ListRequest,
+        promote: bool = True,
     ) -> FilteredList:
         """Return the first k of `items` (best first) that may be shown, with promotions.
 
         `items` may be lazy: no more are taken than are needed. A movie that comes twice counts once.
         """
-        removed: dict[int, Removed] = {}
-        placed = self._place(user, wish, removed) if promote else []
+        removed: dict[int, Removal] = {}
+        placed = self._place(user, list_request, removed) if promote else []
         taken = {p.movie_id: p for p in placed}
         known: dict[int, Scored] = {}
         natural: list[Scored] = []
         for item in items:
             if item.movie_id in known or item.movie_id in removed:
                 continue
-            if objection := self._objection(item.movie_id, user, wish):
+            if objection := self._objection(item.movie_id, user, list_request):
                 removed[item.movie_id] = objection
                 continue
             known[item.movie_id] = item
             if item.movie_id not in taken:
                 natural.append(item)
-            if len(natural) >= wish.k:
+            if len(natural) >= list_request.k:
                 break
         promoted = {p.rank: _promoted(p.movie_id, known.get(p.movie_id)) for p in placed}
-        merged = tuple(_merged(promoted, iter(natural), wish.k))
+        merged = tuple(_merged(promoted, iter(natural), list_request.k))
         return FilteredList(merged, tuple(removed.values()), _ranked(placed, merged))
 
     def _place(
-        self, user: UserContext, wish: ListRequest, removed: dict[int, Removed]
-    ) -> list[Placed]:
-        placed: dict[int, Placed] = {}
+        self, user: UserContext, list_request: ListRequest, removed: dict[int, Removal]
+    ) -> list[Placement]:
+        placed: dict[int, Placement] = {}
         for promotion in self._rules.promotions(self._now):
-            if not _meant(promotion, user, wish):
+            if not _meant(promotion, user, list_request):
                 continue
-            if objection := self._objection(promotion.movie_id, user, wish):
+            if objection := self._objection(promotion.movie_id, user, list_request):
                 removed[promotion.movie_id] = objection
                 continue
-            rank = next((r for r in _ranks(promotion, wish.k) if r not in placed), None)
+            rank = next((r for r in _ranks(promotion, list_request.k) if r not in placed), None)
             if rank is not None:
-                placed[rank] = Placed(promotion.movie_id, rank, promotion)
+                placed[rank] = Placement(promotion.movie_id, rank, promotion)
         return [placed[rank] for rank in sorted(placed)]
 
-    def _objection(self, movie_id: int, user: UserContext, wish: ListRequest) -> Removed | None:
+    def _objection(
+        self, movie_id: int, user: UserContext, list_request: ListRequest
+    ) -> Removal | None:
         block = self._rules.block(movie_id, self._now)
         if block is not None:
-            return Removed(movie_id, "blocked", block.model_dump(mode="json", exclude={"movie_id"}))
+            return Removal(movie_id, "blocked", block.model_dump(mode="json", exclude={"movie_id"}))
         facts = user.facts
         for rule, movies in (
             ("rated", facts.rated),
             ("viewed", facts.viewed),
             ("dismissed", facts.dismissed),
-            ("excluded", wish.exclude),
+            ("excluded", list_request.exclude),
         ):
             if movie_id in movies:
-                return Removed(movie_id, rule)
-        return self._misfit(movie_id, wish)
+                return Removal(movie_id, rule)
+        return self._misfit(movie_id, list_request)
 
-    def _misfit(self, movie_id: int, wish: ListRequest) -> Removed | None:
+    def _misfit(self, movie_id: int, list_request: ListRequest) -> Removal | None:
         row = self._rows.get(movie_id)
         if row is None:
             # Started without the store: the model service has applied the filters.
-            return Removed(movie_id, "not_in_catalogue") if len(self._rows) else None
-        return None if wish.movies.allows(row) else Removed(movie_id, "outside_filter")
+            return Removal(movie_id, "not_in_catalogue") if len(self._rows) else None
+        return None if list_request.movies.allows(row) else Removal(movie_id, "outside_filter")
 
 
-def _meant(promotion: Promotion, user: UserContext, wish: ListRequest) -> bool:
+def _meant(promotion: Promotion, user: UserContext, list_request: ListRequest) -> bool:
     """Return whether a promotion speaks to this request and this user."""
     if promotion.segments and not user.segments.intersection(promotion.segments):
         return False
-    asked = wish.movies.genres
+    asked = list_request.movies.genres
     return not (promotion.genres and asked) or not set(asked).isdisjoint(promotion.genres)
 
 
 def _ranks(promotion: Promotion, k: int) -> Iterator[int]:
-    ranks: Iterable[int] = promotion.slots or range(1, k + 1, SPREAD)
+    ranks: Iterable[int] = promotion.slots or range(1, k + 1, PROMOTION_INTERVAL)
     return (rank for rank in ranks if rank <= k)
 
 
@@ -164,7 +170,7 @@ def _promoted(movie_id: int, item: Scored | None) -> Scored:
     return Scored(movie_id, item.score, Reason.PROMOTED, item.because)
 
 
-def _ranked(placed: list[Placed], items: tuple[Scored, ...]) -> tuple[Placed, ...]:
+def _ranked(placed: list[Placement], items: tuple[Scored, ...]) -> tuple[Placement, ...]:
     """Return the placings with the ranks that they came to have."""
     if not placed:
         return ()

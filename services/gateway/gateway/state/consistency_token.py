@@ -40,7 +40,7 @@ def passed(reached: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
     return all(reached.get(name, -1) >= offset for name, offset in wanted.items())
 
 
-def of_topics(positions: Mapping[str, int], *topics: str) -> Positions:
+def select_topics(positions: Mapping[str, int], *topics: str) -> Positions:
     """Return the part of a vector that speaks of these topics."""
     return {name: n for name, n in positions.items() if name.rpartition(":")[0] in topics}
 

@@ -34,7 +34,7 @@ class LiveView:
         wanted = {own[name]: offset for name, offset in after.items() if name in own}
         return not wanted or await self.tail.passed(wanted, seconds)
 
-    async def appeared(self, movie_id: int, seconds: float) -> bool:
+    async def wait_for_movie(self, movie_id: int, seconds: float) -> bool:
         """Return whether a movie is in the catalogue, waiting up to `seconds` for it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -8,7 +8,7 @@ import redis
 
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
-from gateway.upstream.circuit_breaker import Breaker
+from gateway.upstream.circuit_breaker import CircuitBreaker
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES
@@ -26,7 +26,7 @@ class RedisProfiles:
         self._keys = keys
         self._partitions = keys.all(MOVIES)
         self._versions = [partition.rules_version for partition in self._partitions]
-        self._breaker = Breaker()
+        self._breaker = CircuitBreaker()
         self._held: list[tuple[bytes | None, Mapping[int, MovieRules]]] = [
             (None, {}) for _ in self._partitions
         ]

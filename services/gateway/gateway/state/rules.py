@@ -71,7 +71,7 @@ class Rules:
         """Return the promotions in force, heaviest first, ties by movie id."""
         return [p for p in self._promotions if promotion_holds(p, now)]
 
-    def addressed(self, now: datetime) -> bool:
+    def has_segment_promotions(self, now: datetime) -> bool:
         """Return whether a promotion in force is for users of some segments alone."""
         return any(promotion_holds(p, now) for p in self._addressed)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 PAUSE_S = 0.5
 """So long nobody asks a broken service; a restarted one answers within this and a trial."""
-TIMEOUTS = 3
+MAX_TIMEOUTS = 3
 """So many timeouts in a row break the circuit; a failed connection breaks it at once."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Whether one service may be asked. Closed: yes; open: no; half open: by one caller."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +34,7 @@ class Breaker:
 
     def answered_trial(self) -> None:
         """The service has answered a trial that proves little: one more timeout breaks it again."""
-        self._timeouts = TIMEOUTS - 1
+        self._timeouts = MAX_TIMEOUTS - 1
         self._open_until = None
 
     def succeeded(self) -> None:
@@ -45,7 +45,7 @@ class Breaker:
     def timed_out(self) -> None:
         """The service has not answered in time."""
         self._timeouts += 1
-        if self._timeouts >= TIMEOUTS:
+        if self._timeouts >= MAX_TIMEOUTS:
             self._open_until = self._clock() + PAUSE_S
 
     def failed(self) -> None:

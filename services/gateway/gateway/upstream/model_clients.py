@@ -10,16 +10,17 @@ from typing import Any, Protocol
 
 import orjson
 
-from gateway.upstream.circuit_breaker import PAUSE_S, Breaker
+from gateway.upstream.circuit_breaker import PAUSE_S, CircuitBreaker
 from gateway.upstream.http_client import RawReply
-from gateway.upstream.models import SERVICES, Call, Failure, Recommended, Reply, read_recommended
+from gateway.upstream.models import Call, Failure, RecommendReply, Reply, read_recommended
+from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.recommendation import Route
 
 _TRIAL = Call("GET", "/health/live")
 """How a service is tried while its circuit is broken."""
 
 
-class Address(Protocol):
+class Transport(Protocol):
     """Where a service answers."""
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
@@ -34,17 +35,17 @@ class Address(Protocol):
 class HttpModels:
     """The model services over HTTP, each at its address."""
 
-    def __init__(self, addresses: Mapping[str, Address], pause: float = PAUSE_S) -> None:
+    def __init__(self, addresses: Mapping[str, Transport], pause: float = PAUSE_S) -> None:
         self._addresses = addresses
         self._pause = pause
-        self._breakers = {name: Breaker() for name in addresses}
+        self._breakers = {name: CircuitBreaker() for name in addresses}
         self._trials: dict[str, asyncio.Task[None]] = {}
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
-    ) -> Recommended | Failure:
+    ) -> RecommendReply | Failure:
         """Ask the service of a route, waiting at most `seconds`; never raises."""
-        service = SERVICES[route]
+        service = MODEL_BY_ROUTE[route]
         reply = await self.call(service, Call("POST", "/internal/recommend", request, seconds))
         if isinstance(reply, Failure):
             return reply

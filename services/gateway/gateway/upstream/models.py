@@ -6,18 +6,9 @@ from typing import Any, Protocol
 
 from marquee.domain.recommendation import Reason, Route, Scored
 
-SERVICES: Mapping[Route, str] = {
-    Route.POPULAR: "content",
-    Route.SIMILAR: "content",
-    Route.HYBRID: "hybrid",
-    Route.USER_CLUSTER: "user-model",
-    Route.NEURAL: "neural",
-}
-"""Which service answers a route."""
-
 
 @dataclass(frozen=True)
-class Recommended:
+class RecommendReply:
     """What a model service answered to a recommend call."""
 
     items: tuple[Scored, ...]
@@ -66,7 +57,7 @@ class Models(Protocol):
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
-    ) -> Recommended | Failure:
+    ) -> RecommendReply | Failure:
         """Ask the service of a route, waiting at most `seconds`; never raises."""
         ...
 
@@ -75,11 +66,11 @@ class Models(Protocol):
         ...
 
 
-def read_recommended(answer: Any) -> Recommended | Failure:
+def read_recommended(answer: Any) -> RecommendReply | Failure:
     """Return an answer's movies; unchecked, as the services are ours and this is the hot path."""
     try:
         items = tuple(map(_scored, answer["items"]))
-        return Recommended(items, answer["model_version"], answer.get("fresh", True))
+        return RecommendReply(items, answer["model_version"], answer.get("fresh", True))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Failure(f"the answer cannot be read: {error!r}")
 

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from gateway.upstream.models import Call, Failure, Models, Reply, read_recommended
+from marquee.domain.models import USER_MODEL
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Scored
 from marquee.errors import ModelUnavailable, NotFound
 
 Kind = Literal["movies", "users"]
-SERVICE = "user-model"
+SERVICE = USER_MODEL.name
 NAMES_S = 0.5
 """Seconds for the trainer's names; without them segments go by their generated names."""
 
 
-async def user_segment(models: Models, facts: Ratings, seconds: float) -> int | Failure | None:
+async def fetch_user_segment(
+    models: Models, facts: Ratings, seconds: float
+) -> int | Failure | None:
     """Return the segment of a user by what he rated; None when he is in none. Never raises."""
     if not facts.positive:
         return None
@@ -29,9 +32,9 @@ async def user_segment(models: Models, facts: Ratings, seconds: float) -> int | 
     return None if segment is None else int(segment)
 
 
-async def segments_of(models: Models, kind: Kind, seconds: float) -> dict[str, Any]:
+async def fetch_segments(models: Models, kind: Kind, seconds: float) -> dict[str, Any]:
     """Return the segments of a kind with their names, and how many are wanted."""
-    found = await asked(models, Call("GET", f"/internal/segments/{kind}", None, seconds))
+    found = await call_user_model(models, Call("GET", f"/internal/segments/{kind}", None, seconds))
     items = found["items"]
     known = [{"id": one["id"], "films": one["typical"]} for one in items]
     path = f"/internal/segments/{kind}/names"
@@ -40,18 +43,18 @@ async def segments_of(models: Models, kind: Kind, seconds: float) -> dict[str, A
     return found | {"wanted": kept["k"], "items": [_named(one, kept) for one in items]}
 
 
-async def movies_of(
+async def fetch_segment_movies(
     models: Models, kind: Kind, segment: int, k: int, seconds: float
 ) -> tuple[str, tuple[Scored, ...]]:
     """Return the model's version and the movies for a segment, best first."""
     path = f"/internal/segments/{kind}/{segment}/films?k={k}"
-    found = read_recommended(await asked(models, Call("GET", path, None, seconds)))
+    found = read_recommended(await call_user_model(models, Call("GET", path, None, seconds)))
     if isinstance(found, Failure):
         raise ModelUnavailable(found.why)
     return found.model_version, found.items
 
 
-async def asked(models: Models, call: Call) -> dict[str, Any]:
+async def call_user_model(models: Models, call: Call) -> dict[str, Any]:
     """Return what the user-model service answers; its refusals as errors."""
     reply = await models.call(SERVICE, call)
     if isinstance(reply, Failure):

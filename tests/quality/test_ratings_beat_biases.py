@@ -14,7 +14,7 @@ from trainer.evaluation.rating_prediction.evaluate import (
     WARM,
     measure_ratings,
 )
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -26,7 +26,7 @@ def measured():
     """Return the trials of one split, by kind and predictor, and the reliability."""
     dataset, _ = read_movielens(DATA)
     trials, sure = measure_ratings(
-        dataset, Parameters(), 1, kinds=(WARM, UNSEEN_USER, UNSEEN_MOVIE)
+        dataset, TrainingParameters(), 1, kinds=(WARM, UNSEEN_USER, UNSEEN_MOVIE)
     )
     return {(one.trial, one.name): one for one in trials}, sure
 

@@ -9,7 +9,7 @@ from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.slices import QUICK
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -24,7 +24,7 @@ def report():
     """Return the report of one fold, popularity being the only rival."""
     dataset, _ = read_movielens(DATA)
     plan = Plan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
-    return evaluate(dataset, Parameters(), Settings(), plan)
+    return evaluate(dataset, TrainingParameters(), Settings(), plan)
 
 
 @pytest.mark.parametrize("name", [one.name for one in QUICK])

@@ -13,7 +13,7 @@ from marquee.consumer.deduplication import DEDUP_WINDOW
 from marquee.consumer.health import Health
 from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.process import consume
-from marquee.consumer.worker import LOG
+from marquee.consumer.loop import LOG
 from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
 from marquee.events import MOVIES, RATINGS, AnyEvent, decode
 from marquee.events.partitioning import partition_of
@@ -21,7 +21,7 @@ from marquee.settings import Settings
 from marquee.store.keys import Keys
 from trainer.history.history import History
 from trainer.history.log_segments import MovieRow, RatingRow, row_of
-from trainer.history.topics import KeptTopics
+from trainer.history.topics import TopicIds
 
 GROUP = "trainer"
 TOPICS = (MOVIES, RATINGS)
@@ -58,7 +58,7 @@ class HistoryConsumer:
         self._limit, self._seconds = limit, seconds
         self._buffers: dict[TopicPartition, Buffer] = {}
         self._window = DEDUP_WINDOW
-        self._kept = KeptTopics(history.directory)
+        self._kept = TopicIds(history.directory)
         keys = Keys("", GROUP, history.partitions)
         remedy = f"move {history.directory} away, so that a new history begins with the new one"
         self._log_identity = LogIdentity(bus, keys, TOPICS, remedy)

@@ -23,12 +23,13 @@ from neural.model import Neural  # noqa: E402
 from trainer.datasets.movielens import read_movielens  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.history.history import History  # noqa: E402
-from trainer.models.parameters import Parameters  # noqa: E402
-from trainer.runs.run import Order, run  # noqa: E402
+from trainer.models.parameters import TrainingParameters  # noqa: E402
+from trainer.runs.options import TrainingOptions
+from trainer.runs.run import run  # noqa: E402
 from trainer.runs.stages import STAGES  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
-PARAMETERS = Parameters(1, {"neural": {"network": {"epochs": 2}}})
+PARAMETERS = TrainingParameters(1, {"neural": {"network": {"epochs": 2}}})
 MODELS: dict[str, Any] = {
     "content": Content,
     "hybrid": Hybrid,
@@ -131,7 +132,7 @@ def train(folder: Path) -> dict[str, Path]:
     settings = Settings(state=folder / "state")
     dataset, _ = read_movielens(folder / "release")
     History(settings.history, settings.partitions).import_dataset(dataset)
-    record = run(STAGES, settings, Order(publish=False), PARAMETERS)
+    record = run(STAGES, settings, TrainingOptions(publish=False), PARAMETERS)
     return {name: Path(path) for name, path in record.bundles.items()}
 
 

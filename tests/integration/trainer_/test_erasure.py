@@ -3,7 +3,6 @@
 import asyncio
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,9 +46,10 @@ from marquee.store.redis import RedisStore
 from marquee_testing import checkerboard, until
 from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem
 from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.waiting import until_async
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
-from trainer.operations.erasure import ErasureReceipts, Place
+from trainer.operations.erasure import ErasureReceipts, StoreReceipt
 from trainer.operations.verify import Verification
 from trainer.operations.verify_derived import verify_rows
 from user_model.erasure_mask import without
@@ -123,7 +123,7 @@ def complete(system: FactsSystem, version: ModelVersion) -> None:
     keys = system.keys(version.name)
     every = [*keys.all(MOVIES), *keys.all(RATINGS)]
     wanted = {version.version.encode()}
-    until(lambda: {store.get(k.complete) for k in every} == wanted, 20, lambda: time.sleep(0.05))
+    until(lambda: {store.get(k.complete) for k in every} == wanted)
 
 
 def values(settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -159,7 +159,7 @@ def places_of(settings: Settings, user_id: int) -> set[str]:
     return found
 
 
-def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str, Place]:
+def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str, StoreReceipt]:
     receipts = ErasureReceipts(settings)
     try:
         if finish:
@@ -262,12 +262,6 @@ async def test_a_running_app_forgets_a_user_of_its_training_and_so_does_one_that
     def knows(overlay: ModelReplica[UserModel]) -> bool:
         return 4 in overlay.serving.model.training.user_ids
 
-    async def wait(condition: Any) -> None:
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
-
     stop = threading.Event()
     thread = threading.Thread(target=model_worker(system, "user-model").run, args=(stop,))
     thread.start()
@@ -275,16 +269,16 @@ async def test_a_running_app_forgets_a_user_of_its_training_and_so_does_one_that
         version = await asyncio.to_thread(release, system, "user-model", "one")
         await asyncio.to_thread(complete, system, version)
         first.tail.start()
-        await wait(lambda: first._serving is not None)
+        await until_async(lambda: first._serving is not None)
         assert knows(first)
         await asyncio.to_thread(lambda: system.publish(erased(4)))
-        await wait(lambda: not knows(first))
+        await until_async(lambda: not knows(first))
         second.tail.start()
-        await wait(lambda: second._serving is not None)
+        await until_async(lambda: second._serving is not None)
         assert not knows(second)
     finally:
         stop.set()
-        await asyncio.to_thread(thread.join, 10)
+        await asyncio.to_thread(thread.join, 60)
         await first.close()
         await second.close()
         await client.aclose()

@@ -19,7 +19,7 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.slices import Slice
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import SECOND
 
 pytestmark = pytest.mark.timeout(240)
@@ -35,7 +35,9 @@ PLAN = Plan(
 
 def work(folder: Path) -> EvaluationJob:
     cache = EvaluationCache(folder)
-    return EvaluationJob(checkerboard(120, 40), PLAN, Parameters(1, SMALL), Settings(), cache)
+    return EvaluationJob(
+        checkerboard(120, 40), PLAN, TrainingParameters(1, SMALL), Settings(), cache
+    )
 
 
 def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: P
 
 
 def test_an_error_in_a_process_is_that_of_the_run(tmp_path: Path) -> None:
-    wrong = replace(work(tmp_path), parameters=Parameters(1, {"content": {"clusters": 0}}))
+    wrong = replace(work(tmp_path), parameters=TrainingParameters(1, {"content": {"clusters": 0}}))
     with pytest.raises(Exception, match="clusters"):
         fill_cache(wrong, 2, lambda _words: None)
 
@@ -70,14 +72,14 @@ from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.evaluation.slices import Slice
 
 if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
     plan = Plan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
     cache = EvaluationCache(Path(sys.argv[1]))
-    work = EvaluationJob(checkerboard(120, 40), plan, Parameters(), Settings(), cache)
+    work = EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(), Settings(), cache)
     fill_cache(work, 2, lambda _words: None)
 """
 

@@ -1,7 +1,7 @@
 """`marquee rebuild` on a real Valkey: from nothing, beside consumers at work, and interrupted."""
 
+import asyncio
 import threading
-import time
 
 import pytest
 import redis
@@ -26,9 +26,10 @@ from marquee.settings import Settings
 from marquee.store.redis import RedisStore
 from marquee_testing import until
 from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
+from marquee_testing.waiting import until_async
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
-from trainer.operations.rebuild import Rebuilding, Rebuilt
+from trainer.operations.rebuild import Rebuilder, RebuiltPartition
 from trainer.operations.verify import Verification
 
 
@@ -37,8 +38,8 @@ def settled(system: FactsSystem, history: History, seed: int, n: int = 500) -> N
         system.wait(system.publish(*story(seed, n)))
 
 
-def rebuild(settings: Settings, replace: bool = False) -> list[Rebuilt]:
-    rebuilding = Rebuilding(settings)
+def rebuild(settings: Settings, replace: bool = False) -> list[RebuiltPartition]:
+    rebuilding = Rebuilder(settings)
     try:
         return list(rebuilding.run(SERVICES, replace))
     finally:
@@ -145,13 +146,13 @@ def test_after_an_interrupted_rebuild_the_consumer_waits_and_says_why_until_the_
     thread.start()
     try:
         waiting = lambda: "is being rebuilt" in (worker.health.waiting_for or "")  # noqa: E731
-        until(waiting, 10, lambda: time.sleep(0.02))
+        until(waiting)
         assert "it is being rebuilt" in str(unequal(settings))
         rebuild(settings, replace=True)
-        until(lambda: worker.health.waiting_for is None, 10, lambda: time.sleep(0.02))
+        until(lambda: worker.health.waiting_for is None)
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert unequal(settings) == []
 
 
@@ -213,17 +214,9 @@ async def test_apps_that_follow_the_updates_read_everything_anew(
     client = connect(settings.redis_url.get_secret_value())
     tail = Tail(client, system.keys("content").all(MOVIES), load, lambda *_: None)
     tail.start()
-    import asyncio
-
-    async def loaded(times: int) -> None:
-        deadline = time.monotonic() + 10
-        while len(loads) < times:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
-
-    await loaded(1)
+    await until_async(lambda: len(loads) >= 1)
     await asyncio.to_thread(rebuild, settings, True)
-    await loaded(2)
+    await until_async(lambda: len(loads) >= 2)
     await tail.close()
     await client.aclose()
 

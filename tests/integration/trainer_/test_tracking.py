@@ -18,12 +18,13 @@ from marquee_testing.fakes.bus import MemoryBus
 from trainer.cli.evaluate import track
 from trainer.history.history import History
 from trainer.models.fits import Fit
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import Figures, Report, SliceReport
-from trainer.runs.publishing import Publisher
+from trainer.runs.options import TrainingOptions
+from trainer.runs.publishing import ModelPublisher
 from trainer.runs.records import TrainingRecord
 from trainer.runs.retention import tidy
-from trainer.runs.run import Order, run
+from trainer.runs.run import run
 from trainer.runs.stages import Stage, data_stage, model_stage, publish_stage
 from trainer.tracking.client import open_client
 from trainer.tracking.mlflow import EXPERIMENT, mirror_rollback, open_tracking
@@ -72,13 +73,13 @@ def client(settings: Settings) -> Any:
 def stages() -> list[Stage]:
     bus = MemoryBus()
     neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
-    return [data_stage(), neural, publish_stage(Publisher(lambda _: bus, lambda *_: None))]
+    return [data_stage(), neural, publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))]
 
 
 def train_twice(settings: Settings) -> tuple[TrainingRecord, TrainingRecord]:
     """Run two trainings that differ by their seed."""
-    first = run(stages(), settings, parameters=Parameters(1))
-    return first, run(stages(), settings, parameters=Parameters(2))
+    first = run(stages(), settings, parameters=TrainingParameters(1))
+    return first, run(stages(), settings, parameters=TrainingParameters(2))
 
 
 def runs(client: Any, record: TrainingRecord) -> dict[str, Any]:
@@ -124,15 +125,15 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
 
 
 def test_a_version_that_does_not_serve_is_the_challenger(settings: Settings, client: Any) -> None:
-    first = run(stages(), settings, parameters=Parameters(1))
+    first = run(stages(), settings, parameters=TrainingParameters(1))
     refused = stages()
-    gate = Publisher(
+    gate = ModelPublisher(
         lambda _: MemoryBus(),
         lambda _settings, name: first.versions[name],
         lambda _new, _serving: "worse",
     )
     refused[-1] = publish_stage(gate)
-    second = run(refused, settings, parameters=Parameters(2))
+    second = run(refused, settings, parameters=TrainingParameters(2))
     challenger = client.get_model_version_by_alias("marquee-neural", "challenger")
     champion = client.get_model_version_by_alias("marquee-neural", "champion")
     assert champion.tags["marquee"] == first.versions["neural"]
@@ -161,7 +162,7 @@ def test_a_failed_training_is_tracked_as_failed(settings: Settings, client: Any)
     def fail(_training: object) -> str:
         raise DataError("no luck")
 
-    order = Order(publish=False, training_id="failing")
+    order = TrainingOptions(publish=False, training_id="failing")
     with pytest.raises(DataError):
         run([*stages()[:2], Stage("evaluate", fail)], settings, order)
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -188,8 +189,8 @@ def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their
     bus, serving = MemoryBus(), dict[str, str]()
     few = settings.model_copy(update={"keep_versions": 1})
     neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
-    stages = [data_stage(), neural, publish_stage(Publisher(lambda _: bus, lambda *_: None))]
-    records = [run(stages, few, parameters=Parameters(seed)) for seed in (1, 2, 3, 4)]
+    stages = [data_stage(), neural, publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))]
+    records = [run(stages, few, parameters=TrainingParameters(seed)) for seed in (1, 2, 3, 4)]
     versions = [record.versions["neural"] for record in records]
     assert Registry(settings.registry).versions("neural") == versions  # no store says what serves
     serving["neural"] = versions[3]
@@ -211,7 +212,12 @@ def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their
 def test_versions_that_were_never_published_expire_too(settings: Settings, client: Any) -> None:
     neural = model_stage("neural", lambda: Fit(ToyConfig, fit, lambda config: int(config.epochs)))
     for seed in (1, 2, 3):
-        run([data_stage(), neural], settings, Order(publish=False), Parameters(seed))
+        run(
+            [data_stage(), neural],
+            settings,
+            TrainingOptions(publish=False),
+            TrainingParameters(seed),
+        )
     few = settings.model_copy(update={"keep_versions": 1})
     Registry(settings.registry).sweep()
     settings.registry.mkdir()

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def process(environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Po
         finally:
             child.terminate()
             try:
-                child.wait(10)
+                child.wait(60)
             except subprocess.TimeoutExpired:
                 child.kill()
 
@@ -88,7 +87,7 @@ def app(environ: dict[str, str]) -> Iterator[httpx.Client]:
         process(environ | {"MARQUEE_TRAINER_PORT": str(port)}, "trainer", "app"),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90) as client,
     ):
-        wait(lambda: answers(client))
+        until(lambda: answers(client))
         yield client
 
 
@@ -97,10 +96,6 @@ def answers(client: httpx.Client) -> bool:
         return client.get("/health/ready").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
-    until(condition, seconds, lambda: time.sleep(0.05))
 
 
 def marquee(environ: dict[str, str], *arguments: str) -> str:
@@ -127,7 +122,7 @@ def test_a_training_by_the_app_publishes_versions_and_one_can_go_back(
         refused = client.post("/internal/trainings", json={})
         assert (refused.status_code, refused.json()["training_id"]) == (409, second)
         assert client.get("/health/ready").json()["training"] == second
-        wait(lambda: client.get(f"/internal/trainings/{second}").json()["status"] == "succeeded")
+        until(lambda: client.get(f"/internal/trainings/{second}").json()["status"] == "succeeded")
         listed = client.get("/internal/trainings").json()["items"]
         assert [record["training_id"] for record in listed] == [
             second,
@@ -180,18 +175,18 @@ def test_a_failed_training_is_told_with_its_error(environ: dict[str, str], tmp_p
 
 
 def test_no_training_outlives_the_app(environ: dict[str, str], tmp_path: Path) -> None:
-    from trainer.runs.records import Trainings
+    from trainer.runs.records import TrainingRecords
 
-    trainings = Trainings(tmp_path)
+    trainings = TrainingRecords(tmp_path)
     port = free_port()
     with process(environ | {"MARQUEE_TRAINER_PORT": str(port)}, "trainer", "app") as child:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            wait(lambda: answers(client))
+            until(lambda: answers(client))
             client.post("/internal/trainings", json={"models": ["content"]})
-            wait(lambda: trainings.running() is not None)
+            until(lambda: trainings.running() is not None)
         child.kill()
-        child.wait(10)
-        wait(lambda: trainings.running() is None, 10)
+        child.wait(60)
+        until(lambda: trainings.running() is None)
     (record,) = trainings.all()
     assert record.status == "failed"
     assert Registry(tmp_path / "registry").versions("content") == []
@@ -200,15 +195,15 @@ def test_no_training_outlives_the_app(environ: dict[str, str], tmp_path: Path) -
 def test_the_schedule_trains_when_there_are_new_ratings(
     environ: dict[str, str], bus: RedisBus
 ) -> None:
-    from trainer.runs.records import Trainings
+    from trainer.runs.records import TrainingRecords
 
     marquee(environ, "train", "--only", "content")
     settings = Settings(state=Path(environ["MARQUEE_STATE"]))
-    trainings = Trainings(settings.state)
+    trainings = TrainingRecords(settings.state)
     scheduled = environ | {"MARQUEE_TRAIN_AFTER_RATINGS": "3"}
     with process(environ, "trainer", "consumer"), app(scheduled):
         publish(bus, *(rating(user, 1, 5.0) for user in range(101, 104)))
-        wait(lambda: len(trainings.all()) == 2)
+        until(lambda: len(trainings.all()) == 2)
         (newest, _) = trainings.all()
     assert newest.reason == "3 new ratings"
 
@@ -218,8 +213,8 @@ def test_inspection_shows_what_the_training_and_then_events_derived(
 ) -> None:
     marquee(environ, "train", "--only", "content,user-model")
     with process(environ, "content", "consumer"), process(environ, "user_model", "consumer"):
-        wait(lambda: inspect(environ, "movie", 1, "content")["from"] == "training")
-        wait(lambda: inspect(environ, "user", 1, "user-model")["from"] == "training")
+        until(lambda: inspect(environ, "movie", 1, "content")["from"] == "training")
+        until(lambda: inspect(environ, "user", 1, "user-model")["from"] == "training")
         movie = inspect(environ, "movie", 1, "content")
         user = inspect(environ, "user", 1, "user-model")
         assert (len(movie["vector"]) > 5, movie["cluster"] >= 0) == (True, True)
@@ -228,8 +223,8 @@ def test_inspection_shows_what_the_training_and_then_events_derived(
 
         added = Movie(movie_id=1, title="Another", genres=("Horror", "War"))
         publish(bus, MovieAdded(data=added), rating(1, 1, 0.5), rating(1, 2, 5.0))
-        wait(lambda: inspect(environ, "movie", 1, "content")["from"] == "events")
-        wait(lambda: inspect(environ, "user", 1, "user-model")["from"] == "events")
+        until(lambda: inspect(environ, "movie", 1, "content")["from"] == "events")
+        until(lambda: inspect(environ, "user", 1, "user-model")["from"] == "events")
         movie_after = inspect(environ, "movie", 1, "content")
         user_after = inspect(environ, "user", 1, "user-model")
     assert movie_after["facts"]["film"]["title"] == "Another"

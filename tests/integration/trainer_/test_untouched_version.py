@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,8 @@ TRAINING = """
     from dataclasses import replace
     from marquee.errors import DataError
     from marquee.settings import read
-    from trainer.runs.run import Order, run
+    from trainer.runs.options import TrainingOptions
+    from trainer.runs.run import run
     from trainer.runs.stages import STAGES
 
     how, when, at = sys.argv[1:]
@@ -53,7 +53,8 @@ TRAINING = """
             return words
         return replace(stage, run=work) if stage.name == at else stage
 
-    run([falling(stage) for stage in STAGES], read(os.environ), Order(("content", "evaluate")))
+    options = TrainingOptions(("content", "evaluate"))
+    run([falling(stage) for stage in STAGES], read(os.environ), options)
 """
 
 
@@ -90,11 +91,7 @@ class Running:
         return answered.json() if answered.status_code == 200 else {}
 
     def wait_for(self, version: str) -> None:
-        wait(lambda: self.answer().get("model_version") == version)
-
-
-def wait(condition: Callable[[], bool], seconds: float = 30) -> None:
-    until(condition, seconds, lambda: time.sleep(0.05))
+        until(lambda: self.answer().get("model_version") == version)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     with ExitStack() as stack:
         bus = RedisBus(redis_url, "untouched")
         stack.callback(bus.close)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         system = Running(environ, stack.enter_context(client), bus)
         system.marquee("train", "--only", "content")
         for role in ("consumer", "app"):
@@ -123,7 +120,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
             )
             stack.callback(child.wait, 10)
             stack.callback(child.terminate)
-        wait(lambda: ready(client))
+        until(lambda: ready(client))
         (version,) = system.registry.versions("content")
         system.wait_for(version)
         yield system

@@ -11,7 +11,7 @@ from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import SERVICES, FactsSystem, empty, story
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
-from trainer.operations.rebuild import Rebuilding
+from trainer.operations.rebuild import Rebuilder
 from trainer.operations.verify import Verdict, Verification
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -47,7 +47,7 @@ def test_facts_are_equal_live_replayed_restored_and_rebuilt(system: FactsSystem)
     assert unequal(settings) == []
     history.compact()
     empty(settings, SERVICES)
-    rebuilding = Rebuilding(settings)
+    rebuilding = Rebuilder(settings)
     assert len(list(rebuilding.run(system.services, replace=False))) == 8
     rebuilding.close()
     with system.running():

@@ -15,7 +15,7 @@ from trainer.evaluation.metrics import coverage, difference, measure
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings, predict_by_biases
 from trainer.evaluation.slices import Case, Slice, draw, draw_slice
 from trainer.evaluation.splits import Split, split_by_user
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 
 
 def dataset_of(rows, n_movies: int) -> Dataset:
@@ -139,7 +139,7 @@ def test_damped_biases_find_an_additive_world():
         if generator.random() < 0.8
     ]
     dataset = dataset_of(rows, 40)
-    errors = {e.name: e for e in evaluate_ratings(dataset, Parameters(), {"neural": "missing"})}
+    errors = {e.name: e for e in evaluate_ratings(dataset, TrainingParameters(), {"neural": "missing"})}
     assert errors["damped biases"].rmse < 0.3 < errors["global mean"].rmse
     assert list(errors) == ["global mean", "damped biases"]
 

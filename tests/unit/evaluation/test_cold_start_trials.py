@@ -22,7 +22,7 @@ from trainer.evaluation.cold_start.trials import (
     trials,
 )
 from trainer.evaluation.metrics import Measurement
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
 
 DATA = checkerboard(200, 60)
@@ -89,7 +89,7 @@ class Told(EvaluationCache):
 
 def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
     said: list[str] = []
-    run = ColdRun(DATA, Parameters(), Told(Path("nowhere")), said.append)
+    run = ColdRun(DATA, TrainingParameters(), Told(Path("nowhere")), said.append)
     movies, places = run.reports(trials())
     ours = [one for one in movies if one.name == OURS]
     assert len(ours) == 6

@@ -23,10 +23,10 @@ from trainer.evaluation.run import Run
 from trainer.evaluation.slices import Slice
 from trainer.evaluation.splits import split_by_user
 from trainer.models.fits import Fit
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY, Interval, Report, SliceReport
 from trainer.report.writers import html, markdown
-from trainer.runs.context import Training
+from trainer.runs.context import TrainingContext
 from trainer.runs.evaluation_stage import MARGIN, evaluate_training, worse
 
 SETTINGS = Settings()
@@ -116,7 +116,7 @@ def test_no_rating_of_a_tested_user_is_trained():
         seen.append(likes)
         return fit_ease(likes, 10)
 
-    evaluate(dataset, Parameters(), SETTINGS, plan_of(fits, (Family("Spy", ({},), fit),)))
+    evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits, (Family("Spy", ({},), fit),)))
     split = split_by_user(dataset, 0)
     tested = set(split.test.user_ids.tolist())
     assert tested
@@ -135,7 +135,7 @@ def test_a_perfect_recommender_reaches_one_and_its_opposite_nothing():
     dataset = checkerboard()
     for right, reached in ((True, 1.0), (False, 0.0)):
         _, fits = oracle(right)
-        report = evaluate(dataset, Parameters(), SETTINGS, plan_of(fits))
+        report = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits))
         for one in report.slices:
             found = one.of(OURS)
             assert found is not None
@@ -160,7 +160,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
     _, fits = oracle()
     five = Slice("5", Route.USER_CLUSTER, given=5)
     plan = Plan((0,), (five,), ("user-model",), (), False, fits)
-    one = evaluate(dataset, Parameters(), SETTINGS, plan).slices[0]
+    one = evaluate(dataset, TrainingParameters(), SETTINGS, plan).slices[0]
     assert list(one.answered) == ["user-cluster"]
     assert "left out" in one.note
     found = one.of(OURS)
@@ -170,7 +170,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
 
 def test_a_models_own_figures_are_those_of_the_cases_routed_to_it():
     _, fits = oracle()
-    run = Run(plan_of(fits), Parameters(), SETTINGS, EvaluationCache(None), lambda _words: None)
+    run = Run(plan_of(fits), TrainingParameters(), SETTINGS, EvaluationCache(None), lambda _words: None)
     run.add_all(checkerboard())
     figures = run.figures("user-model")
     assert figures["ndcg@10"] == pytest.approx(1.0)
@@ -180,10 +180,10 @@ def test_a_models_own_figures_are_those_of_the_cases_routed_to_it():
 
 def test_a_training_gets_figures_of_the_models_that_it_made(tmp_path):
     said = []
-    training = Training(
+    training = TrainingContext(
         "t",
         SETTINGS,
-        Parameters(),
+        TrainingParameters(),
         tmp_path,
         lambda *what: said.append(what),
         data=checkerboard(200),
@@ -200,19 +200,19 @@ def test_what_was_measured_is_not_measured_again_until_data_change(tmp_path):
     dataset = checkerboard()
     kind, fits = oracle()
     cache = EvaluationCache(tmp_path)
-    first = evaluate(dataset, Parameters(), SETTINGS, plan_of(fits), cache)
-    again = evaluate(dataset, Parameters(), SETTINGS, plan_of(fits), cache)
+    first = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits), cache)
+    again = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits), cache)
     assert len(kind.trained) == 2
     assert again.slices == first.slices
-    evaluate(checkerboard(70), Parameters(), SETTINGS, plan_of(fits), cache)
+    evaluate(checkerboard(70), TrainingParameters(), SETTINGS, plan_of(fits), cache)
     assert len(kind.trained) == 4
-    evaluate(dataset, Parameters(seed=2), SETTINGS, plan_of(fits), cache)
+    evaluate(dataset, TrainingParameters(seed=2), SETTINGS, plan_of(fits), cache)
     assert len(kind.trained) == 6
 
 
 def test_the_pages_tell_what_the_report_holds():
     _, fits = oracle()
-    report = evaluate(checkerboard(), Parameters(), SETTINGS, plan_of(fits, FAMILIES[2:]))
+    report = evaluate(checkerboard(), TrainingParameters(), SETTINGS, plan_of(fits, FAMILIES[2:]))
     for text in (markdown(report), html(report)):
         assert "EASE" in text
         assert "1.000/1.000/1.000" in text
@@ -247,5 +247,5 @@ def test_the_gate_refuses_what_is_clearly_worse_and_nothing_else():
 
 def test_popularity_is_among_the_figures_of_every_slice():
     _, fits = oracle()
-    report = evaluate(checkerboard(), Parameters(), SETTINGS, plan_of(fits))
+    report = evaluate(checkerboard(), TrainingParameters(), SETTINGS, plan_of(fits))
     assert all(one.of(POPULARITY) for one in report.slices)

@@ -21,7 +21,7 @@ from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
 from trainer.evaluation.plan import Plan
 from trainer.evaluation.slices import Slice
 from trainer.models.fits import Fit
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
@@ -35,7 +35,7 @@ EXTRAS = replace(PLAN, folds=(8,), extras=True)
 
 def work(folder: Path | None, plan: Plan = PLAN) -> EvaluationJob:
     cache = EvaluationCache(folder)
-    return EvaluationJob(checkerboard(120, 40), plan, Parameters(1, SMALL), Settings(), cache)
+    return EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Settings(), cache)
 
 
 def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from marquee_testing import checkerboard
 from trainer.evaluation.splits import split_by_user
-from trainer.models.parameters import Parameters, read_parameters
+from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.tuning.coordinate_search import Tried, Values, nested, numbers, search
 from trainer.tuning.tune import REPORTED, without_reported, write_parameters
 
@@ -58,7 +58,7 @@ def test_no_reported_user_is_tuned_on() -> None:
 def test_written_parameters_are_read_back_under_the_comment_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("# What differs.\nseed: 1\n\ncontent: {}\n")
-    write_parameters(Parameters(3, {"content": {"inner": {"width": 8}}}), path)
+    write_parameters(TrainingParameters(3, {"content": {"inner": {"width": 8}}}), path)
     assert path.read_text().startswith("# What differs.\n")
     assert read_parameters(path).sections == {"content": {"inner": {"width": 8}}}
 
@@ -67,5 +67,5 @@ def test_a_number_in_a_section_leaves_the_defaults_beside_it() -> None:
     class Outer(BaseModel):
         inner: Inner = Inner(width=8, depth=5)
 
-    config = Parameters(1, {"content": {"inner": {"width": 2}}}).config("content", Outer)
+    config = TrainingParameters(1, {"content": {"inner": {"width": 2}}}).config("content", Outer)
     assert config.inner == Inner(width=2, depth=5)

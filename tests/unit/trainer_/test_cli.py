@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
 from trainer.cli.main import app
-from trainer.runs.records import Trainings
+from trainer.runs.records import TrainingRecords
 
 DATA = {
     "movies.csv": "movieId,title,genres\n1,Toy Story (1995),Comedy\n2,Heat (1995),Crime\n",
@@ -127,7 +127,7 @@ def test_tidying_says_what_it_removed_and_leaves_a_training_alone(
     marquee("data", "import", source)
     (left := state / "airflow" / "failed").mkdir(parents=True)
     os.utime(left, (0, 0))
-    with Trainings(state).locked("under-way"):
+    with TrainingRecords(state).locked("under-way"):
         result = marquee("tidy")
         assert (result.exit_code, result.stdout) == (0, "")
         assert "training under-way is under way" in result.stderr

@@ -18,10 +18,10 @@ from marquee_testing.fakes.bus import MemoryBus
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 from trainer.models.fits import Fit
-from trainer.models.parameters import Parameters
-from trainer.runs.context import Training
-from trainer.runs.publishing import Publisher
-from trainer.runs.records import Trainings
+from trainer.models.parameters import TrainingParameters
+from trainer.runs.context import TrainingContext
+from trainer.runs.publishing import ModelPublisher
+from trainer.runs.records import TrainingRecords
 from trainer.runs.run import run
 from trainer.runs.stages import Stage, data_stage, evaluate_stage, model_stage, publish_stage
 
@@ -78,7 +78,7 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 def publish(bus: MemoryBus) -> Stage:
-    return publish_stage(Publisher(lambda _: bus, lambda _settings, _name: None))
+    return publish_stage(ModelPublisher(lambda _: bus, lambda _settings, _name: None))
 
 
 def published(bus: MemoryBus) -> list[ModelPublished]:
@@ -90,7 +90,7 @@ def published(bus: MemoryBus) -> list[ModelPublished]:
 def measured_stage(seen: list[list[str]], registry: Registry) -> Stage:
     """A stage `evaluate` that notes what is published by then, and measures all alike."""
 
-    def measure(training: Training) -> str:
+    def measure(training: TrainingContext) -> str:
         seen.append(list(training.versions))
         for name, bundle in training.bundles.items():
             add_metrics(bundle, {"ndcg@10": 0.5})
@@ -108,7 +108,7 @@ def test_the_first_versions_are_published_before_they_are_measured_and_later_one
     stages = [data_stage(), toy_stage("content"), measured_stage(seen, registry), publish]
     first = run(stages, settings)
     assert [stage.name for stage in first.stages] == ["data", "content", "publish", "evaluate"]
-    second = run(stages, settings, parameters=Parameters(2))
+    second = run(stages, settings, parameters=TrainingParameters(2))
     assert [stage.name for stage in second.stages] == ["data", "content", "evaluate", "publish"]
     assert seen == [["content"], []]
     for event, record in zip(published(bus), (first, second), strict=True):
@@ -123,7 +123,7 @@ def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
 ) -> None:
     found = {"content": {"ndcg@10": 0.5}}
     monkeypatch.setattr("trainer.runs.stages.evaluate_training", lambda _training: found)
-    publish = publish_stage(Publisher(lambda _: bus, lambda *_: None))
+    publish = publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))
     record = run([data_stage(), toy_stage("content"), evaluate_stage(), publish], settings)
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])
     assert manifest.metrics == {"loss": 0.25, "ndcg@10": 0.5}
@@ -132,13 +132,13 @@ def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
 def test_a_training_that_fails_in_its_first_evaluation_has_published_its_models(
     settings: Settings, bus: MemoryBus, publish: Stage
 ) -> None:
-    def fail(_training: Training) -> str:
+    def fail(_training: TrainingContext) -> str:
         raise DataError("no luck")
 
     stages = [data_stage(), toy_stage("content"), Stage("evaluate", fail, ("data",)), publish]
     with pytest.raises(DataError):
         run(stages, settings)
-    (record,) = Trainings(settings.state).all()
+    (record,) = TrainingRecords(settings.state).all()
     assert (record.status, list(record.versions)) == ("failed", ["content"])
     assert len(published(bus)) == 1
 

@@ -17,7 +17,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
-from trainer.runs.records import TrainingRecord, Trainings
+from trainer.runs.records import TrainingRecord, TrainingRecords
 from trainer.runs.retention import CACHE_DAYS, WORK_DAYS, kept_versions, tidy
 
 OLD = ("1", "2", "3", "4", "5", "6", "7")
@@ -122,7 +122,7 @@ def test_what_a_killed_removal_left_is_no_version_and_goes_later(
 
 
 def test_records_beyond_the_newest_go_but_never_the_last_success(settings: Settings) -> None:
-    trainings = Trainings(settings.state)
+    trainings = TrainingRecords(settings.state)
     for i, status in enumerate(("succeeded", "succeeded", "failed", "failed", "failed")):
         record = TrainingRecord.model_validate(
             {"training_id": f"t{i}", "status": status, "reason": "", "started": datetime.now(UTC)}

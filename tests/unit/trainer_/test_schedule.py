@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from trainer.runs.records import Status, TrainingRecord
-from trainer.runs.schedule import Plan, due, keep_schedule, new_ratings
+from trainer.runs.schedule import TrainingSchedule, due, keep_schedule, new_ratings
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-PLAN = Plan(every_s=3600, after_ratings=100)
+PLAN = TrainingSchedule(every_s=3600, after_ratings=100)
 
 
 def trained(minutes_ago: float, status: Status = "succeeded", ratings: int = 0) -> TrainingRecord:
@@ -52,7 +52,7 @@ def test_a_failed_training_is_tried_again_after_a_while(minutes: float, reason: 
 
 
 def test_a_plan_of_zeros_never_trains() -> None:
-    never = Plan(0, 0)
+    never = TrainingSchedule(0, 0)
     assert due(never, NOW, {"ratings:0": 10**6}, trained(10**5), trained(10**5)) is None
     assert due(never, NOW, {}, None, None) is None
 

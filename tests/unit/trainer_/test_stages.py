@@ -22,12 +22,14 @@ from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
 from trainer.history.history import History
 from trainer.models.fits import Fit
-from trainer.models.parameters import Parameters, read_parameters
-from trainer.runs.context import Training
-from trainer.runs.publishing import Publisher
-from trainer.runs.records import TrainingRuns, Trainings
-from trainer.runs.run import Order, run, select
+from trainer.models.parameters import TrainingParameters, read_parameters
+from trainer.runs.context import TrainingContext
+from trainer.runs.options import TrainingOptions
+from trainer.runs.publishing import ModelPublisher
+from trainer.runs.records import TrainingRecords
+from trainer.runs.run import run, select
 from trainer.runs.stages import STAGES, Stage, data_stage, model_stage, publish_stage
+from trainer.runs.training_lock import TrainingInProgress
 
 
 class ToyConfig(BaseModel):
@@ -67,7 +69,7 @@ def failing_stage(name: str) -> Stage:
 def noted_stage(ran: list[str]) -> Stage:
     """A stage `data` that notes that it ran."""
 
-    def note(_training: Training) -> str:
+    def note(_training: TrainingContext) -> str:
         ran.append("data")
         return ""
 
@@ -92,7 +94,7 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 def publish(bus: MemoryBus) -> Stage:
-    return publish_stage(Publisher(lambda _: bus, lambda _settings, _name: None))
+    return publish_stage(ModelPublisher(lambda _: bus, lambda _settings, _name: None))
 
 
 def published(bus: MemoryBus) -> list[ModelPublished]:
@@ -137,7 +139,7 @@ def test_a_training_publishes_a_verified_bundle(
     settings: Settings, bus: MemoryBus, publish: Stage
 ) -> None:
     stages = [data_stage(), toy_stage("content"), publish]
-    parameters = Parameters(7, {"content": {"size": 5}})
+    parameters = TrainingParameters(7, {"content": {"size": 5}})
     record = run(stages, settings, parameters=parameters)
     (event,) = published(bus)
     directory = Registry(settings.registry).open(event.data.address, event.data.sha256)
@@ -148,7 +150,7 @@ def test_a_training_publishes_a_verified_bundle(
     assert manifest.data_version == record.data_version
     assert event.data.cut == record.cut == manifest.cut
     assert set(record.cut) >= {"ratings:0", "movies:3"}
-    assert not Trainings(settings.state).work(record.training_id).exists()
+    assert not TrainingRecords(settings.state).work(record.training_id).exists()
 
 
 def test_a_failure_leaves_the_registry_and_the_log_untouched(
@@ -159,23 +161,23 @@ def test_a_failure_leaves_the_registry_and_the_log_untouched(
         run(stages, settings)
     assert Registry(settings.registry).versions("content") == []
     assert published(bus) == []
-    (record,) = Trainings(settings.state).all()
+    (record,) = TrainingRecords(settings.state).all()
     assert (record.status, record.error) == ("failed", "too few ratings")
     assert [s.status for s in record.stages] == ["succeeded", "succeeded", "failed", "waiting"]
-    assert not Trainings(settings.state).work(record.training_id).exists()
+    assert not TrainingRecords(settings.state).work(record.training_id).exists()
 
 
 def test_a_version_that_the_gate_refuses_is_not_published(
     settings: Settings, bus: MemoryBus, publish: Stage
 ) -> None:
     first = run([data_stage(), toy_stage("content"), publish], settings)
-    gate = Publisher(
+    gate = ModelPublisher(
         lambda _: bus,
         lambda _settings, name: first.versions.get(name),
         lambda new, serving: "worse" if new.metrics["loss"] >= serving.metrics["loss"] else None,
     )
     stages = [data_stage(), toy_stage("content"), toy_stage("hybrid"), publish_stage(gate)]
-    record = run(stages, settings, parameters=Parameters(2))
+    record = run(stages, settings, parameters=TrainingParameters(2))
     assert record.refused == {"content": "worse"}
     assert list(record.versions) == ["hybrid"]
     assert Registry(settings.registry).versions("content") == [first.versions["content"]]
@@ -185,16 +187,16 @@ def test_without_publishing_the_bundles_are_kept_for_a_look(
     settings: Settings, publish: Stage
 ) -> None:
     stages = [data_stage(), toy_stage("content"), publish]
-    record = run(stages, settings, Order(publish=False))
+    record = run(stages, settings, TrainingOptions(publish=False))
     assert (Path(record.bundles["content"]) / "toy.txt").exists()
     assert Registry(settings.registry).versions("content") == []
 
 
 def test_only_one_training_runs_at_a_time(settings: Settings, publish: Stage) -> None:
-    trainings = Trainings(settings.state)
+    trainings = TrainingRecords(settings.state)
     with trainings.locked("first"):
         assert trainings.running() == "first"
-        with pytest.raises(TrainingRuns, match="first is under way"):
+        with pytest.raises(TrainingInProgress, match="first is under way"):
             run([data_stage(), publish], settings)
     assert trainings.running() is None
     assert run([data_stage(), publish], settings).status == "succeeded"
@@ -202,14 +204,15 @@ def test_only_one_training_runs_at_a_time(settings: Settings, publish: Stage) ->
 
 def test_an_empty_history_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="marquee data import"):
-        run([data_stage()], Settings(state=tmp_path), Order(publish=False))
+        run([data_stage()], Settings(state=tmp_path), TrainingOptions(publish=False))
 
 
 KILLED = """
     import sys, time
     from pathlib import Path
     from marquee.settings import Settings
-    from trainer.runs.run import Order, run
+    from trainer.runs.options import TrainingOptions
+    from trainer.runs.run import run
     from trainer.runs.stages import Stage, data_stage
 
     def hang(training):
@@ -218,7 +221,7 @@ KILLED = """
         time.sleep(600)
 
     settings = Settings(state=Path(sys.argv[1]))
-    run([data_stage(), Stage("content", hang)], settings, Order(publish=False))
+    run([data_stage(), Stage("content", hang)], settings, TrainingOptions(publish=False))
 """
 
 
@@ -226,7 +229,7 @@ def test_a_killed_training_is_known_as_failed_and_can_be_run_again(
     settings: Settings, publish: Stage
 ) -> None:
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(settings.state)]
-    trainings = Trainings(settings.state)
+    trainings = TrainingRecords(settings.state)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         while child.stdout.readline() not in ("hangs\n", ""):
@@ -259,7 +262,7 @@ def test_epochs_of_a_fit_are_told_to_progress(settings: Settings) -> None:
     run(
         [data_stage(), stage],
         settings,
-        Order(publish=False),
+        TrainingOptions(publish=False),
         progress=lambda name, done, words: told.append((done, words)) if name == "neural" else None,
     )
     assert told[1:3] == [(0.5, "loss 1.0000"), (0.99, "loss 0.5000")]
@@ -271,11 +274,11 @@ def test_an_unknown_parameter_is_refused_before_any_stage_runs(settings: Setting
         run(
             [noted_stage(ran), toy_stage("content")],
             settings,
-            Order(publish=False),
-            Parameters(1, {"content": {"sise": 4}}),
+            TrainingOptions(publish=False),
+            TrainingParameters(1, {"content": {"sise": 4}}),
         )
     assert ran == []
-    assert Trainings(settings.state).all() == []
+    assert TrainingRecords(settings.state).all() == []
 
 
 def test_an_unknown_section_of_the_file_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
@@ -297,7 +300,7 @@ def test_the_stages_of_the_trainer_cover_every_model() -> None:
 
 def test_a_stage_knows_that_the_data_was_not_read(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="data has not run"):
-        _ = Training("id", settings, Parameters(), tmp_path).dataset
+        _ = TrainingContext("id", settings, TrainingParameters(), tmp_path).dataset
 
 
 def test_a_bus_that_is_away_is_noticed_before_hours_of_work(

@@ -15,18 +15,18 @@ from trainer.evaluation.evaluate import curves_of, evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.evaluation.plan import Plan
 from trainer.history.history import History
-from trainer.models.parameters import Parameters, read_parameters
+from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.report.model import Report
 from trainer.report.quality_doc import document
 from trainer.report.tables import show
 from trainer.report.writers import write
-from trainer.runs.records import Trainings
+from trainer.runs.records import TrainingRecords
 from trainer.segments.maps import maps_of_record
 from trainer.tracking.mlflow import open_tracking
 
 
 @dataclass(frozen=True)
-class Order:
+class EvaluationOptions:
     """What `marquee evaluate` is asked for: the plan, and how many processes share it."""
 
     plan: Plan
@@ -40,8 +40,8 @@ class Order:
 
 def main(
     settings: Settings,
-    order: Order,
-    parameters: Parameters | None = None,
+    order: EvaluationOptions,
+    parameters: TrainingParameters | None = None,
     data: Path | None = None,
     docs: Path | None = None,
     as_json: bool = False,
@@ -89,7 +89,7 @@ def track(report: Report, settings: Settings) -> None:
 
 def with_training(report: Report, settings: Settings) -> Report:
     """Return the report with the learning curves and segments of the newest training."""
-    trained = Trainings(settings.state).newest(succeeded=True)
+    trained = TrainingRecords(settings.state).newest(succeeded=True)
     if trained is None:
         notes = (*report.notes, "no training here yet: neither learning curves nor segments")
         return report.model_copy(update={"notes": notes})

@@ -10,7 +10,7 @@ from marquee.registry.registry import Registry
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 from trainer.models.artifact_check import check_artifacts
 from trainer.models.diff import Change, changes, find_version
-from trainer.models.versions import Model, list_models, read_model, roll_back
+from trainer.models.versions import ModelVersions, list_models, read_model, roll_back
 from trainer.tracking.mlflow import mirror_rollback
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, compare, roll back.")
@@ -114,7 +114,7 @@ def rollback(
     print_lines([f"{name} {data.version} serves again"])
 
 
-def _wanted(model: Model, version: str | None) -> str:
+def _wanted(model: ModelVersions, version: str | None) -> str:
     """Return the version asked for, else the one that serves, else the newest."""
     return version or model.serving or (model.versions[-1].version if model.versions else "")
 
@@ -134,7 +134,7 @@ def _shown(change: Change, value: object) -> str:
     return str(value)[:12] if change.kind in ("about", "file") else str(value)
 
 
-def _row(model: Model, manifest: Manifest) -> tuple[str, ...]:
+def _row(model: ModelVersions, manifest: Manifest) -> tuple[str, ...]:
     return (
         model.name,
         manifest.version,

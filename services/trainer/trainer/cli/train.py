@@ -16,7 +16,8 @@ from trainer.cli.terminal import (
     stage_row,
 )
 from trainer.models.parameters import FILE
-from trainer.runs.records import TrainingRecord, TrainingRuns, Trainings
+from trainer.runs.records import TrainingRecord, TrainingRecords
+from trainer.runs.training_lock import TrainingInProgress
 
 Json = Annotated[bool, typer.Option("--json", help="Write the record of the training as JSON.")]
 
@@ -42,12 +43,13 @@ def train(
     Without --only: every model that can be trained here, and the evaluation.
     """
     from trainer.models.parameters import read_parameters
-    from trainer.runs.run import Order, run
+    from trainer.runs.options import TrainingOptions
+    from trainer.runs.run import run
     from trainer.runs.stages import STAGES
 
     session: Session = context.obj
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    order, values = Order(names, publish), read_parameters(parameters)
+    order, values = TrainingOptions(names, publish), read_parameters(parameters)
     if wait:
         _wait_for_others(session)
     with stage_progress(session) as progress:
@@ -92,9 +94,9 @@ def tidy(context: typer.Context) -> None:
 
     session: Session = context.obj
     try:
-        with Trainings(session.settings.state).locked("tidy", clear=False):
+        with TrainingRecords(session.settings.state).locked("tidy", clear=False):
             print_lines(sweep(session.settings).lines() or ["nothing to remove"])
-    except TrainingRuns as error:
+    except TrainingInProgress as error:
         session.say(f"nothing is removed now: {error}, and ends with it")
 
 
@@ -151,19 +153,19 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
     What was measured is kept: a run that was stopped goes on where it was.
     """
     from marquee import telemetry
-    from trainer.cli.evaluate import Order, main
+    from trainer.cli.evaluate import EvaluationOptions, main
     from trainer.evaluation.plan import Plan
     from trainer.models.parameters import read_parameters
 
     session: Session = context.obj
     telemetry.log_to_stderr()
-    order = Order(Plan.of(folds, quick, ratings), jobs)
+    order = EvaluationOptions(Plan.of(folds, quick, ratings), jobs)
     main(session.settings, order, read_parameters(parameters), data, docs, as_json)
 
 
 def _wait_for_others(session: Session) -> None:
     """Return once no training is under way."""
-    trainings, said = Trainings(session.settings.state), None
+    trainings, said = TrainingRecords(session.settings.state), None
     while (running := trainings.running()) is not None:
         if running != said:
             session.say(f"waiting for training {running}")

@@ -76,11 +76,11 @@ def rebuild(
     Consumers may run: they wait for their partitions and go on from there; derived rows follow by
     them. Run it again when it was interrupted.
     """
-    from trainer.operations.rebuild import Rebuilding
+    from trainer.operations.rebuild import Rebuilder
 
     session: Session = context.obj
     services = [name for name in named(service) if name != "trainer"]
-    rebuilding = Rebuilding(session.settings)
+    rebuilding = Rebuilder(session.settings)
     started = time.perf_counter()
     try:
         found = list(rebuilding.run(services, replace))

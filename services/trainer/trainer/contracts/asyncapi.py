@@ -41,7 +41,7 @@ Events are CloudEvents 1.0 in JSON, one a message, of at most 1,000,000 bytes.
   is among the last 4,096 of its partition.
 - **Compatible**: unknown fields are ignored. A type keeps its meaning for ever; what would change
   it gets a new type. What is no event of these goes to the dead letters, `<topic>.dead`.
-- **Redis Streams** as the bus: `docs/producers.md`.
+- **Redis Streams** as the bus: `docs/how-to/send-events.md`.
 """
 
 

@@ -92,10 +92,10 @@ def read_movielens(
     release at `path`, or more than `max_malformed_share` of a file's rows are malformed.
     """
     with _open_release(path) as files:
-        return _Reading(files, _format_of(files, path), max_malformed_share).run()
+        return _ReleaseReader(files, _format_of(files, path), max_malformed_share).run()
 
 
-class _Reading:
+class _ReleaseReader:
     """One import: its files, and what was counted on the way."""
 
     def __init__(self, files: Files, form: _Format, max_malformed_share: float) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Reals
+from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.settings import Settings
 from marquee.training.ranking_metrics import average_precision_at_k
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
@@ -19,7 +20,6 @@ from trainer.evaluation.metrics import (
     difference,
     mean_by_user,
 )
-from trainer.evaluation.served_models import MODELS
 from trainer.evaluation.slices import Case, Slice, route_of
 from trainer.report.model import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff
 
@@ -47,11 +47,11 @@ def compare(
 ) -> SliceReport:
     """Return the report of a slice; `missing` says of models why they could not be asked."""
     route = str(one.route)
-    if reason := missing.get(MODELS[one.route]):
+    if reason := missing.get(MODEL_BY_ROUTE[one.route]):
         return SliceReport(name=one.name, route=route, note=reason)
     if not measured.cases:
         return SliceReport(name=one.name, route=route, note="no user has so many ratings")
-    models = np.array([MODELS[route_of(case, settings)] for case in measured.cases])
+    models = np.array([MODEL_BY_ROUTE[route_of(case, settings)] for case in measured.cases])
     answered = ~np.isin(models, list(missing))
     outcomes = {name: _rows(joined(parts), answered) for name, parts in measured.parts.items()}
     outcomes[OURS] = _rows(_merged(measured.models, models), answered)
@@ -76,7 +76,9 @@ def own_figures(model: str, own: Sequence[Measured], settings: Settings) -> dict
     """
     rows = []
     for measured in own:
-        chosen = np.array([MODELS[route_of(case, settings)] == model for case in measured.cases])
+        chosen = np.array(
+            [MODEL_BY_ROUTE[route_of(case, settings)] == model for case in measured.cases]
+        )
         if chosen.any():
             ours = joined(measured.models[model]).values.mean(axis=0)
             floor = joined(measured.parts[POPULARITY]).values[chosen].mean(axis=0)

@@ -20,13 +20,13 @@ from trainer.evaluation.run import Run
 from trainer.evaluation.splits import SEED
 from trainer.evaluation.validation import ValidationRun
 from trainer.models.code_version import code_version
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import Report, SliceReport
 
 
 def evaluate(
     dataset: Dataset,
-    parameters: Parameters,
+    parameters: TrainingParameters,
     settings: Settings,
     plan: Plan | None = None,
     cache: EvaluationCache | None = None,

@@ -24,7 +24,7 @@ from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.run import splits_of
 from trainer.evaluation.validation import ValidationRun
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class EvaluationJob:
 
     dataset: Dataset
     plan: Plan
-    parameters: Parameters
+    parameters: TrainingParameters
     settings: Settings
     cache: EvaluationCache
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
@@ -19,7 +19,7 @@ from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.served_models import run_model
 from trainer.evaluation.slices import Cases, Slice, draw, draw_slice
 from trainer.evaluation.splits import Split
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import SECOND
 
 Outcomes = Mapping[str, Measurement]
@@ -34,7 +34,7 @@ class Recommenders:
     def __init__(
         self,
         plan: Plan,
-        parameters: Parameters,
+        parameters: TrainingParameters,
         settings: Settings,
         cache: EvaluationCache,
         say: Say,
@@ -129,5 +129,6 @@ def _missing(plan: Plan) -> dict[str, str]:
         if name not in plan.models
     }
     if importlib.util.find_spec("torch") is None:
-        missing.setdefault("neural", "torch is not installed here: run it with .venv-trainer")
+        for name in (spec.name for spec in MODEL_SPECS.values() if spec.needs_torch):
+            missing.setdefault(name, "torch is not installed here: run it with .venv-trainer")
     return missing

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.baselines.popularity import run_popularity
@@ -11,10 +12,10 @@ from trainer.evaluation.comparison import Measured, compare, own_figures
 from trainer.evaluation.metrics import Measurement
 from trainer.evaluation.plan import Plan, Say
 from trainer.evaluation.recommenders import Recommenders
-from trainer.evaluation.served_models import MODELS, key_at
+from trainer.evaluation.served_models import key_at
 from trainer.evaluation.slices import BY_TIME, Cases, Slice, draw
 from trainer.evaluation.splits import Split, split_by_time, split_by_user
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY, Point, SliceReport
 
 
@@ -24,7 +25,7 @@ class Run:
     def __init__(
         self,
         plan: Plan,
-        parameters: Parameters,
+        parameters: TrainingParameters,
         settings: Settings,
         cache: EvaluationCache,
         say: Say,
@@ -95,7 +96,11 @@ class Run:
 
     def figures(self, model: str) -> dict[str, float]:
         """Return the mean figures of a model over its slices, on the cases routed to it."""
-        own = [self._measured[k] for k, one in self._slices.items() if MODELS[one.route] == model]
+        own = [
+            self._measured[k]
+            for k, one in self._slices.items()
+            if MODEL_BY_ROUTE[one.route] == model
+        ]
         return own_figures(model, own, self._settings)
 
     def _add_parts(self, name: str, outcomes: Mapping[str, Measurement]) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints
-from marquee.domain.recommendation import Route, Scored, UserHistory
+from marquee.domain.models import MODEL_BY_ROUTE, MODEL_SPECS
+from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
@@ -22,18 +23,9 @@ from trainer.evaluation.metrics import DEPTH, SHOWN, Measurement, measure
 from trainer.evaluation.slices import Case, Cases, route_of
 from trainer.evaluation.splits import Split
 from trainer.models.fits import FITS, Fit
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 
 Fits = Mapping[str, Callable[[], Fit]]
-
-MODELS = {
-    Route.SIMILAR: "content",
-    Route.HYBRID: "hybrid",
-    Route.USER_CLUSTER: "user-model",
-    Route.NEURAL: "neural",
-}
-"""Which model answers a route."""
-
 
 DIVERSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
 """Settings of diversity that the trade-off is measured at."""
@@ -95,7 +87,7 @@ def run_model(
     split: Split,
     cases: Cases,
     settings: Settings,
-    parameters: Parameters,
+    parameters: TrainingParameters,
     fits: Fits = FITS,
     diversities: Sequence[float] = (),
 ) -> dict[str, Measurement]:
@@ -119,20 +111,20 @@ def run_model(
 
 def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:
     """Return the cases that a model answers."""
-    return [case for case in cases if MODELS[route_of(case, settings)] == name]
+    return [case for case in cases if MODEL_BY_ROUTE[route_of(case, settings)] == name]
 
 
-def fitted(name: str, train: Dataset, parameters: Parameters, fits: Fits = FITS) -> Asked:
+def fitted(name: str, train: Dataset, parameters: TrainingParameters, fits: Fits = FITS) -> Asked:
     """Return a model of a data set as a service would load it."""
     fit = fits[name]()
     config = parameters.config(name, fit.config)
-    if "segments" in type(config).model_fields:  # no list depends on them
+    if MODEL_SPECS[name].has_segments:  # no list depends on them
         config = config.model_copy(update={"segments": None})
     model = fit.fit(train, config, parameters.seed)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
     movie_ids = np.array([movie.movie_id for movie in train.movies], np.int64)
-    # Of the services only content hands the live popularity to its model.
-    live = Popularity(RatingRows.of(train).sums(len(train.movies))) if name == "content" else None
-    return Asked(loaded, movie_ids, live)
+    if not MODEL_SPECS[name].takes_popularity:
+        return Asked(loaded, movie_ids, None)
+    return Asked(loaded, movie_ids, Popularity(RatingRows.of(train).sums(len(train.movies))))

@@ -39,7 +39,7 @@ def _codes() -> Codes:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class PairRows:
     """n rows about (user, movie) pairs, in the order of their changes.
 
     `codes` uint8 n: half stars where the rows are ratings, kinds where they are marks or events.
@@ -53,16 +53,18 @@ class Rows:
     def __len__(self) -> int:
         return len(self.user_ids)
 
-    def take(self, rows: Ints | Mask) -> "Rows":
+    def take(self, rows: Ints | Mask) -> "PairRows":
         """Return some of the rows."""
-        return Rows(self.user_ids[rows], self.movie_ids[rows], self.codes[rows], self.times[rows])
+        return PairRows(
+            self.user_ids[rows], self.movie_ids[rows], self.codes[rows], self.times[rows]
+        )
 
-    def by_user(self) -> "Rows":
+    def by_user(self) -> "PairRows":
         """Return the rows ordered by user; those of one user keep their order."""
         return self.take(np.argsort(self.user_ids, kind="stable"))
 
     @classmethod
-    def joined(cls, parts: Iterable["Rows"]) -> "Rows":
+    def joined(cls, parts: Iterable["PairRows"]) -> "PairRows":
         """Return the rows of all parts, one part after the other."""
         listed = [cls(), *parts]
         return cls(
@@ -74,15 +76,15 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Events:
+class UserEvents:
     """n events about users, in the order of the log: `rows.codes` are kinds, `half_stars` uint8."""
 
-    rows: Rows = field(default_factory=Rows)
+    rows: PairRows = field(default_factory=PairRows)
     half_stars: Codes = field(default_factory=_codes)
 
-    def take(self, rows: Ints | Mask) -> "Events":
+    def take(self, rows: Ints | Mask) -> "UserEvents":
         """Return some of the events."""
-        return Events(self.rows.take(rows), self.half_stars[rows])
+        return UserEvents(self.rows.take(rows), self.half_stars[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +137,8 @@ class Facts:
     `erased` holds for each partition the digests of erased users, with offsets.
     """
 
-    ratings: Rows = field(default_factory=Rows)
-    marks: Rows = field(default_factory=Rows)
+    ratings: PairRows = field(default_factory=PairRows)
+    marks: PairRows = field(default_factory=PairRows)
     catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
     erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
 
@@ -155,7 +157,7 @@ class Facts:
     @classmethod
     def of(cls, dataset: Dataset) -> "Facts":
         """Return the facts that a data set states."""
-        rows = Rows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
+        rows = PairRows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
         return cls(
             rows, catalogue=FoldedCatalogue({movie.movie_id: movie for movie in dataset.movies})
         )
@@ -172,13 +174,13 @@ class PartitionFacts:
     position: int
     since: int = 0
     changed: dict[int, int] = field(default_factory=dict)
-    ratings: Rows = field(default_factory=Rows)
-    marks: Rows = field(default_factory=Rows)
+    ratings: PairRows = field(default_factory=PairRows)
+    marks: PairRows = field(default_factory=PairRows)
     catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
     erased: Mapping[bytes, int] = field(default_factory=dict)
 
 
-def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
+def fold_users(ratings: PairRows, marks: PairRows, events: UserEvents) -> tuple[PairRows, PairRows]:
     """Return ratings and marks after the events of the same partition, in the order of the log.
 
     The last event of a pair wins, whatever its time says; an erasure takes all that came before it.
@@ -189,10 +191,12 @@ def fold_users(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows]:
     dismissed = _fold_pairs(
         marks.take(marks.codes == DISMISSED), events, (DISMISSED, RESTORED), DISMISSED
     )
-    return ratings, Rows.joined([viewed, dismissed])
+    return ratings, PairRows.joined([viewed, dismissed])
 
 
-def _without_erased(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, Rows, Events]:
+def _without_erased(
+    ratings: PairRows, marks: PairRows, events: UserEvents
+) -> tuple[PairRows, PairRows, UserEvents]:
     rows = events.rows
     at = np.flatnonzero(rows.codes == ERASED)
     if not len(at):
@@ -209,7 +213,9 @@ def _without_erased(ratings: Rows, marks: Rows, events: Events) -> tuple[Rows, R
     )
 
 
-def _fold_pairs(state: Rows, events: Events, kinds: tuple[int, ...], present: int) -> Rows:
+def _fold_pairs(
+    state: PairRows, events: UserEvents, kinds: tuple[int, ...], present: int
+) -> PairRows:
     """Return the state's rows, less the pairs with an event of `kinds`, and the `present` ones."""
     events = events.take(np.isin(events.rows.codes, kinds))
     rows = events.rows
@@ -224,11 +230,11 @@ def _fold_pairs(state: Rows, events: Events, kinds: tuple[int, ...], present: in
     stays = ~known
     stays[known] = ~np.isin(_pair_keys(among[known], state.movie_ids[known]), touched)
     codes = events.half_stars if present == ADDED else rows.codes
-    new = Rows(rows.user_ids, rows.movie_ids, codes, rows.times).take(last)
-    return Rows.joined([state.take(stays), new]).by_user()
+    new = PairRows(rows.user_ids, rows.movie_ids, codes, rows.times).take(last)
+    return PairRows.joined([state.take(stays), new]).by_user()
 
 
-def _pairs(users: Ints, rows: Rows) -> Ints:
+def _pairs(users: Ints, rows: PairRows) -> Ints:
     return _pair_keys(position_in(users, rows.user_ids)[0], rows.movie_ids)
 
 

@@ -14,7 +14,7 @@ from marquee.events import MOVIES, decode
 from marquee.store.codec import pack_sums
 from marquee.store.keys import Keys
 from trainer.facts.canonical import PackedFacts, digest_of
-from trainer.facts.fold import VIEWED, PartitionFacts, Rows
+from trainer.facts.fold import VIEWED, PairRows, PartitionFacts
 from trainer.facts.replay import FactStore
 
 _HEADER = struct.Struct("<BIII")
@@ -26,7 +26,7 @@ def packed(facts: PartitionFacts, kept: FactSet) -> PackedFacts:
     if kept.rules:
         _put_rules(found, facts.catalogue.rules, kept)
     found.erased = dict(facts.erased)
-    found.users = _users(facts.ratings, facts.marks if kept.marks else Rows())
+    found.users = _users(facts.ratings, facts.marks if kept.marks else PairRows())
     if kept.sums:
         found.sums = _sums(facts.ratings)
     return found
@@ -50,7 +50,7 @@ def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: F
         store.apply(unit_of_work.commands(0, 0))
 
 
-def _users(ratings: Rows, marks: Rows) -> dict[int, bytes]:
+def _users(ratings: PairRows, marks: PairRows) -> dict[int, bytes]:
     """Return packed ratings by user: the counts, then the movies in the order of their changes."""
     parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
@@ -75,7 +75,7 @@ def _users(ratings: Rows, marks: Rows) -> dict[int, bytes]:
     return found
 
 
-def _sums(ratings: Rows) -> dict[int, bytes]:
+def _sums(ratings: PairRows) -> dict[int, bytes]:
     """Return n, positive and half stars by movie, packed."""
     movies, index = np.unique(ratings.movie_ids, return_inverse=True)
     n = np.bincount(index, minlength=len(movies))

@@ -21,7 +21,7 @@ from marquee.events import MOVIES, RATINGS
 from marquee.features.dataset import Dataset
 from marquee.files import delete_stale
 from marquee.snapshots.format import Snapshot, newest_snapshot
-from trainer.facts.fold import Facts, PartitionFacts, Rows, fold_users
+from trainer.facts.fold import Facts, PairRows, PartitionFacts, fold_users
 from trainer.history.log_segments import (
     SCHEMAS,
     MovieRow,
@@ -219,7 +219,7 @@ class History:
         snapshot = self._snapshot()
         catalogue = base_catalogue(snapshot, range(self._partitions))
         cut: dict[str, int] = {}
-        parts: list[tuple[Rows, Rows]] = []
+        parts: list[tuple[PairRows, PairRows]] = []
         erased: dict[int, dict[bytes, int]] = {}
         for p in range(self._partitions):
             table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
@@ -227,8 +227,8 @@ class History:
             table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
             parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
             erased[p] = base_erased(snapshot, p) | erasures_in(table)
-        ratings = Rows.joined(part[0] for part in parts)
-        return Facts(ratings, Rows.joined(part[1] for part in parts), catalogue, erased), cut
+        ratings = PairRows.joined(part[0] for part in parts)
+        return Facts(ratings, PairRows.joined(part[1] for part in parts), catalogue, erased), cut
 
     def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
         snapshot = self._snapshot()

@@ -26,7 +26,7 @@ from marquee.events import (
 )
 from marquee.events.erasure import digest_of_user
 from marquee.files import staged, sync
-from trainer.facts.fold import KINDS, Events, Rows
+from trainer.facts.fold import KINDS, PairRows, UserEvents
 
 _NAME = re.compile(r"(\d{20})-(\d{20})\.parquet")
 
@@ -134,13 +134,15 @@ def read_segments(segments: Iterable[Segment], topic: str, position: int) -> Any
     return pa.concat_tables(tables).unify_dictionaries()
 
 
-def user_events(table: Any) -> Events:
+def user_events(table: Any) -> UserEvents:
     """Return a `ratings` table as arrays."""
     kinds = table["kind"].combine_chunks()
     code_of = np.array([KINDS.index(kind) for kind in kinds.dictionary.to_pylist()], np.uint8)
     codes = code_of[kinds.indices.to_numpy()] if len(kinds) else np.zeros(0, np.uint8)
-    rows = Rows(_array(table, "user_id"), _array(table, "movie_id"), codes, _array(table, "time"))
-    return Events(rows, _array(table, "half_stars"))
+    rows = PairRows(
+        _array(table, "user_id"), _array(table, "movie_id"), codes, _array(table, "time")
+    )
+    return UserEvents(rows, _array(table, "half_stars"))
 
 
 def erasures_in(table: Any) -> dict[bytes, int]:

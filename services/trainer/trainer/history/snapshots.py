@@ -27,7 +27,15 @@ from marquee.snapshots.format import (
     read_partition,
     schema_of,
 )
-from trainer.facts.fold import BLOCK, KINDS, PROMOTION, Facts, FoldedCatalogue, PartitionFacts, Rows
+from trainer.facts.fold import (
+    BLOCK,
+    KINDS,
+    PROMOTION,
+    Facts,
+    FoldedCatalogue,
+    PairRows,
+    PartitionFacts,
+)
 
 
 def write_snapshot(
@@ -63,10 +71,10 @@ def write_snapshot(
     return open_snapshot(path)
 
 
-def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[Rows, Rows]:
+def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[PairRows, PairRows]:
     """Return the ratings and the marks of a partition of a snapshot."""
     if snapshot is None:
-        return Rows(), Rows()
+        return PairRows(), PairRows()
     ratings = read_partition(snapshot, "ratings", partition)
     marks = read_partition(snapshot, "marks", partition)
     codes = [KINDS.index(kind) for kind in marks["kind"].to_pylist()]
@@ -100,11 +108,11 @@ def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> Fold
     return found
 
 
-def _rows(table: Any, codes: Any) -> Rows:
+def _rows(table: Any, codes: Any) -> PairRows:
     user_ids, movie_ids, times = (
         table[name].to_numpy() for name in ("user_id", "movie_id", "time")
     )
-    return Rows(user_ids, movie_ids, codes, times)
+    return PairRows(user_ids, movie_ids, codes, times)
 
 
 def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
@@ -160,12 +168,12 @@ def _belongs(movie_id: int, partition: int, partitions: int) -> bool:
     return partition_of(movie_id, partitions) == partition
 
 
-def _ratings_table(rows: Rows) -> Any:
+def _ratings_table(rows: PairRows) -> Any:
     rows = rows.by_user()
     return _table("ratings", [rows.user_ids, rows.movie_ids, rows.codes, rows.times])
 
 
-def _marks_table(rows: Rows) -> Any:
+def _marks_table(rows: PairRows) -> Any:
     rows = rows.by_user()
     kinds = np.array(KINDS)[rows.codes].tolist()
     return _table("marks", [rows.user_ids, rows.movie_ids, kinds, rows.times])

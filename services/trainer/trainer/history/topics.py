@@ -9,7 +9,7 @@ from marquee.files import locked, replace_file
 NAME = "topics.json"
 
 
-class KeptTopics:
+class TopicIds:
     """Ids by topic. One that is kept stays: a topic of another id has other events."""
 
     def __init__(self, directory: Path) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from marquee.arrays import load_arrays
+from marquee.domain.models import CONTENT, HYBRID, NEURAL, USER_MODEL
 from marquee.errors import ArtifactError
 from marquee.registry.bundle import Manifest
 from marquee.registry.integrity import torch_arrays
 from marquee.registry.registry import Registry
+from trainer.models.classes import model_class
 
 READ = "read when the model is loaded"
 
@@ -26,13 +28,13 @@ _CODED = 200
 """Users whose codes are computed anew as serving does."""
 
 NAMED: Mapping[str, Mapping[str, str]] = {
-    "content": {
+    CONTENT.name: {
         "movies_vector.npz": READ,
         "scaler.npz": READ,
         "encoder.npz": READ,
         "kmeans.npz": READ,
     },
-    "hybrid": {
+    HYBRID.name: {
         "item_factors.npz": READ,
         "movies_vector.npz": READ,
         "scaler.npz": READ,
@@ -40,7 +42,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "kmeans.npz": READ,
         "viewer_clusters.npz": READ,
     },
-    "user-model": {
+    USER_MODEL.name: {
         "taste_encoder.npz": READ,
         "content_space.npz": READ,
         "kmeans.npz": READ,
@@ -51,7 +53,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "user_segments.npz": READ,
         "encoded_user_vectors.npz": READ,
     },
-    "neural": {
+    NEURAL.name: {
         "user_encoder.pkl": "its viewers are the rows of ratings_csr.npz",
         "item_encoder.pkl": "its films are the rows of films.npz, which is read",
         "ratings_csr.npz": "its sums per film are those of films.npz, which is read",
@@ -64,7 +66,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class ArtifactFinding:
     """What was found of one artifact; `fault` None: it is in order."""
 
     model: str
@@ -77,7 +79,7 @@ class Finding:
         return asdict(self)
 
 
-def check_artifacts(registry: Registry, manifest: Manifest) -> list[Finding]:
+def check_artifacts(registry: Registry, manifest: Manifest) -> list[ArtifactFinding]:
     """Return a finding for each named artifact of a version.
 
     ArtifactError: the version cannot be loaded: a checksum differs, a number is not finite, or this
@@ -85,42 +87,26 @@ def check_artifacts(registry: Registry, manifest: Manifest) -> list[Finding]:
     """
     name = manifest.name
     address = registry.address(name, manifest.version)
-    model = registry.load(address, manifest.digest, _load(name))
+    model = registry.load(address, manifest.digest, model_class(name).load)
     folder = registry.path(name, manifest.version)
-    agreements = _agreements(folder, model) if name == "neural" else {}
+    agreements = _AGREEMENTS[name](folder, model) if name in _AGREEMENTS else {}
     return [
         _finding(manifest, file, use, agreements.get(file)) for file, use in NAMED[name].items()
     ]
 
 
-def _finding(manifest: Manifest, file: str, use: str, agrees: Callable[[], bool] | None) -> Finding:
+def _finding(
+    manifest: Manifest, file: str, use: str, agrees: Callable[[], bool] | None
+) -> ArtifactFinding:
     fault = None
     if file not in manifest.files:
         fault = "it is not there"
     elif agrees is not None and not agrees():
         fault = f"not so: {use}"
-    return Finding(manifest.name, file, manifest.files.get(file, ""), use, fault)
+    return ArtifactFinding(manifest.name, file, manifest.files.get(file, ""), use, fault)
 
 
-def _load(name: str) -> Callable[[Path], Any]:
-    if name == "content":
-        from content.model import Content
-
-        return Content.load
-    if name == "hybrid":
-        from hybrid.model import Hybrid
-
-        return Hybrid.load
-    if name == "user-model":
-        from user_model.model import UserModel
-
-        return UserModel.load
-    from neural.model import Neural
-
-    return Neural.load
-
-
-def _agreements(folder: Path, model: Any) -> dict[str, Callable[[], bool]]:
+def _neural_agreements(folder: Path, model: Any) -> dict[str, Callable[[], bool]]:
     """Return by file what compares it with what serves: `model`, a `neural.model.Neural`."""
     ratings = load_arrays(folder / "ratings_csr.npz")
     return {
@@ -131,6 +117,12 @@ def _agreements(folder: Path, model: Any) -> dict[str, Callable[[], bool]]:
         "model_movies_full_vectors_raw.npz": lambda: _same_vectors(folder, model),
         "neural_model_best.pt": lambda: _same_weights(folder),
     }
+
+
+_AGREEMENTS: Mapping[str, Callable[[Path, Any], Mapping[str, Callable[[], bool]]]] = {
+    NEURAL.name: _neural_agreements
+}
+"""By model: comparisons of the files that serving does not read, given its folder and the model."""
 
 
 def _rows(path: Path, ids: Any) -> bool:

@@ -1,11 +1,16 @@
 """How each model is fitted: the services' own fits, imported when they are called."""
 
+import functools
+import importlib
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel
+
+from marquee.domain.models import MODEL_SPECS, ModelSpec
 
 
 class Fitted(Protocol):
@@ -24,34 +29,18 @@ class Fit:
     epochs: Callable[[Any], int] | None = None
 
 
-def _content() -> Fit:
-    from content.fit import ContentConfig, fit
-
-    return Fit(ContentConfig, fit)
-
-
-def _hybrid() -> Fit:
-    from hybrid.fit import HybridConfig, fit
-
-    return Fit(HybridConfig, fit)
+def _load(spec: ModelSpec) -> Fit:
+    module = importlib.import_module(f"{spec.package}.fit")
+    epochs = _number_at(spec.epochs_key) if spec.epochs_key else None
+    return Fit(getattr(module, spec.config_class), module.fit, epochs)
 
 
-def _user_model() -> Fit:
-    from user_model.fit import UserModelConfig, fit
-
-    return Fit(UserModelConfig, fit)
-
-
-def _neural() -> Fit:
-    from neural.fit import NeuralConfig, fit
-
-    return Fit(NeuralConfig, fit, lambda config: int(config.network.epochs))
+def _number_at(key: str) -> Callable[[Any], int]:
+    """Return a function that returns the whole number at a dotted key of a config."""
+    return lambda config: int(operator.attrgetter(key)(config))
 
 
 FITS: Mapping[str, Callable[[], Fit]] = {
-    "content": _content,
-    "hybrid": _hybrid,
-    "user-model": _user_model,
-    "neural": _neural,
+    name: functools.partial(_load, spec) for name, spec in MODEL_SPECS.items()
 }
 """By model; a call imports the service's fit and what it needs."""

@@ -19,7 +19,7 @@ C = TypeVar("C", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Parameters:
+class TrainingParameters:
     """The seed, and what deviates from the defaults of each model's config."""
 
     seed: int = 1
@@ -37,16 +37,16 @@ class Parameters:
             key = ".".join((model, *map(str, first["loc"])))
             raise SettingsError(f"{self.source}: {key}: {first['msg']}", key) from None
 
-    def changed(self, model: str, values: Mapping[str, Any]) -> "Parameters":
+    def changed(self, model: str, values: Mapping[str, Any]) -> "TrainingParameters":
         """Return the same parameters with other values in the section of a model."""
         section = {**self.sections.get(model, {}), **values}
         return replace(self, sections={**self.sections, model: section})
 
 
-def read_parameters(path: Path = FILE) -> Parameters:
+def read_parameters(path: Path = FILE) -> TrainingParameters:
     """Return the parameters of a file; those of no file at the default path are the defaults."""
     if path == FILE and not path.exists():
-        return Parameters()
+        return TrainingParameters()
     try:
         found = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
@@ -58,7 +58,9 @@ def read_parameters(path: Path = FILE) -> Parameters:
     seed = found.pop("seed", 1)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise SettingsError(f"{path}: seed: a whole number from 0 to {2**32 - 1}", "seed")
-    return Parameters(seed, {name: _section(path, name, v) for name, v in found.items()}, str(path))
+    return TrainingParameters(
+        seed, {name: _section(path, name, v) for name, v in found.items()}, str(path)
+    )
 
 
 def filled(default: BaseModel, section: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from marquee.store.redis import RedisStore
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelVersions:
     """The versions of a model, oldest first, and the one that serves (None: unknown or none)."""
 
     name: str
@@ -33,13 +33,13 @@ class Model:
         }
 
 
-def list_models(settings: Settings) -> list[Model]:
+def list_models(settings: Settings) -> list[ModelVersions]:
     """Return every model with its versions."""
     serving = serving_versions(settings, MODEL_NAMES)
     return [_model(settings, name, serving.get(name)) for name in MODEL_NAMES]
 
 
-def read_model(settings: Settings, name: str) -> Model:
+def read_model(settings: Settings, name: str) -> ModelVersions:
     """Return a model with its versions; NotFound for a name that is none."""
     if name not in MODEL_NAMES:
         raise NotFound(f"no model {name}; there are {', '.join(MODEL_NAMES)}")
@@ -68,7 +68,7 @@ def serving_versions(settings: Settings, names: Sequence[str]) -> dict[str, str]
     }
 
 
-def _model(settings: Settings, name: str, serving: str | None) -> Model:
+def _model(settings: Settings, name: str, serving: str | None) -> ModelVersions:
     registry = Registry(settings.registry)
     manifests: list[Manifest] = []
     for version in registry.versions(name):
@@ -78,7 +78,7 @@ def _model(settings: Settings, name: str, serving: str | None) -> Model:
             if registry.path(name, version).exists():
                 raise
             # else it has just expired
-    return Model(name, serving, tuple(manifests))
+    return ModelVersions(name, serving, tuple(manifests))
 
 
 def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:
@@ -120,7 +120,7 @@ def before(versions: Sequence[str], serving: str) -> str | None:
     return max((version for version in versions if version < serving), default=None)
 
 
-def _before(model: Model) -> str:
+def _before(model: ModelVersions) -> str:
     names = [manifest.version for manifest in model.versions]
     serving = model.serving or (names[-1] if names else "")
     earlier = before(names, serving)

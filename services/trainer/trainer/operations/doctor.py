@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from marquee.bus.factory import open_bus
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.errors import MarqueeError
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
@@ -21,7 +21,7 @@ _DISK_GB, _MEMORY_GB = 2.0, 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What was looked at, what was found, and what to do where that is not good."""
 
     state: Literal["good", "note", "bad"]
@@ -34,7 +34,7 @@ class Finding:
         return asdict(self)
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: Settings) -> list[CheckResult]:
     """Return what was found; nothing is changed."""
     return [
         _python(),
@@ -49,50 +49,50 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-def _python() -> Finding:
-    return Finding("good", "Python", ".".join(map(str, sys.version_info[:3])))
+def _python() -> CheckResult:
+    return CheckResult("good", "Python", ".".join(map(str, sys.version_info[:3])))
 
 
-def _state(state: Path) -> Finding:
+def _state(state: Path) -> CheckResult:
     there = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
     if there.is_dir() and os.access(there, os.W_OK):
-        return Finding("good", "state folder", str(state))
-    return Finding("bad", "state folder", f"{there} cannot be written", "set STATE= or --state")
+        return CheckResult("good", "state folder", str(state))
+    return CheckResult("bad", "state folder", f"{there} cannot be written", "set STATE= or --state")
 
 
-def _disk(state: Path) -> Finding:
+def _disk(state: Path) -> CheckResult:
     there = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free / 2**30
     text = f"{free:.1f} GiB free"
     if free >= _DISK_GB:
-        return Finding("good", "disk", text)
-    return Finding("bad", "disk", text, f"free {_DISK_GB:.0f} GiB, or set STATE= elsewhere")
+        return CheckResult("good", "disk", text)
+    return CheckResult("bad", "disk", text, f"free {_DISK_GB:.0f} GiB, or set STATE= elsewhere")
 
 
-def _memory() -> Finding:
+def _memory() -> CheckResult:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         available = next(int(li.split()[1]) for li in lines if li.startswith("MemAvailable"))
     except (OSError, StopIteration):
-        return Finding("note", "memory", "unknown on this system")
+        return CheckResult("note", "memory", "unknown on this system")
     text = f"{available / 2**20:.1f} GiB available"
     if available / 2**20 >= _MEMORY_GB:
-        return Finding("good", "memory", text)
-    return Finding("bad", "memory", text, f"a training needs {_MEMORY_GB:.0f} GiB or more")
+        return CheckResult("good", "memory", text)
+    return CheckResult("bad", "memory", text, f"a training needs {_MEMORY_GB:.0f} GiB or more")
 
 
-def _redis(settings: Settings) -> Finding:
+def _redis(settings: Settings) -> CheckResult:
     store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
     try:
         store.get(Keys(settings.namespace, "gateway", settings.partitions).model)
     except MarqueeError as error:
-        return Finding("bad", "Redis", str(error), "start it (make demo does), or set its URL")
+        return CheckResult("bad", "Redis", str(error), "start it (make demo does), or set its URL")
     finally:
         store.close()
-    return Finding("good", "Redis", "answers")
+    return CheckResult("good", "Redis", "answers")
 
 
-def _bus(settings: Settings) -> Finding:
+def _bus(settings: Settings) -> CheckResult:
     bus = open_bus(settings)
     try:
         partitions = bus.partitions("ratings")
@@ -101,39 +101,39 @@ def _bus(settings: Settings) -> Finding:
         if error.status == 503:
             remedy = "start the bus, or choose the other by MARQUEE_BUS"
         state: Literal["note", "bad"] = "bad" if error.status == 503 else "note"
-        return Finding(state, f"bus ({settings.bus})", str(error), remedy)
+        return CheckResult(state, f"bus ({settings.bus})", str(error), remedy)
     finally:
         bus.close()
     if partitions == settings.partitions:
-        return Finding("good", f"bus ({settings.bus})", f"answers, {partitions} partitions")
+        return CheckResult("good", f"bus ({settings.bus})", f"answers, {partitions} partitions")
     text = f"{partitions} partitions, the settings say {settings.partitions}"
-    return Finding("bad", f"bus ({settings.bus})", text, f"set MARQUEE_PARTITIONS={partitions}")
+    return CheckResult("bad", f"bus ({settings.bus})", text, f"set MARQUEE_PARTITIONS={partitions}")
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
-    for name in ("gateway", "content", "hybrid", "user_model", "neural", "trainer"):
-        port = int(getattr(settings, f"{name}_port"))
+def _ports(settings: Settings) -> Iterator[CheckResult]:
+    for name in ("gateway", *(spec.package for spec in MODEL_SPECS.values()), "trainer"):
+        port = settings.port_of(name)
         with socket.socket() as probe:
             probe.settimeout(0.5)
             answers = probe.connect_ex((settings.host, port)) == 0
         if answers:
             remedy = f"if it is not Marquee's {name}: MARQUEE_{name.upper()}_PORT="
-            yield Finding("note", f"port {port}", "somebody listens", remedy)
+            yield CheckResult("note", f"port {port}", "somebody listens", remedy)
         else:
-            yield Finding("good", f"port {port}", f"free for {name}")
+            yield CheckResult("good", f"port {port}", f"free for {name}")
 
 
-def _data(settings: Settings) -> Finding:
+def _data(settings: Settings) -> CheckResult:
     if any(settings.history.glob("snapshot-*")):
-        return Finding("good", "data", f"imported into {settings.history}")
-    return Finding("note", "data", "nothing is imported", "marquee data import SRC")
+        return CheckResult("good", "data", f"imported into {settings.history}")
+    return CheckResult("note", "data", "nothing is imported", "marquee data import SRC")
 
 
-def _models(settings: Settings) -> Iterator[Finding]:
+def _models(settings: Settings) -> Iterator[CheckResult]:
     registry = Registry(settings.registry)
     for name in MODEL_NAMES:
         versions = registry.versions(name)
         if versions:
-            yield Finding("good", f"model {name}", f"{len(versions)} versions, {versions[-1]}")
+            yield CheckResult("good", f"model {name}", f"{len(versions)} versions, {versions[-1]}")
         else:
-            yield Finding("note", f"model {name}", "no version", f"marquee train --only {name}")
+            yield CheckResult("note", f"model {name}", "no version", f"marquee train --only {name}")

@@ -17,7 +17,7 @@ import redis
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.factory import open_bus
 from marquee.dead_letters.ledger import open_dead_letters
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES, USER_MODEL
 from marquee.errors import NotFound, StoreUnavailable
 from marquee.events import RATINGS
 from marquee.events.erasure import digest_of_user
@@ -31,12 +31,12 @@ from trainer.operations.history_search import files_about
 from trainer.operations.inspection import SERVICES
 from trainer.operations.log_reader import LogReader
 
-MASKED = "user-model"
+MASKED = USER_MODEL.name
 """The one model that serves from users of its training; its apps mask those on the list."""
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreReceipt:
     """What one store holds of a user; nothing of him: `left` is empty."""
 
     store: str
@@ -70,7 +70,7 @@ class ErasureReceipts:
         letters.remove_user(user_id)
         letters.close()
 
-    def receipt(self, user_id: int) -> list[Place]:
+    def receipt(self, user_id: int) -> list[StoreReceipt]:
         """Return what each store holds of an erased user, with dates.
 
         NotFound: no service has him on its erasure list. StoreUnavailable: Redis does not answer.
@@ -92,14 +92,14 @@ class ErasureReceipts:
         found = self._redis.zscore(keys.erased, digest_of_user(user_id))
         return None if found is None else int(found)
 
-    def _places(self, user_id: int) -> Iterator[Place]:
+    def _places(self, user_id: int) -> Iterator[StoreReceipt]:
         for service in SERVICES:
-            yield Place(f"redis: {service}", self._left_in_redis(service, user_id))
-        yield Place("history", self._left_in_history(user_id))
-        yield Place("dead letters", self._left_in_letters(user_id))
-        yield Place("log", self._left_in_log(user_id))
+            yield StoreReceipt(f"redis: {service}", self._left_in_redis(service, user_id))
+        yield StoreReceipt("history", self._left_in_history(user_id))
+        yield StoreReceipt("dead letters", self._left_in_letters(user_id))
+        yield StoreReceipt("log", self._left_in_log(user_id))
         for name in MODEL_NAMES:
-            yield Place(f"versions: {name}", self._left_in_versions(name, user_id))
+            yield StoreReceipt(f"versions: {name}", self._left_in_versions(name, user_id))
 
     # --- store by store
 
@@ -176,14 +176,14 @@ class ErasureReceipts:
 
     # --- dates
 
-    def _dated(self, user_id: int, places: list[Place]) -> list[Place]:
+    def _dated(self, user_id: int, places: list[StoreReceipt]) -> list[StoreReceipt]:
         path = self._path(user_id)
         known: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
         today = datetime.now(UTC).isoformat(timespec="seconds")
         clean = {place.store: known.get(place.store, today) for place in places if not place.left}
         if clean != known:
             replace_file(path, orjson.dumps(clean, option=orjson.OPT_INDENT_2))
-        return [Place(place.store, place.left, clean.get(place.store)) for place in places]
+        return [StoreReceipt(place.store, place.left, clean.get(place.store)) for place in places]
 
     def _path(self, user_id: int) -> Path:
         return self._settings.state / "erasures" / f"{digest_of_user(user_id).hex()}.json"

@@ -1,14 +1,12 @@
 """What each service holds of one movie or user: facts, derived row, cluster, version, position."""
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import orjson
 
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.domain.movies import genre_mask
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import RATINGS, ModelVersion
@@ -20,22 +18,16 @@ from marquee.store.api import ReadRequest
 from marquee.store.codec import DerivedUserRow, unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
+from trainer.models.classes import model_class
 
 SERVICES: tuple[str, ...] = ("gateway", *MODEL_NAMES)
 EVENTS, TRAINING = "events", "training"
-MODELS = {
-    "content": ("content.model", "Content"),
-    "hybrid": ("hybrid.model", "Hybrid"),
-    "user-model": ("user_model.model", "UserModel"),
-    "neural": ("neural.model", "Neural"),
-}
-SEGMENTED = "user-model"
-FOLDED = "hybrid"
-WITH_USERS = ("user-model", "neural")
+SEGMENTED = frozenset(spec.name for spec in MODEL_SPECS.values() if spec.has_segments)
+FOLDED = frozenset(spec.name for spec in MODEL_SPECS.values() if spec.folds_raters)
 
 
 @dataclass(frozen=True)
-class Derived:
+class DerivedView:
     """A derived row: `source` is `events`, or `training` where nothing has changed since."""
 
     vector: list[float]
@@ -45,7 +37,7 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ServiceView:
     """What one service holds; `facts` is None where it has none."""
 
     service: str
@@ -53,7 +45,7 @@ class Seen:
     position: int | None
     version: str | None
     facts: dict[str, Any] | None
-    derived: Derived | None
+    derived: DerivedView | None
 
     def as_json(self) -> dict[str, Any]:
         """Return it all."""
@@ -79,11 +71,11 @@ class Inspection:
         self._store = RedisStore(settings.redis_url.get_secret_value(), timeout=2.0)
         self._registry = Registry(settings.registry)
 
-    def movie(self, movie_id: int) -> list[Seen]:
+    def movie(self, movie_id: int) -> list[ServiceView]:
         """Return what each service holds of a movie."""
         return [self._movie(service, movie_id) for service in SERVICES]
 
-    def user(self, user_id: int) -> list[Seen]:
+    def user(self, user_id: int) -> list[ServiceView]:
         """Return what each service holds of a user."""
         return [self._user(service, user_id) for service in SERVICES]
 
@@ -94,7 +86,7 @@ class Inspection:
     def _keys(self, service: str) -> Keys:
         return Keys(self._settings.namespace, service, self._settings.partitions)
 
-    def _movie(self, service: str, movie_id: int) -> Seen:
+    def _movie(self, service: str, movie_id: int) -> ServiceView:
         keys = self._keys(service)
         partition, name = keys.movie(movie_id), str(movie_id)
         sums = [k.sums for k in keys.all(RATINGS)]
@@ -113,12 +105,12 @@ class Inspection:
         derived = None
         if published and row != b"":
             derived = self._movie_row(service, published, movie_id, row)
-        if derived and published and service == SEGMENTED:
-            segment = self._movie_segment(published, movie, facts)
+        if derived and published and service in SEGMENTED:
+            segment = self._movie_segment(service, published, movie, facts)
             derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
 
-    def _user(self, service: str, user_id: int) -> Seen:
+    def _user(self, service: str, user_id: int) -> ServiceView:
         partition = self._keys(service).user(user_id)
         packed = self._store.get(partition.user(user_id))
         ratings = Ratings.unpack(packed)
@@ -128,11 +120,11 @@ class Inspection:
         derived = None
         if row:
             unpacked = DerivedUserRow.unpack(row)
-            derived = Derived(unpacked.code.tolist(), unpacked.cluster, EVENTS)
-        elif published and service in WITH_USERS and ratings.rated:
+            derived = DerivedView(unpacked.code.tolist(), unpacked.cluster, EVENTS)
+        elif published and MODEL_SPECS[service].derives_user_rows and ratings.rated:
             code, cluster = self._load(service, published).encode(RatedMovies.of(ratings))
-            derived = Derived(code.tolist(), int(cluster), TRAINING)
-        if derived and published and service == SEGMENTED:
+            derived = DerivedView(code.tolist(), int(cluster), TRAINING)
+        if derived and published and service in SEGMENTED:
             segment = self._load(service, published).segment(RatedMovies.of(ratings))
             derived = replace(derived, segment=segment)
         return self._seen(service, partition, published, facts, derived)
@@ -143,9 +135,9 @@ class Inspection:
         partition: PartitionKeys,
         published: ModelVersion | None,
         facts: dict[str, Any],
-        derived: Derived | None,
-    ) -> Seen:
-        return Seen(
+        derived: DerivedView | None,
+    ) -> ServiceView:
+        return ServiceView(
             service=service,
             partition=str(partition.partition),
             position=self._store.position(partition),
@@ -169,21 +161,21 @@ class Inspection:
 
     def _movie_row(
         self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
-    ) -> Derived | None:
+    ) -> DerivedView | None:
         """Return a movie's row as apps serve it: of events or training, folded with its raters."""
         model = self._load(service, published)
         movies: MovieTable = model.movies()
         if row is None and movies.index(movie_id) < 0:
             return None
-        parts = self._parts(service, published, movie_id) if service == FOLDED else {}
-        rows = MovieTableWriter(model, movies, type(model).folded if service == FOLDED else None)
+        parts = self._parts(service, published, movie_id) if service in FOLDED else {}
+        rows = MovieTableWriter(model, movies, type(model).folded if service in FOLDED else None)
         if row is not None:
             rows.put(movie_id, row)
         for partition, part in parts.items():
             rows.put_part(movie_id, partition, part)
         i = movies.index(movie_id)
         source = EVENTS if row is not None or parts else TRAINING
-        return Derived(movies.vectors[i].tolist(), int(movies.clusters[i]), source)
+        return DerivedView(movies.vectors[i].tolist(), int(movies.clusters[i]), source)
 
     def _parts(self, service: str, published: ModelVersion, movie_id: int) -> dict[int, bytes]:
         """Return what each partition's raters say of a movie, where they do."""
@@ -193,9 +185,9 @@ class Inspection:
         return {of[key].partition.partition: part for (key, _), part in found.items() if part}
 
     def _movie_segment(
-        self, published: ModelVersion, movie: bytes | None, facts: dict[str, Any]
+        self, service: str, published: ModelVersion, movie: bytes | None, facts: dict[str, Any]
     ) -> int | None:
-        segments = self._load(SEGMENTED, published).segments
+        segments = self._load(service, published).segments
         if segments is None or movie is None:
             return None
         genres = np.array([genre_mask(orjson.loads(movie)["genres"])], np.uint32)
@@ -203,9 +195,7 @@ class Inspection:
         return int(segments.movies.assign(genres, sums)[0])
 
     def _load(self, service: str, published: ModelVersion) -> Any:
-        module, name = MODELS[service]
-        load: Callable[..., Any] = getattr(importlib.import_module(module), name).load
-        return load(self._registry.open(published.address, published.sha256))
+        return model_class(service).load(self._registry.open(published.address, published.sha256))
 
 
 def _ratings_json(ratings: Ratings) -> dict[str, Any]:

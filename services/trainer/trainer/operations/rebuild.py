@@ -18,7 +18,7 @@ from marquee.bus.factory import open_bus
 from marquee.consumer.decoding import DecodedMessage, decode_message
 from marquee.consumer.deduplication import LOOKBACK
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
-from marquee.consumer.unit_of_work import UPDATES_KEPT
+from marquee.consumer.update_entries import MAX_UPDATES
 from marquee.errors import Conflict, FenceLost
 from marquee.events import MODELS, MOVIES, RATINGS, ModelEvent
 from marquee.settings import Settings
@@ -30,7 +30,7 @@ from trainer.facts.fold import PartitionFacts
 from trainer.facts.replay import Replay
 from trainer.facts.restored import packed
 from trainer.history.history import History
-from trainer.operations.live_facts import LiveFacts
+from trainer.operations.live_reader import LiveReader
 from trainer.operations.log_reader import LogReader
 
 CHUNK = 200
@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class RebuiltPartition:
     """What was written of one partition of a service, and where it stands now."""
 
     service: str
@@ -56,7 +56,7 @@ class Rebuilt:
 
 
 @dataclass
-class Content:
+class PartitionContent:
     """What a service's partition shall hold."""
 
     position: int
@@ -65,7 +65,7 @@ class Content:
     window: Mapping[bytes, int]
 
 
-class Rebuilding:
+class Rebuilder:
     """Rebuilds services of a system; `close` it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -74,11 +74,11 @@ class Rebuilding:
         self._bus = open_bus(settings)
         self._log = LogReader(settings)
         self._store = RedisStore(url, timeout=30.0)
-        self._live = LiveFacts(url, settings.namespace, settings.partitions)
+        self._live = LiveReader(url, settings.namespace, settings.partitions)
         self._history = History(settings.history, settings.partitions)
         self._token = -time.time_ns()
 
-    def run(self, services: Sequence[str], replace: bool) -> Iterator[Rebuilt]:
+    def run(self, services: Sequence[str], replace: bool) -> Iterator[RebuiltPartition]:
         """Yield each partition that was rebuilt.
 
         Conflict: there are facts already and `replace` is not set, or history and log do not meet.
@@ -118,7 +118,9 @@ class Rebuilding:
 
     # --- one partition
 
-    def _partition(self, partition: TopicPartition, services: Sequence[str]) -> Iterator[Rebuilt]:
+    def _partition(
+        self, partition: TopicPartition, services: Sequence[str]
+    ) -> Iterator[RebuiltPartition]:
         started = time.perf_counter()
         start = self._history.partition(partition.topic, partition.partition)
         self._check_that_they_meet(partition, start.position)
@@ -127,14 +129,14 @@ class Rebuilding:
         # Only now: what a consumer did until then has to be in what is read.
         begin, end = self._log.range(partition)
         reads = self._reads(partition, max(begin, start.position - LOOKBACK), end)
-        contents: dict[FactSet, Content] = {}
+        contents: dict[FactSet, PartitionContent] = {}
         for service in services:
             kept = FACTS_BY_SERVICE[service][partition.topic]
             if kept not in contents:
                 contents[kept] = _content(partition, kept, start, reads, end)
             self._write(self._keys(service).of(partition), kept, contents[kept])
             seconds, started = time.perf_counter() - started, time.perf_counter()
-            yield Rebuilt(service, partition, end, len(contents[kept].facts), seconds)
+            yield RebuiltPartition(service, partition, end, len(contents[kept].facts), seconds)
 
     def _check_that_they_meet(self, partition: TopicPartition, position: int) -> None:
         begin, end = self._log.range(partition)
@@ -148,7 +150,7 @@ class Rebuilding:
         pages = self._log.read(partition, start, end)
         return [decode_message(self._bus, partition, message) for page in pages for message in page]
 
-    def _write(self, keys: PartitionKeys, kept: FactSet, content: Content) -> None:
+    def _write(self, keys: PartitionKeys, kept: FactSet, content: PartitionContent) -> None:
         held = self._live.held(keys)
         commands = chain(_commands(keys, content), _removals(keys, held, content.facts))
         for chunk in _pages(commands):
@@ -181,7 +183,7 @@ class Rebuilding:
         if kept.rules:
             last.append(("SET", keys.rules_version, f"rebuilt{self._token}"))
         entry = ("from", FOREVER, "to", position, "version", "")
-        return [*last, ("XADD", keys.updates, "MAXLEN", "~", UPDATES_KEPT, "*", *entry)]
+        return [*last, ("XADD", keys.updates, "MAXLEN", "~", MAX_UPDATES, "*", *entry)]
 
     # --- the pointer to the model
 
@@ -200,7 +202,7 @@ class Rebuilding:
         entry = ("from", FOREVER, "to", end, "version", "", "model", value)
         self._take(keys)
         commands: list[Command] = [("SET", keys.model, value), ("DEL", keys.log)]
-        commands.append(("XADD", keys.updates, "MAXLEN", "~", UPDATES_KEPT, "*", *entry))
+        commands.append(("XADD", keys.updates, "MAXLEN", "~", MAX_UPDATES, "*", *entry))
         self._put(keys, end, commands)
 
 
@@ -210,7 +212,7 @@ def _content(
     start: PartitionFacts,
     reads: list[DecodedMessage],
     end: int,
-) -> Content:
+) -> PartitionContent:
     """Return what a service shall hold: the history's facts, and the rest of the log upon them."""
     facts = packed(start, kept)
     start_users = frozenset(facts.users)
@@ -222,10 +224,10 @@ def _content(
     replay.remember(reads, start.position)
     replay.feed(reads, end)
     changed = {e: at for e, at in changed.items() if e in facts.users or e not in start_users}
-    return Content(end, facts, changed | replay.changed, replay.window)
+    return PartitionContent(end, facts, changed | replay.changed, replay.window)
 
 
-def _commands(keys: PartitionKeys, content: Content) -> Iterator[Command]:
+def _commands(keys: PartitionKeys, content: PartitionContent) -> Iterator[Command]:
     facts = content.facts
     hashes = ((keys.movies, facts.movies), (keys.rules, facts.rules), (keys.sums, facts.sums))
     for key, held in hashes:

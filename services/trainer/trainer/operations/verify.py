@@ -25,8 +25,8 @@ from trainer.facts.fold import PartitionFacts
 from trainer.facts.replay import Replay
 from trainer.facts.restored import digest, packed
 from trainer.history.history import History
-from trainer.operations.live_facts import LiveFacts
-from trainer.operations.live_reader import Live
+from trainer.operations.live_partition import LivePartition
+from trainer.operations.live_reader import LiveReader
 from trainer.operations.log_reader import LogReader
 
 HISTORY = "trainer"
@@ -59,7 +59,7 @@ class Verdict:
 
 
 @dataclass
-class Course:
+class ReplayRun:
     """A replay on its way, and the facts that it had where it was asked."""
 
     replay: Replay
@@ -82,7 +82,7 @@ class Verification:
         self._log = LogReader(settings)
         self._history = History(settings.history, settings.partitions)
         url = settings.redis_url.get_secret_value()
-        self._live = LiveFacts(url, settings.namespace, settings.partitions)
+        self._live = LiveReader(url, settings.namespace, settings.partitions)
 
     def run(self, services: Sequence[str]) -> Iterator[Verdict]:
         """Yield what was found, partition by partition."""
@@ -105,7 +105,7 @@ class Verification:
         """Return the first offset that the log still holds, and its end."""
         return self._log.range(partition)
 
-    def live(self, service: str, partition: TopicPartition) -> Live:
+    def live(self, service: str, partition: TopicPartition) -> LivePartition:
         """Return what a service holds in Redis."""
         keys = Keys(self._settings.namespace, service, self._settings.partitions)
         return self._live.read(keys.of(partition))
@@ -132,7 +132,7 @@ class Verification:
         found = digest(partition.topic, facts)
         return "" if found == stated else f"{snapshot.path.name} states {stated}, holds {found}"
 
-    def go(self, partition: TopicPartition, begin: int, courses: Iterable[Course]) -> None:
+    def go(self, partition: TopicPartition, begin: int, courses: Iterable[ReplayRun]) -> None:
         """Let the courses run over the log, each from its position to its last stop."""
         under_way = [course for course in courses if course.stops]
         for course in under_way:
@@ -189,7 +189,7 @@ class _Partition:
     ) -> None:
         self._all, self._partition, self._services = verification, partition, services
         self._buried = buried
-        self._courses: dict[object, Course] = {}
+        self._courses: dict[object, ReplayRun] = {}
         self._entries: dict[str, Entries] = {}
         self._positions: dict[str, int | None] = {}
         self._notes: dict[str, str] = {}
@@ -235,7 +235,7 @@ class _Partition:
             self._notes[service] = str(error)
             return None
 
-    def _course(self, service: str, name: str, start: PartitionFacts | None) -> Course | None:
+    def _course(self, service: str, name: str, start: PartitionFacts | None) -> ReplayRun | None:
         """Return the course from a start to the service's position; services share where equal."""
         position = self._positions[service]
         if position is None or start is None:
@@ -251,14 +251,14 @@ class _Partition:
         if key not in self._courses:
             facts = packed(start, kept)
             replay = Replay(self._partition, kept, facts, start.position, buried)
-            self._courses[key] = Course(replay, [])
+            self._courses[key] = ReplayRun(replay, [])
         course = self._courses[key]
         if position not in course.stops:
             course.stops.append(position)
         return course
 
     def _verdict(
-        self, service: str, end: int, replayed: Course | None, restored: Course | None
+        self, service: str, end: int, replayed: ReplayRun | None, restored: ReplayRun | None
     ) -> Verdict:
         position, live = self._positions[service], self._entries[service]
         others = [c.reached[position or 0] if c else None for c in (replayed, restored)]

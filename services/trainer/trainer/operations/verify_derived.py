@@ -4,7 +4,6 @@ Apart from the facts: rows may be missing for a moment after a step of an older 
 made anew at will. The parts of new movies (hybrid) depend on who came first, and are not compared.
 """
 
-import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from marquee.bus.api import TopicPartition
 from marquee.consumer.derivation import movie_row
+from marquee.domain.models import MODEL_SPECS
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import MOVIES, RATINGS, ModelVersion
@@ -20,9 +20,9 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee.store.codec import DerivedMovieRow, DerivedUserRow
 from marquee.store.keys import Keys
-from trainer.operations.inspection import MODELS, WITH_USERS
-from trainer.operations.live_facts import LiveFacts
-from trainer.operations.live_reader import Live
+from trainer.models.classes import model_class
+from trainer.operations.live_partition import LivePartition
+from trainer.operations.live_reader import LiveReader
 
 TOLERANCE = 1e-4
 
@@ -48,9 +48,11 @@ class RowsVerdict:
 
 def verify_rows(settings: Settings, services: Sequence[str]) -> Iterator[RowsVerdict]:
     """Yield what was found, for the services that have a model and serve a version."""
-    live = LiveFacts(settings.redis_url.get_secret_value(), settings.namespace, settings.partitions)
+    live = LiveReader(
+        settings.redis_url.get_secret_value(), settings.namespace, settings.partitions
+    )
     try:
-        with_model = [name for name in services if name in MODELS]
+        with_model = [name for name in services if name in MODEL_SPECS]
         live.scan(with_model)
         for service in with_model:
             yield from _service(settings, live, service)
@@ -58,23 +60,22 @@ def verify_rows(settings: Settings, services: Sequence[str]) -> Iterator[RowsVer
         live.close()
 
 
-def _service(settings: Settings, live: LiveFacts, service: str) -> Iterator[RowsVerdict]:
+def _service(settings: Settings, live: LiveReader, service: str) -> Iterator[RowsVerdict]:
     keys = Keys(settings.namespace, service, settings.partitions)
     value = live.get(keys.model)
     if value is None:
         return
     published = ModelVersion.model_validate_json(value)
-    module, name = MODELS[service]
-    load = getattr(importlib.import_module(module), name).load
+    load = model_class(service).load
     model = Registry(settings.registry).load(published.address, published.sha256, load)
-    for topic in (MOVIES, RATINGS) if service in WITH_USERS else (MOVIES,):
+    for topic in (MOVIES, RATINGS) if MODEL_SPECS[service].derives_user_rows else (MOVIES,):
         for of in keys.all(topic):
             cut = published.cut.get(str(of.partition), 0)
             held = live.read(of, published.version, cut)
             yield _verdict(service, held, model)
 
 
-def _verdict(service: str, held: Live, model: Any) -> RowsVerdict:
+def _verdict(service: str, held: LivePartition, model: Any) -> RowsVerdict:
     partition, missing, stale = held.keys.partition, 0, 0
     if held.complete != model.version:
         return RowsVerdict(service, partition, model.version, False)
@@ -88,14 +89,14 @@ def _verdict(service: str, held: Live, model: Any) -> RowsVerdict:
     return RowsVerdict(service, partition, model.version, True, len(held.changed), missing, stale)
 
 
-def _movie(held: Live, model: Any, movie_id: int) -> bytes | None:
+def _movie(held: LivePartition, model: Any, movie_id: int) -> bytes | None:
     value = held.facts.movies.get(movie_id)
     if value is None:
         return b""
     return movie_row(Movie.model_validate_json(value), model.sums(movie_id), model).pack()
 
 
-def _user(held: Live, model: Any, user_id: int) -> bytes | None:
+def _user(held: LivePartition, model: Any, user_id: int) -> bytes | None:
     ratings = Ratings.unpack(held.facts.users.get(user_id))
     if not ratings.rated:
         return None

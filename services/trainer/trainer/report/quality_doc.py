@@ -1,4 +1,4 @@
-"""docs/quality.md: a report as a document of the repository, with what its figures mean."""
+"""docs/reference/quality.md: a report as a document of the repository, with what its figures mean."""
 
 from trainer.report.model import Report
 from trainer.report.writers import markdown
@@ -6,7 +6,7 @@ from trainer.report.writers import markdown
 _INTRODUCTION = """\
 # Quality
 
-This page is written by `marquee evaluate --docs docs/quality.md`; edit the command's code, not the
+This page is written by `marquee evaluate --docs docs/reference/quality.md`; edit the command's code, not the
 page. It rests on the data set `{data}`, the code at `{code}`, and the seed {seed}.
 
 ## How it is measured

@@ -7,7 +7,7 @@ from pathlib import Path
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import Report
 from trainer.tracking.mlflow import NoTracking, Tracking
 
@@ -16,12 +16,12 @@ Progress = Callable[[str, float, str], None]
 
 
 @dataclass
-class Training:
+class TrainingContext:
     """One training under way: what stages read, and what they leave to the stages after them."""
 
     training_id: str
     settings: Settings
-    parameters: Parameters
+    parameters: TrainingParameters
     work: Path
     progress: Progress = lambda _stage, _done, _words: None
     tracking: Tracking = field(default_factory=NoTracking)

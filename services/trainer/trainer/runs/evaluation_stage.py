@@ -13,7 +13,7 @@ from trainer.evaluation.sampling import sample_of
 from trainer.evaluation.slices import QUICK
 from trainer.evaluation.splits import SEED
 from trainer.report.model import Report
-from trainer.runs.context import Training
+from trainer.runs.context import TrainingContext
 from trainer.segments.maps import MODEL, maps_of
 
 MARGIN = 0.02
@@ -23,7 +23,7 @@ MARGIN = 0.02
 _GAIN = "gain_ndcg@10"
 
 
-def evaluate_training(training: Training) -> dict[str, dict[str, float]]:
+def evaluate_training(training: TrainingContext) -> dict[str, dict[str, float]]:
     """Return the figures of each model of a training, fitted anew without the users of one fold.
 
     Of a large data set a sample of its users is fitted and measured.

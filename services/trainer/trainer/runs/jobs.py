@@ -1,6 +1,8 @@
-"""Trainings as child processes, so that the process that answers stays light.
+"""Training jobs: trainings as child processes, so that the app's process stays light.
 
-A child ends when its standard input does: no training outlives the process that started it.
+A child ends when its standard input does: no training outlives the process that started it. It
+inherits the lock of trainings, which therefore is held from before the record is written until the
+child has ended, or until the starter has, if there is no child yet.
 """
 
 import asyncio
@@ -15,7 +17,8 @@ from pathlib import Path
 
 from marquee import telemetry
 from marquee.settings import Settings
-from trainer.runs.records import TrainingRecord, TrainingRuns, Trainings, new_training_id
+from trainer.runs.records import INTERRUPTED, TrainingRecord, TrainingRecords, new_training_id
+from trainer.runs.training_lock import TrainingInProgress
 
 _GRACE_SECONDS = 3.0
 _PROBE = """
@@ -26,11 +29,11 @@ sys.exit(not all(map(find_spec, ("trainer", "sklearn", "implicit", "torch", "mlf
 
 
 class TrainingJobs:
-    """Starts trainings, one at a time, and sees them end."""
+    """Starts trainings, one at a time, and records how they ended."""
 
-    def __init__(self, settings: Settings, trainings: Trainings) -> None:
+    def __init__(self, settings: Settings, records: TrainingRecords) -> None:
         self._settings = settings
-        self._trainings = trainings
+        self._records = records
         self._process: asyncio.subprocess.Process | None = None
         self._training_id = ""
         self._watch: asyncio.Task[None] | None = None
@@ -40,29 +43,41 @@ class TrainingJobs:
         """Return the id of the training that is under way, here or in another process."""
         if self._watch is not None and not self._watch.done():
             return self._training_id
-        return self._trainings.running()
+        return self._records.running()
 
     async def start(self, only: Sequence[str] = (), reason: str = "asked for") -> TrainingRecord:
-        """Start a training and return its record. TrainingRuns: one is under way already."""
+        """Start a training.
+
+        Args:
+            only: Names of the stages to run; all that can run here if empty.
+            reason: Why the training is started, for its record.
+
+        Returns:
+            The record of the training, whose status is `starting`.
+
+        Raises:
+            TrainingInProgress: Another training is under way.
+        """
         async with self._starting:
             if (running := self.running()) is not None:
-                raise TrainingRuns(running)
+                raise TrainingInProgress(running)
             record = TrainingRecord(
                 training_id=new_training_id(),
                 status="starting",
                 reason=reason,
                 started=datetime.now(UTC),
             )
-            self._trainings.save(record)
+            with self._records.locked(record.training_id, clear=False) as lock:
+                self._records.save(record)
+                request = {"only": list(only), "reason": reason, "lock": lock}
+                module = ("trainer.runs.run_process", record.training_id)
+                self._process = await self._spawn(module, request, lock)
             self._training_id = record.training_id
-            order = {"only": list(only), "reason": reason, "settings": _plain(self._settings)}
-            module = ("trainer.runs.run_process", record.training_id)
-            self._process = await self._spawn(module, order)
             self._watch = asyncio.create_task(self._wait(self._process, record.training_id))
             return record
 
     async def finished(self) -> None:
-        """Return when the training that was started last is over."""
+        """Wait until the training that was started last is over."""
         if self._watch is not None:
             await asyncio.shield(self._watch)
 
@@ -80,60 +95,66 @@ class TrainingJobs:
                 process.kill()
             await watch
 
-    async def mirror(self, name: str, version: str) -> None:
-        """Let MLflow's alias follow a rollback; what becomes of it is in the log."""
-        order = {"name": name, "version": version, "settings": _plain(self._settings)}
-        process = await self._spawn(("trainer.tracking.alias_process",), order)
+    async def move_alias(self, name: str, version: str) -> None:
+        """Let MLflow's alias follow a rollback; errors are in the log."""
+        request = {"name": name, "version": version}
+        process = await self._spawn(("trainer.tracking.alias_process",), request)
         await process.wait()
 
     async def _spawn(
-        self, module: Sequence[str], order: Mapping[str, object]
+        self, module: Sequence[str], request: Mapping[str, object], *descriptors: int
     ) -> asyncio.subprocess.Process:
         python = await asyncio.to_thread(python_of, self._settings)
         process = await asyncio.create_subprocess_exec(
-            python, "-m", *module, stdin=asyncio.subprocess.PIPE, env=_environment()
+            python,
+            "-m",
+            *module,
+            stdin=asyncio.subprocess.PIPE,
+            env=_environment(),
+            pass_fds=descriptors,
         )
         assert process.stdin is not None
-        # Settings travel so, since arguments and environments are for everybody to read.
-        process.stdin.write(json.dumps(order).encode() + b"\n")
+        # Everybody can read a process's arguments and environment, and settings hold a password.
+        settings = {"settings": _settings_json(self._settings)}
+        process.stdin.write(json.dumps({**request, **settings}).encode() + b"\n")
         return process
 
     async def _wait(self, process: asyncio.subprocess.Process, training_id: str) -> None:
         status = await process.wait()
         if process.stdin is not None:
             process.stdin.close()
-        record = self._trainings.get(training_id)
-        if not record.is_over or (record.error is None and record.status == "failed"):
-            failed = {"status": "failed", "error": f"its process ended with status {status}"}
-            record = record.model_copy(update=failed)
+        record = self._records.get(training_id)
         if record.finished is None:
-            record = record.model_copy(update={"finished": datetime.now(UTC)})
-            self._trainings.save(record)
+            began = bool(record.stages)
+            error = INTERRUPTED if began else f"its process ended with status {status}"
+            changes = {"status": "failed", "finished": datetime.now(UTC), "error": error}
+            record = record.model_copy(update=changes)
+            self._records.save(record)
         log = telemetry.log.info if record.status == "succeeded" else telemetry.log.error
         log("training is over", training=training_id, status=record.status, error=record.error)
 
 
 def python_of(settings: Settings) -> str:
-    """Return the Python that trains: that of the settings where it is ready, else the own one."""
-    wanted = settings.trainer_python
-    if not wanted:
+    """Return the Python that trains: the configured one if it is usable, else this process's."""
+    configured = settings.trainer_python
+    if not configured:
         return sys.executable
-    path = Path(wanted).absolute()  # a virtual environment's Python is a link: not resolved
+    path = Path(configured).absolute()  # a virtual environment's Python is a link: not resolved
     try:
-        found = subprocess.run([path, "-c", _PROBE], capture_output=True, timeout=30)
+        probe = subprocess.run([path, "-c", _PROBE], capture_output=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         ready = False
     else:
-        ready = found.returncode == 0
+        ready = probe.returncode == 0
     if not ready:
-        telemetry.log.info("training without torch", reason=f"{wanted} is not ready")
+        telemetry.log.info("training without torch", reason=f"{configured} is not ready")
     return str(path) if ready else sys.executable
 
 
-def _plain(settings: Settings) -> dict[str, object]:
-    plain = settings.model_dump(mode="json")
-    plain["redis_url"] = settings.redis_url.get_secret_value()
-    return plain
+def _settings_json(settings: Settings) -> dict[str, object]:
+    values = settings.model_dump(mode="json")
+    values["redis_url"] = settings.redis_url.get_secret_value()
+    return values
 
 
 def _environment() -> dict[str, str]:

@@ -34,7 +34,7 @@ def _pass(_new: Manifest, _serving: Manifest) -> str | None:
 
 
 @dataclass(frozen=True)
-class Publisher:
+class ModelPublisher:
     """What a publication asks and tells: the bus, which version serves, and the judgement.
 
     `gate` takes the manifests of a new version and of the serving one, and returns why the new one

@@ -17,7 +17,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history.history import History
 from trainer.models.versions import before, serving_versions
-from trainer.runs.records import Trainings
+from trainer.runs.records import TrainingRecords
 from trainer.tracking.cleanup import forget_versions
 
 RECORDS = 200
@@ -30,7 +30,7 @@ _DAY_S = 24 * 3600.0
 
 
 @dataclass
-class Tidied:
+class TidyResult:
     """What was removed: versions by model, files and folders, and whether the history is new."""
 
     versions: dict[str, list[str]] = field(default_factory=dict)
@@ -50,12 +50,12 @@ Serving = Callable[[Settings, Sequence[str]], Mapping[str, str]]
 """Tells which version of each model serves; nothing of those of which it is not known."""
 
 
-def tidy(settings: Settings, serving: Serving = serving_versions) -> Tidied:
+def tidy(settings: Settings, serving: Serving = serving_versions) -> TidyResult:
     """Remove what is older than it has to be; return what that was. What fails is in the log.
 
     The caller holds the lock of trainings.
     """
-    tidied = Tidied()
+    tidied = TidyResult()
     steps: Mapping[str, Callable[[], None]] = {
         "versions": lambda: _expire_versions(settings, serving, tidied),
         "files": lambda: _expire_files(settings, tidied),
@@ -79,7 +79,7 @@ def kept_versions(
     return {version for version in ordered if version in named or version in ordered[-newest:]}
 
 
-def _expire_versions(settings: Settings, serving: Serving, tidied: Tidied) -> None:
+def _expire_versions(settings: Settings, serving: Serving, tidied: TidyResult) -> None:
     """Remove versions of the models of which it is known what serves; of the others none."""
     registry = Registry(settings.registry)
     kept: dict[str, set[str]] = {}
@@ -98,9 +98,9 @@ def _expire_versions(settings: Settings, serving: Serving, tidied: Tidied) -> No
         telemetry.log.info("versions expired", **_counts(tidied.versions))
 
 
-def _expire_files(settings: Settings, tidied: Tidied) -> None:
+def _expire_files(settings: Settings, tidied: TidyResult) -> None:
     state = settings.state
-    tidied.files += [f"trainings/{name}" for name in Trainings(state).expire(RECORDS)]
+    tidied.files += [f"trainings/{name}" for name in TrainingRecords(state).expire(RECORDS)]
     for folder, days in (("airflow", WORK_DAYS), ("evaluation/cache", CACHE_DAYS)):
         for path in _older(state / folder, days * _DAY_S):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
@@ -113,7 +113,7 @@ def _older(folder: Path, seconds: float) -> list[Path]:
     return [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > seconds]
 
 
-def _compact(settings: Settings, tidied: Tidied) -> None:
+def _compact(settings: Settings, tidied: TidyResult) -> None:
     history = History(settings.history, settings.partitions)
     if history.wants_compaction():
         started = time.perf_counter()

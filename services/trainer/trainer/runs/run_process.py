@@ -1,4 +1,4 @@
-"""A training as a process of its own: `python -m trainer.train_process ID`, the order on stdin."""
+"""A training in its own process: `python -m trainer.runs.run_process ID`, a JSON request on stdin."""
 
 import json
 import os
@@ -10,17 +10,26 @@ from typing import Any, NoReturn
 from marquee import telemetry
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
+from trainer.runs.options import TrainingOptions
 
 
 def main() -> None:
-    """Run the training that the first line of standard input orders; end when the input does."""
-    order: dict[str, Any] = json.loads(sys.stdin.readline())
-    settings = Settings.model_validate(order["settings"])
+    """Run the training that the first line of standard input requests; exit when the input ends."""
+    request: dict[str, Any] = json.loads(sys.stdin.readline())
+    settings = Settings.model_validate(request["settings"])
     telemetry.configure_logging("trainer training", settings.log_level)
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
-        train(settings, sys.argv[1], tuple(order["only"]), str(order["reason"]))
+        train(
+            settings,
+            TrainingOptions(
+                tuple(request["only"]),
+                reason=str(request["reason"]),
+                training_id=sys.argv[1],
+                lock=request["lock"],
+            ),
+        )
     except MarqueeError as error:
         telemetry.log.error("training failed", detail=str(error))
         sys.exit(2)
@@ -28,14 +37,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def train(settings: Settings, training_id: str, only: tuple[str, ...], reason: str) -> None:
-    """Run the stages; what fits models is imported here."""
+def train(settings: Settings, options: TrainingOptions) -> None:
+    """Run the stages; the libraries that fit models are imported here."""
     from trainer.models.parameters import read_parameters
-    from trainer.runs.run import Order, run
+    from trainer.runs.run import run
     from trainer.runs.stages import STAGES
 
-    order = Order(only, reason=reason, training_id=training_id)
-    run(STAGES, settings, order, read_parameters())
+    run(STAGES, settings, options, read_parameters())
 
 
 def _stop(*_: object) -> NoReturn:

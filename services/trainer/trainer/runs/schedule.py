@@ -1,4 +1,4 @@
-"""When a training is due, and the loop that starts one then."""
+"""The schedule of trainings: when one is due, and the loop that starts it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,44 +12,49 @@ from trainer.runs.records import TrainingRecord
 
 LOOK_SECONDS = 2.0
 RETRY = timedelta(minutes=10)
-"""After a training that failed, so long passes before the schedule tries again."""
+"""Time between a failed training and the next one that the schedule starts."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Seconds between trainings, and new ratings after which one starts; 0: not by this."""
+class TrainingSchedule:
+    """Seconds between trainings, and new ratings after which one starts; 0 switches either off."""
 
     every_s: float
     after_ratings: int
 
 
 def due(
-    plan: Plan,
+    schedule: TrainingSchedule,
     now: datetime,
     positions: Mapping[str, int],
     newest: TrainingRecord | None,
     succeeded: TrainingRecord | None,
 ) -> str | None:
-    """Return why a training is due now, None when none is.
+    """Return why a training is due now, or None.
 
-    `positions` are those of the history, `newest` the last training, `succeeded` the last that did.
+    Args:
+        schedule: When trainings are due.
+        now: The present time.
+        positions: Positions of the history by `topic:partition`.
+        newest: The last training, whatever became of it.
+        succeeded: The last training that succeeded.
     """
     if newest is not None and not newest.is_over:
         return None
     if newest is not None and newest.status == "failed" and now - newest.started < RETRY:
         return None
     if succeeded is None:
-        return "first training" if plan.every_s or plan.after_ratings else None
+        return "first training" if schedule.every_s or schedule.after_ratings else None
     fresh = new_ratings(positions, succeeded.cut)
-    if plan.after_ratings and fresh >= plan.after_ratings:
+    if schedule.after_ratings and fresh >= schedule.after_ratings:
         return f"{fresh:,} new ratings"
-    if plan.every_s and now - succeeded.started >= timedelta(seconds=plan.every_s):
-        return f"{plan.every_s:g} s have passed"
+    if schedule.every_s and now - succeeded.started >= timedelta(seconds=schedule.every_s):
+        return f"{schedule.every_s:g} s have passed"
     return None
 
 
 def new_ratings(positions: Mapping[str, int], cut: Mapping[str, int]) -> int:
-    """Return how many events about ratings the history holds after a cut."""
+    """Count the events about ratings that the history holds after a cut."""
     return sum(
         max(0, position - cut.get(partition, 0))
         for partition, position in positions.items()
@@ -62,7 +67,13 @@ async def keep_schedule(
     start: Callable[[str], Awaitable[TrainingRecord]],
     seconds: float = LOOK_SECONDS,
 ) -> None:
-    """Start a training whenever `look`, which may block, says why one is due."""
+    """Start a training whenever one is due, until cancelled.
+
+    Args:
+        look: Returns why a training is due, or None; it may block.
+        start: Starts a training for a reason.
+        seconds: Time between two looks.
+    """
     while True:
         await asyncio.sleep(seconds)
         try:

@@ -21,9 +21,9 @@ from trainer.facts.fold import Facts
 from trainer.history.history import History
 from trainer.history.snapshots import write_snapshot
 from trainer.models.code_version import code_version
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.writers import write
-from trainer.runs.context import Training
+from trainer.runs.context import TrainingContext
 from trainer.runs.run import peak_mb, select
 from trainer.runs.stages import Stage
 from trainer.tracking.mlflow import open_tracking
@@ -71,7 +71,7 @@ class StageRun:
     """How one stage shall run: a release at `source` is the data in place of the history."""
 
     settings: Settings
-    parameters: Parameters
+    parameters: TrainingParameters
     work: StageWork
     source: Path | None = None
     tracked: bool = False
@@ -100,9 +100,9 @@ class StageRun:
             training.tracking.end(None)
         return f"{words} ({seconds:.1f} s, {peak:,.0f} MiB)"
 
-    def _training(self, name: str) -> Training:
+    def _training(self, name: str) -> TrainingContext:
         frozen = self.settings.model_copy(update={"state": self.work.state})
-        return Training(
+        return TrainingContext(
             self.work.root.resolve().name,
             self.settings if name == "publish" else frozen,
             self.parameters,
@@ -110,7 +110,7 @@ class StageRun:
             code_version=code_version(),
         )
 
-    def _run(self, stage: Stage, training: Training, stages: Sequence[Stage]) -> str:
+    def _run(self, stage: Stage, training: TrainingContext, stages: Sequence[Stage]) -> str:
         if stage.name == "data":
             return self._data(stage, training)
         if stage.name == "publish":
@@ -123,7 +123,7 @@ class StageRun:
             return self._evaluate(stage, training)
         return self._fit(stage, training)
 
-    def _data(self, stage: Stage, training: Training) -> str:
+    def _data(self, stage: Stage, training: TrainingContext) -> str:
         """Copy the data to where nothing changes it, and read it from there as all stages do."""
         settings = self.settings
         shutil.rmtree(self.work.state, ignore_errors=True)
@@ -140,7 +140,7 @@ class StageRun:
         _write_json(self.work.metrics("data"), counts)
         return words
 
-    def _fit(self, stage: Stage, training: Training) -> str:
+    def _fit(self, stage: Stage, training: TrainingContext) -> str:
         for leftover in (self.work.models / stage.name, self.work.models / f".{stage.name}.part"):
             shutil.rmtree(leftover, ignore_errors=True)
         words = stage.run(training)
@@ -149,7 +149,7 @@ class StageRun:
         _write_csv(self.work.curve(stage.name), _curve(training.curves.get(stage.name, ())))
         return words
 
-    def _evaluate(self, stage: Stage, training: Training) -> str:
+    def _evaluate(self, stage: Stage, training: TrainingContext) -> str:
         """Measure copies of the bundles: those of the stages before stay as they are."""
         fitted = self._fitted(self.work.models)
         shutil.rmtree(self.work.evaluated, ignore_errors=True)
@@ -187,7 +187,7 @@ def _curve(epochs: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     return [{"epoch": number, **metrics} for number, metrics in enumerate(epochs)] or [{"epoch": 0}]
 
 
-def _quality(training: Training) -> list[dict[str, Any]]:
+def _quality(training: TrainingContext) -> list[dict[str, Any]]:
     """Return a row a slice; a CSV needs one at least."""
     rows = [
         {"slice": one.name, **{found.name: found.ndcg_at_10 for found in one.figures}}

@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from marquee import telemetry
+from marquee.domain.models import MODEL_SPECS
 from marquee.errors import DataError
 from marquee.registry.bundle import add_metrics, seal, verify
 from marquee.registry.registry import Registry
 from trainer.history.history import History
 from trainer.models.fits import FITS, Fit, Fitted
-from trainer.runs.context import Training
+from trainer.runs.context import TrainingContext
 from trainer.runs.evaluation_stage import evaluate_training, worse
-from trainer.runs.publishing import Publisher
+from trainer.runs.publishing import ModelPublisher
 from trainer.segments.preferences import with_preferences
 from trainer.segments.tracking import track_segments
 
@@ -33,16 +34,16 @@ class Stage:
     """
 
     name: str
-    run: Callable[[Training], str]
+    run: Callable[[TrainingContext], str]
     needs: tuple[str, ...] = ()
     lacks: Callable[[], str | None] = lambda: None
-    check: Callable[[Training], None] = lambda _training: None
+    check: Callable[[TrainingContext], None] = lambda _training: None
 
 
 def data_stage() -> Stage:
     """Return the stage that reads the history."""
 
-    def run(training: Training) -> str:
+    def run(training: TrainingContext) -> str:
         settings = training.settings
         training.data, training.cut = History(settings.history, settings.partitions).dataset()
         ratings, movies = len(training.data), len(training.data.movies)
@@ -58,11 +59,11 @@ def model_stage(
 ) -> Stage:
     """Return the stage that fits a model, saves it and seals the bundle."""
 
-    def run(training: Training) -> str:
+    def run(training: TrainingContext) -> str:
         fit = load()
-        config = with_preferences(
-            training.parameters.config(name, fit.config), training.settings.state
-        )
+        config = training.parameters.config(name, fit.config)
+        if MODEL_SPECS[name].has_segments:
+            config = with_preferences(config, training.settings.state)
         values = config.model_dump(mode="json") | {"seed": training.parameters.seed}
         training.tracking.start_model(name, values)
         model, metrics = _fitted(training, name, fit, config)
@@ -74,7 +75,7 @@ def model_stage(
         figures = ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
         return figures or f"{len(manifest.files)} artifacts"
 
-    def check(training: Training) -> None:
+    def check(training: TrainingContext) -> None:
         training.parameters.config(name, load().config)
 
     return Stage(name, run, ("data",), lacks, check)
@@ -83,7 +84,7 @@ def model_stage(
 def evaluate_stage() -> Stage:
     """Return the stage that measures the new models; its figures go into their manifests."""
 
-    def run(training: Training) -> str:
+    def run(training: TrainingContext) -> str:
         found: Mapping[str, Mapping[str, float]] = evaluate_training(training)
         registry = Registry(training.settings.registry)
         for name, metrics in found.items():
@@ -99,11 +100,13 @@ def evaluate_stage() -> Stage:
     return Stage("evaluate", run, needs=("data",))
 
 
-def publish_stage(publisher: Publisher | None = None) -> Stage:
+def publish_stage(publisher: ModelPublisher | None = None) -> Stage:
     """Return the stage that puts bundles into the registry and announces them on the bus."""
 
-    def run(training: Training) -> str:
-        outcome = (publisher or Publisher(gate=worse)).publish(training.settings, training.bundles)
+    def run(training: TrainingContext) -> str:
+        outcome = (publisher or ModelPublisher(gate=worse)).publish(
+            training.settings, training.bundles
+        )
         training.versions, training.refused = outcome.versions, outcome.refused
         for name, version in outcome.versions.items():
             training.tracking.published(name, version)
@@ -111,8 +114,8 @@ def publish_stage(publisher: Publisher | None = None) -> Stage:
             telemetry.log.warning("version refused", model=name, reason=reason)
         return ", ".join(outcome.versions) or "nothing"
 
-    def check(training: Training) -> None:
-        (publisher or Publisher()).check(training.settings)
+    def check(training: TrainingContext) -> None:
+        (publisher or ModelPublisher()).check(training.settings)
 
     return Stage("publish", run, check=check)
 
@@ -125,10 +128,10 @@ def _lacks_torch() -> str | None:
 
 STAGES: tuple[Stage, ...] = (
     data_stage(),
-    model_stage("content", FITS["content"]),
-    model_stage("hybrid", FITS["hybrid"]),
-    model_stage("user-model", FITS["user-model"]),
-    model_stage("neural", FITS["neural"], _lacks_torch),
+    *(
+        model_stage(name, FITS[name], _lacks_torch if spec.needs_torch else lambda: None)
+        for name, spec in MODEL_SPECS.items()
+    ),
     evaluate_stage(),
     publish_stage(),
 )
@@ -136,13 +139,12 @@ STAGES: tuple[Stage, ...] = (
 
 
 def _fitted(
-    training: Training, name: str, fit: Fit, config: BaseModel
+    training: TrainingContext, name: str, fit: Fit, config: BaseModel
 ) -> tuple[Fitted, Mapping[str, float]]:
-    """Return the model and its figures: its own, and those of its best epoch on validation."""
+    """Return the model and the figures of its best epoch on validation, where it has epochs."""
     seed = training.parameters.seed
     if fit.epochs is None:
-        model = fit.fit(training.dataset, config, seed)
-        return model, getattr(model, "metrics", {})
+        return fit.fit(training.dataset, config, seed), {}
     most, told = fit.epochs(config), training.curves.setdefault(name, [])
 
     def on_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
@@ -154,11 +156,11 @@ def _fitted(
     model = fit.fit(training.dataset, config, seed, on_epoch=on_epoch)
     best = min(told, key=lambda metrics: metrics.get("rmse", 0.0), default={})
     figures = {f"validation_{key}": value for key, value in best.items()}
-    return model, figures | getattr(model, "metrics", {})
+    return model, figures
 
 
 def _save(
-    training: Training,
+    training: TrainingContext,
     name: str,
     model: Fitted,
     values: Mapping[str, Any],

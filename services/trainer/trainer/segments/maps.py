@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Reals
+from marquee.domain.models import USER_MODEL
 from marquee.domain.movies import genre_matrix
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.report.model import Marker, SegmentMap
 
-MODEL = "user-model"
+MODEL = USER_MODEL.name
 MEMBERS = 1500
 """Members of all segments that a map shows at most, each segment its share."""
 _SEED = 7

@@ -18,7 +18,7 @@ from trainer.evaluation.slices import QUICK
 from trainer.evaluation.splits import split_by_user
 from trainer.models.diff import flat
 from trainer.models.fits import FITS
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.tuning.coordinate_search import Tried, Values, nested, search
 
 REPORTED = (0, 1)
@@ -28,10 +28,10 @@ REPORTED = (0, 1)
 def tune(
     dataset: Dataset,
     settings: Settings,
-    parameters: Parameters,
+    parameters: TrainingParameters,
     models: Sequence[str],
     say: Callable[[str], None],
-) -> Parameters:
+) -> TrainingParameters:
     """Return parameters that are better on validation users; what was tried is kept in STATE.
 
     The score is NDCG@10 over popularity, on one tenth of the users that remain for training.
@@ -52,7 +52,7 @@ def tune(
 
         best, _ = search(kind, flat(sections.get(name, {})), score, say_of)
         sections[name] = nested(best)
-    return Parameters(parameters.seed, sections, parameters.source)
+    return TrainingParameters(parameters.seed, sections, parameters.source)
 
 
 def without_reported(dataset: Dataset) -> Dataset:
@@ -64,7 +64,7 @@ def without_reported(dataset: Dataset) -> Dataset:
     return rest
 
 
-def write_parameters(parameters: Parameters, path: Path) -> None:
+def write_parameters(parameters: TrainingParameters, path: Path) -> None:
     """Write parameters to a file, under the comment that leads it."""
     lines = path.read_text().splitlines() if path.exists() else []
     comment = [line for line in lines if line.startswith("#")]
@@ -73,10 +73,10 @@ def write_parameters(parameters: Parameters, path: Path) -> None:
 
 
 def _score(
-    dataset: Dataset, settings: Settings, parameters: Parameters, name: str, values: Values
+    dataset: Dataset, settings: Settings, parameters: TrainingParameters, name: str, values: Values
 ) -> float:
     sections: dict[str, Any] = {**parameters.sections, name: nested(values)}
-    changed = Parameters(parameters.seed, sections, parameters.source)
+    changed = TrainingParameters(parameters.seed, sections, parameters.source)
     plan = Plan((REPORTED[-1] + 1,), QUICK, (name,), families=(), by_time=False)
     run = Run(plan, changed, settings, EvaluationCache(None), lambda _words: None)
     run.add_all(dataset)

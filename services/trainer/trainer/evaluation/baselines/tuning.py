@@ -9,7 +9,7 @@ from scipy import sparse
 
 from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
-from marquee.training.ranking_metrics import quality
+from marquee.training.ranking_metrics import mean_ndcg
 from trainer.evaluation.baselines.models import Family, Scorer, likes_of, shown_to
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
 from trainer.evaluation.slices import Case, Cases
@@ -95,7 +95,7 @@ def _best_popularity(
         relevant[i, case.targets] = True
     counts = np.array([len(case.targets) for case in cases], np.int64)
     reached = [
-        quality(_hide(own + np.float32(weight) * popular, cases), relevant, counts)
+        mean_ndcg(_hide(own + np.float32(weight) * popular, cases), relevant, counts)
         for weight in POPULARITY_WEIGHTS
     ]
     i = int(np.argmax(reached))

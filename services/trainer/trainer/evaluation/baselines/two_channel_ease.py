@@ -17,7 +17,7 @@ from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.scoring.blending import standardise
 from marquee.scoring.top_k import top
-from marquee.training.ranking_metrics import quality
+from marquee.training.ranking_metrics import mean_ndcg
 from trainer.evaluation.baselines.models import Scorer, fit_ease, likes_of
 from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, Choice
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
@@ -123,7 +123,7 @@ def _quality(scores: Matrix, cases: Sequence[Case]) -> float:
     for i, case in enumerate(cases):
         scores[i, case.movies] = -np.inf
         relevant[i, case.targets] = True
-    return quality(scores, relevant, np.array([len(case.targets) for case in cases], np.int64))
+    return mean_ndcg(scores, relevant, np.array([len(case.targets) for case in cases], np.int64))
 
 
 def _unseen(case: Case, n_movies: int) -> npt.NDArray[np.bool_]:

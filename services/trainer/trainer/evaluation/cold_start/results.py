@@ -12,7 +12,7 @@ from trainer.evaluation.comparison import joined, over, users_of
 from trainer.evaluation.metrics import RANKED_BY, Measurement, difference
 from trainer.evaluation.plan import Say
 from trainer.evaluation.slices import Case
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, ColdMovies, ColdPlaces, Interval, Spread
 
 
@@ -20,7 +20,7 @@ class ColdRun:
     """The outcomes of the trials of each content and route, over all draws of cold movies."""
 
     def __init__(
-        self, dataset: Dataset, parameters: Parameters, cache: EvaluationCache, say: Say
+        self, dataset: Dataset, parameters: TrainingParameters, cache: EvaluationCache, say: Say
     ) -> None:
         self._dataset, self._parameters = dataset, parameters
         self._cache, self._say = cache, say

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from marquee.arrays import Ints, Mask
+from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
@@ -17,10 +18,10 @@ from marquee.scoring.top_k import top
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.cold_start.baselines import NAMES, Contents
 from trainer.evaluation.metrics import Measurement, measure
-from trainer.evaluation.served_models import MODELS, fitted
+from trainer.evaluation.served_models import fitted
 from trainer.evaluation.slices import Case, Slice, draw_slice
 from trainer.evaluation.splits import SEED, split_by_user
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
 
 SHARE = 0.1
@@ -50,7 +51,7 @@ class Trial:
 
     @property
     def model(self) -> str:
-        return MODELS[self.slice.route]
+        return MODEL_BY_ROUTE[self.slice.route]
 
     @property
     def name(self) -> str:
@@ -108,7 +109,7 @@ class ColdSplit:
 
 
 def run_trial(
-    dataset: Dataset, trial: Trial, parameters: Parameters, cache: EvaluationCache
+    dataset: Dataset, trial: Trial, parameters: TrainingParameters, cache: EvaluationCache
 ) -> Mapping[str, Measurement]:
     """Return the outcomes of ours and of content alone among cold movies, by name, and of ours on
     warm targets with all movies or warm ones as candidates; kept, so computed once."""
@@ -118,7 +119,7 @@ def run_trial(
     return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
 
 
-def _run(dataset: Dataset, trial: Trial, parameters: Parameters) -> dict[str, Measurement]:
+def _run(dataset: Dataset, trial: Trial, parameters: TrainingParameters) -> dict[str, Measurement]:
     split = ColdSplit.of(dataset, trial)
     cases, contents = split.cases(trial.slice), Contents(split.train)
     asked = fitted(trial.model, split.train, parameters)

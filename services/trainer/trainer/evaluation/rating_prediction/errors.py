@@ -9,17 +9,14 @@ from marquee.arrays import Reals
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
+from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING, damped_means
 from trainer.evaluation.served_models import fitted
 from trainer.evaluation.splits import SEED
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import RatingErrors
 
-DAMPING = (3.0, 5.0)
-"""Ratings that the mean weighs in a movie's, and in a user's bias."""
-
-
 def evaluate_ratings(
-    dataset: Dataset, parameters: Parameters, missing: Mapping[str, str]
+    dataset: Dataset, parameters: TrainingParameters, missing: Mapping[str, str]
 ) -> tuple[RatingErrors, ...]:
     """Return the errors of the global mean, of damped biases and, unless missing, of neural."""
     held_out = np.random.default_rng(SEED).random(len(dataset)) < 0.1
@@ -42,14 +39,14 @@ def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
     mean = half_stars.mean()
     movies, movie_of_test = _shared(train.movie_ids, test.movie_ids)
     users, user_of_test = _shared(train.user_ids, test.user_ids)
-    movie_bias = _damped(movies, half_stars - mean, DAMPING[0])
-    user_bias = _damped(users, half_stars - mean - movie_bias[movies], DAMPING[1])
+    movie_bias = damped_means(movies, half_stars - mean, MOVIE_DAMPING)
+    user_bias = damped_means(users, half_stars - mean - movie_bias[movies], USER_DAMPING)
     known = np.append(movie_bias, 0.0)[movie_of_test] + np.append(user_bias, 0.0)[user_of_test]
     predicted: Reals = np.clip(mean + known, 0.5, 5.0)
     return predicted
 
 
-def _predict_by_network(train: Dataset, test: Dataset, parameters: Parameters) -> Reals:
+def _predict_by_network(train: Dataset, test: Dataset, parameters: TrainingParameters) -> Reals:
     asked = fitted("neural", train, parameters)
     model, movies = asked.model, asked.model.movies()
     rows, user_ids = RatingRows.of(train), np.unique(train.user_ids)
@@ -71,11 +68,6 @@ def _shared(
     known, numbers = np.unique(train, return_inverse=True)
     places, found = position_in(known, test)
     return numbers, np.where(found, places, -1)
-
-
-def _damped(numbers: npt.NDArray[np.int64], rest: Reals, damping: float) -> Reals:
-    biases: Reals = np.bincount(numbers, rest) / (np.bincount(numbers) + damping)
-    return biases
 
 
 def _errors(name: str, errors: Reals) -> RatingErrors:

@@ -9,7 +9,7 @@ from scipy.stats import t as student
 from marquee.arrays import Reals
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
-from trainer.evaluation.rating_prediction.errors import DAMPING
+from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING
 from trainer.evaluation.rating_prediction.splits import (
     Biases,
     Question,
@@ -19,7 +19,7 @@ from trainer.evaluation.rating_prediction.splits import (
     by_users,
 )
 from trainer.evaluation.served_models import fitted
-from trainer.models.parameters import Parameters
+from trainer.models.parameters import TrainingParameters
 from trainer.report.model import Interval, RatingTrials, Reliability
 
 Predict = Callable[[Trial, Question], Reals]
@@ -49,7 +49,7 @@ _BINS = np.arange(0.0, 1.0, 0.05)
 
 def measure_ratings(
     dataset: Dataset,
-    parameters: Parameters,
+    parameters: TrainingParameters,
     splits: int = SPLITS,
     say: Say = lambda _words: None,
     others: Mapping[str, Callable[[Trial], list[Reals]]] | None = None,
@@ -143,7 +143,7 @@ def _words(name: str, trials: Sequence[Trial]) -> list[str]:
 
 
 def _answers(trial: Trial, network: "_Network") -> dict[str, list[Reals]]:
-    biases = Biases(trial.train, *DAMPING)
+    biases = Biases(trial.train, MOVIE_DAMPING, USER_DAMPING)
     predictors: dict[str, Predict] = {
         USER: biases.predict_by_user,
         BIASES: biases.predict,
@@ -158,7 +158,7 @@ def _answers(trial: Trial, network: "_Network") -> dict[str, list[Reals]]:
 class _Network:
     """The neural model as served, without what recommends; `pairs` are confidences and errors."""
 
-    def __init__(self, train: Dataset, parameters: Parameters) -> None:
+    def __init__(self, train: Dataset, parameters: TrainingParameters) -> None:
         section = {**parameters.sections.get("neural", {}), **_BARE}
         asked = fitted("neural", train, replace(parameters, sections={"neural": section}))
         self._model, self._movies = asked.model, asked.movies

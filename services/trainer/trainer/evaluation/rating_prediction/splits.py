@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask
 from marquee.features.dataset import Dataset, position_in
+from marquee.scoring.rating_biases import damped_mean, damped_means
 
 GIVEN = (1, 3, 5, 10, 20)
 """Ratings of an unseen user; what is asked for lies beyond the largest of them."""
@@ -101,21 +102,20 @@ class Biases:
         stars = train.half_stars / 2
         self.mean = float(stars.mean())
         self._movie_ids, numbers = np.unique(train.movie_ids, return_inverse=True)
-        rest = np.bincount(numbers, stars - self.mean)
-        self._movies = rest / (np.bincount(numbers) + movie_damping)
+        self._movies = damped_means(numbers, stars - self.mean, movie_damping)
         self._damping = user_damping
 
     def predict(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
         """Return mean + movie bias + user bias, the latter of the ratings given, not clipped."""
         rest = self._rest(trial, question.given) - self._of(trial, question.given)
-        user = rest.sum() / (len(rest) + self._damping)
+        user = damped_mean(rest, self._damping)
         predicted: npt.NDArray[np.float64] = self.mean + self._of(trial, question.asked) + user
         return predicted
 
     def predict_by_user(self, trial: Trial, question: Question) -> npt.NDArray[np.float64]:
         """Return the damped mean of the ratings given, for each movie asked for."""
         rest = self._rest(trial, question.given)
-        mean = self.mean + rest.sum() / (len(rest) + self._damping)
+        mean = self.mean + damped_mean(rest, self._damping)
         return np.full(len(question.asked), mean)
 
     def _rest(self, trial: Trial, rows: Ints) -> npt.NDArray[np.float64]:

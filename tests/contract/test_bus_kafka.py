@@ -21,6 +21,7 @@ from marquee_testing import (
     killable,
     until,
 )
+from marquee_testing.waiting import PATIENCE
 
 # The client leaves sockets of refused connections to the garbage collector.
 pytestmark = [
@@ -41,7 +42,7 @@ while True:
 
 
 class TestKafkaBus(BusContract):
-    patience = 30.0
+    patience = 90.0
 
     @pytest.fixture
     def bus(
@@ -50,7 +51,7 @@ class TestKafkaBus(BusContract):
         # Records of its log would keep the sockets past the end of the test.
         caplog.set_level(logging.CRITICAL, logger="kafka")
         self.server, self.namespace = kafka_server, namespace
-        bus = KafkaBus(kafka_server.address, namespace, session_s=SESSION_S, timeout_s=5.0)
+        bus = KafkaBus(kafka_server.address, namespace, session_s=SESSION_S)
         yield bus
         bus.close()
         gc.collect()
@@ -78,21 +79,19 @@ class TestKafkaBus(BusContract):
         self, bus: KafkaBus
     ) -> None:
         bus.create_topics({TOPIC: PARTITIONS})
-        session_s, patience = 40.0, 20.0
+        session_s = 2 * self.patience * PATIENCE
 
         def named(name: str) -> KafkaBus:
-            return KafkaBus(
-                self.server.address, self.namespace, session_s=session_s, timeout_s=5.0, member=name
-            )
+            return KafkaBus(self.server.address, self.namespace, session_s=session_s, member=name)
 
         other, again = named("other"), named("killed")
         with self.member("killed", session_s) as kill:
             first = Reader(other)
-            until(lambda: len(first.subscription.assigned) == 2, 30.0, first.step)
+            until(lambda: len(first.subscription.assigned) == 2, self.patience, first.step)
             kept = first.subscription.assigned
             kill()
         second = Reader(again)
-        until(lambda: len(second.subscription.assigned) == 2, patience, second.step)
+        until(lambda: len(second.subscription.assigned) == 2, self.patience, second.step)
         assert first.subscription.assigned == kept
         assert not kept.intersection(first.revoked)
         for reader, bus in ((first, other), (second, again)):

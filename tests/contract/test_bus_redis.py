@@ -19,7 +19,7 @@ while True:
 
 
 class TestRedisBus(BusContract):
-    patience = 4.0
+    patience = 15.0
 
     @pytest.fixture
     def bus(self, redis_server: Restartable, namespace: str) -> Iterator[RedisBus]:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from marquee_local.servers import free_port
+from marquee_testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 300.0
@@ -78,7 +78,7 @@ class System:
 
     def running(self, name: str) -> int:
         """Return the pid of a process, waiting until it runs."""
-        until(lambda: self.pid(name) is not None, 10.0)
+        until(lambda: self.pid(name) is not None)
         pid = self.pid(name)
         assert pid is not None
         return pid
@@ -102,17 +102,8 @@ class System:
             check=True,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         ).stdout
-
-
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> float:
-    """Wait for a condition; return the seconds that it took."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, "the condition did not come true in time"
-        time.sleep(0.02)
-    return time.monotonic() - started
 
 
 @pytest.fixture(scope="session")
@@ -137,11 +128,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: "is ready" in said(process, output), READY_SECONDS)
-        with httpx.Client(base_url=url, timeout=10.0) as client:
+        with httpx.Client(base_url=url, timeout=60) as client:
             yield System(url, state, process, client)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ DEMO = Path(__file__).resolve().parents[2] / "deploy" / "demo.py"
 def refusal(state: Path, **settings: str) -> str:
     environ = {**os.environ, "PORT": str(free_port()), "STATE": str(state), **settings}
     ended = subprocess.run(
-        [sys.executable, str(DEMO)], env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, str(DEMO)], env=environ, capture_output=True, text=True, timeout=180
     )
     assert ended.returncode == 2, ended.stderr
     assert not (state / "valkey").exists()
@@ -67,6 +67,8 @@ def test_too_old_a_python(tmp_path: Path) -> None:
         "sys.version_info = (3, 8, 10, 'final', 0)\n"
         f"runpy.run_path({str(DEMO)!r}, run_name='__main__')\n"
     )
-    ended = subprocess.run([sys.executable, str(older)], capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, str(older)], capture_output=True, text=True, timeout=180
+    )
     assert ended.returncode == 2
     assert "Python 3.11" in ended.stderr

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 # Deadline of every visible result, in ms: generous, since the machine may be busy.
-DEADLINE = 15_000
+DEADLINE = 60_000
 UNRATED = '#shelf .stars[data-state="unrated"] input'
 
 expect.set_options(timeout=DEADLINE)

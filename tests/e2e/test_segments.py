@@ -53,14 +53,14 @@ def test_a_user_s_segment_follows_his_ratings(
     assert segment(system, new_user) is None
     first, second, *_ = system.get("/v1/segments/users")["items"]
     system.rate(new_user, {movie["movie_id"]: 5.0 for movie in first["typical"]})
-    wait_until(lambda: segment(system, new_user) is not None, 2.0)
+    wait_until(lambda: segment(system, new_user) is not None)
     before = segment(system, new_user)
     others = [one for one in system.get("/v1/segments/users")["items"] if one["id"] != before]
     for movie in first["typical"]:
         system.send("DELETE", f"/v1/users/{new_user}/ratings/{movie['movie_id']}")
     liked = ids(system.get(f"/v1/segments/users/{others[0]['id']}/recommendations", k=60))
     system.rate(new_user, dict.fromkeys(liked, 5.0))
-    wait_until(lambda: segment(system, new_user) not in (None, before), 2.0)
+    wait_until(lambda: segment(system, new_user) not in (None, before))
 
 
 def test_a_promotion_for_a_segment_appears_there_alone(
@@ -68,7 +68,7 @@ def test_a_promotion_for_a_segment_appears_there_alone(
 ) -> None:
     known = system.get("/v1/segments/users")["items"]
     token = system.rate(new_user, {movie["movie_id"]: 5.0 for movie in known[0]["typical"]})
-    wait_until(lambda: segment(system, new_user) is not None, 2.0)
+    wait_until(lambda: segment(system, new_user) is not None)
     own, movie = segment(system, new_user), 185029
     other = next(one["id"] for one in known if one["id"] != own)
     rule = f"/v1/movies/{movie}/promotion"

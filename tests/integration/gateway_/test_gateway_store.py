@@ -36,9 +36,10 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_testing import Restartable
+from marquee_testing.waiting import DEADLINE_S, PATIENCE
 
 PARTITIONS = 4
-PATIENCE_S = 5.0
+PATIENCE_S = DEADLINE_S * PATIENCE
 
 
 class NoSnapshots:
@@ -88,7 +89,7 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
     yield namespace
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     bus.close()
 

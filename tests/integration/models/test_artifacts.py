@@ -32,7 +32,7 @@ from trainer.datasets.movielens import read_movielens  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.models.artifact_check import NAMED, READ, check_artifacts  # noqa: E402
 from trainer.models.fits import FITS  # noqa: E402
-from trainer.models.parameters import Parameters  # noqa: E402
+from trainer.models.parameters import TrainingParameters  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
 MODELS: dict[str, Any] = {
@@ -41,7 +41,7 @@ MODELS: dict[str, Any] = {
     "user-model": UserModel,
     "neural": Neural,
 }
-PARAMETERS = Parameters(1, {"neural": {"network": {"epochs": 2}}})
+PARAMETERS = TrainingParameters(1, {"neural": {"network": {"epochs": 2}}})
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 import asyncio
 import shutil
 import threading
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +43,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.codec import DerivedUserRow
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
+from marquee_testing.waiting import until_async
 
 SERVICE, PARTITIONS = "tiny", 4
 
@@ -116,13 +116,6 @@ class SealingRegistry(Registry):
         return self.add(folder).version
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.005)
-
-
 @pytest.fixture
 async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterator[System]:
     bus, keys = RedisBus(redis_url, namespace), Keys(namespace, SERVICE, PARTITIONS)
@@ -147,7 +140,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     yield System(bus, redis_url, keys, registry, overlay)
     await overlay.close()
     stop.set()
-    await asyncio.to_thread(thread.join, 10)
+    await asyncio.to_thread(thread.join, 60)
     await client.aclose()
     bus.close()
 
@@ -173,9 +166,9 @@ async def test_a_new_movie_is_in_every_app_by_its_event_alone(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     system.publish(movie(77, 1990))
-    await until(lambda: vector(system, 77) == 1990.0)
+    await until_async(lambda: vector(system, 77) == 1990.0)
     assert vector(system, 1) == 2000.0
 
 
@@ -183,14 +176,14 @@ async def test_rows_that_came_after_the_cut_are_derived_anew_before_the_swap(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     system.publish(movie(77, 1990))
-    await until(lambda: vector(system, 77) == 1990.0)
+    await until_async(lambda: vector(system, 77) == 1990.0)
     second = system.release(tmp_path / "two", 2.0)
-    await until(lambda: serves(system, second))
+    await until_async(lambda: serves(system, second))
     assert vector(system, 77) == 3980.0
     system.publish(ModelRolledBack(data=system.version(first)))
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     assert vector(system, 77) == 1990.0
     rows = [system.keys.movie(77).rows(version) for version in (first, second)]
     with redis.Redis.from_url(system.url) as client:
@@ -201,7 +194,7 @@ async def test_a_partition_that_is_complete_while_the_app_looks_is_not_missed(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     look, looks = system.overlay._is_complete, 0
 
     async def slow_look(published: ModelVersion) -> bool:
@@ -214,7 +207,7 @@ async def test_a_partition_that_is_complete_while_the_app_looks_is_not_missed(
 
     monkeypatch.setattr(system.overlay, "_is_complete", slow_look)
     second = system.release(tmp_path / "two", 2.0)
-    await until(lambda: serves(system, second))
+    await until_async(lambda: serves(system, second))
 
 
 async def test_a_movie_from_before_the_first_version_is_complete_when_the_version_comes(
@@ -222,14 +215,14 @@ async def test_a_movie_from_before_the_first_version_is_complete_when_the_versio
 ) -> None:
     system.publish(movie(77, 1990))
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first) and vector(system, 77) == 1990.0)
+    await until_async(lambda: serves(system, first) and vector(system, 77) == 1990.0)
 
 
 async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_stays(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     (tmp_path / "two").mkdir()
     save_arrays(tmp_path / "two" / "factor.npz", factor=np.array([5], np.float32))
     second = system.registry.add_sealed(tmp_path / "two", {})
@@ -238,7 +231,7 @@ async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_sta
     altered.write_bytes(altered.read_bytes() + b"x")
     system.publish(ModelPublished(data=announced))
     system.publish(movie(78, 1980))
-    await until(lambda: vector(system, 78) == 1980.0)
+    await until_async(lambda: vector(system, 78) == 1980.0)
     assert serves(system, first)
 
 
@@ -251,14 +244,14 @@ async def test_a_version_that_this_code_cannot_read_is_refused_and_the_old_one_s
     system: System, tmp_path: Path, arrays: dict[str, list[float]]
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     (tmp_path / "two").mkdir()
     np.savez(tmp_path / "two" / "factor.npz", **arrays)  # type: ignore[arg-type]
     second = seal(tmp_path / "two", SERVICE, "test").version
     shutil.copytree(tmp_path / "two", system.registry.path(SERVICE, second))  # add would refuse it
     system.publish(ModelPublished(data=system.version(second)))
     system.publish(movie(79, 1970))
-    await until(lambda: vector(system, 79) == 1970.0)
+    await until_async(lambda: vector(system, 79) == 1970.0)
     assert serves(system, first)
 
 
@@ -266,11 +259,11 @@ async def test_a_user_gets_a_code_and_a_cluster_from_his_rating_event(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     data = {"user_id": 9, "movie_id": 1, "rating": 4.5}
     system.publish(RatingAdded.model_validate({"data": data}))
     keys, store = system.keys.user(9), RedisStore(system.url)
-    await until(lambda: b"9" in store.scan(keys.rows(first)))
+    await until_async(lambda: b"9" in store.scan(keys.rows(first)))
     row = DerivedUserRow.unpack(store.scan(keys.rows(first))[b"9"])
     assert (row.cluster, row.code.tolist()) == (1, [4.5])
     assert (await system.overlay.user(9))["cluster"] == 1
@@ -280,7 +273,7 @@ async def test_an_app_that_missed_entries_reads_all_rows_anew(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     keys, store = system.keys.movie(5), RedisStore(system.url)
     position = store.position(keys) or 0
     row = b"\x00\x00\x00\x00\xc6\x07\x03\x00" + np.float32(7).tobytes()
@@ -288,14 +281,14 @@ async def test_an_app_that_missed_entries_reads_all_rows_anew(
     store.write(keys, position, position + 1, missed)  # a step whose entry no app ever sees
     entry = ("XADD", keys.updates, "*", "from", position + 1, "to", position + 2, "version", "")
     store.write(keys, position + 1, position + 2, [entry])
-    await until(lambda: vector(system, 5) == 7.0)
+    await until_async(lambda: vector(system, 5) == 7.0)
 
 
 async def test_a_reader_waits_for_a_position_and_says_when_it_did_not_come(
     system: System, tmp_path: Path
 ) -> None:
     first = system.release(tmp_path / "one", 1.0)
-    await until(lambda: serves(system, first))
+    await until_async(lambda: serves(system, first))
     published = system.publish(movie(77, 1990))
     after = {str(published.partition): published.offset + 1}
     assert await system.overlay.passed(after, 5.0)

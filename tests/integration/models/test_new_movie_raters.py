@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +39,7 @@ from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.waiting import until_async
 
 NEW = 999
 CONFIG = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0)
@@ -88,13 +88,6 @@ class System:
         return float(user @ movies.vectors[row, :4])
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.005)
-
-
 def serves(overlay: ModelReplica[Hybrid], version: str) -> bool:
     try:
         return overlay.serving.model.version == version
@@ -122,7 +115,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     await first.close()
     await second.close()
     stop.set()
-    await asyncio.to_thread(thread.join, 10)
+    await asyncio.to_thread(thread.join, 60)
     await client.aclose()
     bus.close()
 
@@ -131,9 +124,9 @@ async def test_raters_move_a_new_movie_in_every_app_and_under_the_next_version(
     system: System,
 ) -> None:
     version = system.release("one")
-    await until(lambda: serves(system.overlay, version))
+    await until_async(lambda: serves(system.overlay, version))
     system.publish(MovieAdded(data=Movie(movie_id=NEW, title="New", year=2000)))
-    await until(lambda: system.likes() is not None)
+    await until_async(lambda: system.likes() is not None)
     predicted = system.likes()
     assert predicted is not None
     after: dict[str, int] = {}
@@ -142,19 +135,19 @@ async def test_raters_move_a_new_movie_in_every_app_and_under_the_next_version(
             place = system.rate(user_id, movie_id, 5.0)
             after[str(place.partition)] = place.offset + 1
     assert await system.overlay.passed(after, 10.0)
-    await until(lambda: (system.likes() or 0.0) > predicted + 0.01)
+    await until_async(lambda: (system.likes() or 0.0) > predicted + 0.01)
 
     system.second.tail.start()  # an app that starts later reads what the others were told
-    await until(lambda: serves(system.second, version))
-    await until(lambda: system.likes(system.second) == system.likes())
+    await until_async(lambda: serves(system.second, version))
+    await until_async(lambda: system.likes(system.second) == system.likes())
 
     moved = system.likes()
     assert moved is not None
     again = system.release("two")
-    await until(lambda: serves(system.overlay, again))
+    await until_async(lambda: serves(system.overlay, again))
     assert system.likes() == pytest.approx(moved)
 
     for user_id in range(1, 9):
         data = {"user_id": user_id, "movie_id": NEW}
         system.publish(RatingRemoved.model_validate({"data": data}))
-    await until(lambda: system.likes() == predicted)
+    await until_async(lambda: system.likes() == predicted)

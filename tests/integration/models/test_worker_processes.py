@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
+from marquee_testing.waiting import until  # noqa: E402
 from neural.training.epochs import NetworkConfig, Trained, train  # noqa: E402
 from neural.training.rating_split import RatingSplit, only  # noqa: E402
 from neural.training.worker_processes import TrainingFailed, TrainingJob, networks  # noqa: E402
@@ -74,13 +74,6 @@ def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def children_in(folder: Path) -> list[str]:
     """Return the processes that train by what lies in a folder."""
     found = []
@@ -121,7 +114,7 @@ def test_networks_that_nobody_waits_for_end_with_the_context(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with networks(WORK, (0, 1), 2):
-        wait_for(lambda: len(children_in(tmp_path)) == 2)
+        until(lambda: len(children_in(tmp_path)) == 2)
     assert children_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -142,8 +135,8 @@ def test_a_killed_training_leaves_no_process_and_no_folder(tmp_path: Path) -> No
     with script(tmp_path, epochs=100_000) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        wait_for(lambda: len(children_in(tmp_path)) == 2)
+        until(lambda: len(children_in(tmp_path)) == 2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not children_in(tmp_path))
-    wait_for(lambda: [path.name for path in tmp_path.iterdir()] == ["unguarded.py"])
+    until(lambda: not children_in(tmp_path))
+    until(lambda: [path.name for path in tmp_path.iterdir()] == ["unguarded.py"])

@@ -31,7 +31,7 @@ def test_what_was_published_outlives_a_killed_server(tmp_path: Path, namespace: 
     server.start()
     published += producer.publish(numbered(100, 100))
     reader = Reader(bus)
-    until(lambda: len(reader.read) >= 200, 5.0, reader.step)
+    until(lambda: len(reader.read) >= 200, 30.0, reader.step)
     assert {(p.partition, p.offset) for p in published} == {(p, m.offset) for p, m in reader.read}
     reader.subscription.close()
     bus.close()
@@ -43,11 +43,11 @@ def test_a_log_that_comes_back_shorter_is_noticed(redis_url: str, namespace: str
     bus.create_topics({TOPIC: PARTITIONS})
     places = bus.producer().publish(numbered(40))
     reader = Reader(bus)
-    until(lambda: len(reader.read) >= 40, 5.0, reader.step)
+    until(lambda: len(reader.read) >= 40, 30.0, reader.step)
     lost = places[0].partition
     bus.client.delete(f"{namespace}:log:{{{lost}}}")
     with pytest.raises(PositionLost, match=f"{lost}: position .* 0 to 0"):
-        until(lambda: False, 5.0, reader.step)
+        until(lambda: False, 30.0, reader.step)
     with pytest.raises(NotFound, match="gone"):
         bus.producer().publish(numbered(1))
     reader.subscription.close()
@@ -60,14 +60,14 @@ def test_a_member_whose_lease_another_has_taken_reads_no_more(
     bus = RedisBus(redis_url, namespace)
     bus.create_topics({TOPIC: PARTITIONS})
     reader = Reader(bus)
-    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 5.0, reader.step)
+    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 30.0, reader.step)
     taken = TopicPartition(TOPIC, 2)
     lease = f"{namespace}:group:readers:lease:{{{taken}}}"
     bus.client.set(lease, "somebody else", px=2000)
-    until(lambda: taken in reader.revoked, 5.0, reader.step)
+    until(lambda: taken in reader.revoked, 30.0, reader.step)
     assert taken not in reader.subscription.assigned
     assert bus.client.get(lease) == b"somebody else"
-    until(lambda: taken in reader.subscription.assigned, 5.0, reader.step)
+    until(lambda: taken in reader.subscription.assigned, 30.0, reader.step)
     reader.subscription.close()
     bus.close()
 
@@ -78,7 +78,7 @@ def test_a_busy_member_keeps_its_partitions_until_it_polls_again(
     bus = RedisBus(redis_url, namespace, lease_s=0.5)
     bus.create_topics({TOPIC: PARTITIONS})
     busy = Reader(bus)
-    until(lambda: len(busy.subscription.assigned) == PARTITIONS, 5.0, busy.step)
+    until(lambda: len(busy.subscription.assigned) == PARTITIONS, 30.0, busy.step)
     other = Reader(bus)
     busy_until = time.monotonic() + 1.5
     while time.monotonic() < busy_until:
@@ -100,7 +100,7 @@ def test_leases_run_out_for_a_member_that_cannot_renew_them(tmp_path: Path, name
     bus = RedisBus(server.address, namespace, timeout_s=0.5)
     bus.create_topics({TOPIC: PARTITIONS})
     reader = Reader(bus)
-    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 5.0, reader.step)
+    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 30.0, reader.step)
 
     def step() -> None:
         with pytest.raises(BusUnavailable):
@@ -108,10 +108,10 @@ def test_leases_run_out_for_a_member_that_cannot_renew_them(tmp_path: Path, name
         time.sleep(0.02)
 
     with server.outage():
-        until(lambda: not reader.subscription.assigned, 10.0, lambda: _ignoring(reader))
+        until(lambda: not reader.subscription.assigned, 30.0, lambda: _ignoring(reader))
         assert sorted(reader.revoked) == [TopicPartition(TOPIC, n) for n in range(PARTITIONS)]
         step()
-    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 10.0, lambda: _ignoring(reader))
+    until(lambda: len(reader.subscription.assigned) == PARTITIONS, 30.0, lambda: _ignoring(reader))
     reader.subscription.close()
     bus.close()
     server.stop()

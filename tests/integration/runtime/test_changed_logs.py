@@ -21,11 +21,13 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.health import Health
 from marquee.consumer.process import TOPICS, prepare_topics
-from marquee.consumer.worker import LOG, Worker
+from marquee.consumer.loop import LOG
+from marquee.consumer.worker import Worker
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee.store.redis import RedisStore
-from marquee_testing.servers.system import PARTITIONS, System, eventually, running
+from marquee_testing.servers.system import PARTITIONS, System, running
+from marquee_testing.waiting import until
 
 # The client leaves sockets of refused connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -138,7 +140,7 @@ def rating(movie_id: int) -> RatingAdded:
 
 def stopped(worker: Worker) -> str:
     """Return what health says once the loop has stopped."""
-    eventually(lambda: LOG in worker.health.stopped)
+    until(lambda: LOG in worker.health.stopped)
     assert not worker.health.ready
     assert worker.health.live
     return worker.health.stopped[LOG]
@@ -162,7 +164,7 @@ def make_anew(place: Place, messages: int) -> None:
         except Exception:
             return False  # the broker is still deleting
 
-    eventually(made)
+    until(made)
     fresh = System(bus, place.system.url, place.system.namespace, GatewayProjection)
     fresh.publish(*(rating(100 + number) for number in range(messages)))
     bus.close()
@@ -216,10 +218,10 @@ def test_another_number_of_partitions_stops_the_loop_and_the_next_start(place: P
     health, bus, stop = Health(), place.again(), threading.Event()
     waiting = threading.Thread(target=prepare_topics, args=(bus, PARTITIONS, stop, health))
     waiting.start()
-    eventually(lambda: TOPICS in health.stopped)
+    until(lambda: TOPICS in health.stopped)
     assert not health.ready
     stop.set()
-    waiting.join(10)
+    waiting.join(60)
     bus.close()
 
 
@@ -231,7 +233,7 @@ def test_a_first_start_tells_the_bus_where_it_begins(place: Place) -> None:
         return len(committed) == 2 * PARTITIONS
 
     place.system.start()
-    eventually(told)
+    until(told)
     assert set(committed.values()) == {0}
 
 

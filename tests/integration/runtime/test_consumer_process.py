@@ -18,7 +18,7 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.events import RATINGS, RatingAdded
 from marquee_local.servers import free_port
-from marquee_testing.servers.system import eventually
+from marquee_testing.waiting import until
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def consumer(redis_url: str, namespace: str, state: Path) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{port}"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
 
@@ -43,7 +43,7 @@ def consumer(redis_url: str, namespace: str, state: Path) -> Iterator[str]:
 def asked(url: str) -> tuple[int, str]:
     """Return status and text of an answer; 0 before anybody listens."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -56,15 +56,15 @@ def test_a_consumer_says_that_it_is_ready_and_how_far_it_has_come(
     redis_url: str, namespace: str, tmp_path: Path
 ) -> None:
     with consumer(redis_url, namespace, tmp_path) as address:
-        eventually(lambda: asked(f"{address}/health/ready")[0] == 200, 60.0)
+        until(lambda: asked(f"{address}/health/ready")[0] == 200)
         bus = RedisBus(redis_url, namespace)
         event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 3.0}})
-        eventually(lambda: bool(bus.client.hget(f"{namespace}:topics", "models.dead")))
+        until(lambda: bool(bus.client.hget(f"{namespace}:topics", "models.dead")))
         bus.producer().publish([Outgoing.of(event)])
         bus.close()
-        eventually(lambda: 'type="rating.added"} 1.0' in asked(f"{address}/metrics")[1])
+        until(lambda: 'type="rating.added"} 1.0' in asked(f"{address}/metrics")[1])
         names = ("marquee_lag_messages", "marquee_lag_seconds", "marquee_log_margin_messages")
-        eventually(lambda: all(f"{n}{{" in asked(f"{address}/metrics")[1] for n in names))
+        until(lambda: all(f"{n}{{" in asked(f"{address}/metrics")[1] for n in names))
         assert asked(f"{address}/health/live")[0] == 200
 
 
@@ -75,12 +75,12 @@ def test_a_consumer_of_other_partitions_is_live_not_ready_and_goes_on_once_they_
     create_topics(bus, 6)
     bus.close()
     with consumer(redis_url, namespace, tmp_path) as address:
-        eventually(lambda: "topics" in asked(f"{address}/health/ready")[1], 60.0)
-        eventually(lambda: "6 partitions" in asked(f"{address}/health/ready")[1])
+        until(lambda: "topics" in asked(f"{address}/health/ready")[1])
+        until(lambda: "6 partitions" in asked(f"{address}/health/ready")[1])
         status, said = asked(f"{address}/health/ready")
         assert status == 503
         assert "MARQUEE_PARTITIONS=6" in json.loads(said)["stopped"]["topics"]
         assert asked(f"{address}/health/live")[0] == 200
         with Redis.from_url(redis_url) as client:
             client.hdel(f"{namespace}:topics", RATINGS, "movies")
-        eventually(lambda: asked(f"{address}/health/ready")[0] == 200)
+        until(lambda: asked(f"{address}/health/ready")[0] == 200)

@@ -16,7 +16,8 @@ from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
 from marquee_testing.servers.raw_producers import OnRedis
-from marquee_testing.servers.system import PARTITIONS, System, eventually, running
+from marquee_testing.servers.system import PARTITIONS, System, running
+from marquee_testing.waiting import until, until_async
 from trainer.cli.main import app
 from trainer.operations.dead_letter_gauge import count_dead_letters
 
@@ -37,7 +38,7 @@ def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[System]:
         event = RatingAdded.model_validate({"data": {"user_id": 1, "movie_id": 2, "rating": 4}})
         place.put(TopicPartition(RATINGS, AWAY), b"1", event.encode())
         place.put(TopicPartition(RATINGS, HOME), b"1", b'{"type": "rating.added"')
-        eventually(lambda: place.log.range(TopicPartition("ratings.dead", 0))[1] == 2)
+        until(lambda: place.log.range(TopicPartition("ratings.dead", 0))[1] == 2)
         yield made
 
 
@@ -83,7 +84,7 @@ def test_retry_publishes_what_can_be_and_says_why_the_rest_is_refused(group: Sys
     assert result.exit_code == 2
     assert f"ratings-{AWAY}-0: published at ratings:{HOME}:1" in result.stdout
     assert f"ratings-{HOME}-0: refused: it still cannot be read" in result.stdout
-    eventually(lambda: group.ratings(1).rated == {2: 8})
+    until(lambda: group.ratings(1).rated == {2: 8})
     assert "retried by ann at" in dead("list", "--settled").stdout
 
 
@@ -123,9 +124,8 @@ async def test_the_trainers_app_measures_what_waits(redis_url: str, namespace: s
     labels = {"topic": RATINGS, "state": "open"}
     telemetry.DEAD_KEPT.labels(RATINGS, "open").set(0)
     task = asyncio.create_task(count_dead_letters(settings, 0.01))
-    async with asyncio.timeout(10):
-        while REGISTRY.get_sample_value("marquee_dead_letters_held", labels) != 2:
-            await asyncio.sleep(0.01)
+    held = "marquee_dead_letters_held"
+    await until_async(lambda: REGISTRY.get_sample_value(held, labels) == 2)
     task.cancel()
     await asyncio.wait({task})
 

@@ -12,7 +12,8 @@ from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.events.partitioning import partition_of
 from marquee_testing.servers.raw_producers import RawProducer
-from marquee_testing.servers.system import PARTITIONS, System, eventually
+from marquee_testing.servers.system import PARTITIONS, System
+from marquee_testing.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -53,7 +54,7 @@ def all_of(letters: DeadLetterQueue, n: int) -> list[DeadLetter]:
         found[:] = letters.all()
         return len(found) >= n
 
-    eventually(enough)
+    until(enough)
     return found
 
 
@@ -68,7 +69,7 @@ def test_an_event_on_a_wrong_partition_is_applied_once_it_is_retried(
     assert group.ratings(USER).rated == {}
     [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.text == f"published at {HOME}:0"
-    eventually(lambda: set(group.ratings(USER).rated) == {2})
+    until(lambda: set(group.ratings(USER).rated) == {2})
 
 
 def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
@@ -82,7 +83,7 @@ def test_an_event_whose_handler_throws_is_applied_once_that_is_mended(
     projection.broken = False
     retries = DeadLetterRetrier(letters, group.bus.partitions, "ann")
     assert [outcome.published for outcome in retries.retry([letter])] == [True]
-    eventually(lambda: set(group.ratings(USER).rated) == {1, 13})
+    until(lambda: set(group.ratings(USER).rated) == {1, 13})
     [settled] = letters.all()
     assert (settled.state, settled.actor) == ("retried", "ann")
     [again] = retries.retry([settled])
@@ -119,7 +120,7 @@ def test_letters_of_one_key_are_retried_together_in_their_order(
         (found[0].id, True),
         (found[1].id, True),
     ]
-    eventually(lambda: group.ratings(USER).rated == {13: 4})
+    until(lambda: group.ratings(USER).rated == {13: 4})
 
 
 def test_a_retry_that_was_killed_before_it_was_noted_publishes_nothing_twice(
@@ -232,4 +233,4 @@ def test_a_movie_added_with_a_wrong_key_is_there_after_its_retry(
     assert letter.reason == "key b'm5' is not the event's id 5"
     [outcome] = DeadLetterRetrier(letters, group.bus.partitions, "ann").retry([letter])
     assert outcome.published
-    eventually(lambda: 5 in group.movies())
+    until(lambda: 5 in group.movies())

@@ -26,7 +26,7 @@ def start(data: Path) -> tuple[subprocess.Popen[str], str]:
 def stop(broker: subprocess.Popen[str], number: int) -> int:
     """Send a signal; return the exit status."""
     broker.send_signal(number)
-    broker.communicate(timeout=30)
+    broker.communicate(timeout=120)
     return broker.returncode
 
 

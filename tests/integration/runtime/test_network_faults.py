@@ -14,7 +14,8 @@ from gateway.consumer import GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.batches import Pace
+from marquee.consumer.worker import Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
@@ -23,7 +24,7 @@ from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_local.servers import valkey
 from marquee_testing.servers.fault_proxy import FaultProxy, Link, fault_proxy
-from marquee_testing.servers.reader import until
+from marquee_testing.waiting import until
 
 PARTITIONS = 4
 USERS = range(1, 41)
@@ -119,25 +120,20 @@ def service(redis_url: str, namespace: str) -> Iterator[Service]:
             consumer.bus_link.heal()
             consumer.stop.set()
         for consumer in made.consumers:
-            consumer.thread.join(20)
+            consumer.thread.join(60)
             assert not consumer.thread.is_alive()
     bus.close()
-
-
-def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    pause = threading.Event()
-    until(condition, seconds, lambda: pause.wait(0.02))
 
 
 def test_a_step_whose_reply_is_lost_is_looked_up_and_not_applied_again(service: Service) -> None:
     link = service.start().store_link
     service.rate(1)
-    wait(lambda: service.n(1) == len(USERS))
+    until(lambda: service.n(1) == len(USERS))
     link.lose_replies(5, b"EVALSHA")
     service.rate(2)
-    wait(lambda: service.n(2) == len(USERS))
+    until(lambda: service.n(2) == len(USERS))
     service.rate(3)
-    wait(lambda: service.n(3) == len(USERS))
+    until(lambda: service.n(3) == len(USERS))
     assert link.lost_replies == 5
     assert [service.n(movie) for movie in (1, 2, 3)] == [len(USERS)] * 3
 
@@ -150,7 +146,7 @@ def test_connections_reset_all_the_time_lose_nothing_and_apply_nothing_twice(
     for movie in range(1, 21):
         service.rate(movie)
         link.reset()
-    wait(lambda: service.n(20) == len(USERS))
+    until(lambda: service.n(20) == len(USERS))
     assert [service.n(movie) for movie in range(1, 21)] == [len(USERS)] * 20
 
 
@@ -161,12 +157,12 @@ def test_a_consumer_that_is_cut_off_says_so_and_goes_on_where_it_was_once_healed
     consumer = service.start()
     link: Link = getattr(consumer, which)
     service.rate(1)
-    wait(lambda: service.n(1) == len(USERS))
+    until(lambda: service.n(1) == len(USERS))
     link.cut()
-    wait(lambda: not consumer.worker.health.ready)
+    until(lambda: not consumer.worker.health.ready)
     service.rate(2)
     link.heal()
-    wait(lambda: service.n(2) == len(USERS) and consumer.worker.health.ready)
+    until(lambda: service.n(2) == len(USERS) and consumer.worker.health.ready)
     assert service.n(1) == len(USERS)
 
 
@@ -174,7 +170,7 @@ def test_a_slow_network_only_takes_its_time(service: Service) -> None:
     link = service.start().store_link
     link.delay_up = link.delay_down = 0.01
     service.rate(1)
-    wait(lambda: service.n(1) == len(USERS))
+    until(lambda: service.n(1) == len(USERS))
     assert service.n(1) == len(USERS)
 
 
@@ -182,19 +178,19 @@ def test_a_step_that_arrives_after_a_twin_took_over_changes_nothing(service: Ser
     """The bytes of the step wait in the network; meanwhile another consumer does the work."""
     late = service.start(seconds=30.0)
     service.rate(1)
-    wait(lambda: service.n(1) == len(USERS))
+    until(lambda: service.n(1) == len(USERS))
     late.store_link.cut_at(b"EVALSHA")  # all is read by then, and the step computed
     service.rate(2)
-    wait(lambda: late.store_link.is_cut)
+    until(lambda: late.store_link.is_cut)
     late.bus_link.cut()  # its leases run out
     service.start()
-    wait(lambda: service.n(2) == len(USERS))
+    until(lambda: service.n(2) == len(USERS))
     service.rate(3)
-    wait(lambda: service.n(3) == len(USERS))
+    until(lambda: service.n(3) == len(USERS))
     late.store_link.heal()
     late.bus_link.heal()
     service.rate(4)
-    wait(lambda: service.n(4) == len(USERS))
+    until(lambda: service.n(4) == len(USERS))
     assert [service.n(movie) for movie in range(1, 5)] == [len(USERS)] * 4
 
 

@@ -17,14 +17,16 @@ from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.consumer.worker import DEAD_IN_A_ROW, Pace, Worker
+from marquee.consumer.batches import MAX_FAILURES_IN_A_ROW, Pace
+from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, MovieAdded, MovieBlocked, MovieUnblocked, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.redis import RedisStore
-from marquee_testing.servers.system import PARTITIONS, NoSnapshots, System, eventually, running
+from marquee_testing.servers.system import PARTITIONS, NoSnapshots, System, running
+from marquee_testing.waiting import until
 
 USER = 1
 WHERE = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
@@ -88,7 +90,7 @@ def test_an_event_on_a_wrong_partition_is_put_aside_with_the_right_one_named(
             reasons.extend(message.headers["marquee-reason"] for message in messages)
         return bool(reasons)
 
-    eventually(read)
+    until(read)
     letters.close()
     (reason,) = reasons
     assert f"partition {wrong.partition}, but key {USER} belongs on {WHERE.partition} of" in reason
@@ -108,7 +110,7 @@ def put(
         return
     producer = kafka.KafkaProducer(bootstrap_servers=request.getfixturevalue("kafka_servers"))
     topic, key = f"{system.namespace}.{RATINGS}", event.key.encode()
-    producer.send(topic, key=key, value=event.encode(), partition=where.partition).get(10)
+    producer.send(topic, key=key, value=event.encode(), partition=where.partition).get(60)
     producer.close()
 
 
@@ -123,7 +125,7 @@ def test_ratings_of_an_unknown_movie_are_kept_and_count_once_it_arrives(system: 
     system.wait(movie)
     system.wait([*movie, *system.publish(rating(77, 1.0))], "content")
     assert system.sums(77) == (8, 7, 72)
-    eventually(lambda: system.ratings(USER).rated == {77: 2})
+    until(lambda: system.ratings(USER).rated == {77: 2})
     assert b"77" in RedisStore(system.url).scan(system.keys().movie(77).movies)
 
 
@@ -143,24 +145,24 @@ def test_more_than_ten_failing_events_in_a_row_stop_their_partition_and_no_other
     system: System,
 ) -> None:
     worker = system.start(projection=Failing())
-    system.publish(*(rating(100 + n, 4.0) for n in range(DEAD_IN_A_ROW + 5)))
-    eventually(lambda: str(WHERE) in worker.health.stopped)
+    system.publish(*(rating(100 + n, 4.0) for n in range(MAX_FAILURES_IN_A_ROW + 5)))
+    until(lambda: str(WHERE) in worker.health.stopped)
     assert not worker.health.ready
     movie = MovieAdded(data=Movie(movie_id=1, title="Elsewhere"))
     system.wait(system.publish(movie))
     store = RedisStore(system.url)
-    assert store.position(system.keys().of(WHERE)) == DEAD_IN_A_ROW
+    assert store.position(system.keys().of(WHERE)) == MAX_FAILURES_IN_A_ROW
     system.stop()
     system.start()  # with handlers that were put right
-    eventually(lambda: len(system.ratings(USER).rated) == 5)
+    until(lambda: len(system.ratings(USER).rated) == 5)
 
 
 def test_ten_failing_events_do_not_stop_a_partition_when_others_succeed_between(
     system: System,
 ) -> None:
     worker = system.start(projection=Failing())
-    bad = [rating(100 + n, 4.0) for n in range(2 * DEAD_IN_A_ROW)]
-    good = [rating(n + 1, 4.0) for n in range(2 * DEAD_IN_A_ROW)]
+    bad = [rating(100 + n, 4.0) for n in range(2 * MAX_FAILURES_IN_A_ROW)]
+    good = [rating(n + 1, 4.0) for n in range(2 * MAX_FAILURES_IN_A_ROW)]
     mixed = [event for pair in zip(bad, good, strict=True) for event in pair]
     system.wait(system.publish(*mixed))
     assert not worker.health.stopped
@@ -181,7 +183,7 @@ def test_a_loop_that_is_told_to_stop_does_not_wait_for_the_next_try(
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         system.publish(rating(100, 4.0))
-        eventually(lambda: len(tries) >= 3)
+        until(lambda: len(tries) >= 3)
         stop.set()
         thread.join(0.7)  # the third pause alone is longer
         assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""The producers of docs/producers.md, run as they stand there: what they send is applied."""
+"""The producers of docs/how-to/send-events.md, run as they stand there: what they send is applied."""
 
 import gc
 import logging
@@ -20,11 +20,12 @@ from marquee.errors import BusUnavailable
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee_local.servers import BROKER
-from marquee_testing.servers.system import PARTITIONS, System, eventually, running
+from marquee_testing.servers.system import PARTITIONS, System, running
+from marquee_testing.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "producers.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "send-events.md").read_text()
 LIB = BROKER.parent / "lib"
 HOME = TopicPartition(RATINGS, partition_of(4242, PARTITIONS))
 
@@ -69,10 +70,10 @@ def test_what_kafkas_console_producer_sends_is_applied(
     lines = tmp_path / "lines.tsv"
     lines.write_text(block("tsv", "rating.added"))
     with lines.open() as file:
-        done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
-    eventually(lambda: on_kafka.ratings(4242).rated == {296: 9})
-    eventually(lambda: list(on_kafka.ratings(4243).viewed) == [318])
+    until(lambda: on_kafka.ratings(4242).rated == {296: 9})
+    until(lambda: list(on_kafka.ratings(4243).viewed) == [318])
 
 
 def xadd(group: System, namespace: str, id_: str = "0-*") -> bytes:
@@ -89,14 +90,14 @@ def xadd(group: System, namespace: str, id_: str = "0-*") -> bytes:
 def test_what_is_added_to_a_stream_by_hand_is_applied(on_redis: System, namespace: str) -> None:
     assert f"{{{HOME}}}" in block("sh", "redis-cli XADD"), "the page names another partition"
     assert xadd(on_redis, namespace) == b"0-1"
-    eventually(lambda: on_redis.ratings(4242).rated == {296: 9})
+    until(lambda: on_redis.ratings(4242).rated == {296: 9})
 
 
 def test_the_page_shows_how_to_find_a_partition() -> None:
     shown = block("sh", "partition_of")
     python, *words = shlex.split(shown)
     assert python == ".venv/bin/python"
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=180)
     assert done.stdout == f"{HOME.partition}\n"
 
 
@@ -109,13 +110,13 @@ def test_a_partition_that_an_id_of_time_has_ended_is_mended_as_the_page_says(
     on_redis.wait(on_redis.publish(event))
     worker = on_redis.start(GatewayProjection(), "content")
     xadd(on_redis, namespace, "*")
-    eventually(lambda: "log" in worker.health.stopped)
+    until(lambda: "log" in worker.health.stopped)
     with pytest.raises(BusUnavailable, match="smaller than the target stream top item"):
         on_redis.publish(event.model_copy(update={"id": "refused"}))
     _, *mend = shlex.split(block("sh", "EVAL").replace("marquee:log", f"{namespace}:log"))
     client.execute_command(*mend)
     assert xadd(on_redis, namespace) == b"0-2"
-    eventually(lambda: on_redis.ratings(4242).rated == {1: 8, 296: 9})
+    until(lambda: on_redis.ratings(4242).rated == {1: 8, 296: 9})
 
 
 def test_the_stream_of_a_lost_log_is_not_begun_anew(on_redis: System, namespace: str) -> None:

@@ -13,7 +13,8 @@ from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee_testing.servers.raw_producers import OnRedis, RawProducer
-from marquee_testing.servers.system import PARTITIONS, System, eventually, running
+from marquee_testing.servers.system import PARTITIONS, System, running
+from marquee_testing.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -64,7 +65,7 @@ def all_of(letters: DeadLetterQueue, n: int) -> list[DeadLetter]:
         found[:] = letters.all()
         return len(found) >= n
 
-    eventually(enough)
+    until(enough)
     return found
 
 

@@ -15,7 +15,8 @@ from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.store.keys import Keys
-from marquee_testing.servers.raters import all_rated, rate, wait
+from marquee_testing.servers.raters import all_rated, rate
+from marquee_testing.waiting import until
 
 PARTITIONS = 4
 
@@ -55,7 +56,7 @@ def test_a_twin_takes_over_from_a_process_that_stands_and_what_that_does_late_ch
     first, second = consumer(environ), consumer(environ)
     try:
         rate(bus, 1)
-        wait(all_rated(redis_url, keys, 1), 40.0)
+        until(all_rated(redis_url, keys, 1))
         rated = 1
         for process in (first, second):
             rate(bus, rated + 1)  # it is stopped with work in its hands
@@ -63,18 +64,18 @@ def test_a_twin_takes_over_from_a_process_that_stands_and_what_that_does_late_ch
             stopped = time.monotonic()
             rate(bus, rated + 2)
             rated += 2
-            wait(all_rated(redis_url, keys, rated), 40.0)
-            wait(lambda since=stopped: time.monotonic() - since > seconds)  # type: ignore[misc]
+            until(all_rated(redis_url, keys, rated))
+            until(lambda since=stopped: time.monotonic() - since > seconds)  # type: ignore[misc]
             process.send_signal(signal.SIGCONT)
             rated += 1
             rate(bus, rated)
-            wait(all_rated(redis_url, keys, rated), 40.0)
+            until(all_rated(redis_url, keys, rated))
         assert all_rated(redis_url, keys, rated)()
     finally:
         for process in (first, second):
             process.send_signal(signal.SIGCONT)
             process.terminate()
-            process.wait(20)
+            process.wait(60)
     bus.close()
 
 

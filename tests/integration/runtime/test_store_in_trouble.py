@@ -20,7 +20,8 @@ from gateway.state.live_view import LiveView
 from marquee.bus.api import Bus, TopicPartition, dead_letter_topic
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.batches import Pace
+from marquee.consumer.worker import Worker
 from marquee.events import MOVIES, RATINGS, MovieAdded
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
@@ -28,7 +29,8 @@ from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_local import servers
 from marquee_testing import Restartable
-from marquee_testing.servers.raters import all_rated, publish, rate, wait
+from marquee_testing.servers.raters import all_rated, publish, rate
+from marquee_testing.waiting import until, until_async
 
 PARTITIONS = 4
 FULL = 300_000
@@ -67,7 +69,7 @@ class Running:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 
@@ -92,17 +94,17 @@ def test_results_and_position_go_back_together_and_what_is_missing_is_handled_ag
     running = Running(bus, keys, server.address)
     for movie in range(1, 11):
         rate(bus, movie)
-    wait(all_rated(server.address, keys, 10))
+    until(all_rated(server.address, keys, 10))
     before = positions(server.address, keys)
     kill(server)
     [file] = tmp_path.glob("appendonlydir/*.incr.aof")
     os.truncate(file, file.stat().st_size - lost)
     server.start()
     assert positions(server.address, keys) != before
-    wait(all_rated(server.address, keys, 10))
+    until(all_rated(server.address, keys, 10))
     assert positions(server.address, keys) == before
     rate(bus, 11)
-    wait(all_rated(server.address, keys, 11))
+    until(all_rated(server.address, keys, 11))
     running.end()
     server.stop()
 
@@ -120,7 +122,7 @@ def test_an_app_forgets_what_the_store_has_forgotten_and_learns_it_again(
         memory = LiveView(client, keys, content)
         memory.tail.start()
         publish(bus, *(movie(i) for i in range(1, 9)))
-        await met(lambda: len(memory.catalogue) == 8)
+        await until_async(lambda: len(memory.catalogue) == 8)
         running.end()  # nobody tells the store again
         kill(server)
         [file] = tmp_path.glob("appendonlydir/*.incr.aof")
@@ -128,21 +130,15 @@ def test_an_app_forgets_what_the_store_has_forgotten_and_learns_it_again(
         server.start()
         kept = movies(server.address, keys)
         assert kept < set(range(1, 9))
-        await met(lambda: {row.movie_id for row in memory.catalogue} == kept)
+        await until_async(lambda: {row.movie_id for row in memory.catalogue} == kept)
         again = Running(bus, keys, server.address)
-        await met(lambda: len(memory.catalogue) == 8)
+        await until_async(lambda: len(memory.catalogue) == 8)
         again.end()
         await memory.tail.close()
         await client.aclose()
 
     asyncio.run(follow())
     server.stop()
-
-
-async def met(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 def movie(movie_id: int) -> MovieAdded:
@@ -186,10 +182,10 @@ def cramped(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (FULL, hard))
     url = f"redis://127.0.0.1:{port}/0"
     with Redis.from_url(url) as client:
-        wait(lambda: answers(client))
+        until(lambda: answers(client))
     yield url, lambda: resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard)) and None
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 def answers(client: "Redis") -> bool:
@@ -206,19 +202,19 @@ def test_a_store_without_room_is_waited_for_and_no_event_is_given_up(
     keys = Keys(namespace, "content", PARTITIONS)
     running = Running(bus, keys, url)
     rate(bus, 1)
-    wait(all_rated(url, keys, 1))
+    until(all_rated(url, keys, 1))
     sent = 1
     while not refused(url):
         sent += 1
         rate(bus, sent)
     rate(bus, sent + 1)
     health = running.worker.health
-    wait(lambda: health.waiting_for is not None and "MISCONF" in health.waiting_for)
+    until(lambda: health.waiting_for is not None and "MISCONF" in health.waiting_for)
     assert not health.ready
     assert letters(bus) == 0
     make_room()
-    wait(all_rated(url, keys, sent + 1))
-    wait(lambda: health.ready)
+    until(all_rated(url, keys, sent + 1))
+    until(lambda: health.ready)
     assert letters(bus) == 0
     running.end()
 

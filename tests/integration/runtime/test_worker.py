@@ -27,7 +27,8 @@ from marquee.store.api import Command
 from marquee.store.keys import PartitionKeys
 from marquee.store.redis import RedisStore
 from marquee_testing.servers.raw_producers import RawProducer
-from marquee_testing.servers.system import System, eventually, running
+from marquee_testing.servers.system import System, running
+from marquee_testing.waiting import until
 
 USERS = range(1, 41)
 
@@ -186,7 +187,7 @@ def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(syste
     system.start(ContentReaction(), "content", snapshots=OneSnapshot(0, users))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
     wanted = (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2)
-    eventually(lambda: system.sums(1) == wanted)
+    until(lambda: system.sums(1) == wanted)
     assert system.sums(1) == wanted
 
 
@@ -212,6 +213,6 @@ def dead_reasons(system: System, n: int) -> list[str]:
             reasons.extend(message.headers["marquee-reason"] for message in messages)
         return len(reasons) >= n
 
-    eventually(read)
+    until(read)
     subscription.close()
     return reasons

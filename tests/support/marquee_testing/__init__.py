@@ -12,8 +12,8 @@ from marquee_testing.servers.reader import (
     Restartable,
     killable,
     numbered,
-    until,
 )
+from marquee_testing.waiting import until
 
 __all__ = [
     "GROUP",

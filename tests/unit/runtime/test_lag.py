@@ -11,7 +11,7 @@ from marquee.consumer.metrics import ConsumerMetrics
 from marquee.events import MODELS, MOVIES, RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee_testing.fakes.bus import MemoryBus
-from marquee_testing.servers.system import eventually
+from marquee_testing.waiting import until
 
 WHERE = TopicPartition(RATINGS, partition_of(1, 2))
 
@@ -67,7 +67,7 @@ def test_the_measures_follow_the_positions_and_end_with_the_partition() -> None:
     subscription = bus.subscribe(
         "lagging", [RATINGS], lambda p: 2 if p == WHERE else 0, lambda _: None
     )
-    eventually(lambda: bool(subscription.poll(0.1, 10)))
+    until(lambda: bool(subscription.poll(0.1, 10)))
     measures.lag(subscription, {WHERE: 2})
     assert value("marquee_lag_messages") == 3
     assert value("marquee_lag_seconds") == 0

@@ -80,7 +80,8 @@ class Link:
         try:
             if self._refusing:
                 return
-            with contextlib.suppress(OSError):
+            # A cancelled task would make its stream log a stack trace (Python 3.11).
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._flowing.wait()
                 await connection.carry(reader, *await asyncio.open_connection(*self._target))
         finally:
@@ -170,14 +171,14 @@ class FaultProxy:
         made = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(link.serve, "127.0.0.1", 0), self._loop
         )
-        server = made.result(10)
+        server = made.result(60)
         self._servers.append(server)
         link.port = server.sockets[0].getsockname()[1]
         return link
 
     def close(self) -> None:
         """Reset what is connected and listen no more."""
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -1,6 +1,5 @@
 """Users who all rate a movie, and how many of them a store has counted."""
 
-import threading
 from collections.abc import Callable
 
 from marquee.bus.api import Bus, Outgoing
@@ -8,7 +7,6 @@ from marquee.events import RATINGS, Event, RatingAdded
 from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
-from marquee_testing.servers.reader import until
 
 USERS = range(1, 41)
 """They lie on all four partitions."""
@@ -38,9 +36,3 @@ def raters(url: str, keys: Keys) -> dict[int, int]:
 def all_rated(url: str, keys: Keys, movies: int) -> Callable[[], bool]:
     """Return what tells whether each movie from 1 on is rated once by every user."""
     return lambda: raters(url, keys) == dict.fromkeys(range(1, movies + 1), len(USERS))
-
-
-def wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition; fail after `seconds`."""
-    pause = threading.Event()
-    until(condition, seconds, lambda: pause.wait(0.02))

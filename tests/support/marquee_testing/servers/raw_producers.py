@@ -44,7 +44,7 @@ class OnKafka:
         """Put a message where it is told to."""
         producer = kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
         topic, sent = f"{self._namespace}.{at.topic}", list(headers.items())
-        producer.send(topic, value, key, partition=at.partition, headers=sent).get(10)
+        producer.send(topic, value, key, partition=at.partition, headers=sent).get(60)
         producer.close()
 
     def allow_large(self, topic: str) -> None:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,14 +12,6 @@ from marquee.bus.api import Bus, Message, Outgoing, Published, TopicPartition
 TOPIC, GROUP, PARTITIONS = "ratings", "readers", 4
 KEYS = tuple(str(key) for key in range(1, 41))
 """Keys that hit all four partitions."""
-
-
-def until(condition: Callable[[], bool], seconds: float, step: Callable[[], object]) -> None:
-    """Call `step` until the condition holds; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        step()
 
 
 def numbered(count: int, start: int = 0) -> list[Outgoing]:

@@ -1,7 +1,6 @@
 """A bus and a store on real servers, with consumer loops in threads, for tests."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from functools import partial
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.bus.topics import create_topics
 from marquee.consumer.projection import Projection, Snapshots
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.batches import Pace
+from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event
@@ -18,6 +18,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
+from marquee_testing.waiting import until
 
 PARTITIONS = 4
 
@@ -79,7 +80,7 @@ class System:
         for stop, _ in self.threads:
             stop.set()
         for _, thread in self.threads:
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
         self.threads.clear()
 
@@ -98,7 +99,7 @@ class System:
     def wait(self, published: list[Published], service: str = "gateway") -> None:
         """Wait until a service has handled what was published."""
         for last in published:
-            eventually(partial(self._passed, self.keys(service).of(last.partition), last))
+            until(partial(self._passed, self.keys(service).of(last.partition), last))
 
     def _passed(self, keys: PartitionKeys, last: Published) -> bool:
         return (self.store.position(keys) or 0) > last.offset
@@ -121,14 +122,6 @@ class System:
         rows = [self.store.scan(keys.movies) for keys in self.keys(service).all(MOVIES)]
         movies = [Movie.model_validate_json(row) for part in rows for row in part.values()]
         return {movie.movie_id: movie for movie in movies}
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for a condition; fail after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
 
 
 @contextmanager

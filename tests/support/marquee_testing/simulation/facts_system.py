@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, handlers_of
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.batches import Pace
+from marquee.consumer.worker import Worker
 from marquee.events import (
     MOVIES,
     RATINGS,
@@ -40,7 +40,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
-from marquee_testing.servers.reader import until
+from marquee_testing.waiting import until
 
 PARTITIONS = 2
 SERVICES = tuple(name for name in FACTS_BY_SERVICE if name != "trainer")
@@ -73,7 +73,7 @@ class FactsReaction:
         for event in piece.rules if self._kept[MOVIES].rules else ():
             self.handlers[type(event)](unit_of_work, event)
 
-    def assigned(self, _: TopicPartition) -> None:
+    def on_assigned(self, _: TopicPartition) -> None:
         """Keep nothing of partitions."""
 
     def on_idle(self, _: frozenset[TopicPartition]) -> None:
@@ -102,7 +102,7 @@ class FactsSystem:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
                 assert not thread.is_alive()
 
     def worker(self, service: str) -> Worker:
@@ -140,7 +140,7 @@ class FactsSystem:
                 every.pop()
             return True
 
-        until(passed, 20, lambda: time.sleep(0.02))
+        until(passed)
         store.close()
 
 

@@ -1,4 +1,4 @@
-"""Servers for tests: one of each for the session, one namespace for each test."""
+"""Servers for tests, one namespace for each test, and the patience of all."""
 
 import os
 import secrets
@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from marquee_local import servers
 from marquee_testing import Restartable
+from marquee_testing.servers.shared import shared_server
+from marquee_testing.waiting import PATIENCE
 
 # The same examples each time, so that a test fails for who changed the code and for nobody else.
 # `HYPOTHESIS_PROFILE=search` looks for other ones, and for longer.
@@ -24,6 +26,14 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scale the time limits that tests name themselves, as the waits within them are."""
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        if limit is not None and PATIENCE != 1:
+            item.add_marker(pytest.mark.timeout(limit.args[0] * PATIENCE), append=False)
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
     directory = tmp_path_factory.mktemp("valkey")
@@ -37,11 +47,17 @@ def redis_url(redis_server: Restartable) -> str:
     return redis_server.address
 
 
-@pytest.fixture(scope="session")
-def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
+def require_kafka() -> None:
+    """Skip what needs a Kafka broker where none can run; in CI that is a failure."""
     lacks = servers.kafka_lacks()
     if lacks:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lacks)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartable]:
+    """A broker of this process alone, which tests may stop."""
+    require_kafka()
     directory = tmp_path_factory.mktemp("kafka")
     server = Restartable(lambda port: servers.kafka(directory, port))
     yield server
@@ -49,8 +65,15 @@ def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restartab
 
 
 @pytest.fixture(scope="session")
-def kafka_servers(kafka_server: Restartable) -> str:
-    return kafka_server.address
+def kafka_servers(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of the broker that all workers of the run share."""
+    require_kafka()
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if hasattr(pytestconfig, "workerinput") else base
+    with shared_server(base / "kafka", lambda: servers.kafka(base / "kafka")) as address:
+        yield address
 
 
 @pytest.fixture

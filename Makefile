@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 MODEL_SERVICES := content hybrid user-model neural
 SERVICES := $(MODEL_SERVICES) gateway trainer
 DISTRIBUTIONS := libs/common $(SERVICES:%=services/%) deploy/local tests/support
-PACKAGES := libs services tests deploy
+PACKAGES := libs services tests deploy docs
 LOCAL := -e libs/common $(SERVICES:%=-e services/%)
 # For development alone: what runs the system on one machine, and what tests share.
 DEVELOPMENT := -e deploy/local -e tests/support
@@ -81,7 +81,7 @@ check: .venv/READY ## formatting, lint, spelling, import contracts, declared dep
 	.venv/bin/mypy $(PACKAGES)
 
 docs: .venv/READY ## build the documentation into site/, strictly
-	PYTHONWARNINGS=ignore .venv/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv/bin/mkdocs build --strict --quiet
 
 test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)

@@ -1,4 +1,4 @@
-"""The results as tables: on the terminal, as JSON, and as Markdown for docs/performance.md."""
+"""The results as tables: on the terminal, as JSON, and as Markdown for docs/reference/performance.md."""
 
 import json
 import os

@@ -56,7 +56,7 @@ popularity than the serving one by more than the margin is not published.
 """
 
 
-def document(report: Report) -> str:
+def quality_document(report: Report) -> str:
     """Return the report in Markdown under an explanation of what was measured."""
     introduction = _INTRODUCTION.format(
         data=report.data_version[:12], code=report.code_version, seed=report.seed

@@ -32,7 +32,7 @@ class Break:
     only: str = ""
 
 
-WRITE = "self.store.write(keys, start, end, unit_of_work.commands(start, end, version))"
+WRITE = "self._store.write(keys, start, end, unit_of_work.commands(start, end, version))"
 BREAKS = (
     # --- the atomic step and its fence
     Break("the fence is dropped", f"{COMMON}/store/redis.py",
@@ -41,41 +41,40 @@ BREAKS = (
     Break("a step is not checked before it is written", f"{COMMON}/store/redis.py",
           "if type ~= 'none' and type ~= kind then", "if false then",
           WORKER, "another_type and redis"),
-    Break("the position is written before the results", f"{COMMON}/consumer/worker.py",
+    Break("the position is written before the results", f"{COMMON}/consumer/batches.py",
           WRITE,
-          "self.store.write(keys, start, end, [])\n"
-          "        self.store.write(keys, end, end, unit_of_work.commands(start, end, version))",
+          "self._store.write(keys, start, end, [])\n"
+          "        self._store.write(keys, end, end, unit_of_work.commands(start, end, version))",
           LOOP),
-    Break("the position is not written", f"{COMMON}/consumer/worker.py",
+    Break("the position is not written", f"{COMMON}/consumer/batches.py",
           WRITE, WRITE.replace("start, end, unit", "start, None, unit"), LOOP),
     # --- the loop
     Break("no return to the stored position after trouble", f"{COMMON}/consumer/worker.py",
           "            self._unsure = True\n", "", LOOP),
     Break("no look whether the store went back", f"{COMMON}/consumer/worker.py",
-          "            self._compare_position(partition)\n\n    def",
-          "            pass\n\n    def", LOOP),
-    Break("an event is blamed for facts that a twin changed", f"{COMMON}/consumer/worker.py",
-          "            self._compare_position(partition)\n            return error",
+          "            self._positions.compare(partition)\n", "            pass\n", LOOP),
+    Break("an event is blamed for facts that a twin changed", f"{COMMON}/consumer/batches.py",
+          "            self._positions.compare(partition)\n            return error",
           "            return error",
           "tests/simulation/test_simulated_loop.py", "once_failed"),
     Break("no window of event ids", f"{COMMON}/consumer/deduplication.py",
           "if scores[window, digest] is None:", "if True:", LOOP),
-    Break("a restore leaves the window of event ids empty", f"{COMMON}/consumer/worker.py",
-          "        self._recall(partition, snapshot.position)\n", "",
+    Break("a restore leaves the window of event ids empty", f"{COMMON}/consumer/restoration.py",
+          "        self._fill_window(partition, snapshot.position)\n", "",
           "tests/integration/runtime/test_restored_window.py", "late_repeat and redis"),
-    Break("a batch that fails is not bisected", f"{COMMON}/consumer/worker.py",
+    Break("a batch that fails is not bisected", f"{COMMON}/consumer/batches.py",
           "if len(part) > 1:", "if False:", LOOP),
-    Break("an unreadable message is passed over", f"{COMMON}/consumer/worker.py",
-          "if one.fault is not None:", "if False:", LOOP),
+    Break("an unreadable message is passed over", f"{COMMON}/consumer/batches.py",
+          "if decoded.fault is not None:", "if False:", LOOP),
     Break("the partition of an event is not checked", f"{COMMON}/consumer/decoding.py",
           "if right != partition.partition:", "if False:", ODD, "wrong_partition and redis"),
-    Break("failing events never stop a partition", f"{COMMON}/consumer/worker.py",
-          "if failures > DEAD_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
+    Break("failing events never stop a partition", f"{COMMON}/consumer/batches.py",
+          "if failures > MAX_FAILURES_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
     Break("a full Redis makes events dead letters", f"{COMMON}/store/redis.py",
           "        if _not_now(error):", "        if False:", ODD, "full_redis"),
     # --- the log
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
-          "if stored is not None and stored != found:", "if False:", LOGS, "nobody_read and redis"),
+          "if stored_id is not None and stored_id != topic_id:", "if False:", LOGS, "nobody_read and redis"),
     Break("the topic is not looked at while it is read", f"{COMMON}/consumer/worker.py",
           "        self._log_identity.check_topics()\n", "", LOGS, "another_number and redis"),
     Break("the number of partitions is not compared", f"{COMMON}/consumer/log_identity.py",
@@ -86,14 +85,14 @@ BREAKS = (
           "                    self._assignment.positions[partition] = begin",
           LOGS, "dropped and redis"),
     Break("a first start tells the bus nothing", f"{COMMON}/consumer/worker.py",
-          "        self._commit_new(subscription)\n", "", LOGS, "first_start and redis"),
+          "        self._positions.commit_new(subscription)\n", "", LOGS, "first_start and redis"),
     # --- versions
     Break("what changed since the cut is not derived again at a swap", VERSIONING,
           "for start in range(0, len(changed), CHUNK):", "for start in ():", VERSIONS),
     Break("a version stays complete though an older one wrote", VERSIONING,
           'unit_of_work.write("DEL", unit_of_work.keys.complete)', "pass", VERSIONS),
     Break("a new owner trusts what the last one did", VERSIONING,
-          "        self._done.pop(partition, None)\n", "        return\n", VERSIONS),
+          "        self._complete.pop(partition, None)\n", "        return\n", VERSIONS),
     # --- the apps' memory
     Break("a gap in the updates is not seen", f"{COMMON}/serving/update_stream.py",
           "if update.start > position or update.end < position:", "if False:", OVERLAY),
@@ -124,8 +123,8 @@ BREAKS = (
           "lambda r: r.restore(event.data.movie_id)", "lambda r: None", PROFILE),
     # --- the filter stage
     Break("a promotion overrules a block", f"{GATEWAY}/recommend/filter_stage.py",
-          "            if objection := self._objection(promotion.movie_id, user, list_request):",
-          "            if objection := None:", FILTER),
+          "            if removal := self._removal(promotion.movie_id, user, list_request):",
+          "            if removal := None:", FILTER),
     Break("dismissed movies are shown", f"{GATEWAY}/recommend/filter_stage.py",
           '            ("dismissed", facts.dismissed),\n', "", FILTER),
     Break("a block never ends", f"{GATEWAY}/state/rules.py",

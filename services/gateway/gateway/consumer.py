@@ -2,12 +2,13 @@
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus
+from marquee.consumer.batches import Pace
 from marquee.consumer.deduplication import recent_messages_in_log
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.process import consume
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.worker import Worker
 from marquee.events import MOVIES, RATINGS
 from marquee.settings import Settings
 from marquee.snapshots.partition import PartitionSnapshot
@@ -33,7 +34,7 @@ class GatewayProjection:
         for event in piece.rules:
             HANDLERS[type(event)](unit_of_work, event)
 
-    def assigned(self, _: TopicPartition) -> None:
+    def on_assigned(self, _: TopicPartition) -> None:
         """Keep nothing of partitions."""
 
     def on_idle(self, _: frozenset[TopicPartition]) -> None:

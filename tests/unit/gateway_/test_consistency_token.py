@@ -22,25 +22,10 @@ def test_a_token_holds_its_vector_and_may_stand_in_a_url(vector):
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
-@settings(deadline=None)
-@given(vectors, vectors)
-def test_what_has_passed_a_merged_vector_has_passed_both(a, b):
-    merged = consistency_token.merge(a, b)
-    assert consistency_token.passed(merged, a)
-    assert consistency_token.passed(merged, b)
-    assert set(merged) == set(a) | set(b)
-
-
 def test_positions_are_the_next_offsets_of_each_partition():
     zero, one = TopicPartition("ratings", 0), TopicPartition("ratings", 1)
     places = [Published(zero, 4), Published(one, 9), Published(zero, 3)]
     assert consistency_token.positions_of(places) == {"ratings:0": 5, "ratings:1": 10}
-
-
-def test_a_partition_that_is_not_reached_is_not_passed():
-    assert not consistency_token.passed({"ratings:0": 5}, {"ratings:0": 6})
-    assert not consistency_token.passed({}, {"ratings:0": 0})
-    assert consistency_token.passed({}, {})
 
 
 def test_a_vector_can_be_cut_to_topics():

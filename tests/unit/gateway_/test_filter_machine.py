@@ -176,7 +176,7 @@ class Filtering(RuleBasedStateMachine):
         """Nothing overrules a block; a promotion overrules neither what was seen nor the wish."""
         blocked = movie in self.blocks and self.holds(self.blocks[movie])
         seen = any(movie in movies for movies in self.seen.values())
-        wanted = not list_request.movies.genres or GENRES[movie % 3] in list_request.movies.genres
+        wanted = not list_request.filter.genres or GENRES[movie % 3] in list_request.filter.genres
         return (
             not blocked
             and not seen
@@ -190,7 +190,7 @@ class Filtering(RuleBasedStateMachine):
         taken: dict[int, int] = {}
         for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):
             meant = not told["segments"] or self.segments & set(told["segments"])
-            asked = list_request.movies.genres
+            asked = list_request.filter.genres
             fits = not told["genres"] or not asked or set(asked) & set(told["genres"])
             if self.holds(told) and meant and fits and told["movie_id"] in allowed:
                 ranks = told["slots"] or range(1, list_request.k + 1, 4)

@@ -226,7 +226,7 @@ def test_any_outcome_keeps_the_promises_of_the_stage(items, promoted, blocked, s
         i for i, r in rules.items() if r.block and (r.block.until is None or r.block.until > NOW)
     }
     allowed = (
-        {row.movie_id for row in CATALOGUE if list_request.movies.allows(row)}
+        {row.movie_id for row in CATALOGUE if list_request.filter.allows(row)}
         - in_force
         - rated
         - viewed

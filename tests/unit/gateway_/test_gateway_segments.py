@@ -36,7 +36,7 @@ LISTED = {
     "model_version": "v1",
     "choice": {"k": 2},
 }  # fmt: skip
-DOWN = Failure("it is down", silent=True)
+DOWN = Failure("it is down", unresponsive=True)
 
 
 @dataclass

@@ -52,7 +52,7 @@ class FakeModels:
     """Services that know all movies in reverse order, but for those that fail or hold few."""
 
     down: dict[str, str] = field(default_factory=dict)
-    silent: bool = False
+    unresponsive: bool = False
     few: dict[Route, int] = field(default_factory=dict)
     delay: float = 0.0
     fresh: bool = True
@@ -65,7 +65,7 @@ class FakeModels:
         self.asked.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:
-            return Failure(self.down[route], self.silent)
+            return Failure(self.down[route], self.unresponsive)
         movies = self._movies(request)[: min(request["k"], self.few.get(route, N))]
         return RecommendReply(tuple(movies), f"{route}-1", self.fresh)
 
@@ -234,7 +234,7 @@ async def test_blocked_movies_stay_out_of_the_own_list_too() -> None:
 
 
 async def test_a_service_that_was_silent_is_not_waited_for_twice() -> None:
-    models = FakeModels(down=dict.fromkeys(Route, "no word"), silent=True)
+    models = FakeModels(down=dict.fromkeys(Route, "no word"), unresponsive=True)
     answer = await ask(models, NOVICE, ListRequest(3))
     assert models.routes == [Route.HYBRID, Route.SIMILAR]
     assert [(f.route, f.why) for f in answer.fallbacks] == [

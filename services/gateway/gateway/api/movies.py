@@ -41,7 +41,7 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
     context = context_of(request)
     movie_ids, cursor = paginate(_listed(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
-    return json_response({"items": [row.brief() for row in rows if row], "next_cursor": cursor})
+    return json_response({"items": [row.summary() for row in rows if row], "next_cursor": cursor})
 
 
 @routes.get("/v1/movies/{movie_id}", responses=documents(MovieDocument))
@@ -54,7 +54,7 @@ async def get_movie(request: Request, movie_id: MovieId) -> Response:
         raise NotFound(f"there is no film {movie_id}")
     n, positive, _ = context.live_view.popular.sums.of(movie_id)
     mean = context.live_view.popular.mean(movie_id)
-    return json_response(row.full() | {"ratings": n, "positive": positive, "mean_rating": mean})
+    return json_response(row.details() | {"ratings": n, "positive": positive, "mean_rating": mean})
 
 
 @routes.get("/v1/movies/{movie_id}/similar", responses=documents(SimilarDocument))

@@ -13,7 +13,7 @@ def list_document(
 ) -> dict[str, Any]:
     """Return the answer as the API shows it, films with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
-    tag = query.list_request.movies.tag
+    tag = query.list_request.filter.tag
     if tag is not None and not catalogue.tagged(tag):
         reason = f"no film is known to carry the tag {tag!r}; {reason}"
     if query.user_id is not None and not query.profile.known:
@@ -63,7 +63,7 @@ def explain_document(filtered: FilteredList) -> dict[str, Any]:
 def item_document(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
     """Return a recommended film as the API shows it, with its title and grounds."""
     row = catalogue.get(item.movie_id) or Row.unknown(item.movie_id)
-    shown = row.brief()
+    shown = row.summary()
     shown["score"] = item.score
     shown["reason"] = item.reason
     shown["because"] = [_ground(movie, catalogue) for movie in item.because]

@@ -82,8 +82,8 @@ Tagged = Annotated[
         min_length=1,
         max_length=100,
         description=(
-            f"Films that carry this tag, in whatever case, with a relevance of {MIN_RELEVANCE} or more."
-            " Where no film does, the list is empty and `reason` says so."
+            "Films that carry this tag, in whatever case, with a relevance of"
+            f" {MIN_RELEVANCE} or more. Where no film does, the list is empty and `reason` says so."
         ),
         examples=["prison"],
     ),

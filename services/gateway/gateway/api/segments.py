@@ -118,7 +118,7 @@ async def _segment(context: Context, kind: Kind, segment_id: int) -> dict[str, A
 def _shown(segment: dict[str, Any], context: Context) -> dict[str, Any]:
     """Return a segment with the titles of its first typical films."""
     rows = ((i, context.catalogue.get(i)) for i in segment["typical"][:SHOWN])
-    return segment | {"typical": [(row or Row.unknown(i)).brief() for i, row in rows]}
+    return segment | {"typical": [(row or Row.unknown(i)).summary() for i, row in rows]}
 
 
 async def _trainer(context: Context, path: str, body: Any) -> Any:

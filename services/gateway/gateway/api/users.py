@@ -129,7 +129,7 @@ def _state(seen: UserSnapshot) -> dict[str, Any]:
 
 
 def _rated(row: Row | None, movie_id: int, rating: float) -> dict[str, Any]:
-    movie = row.brief() if row else Row.unknown(movie_id).brief()
+    movie = row.summary() if row else Row.unknown(movie_id).summary()
     return {**movie, "rating": rating}
 
 

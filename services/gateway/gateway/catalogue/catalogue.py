@@ -1,4 +1,4 @@
-"""The movies that the gateway knows: rows for answers, genre counts, listing and search."""
+"""The catalogue in memory: rows, filters, genre counts and search."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class Row:
 
     @classmethod
     def parse(cls, text: bytes) -> "Row":
-        """Return the row that a stored movie (JSON) holds, as a consumer has checked and written it.
+        """Parse a stored movie (JSON).
 
-        Read without validation: a catalogue of 60,000 movies is to load in a second.
+        Without validation, as the consumer has validated it: 60,000 movies load in a second.
         """
         movie = orjson.loads(text)
         genres = tuple(movie["genres"])
@@ -45,15 +45,15 @@ class Row:
 
     @classmethod
     def unknown(cls, movie_id: int) -> "Row":
-        """Return the row of a movie of which nothing but the id is known."""
+        """Return the row of a movie that the catalogue does not have: the id alone."""
         return cls(movie_id, None, None, (), {}, 0)
 
     def has_tag(self, tag: str) -> bool:
-        """Return whether the movie carries a tag, in whatever case."""
+        """Return whether the movie carries a tag, ignoring case."""
         return fold_tag(tag) in relevant_tags(self.tags)
 
-    def brief(self) -> dict[str, Any]:
-        """Return what a list of movies shows of it."""
+    def summary(self) -> dict[str, Any]:
+        """Return the fields that lists of movies show."""
         return {
             "movie_id": self.movie_id,
             "title": self.title,
@@ -61,15 +61,15 @@ class Row:
             "genres": self.genres,
         }
 
-    def full(self) -> dict[str, Any]:
-        """Return all of it, tags by relevance."""
+    def details(self) -> dict[str, Any]:
+        """Return all fields, tags by relevance."""
         tags = sorted(self.tags.items(), key=lambda tag: (-tag[1], tag[0]))
-        return self.brief() | {"tags": dict(tags)}
+        return self.summary() | {"tags": dict(tags)}
 
 
 @dataclass(frozen=True)
 class MovieFilter:
-    """What a request allows: movies in any of `genres` (none: all), of these years, with the tag."""
+    """Filter of movies: in any of `genres` (empty: all), within the years, with the tag."""
 
     genres: tuple[str, ...] = ()
     year_from: int | None = None
@@ -82,7 +82,7 @@ class MovieFilter:
         return genre_mask(self.genres)
 
     def allows(self, row: Row) -> bool:
-        """Return whether a movie is within the filter; one of unknown year is in no year."""
+        """Return whether a movie passes the filter; one without a year passes no limit of years."""
         if self.mask and not row.mask & self.mask:
             return False
         if self.year_from is not None and (row.year is None or row.year < self.year_from):
@@ -93,12 +93,12 @@ class MovieFilter:
 
 
 class Catalogue:
-    """All movies by id; `version` grows with each change, so that what rests on it can tell."""
+    """All movies by id; `version` grows with each change, to invalidate what is derived from it."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.version = 0
         self._counts: dict[str, int] = {}
-        self._counted = -1
+        self._counts_version = -1
         self.replace(rows)
 
     def __len__(self) -> int:
@@ -112,10 +112,10 @@ class Catalogue:
         return self._rows.get(movie_id)
 
     def replace(self, rows: Iterable[Row]) -> None:
-        """Set the whole catalogue."""
+        """Replace all movies."""
         self._rows = {row.movie_id: row for row in rows}
         self.table = _table(list(self))
-        """The same movies as arrays; a movie keeps its row of the table until all are replaced."""
+        """The same movies as arrays; a movie keeps its row until all are replaced."""
         self._titles = TitleIndex((row.movie_id, row.title or "", row.year) for row in self)
         self._tags = TagIndex((row.movie_id, row.tags) for row in self)
         self.version += 1
@@ -138,13 +138,13 @@ class Catalogue:
             self.table.remove(movie_id)
             self.version += 1
 
-    def within(self, allowed: MovieFilter) -> npt.NDArray[np.bool_]:
-        """Return which rows of the table a filter allows."""
+    def filter_mask(self, allowed: MovieFilter) -> npt.NDArray[np.bool_]:
+        """Return the mask of the table's rows that a filter allows, shape (n_rows,)."""
         years, mask = self.table.years, self.table.alive.copy()
         if allowed.tag is not None:
-            carrying = np.zeros(len(mask), bool)
-            carrying[self.table.indexes(self.tagged(allowed.tag))] = True
-            mask &= carrying
+            tagged_rows = np.zeros(len(mask), bool)
+            tagged_rows[self.table.indexes(self.tagged(allowed.tag))] = True
+            mask &= tagged_rows
         if allowed.mask:
             mask &= (self.table.genres & np.uint32(allowed.mask)) != 0
         if allowed.year_from is not None:
@@ -154,19 +154,19 @@ class Catalogue:
         return mask
 
     def tagged(self, tag: str) -> Sequence[int]:
-        """Return the ids of the movies that carry a tag, in whatever case; none: unknown tag."""
+        """Return the ids of the movies that carry a tag, ignoring case; none for an unknown tag."""
         return self._tags.movies(tag)
 
     def genre_counts(self) -> dict[str, int]:
-        """Return how many movies each genre has, in the order of the vocabulary."""
-        if self._counted != self.version:
-            alive = genre_matrix(self.table.genres[self.table.alive])
-            self._counts = dict(zip(GENRES, map(int, alive.sum(axis=0)), strict=True))
-            self._counted = self.version
+        """Return the number of movies of each genre, in the order of the vocabulary."""
+        if self._counts_version != self.version:
+            membership = genre_matrix(self.table.genres[self.table.alive])
+            self._counts = dict(zip(GENRES, map(int, membership.sum(axis=0)), strict=True))
+            self._counts_version = self.version
         return self._counts
 
     def search(self, query: str) -> dict[int, int]:
-        """Return movie id → how well its title matches (0 best, see `TitleIndex.search`)."""
+        """Return movie id → quality of the title match, 0 best (see `TitleIndex.search`)."""
         return self._titles.search(query)
 
 

@@ -1,4 +1,4 @@
-"""The popular list that the gateway holds itself: every movie in the order of popularity."""
+"""The gateway's own popular list: all movies by popularity, updated live."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums, Popularity
 
 MAX_AGE_S = 1.0
-"""Sums change with every rating; the order is made anew at most this often."""
+"""Seconds between two sorts: sums change with every rating."""
 
 
 class PopularList:
-    """Movies by popularity. The order follows the catalogue at once and the sums within a second."""
+    """Movies by popularity; the order follows the catalogue at once, rating sums in a second."""
 
     def __init__(
         self, catalogue: Catalogue, sums: MovieSums, clock: Callable[[], float] = time.monotonic
@@ -26,13 +26,13 @@ class PopularList:
         self._clock = clock
         self._table: MovieTable | None = None
         self._live: LivePopularity
-        self._made: tuple[int, float]
+        self._sorted_at: tuple[int, float]
         self._popularity: Popularity
         self._order: npt.NDArray[np.int64]
         self._rank: npt.NDArray[np.int64]
 
     def update(self, movie_id: int) -> None:
-        """Take over a movie's sums or its new row."""
+        """Apply a change of a movie's sums or row."""
         if self._table is self.catalogue.table:
             self._live.update(movie_id)
 
@@ -45,14 +45,14 @@ class PopularList:
     def rows(self, allowed: MovieFilter) -> Iterator[Row]:
         """Yield the rows of the movies that a filter allows, most popular first."""
         self._refresh()
-        order = self._order[self.catalogue.within(allowed)[self._order]]
+        order = self._order[self.catalogue.filter_mask(allowed)[self._order]]
         for movie_id in self.catalogue.table.movie_ids[order]:
             row = self.catalogue.get(int(movie_id))
             if row is not None:
                 yield row
 
     def rank(self, movie_id: int) -> int:
-        """Return a movie's place in the order, from 0; after all others when it is unknown."""
+        """Return a movie's rank from 0; an unknown movie ranks last."""
         self._refresh()
         row = self.catalogue.table.index(movie_id)
         return int(self._rank[row]) if row >= 0 else len(self._rank)
@@ -72,13 +72,13 @@ class PopularList:
     def _refresh(self) -> None:
         now = self._clock()
         if self._table is self.catalogue.table:
-            version, at = self._made
+            version, at = self._sorted_at
             if version == self.catalogue.version and now - at < MAX_AGE_S:
                 return
         else:
             self._table = self.catalogue.table
             self._live = LivePopularity(self._table, self.sums)
-        self._made = (self.catalogue.version, now)
+        self._sorted_at = (self.catalogue.version, now)
         self._sort(self._table)
 
     def _sort(self, table: MovieTable) -> None:

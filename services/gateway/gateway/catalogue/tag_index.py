@@ -1,32 +1,32 @@
-"""Which movies carry a tag: for the filter `tag`."""
+"""Index of movies by tag, for the filter `tag`."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 MIN_RELEVANCE = 0.2
-"""A movie carries a tag from this relevance on.
+"""Least relevance at which a movie carries a tag.
 
-The tag genome's tags are kept from 0.5 on. The tags that users gave come to 0.2 to 0.5 where one
-user gave them; below 0.2 are those that are on every tenth tagged movie, such as notes to oneself.
+Tags of the tag genome have 0.5 or more. A tag that one user gave has 0.2 to 0.5; those below 0.2
+are on every tenth tagged movie, such as personal notes.
 """
 
 
 @functools.lru_cache(65536)
 def fold_tag(tag: str) -> str:
-    """Return a tag in the form in which equal tags are equal: casefolded, single spaces."""
+    """Return a tag's canonical form: casefolded, single spaces."""
     return " ".join(tag.casefold().split())
 
 
 def relevant_tags(tags: Mapping[str, float]) -> set[str]:
-    """Return the folded names of the relevant ones of tags (name → relevance)."""
+    """Return the folded names of the relevant tags among `tags` (name → relevance)."""
     return {fold_tag(name) for name, relevance in tags.items() if relevance >= MIN_RELEVANCE}
 
 
 class TagIndex:
-    """Folded tag → the ids of the movies that carry it."""
+    """Inverted index: folded tag → ids of the movies that carry it."""
 
     def __init__(self, movies: Iterable[tuple[int, Mapping[str, float]]] = ()) -> None:
-        # Lists, not sets: a movie is rarely taken out, and they hold little besides the ids.
+        # Lists, not sets: removals are rare, and lists need little memory beyond the ids.
         self._movies: dict[str, list[int]] = {}
         for movie_id, tags in movies:
             self.put(movie_id, tags)
@@ -37,7 +37,7 @@ class TagIndex:
             self._movies.setdefault(name, []).append(movie_id)
 
     def remove(self, movie_id: int, tags: Mapping[str, float]) -> None:
-        """Take out a movie that was put with these tags."""
+        """Remove a movie that was put with these tags."""
         for name in relevant_tags(tags):
             movies = self._movies[name]
             movies.remove(movie_id)
@@ -45,5 +45,5 @@ class TagIndex:
                 del self._movies[name]
 
     def movies(self, tag: str) -> Sequence[int]:
-        """Return the ids of the movies that carry a tag, in whatever case; none: unknown tag."""
+        """Return the ids of the movies that carry a tag, ignoring case; none for an unknown tag."""
         return self._movies.get(fold_tag(tag), ())

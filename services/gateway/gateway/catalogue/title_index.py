@@ -1,4 +1,4 @@
-"""Search in titles: without case and accents, by words and beginnings of words."""
+"""Title search: inverted index of words, ignoring case and accents, with prefix matches."""
 
 import bisect
 import re
@@ -9,73 +9,73 @@ _WORD = re.compile(r"\w+")
 _ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|les|la|le|l'|los|las|el|il|das|der|die|une|un)\b")
 
 EXACT, BEGINNING, WORDS, PREFIXES = range(4)
-"""How a title matches: it is the query; begins with it; has its words; has words that begin so."""
+"""Match of a title: equals the query; begins with it; has its words; has words that begin so."""
 
 
 def fold_title(text: str) -> str:
-    """Return text without case, accents and punctuation, words apart by one space."""
+    """Return text without case, accents and punctuation, words separated by one space."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return " ".join(_WORD.findall("".join(c for c in plain if not unicodedata.combining(c))))
 
 
 def spoken_title(title: str) -> str:
-    """Return a title as people say it, folded: "Matrix, The" is "the matrix"."""
+    """Return a title in spoken order, folded: "Matrix, The" becomes "the matrix"."""
     moved = _ARTICLE_LAST.match(title.casefold())
     return fold_title(f"{moved[2]} {moved[1]} {title[moved.end() :]}" if moved else title)
 
 
 class TitleIndex:
-    """Movies by the words of their titles; the year counts as a word."""
+    """Inverted index of titles' words; the year counts as a word."""
 
     def __init__(self, movies: Iterable[tuple[int, str, int | None]] = ()) -> None:
         self._movies: dict[str, set[int]] = {}
-        self._readings: dict[int, str] = {}
+        self._titles: dict[int, str] = {}
         for movie_id, title, year in movies:
-            self._readings[movie_id] = spoken_title(title)
-            for word in _words(self._readings[movie_id], year):
+            self._titles[movie_id] = spoken_title(title)
+            for word in _words(self._titles[movie_id], year):
                 self._movies.setdefault(word, set()).add(movie_id)
         self._sorted = sorted(self._movies)
 
     def put(self, movie_id: int, title: str, year: int | None) -> None:
         """Add a movie."""
-        self._readings[movie_id] = spoken_title(title)
-        for word in _words(self._readings[movie_id], year):
+        self._titles[movie_id] = spoken_title(title)
+        for word in _words(self._titles[movie_id], year):
             if word not in self._movies:
                 self._movies[word] = set()
                 bisect.insort(self._sorted, word)
             self._movies[word].add(movie_id)
 
     def remove(self, movie_id: int, title: str, year: int | None) -> None:
-        """Take a movie out that was put with this title and year; its words stay known."""
-        self._readings.pop(movie_id, None)
+        """Remove a movie that was put with this title and year; its words stay in the index."""
+        self._titles.pop(movie_id, None)
         for word in _words(spoken_title(title), year):
             self._movies[word].discard(movie_id)
 
     def search(self, query: str) -> dict[int, int]:
-        """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES, for movies with all query words."""
+        """Return movie id → EXACT, BEGINNING, WORDS or PREFIXES for titles with all query words."""
         folded = fold_title(query)
         words = folded.split()
         if not words:
             return {}
-        found = set.intersection(*(self._beginning(word) for word in words))
-        whole = set.intersection(*(self._movies.get(word, set()) for word in words))
-        return {movie_id: self._match(movie_id, folded, whole) for movie_id in found}
+        by_prefix = set.intersection(*(self._with_prefix(word) for word in words))
+        by_word = set.intersection(*(self._movies.get(word, set()) for word in words))
+        return {movie_id: self._match(movie_id, folded, by_word) for movie_id in by_prefix}
 
-    def _match(self, movie_id: int, folded: str, whole: set[int]) -> int:
-        title = self._readings[movie_id]
+    def _match(self, movie_id: int, folded: str, by_word: set[int]) -> int:
+        title = self._titles[movie_id]
         if title == folded:
             return EXACT
         if f"{title} ".startswith(f"{folded} "):
             return BEGINNING
-        return WORDS if movie_id in whole else PREFIXES
+        return WORDS if movie_id in by_word else PREFIXES
 
-    def _beginning(self, prefix: str) -> set[int]:
-        found: set[int] = set()
+    def _with_prefix(self, prefix: str) -> set[int]:
+        movies: set[int] = set()
         for i in range(bisect.bisect_left(self._sorted, prefix), len(self._sorted)):
             if not self._sorted[i].startswith(prefix):
                 break
-            found |= self._movies[self._sorted[i]]
-        return found
+            movies |= self._movies[self._sorted[i]]
+        return movies
 
 
 def _words(folded: str, year: int | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` around a call: the same key and request get the same answer, one effect."""
+"""`Idempotency-Key` around a call: the same key and request get one effect and the same answer."""
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -34,12 +34,16 @@ _SCOPES = frozenset((Scope.WRITE, Scope.CURATE))
 
 
 def takes_key(methods: Collection[str], scope: Scope) -> bool:
-    """Return whether a call may carry a key: those that change what the log holds."""
+    """Return whether a call may carry a key: the writes that publish events."""
     return "GET" not in methods and scope in _SCOPES
 
 
 def key_of(request: Request, taken: bool) -> str | None:
-    """Return the key that a request carries; InvalidInput when it is none, or is not `taken`."""
+    """Return the key of a request, None without one.
+
+    Raises:
+        InvalidInput: The key is malformed, or the call takes none (`taken` is False).
+    """
     key = request.headers.get(HEADER)
     if key is None or (not taken and request.method == "GET"):
         return None
@@ -53,7 +57,7 @@ def key_of(request: Request, taken: bool) -> str | None:
 
 
 def idempotent_request_of(request: Request) -> IdempotentRequest | None:
-    """Return the attempt that a request is part of; None without a key."""
+    """Return a request's idempotency data, None without a key."""
     idempotent_request: IdempotentRequest | None = getattr(
         request.state, "idempotent_request", None
     )
@@ -63,23 +67,23 @@ def idempotent_request_of(request: Request) -> IdempotentRequest | None:
 async def idempotent(
     request: Request, key: str, handle: Callable[[Request], Awaitable[Response]]
 ) -> Response:
-    """Handle a request with a key, or answer as it was answered before."""
+    """Handle a request with a key, or repeat the stored response of the first one."""
     store: Idempotency = request.app.state.context.idempotency
     scope, body = request.scope, await request.body()
     fingerprint = fingerprint_of(request.method, scope["path"], scope["query_string"], body)
-    begun = await store.begin(key, fingerprint)
-    if isinstance(begun, StoredResponse):
-        return _replayed(begun)
-    request.state.idempotent_request = begun
+    idempotent_request = await store.begin(key, fingerprint)
+    if isinstance(idempotent_request, StoredResponse):
+        return _replayed(idempotent_request)
+    request.state.idempotent_request = idempotent_request
     try:
         response = await handle(request)
     except Exception as error:
         if _had_no_effect(error):
-            await store.release(begun)
+            await store.release(idempotent_request)
         raise
     own = StoredResponse(response.status_code, bytes(response.body))
-    kept = await store.finish(begun, own)
-    return response if kept is own else _replayed(kept)
+    stored = await store.finish(idempotent_request, own)
+    return response if stored is own else _replayed(stored)
 
 
 def _had_no_effect(error: Exception) -> bool:
@@ -88,6 +92,6 @@ def _had_no_effect(error: Exception) -> bool:
     return isinstance(error, RequestValidationError | HTTPException)
 
 
-def _replayed(kept: StoredResponse) -> Response:
+def _replayed(stored: StoredResponse) -> Response:
     headers = {"Cache-Control": "no-store", "Idempotency-Replayed": "true"}
-    return Response(kept.body, kept.status, headers, "application/json")
+    return Response(stored.body, stored.status, headers, "application/json")

@@ -1,8 +1,9 @@
-"""What `Idempotency-Key` stands on: which keys were used, for what, and what was answered.
+"""Store of idempotency keys: their requests and responses, bounded in time and bytes.
 
 A key's event ids follow from the key and the request, so that a repeat takes effect once even where
-nothing is kept here: consumers drop an event whose source and id they have seen. What is kept makes
-the repeat's answer the first one's, and tells a key that is used for two different requests.
+nothing is stored: consumers drop an event whose source and id they have seen. The stored response
+makes the repeat's answer equal to the first one's, and a stored request exposes a key that is used
+for two different requests.
 """
 
 import hashlib
@@ -18,23 +19,23 @@ from marquee.errors import InvalidInput
 from marquee.serving.update_stream import connect
 
 RETENTION_S = 24 * 3600
-"""So long a key is remembered, unless there are too many."""
+"""Seconds that a key is stored, unless there are too many."""
 MAX_STORED_BYTES = 64 * 2**20
-"""So many bytes all that is remembered may take: the oldest keys go first."""
+"""Limit of all stored keys and responses; the oldest are evicted first."""
 TIMEOUT_S = 0.5
 _DIGEST = 16
 _HEX = 2 * _DIGEST
 
 
 class KeyReused(InvalidInput):
-    """A key came again with another request."""
+    """A key was used again for another request."""
 
     code = "idempotency_key_reused"
 
 
 @dataclass(frozen=True)
 class IdempotentRequest:
-    """One call with a key; `again`: one before it with the same request may have taken effect."""
+    """A call with a key; `again`: an earlier call with it may have taken effect."""
 
     key: str
     fingerprint: str
@@ -42,41 +43,45 @@ class IdempotentRequest:
 
     @property
     def seed(self) -> str:
-        """Text that is the same for the same key and request, and for no others."""
+        """A digest of key and request."""
         return _digest(f"{self.key}\0{self.fingerprint}".encode())
 
     def event_id(self, index: int = 0) -> str:
-        """Return the id of the event with this index among those of the call."""
+        """Return the id of the call's event with this index."""
         return f"{self.seed}-{index}"
 
     def number(self, below: int) -> int:
-        """Return a number in 0..below−1 that is the same for the same key and request."""
+        """Return a number in 0..below−1, a function of key and request."""
         return int(self.seed, 16) % below
 
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """What the first call with a key was answered."""
+    """Response of the first call with a key."""
 
     status: int
     body: bytes
 
 
 class Idempotency(Protocol):
-    """Where keys are kept; no call raises because the store does not answer."""
+    """Store of keys; no method raises because the store does not response."""
 
     async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
-        """Return the kept answer, or the attempt to make; KeyReused for another request."""
+        """Return the stored response, or the call to handle.
+
+        Raises:
+            KeyReused: The key belongs to another request.
+        """
         ...
 
     async def finish(
-        self, idempotent_request: IdempotentRequest, answer: StoredResponse
+        self, idempotent_request: IdempotentRequest, response: StoredResponse
     ) -> StoredResponse:
-        """Keep an answer, and return the one to give: the first that was kept."""
+        """Store a response; return the one to give, the first that was stored."""
         ...
 
     async def release(self, idempotent_request: IdempotentRequest) -> None:
-        """Forget an attempt that had no effect, so that a mended request may have its key."""
+        """Forget a call without effect, so that a corrected request may use its key."""
         ...
 
 
@@ -118,7 +123,7 @@ redis.call('HDEL', KEYS[3], KEYS[1])
 return false
 """
 _OVERHEAD = 400
-"""Bytes of a record without its answer: its name in three places, and what Redis adds."""
+"""Bytes of a record without its response: its name in three places, and what Redis adds."""
 
 
 class RedisIdempotency:
@@ -127,34 +132,38 @@ class RedisIdempotency:
     def __init__(self, url: str, namespace: str, max_bytes: int = MAX_STORED_BYTES) -> None:
         self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
         self._prefix = f"{namespace}:gateway:{{idempotency}}"
-        self._kept_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._begin = self._redis.register_script(_BEGIN)
         self._finish = self._redis.register_script(_FINISH)
         self._release = self._redis.register_script(_RELEASE)
 
     async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """See `Idempotency.begin`."""
-        limits = (int(time.time() * 1000), RETENTION_S * 1000, self._kept_bytes, _OVERHEAD)
-        held = await self._run(self._begin, key, fingerprint, *limits)
-        if held is None:
+        limits = (int(time.time() * 1000), RETENTION_S * 1000, self._max_bytes, _OVERHEAD)
+        record = await self._run(self._begin, key, fingerprint, *limits)
+        if record is None:
             return IdempotentRequest(key, fingerprint)
-        if held[:_HEX].decode() != fingerprint:
+        if record[:_HEX].decode() != fingerprint:
             raise KeyReused(
                 "Idempotency-Key: it was used for another request; a new request needs a new key",
                 "Idempotency-Key",
             )
-        return _kept(held) or IdempotentRequest(key, fingerprint, again=True)
+        return _stored_response(record) or IdempotentRequest(key, fingerprint, again=True)
 
     async def finish(
-        self, idempotent_request: IdempotentRequest, answer: StoredResponse
+        self, idempotent_request: IdempotentRequest, response: StoredResponse
     ) -> StoredResponse:
         """See `Idempotency.finish`."""
         fingerprint = idempotent_request.fingerprint
-        value = b"%s %d %s" % (fingerprint.encode(), answer.status, zlib.compress(answer.body, 1))
-        held = await self._run(self._finish, idempotent_request.key, fingerprint, value)
-        if held is None or held[:_HEX].decode() != fingerprint:
-            return answer
-        return _kept(held) or answer
+        value = b"%s %d %s" % (
+            fingerprint.encode(),
+            response.status,
+            zlib.compress(response.body, 1),
+        )
+        record = await self._run(self._finish, idempotent_request.key, fingerprint, value)
+        if record is None or record[:_HEX].decode() != fingerprint:
+            return response
+        return _stored_response(record) or response
 
     async def release(self, idempotent_request: IdempotentRequest) -> None:
         """See `Idempotency.release`."""
@@ -165,19 +174,19 @@ class RedisIdempotency:
         await self._redis.aclose()
 
     async def _run(self, script: Any, key: str, *arguments: Any) -> bytes | None:
-        record = f"{self._prefix}:{_digest(key.encode())}"
-        names = [record, *(f"{self._prefix}:{name}" for name in ("order", "sizes", "bytes"))]
+        name = f"{self._prefix}:{_digest(key.encode())}"
+        names = [name, *(f"{self._prefix}:{index}" for index in ("order", "sizes", "bytes"))]
         try:
-            held: bytes | None = await script(keys=names, args=arguments)
+            record: bytes | None = await script(keys=names, args=arguments)
         except (redis.ConnectionError, redis.TimeoutError, OSError, TimeoutError) as error:
             # The write itself is safe: its event ids follow from the key.
             telemetry.log.warning("an idempotency key is not kept", detail=str(error))
             return None
-        return held
+        return record
 
 
 def fingerprint_of(method: str, path: str, query: bytes, body: bytes) -> str:
-    """Return what tells two requests apart."""
+    """Return the digest that identifies a request."""
     return _digest(b"\0".join((method.encode(), path.encode(), query, body)))
 
 
@@ -185,9 +194,9 @@ def _digest(text: bytes) -> str:
     return hashlib.blake2b(text, digest_size=_DIGEST).hexdigest()
 
 
-def _kept(held: bytes) -> StoredResponse | None:
-    """Return the answer that a record holds; None while there is none."""
-    if len(held) <= _HEX:
+def _stored_response(record: bytes) -> StoredResponse | None:
+    """Return the response in a record, None while there is none."""
+    if len(record) <= _HEX:
         return None
-    status, _, body = held[_HEX + 1 :].partition(b" ")
+    status, _, body = record[_HEX + 1 :].partition(b" ")
     return StoredResponse(int(status), zlib.decompress(body))

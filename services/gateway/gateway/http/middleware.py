@@ -1,4 +1,4 @@
-"""The edge of the app: the limit of a body's size, and headers that every response carries."""
+"""Security middleware: limit of the body's size, security headers of every response."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.http.problem_details import problem
 
 MAX_BODY_BYTES = 1_000_000
-"""Bytes of a request's body."""
+"""Limit of a request's body."""
 
 CSP = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
@@ -17,13 +17,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": CSP,
-    # Files of the page are asked for again, and answered 304 while they are the same.
+    # Files of the page are revalidated each time, and answered 304 while unchanged.
     "Cache-Control": "no-cache",
 }
 
 
 class SecurityMiddleware:
-    """Refuses large bodies, and adds headers to responses that do not set them themselves."""
+    """Refuses large bodies, and adds security headers to responses that do not set their own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class SecurityMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
-        if _length(scope) > MAX_BODY_BYTES:
+        if _declared_length(scope) > MAX_BODY_BYTES:
             await problem("too_large", _TOO_LARGE)(scope, receive, with_headers)
         else:
             await self._app(scope, _limited(receive), with_headers)
@@ -50,21 +50,21 @@ class SecurityMiddleware:
 _TOO_LARGE = f"the body is larger than {MAX_BODY_BYTES} bytes"
 
 
-def _length(scope: Scope) -> int:
-    """Return the length that a request says its body has; 0 when it says none."""
+def _declared_length(scope: Scope) -> int:
+    """Return the body's length by the header Content-Length, 0 without one."""
     text = dict(scope["headers"]).get(b"content-length", b"0")
     return int(text) if text.isdigit() else 0
 
 
 def _limited(receive: Receive) -> Receive:
-    """Return `receive` for a body whose length is not said before: it ends at the limit."""
-    taken = 0
+    """Return `receive` with the size limit, for bodies without a Content-Length."""
+    received = 0
 
     async def limited() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MAX_BODY_BYTES:
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
             raise HTTPException(413, _TOO_LARGE)
         return message
 

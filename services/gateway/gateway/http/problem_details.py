@@ -1,4 +1,4 @@
-"""Errors as clients see them: RFC 9457 problems with a stable code, naming the field."""
+"""Problem details (RFC 9457): every error with a stable code and the fields that are wrong."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         "The fault is the server's; its log has the details.",
     ),
 }
-"""Every code: status, title, and what it means."""
+"""Code → status, title and meaning."""
 
 _STATUS_CODES = {
     400: "unreadable_body",
@@ -79,20 +79,20 @@ _STATUS_CODES = {
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field, and what is allowed instead where that is a short list."""
+    """Error of one field, with the allowed values where they are few."""
 
     field: str
     detail: str
     allowed: Sequence[Any] | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return it as the API shows it."""
-        shown: dict[str, Any] = {"field": self.field, "detail": self.detail}
-        return shown | ({"allowed": list(self.allowed)} if self.allowed is not None else {})
+        """Return the error as the API shows it."""
+        document: dict[str, Any] = {"field": self.field, "detail": self.detail}
+        return document | ({"allowed": list(self.allowed)} if self.allowed is not None else {})
 
 
 class InvalidFields(InvalidInput):
-    """Several fields are wrong at once."""
+    """Fields are wrong; `errors` holds all of them."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__("; ".join(f"{e.field}: {e.detail}" for e in errors))
@@ -102,8 +102,8 @@ class InvalidFields(InvalidInput):
 def unknown_field(name: str, known: Iterable[str], what: str) -> FieldError:
     """Return the error of an unknown parameter or field, with the nearest known one."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, 1, 0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    nearest = difflib.get_close_matches(name, names, 1, 0.5)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
     return FieldError(name, f"unknown {what}{hint}", names)
 
 
@@ -115,8 +115,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the response that reports a problem."""
-    usual, title, _ = CODES[code]
-    status = status or usual
+    default_status, title, _ = CODES[code]
+    status = status or default_status
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
@@ -126,14 +126,14 @@ def problem(
     }
     if errors:
         body["errors"] = [error.document() for error in errors]
-    sent = dict(headers or {})
+    headers = dict(headers or {})
     if status == 503:
-        sent.setdefault("Retry-After", str(RETRY_AFTER_S))
-    return Response(orjson.dumps(body), status, sent, MEDIA_TYPE)
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 
 async def on_marquee_error(_: Request, error: Exception) -> Response:
-    """Report an error that was raised on purpose."""
+    """Report a `MarqueeError`."""
     assert isinstance(error, MarqueeError)
     if isinstance(error, InvalidFields):
         return problem("invalid_input", str(error), error.errors)
@@ -148,24 +148,24 @@ async def on_marquee_error(_: Request, error: Exception) -> Response:
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:
-    """Report what FastAPI found wrong with parameters or the body."""
+    """Report parameters or a body that do not validate."""
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    if any(e["type"] == "json_invalid" for e in found):
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
         return problem("unreadable_body", "The body is not valid JSON.")
-    errors = [_field_error(e) for e in found]
+    errors = [_field_error(fault) for fault in faults]
     return problem("invalid_input", "; ".join(f"{e.field}: {e.detail}" for e in errors), errors)
 
 
 async def on_http_error(_: Request, error: Exception) -> Response:
-    """Report what the framework refused: an unknown address, a wrong method, a large body."""
+    """Report a refusal of the framework: unknown address, wrong method, large body."""
     assert isinstance(error, HTTPException)
     code = _STATUS_CODES.get(error.status_code, "internal")
     return problem(code, str(error.detail), (), error.status_code, error.headers)
 
 
 async def on_fault(_: Request, __: Exception) -> Response:
-    """Report a fault of ours without its details."""
+    """Report an unexpected fault without its details."""
     return problem("internal", CODES["internal"][2])
 
 

@@ -1,7 +1,9 @@
-"""Parameters of a read, as the signature of its endpoint declares them.
+"""Fast parsing of the parameters of every GET, from the signature that FastAPI documents.
 
-FastAPI documents them, but its way to their values takes 0.1 ms, a sixth of what the gateway does
-for a list. Pydantic alone comes to the same values and errors.
+FastAPI's own parsing takes 0.1 ms, a sixth of the gateway's work for a list. Here pydantic
+validates path and query directly, with the same values and the same errors. It serves all reads
+rather than the busiest three: one way of parsing is easier to keep equal to the documented one, and
+an endpoint with any other kind of parameter falls back to FastAPI.
 """
 
 import inspect
@@ -22,16 +24,16 @@ Errors = list[Any]
 
 @dataclass(frozen=True)
 class EndpointParameters:
-    """An endpoint's parameters: the request, values of the path by name, one model of the query."""
+    """Parameters of an endpoint: the request, path values by name, one model of the query."""
 
     path: Mapping[str, TypeAdapter[Any]]
     request: str | None = None
     query: tuple[str, type[BaseModel], frozenset[str]] | None = None
-    """Its name, the model, and those of its fields that may be repeated."""
+    """Name of the parameter, its model, and the fields that may be repeated."""
 
     @classmethod
     def of(cls, endpoint: Endpoint, path: frozenset[str]) -> "EndpointParameters | None":
-        """Return the parameters of an endpoint; None when it has others than these."""
+        """Return the parameters of an endpoint, None when it has any of another kind."""
         hints = get_type_hints(endpoint, include_extras=True)
         adapters: dict[str, TypeAdapter[Any]] = {}
         request, query = None, None
@@ -48,7 +50,11 @@ class EndpointParameters:
         return cls(adapters, request, query)
 
     def read(self, request: Request) -> dict[str, Any]:
-        """Return the arguments of the endpoint; RequestValidationError names all that is wrong."""
+        """Return the arguments of the endpoint for a request.
+
+        Raises:
+            RequestValidationError: Parameters are invalid; it names all of them.
+        """
         errors: Errors = []
         values: dict[str, Any] = {}
         if self.request is not None:
@@ -61,7 +67,7 @@ class EndpointParameters:
         if self.query is not None:
             name, model, lists = self.query
             try:
-                values[name] = model.model_validate(_sent(request.query_params, lists))
+                values[name] = model.model_validate(_values(request.query_params, lists))
             except ValidationError as error:
                 errors += _located(error, "query")
         if errors:
@@ -82,10 +88,10 @@ def _lists(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(f.alias or name for name, f in fields if get_origin(f.annotation) is list)
 
 
-def _sent(query: QueryParams, lists: frozenset[str]) -> dict[str, Any]:
+def _values(query: QueryParams, lists: frozenset[str]) -> dict[str, Any]:
     return {name: query.getlist(name) if name in lists else query[name] for name in query}
 
 
 def _located(error: ValidationError, *place: str) -> Errors:
-    found = error.errors(include_url=False)
-    return [{**one, "loc": (*place, *one["loc"])} for one in found]
+    faults = error.errors(include_url=False)
+    return [{**fault, "loc": (*place, *fault["loc"])} for fault in faults]

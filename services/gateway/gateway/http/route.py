@@ -1,7 +1,7 @@
-"""How routes are made: each has a scope, a stable operation id, and refuses unknown parameters."""
+"""Routes: each has a scope and a stable operation id, and refuses unknown parameters."""
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ Allow = Callable[[Request, Scope], Awaitable[None]]
 
 
 class StrictRoute(APIRoute):
-    """A route that knows its scope and its parameters; other parameters are errors."""
+    """Route with a scope, metrics, idempotency keys, and errors for unknown parameters."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -31,24 +31,24 @@ class StrictRoute(APIRoute):
 
     @property
     def scope_needed(self) -> Scope:
-        """The scope that a caller needs; a KeyError names a route that has none."""
+        """The scope that a caller needs.
+
+        Raises:
+            KeyError: The route is missing in the table of scopes.
+        """
         return SCOPES[self.name]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler with the checks before and the measures after it."""
-        handle, known, path, scope = (
-            self._handler(),
-            self._parameters(),
-            self.path,
-            self.scope_needed,
-        )
+        """Return the handler, with checks before and metrics after it."""
+        handle, known = self._handler(), self._parameters()
+        path, scope = self.path, self.scope_needed
         keyed = takes_key(self.methods or (), scope)
 
         async def strict(request: Request) -> Response:
             started, status = time.perf_counter(), 500
             try:
                 if request.scope["query_string"]:
-                    _check(request.query_params.keys(), known)
+                    _refuse_unknown(request.query_params.keys(), known)
                 if scope is not Scope.OPEN:
                     await request.app.state.allow(request, scope)
                 key = key_of(request, keyed)
@@ -67,7 +67,7 @@ class StrictRoute(APIRoute):
         return strict
 
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what calls the endpoint: for a read without FastAPI, whose way is a long one."""
+        """Return the function that parses a request and calls the endpoint: the fast one for reads."""
         endpoint, parameters = self.endpoint, None
         if self.methods == {"GET"}:
             parameters = EndpointParameters.of(endpoint, frozenset(self.param_convertors))
@@ -103,12 +103,12 @@ def router(tag: str) -> APIRouter:
 
 
 def documents(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how a route documents its answer: a model, for 200 or the statuses given."""
+    """Return the `responses` argument of a route: a model for each status, by default 200."""
     return {status: {"model": model} for status in statuses or (200,)}
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    """Return a JSON response; an answer is of its moment and is kept by nobody."""
+    """Return a JSON response that no cache may store."""
     body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(body, status, _HEADERS, "application/json")
 
@@ -116,7 +116,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-def _check(names: Sequence[str] | Any, known: frozenset[str]) -> None:
+def _refuse_unknown(names: Iterable[str], known: frozenset[str]) -> None:
     errors: list[FieldError] = [
         unknown_field(name, known, "parameter") for name in names if name not in known
     ]

@@ -1,14 +1,14 @@
-"""Which scope each call needs: one table, so that no route is without one."""
+"""Scopes: the permission that each call needs, in one table."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a caller may do."""
+    """Permission of a caller."""
 
     OPEN = "open"
-    """No key is needed: health, the description of the API, the page."""
+    """For everyone: health, metrics, the description of the API, the page."""
     READ = "read"
     WRITE = "write"
     CURATE = "curate"

@@ -1,7 +1,8 @@
-"""The filter stage: one place after every route, fallback and cache, where rules take effect.
+"""The filter stage: curators' rules and the request's filters, applied after every route.
 
-A movie stays out when it is blocked, seen (rated, viewed, dismissed), excluded by the request,
-outside its filters, or not in the catalogue (if there is one); promoted movies as any other. Then
+It is the one place where rules take effect, for model routes, fallbacks and the own list alike. A
+movie is removed when it is blocked, seen (rated, viewed, dismissed), excluded by the request,
+outside its filters, or not in the catalogue (if there is one); promoted movies likewise. Then
 promotions are placed, heaviest first, ties by movie id. One with slots takes the first of them that
 is free and within the list. One without slots takes the first free rank of 1, 5, 9, …, so that such
 promotions never fill more than every fourth place. A promotion for genres holds when the request
@@ -25,7 +26,7 @@ PROMOTION_INTERVAL = 4
 
 @dataclass(frozen=True)
 class UserContext:
-    """The user as the filter stage sees him."""
+    """The user as the filter stage sees them: facts and segments."""
 
     facts: Ratings = field(default_factory=Ratings)
     segments: frozenset[int] = frozenset()
@@ -33,20 +34,24 @@ class UserContext:
 
 @dataclass(frozen=True)
 class ListRequest:
-    """What a request asks for: k movies within a filter, without those excluded.
+    """The list that a request asks for.
 
-    `diversity`: the share of the places that is kept for movies that few are shown.
+    Attributes:
+        k: Number of movies.
+        filter: Genres, years and tag of the movies.
+        exclude: Ids of movies to leave out.
+        diversity: Share of the places reserved for rarely shown movies, in 0..1.
     """
 
     k: int = 10
-    movies: MovieFilter = MovieFilter()
+    filter: MovieFilter = MovieFilter()
     exclude: frozenset[int] = frozenset()
     diversity: float = 0.0
 
 
 @dataclass(frozen=True)
 class Removal:
-    """A movie that was kept out: by which rule, and what that rule says."""
+    """A movie that was removed, with the rule and its details."""
 
     movie_id: int
     rule: str
@@ -55,7 +60,7 @@ class Removal:
 
 @dataclass(frozen=True)
 class Placement:
-    """A promoted movie: the rank (from 1) that its promotion gave it."""
+    """A promoted movie and the rank (from 1) that its promotion gave it."""
 
     movie_id: int
     rank: int
@@ -64,7 +69,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class FilteredList:
-    """At most k movies in order, and what the rules did to come to them."""
+    """At most k movies in order, with the removals and placements behind them."""
 
     items: tuple[Scored, ...]
     removed: tuple[Removal, ...] = ()
@@ -72,11 +77,11 @@ class FilteredList:
 
 
 class FilterStage:
-    """The rules and the catalogue of one moment, applied to lists of movies."""
+    """Rules and catalogue of one moment, applied to lists of movies."""
 
-    def __init__(self, rules: Rules, rows: Catalogue, now: datetime) -> None:
+    def __init__(self, rules: Rules, catalogue: Catalogue, now: datetime) -> None:
         self._rules = rules
-        self._rows = rows
+        self._catalogue = catalogue
         self._now = now
 
     def apply(
@@ -88,44 +93,44 @@ class FilterStage:
     ) -> FilteredList:
         """Return the first k of `items` (best first) that may be shown, with promotions.
 
-        `items` may be lazy: no more are taken than are needed. A movie that comes twice counts once.
+        `items` may be lazy: no more are taken than needed. Repeated movies count once.
         """
         removed: dict[int, Removal] = {}
         placed = self._place(user, list_request, removed) if promote else []
-        taken = {p.movie_id: p for p in placed}
-        known: dict[int, Scored] = {}
-        natural: list[Scored] = []
+        promoted_ids = {p.movie_id for p in placed}
+        allowed: dict[int, Scored] = {}
+        organic: list[Scored] = []
         for item in items:
-            if item.movie_id in known or item.movie_id in removed:
+            if item.movie_id in allowed or item.movie_id in removed:
                 continue
-            if objection := self._objection(item.movie_id, user, list_request):
-                removed[item.movie_id] = objection
+            if removal := self._removal(item.movie_id, user, list_request):
+                removed[item.movie_id] = removal
                 continue
-            known[item.movie_id] = item
-            if item.movie_id not in taken:
-                natural.append(item)
-            if len(natural) >= list_request.k:
+            allowed[item.movie_id] = item
+            if item.movie_id not in promoted_ids:
+                organic.append(item)
+            if len(organic) >= list_request.k:
                 break
-        promoted = {p.rank: _promoted(p.movie_id, known.get(p.movie_id)) for p in placed}
-        merged = tuple(_merged(promoted, iter(natural), list_request.k))
-        return FilteredList(merged, tuple(removed.values()), _ranked(placed, merged))
+        promoted = {p.rank: _promoted_item(p.movie_id, allowed.get(p.movie_id)) for p in placed}
+        merged = tuple(_merge(promoted, iter(organic), list_request.k))
+        return FilteredList(merged, tuple(removed.values()), _with_final_ranks(placed, merged))
 
     def _place(
         self, user: UserContext, list_request: ListRequest, removed: dict[int, Removal]
     ) -> list[Placement]:
         placed: dict[int, Placement] = {}
         for promotion in self._rules.promotions(self._now):
-            if not _meant(promotion, user, list_request):
+            if not _applies(promotion, user, list_request):
                 continue
-            if objection := self._objection(promotion.movie_id, user, list_request):
-                removed[promotion.movie_id] = objection
+            if removal := self._removal(promotion.movie_id, user, list_request):
+                removed[promotion.movie_id] = removal
                 continue
             rank = next((r for r in _ranks(promotion, list_request.k) if r not in placed), None)
             if rank is not None:
                 placed[rank] = Placement(promotion.movie_id, rank, promotion)
         return [placed[rank] for rank in sorted(placed)]
 
-    def _objection(
+    def _removal(
         self, movie_id: int, user: UserContext, list_request: ListRequest
     ) -> Removal | None:
         block = self._rules.block(movie_id, self._now)
@@ -140,22 +145,22 @@ class FilterStage:
         ):
             if movie_id in movies:
                 return Removal(movie_id, rule)
-        return self._misfit(movie_id, list_request)
+        return self._outside(movie_id, list_request)
 
-    def _misfit(self, movie_id: int, list_request: ListRequest) -> Removal | None:
-        row = self._rows.get(movie_id)
+    def _outside(self, movie_id: int, list_request: ListRequest) -> Removal | None:
+        row = self._catalogue.get(movie_id)
         if row is None:
             # Started without the store: the model service has applied the filters.
-            return Removal(movie_id, "not_in_catalogue") if len(self._rows) else None
-        return None if list_request.movies.allows(row) else Removal(movie_id, "outside_filter")
+            return Removal(movie_id, "not_in_catalogue") if len(self._catalogue) else None
+        return None if list_request.filter.allows(row) else Removal(movie_id, "outside_filter")
 
 
-def _meant(promotion: Promotion, user: UserContext, list_request: ListRequest) -> bool:
-    """Return whether a promotion speaks to this request and this user."""
+def _applies(promotion: Promotion, user: UserContext, list_request: ListRequest) -> bool:
+    """Return whether a promotion is meant for this request and this user."""
     if promotion.segments and not user.segments.intersection(promotion.segments):
         return False
-    asked = list_request.movies.genres
-    return not (promotion.genres and asked) or not set(asked).isdisjoint(promotion.genres)
+    genres = list_request.filter.genres
+    return not (promotion.genres and genres) or not set(genres).isdisjoint(promotion.genres)
 
 
 def _ranks(promotion: Promotion, k: int) -> Iterator[int]:
@@ -163,24 +168,24 @@ def _ranks(promotion: Promotion, k: int) -> Iterator[int]:
     return (rank for rank in ranks if rank <= k)
 
 
-def _promoted(movie_id: int, item: Scored | None) -> Scored:
-    """Return a promoted movie with the score and grounds that the route gave it, if any."""
+def _promoted_item(movie_id: int, item: Scored | None) -> Scored:
+    """Return a promoted movie with the score and explanation of its route, if it has one."""
     if item is None:
         return Scored(movie_id, 0.0, Reason.PROMOTED)
     return Scored(movie_id, item.score, Reason.PROMOTED, item.because)
 
 
-def _ranked(placed: list[Placement], items: tuple[Scored, ...]) -> tuple[Placement, ...]:
-    """Return the placings with the ranks that they came to have."""
+def _with_final_ranks(placed: list[Placement], items: tuple[Scored, ...]) -> tuple[Placement, ...]:
+    """Return the placements with the ranks in the final list."""
     if not placed:
         return ()
     ranks = {item.movie_id: rank for rank, item in enumerate(items, 1)}
     return tuple(replace(p, rank=ranks[p.movie_id]) for p in placed)
 
 
-def _merged(promoted: dict[int, Scored], natural: Iterator[Scored], k: int) -> Iterator[Scored]:
-    """Yield up to k movies: promoted ones at their ranks (earlier when the others run out)."""
+def _merge(promoted: dict[int, Scored], organic: Iterator[Scored], k: int) -> Iterator[Scored]:
+    """Yield up to k movies, promoted ones at their ranks (earlier when the others run out)."""
     for rank in range(1, k + 1):
-        movie = promoted.get(rank) or next(natural, None)
+        movie = promoted.get(rank) or next(organic, None)
         if movie is not None:
             yield movie

@@ -1,8 +1,9 @@
-"""One request's walk: evidence, route, the services down the chain, filter stage, answer."""
+"""Orchestration of one request: evidence, route, fallback chain, filter stage, answer."""
 
 import itertools
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,13 +22,13 @@ from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
 from marquee.events import MOVIES, RATINGS
 
 MAX_RESERVE = 50
-"""At most so many movies more than k are asked for, since rules may remove some."""
+"""Upper bound of the movies requested beyond k, as spares for those that rules remove."""
 MIN_RESERVE = 5
-"""So many more where there are no rules: the catalogue may just have lost movies."""
+"""Spares requested where there are no rules: the catalogue may just have lost movies."""
 OWN_VERSION = "gateway"
-"""The model version of an answer that the gateway gives from its own popular list."""
+"""Model version of answers from the gateway's own popular list."""
 MIN_CALL_S = 0.01
-"""With less time left than this no service is asked."""
+"""Seconds below which no service is called any more."""
 
 _TOPICS = {
     Route.POPULAR: (MOVIES, RATINGS),
@@ -36,12 +37,12 @@ _TOPICS = {
     Route.USER_CLUSTER: (MOVIES,),
     Route.NEURAL: (MOVIES,),
 }
-"""What a route's rows depend on; the user's own facts travel in the request."""
+"""Topics that a route's rows depend on; the user's own facts travel in the request."""
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: for one call, for all calls of a request (the wait for freshness comes on top)."""
+    """Seconds for one call and for all calls of a request; the wait for freshness comes on top."""
 
     call: float = 0.25
     request: float = 0.6
@@ -49,7 +50,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class RecommendationQuery:
-    """Who asks for what: a user (no id: a session), the wish, and what must be applied before."""
+    """A request for recommendations: user (no id: a session), list, and positions to wait for."""
 
     profile: Profile
     list_request: ListRequest
@@ -61,7 +62,7 @@ class RecommendationQuery:
 
 @dataclass(frozen=True)
 class Fallback:
-    """A route that did not fill the list, and why."""
+    """A route that did not fill the list, with the reason."""
 
     route: Route
     why: str
@@ -69,7 +70,7 @@ class Fallback:
 
 @dataclass(frozen=True)
 class RecommendationAnswer:
-    """The movies, the route that gave the first of them, and how it came to that."""
+    """The list, the route of its first movie, and the routing decision and fallbacks behind it."""
 
     decision: Decision
     route: Route
@@ -81,7 +82,7 @@ class RecommendationAnswer:
 
 
 class Orchestrator:
-    """Answers questions with the model services, and at the end with the gateway's own list."""
+    """Answers queries by the model services, and in the end by the gateway's own popular list."""
 
     def __init__(
         self,
@@ -96,147 +97,153 @@ class Orchestrator:
         self.timeouts = timeouts or Timeouts()
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
-        """Return up to k movies: k whenever there are k that the user may be shown."""
+        """Return up to k movies: exactly k whenever the user may be shown that many."""
         decision = decide(Evidence.of(query.profile.facts), self.thresholds)
-        walk = _RequestRun(self, query)
-        if query.profile.rules.has_segment_promotions(walk.now):
-            await walk.find_segment()
-        if walk.no_candidates:
-            return walk.answer(decision)
+        run = _RequestRun(self, query)
+        if query.profile.rules.has_segment_promotions(run.now):
+            await run.find_segment()
+        if run.no_candidates:
+            return run.answer(decision)
         for route in chain(decision.route, decision.evidence):
-            if await walk.ask(route):
+            if await run.try_route(route):
                 break
-        return walk.answer(decision)
+        return run.answer(decision)
 
 
 class _RequestRun:
-    """What one request has gathered so far."""
+    """State of one request: candidates gathered so far, fallbacks, and the time left."""
 
     def __init__(self, orchestrator: Orchestrator, query: RecommendationQuery) -> None:
         self._models = orchestrator.models
         self._popular = orchestrator.popular
         self._timeouts = orchestrator.timeouts
         self._query = query
-        self._until = time.monotonic() + orchestrator.timeouts.request + query.wait
+        self._deadline = time.monotonic() + orchestrator.timeouts.request + query.wait
         self.now = datetime.now(UTC)
         self._stage = FilterStage(query.profile.rules, orchestrator.popular.catalogue, self.now)
         self._user = UserContext(query.profile.facts)
-        self._facts = _facts(query, orchestrator.popular.catalogue)
-        self._pool: list[Scored] = []
-        self._outcome = FilteredList(())
+        self._base_request = _base_request(query, orchestrator.popular.catalogue)
+        self._candidates: list[Scored] = []
+        self._filtered = FilteredList(())
         self._fallbacks: list[Fallback] = []
-        self._silent: dict[str, Failure] = {}
+        self._unresponsive: dict[str, Failure] = {}
         self._source: tuple[Route, str] | None = None
         self._fresh = True
 
     @property
     def no_candidates(self) -> bool:
-        """Whether there is no movie to ask for: none carries the tag."""
-        return bool(self._facts["only"] == [])
+        """Whether no movie can be recommended, as none carries the requested tag."""
+        return bool(self._base_request["only"] == [])
 
     async def find_segment(self) -> None:
-        """Ask which segment the user is in; promotions for segments are left out otherwise."""
+        """Set the user's segment; without an answer, promotions for segments are left out."""
         facts = self._query.profile.facts
-        found = await fetch_user_segment(self._models, facts, self._timeouts.call)
-        if isinstance(found, Failure):
-            why = f"promotions for segments were left out: {found.why}"
+        segment = await fetch_user_segment(self._models, facts, self._timeouts.call)
+        if isinstance(segment, Failure):
+            why = f"promotions for segments were left out: {segment.why}"
             self._fallbacks.append(Fallback(Route.USER_CLUSTER, why))
-        elif found is not None:
-            self._user = UserContext(facts, frozenset((found,)))
+        elif segment is not None:
+            self._user = UserContext(facts, frozenset((segment,)))
 
-    async def ask(self, route: Route) -> bool:
-        """Ask a route's service, and again where rules leave too few; return whether to stop."""
+    async def try_route(self, route: Route) -> bool:
+        """Ask a route's service, and once more with `MAX_RESERVE` where rules leave too few.
+
+        Returns:
+            Whether the list is complete: it has k movies, or no further movie could be shown.
+        """
         k = self._query.list_request.k
-        for wanted in (k + reserve(self._query.profile.rules), k + MAX_RESERVE):
-            got = await self._recommend(route, wanted)
-            if isinstance(got, Failure):
-                self._fallbacks.append(Fallback(route, got.why))
+        for n_requested in (k + reserve(self._query.profile.rules), k + MAX_RESERVE):
+            reply = await self._recommend(route, n_requested)
+            if isinstance(reply, Failure):
+                self._fallbacks.append(Fallback(route, reply.why))
                 return False
-            self._take(route, got)
-            if self._full or len(got.items) < wanted:
+            self._add(route, reply)
+            if self._full or len(reply.items) < n_requested:
                 break
-        if self._full or self._nothing_left():
+        if self._full or self._exhausted():
             return True
-        n = len(self._outcome.items)
+        n = len(self._filtered.items)
         self._fallbacks.append(Fallback(route, f"{n} of {k} films found"))
         return False
 
     def answer(self, decision: Decision) -> RecommendationAnswer:
-        """Return what was gathered, filled up from the gateway's own list if need be."""
+        """Return the list, filled up from the gateway's own popular list where it is short."""
         if not self._full:
-            self._outcome = self._filled()
+            self._filtered = self._filled_up()
         route, version = self._source or (Route.POPULAR, OWN_VERSION)
-        fallbacks = tuple(self._fallbacks)
-        return RecommendationAnswer(decision, route, self._outcome, fallbacks, version, self._fresh)
+        return RecommendationAnswer(
+            decision, route, self._filtered, tuple(self._fallbacks), version, self._fresh
+        )
 
     @property
     def _full(self) -> bool:
-        return len(self._outcome.items) >= self._query.list_request.k
+        return len(self._filtered.items) >= self._query.list_request.k
 
-    def _take(self, route: Route, got: RecommendReply) -> None:
-        self._pool += got.items
-        self._outcome = self._apply(self._pool)
-        if self._source is None and got.items and self._outcome.items:
-            self._source = (route, got.model_version)
-            self._fresh = got.fresh
+    def _add(self, route: Route, reply: RecommendReply) -> None:
+        self._candidates += reply.items
+        self._filtered = self._apply(self._candidates)
+        if self._source is None and reply.items and self._filtered.items:
+            self._source = (route, reply.model_version)
+            self._fresh = reply.fresh
 
-    def _apply(self, items: Any) -> FilteredList:
+    def _apply(self, items: Iterable[Scored]) -> FilteredList:
         return self._stage.apply(items, self._user, self._query.list_request)
 
-    def _filled(self) -> FilteredList:
-        own = self._popular.movies(self._query.list_request.movies)
-        return self._apply(itertools.chain(self._pool, own))
+    def _filled_up(self) -> FilteredList:
+        popular = self._popular.movies(self._query.list_request.filter)
+        return self._apply(itertools.chain(self._candidates, popular))
 
-    def _nothing_left(self) -> bool:
-        """Return whether the catalogue has no more movies that could be shown."""
-        return len(self._filled().items) == len(self._outcome.items)
+    def _exhausted(self) -> bool:
+        """Return whether the catalogue has no further movie that may be shown."""
+        return len(self._filled_up().items) == len(self._filtered.items)
 
-    async def _recommend(self, route: Route, wanted: int) -> RecommendReply | Failure:
-        """Ask a route's service, unless it has been silent in this walk: one wait is enough."""
+    async def _recommend(self, route: Route, k: int) -> RecommendReply | Failure:
+        """Ask a route's service, unless it did not respond in this run: one wait is enough."""
         service = MODEL_BY_ROUTE[route]
-        if service in self._silent:
-            return self._silent[service]
-        got = await self._call(route, wanted)
-        if isinstance(got, Failure) and got.silent:
-            self._silent[service] = got
-        return got
+        if service in self._unresponsive:
+            return self._unresponsive[service]
+        reply = await self._call(route, k)
+        if isinstance(reply, Failure) and reply.unresponsive:
+            self._unresponsive[service] = reply
+        return reply
 
-    async def _call(self, route: Route, wanted: int) -> RecommendReply | Failure:
-        left = self._until - time.monotonic()
-        seconds = min(self._timeouts.call + self._query.wait, left)
+    async def _call(self, route: Route, k: int) -> RecommendReply | Failure:
+        query = self._query
+        seconds = min(self._timeouts.call + query.wait, self._deadline - time.monotonic())
         if seconds < MIN_CALL_S:
             return Failure("no time is left for it")
         # A service waits that long for its rows; the rest of the time is for the answer itself.
-        deadline = min(self._query.wait or seconds, seconds)
-        request = self._facts | {
+        deadline = min(query.wait or seconds, seconds)
+        request = self._base_request | {
             "route": route,
-            "k": wanted,
-            "exclude": [*self._query.list_request.exclude, *(item.movie_id for item in self._pool)],
-            "after": select_topics(self._query.after, *_TOPICS[route]),
+            "k": k,
+            "exclude": [*query.list_request.exclude, *(item.movie_id for item in self._candidates)],
+            "after": select_topics(query.after, *_TOPICS[route]),
             "deadline_ms": deadline * 1000,
         }
         return await self._models.recommend(route, request, seconds)
 
 
 def reserve(rules: Rules) -> int:
-    """Return how many movies more than k to ask for: no more than may be removed or placed."""
+    """Return the number of spare movies to request: no more than rules may remove or place."""
     return min(MAX_RESERVE, MIN_RESERVE + len(rules))
 
 
-def _facts(query: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
-    """Return the part of an internal request that stays the same down the chain.
+def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
+    """Return the part of an internal request that is the same for every route.
 
-    A tag is in it as the movies that carry it: models' rows have no tags.
+    A tag is sent as the movies that carry it: models' rows have no tags.
     """
-    facts, movies = query.profile.facts, query.list_request.movies
+    facts, list_request = query.profile.facts, query.list_request
+    movies = list_request.filter
     return {
         "user_id": query.user_id,
-        "ratings": [(movie_id, half / 2) for movie_id, half in facts.rated.items()],
+        "ratings": [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()],
         "viewed": list(facts.viewed),
         "dismissed": list(facts.dismissed),
         "genres": movies.genres,
         "year_from": movies.year_from,
         "year_to": movies.year_to,
-        **({"diversity": query.list_request.diversity} if query.list_request.diversity else {}),
+        **({"diversity": list_request.diversity} if list_request.diversity else {}),
         "only": None if movies.tag is None else [*catalogue.tagged(movies.tag)],
     }

@@ -1,1 +1,1 @@
-"""What the gateway knows of users and rules: profiles, rules, live view, publisher, tokens."""
+"""State of the gateway: profiles, rules, live view, publisher, consistency tokens."""

@@ -1,4 +1,4 @@
-"""The token of a write: an opaque vector of positions that a later read may ask to be past."""
+"""Consistency tokens: a write's log positions, which a later read waits for (read your writes)."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _TOPICS = frozenset((MOVIES, RATINGS))
 
 
 def positions_of(published: Iterable[Published]) -> Positions:
-    """Return the positions at which all of these messages have been read."""
+    """Return the positions past all of these messages."""
     positions: Positions = {}
     for message in published:
         name = str(message.partition)
@@ -26,33 +26,23 @@ def positions_of(published: Iterable[Published]) -> Positions:
     return positions
 
 
-def merge(*vectors: Mapping[str, int]) -> Positions:
-    """Return the least vector that is past each of `vectors`."""
-    merged: Positions = {}
-    for vector in vectors:
-        for name, offset in vector.items():
-            merged[name] = max(merged.get(name, 0), offset)
-    return merged
-
-
-def passed(reached: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
-    """Return whether `reached` is at or past `wanted` in each partition that `wanted` names."""
-    return all(reached.get(name, -1) >= offset for name, offset in wanted.items())
-
-
 def select_topics(positions: Mapping[str, int], *topics: str) -> Positions:
-    """Return the part of a vector that speaks of these topics."""
+    """Return the positions of these topics."""
     return {name: n for name, n in positions.items() if name.rpartition(":")[0] in topics}
 
 
 def encode(positions: Mapping[str, int]) -> str:
-    """Return the token of a vector: text that may stand in a URL as it is."""
+    """Return the token of positions: URL-safe text."""
     text = orjson.dumps(dict(positions), option=orjson.OPT_SORT_KEYS)
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
 def decode(token: str) -> Positions:
-    """Return the vector that a token holds; InvalidInput when it is none that a write has given."""
+    """Return the positions in a token.
+
+    Raises:
+        InvalidInput: The token is too long, unreadable, or names other topics.
+    """
     if len(token) > MAX_LENGTH:
         raise _invalid(f"longer than {MAX_LENGTH} characters")
     try:
@@ -60,12 +50,12 @@ def decode(token: str) -> Positions:
         positions = orjson.loads(text)
     except (binascii.Error, ValueError):
         raise _invalid("it cannot be read") from None
-    if not isinstance(positions, dict) or not all(map(_sound, positions.items())):
+    if not isinstance(positions, dict) or not all(map(_is_position, positions.items())):
         raise _invalid("it names no positions of the log")
     return positions
 
 
-def _sound(entry: tuple[str, object]) -> bool:
+def _is_position(entry: tuple[str, object]) -> bool:
     name, offset = entry
     topic, _, partition = name.rpartition(":")
     whole = isinstance(offset, int) and not isinstance(offset, bool) and offset >= 0

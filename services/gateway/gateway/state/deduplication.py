@@ -1,4 +1,4 @@
-"""Which events the log has already: what the window of the gateway's own consumer tells."""
+"""Lookup of recently handled events: the deduplication windows of the gateway's consumer."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -16,15 +16,15 @@ TIMEOUT_S = 0.25
 
 
 class DedupLookup(Protocol):
-    """Where it is known which events were handled lately."""
+    """Lookup of events that the log has already."""
 
     async def places(self, events: Sequence[Event]) -> list[Published | None]:
-        """Return where the log has each event, None for a new one; never raises."""
+        """Return the place of each event in the log, None for a new one; never raises."""
         ...
 
 
 class RedisDedupLookup:
-    """The windows in Redis, asked in one round trip; without an answer no event counts as known."""
+    """The windows in Redis, read in one round trip; without an answer every event counts as new."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._redis: Any = connect(url, TIMEOUT_S)
@@ -32,24 +32,24 @@ class RedisDedupLookup:
 
     async def places(self, events: Sequence[Event]) -> list[Published | None]:
         """See `DedupLookup.places`."""
-        found: list[Published | None] = [None] * len(events)
-        asked: dict[tuple[str, int], list[int]] = {}
+        places: list[Published | None] = [None] * len(events)
+        by_partition: dict[tuple[str, int], list[int]] = {}
         for index, event in enumerate(events):
             partition = partition_of(event.key, self._keys.partitions)
-            asked.setdefault((event.topic, partition), []).append(index)
+            by_partition.setdefault((event.topic, partition), []).append(index)
         pipe = self._redis.pipeline(transaction=False)
-        for place, indices in asked.items():
+        for place, indices in by_partition.items():
             window = self._keys.of(TopicPartition(*place)).window
             pipe.zmscore(window, [event_digest(events[index]) for index in indices])
         try:
             replies = await pipe.execute()
         except (redis.RedisError, OSError, TimeoutError):
-            return found
-        for (place, indices), scores in zip(asked.items(), replies, strict=True):
+            return places
+        for (place, indices), scores in zip(by_partition.items(), replies, strict=True):
             for index, score in zip(indices, scores, strict=True):
                 if score is not None:
-                    found[index] = Published(TopicPartition(*place), int(score))
-        return found
+                    places[index] = Published(TopicPartition(*place), int(score))
+        return places
 
     async def close(self) -> None:
         """Close the connections."""

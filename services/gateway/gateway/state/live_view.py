@@ -1,4 +1,4 @@
-"""What the gateway holds in memory, kept up with the store: the catalogue and popularity sums."""
+"""Live view: catalogue and popularity sums in memory, kept up to date from the store."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from marquee.store.keys import Keys, PartitionKeys
 
 
 class LiveView:
-    """Follows the gateway's own movies and positions, and the content service's sums."""
+    """Follows the gateway's own movies and positions, and the content service's rating sums."""
 
     def __init__(self, client: Any, own: Keys, content: Keys) -> None:
         self._redis = client
@@ -29,13 +29,13 @@ class LiveView:
         self.tail = Tail(client, streams, self._load, self._apply)
 
     async def passed(self, after: Positions, seconds: float) -> bool:
-        """Return whether movies and profiles have passed `after`, waiting up to `seconds` for it."""
-        own = {str(keys.partition): keys.updates for keys in (*self._movies, *self._users)}
-        wanted = {own[name]: offset for name, offset in after.items() if name in own}
-        return not wanted or await self.tail.passed(wanted, seconds)
+        """Return whether movies and profiles have passed `after`, waiting at most `seconds`."""
+        streams = {str(keys.partition): keys.updates for keys in (*self._movies, *self._users)}
+        targets = {streams[name]: offset for name, offset in after.items() if name in streams}
+        return not targets or await self.tail.passed(targets, seconds)
 
     async def wait_for_movie(self, movie_id: int, seconds: float) -> bool:
-        """Return whether a movie is in the catalogue, waiting up to `seconds` for it."""
+        """Return whether a movie is in the catalogue, waiting at most `seconds` for it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.catalogue.get(movie_id) is None:
@@ -44,11 +44,11 @@ class LiveView:
 
     @property
     def connected(self) -> bool:
-        """Whether what is in memory is what the store holds."""
+        """Whether memory agrees with the store."""
         return self.tail.connected
 
     async def _load(self) -> None:
-        """Read all movies and sums; movies that changed meanwhile come again by the tail."""
+        """Load all movies and sums; changes made meanwhile arrive again by the tail."""
         texts: list[bytes] = []
         for keys in self._movies:
             texts += (await self._redis.hgetall(keys.movies)).values()

@@ -1,4 +1,4 @@
-"""Publishing from the event loop: what arrives during a publication goes out with the next."""
+"""Publishing from the event loop: events that arrive during a publication form the next batch."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,16 +10,16 @@ from marquee.events import Event
 
 MAX_BATCH = 1000
 MAX_WAITING = 20_000
-"""More messages than this do not wait: the bus is too slow, and the client is told."""
+"""Limit of waiting messages; beyond it the bus is too slow, and writes are refused."""
 
 _Waiting = tuple[Sequence[Outgoing], asyncio.Future[list[Published]]]
 
 
 class Publisher:
-    """Publishes through a producer that blocks, in one thread, in the order of the calls."""
+    """Publishes through a blocking producer, in one thread, in the order of the calls."""
 
     def __init__(self, connect: Callable[[], Producer]) -> None:
-        """Take what makes the producer; it is called at the first publication."""
+        """Take the producer's factory; it is called at the first publication."""
         self._connect = connect
         self._producer: Producer | None = None
         self._thread = ThreadPoolExecutor(1, "publisher")
@@ -27,18 +27,22 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     async def publish(self, events: Sequence[Event]) -> list[Published]:
-        """Return where the log has put each event; BusUnavailable when it may not have all."""
+        """Publish events and return their places in the log.
+
+        Raises:
+            BusUnavailable: Not all of them may be in the log.
+        """
         if sum(len(messages) for messages, _ in self._waiting) > MAX_WAITING:
             raise BusUnavailable("too many events wait to be published")
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(([Outgoing.of(event) for event in events], future))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
-        # A client that goes away does not take back what others wait for in the same batch.
+        # A client that goes away must not cancel a batch that others wait for.
         return await asyncio.shield(future)
 
     async def close(self) -> None:
-        """Publish what waits, then let go of the producer."""
+        """Publish the waiting events, then close the producer."""
         if self._task is not None:
             await self._task
         if self._producer is not None:
@@ -68,7 +72,7 @@ class Publisher:
             raise BusUnavailable(f"the bus is not set up yet: {error}") from None
 
     def _take(self) -> list[_Waiting]:
-        """Take calls from the front, at most MAX_BATCH messages but at least one call."""
+        """Take calls from the front: at most MAX_BATCH messages, but at least one call."""
         taken, n = 0, 0
         for messages, _ in self._waiting:
             n += len(messages)
@@ -91,5 +95,5 @@ def _fail(batch: list[_Waiting], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)
-            # Marks it as looked at, for a client that has gone meanwhile.
+            # Marks the exception as retrieved, for a client that has gone meanwhile.
             future.exception()

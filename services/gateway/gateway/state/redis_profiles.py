@@ -19,7 +19,7 @@ TIMEOUT_S = 0.25
 
 
 class RedisProfiles:
-    """Profiles and rules in Redis. Rules are kept per partition and read anew when changed."""
+    """Profiles and rules in Redis; rules are cached per partition and reloaded when they change."""
 
     def __init__(self, url: str, keys: Keys) -> None:
         self._redis: Any = connect(url, TIMEOUT_S, max_connections=512)
@@ -27,7 +27,7 @@ class RedisProfiles:
         self._partitions = keys.all(MOVIES)
         self._versions = [partition.rules_version for partition in self._partitions]
         self._breaker = CircuitBreaker()
-        self._held: list[tuple[bytes | None, Mapping[int, MovieRules]]] = [
+        self._cache: list[tuple[bytes | None, Mapping[int, MovieRules]]] = [
             (None, {}) for _ in self._partitions
         ]
         self._rules = Rules()
@@ -37,7 +37,8 @@ class RedisProfiles:
         """Return the facts of a user (None: nobody) and the rules; never raises."""
         try:
             facts, versions = await self._fetch(user_id)
-            if any(held[0] != now for held, now in zip(self._held, versions, strict=True)):
+            cached_versions = [version for version, _ in self._cache]
+            if cached_versions != list(versions):
                 await self._reload(versions)
         except StoreUnavailable:
             return Profile(rules=self._rules, known=False)
@@ -53,9 +54,9 @@ class RedisProfiles:
     async def _reload(self, versions: Sequence[bytes | None]) -> None:
         async with self._loading:
             for i, version in enumerate(versions):
-                if self._held[i][0] != version:
-                    self._held[i] = await self._load(self._partitions[i])
-            self._rules = Rules.of(rules for _, rules in self._held)
+                if self._cache[i][0] != version:
+                    self._cache[i] = await self._load(self._partitions[i])
+            self._rules = Rules.of(rules for _, rules in self._cache)
 
     async def _load(
         self, partition: PartitionKeys
@@ -66,12 +67,16 @@ class RedisProfiles:
         return version, {int(movie_id): MovieRules.parse(row) for movie_id, row in rows.items()}
 
     async def _guarded(self, reply: Any) -> Any:
-        """Await a reply of Redis; a store that does not answer is left alone for a moment."""
+        """Await a reply of Redis, behind the circuit breaker.
+
+        Raises:
+            StoreUnavailable: Redis does not answer, or the circuit is open.
+        """
         if not self._breaker.allows():
             reply.close()
             raise StoreUnavailable("Redis is left alone for a moment after failed calls")
         try:
-            answer = await reply
+            value = await reply
         except (redis.TimeoutError, TimeoutError) as error:
             self._breaker.timed_out()
             raise StoreUnavailable(f"Redis: {error}") from None
@@ -79,7 +84,7 @@ class RedisProfiles:
             self._breaker.failed()
             raise StoreUnavailable(f"Redis: {error}") from None
         self._breaker.succeeded()
-        return answer
+        return value
 
     async def close(self) -> None:
         """Close the connections."""

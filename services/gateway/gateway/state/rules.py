@@ -1,4 +1,4 @@
-"""What content managers decided of movies: promotions and blocks, and when each holds."""
+"""Curation rules: promotions and blocks of movies, and when each is in force."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ class MovieRules:
     promotion: Promotion | None = None
     block: Block | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
-    """The rules as they are stored, with who decided them and when."""
+    """The stored rules, with their author and time."""
 
     @classmethod
     def parse(cls, text: bytes) -> "MovieRules":
-        """Return the rules that a stored row holds: `{"promotion": …|null, "block": …|null}`."""
+        """Parse a stored row: `{"promotion": …|null, "block": …|null}`."""
         row = orjson.loads(text)
         promotion, block = row.get("promotion"), row.get("block")
         return cls(
@@ -43,7 +43,7 @@ def block_holds(block: Block, now: datetime) -> bool:
 
 
 class Rules:
-    """The rules of all movies, an immutable whole; promotions stand in the order of placing."""
+    """The rules of all movies, immutable; promotions are in the order of placing."""
 
     def __init__(self, movies: Mapping[int, MovieRules] | None = None) -> None:
         movies = movies or {}
@@ -51,19 +51,19 @@ class Rules:
         promotions = (rules.promotion for rules in movies.values() if rules.promotion)
         self._promotions = tuple(sorted(promotions, key=lambda p: (-p.weight, p.movie_id)))
         self._movies = movies
-        self._addressed = tuple(p for p in self._promotions if p.segments)
+        self._segment_promotions = tuple(p for p in self._promotions if p.segments)
 
     @classmethod
     def of(cls, parts: Iterable[Mapping[int, MovieRules]]) -> "Rules":
-        """Return the rules of movies that are kept in parts, one a partition."""
+        """Return the rules of all partitions together."""
         return cls({movie_id: rules for part in parts for movie_id, rules in part.items()})
 
     def __len__(self) -> int:
-        """Return how many movies have rules, in force or not."""
+        """Return the number of movies with rules, in force or not."""
         return len(self._movies)
 
     def block(self, movie_id: int, now: datetime) -> Block | None:
-        """Return the block that keeps a movie out now, if any."""
+        """Return the block of a movie that is in force, if any."""
         block = self._blocks.get(movie_id)
         return block if block is not None and block_holds(block, now) else None
 
@@ -72,12 +72,12 @@ class Rules:
         return [p for p in self._promotions if promotion_holds(p, now)]
 
     def has_segment_promotions(self, now: datetime) -> bool:
-        """Return whether a promotion in force is for users of some segments alone."""
-        return any(promotion_holds(p, now) for p in self._addressed)
+        """Return whether a promotion in force is limited to segments of users."""
+        return any(promotion_holds(p, now) for p in self._segment_promotions)
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """Return all stored rules of a kind (`promotion`, `block`) by movie id, ended ones too."""
-        found = (
+        stored = (
             (movie_id, self._movies[movie_id].row.get(kind)) for movie_id in sorted(self._movies)
         )
-        return [{"movie_id": movie_id, **row} for movie_id, row in found if row]
+        return [{"movie_id": movie_id, **row} for movie_id, row in stored if row]

@@ -1,16 +1,16 @@
-"""A circuit breaker: who does not answer is left alone for a moment, then tried again."""
+"""Circuit breaker: a failing service is spared calls, then tried again (Nygard, Release It!)."""
 
 import time
 from collections.abc import Callable
 
 PAUSE_S = 0.5
-"""So long nobody asks a broken service; a restarted one answers within this and a trial."""
+"""Seconds without calls after a failure; a restarted service answers at the next probe."""
 MAX_TIMEOUTS = 3
-"""So many timeouts in a row break the circuit; a failed connection breaks it at once."""
+"""Timeouts in a row that open the circuit; a failed connection opens it at once."""
 
 
 class CircuitBreaker:
-    """Whether one service may be asked. Closed: yes; open: no; half open: by one caller."""
+    """Breaker of one service. Closed: calls pass; open: none does; half open: one caller tries."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class CircuitBreaker:
         self._open_until: float | None = None
 
     def allows(self) -> bool:
-        """Return whether to ask now; after the pause one caller gets True, and the rest wait."""
+        """Return whether to call now; after the pause one caller gets True, all others False."""
         if self._open_until is None:
             return True
         now = self._clock()
@@ -28,26 +28,26 @@ class CircuitBreaker:
         return True
 
     @property
-    def broken(self) -> bool:
-        """Whether the service has failed and has not answered since."""
+    def open(self) -> bool:
+        """Whether the service has failed and not answered since."""
         return self._open_until is not None
 
-    def answered_trial(self) -> None:
-        """The service has answered a trial that proves little: one more timeout breaks it again."""
+    def probe_succeeded(self) -> None:
+        """Record an answered probe: it proves little, one more timeout opens the circuit again."""
         self._timeouts = MAX_TIMEOUTS - 1
         self._open_until = None
 
     def succeeded(self) -> None:
-        """The service has answered."""
+        """Record an answer: close the circuit."""
         self._timeouts = 0
         self._open_until = None
 
     def timed_out(self) -> None:
-        """The service has not answered in time."""
+        """Record a timeout."""
         self._timeouts += 1
         if self._timeouts >= MAX_TIMEOUTS:
             self._open_until = self._clock() + PAUSE_S
 
     def failed(self) -> None:
-        """No connection to the service."""
+        """Record a failed connection: open the circuit."""
         self._open_until = self._clock() + PAUSE_S

@@ -1,4 +1,4 @@
-"""HTTP to one address over kept connections, by aiohttp's client."""
+"""HTTP client of one address over keep-alive connections (aiohttp), with safe retries."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -7,30 +7,34 @@ import aiohttp
 
 
 class ConnectionLost(ConnectionError):
-    """There is no complete answer: the connection ended before, or what came is not HTTP."""
+    """The connection ended before a complete reply, or the reply is not HTTP."""
 
 
 @dataclass(frozen=True)
 class RawReply:
-    """The status and the body that were answered."""
+    """Status and body of a reply."""
 
     status: int
     body: bytes
 
 
 class HttpClient:
-    """One address, such as `http://127.0.0.1:8101`; connects when first asked."""
+    """Client of one address, such as `http://127.0.0.1:8101`; connects at the first call."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
-        """Return the reply to one call; OSError when there is none. Cancelling it is safe."""
+        """Send one call and return its reply; safe to cancel.
+
+        Raises:
+            OSError: There is no complete reply.
+        """
         if self._session is None:
             self._session = _session()
         try:
-            async with await self._ask(self._session, method, path, body) as response:
+            async with await self._start(self._session, method, path, body) as response:
                 return RawReply(response.status, await response.read())
         except aiohttp.ClientError as error:
             if isinstance(error, OSError):
@@ -42,36 +46,36 @@ class HttpClient:
         if self._session is not None:
             await self._session.close()
 
-    async def _ask(
+    async def _start(
         self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None
     ) -> aiohttp.ClientResponse:
-        """Return the beginning of a reply.
+        """Send a call and return its reply as soon as the headers are there.
 
-        The library repeats a GET when the connection ends before any answer. A POST is repeated
-        only where the connection was a kept one: then the service had closed it unseen.
+        aiohttp retries a GET when the connection ends before any reply. A POST is retried only
+        where the connection was a reused one, which the service had closed meanwhile.
         """
-        call, url = _Call(), self._url + path
+        trace, url = _CallTrace(), self._url + path
         try:
             return await session.request(
-                method, url, data=body, allow_redirects=False, trace_request_ctx=call
+                method, url, data=body, allow_redirects=False, trace_request_ctx=trace
             )
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            if method != "POST" or not call.kept or _had_begun(error):
+            if method != "POST" or not trace.reused or _reply_had_begun(error):
                 raise
         return await session.request(method, url, data=body, allow_redirects=False)
 
 
 @dataclass
-class _Call:
-    """What is noticed of one call: whether it went over a kept connection."""
+class _CallTrace:
+    """Whether a call went over a reused connection."""
 
-    kept: bool = False
+    reused: bool = False
 
 
 def _session() -> aiohttp.ClientSession:
-    """Return a client without limits of its own: a call's deadline is its caller's."""
+    """Return a session without limits of its own: deadlines are the caller's."""
     trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(_note_kept)
+    trace.on_connection_reuseconn.append(_mark_reused)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -81,15 +85,15 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _note_kept(
+async def _mark_reused(
     _: aiohttp.ClientSession,
     context: SimpleNamespace,
     __: aiohttp.TraceConnectionReuseconnParams,
 ) -> None:
     if context.trace_request_ctx is not None:
-        context.trace_request_ctx.kept = True
+        context.trace_request_ctx.reused = True
 
 
-def _had_begun(error: aiohttp.ClientConnectionError) -> bool:
-    """Return whether part of an answer had come: the library's error holds it then."""
+def _reply_had_begun(error: aiohttp.ClientConnectionError) -> bool:
+    """Return whether part of a reply had arrived: the error of aiohttp holds it then."""
     return isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str)

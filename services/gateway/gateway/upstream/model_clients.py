@@ -1,7 +1,7 @@
-"""HTTP clients of the model services: a deadline a call, a circuit breaker a service.
+"""HTTP clients of the model services: a deadline per call, a circuit breaker per service.
 
-While a circuit is broken no request waits for the service: it is tried in the background, by its
-health call, until it answers.
+While a circuit is open no request waits for the service: a background task probes its health call
+until it answers.
 """
 
 import asyncio
@@ -16,15 +16,19 @@ from gateway.upstream.models import Call, Failure, RecommendReply, Reply, read_r
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.recommendation import Route
 
-_TRIAL = Call("GET", "/health/live")
-"""How a service is tried while its circuit is broken."""
+_PROBE = Call("GET", "/health/live")
+"""The call that tells whether a service with an open circuit answers again."""
 
 
 class Transport(Protocol):
-    """Where a service answers."""
+    """HTTP transport to one service."""
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
-        """Return the reply to one call; OSError when there is none."""
+        """Send one call and return its reply.
+
+        Raises:
+            OSError: There is no complete reply.
+        """
         ...
 
     async def close(self) -> None:
@@ -33,13 +37,13 @@ class Transport(Protocol):
 
 
 class HttpModels:
-    """The model services over HTTP, each at its address."""
+    """Model services over HTTP, a transport for each by name."""
 
-    def __init__(self, addresses: Mapping[str, Transport], pause: float = PAUSE_S) -> None:
-        self._addresses = addresses
+    def __init__(self, transports: Mapping[str, Transport], pause: float = PAUSE_S) -> None:
+        self._transports = transports
         self._pause = pause
-        self._breakers = {name: CircuitBreaker() for name in addresses}
-        self._trials: dict[str, asyncio.Task[None]] = {}
+        self._breakers = {name: CircuitBreaker() for name in transports}
+        self._probes: dict[str, asyncio.Task[None]] = {}
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
@@ -52,9 +56,11 @@ class HttpModels:
         return read_recommended(reply.body) if reply.ok else reply.failure(service)
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
-        """Return what a service answers to any internal call; never raises."""
-        if self._breakers[service].broken:
-            return Failure(f"{service} is left alone for a moment after failed calls", silent=True)
+        """Return a service's reply to any internal call; never raises."""
+        if self._breakers[service].open:
+            return Failure(
+                f"{service} is left alone for a moment after failed calls", unresponsive=True
+            )
         raw = await self._send(service, call)
         if isinstance(raw, Failure):
             return raw
@@ -66,34 +72,34 @@ class HttpModels:
 
     async def close(self) -> None:
         """Close the connections."""
-        for trial in self._trials.values():
-            trial.cancel()
-        for address in self._addresses.values():
-            await address.close()
+        for probe in self._probes.values():
+            probe.cancel()
+        for transport in self._transports.values():
+            await transport.close()
 
     async def _send(self, service: str, call: Call) -> RawReply | Failure:
-        """Send a call whatever the circuit; a failure counts, and may break it."""
+        """Send a call whatever the state of the circuit; a failure counts and may open it."""
         content = None if call.body is None else orjson.dumps(call.body)
         try:
             async with asyncio.timeout(call.seconds):
-                return await self._addresses[service].send(call.method, call.path, content)
+                return await self._transports[service].send(call.method, call.path, content)
         except TimeoutError:
             self._breakers[service].timed_out()
             why = f"{service} did not answer within {call.seconds * 1000:.0f} ms"
         except OSError:
             self._breakers[service].failed()
             why = f"{service} cannot be reached"
-        if self._breakers[service].broken and service not in self._trials:
-            self._trials[service] = asyncio.create_task(self._try(service))
-        return Failure(why, silent=True)
+        if self._breakers[service].open and service not in self._probes:
+            self._probes[service] = asyncio.create_task(self._probe(service))
+        return Failure(why, unresponsive=True)
 
-    async def _try(self, service: str) -> None:
-        """Try a service after each pause, until it answers."""
+    async def _probe(self, service: str) -> None:
+        """Probe a service after each pause until it answers."""
         breaker = self._breakers[service]
         try:
-            while breaker.broken:
+            while breaker.open:
                 await asyncio.sleep(self._pause)
-                if breaker.broken and isinstance(await self._send(service, _TRIAL), RawReply):
-                    breaker.answered_trial()
+                if breaker.open and isinstance(await self._send(service, _PROBE), RawReply):
+                    breaker.probe_succeeded()
         finally:
-            del self._trials[service]
+            del self._probes[service]

@@ -1,4 +1,4 @@
-"""The model services' interface: routes, calls, replies, and the protocol that clients follow."""
+"""Interface of the model services: calls, replies, failures, and the protocol of a client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from marquee.domain.recommendation import Reason, Route, Scored
 
 @dataclass(frozen=True)
 class RecommendReply:
-    """What a model service answered to a recommend call."""
+    """A model service's reply to a recommend call."""
 
     items: tuple[Scored, ...]
     model_version: str
@@ -18,16 +18,16 @@ class RecommendReply:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a service has not answered, in words for a reader of the answer."""
+    """The reason why a service gave no answer, in words for clients of the API."""
 
     why: str
-    silent: bool = field(default=False, compare=False)
-    """Whether it said nothing at all, so that to ask it again at once is to wait again."""
+    unresponsive: bool = field(default=False, compare=False)
+    """Whether there was no reply at all: another call at once would only wait again."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """An internal call: a body of None is no body."""
+    """An internal call with its time limit in seconds; without a body when that is None."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """The status and JSON that a service answered."""
+    """Status and JSON body of a service's reply."""
 
     status: int
     body: Any
@@ -47,13 +47,13 @@ class Reply:
         return 200 <= self.status < 300
 
     def failure(self, service: str) -> Failure:
-        """Return a refusal as the reason why a service has not answered."""
+        """Return a reply with an error status as a failure of `service`."""
         detail = self.body.get("detail") if isinstance(self.body, dict) else None
         return Failure(f"{service} answered {self.status}: {detail or 'no detail'}")
 
 
 class Models(Protocol):
-    """The model services."""
+    """Client of the model services."""
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
@@ -62,15 +62,18 @@ class Models(Protocol):
         ...
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
-        """Return what a service answers to any internal call; never raises."""
+        """Return a service's reply to any internal call; never raises."""
         ...
 
 
-def read_recommended(answer: Any) -> RecommendReply | Failure:
-    """Return an answer's movies; unchecked, as the services are ours and this is the hot path."""
+def read_recommended(body: Any) -> RecommendReply | Failure:
+    """Parse the body of a recommend reply.
+
+    Values are not validated: the services are trusted, and this is the hot path.
+    """
     try:
-        items = tuple(map(_scored, answer["items"]))
-        return RecommendReply(items, answer["model_version"], answer.get("fresh", True))
+        items = tuple(map(_scored, body["items"]))
+        return RecommendReply(items, body["model_version"], body.get("fresh", True))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Failure(f"the answer cannot be read: {error!r}")
 

@@ -7,7 +7,7 @@ command line from the typer application, events from the JSON Schemas under docs
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ def _data_table(schema: dict[str, Any]) -> str:
     return _table(("field of `data`", "values", "", ""), rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a Markdown table."""
 
     def line(cells: tuple[str, ...]) -> str:

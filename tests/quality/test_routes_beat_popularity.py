@@ -7,7 +7,7 @@ import pytest
 from marquee.settings import Settings
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.slices import QUICK
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY
@@ -23,7 +23,7 @@ LEAST_GAIN = {"similar": 0.02, "hybrid": 0.01, "user-cluster": 0.04, "neural": 0
 def report():
     """Return the report of one fold, popularity being the only rival."""
     dataset, _ = read_movielens(DATA)
-    plan = Plan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
+    plan = EvaluationPlan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
     return evaluate(dataset, TrainingParameters(), Settings(), plan)
 
 

@@ -28,15 +28,15 @@ from marquee.training.autoencoder import (
     encode,
     fit_over_movies,
     fit_user_clusters,
-    movies_learned,
+    learned_movies,
 )
 from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
-from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
+from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
 from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.ranking_metrics import quality
-from marquee.training.validation_cases import most_liked, some
+from marquee.training.ranking_metrics import mean_ndcg
+from marquee.training.validation_cases import most_liked, sample_fold_ins
 from neural.model import POOL, Mix, Neural
 from neural.movie_rows import Layout, NetworkMovieRows
 from neural.training.data_science_artifacts import extras_of
@@ -107,8 +107,8 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     hidden, users = hide(rows, config.long_history, config.validation_share, seed)
     rated = RatingSplit(only(rows, ~hidden), only(rows, hidden))
     content = movies.pipeline.encode(movies.raw(list(dataset.movies)))
-    cases = [case for case in (case_of(rated, int(user)) for user in users) if len(case.targets)]
-    cases, mix = some(cases, config.max_cases, seed), _start(config)
+    cases = [case for case in (case_of(rated, int(user)) for user in users) if len(case.held_out)]
+    cases, mix = sample_fold_ins(cases, config.max_cases, seed), _start(config)
     with (
         fit_ratings(rows, hidden, content, config.network, seed, on_epoch) as ratings,
         ThreadPoolExecutor(1) as other,
@@ -125,7 +125,7 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     extras = extras_of(dataset, rows, model, served)
     model = replace(model, mix=mix, confidence=ratings.confidence, extras=extras)
     lists_for = draw_users(rows, model.base.movie_ids, (_SHOWN,), seed)
-    return replace(model, base=with_exposure_thresholds(model, lists_for))
+    return replace(model, base=fit_exposure_thresholds(model, lists_for))
 
 
 def _start(config: NeuralConfig) -> Mix:
@@ -210,7 +210,7 @@ def _targets(learned: _Learned) -> Matrix:
 
 
 def _importance(sums: Ints, config: NeuralConfig) -> npt.NDArray[np.float64]:
-    shown = movies_learned(sums, config.min_ratings, config.autoencoder.head)
+    shown = learned_movies(sums, config.min_ratings, config.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 
@@ -244,12 +244,12 @@ def _learn(
 
     def signals(case: FoldIn) -> dict[str, Matrix]:
         return config.used(
-            model.signals(case.movies, case.half_stars, all_rows(model.base.vectors))
+            model.signals(case.inputs, case.half_stars, all_rows(model.base.vectors))
         )
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
     judge = BlendWeightSearch.of(Validation(cases, np.arange(len(cases))), signals, candidates)
-    weights = judge.learn(config.used(config.weights), {"preference": 0.1, "many": 0.1})
+    weights = judge.search(config.used(config.weights), {"preference": 0.1, "many": 0.1})
     judged = replace(model, mix=Mix(weights, 0.0))
     if "rating" not in config.without:
         weights["rating"] = _learn_rating_weight(judged, cases, config)
@@ -268,22 +268,22 @@ def _learn_rating_weight(model: Neural, cases: Sequence[FoldIn], config: NeuralC
     coldness = model.movie_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
         mask = _mask(model, case)
-        signals = model.signals(case.movies, case.half_stars, all_rows(model.base.vectors))
+        signals = model.signals(case.inputs, case.half_stars, all_rows(model.base.vectors))
         total = model.total(signals, coldness)
         best = top(total, mask, pool)
         scores[i], scores[i, : len(best)] = -1e6, total[best]
         rows = model.base.vectors[best]
-        ratings[i, : len(best)] = model.ratings_of(case.movies, case.half_stars, rows)
-        relevant[i, : len(best)] = np.isin(best, case.targets)
-    counts = np.array([len(case.targets) for case in cases])
+        ratings[i, : len(best)] = model.ratings_of(case.inputs, case.half_stars, rows)
+        relevant[i, : len(best)] = np.isin(best, case.held_out)
+    counts = np.array([len(case.held_out) for case in cases])
     spread = float(np.mean([row[row > -1e5].std() for row in scores]))
     weights = [round(spread * share, 5) for share in config.rating_weights]
-    return max(weights, key=lambda w: quality(scores + np.float32(w) * ratings, relevant, counts))
+    return max(weights, key=lambda w: mean_ndcg(scores + np.float32(w) * ratings, relevant, counts))
 
 
 def _mask(model: Neural, case: FoldIn) -> npt.NDArray[np.bool_]:
     mask = np.ones(len(model.base), bool)
-    mask[case.movies] = False
+    mask[case.inputs] = False
     return mask
 
 
@@ -298,8 +298,8 @@ def _learn_bonus(
     missed = []
     for case in cases[:MAX_CASES]:
         mask = _mask(model, case)
-        before = model.signals(case.movies, case.half_stars, all_rows(warm))
-        after = model.signals(case.movies, case.half_stars, all_rows(hidden))
+        before = model.signals(case.inputs, case.half_stars, all_rows(warm))
+        after = model.signals(case.inputs, case.half_stars, all_rows(hidden))
         scores = model.total(before, np.zeros(len(warm), np.float32))
         moved_scores = model.total(after, np.ones(len(warm), np.float32))
         missed.append(score_gaps(scores, moved_scores, mask))

@@ -17,10 +17,10 @@ from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.slices import Slice
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import SECOND
+from trainer.report.model import TWO_CHANNEL_EASE
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,8 +28,14 @@ SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
     "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
 }  # fmt: skip
-PLAN = Plan(
-    (8, 9), SLICES, ("content",), FAMILIES[2:], by_time=False, second_bar=True, diversities=(0.5,)
+PLAN = EvaluationPlan(
+    (8, 9),
+    SLICES,
+    ("content",),
+    FAMILIES[2:],
+    by_time=False,
+    two_channel_ease=True,
+    diversities=(0.5,),
 )
 
 
@@ -47,7 +53,9 @@ def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: P
     assert {words[-6:] for words in said} == {"1 of 2", "2 of 2"}
     files = {path.name for path in tmp_path.iterdir()}
     assert files == {
-        f"fold-{fold}-{name}.npz" for fold in (8, 9) for name in ("EASE", SECOND, "content")
+        f"fold-{fold}-{name}.npz"
+        for fold in (8, 9)
+        for name in ("EASE", TWO_CHANNEL_EASE, "content")
     }
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     args = (shared.dataset, shared.parameters, shared.settings, PLAN)
@@ -70,14 +78,14 @@ from marquee.settings import Settings
 from marquee_testing import checkerboard
 from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.models.parameters import TrainingParameters
 from trainer.evaluation.slices import Slice
 
 if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
-    plan = Plan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
+    plan = EvaluationPlan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
     cache = EvaluationCache(Path(sys.argv[1]))
     work = EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(), Settings(), cache)
     fill_cache(work, 2, lambda _words: None)

@@ -19,7 +19,7 @@ from trainer.cli.evaluate import track
 from trainer.history.history import History
 from trainer.models.fits import Fit
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import Figures, Report, SliceReport
+from trainer.report.model import RecommenderMetrics, Report, SliceReport
 from trainer.runs.options import TrainingOptions
 from trainer.runs.publishing import ModelPublisher
 from trainer.runs.records import TrainingRecord
@@ -38,8 +38,6 @@ class ToyConfig(BaseModel):
 
 
 class Toy:
-    metrics = {"ndcg@10": 0.5}
-
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
@@ -102,7 +100,7 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert model.data.params == {"size": "3", "epochs": "3", "seed": "2"}
     assert model.data.tags["data_version"] == second.data_version
     assert model.data.tags["code_version"] == second.code_version
-    assert model.data.metrics["ndcg_at_10"] == 0.5
+    assert model.data.metrics["validation_loss"] == 1.0
     assert {"seconds/data", "seconds/neural", "peak_mib/publish"} <= set(parent.data.metrics)
     assert parent.data.tags["data_version"] == second.data_version
     assert parent.data.tags["code_version"] == second.code_version
@@ -204,7 +202,7 @@ def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their
     for record, files in zip(records, (0, 0, 2, 2), strict=True):
         found = runs(client, record)["neural"]
         assert len(client.list_artifacts(found.info.run_id, "bundle")) == files
-        assert found.data.metrics["ndcg_at_10"] == 0.5
+        assert found.data.metrics["validation_loss"] == 1.0
         assert found.data.tags.get("bundle") == (None if files else "expired")
     assert tidy(few, lambda *_: serving).tracked == []
 
@@ -230,7 +228,9 @@ def test_versions_that_were_never_published_expire_too(settings: Settings, clien
 
 
 def test_an_evaluation_is_tracked_with_its_figures_and_report(settings: Settings) -> None:
-    figures = Figures(name="EASE", recall_at_20=0.1, ndcg_at_10=0.25, ndcg_at_100=0.3, coverage=0.4)
+    figures = RecommenderMetrics(
+        name="EASE", recall_at_20=0.1, ndcg_at_10=0.25, ndcg_at_100=0.3, coverage=0.4
+    )
     one = SliceReport(name="80 % of 20+", route="neural", figures=(figures,))
     report = Report(
         data_version="d", code_version="c", users=1, films=1, splits=(), seed=1, slices=(one,)

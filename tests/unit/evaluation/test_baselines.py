@@ -8,12 +8,18 @@ from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of, shown_to
-from trainer.evaluation.baselines.popularity import run_popularity
-from trainer.evaluation.baselines.tuning import ranked, run_baseline, tune
-from trainer.evaluation.metrics import coverage, difference, measure
+from trainer.evaluation.baselines.models import (
+    FAMILIES,
+    BaselineFamily,
+    fit_ease,
+    fold_in_matrix,
+    like_matrix,
+)
+from trainer.evaluation.baselines.popularity import measure_popularity
+from trainer.evaluation.baselines.tuning import measure_baseline, ranked_lists, tune_by_slice
+from trainer.evaluation.metrics import coverage, measure, paired_difference
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings, predict_by_biases
-from trainer.evaluation.slices import Case, Slice, draw, draw_slice
+from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
 from trainer.evaluation.splits import Split, split_by_user
 from trainer.models.parameters import TrainingParameters
 
@@ -29,8 +35,8 @@ def test_popularity_is_what_a_hand_reckons():
     likes = {1: 5, 2: 4, 3: 3, 4: 2}
     rows = [(user, movie, 10) for movie, n in likes.items() for user in range(100, 100 + n)]
     train = dataset_of(rows, 6)
-    case = Case(1, np.array([0]), np.array([10], np.uint8), np.array([2, 5]))
-    outcome = run_popularity(Split("by hand", train, train), {"a": [case]})["a"]
+    case = EvaluationCase(1, np.array([0]), np.array([10], np.uint8), np.array([2, 5]))
+    outcome = measure_popularity(Split("by hand", train, train), {"a": [case]})["a"]
     # After movie 1, which was shown: 2, 3, 4, 5, 6. Wanted are movie 3, second, and movie 6, fifth.
     gain = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))
     assert outcome.values[0] == pytest.approx([1.0, gain, gain])
@@ -48,7 +54,7 @@ def test_a_baseline_solves_the_checkerboard(family):
         return {one.name: draw_slice(rows, users, one) for one in slices}
 
     cases = draw(split, slices)
-    outcomes = run_baseline(family, split, cases, validation)
+    outcomes = measure_baseline(family, split, cases, validation)
     for case, shown in zip(cases["8"], outcomes["8"].shown, strict=True):
         if len(case.liked):
             assert {row % 2 for row in shown.tolist()} == {(case.user_id - 1) % 2}
@@ -57,27 +63,29 @@ def test_a_baseline_solves_the_checkerboard(family):
 
 @pytest.mark.parametrize("users", [20, 400])
 def test_ease_of_few_users_is_ease(users):
-    likes = likes_of(checkerboard(users, 40))
+    likes = like_matrix(checkerboard(users, 40))
     gram = (likes.T @ likes).toarray() + 7 * np.eye(40)
     inverse = np.linalg.inv(gram)
     weights = -inverse / np.diagonal(inverse)
     np.fill_diagonal(weights, 0)
-    case = Case(1, np.array([3, 7]), np.array([10, 9], np.uint8), np.array([1]))
-    shown = shown_to([case], 40)
+    case = EvaluationCase(1, np.array([3, 7]), np.array([10, 9], np.uint8), np.array([1]))
+    shown = fold_in_matrix([case], 40)
     others = np.setdiff1d(np.arange(40), case.movies)
     expected = (shown @ weights)[:, others]
     assert fit_ease(likes, 7).scores(shown)[:, others] == pytest.approx(expected, abs=1e-4)
 
 
 def test_baselines_see_liked_movies_and_never_recommend_shown_ones():
-    likes = likes_of(checkerboard(60, 40))
-    rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
-    viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
-    shown = shown_to([rated, viewed], 40)
+    likes = like_matrix(checkerboard(60, 40))
+    rated = EvaluationCase(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
+    viewed = EvaluationCase(
+        1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True
+    )
+    shown = fold_in_matrix([rated, viewed], 40)
     assert shown[0].indices.tolist() == [3]
     assert sorted(shown[1].indices.tolist()) == [3, 8]
     for case, rows in zip(
-        (rated, viewed), ranked(fit_ease(likes, 7), 0.0, likes, [rated, viewed]), strict=True
+        (rated, viewed), ranked_lists(fit_ease(likes, 7), 0.0, likes, [rated, viewed]), strict=True
     ):
         assert sorted([*rows, *case.movies]) == list(range(40))
 
@@ -93,13 +101,15 @@ class Fixed:
 
 
 def test_validation_chooses_the_better_settings_and_the_share_of_popularity():
-    likes = likes_of(dataset_of([(u, f, 10) for f in range(1, 31) for u in range(f)], 30))
+    likes = like_matrix(dataset_of([(u, f, 10) for f in range(1, 31) for u in range(f)], 30))
     good = np.zeros(30)
     good[1] = 1.0
-    family = Family("Told", ({"right": 0}, {"right": 1}), lambda _, right: Fixed(good * right))
-    one = Case(1, np.array([5]), np.array([10], np.uint8), np.array([1]))
-    popular = Case(1, np.array([5]), np.array([10], np.uint8), np.array([29]))
-    choices = tune(family, likes, {"odd": [one], "usual": [popular]})
+    family = BaselineFamily(
+        "Told", ({"right": 0}, {"right": 1}), lambda _, right: Fixed(good * right)
+    )
+    one = EvaluationCase(1, np.array([5]), np.array([10], np.uint8), np.array([1]))
+    popular = EvaluationCase(1, np.array([5]), np.array([10], np.uint8), np.array([29]))
+    choices = tune_by_slice(family, likes, {"odd": [one], "usual": [popular]})
     assert choices["odd"].settings == {"right": 1}
     assert choices["odd"].reached == pytest.approx(1.0)
     assert choices["usual"].popularity > 0
@@ -107,21 +117,24 @@ def test_validation_chooses_the_better_settings_and_the_share_of_popularity():
 
 def test_equal_recommenders_do_not_differ_and_a_constant_gain_is_certain():
     values, users = np.random.default_rng(1).random(50), np.arange(50) // 2
-    same, more = difference(values, values, users), difference(values + 0.1, values, users)
+    same, more = (
+        paired_difference(values, values, users),
+        paired_difference(values + 0.1, values, users),
+    )
     assert (same.mean, same.low, same.high) == (0, 0, 0)
     assert (more.mean, more.low, more.high) == pytest.approx((0.1, 0.1, 0.1))
 
 
 def test_an_interval_is_that_of_the_mean_over_users():
     generator = np.random.default_rng(2)
-    found = difference(generator.normal(0.3, 1.0, 400), np.zeros(400), np.arange(400))
+    found = paired_difference(generator.normal(0.3, 1.0, 400), np.zeros(400), np.arange(400))
     assert found.low < found.mean < found.high
     assert found.high - found.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
 
 
 def test_each_user_counts_once_however_many_cases_he_has():
     ours = np.array([1.0, 1.0, 1.0, 0.0])
-    found = difference(ours, np.zeros(4), np.array([1, 1, 1, 2]))
+    found = paired_difference(ours, np.zeros(4), np.array([1, 1, 1, 2]))
     assert found.mean == pytest.approx(0.5)
 
 
@@ -139,7 +152,9 @@ def test_damped_biases_find_an_additive_world():
         if generator.random() < 0.8
     ]
     dataset = dataset_of(rows, 40)
-    errors = {e.name: e for e in evaluate_ratings(dataset, TrainingParameters(), {"neural": "missing"})}
+    errors = {
+        e.name: e for e in evaluate_ratings(dataset, TrainingParameters(), {"neural": "missing"})
+    }
     assert errors["damped biases"].rmse < 0.3 < errors["global mean"].rmse
     assert list(errors) == ["global mean", "damped biases"]
 
@@ -151,7 +166,7 @@ def test_an_unknown_movie_and_user_get_the_mean():
 
 
 def test_lists_are_measured_one_by_one():
-    case = Case(1, np.array([0]), np.array([10], np.uint8), np.array([4]))
+    case = EvaluationCase(1, np.array([0]), np.array([10], np.uint8), np.array([4]))
     outcome = measure([case, case], [np.array([4, 1]), np.array([], np.int64)])
     assert outcome.values.tolist() == [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     assert outcome.shown[1].tolist() == [-1] * 10

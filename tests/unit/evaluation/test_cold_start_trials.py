@@ -9,7 +9,7 @@ from marquee.domain.models import MODEL_NAMES
 from marquee_testing import checkerboard
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.baselines import NAMES
-from trainer.evaluation.cold_start.results import ColdRun
+from trainer.evaluation.cold_start.results import ColdStartRun
 from trainer.evaluation.cold_start.trials import (
     ALL,
     BARE,
@@ -17,9 +17,9 @@ from trainer.evaluation.cold_start.trials import (
     SLICES,
     TAGS,
     WARM,
-    ColdSplit,
-    Trial,
-    trials,
+    ColdStartSplit,
+    ColdStartTrial,
+    cold_start_trials,
 )
 from trainer.evaluation.metrics import Measurement
 from trainer.models.parameters import TrainingParameters
@@ -30,7 +30,7 @@ DATA = checkerboard(200, 60)
 
 def test_no_rating_of_a_cold_movie_or_of_a_tested_user_is_trained() -> None:
     for number in range(len(MOVIE_SEEDS)):
-        split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number))
+        split = ColdStartSplit.of(DATA, ColdStartTrial(TAGS, SLICES[1], number))
         ids = np.array([movie.movie_id for movie in DATA.movies])
         assert split.cold.any()
         assert not np.isin(split.train.movie_ids, ids[split.cold]).any()
@@ -38,16 +38,18 @@ def test_no_rating_of_a_cold_movie_or_of_a_tested_user_is_trained() -> None:
 
 
 def test_the_draws_differ_and_without_tags_no_movie_has_one() -> None:
-    splits = [ColdSplit.of(DATA, Trial(TAGS, SLICES[1], number)) for number in range(3)]
+    splits = [
+        ColdStartSplit.of(DATA, ColdStartTrial(TAGS, SLICES[1], number)) for number in range(3)
+    ]
     assert len({split.cold.tobytes() for split in splits}) == 3
     assert any(movie.tags for movie in splits[0].train.movies)
-    bare = ColdSplit.of(DATA, Trial(BARE, SLICES[1], 0))
+    bare = ColdStartSplit.of(DATA, ColdStartTrial(BARE, SLICES[1], 0))
     assert not any(movie.tags for movie in bare.train.movies)
     assert any(movie.genres for movie in bare.train.movies)
 
 
 def test_cases_show_warm_movies_and_want_cold_and_warm_ones() -> None:
-    split = ColdSplit.of(DATA, Trial(TAGS, SLICES[1], 0))
+    split = ColdStartSplit.of(DATA, ColdStartTrial(TAGS, SLICES[1], 0))
     cases = split.cases(SLICES[1])
     assert cases
     for case in cases:
@@ -57,10 +59,12 @@ def test_cases_show_warm_movies_and_want_cold_and_warm_ones() -> None:
 
 
 def test_every_route_is_tried_with_tags_and_a_missing_model_is_not() -> None:
-    with_tags = {trial.model for trial in trials() if trial.content == TAGS}
+    with_tags = {trial.model for trial in cold_start_trials() if trial.content == TAGS}
     assert with_tags == set(MODEL_NAMES)
-    assert {trial.model for trial in trials({"neural": "away"})} == with_tags - {"neural"}
-    assert len(trials()) == len({trial.name for trial in trials()})
+    assert {trial.model for trial in cold_start_trials({"neural": "away"})} == with_tags - {
+        "neural"
+    }
+    assert len(cold_start_trials()) == len({trial.name for trial in cold_start_trials()})
 
 
 class Told(EvaluationCache):
@@ -71,8 +75,8 @@ class Told(EvaluationCache):
         number = int(name.split("-")[1])
         content = BARE if name.endswith("bare") else TAGS
         found = {}
-        one = next(s for s in SLICES if Trial(content, s, number).name == name)
-        split = ColdSplit.of(DATA, Trial(content, one, number))
+        one = next(s for s in SLICES if ColdStartTrial(content, s, number).name == name)
+        split = ColdStartSplit.of(DATA, ColdStartTrial(content, one, number))
         cases = split.cases(one)
         cold, warm = np.flatnonzero(split.cold), np.flatnonzero(~split.cold)
         zeros = np.zeros((len(cases), 3))
@@ -89,8 +93,8 @@ class Told(EvaluationCache):
 
 def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
     said: list[str] = []
-    run = ColdRun(DATA, TrainingParameters(), Told(Path("nowhere")), said.append)
-    movies, places = run.reports(trials())
+    run = ColdStartRun(DATA, TrainingParameters(), Told(Path("nowhere")), said.append)
+    movies, places = run.reports(cold_start_trials())
     ours = [one for one in movies if one.name == OURS]
     assert len(ours) == 6
     for one in ours:
@@ -101,4 +105,4 @@ def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
         assert place.share_of_places == pytest.approx(0.1)
         assert 0.02 < place.share_of_ratings < 0.25
         assert place.cost.mean == pytest.approx(-0.01)
-    assert len(said) == len(trials())
+    assert len(said) == len(cold_start_trials())

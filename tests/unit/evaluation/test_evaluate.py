@@ -13,13 +13,13 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
-from trainer.evaluation.baselines.models import FAMILIES, Family, fit_ease, likes_of
+from trainer.evaluation.baselines.models import FAMILIES, BaselineFamily, fit_ease, like_matrix
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
-from trainer.evaluation.comparison import Measured, compare
+from trainer.evaluation.comparison import SliceMeasurements, compare
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.plan import Plan
-from trainer.evaluation.run import Run
+from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.slices import Slice
 from trainer.evaluation.splits import split_by_user
 from trainer.models.fits import Fit
@@ -103,8 +103,8 @@ def oracle(right: bool = True):
     return Told, {name: lambda: Fit(Nothing, Told.fit) for name in ("hybrid", "user-model")}
 
 
-def plan_of(fits, families=()) -> Plan:
-    return Plan((0,), (FEW, SOME), ("hybrid", "user-model"), families, False, fits)
+def plan_of(fits, families=()) -> EvaluationPlan:
+    return EvaluationPlan((0,), (FEW, SOME), ("hybrid", "user-model"), families, False, fits)
 
 
 def test_no_rating_of_a_tested_user_is_trained():
@@ -116,7 +116,9 @@ def test_no_rating_of_a_tested_user_is_trained():
         seen.append(likes)
         return fit_ease(likes, 10)
 
-    evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits, (Family("Spy", ({},), fit),)))
+    evaluate(
+        dataset, TrainingParameters(), SETTINGS, plan_of(fits, (BaselineFamily("Spy", ({},), fit),))
+    )
     split = split_by_user(dataset, 0)
     tested = set(split.test.user_ids.tolist())
     assert tested
@@ -124,7 +126,7 @@ def test_no_rating_of_a_tested_user_is_trained():
     for trained in kind.trained:
         assert tested.isdisjoint(trained.user_ids.tolist())
         assert len(trained) + len(split.test) == len(dataset)
-    assert (seen[-1] != likes_of(split.train)).nnz == 0
+    assert (seen[-1] != like_matrix(split.train)).nnz == 0
     kept, held_out = split.tuning()
     shapes = [likes.shape[0] for likes in seen]
     assert shapes == [len(np.unique(kept.user_ids)), len(np.unique(split.train.user_ids))]
@@ -149,7 +151,7 @@ def test_a_slice_without_its_model_says_why_in_one_line():
     neural = Slice("80 %", Route.NEURAL, share=0.8)
     catalogue = CatalogueStatistics.of(checkerboard())
     missing = {"neural": "torch is not installed here"}
-    report = compare(neural, Measured(), SETTINGS, catalogue, missing)
+    report = compare(neural, SliceMeasurements(), SETTINGS, catalogue, missing)
     assert report.note == "torch is not installed here"
     assert report.holds is None
     assert not report.figures
@@ -159,7 +161,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
     dataset = checkerboard()
     _, fits = oracle()
     five = Slice("5", Route.USER_CLUSTER, given=5)
-    plan = Plan((0,), (five,), ("user-model",), (), False, fits)
+    plan = EvaluationPlan((0,), (five,), ("user-model",), (), False, fits)
     one = evaluate(dataset, TrainingParameters(), SETTINGS, plan).slices[0]
     assert list(one.answered) == ["user-cluster"]
     assert "left out" in one.note
@@ -170,7 +172,9 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
 
 def test_a_models_own_figures_are_those_of_the_cases_routed_to_it():
     _, fits = oracle()
-    run = Run(plan_of(fits), TrainingParameters(), SETTINGS, EvaluationCache(None), lambda _words: None)
+    run = EvaluationRun(
+        plan_of(fits), TrainingParameters(), SETTINGS, EvaluationCache(None), lambda _words: None
+    )
     run.add_all(checkerboard())
     figures = run.figures("user-model")
     assert figures["ndcg@10"] == pytest.approx(1.0)

@@ -18,7 +18,7 @@ from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.slices import Slice
 from trainer.models.fits import Fit
 from trainer.models.parameters import TrainingParameters
@@ -27,15 +27,23 @@ SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
     "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
 }  # fmt: skip
-PLAN = Plan(
-    (8, 9), SLICES, ("content",), FAMILIES[2:], by_time=False, second_bar=True, diversities=(0.5,)
+PLAN = EvaluationPlan(
+    (8, 9),
+    SLICES,
+    ("content",),
+    FAMILIES[2:],
+    by_time=False,
+    two_channel_ease=True,
+    diversities=(0.5,),
 )
 EXTRAS = replace(PLAN, folds=(8,), extras=True)
 
 
-def work(folder: Path | None, plan: Plan = PLAN) -> EvaluationJob:
+def work(folder: Path | None, plan: EvaluationPlan = PLAN) -> EvaluationJob:
     cache = EvaluationCache(folder)
-    return EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Settings(), cache)
+    return EvaluationJob(
+        checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Settings(), cache
+    )
 
 
 def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: Path) -> None:
@@ -78,7 +86,7 @@ def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
 
 
 def test_folds_are_from_1_to_10() -> None:
-    assert Plan.of(10, quick=False).folds == tuple(range(10))
-    assert Plan.of(3, quick=True).trials == ()
+    assert EvaluationPlan.of(10, quick=False).folds == tuple(range(10))
+    assert EvaluationPlan.of(3, quick=True).trials == ()
     with pytest.raises(InvalidInput):
-        Plan.of(11, quick=False)
+        EvaluationPlan.of(11, quick=False)

@@ -7,13 +7,18 @@ from marquee.domain.movies import Movie
 from marquee.errors import InvalidInput
 from marquee.features.dataset import Dataset, make_dataset
 from neural.confidence import Confidence, fit_confidence
-from trainer.evaluation.plan import Plan
-from trainer.evaluation.rating_prediction.evaluate import below, graded_ndcg, judge, reliability
+from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.rating_prediction.evaluate import (
+    below,
+    graded_ndcg,
+    prediction_metrics,
+    reliability,
+)
 from trainer.evaluation.rating_prediction.splits import (
     GIVEN,
     Biases,
-    Question,
-    Trial,
+    PredictionTask,
+    PredictionTrial,
     by_movies,
     by_ratings,
     by_users,
@@ -73,12 +78,12 @@ def test_an_unseen_user_is_asked_the_same_whatever_is_given():
             assert len(question.asked) == size - 20
 
 
-def two_ratings_and_one_asked() -> Trial:
+def two_ratings_and_one_asked() -> PredictionTrial:
     movies = [Movie(movie_id=i, title=f"Film {i}") for i in (1, 2)]
     users, movie_ids = np.array([1, 2, 2]), np.array([1, 1, 2])
     whole = make_dataset(users, movie_ids, np.array([8, 4, 10], np.uint8), np.arange(3), movies)
-    return Trial(
-        whole, whole.of_rows(np.array([0, 1])), (Question(2, np.array([1]), np.array([2])),)
+    return PredictionTrial(
+        whole, whole.of_rows(np.array([0, 1])), (PredictionTask(2, np.array([1]), np.array([2])),)
     )
 
 
@@ -91,7 +96,7 @@ def test_biases_are_damped_as_by_hand():
 
 
 def test_errors_are_judged_after_clipping_to_half_a_star_and_five():
-    rmse, mae, ndcg = judge(two_ratings_and_one_asked(), [np.array([7.0])])
+    rmse, mae, ndcg = prediction_metrics(two_ratings_and_one_asked(), [np.array([7.0])])
     assert (rmse, mae) == (0.0, 0.0)
     assert np.isnan(ndcg)
 
@@ -167,7 +172,7 @@ def test_a_report_of_ratings_alone_has_no_table_of_lists():
 
 
 def test_a_plan_without_folds_measures_ratings_alone():
-    plan = Plan.of(0, False, 5)
+    plan = EvaluationPlan.of(0, False, 5)
     assert (plan.folds, plan.by_time, plan.extras, plan.rating_splits) == ((), False, False, 5)
     with pytest.raises(InvalidInput):
-        Plan.of(0, False, 0)
+        EvaluationPlan.of(0, False, 0)

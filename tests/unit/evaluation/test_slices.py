@@ -9,7 +9,7 @@ from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
-from trainer.evaluation.slices import SLICES, Case, Slice, draw, draw_slice, route_of
+from trainer.evaluation.slices import SLICES, EvaluationCase, Slice, draw, draw_slice, route_of
 from trainer.evaluation.splits import FOLDS, fold_of, split_by_time, split_by_user
 
 SETTINGS = Settings()
@@ -76,14 +76,14 @@ def test_cases_are_routed_as_the_gateway_routes_users():
     for n in range(1, 25):
         for positive in range(n + 1):
             halves = np.array([10] * positive + [2] * (n - positive), np.uint8)
-            case = Case(1, np.arange(n), halves, np.array([99]))
+            case = EvaluationCase(1, np.arange(n), halves, np.array([99]))
             assert route_of(case, SETTINGS) is decide(Evidence(n, positive), thresholds).route
-    viewed = Case(1, np.arange(3), np.full(3, 10, np.uint8), np.array([99]), viewed=True)
+    viewed = EvaluationCase(1, np.arange(3), np.full(3, 10, np.uint8), np.array([99]), viewed=True)
     assert route_of(viewed, SETTINGS) is decide(Evidence(viewed=3), thresholds).route
 
 
 def test_each_slice_is_routed_to_the_route_that_it_is_made_for():
     for one in SLICES:
         n = one.size(30)
-        case = Case(1, np.arange(n), np.full(n, 10, np.uint8), np.array([99]), one.viewed)
+        case = EvaluationCase(1, np.arange(n), np.full(n, 10, np.uint8), np.array([99]), one.viewed)
         assert route_of(case, SETTINGS) is one.route

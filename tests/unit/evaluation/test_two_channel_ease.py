@@ -9,21 +9,27 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
 from trainer.evaluation.baselines.models import fit_ease
-from trainer.evaluation.baselines.two_channel_ease import both_of, run_second_bar, shown_to
-from trainer.evaluation.slices import Case, Slice, draw, draw_slice
+from trainer.evaluation.baselines.two_channel_ease import (
+    both_of,
+    measure_two_channel_ease,
+    shown_to,
+)
+from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
 from trainer.evaluation.splits import split_by_user
 
 SLICE = Slice("4", Route.HYBRID, given=4)
 
 
-def validation(held_out: Dataset) -> dict[str, list[Case]]:
+def validation(held_out: Dataset) -> dict[str, list[EvaluationCase]]:
     rows, users = RatingRows.of(held_out), np.unique(held_out.user_ids)
     return {SLICE.name: draw_slice(rows, users, SLICE)}
 
 
 def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
-    rated = Case(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
-    viewed = Case(1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True)
+    rated = EvaluationCase(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
+    viewed = EvaluationCase(
+        1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True
+    )
     shown = shown_to([rated, viewed], 40)
     assert sorted(shown[0].indices.tolist()) == [3, 45, 48]
     assert sorted(shown[1].indices.tolist()) == [3, 8]
@@ -34,7 +40,7 @@ def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
 
 def test_dislikes_alone_tell_what_is_liked():
     """On the checkerboard whoever dislikes the odd movies likes the even ones."""
-    case = Case(1, np.array([1, 3, 5]), np.array([2, 2, 2], np.uint8), np.array([2]))
+    case = EvaluationCase(1, np.array([1, 3, 5]), np.array([2, 2, 2], np.uint8), np.array([2]))
     scores = fit_ease(both_of(checkerboard(200, 40)), 10).scores(shown_to([case], 40))[0]
     even, odd = scores[0:40:2], scores[7:40:2]
     assert even.mean() > odd.mean() + 5 * odd.std() / len(odd) ** 0.5
@@ -44,7 +50,7 @@ def test_dislikes_alone_tell_what_is_liked():
 def test_it_solves_the_checkerboard_and_says_what_was_chosen(users):
     split = split_by_user(checkerboard(users, 60), 0)
     cases = draw(split, (SLICE,))
-    outcome = run_second_bar(split, cases, validation)["4"]
+    outcome = measure_two_channel_ease(split, cases, validation)["4"]
     assert len(cases["4"])
     assert outcome.values[:, 1].mean() > 0.9
     assert "penalty" in outcome.words
@@ -58,7 +64,9 @@ def test_a_slice_without_a_validation_user_gets_an_answer_all_the_same():
     ids = np.arange(1, 7)
     train = make_dataset(np.array([1, 1, 1, 2, 2, 2]), ids, halves, ids, movies)
     split = split_by_user(train, 3)
-    case = Case(9, np.array([0]), np.array([10], np.uint8), np.array([2]))
-    outcome = run_second_bar(split, {"a": [case], "b": []}, lambda _data: {"a": [], "b": []})
+    case = EvaluationCase(9, np.array([0]), np.array([10], np.uint8), np.array([2]))
+    outcome = measure_two_channel_ease(
+        split, {"a": [case], "b": []}, lambda _data: {"a": [], "b": []}
+    )
     assert outcome["a"].shown.shape == (1, 10)
     assert outcome["b"].values.shape == (0, 3)

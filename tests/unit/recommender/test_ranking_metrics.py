@@ -5,7 +5,12 @@ from math import log2
 import numpy as np
 import pytest
 
-from marquee.training.ranking_metrics import average_precision_at_k, ndcg_at_k, quality, recall_at_k
+from marquee.training.ranking_metrics import (
+    average_precision_at_k,
+    mean_ndcg,
+    ndcg_at_k,
+    recall_at_k,
+)
 
 RANKED, RELEVANT = [7, 3, 9, 1, 4], {3, 1, 100}
 
@@ -43,4 +48,4 @@ def test_batched_quality_is_the_mean_of_the_single_measures() -> None:
             np.argsort(-scores, axis=1), map(np.flatnonzero, relevant), strict=True
         )
     ]
-    assert quality(scores, relevant, relevant.sum(1)) == pytest.approx(np.mean(single))
+    assert mean_ndcg(scores, relevant, relevant.sum(1)) == pytest.approx(np.mean(single))

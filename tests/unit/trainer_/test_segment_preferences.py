@@ -11,9 +11,9 @@ from marquee.settings import Settings
 from trainer.segments.api import add_segments
 from trainer.segments.preferences import (
     KindPreferences,
-    Name,
+    SegmentName,
     SegmentPreferences,
-    named,
+    match_names,
     with_preferences,
 )
 from user_model.fit import UserModelConfig
@@ -43,31 +43,35 @@ def test_a_fixed_number_is_what_the_training_makes(tmp_path: Path) -> None:
 def test_a_kept_segment_is_made_again_by_the_training_and_one_with_a_mere_name_is_not(
     tmp_path: Path,
 ) -> None:
-    SegmentPreferences(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS))
-    SegmentPreferences(tmp_path).name("movies", Name(name="Laughs", films=COMEDIES, keep=False))
+    SegmentPreferences(tmp_path).name("movies", SegmentName(name="Saloon", films=WESTERNS))
+    SegmentPreferences(tmp_path).name(
+        "movies", SegmentName(name="Laughs", films=COMEDIES, keep=False)
+    )
     segments = with_preferences(UserModelConfig(), tmp_path).segments
     assert segments is not None
     assert (segments.movies_kept, segments.users_kept) == ((WESTERNS,), ())
-    SegmentPreferences(tmp_path).name("movies", Name(name="Saloon", films=WESTERNS, keep=False))
+    SegmentPreferences(tmp_path).name(
+        "movies", SegmentName(name="Saloon", films=WESTERNS, keep=False)
+    )
     assert with_preferences(UserModelConfig(), tmp_path) == UserModelConfig()
 
 
 def test_a_name_follows_the_segment_that_is_most_like_it() -> None:
-    names = [Name(name="Saloon", films=WESTERNS), Name(name="Laughs", films=COMEDIES)]
+    names = [SegmentName(name="Saloon", films=WESTERNS), SegmentName(name="Laughs", films=COMEDIES)]
     moved = {4: COMEDIES[:25], 2: (*WESTERNS[:20], 500, 501), 0: range(900, 930)}
-    assert named(names, moved) == {4: names[1], 2: names[0]}
+    assert match_names(names, moved) == {4: names[1], 2: names[0]}
 
 
 def test_a_name_goes_to_one_segment_when_its_own_was_split() -> None:
-    names = [Name(name="Saloon", films=WESTERNS)]
-    assert named(names, {0: WESTERNS[:12], 1: WESTERNS[12:]}) == {1: names[0]}
+    names = [SegmentName(name="Saloon", films=WESTERNS)]
+    assert match_names(names, {0: WESTERNS[:12], 1: WESTERNS[12:]}) == {1: names[0]}
 
 
 def test_a_second_name_replaces_the_first(tmp_path: Path) -> None:
     wishes = SegmentPreferences(tmp_path)
-    wishes.name("movies", Name(name="Saloon", films=WESTERNS))
-    wishes.name("movies", Name(name="Laughs", films=COMEDIES))
-    wishes.name("movies", Name(name="Frontier", films=WESTERNS[2:]))
+    wishes.name("movies", SegmentName(name="Saloon", films=WESTERNS))
+    wishes.name("movies", SegmentName(name="Laughs", films=COMEDIES))
+    wishes.name("movies", SegmentName(name="Frontier", films=WESTERNS[2:]))
     assert {name.name for name in wishes.get("movies").names} == {"Laughs", "Frontier"}
 
 

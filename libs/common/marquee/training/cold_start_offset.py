@@ -7,7 +7,7 @@ import numpy as np
 from marquee.arrays import Floating, Ints, Mask, Matrix
 from marquee.features.interactions import split_users
 from marquee.scoring.top_k import top
-from marquee.training.ranking_metrics import quality
+from marquee.training.ranking_metrics import mean_ndcg
 
 DEPTH = 20
 """Length of the lists that a movie without ratings is to come into."""
@@ -45,7 +45,7 @@ def cold_start_offset(cases: Sequence[Matrix], share: float) -> float:
 _OFFSETS = np.arange(-2.0, 10.1, 0.25)
 
 
-def hide(rated: Mask, share: float, seed: int) -> tuple[Mask, Mask]:
+def hide_movies(rated: Mask, share: float, seed: int) -> tuple[Mask, Mask]:
     """Return (known, cold) of n movies: cold are some rated ones and all others."""
     places = np.flatnonzero(rated)
     shown, _ = split_users(len(places), share, seed)
@@ -81,7 +81,7 @@ class OffsetSearch:
         scores, relevant = np.stack(self._scores), np.stack(self._relevant)
         n_relevant = np.array(self._n_relevant, np.int64)
         hidden = (np.arange(scores.shape[1]) >= self._places).astype(np.float32)
-        reached = [quality(scores + np.float32(o) * hidden, relevant, n_relevant) for o in _OFFSETS]
+        reached = [mean_ndcg(scores + np.float32(o) * hidden, relevant, n_relevant) for o in _OFFSETS]
         good = np.array(reached) >= (1 - loss) * max(reached)
         return float(_OFFSETS[int(np.flatnonzero(good)[-1])])
 

@@ -1,4 +1,8 @@
-"""Measures of one ranked list, as Liang et al. 2018 define them (VAEs for CF)."""
+"""Ranking metrics with binary or graded relevance: recall, NDCG, average precision.
+
+Binary metrics are normalised by min(k, number of relevant items), so that a perfect list reaches 1
+whatever k is, as in Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering".
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -6,22 +10,46 @@ import numpy as np
 
 from marquee.arrays import Ints, Mask, Matrix, Reals
 
+_SHORT, _LONG = 10, 100
+"""Cutoffs of the NDCG by which blend weights and offsets are chosen."""
+
 
 def hits(ranked: Sequence[int] | Ints, relevant: Collection[int]) -> Mask:
-    """Return for each of the ranked movies whether it is relevant."""
+    """Return for each of the ranked items whether it is relevant."""
     wanted = np.fromiter(relevant, np.int64, len(relevant))
     return np.isin(np.asarray(ranked, np.int64), wanted)
 
 
 def recall_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -> float:
-    """Return the share of min(k, relevant) movies found in the first k; 0 when none is relevant."""
+    """Return Recall@k = |relevant ∩ first k| / min(k, |relevant|) (Liang et al. 2018).
+
+    Args:
+        ranked: Item ids or rows, best first.
+        relevant: Ids or rows of the relevant items, without repetition.
+        k: Cutoff.
+
+    Returns:
+        A share from 0 to 1; 0 if no item is relevant.
+    """
     if not len(relevant):
         return 0.0
     return float(hits(ranked[:k], relevant).sum() / min(k, len(relevant)))
 
 
 def ndcg_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -> float:
-    """Return the discounted gain of the first k over the best possible; 0 when none is relevant."""
+    """Return NDCG@k with binary gains (Järvelin & Kekäläinen 2002).
+
+    DCG@k = Σ rel(i) / log2(1 + i) over the ranks i = 1..k, divided by the DCG of the ideal list,
+    which has min(k, |relevant|) relevant items in front.
+
+    Args:
+        ranked: Item ids or rows, best first.
+        relevant: Ids or rows of the relevant items, without repetition.
+        k: Cutoff.
+
+    Returns:
+        A value from 0 to 1; 0 if no item is relevant.
+    """
     if not len(relevant):
         return 0.0
     found = hits(ranked[:k], relevant)
@@ -31,7 +59,18 @@ def ndcg_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -
 def average_precision_at_k(
     ranked: Sequence[int] | Ints, relevant: Collection[int], k: int
 ) -> float:
-    """Return the mean, over min(k, relevant) movies, of the precision where each was found."""
+    """Return AP@k = Σ precision@i · rel(i) over the ranks i = 1..k, / min(k, |relevant|).
+
+    Its mean over users is MAP@k.
+
+    Args:
+        ranked: Item ids or rows, best first.
+        relevant: Ids or rows of the relevant items, without repetition.
+        k: Cutoff.
+
+    Returns:
+        A value from 0 to 1; 0 if no item is relevant.
+    """
     if not len(relevant):
         return 0.0
     found = hits(ranked[:k], relevant)
@@ -39,26 +78,48 @@ def average_precision_at_k(
     return float((precisions * found).sum() / min(k, len(relevant)))
 
 
+def graded_ndcg_at_k(predicted: Reals, grades: Reals, k: int) -> float:
+    """Return NDCG@k of an order by prediction with the gain 2^grade - 1 (Burges et al. 2005).
+
+    Args:
+        predicted: Predicted score of each of n items; equal ones keep their order.
+        grades: True grade of each item, above 0 for at least one.
+        k: Cutoff; min(k, n) ranks count.
+    """
+    gains = 2.0**grades - 1
+    weights = discounts(min(k, len(grades)))
+    order = np.argsort(-predicted, kind="stable")[: len(weights)]
+    return float(gains[order] @ weights / (np.sort(gains)[::-1][: len(weights)] @ weights))
+
+
 def discounts(k: int) -> Reals:
     """Return 1 / log2(1 + rank) for ranks 1 to k."""
     return 1 / np.log2(np.arange(2, k + 2))
 
 
-_DEPTH = 100
+def ndcg_at_10_and_100(scores: Matrix, relevant: Mask, n_relevant: Ints) -> tuple[Reals, Reals]:
+    """Return NDCG@10 and NDCG@100 with binary gains of many fold-ins at once.
 
+    Args:
+        scores: Scores of the candidates, fold-ins × candidates.
+        relevant: Which candidates are relevant, fold-ins × candidates.
+        n_relevant: Relevant items of each fold-in, at least 1, candidates or not.
 
-def quality(
-    scores: Matrix,
-    relevant: Mask,
-    n_relevant: Ints,
-) -> float:
-    """Return the mean of NDCG@10 and NDCG@100 over cases; all three are cases × candidates."""
-    depth = min(_DEPTH, scores.shape[1])
+    Returns:
+        Two arrays with a value a fold-in.
+    """
+    depth = min(_LONG, scores.shape[1])
     nearest = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
     order = np.argsort(-np.take_along_axis(scores, nearest, 1), axis=1, kind="stable")
     found = np.take_along_axis(relevant, np.take_along_axis(nearest, order, 1), 1)
     gains = found * discounts(depth)
-    ideal = np.concatenate([[0.0], np.cumsum(discounts(_DEPTH))])
-    at_10 = gains[:, :10].sum(1) / ideal[np.minimum(n_relevant, 10)]
-    at_100 = gains.sum(1) / ideal[np.minimum(n_relevant, _DEPTH)]
+    ideal = np.concatenate([[0.0], np.cumsum(discounts(_LONG))])
+    at_10: Reals = gains[:, :_SHORT].sum(1) / ideal[np.minimum(n_relevant, _SHORT)]
+    at_100: Reals = gains.sum(1) / ideal[np.minimum(n_relevant, _LONG)]
+    return at_10, at_100
+
+
+def mean_ndcg(scores: Matrix, relevant: Mask, n_relevant: Ints) -> float:
+    """Return the mean of NDCG@10 and NDCG@100 over fold-ins; arguments of `ndcg_at_10_and_100`."""
+    at_10, at_100 = ndcg_at_10_and_100(scores, relevant, n_relevant)
     return float((at_10.mean() + at_100.mean()) / 2)

@@ -13,13 +13,13 @@ from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of, evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.history.history import History
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.report.model import Report
-from trainer.report.quality_doc import document
-from trainer.report.tables import show
-from trainer.report.writers import write
+from trainer.report.quality_doc import quality_document
+from trainer.report.tables import print_report
+from trainer.report.writers import write_report
 from trainer.runs.records import TrainingRecords
 from trainer.segments.maps import maps_of_record
 from trainer.tracking.mlflow import open_tracking
@@ -29,7 +29,7 @@ from trainer.tracking.mlflow import open_tracking
 class EvaluationOptions:
     """What `marquee evaluate` is asked for: the plan, and how many processes share it."""
 
-    plan: Plan
+    plan: EvaluationPlan
     jobs: int = 1
 
     @property
@@ -64,18 +64,18 @@ def main(
         fill_cache(work, order.jobs, status.update)
         report = evaluate(dataset, work.parameters, settings, plan, work.cache, say=status.update)
     report = with_training(report, settings)
-    write(report, folder)
+    write_report(report, folder)
     if not order.quick:
         track(report, settings)
     if docs is not None:
-        docs.write_text(document(report))
+        docs.write_text(quality_document(report))
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 200
     if as_json:
         console.file.write(report.model_dump_json(indent=1) + "\n")
     else:
-        show(report, console)
+        print_report(report, console)
     return report
 
 

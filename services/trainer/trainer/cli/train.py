@@ -154,12 +154,12 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
     """
     from marquee import telemetry
     from trainer.cli.evaluate import EvaluationOptions, main
-    from trainer.evaluation.plan import Plan
+    from trainer.evaluation.plan import EvaluationPlan
     from trainer.models.parameters import read_parameters
 
     session: Session = context.obj
     telemetry.log_to_stderr()
-    order = EvaluationOptions(Plan.of(folds, quick, ratings), jobs)
+    order = EvaluationOptions(EvaluationPlan.of(folds, quick, ratings), jobs)
     main(session.settings, order, read_parameters(parameters), data, docs, as_json)
 
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
-from trainer.evaluation.comparison import joined, over, users_of
-from trainer.evaluation.metrics import RANKED_BY, Measurement, mean_by_user
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
+from trainer.evaluation.metrics import PRIMARY_METRIC, Measurement, mean_by_user
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recommenders import Recommenders
-from trainer.evaluation.served_models import routed
-from trainer.evaluation.slices import Case, draw
+from trainer.evaluation.served_models import cases_routed_to
+from trainer.evaluation.slices import EvaluationCase, draw
 from trainer.evaluation.splits import split_by_user
 from trainer.report.model import Ablation
 
@@ -22,7 +22,7 @@ class AblationRun:
     """The folds of trials of a plan, on which each model is asked without each of its signals."""
 
     dataset: Dataset
-    plan: Plan
+    plan: EvaluationPlan
     recommenders: Recommenders
     settings: Settings
 
@@ -52,33 +52,39 @@ class AblationRun:
                 found.append(_judged(model, signal, whole, lesser, cases))
         return found, notes
 
-    def _outcome(self, model: str, without: tuple[str, ...]) -> tuple[list[Case], Measurement]:
+    def _outcome(
+        self, model: str, without: tuple[str, ...]
+    ) -> tuple[list[EvaluationCase], Measurement]:
         """Return the cases of all folds and slices that a model answers, and how it did."""
-        own: list[Case] = []
+        own: list[EvaluationCase] = []
         outcomes = []
         for fold in self.plan.trials:
             split = split_by_user(self.dataset, fold)
             cases = draw(split, (*self.plan.slices, *self.plan.curve))
             found = self.recommenders.model(model, split, cases, without)
             for one in self.plan.slices:
-                own += routed(model, cases[one.name], self.settings)
+                own += cases_routed_to(model, cases[one.name], self.settings)
                 outcomes.append(found[one.name])
-        return own, joined(outcomes)
+        return own, concatenated(outcomes)
 
 
-def parts_of(model: str, plan: Plan) -> tuple[str, ...]:
+def parts_of(model: str, plan: EvaluationPlan) -> tuple[str, ...]:
     """Return the signals of a model's mix that can be left out: its config names them."""
     return tuple(getattr(plan.fits[model]().config, "signals", ()))
 
 
 def _judged(
-    model: str, signal: str, whole: Measurement, lesser: Measurement, cases: Sequence[Case]
+    model: str,
+    signal: str,
+    whole: Measurement,
+    lesser: Measurement,
+    cases: Sequence[EvaluationCase],
 ) -> Ablation:
     users = users_of(cases)
     return Ablation(
         model=model,
         signal=signal,
-        ndcg_at_10=float(np.mean(mean_by_user(lesser.values[:, RANKED_BY], users))),
-        over_whole=over(lesser, whole, users),
+        ndcg_at_10=float(np.mean(mean_by_user(lesser.values[:, PRIMARY_METRIC], users))),
+        over_whole=ndcg_difference(lesser, whole, users),
         cases=len(cases),
     )

@@ -13,25 +13,33 @@ from marquee.settings import Settings
 from marquee.training.ranking_metrics import average_precision_at_k
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.metrics import (
-    MEASURES,
-    RANKED_BY,
-    SHOWN,
+    LIST_SIZE,
+    METRICS,
+    PRIMARY_METRIC,
     Measurement,
-    difference,
     mean_by_user,
+    paired_difference,
 )
-from trainer.evaluation.slices import Case, Slice, route_of
-from trainer.report.model import OURS, POPULARITY, SECOND, Figures, Interval, SliceReport, TradeOff
+from trainer.evaluation.slices import EvaluationCase, Slice, route_of
+from trainer.report.model import (
+    OURS,
+    POPULARITY,
+    TWO_CHANNEL_EASE,
+    Interval,
+    RecommenderMetrics,
+    SliceReport,
+    TradeOff,
+)
 
 
 @dataclass
-class Measured:
+class SliceMeasurements:
     """The cases of a slice over all splits, and the outcomes of all recommenders on them.
 
     `parts`: one outcome a split, by recommender. `models`: the same by model, on routed cases only.
     """
 
-    cases: list[Case] = field(default_factory=list)
+    cases: list[EvaluationCase] = field(default_factory=list)
     parts: dict[str, list[Measurement]] = field(default_factory=dict)
     models: dict[str, list[Measurement]] = field(default_factory=dict)
     diverse: dict[float, dict[str, list[Measurement]]] = field(default_factory=dict)
@@ -40,7 +48,7 @@ class Measured:
 
 def compare(
     one: Slice,
-    measured: Measured,
+    measured: SliceMeasurements,
     settings: Settings,
     catalogue: CatalogueStatistics,
     missing: Mapping[str, str],
@@ -53,10 +61,12 @@ def compare(
         return SliceReport(name=one.name, route=route, note="no user has so many ratings")
     models = np.array([MODEL_BY_ROUTE[route_of(case, settings)] for case in measured.cases])
     answered = ~np.isin(models, list(missing))
-    outcomes = {name: _rows(joined(parts), answered) for name, parts in measured.parts.items()}
+    outcomes = {
+        name: _rows(concatenated(parts), answered) for name, parts in measured.parts.items()
+    }
     outcomes[OURS] = _rows(_merged(measured.models, models), answered)
     cases = [case for case, there in zip(measured.cases, answered, strict=True) if there]
-    slice_report = _Compared(one, outcomes, cases, catalogue).report(settings)
+    slice_report = _SliceComparison(one, outcomes, cases, catalogue).report(settings)
     diverse = {
         setting: _rows(_merged(by_model, models), answered)
         for setting, by_model in measured.diverse.items()
@@ -69,7 +79,9 @@ def compare(
     )
 
 
-def own_figures(model: str, own: Sequence[Measured], settings: Settings) -> dict[str, float]:
+def model_metrics(
+    model: str, own: Sequence[SliceMeasurements], settings: Settings
+) -> dict[str, float]:
     """Return the mean figures of a model over its slices, on the cases that are routed to it.
 
     `gain_ndcg@10` is NDCG@10 less that of popularity. Nothing where no case is.
@@ -80,28 +92,28 @@ def own_figures(model: str, own: Sequence[Measured], settings: Settings) -> dict
             [MODEL_BY_ROUTE[route_of(case, settings)] == model for case in measured.cases]
         )
         if chosen.any():
-            ours = joined(measured.models[model]).values.mean(axis=0)
-            floor = joined(measured.parts[POPULARITY]).values[chosen].mean(axis=0)
-            rows.append([*ours, ours[RANKED_BY] - floor[RANKED_BY]])
+            ours = concatenated(measured.models[model]).values.mean(axis=0)
+            floor = concatenated(measured.parts[POPULARITY]).values[chosen].mean(axis=0)
+            rows.append([*ours, ours[PRIMARY_METRIC] - floor[PRIMARY_METRIC]])
     if not rows:
         return {}
     means = np.mean(rows, axis=0).tolist()
-    return dict(zip((*MEASURES, "gain_ndcg@10"), means, strict=True))
+    return dict(zip((*METRICS, "gain_ndcg@10"), means, strict=True))
 
 
 @dataclass(frozen=True)
-class _Compared:
+class _SliceComparison:
     """The outcomes of all recommenders on the same cases."""
 
     slice: Slice
     outcomes: Mapping[str, Measurement]
-    cases: Sequence[Case]
+    cases: Sequence[EvaluationCase]
     catalogue: CatalogueStatistics
 
     def report(self, settings: Settings) -> SliceReport:
         """Return the report but for what differs by setting."""
         figures = tuple(self._figures(name, found) for name, found in self.outcomes.items())
-        rivals = [one for one in figures if one.name not in (OURS, POPULARITY, SECOND)]
+        rivals = [one for one in figures if one.name not in (OURS, POPULARITY, TWO_CHANNEL_EASE)]
         best = max(rivals, key=lambda found: found.ndcg_at_10).name if rivals else POPULARITY
         counts = Counter(str(route_of(case, settings)) for case in self.cases)
         return SliceReport(
@@ -114,7 +126,7 @@ class _Compared:
             over_popularity=self._over(POPULARITY),
             over_best=self._over(best),
             best=best,
-            over_second=self._over(SECOND) if SECOND in self.outcomes else None,
+            over_second=self._over(TWO_CHANNEL_EASE) if TWO_CHANNEL_EASE in self.outcomes else None,
             genres=self._genres(best),
         )
 
@@ -123,7 +135,7 @@ class _Compared:
         return users_of(self.cases)
 
     def _over(self, name: str) -> Interval:
-        return over(self.outcomes[OURS], self.outcomes[name], self._users)
+        return ndcg_difference(self.outcomes[OURS], self.outcomes[name], self._users)
 
     def _genres(self, best: str) -> dict[str, tuple[float, float]]:
         ours, theirs = (
@@ -131,31 +143,33 @@ class _Compared:
         )
         return {genre: (share, theirs[genre]) for genre, share in ours.items()}
 
-    def _figures(self, name: str, found: Measurement) -> Figures:
+    def _figures(self, name: str, found: Measurement) -> RecommenderMetrics:
         recall, at_10, at_100 = _mean(found.values, self._users)
         precisions = [
-            average_precision_at_k(shown, case.targets.tolist(), SHOWN)
+            average_precision_at_k(shown, case.targets.tolist(), LIST_SIZE)
             for shown, case in zip(found.shown, self.cases, strict=True)
         ]
-        return Figures(
+        return RecommenderMetrics(
             name=name,
             recall_at_20=recall,
             ndcg_at_10=at_10,
             ndcg_at_100=at_100,
             map_at_10=_mean(np.array(precisions), self._users)[0],
             words=found.words,
-            **_breadth(found.shown, self._users, self.catalogue),
+            **_beyond_accuracy(found.shown, self._users, self.catalogue),
         )
 
 
-def users_of(cases: Sequence[Case]) -> Ints:
+def users_of(cases: Sequence[EvaluationCase]) -> Ints:
     """Return the user of each of n cases."""
     return np.array([case.user_id for case in cases], np.int64)
 
 
-def over(ours: Measurement, theirs: Measurement, users: Ints) -> Interval:
+def ndcg_difference(ours: Measurement, theirs: Measurement, users: Ints) -> Interval:
     """Return by how much one NDCG@10 is above another, paired by user."""
-    found = difference(ours.values[:, RANKED_BY], theirs.values[:, RANKED_BY], users)
+    found = paired_difference(
+        ours.values[:, PRIMARY_METRIC], theirs.values[:, PRIMARY_METRIC], users
+    )
     return Interval(mean=found.mean, low=found.low, high=found.high)
 
 
@@ -163,22 +177,22 @@ def _trade_off(
     outcomes: Mapping[str, Measurement],
     best: str,
     diverse: Mapping[float, Measurement],
-    cases: Sequence[Case],
+    cases: Sequence[EvaluationCase],
     catalogue: CatalogueStatistics,
 ) -> tuple[TradeOff, ...]:
     users = users_of(cases)
     return tuple(
         TradeOff(
             setting=setting,
-            ndcg_at_10=_mean(found.values, users)[RANKED_BY],
-            over_best=over(found, outcomes[best], users),
-            **_breadth(found.shown, users, catalogue),
+            ndcg_at_10=_mean(found.values, users)[PRIMARY_METRIC],
+            over_best=ndcg_difference(found, outcomes[best], users),
+            **_beyond_accuracy(found.shown, users, catalogue),
         )
         for setting, found in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
     )
 
 
-def _breadth(shown: Ints, users: Ints, catalogue: CatalogueStatistics) -> dict[str, float]:
+def _beyond_accuracy(shown: Ints, users: Ints, catalogue: CatalogueStatistics) -> dict[str, float]:
     return {
         "coverage": catalogue.coverage(shown),
         "novelty": _mean(catalogue.novelty(shown), users)[0],
@@ -193,7 +207,7 @@ def _mean(values: Reals, users: Ints) -> list[float]:
     return means
 
 
-def joined(parts: Sequence[Measurement]) -> Measurement:
+def concatenated(parts: Sequence[Measurement]) -> Measurement:
     """Return one outcome of the cases of several splits."""
     words = " | ".join(dict.fromkeys(part.words for part in parts if part.words))
     return Measurement(
@@ -207,7 +221,7 @@ def _merged(
     by_model: Mapping[str, Sequence[Measurement]], models: npt.NDArray[np.str_]
 ) -> Measurement:
     """Return one outcome of all cases from those of the models that answered them."""
-    of_model = {name: joined(parts) for name, parts in by_model.items()}
+    of_model = {name: concatenated(parts) for name, parts in by_model.items()}
     some = next(iter(of_model.values()))
     values = np.zeros((len(models), some.values.shape[1]))
     shown = np.full((len(models), some.shown.shape[1]), -1, np.int64)

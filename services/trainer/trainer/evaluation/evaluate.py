@@ -9,14 +9,14 @@ from marquee.settings import Settings
 from trainer.evaluation.ablation import AblationRun
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
-from trainer.evaluation.cold_start.results import ColdRun
-from trainer.evaluation.cold_start.trials import trials
+from trainer.evaluation.cold_start.results import ColdStartRun
+from trainer.evaluation.cold_start.trials import cold_start_trials
 from trainer.evaluation.parallel import EvaluationJob
-from trainer.evaluation.plan import Plan, Say
+from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings
 from trainer.evaluation.rating_prediction.evaluate import measure_ratings
 from trainer.evaluation.rating_prediction.myfm import comparisons
-from trainer.evaluation.run import Run
+from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.splits import SEED
 from trainer.evaluation.validation import ValidationRun
 from trainer.models.code_version import code_version
@@ -28,7 +28,7 @@ def evaluate(
     dataset: Dataset,
     parameters: TrainingParameters,
     settings: Settings,
-    plan: Plan | None = None,
+    plan: EvaluationPlan | None = None,
     cache: EvaluationCache | None = None,
     say: Say = lambda _words: None,
 ) -> Report:
@@ -37,8 +37,8 @@ def evaluate(
     What is in `cache` is not computed again; `say` is called with what is being computed.
     """
     started = time.perf_counter()
-    plan, cache = plan or Plan(), cache or EvaluationCache(None)
-    run = Run(plan, parameters, settings, cache, say)
+    plan, cache = plan or EvaluationPlan(), cache or EvaluationCache(None)
+    run = EvaluationRun(plan, parameters, settings, cache, say)
     splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
     found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
     notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
@@ -69,14 +69,14 @@ def evaluate(
 
 def _extras(
     work: EvaluationJob,
-    run: Run,
+    run: EvaluationRun,
     catalogue: CatalogueStatistics,
     slices: Sequence[SliceReport],
     say: Say,
 ) -> tuple[dict[str, Any], list[str]]:
     """Return what is measured beside the slices: cold movies, validation users, the ablation."""
-    movies, places = ColdRun(work.dataset, work.parameters, work.cache, say).reports(
-        trials(run.missing)
+    movies, places = ColdStartRun(work.dataset, work.parameters, work.cache, say).reports(
+        cold_start_trials(run.missing)
     )
     ablation, notes = AblationRun(
         work.dataset, work.plan, work.recommenders(say), work.settings

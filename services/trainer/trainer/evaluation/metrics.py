@@ -7,21 +7,21 @@ import numpy as np
 
 from marquee.arrays import Ints, Reals
 from marquee.training.ranking_metrics import ndcg_at_k, recall_at_k
-from trainer.evaluation.slices import Case
+from trainer.evaluation.slices import EvaluationCase
 from trainer.evaluation.splits import SEED
 
-MEASURES = ("recall@20", "ndcg@10", "ndcg@100")
-RANKED_BY = MEASURES.index("ndcg@10")
+METRICS = ("recall@20", "ndcg@10", "ndcg@100")
+PRIMARY_METRIC = METRICS.index("ndcg@10")
 DEPTH = 100
 """Length of the lists that are asked for."""
-SHOWN = 10
+LIST_SIZE = 10
 """Movies of a list that count for the coverage: what a user sees."""
 _RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a recommender did on n cases: `values` float64 n × 3 by `MEASURES`, `shown` int64 n × 10
+    """What a recommender did on n cases: `values` float64 n × 3 by `METRICS`, `shown` int64 n × 10
     (movie rows, filled up with -1), and a few words on its settings."""
 
     values: Reals
@@ -29,7 +29,7 @@ class Measurement:
     words: str = ""
 
 
-Measurements = Mapping[str, Measurement]
+MeasurementsBySlice = Mapping[str, Measurement]
 """By the name of the slice."""
 
 
@@ -42,10 +42,10 @@ class Difference:
     high: float
 
 
-def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Measurement:
+def measure(cases: Sequence[EvaluationCase], lists: Sequence[Ints], words: str = "") -> Measurement:
     """Return the outcome of one list of movie rows a case, best first."""
-    values = np.zeros((len(cases), len(MEASURES)))
-    shown = np.full((len(cases), SHOWN), -1, np.int64)
+    values = np.zeros((len(cases), len(METRICS)))
+    shown = np.full((len(cases), LIST_SIZE), -1, np.int64)
     for i, (case, ranked) in enumerate(zip(cases, lists, strict=True)):
         targets = case.targets.tolist()
         values[i] = (
@@ -53,7 +53,7 @@ def measure(cases: Sequence[Case], lists: Sequence[Ints], words: str = "") -> Me
             ndcg_at_k(ranked, targets, 10),
             ndcg_at_k(ranked, targets, 100),
         )
-        shown[i, : len(ranked[:SHOWN])] = ranked[:SHOWN]
+        shown[i, : len(ranked[:LIST_SIZE])] = ranked[:LIST_SIZE]
     return Measurement(values, shown, words)
 
 
@@ -71,7 +71,7 @@ def mean_by_user(values: Reals, users: Ints) -> Reals:
     return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def difference(ours: Reals, theirs: Reals, users: Ints) -> Difference:
+def paired_difference(ours: Reals, theirs: Reals, users: Ints) -> Difference:
     """Return ours - theirs (n cases each), paired; the interval is a bootstrap over users."""
     by_user = mean_by_user(ours - theirs, users)
     if not len(by_user):

@@ -19,8 +19,8 @@ from marquee.features.dataset import Dataset
 from marquee.settings import Settings
 from trainer.evaluation.ablation import AblationRun
 from trainer.evaluation.cache import EvaluationCache
-from trainer.evaluation.cold_start.trials import Trial, run_trial, trials
-from trainer.evaluation.plan import Plan, Say
+from trainer.evaluation.cold_start.trials import ColdStartTrial, cold_start_trials, run_trial
+from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.run import splits_of
 from trainer.evaluation.validation import ValidationRun
@@ -32,7 +32,7 @@ class EvaluationJob:
     """An evaluation: the data, the plan, and where what was computed is kept."""
 
     dataset: Dataset
-    plan: Plan
+    plan: EvaluationPlan
     parameters: TrainingParameters
     settings: Settings
     cache: EvaluationCache
@@ -78,7 +78,7 @@ def tasks_of(work: EvaluationJob) -> Iterator[Task]:
         yield partial(measure_split, number=number)
     if not work.plan.extras:
         return
-    for trial in trials(work.recommenders().missing):
+    for trial in cold_start_trials(work.recommenders().missing):
         yield partial(measure_cold, trial=trial)
     for fold in work.plan.trials:
         yield partial(measure_validation, fold=fold)
@@ -94,7 +94,7 @@ def measure_split(work: EvaluationJob, number: int) -> str:
     raise IndexError(number)
 
 
-def measure_cold(work: EvaluationJob, trial: Trial) -> str:
+def measure_cold(work: EvaluationJob, trial: ColdStartTrial) -> str:
     """Measure a model on movies that nobody rated; return the trial's name."""
     run_trial(work.dataset, trial, work.parameters, work.cache)
     return trial.name

@@ -9,18 +9,18 @@ from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.settings import Settings
-from trainer.evaluation.baselines.models import Family
-from trainer.evaluation.baselines.tuning import run_baseline
-from trainer.evaluation.baselines.two_channel_ease import GRID, run_second_bar
-from trainer.evaluation.baselines.validation_run import run_on_validation
+from trainer.evaluation.baselines.models import BaselineFamily
+from trainer.evaluation.baselines.tuning import measure_baseline
+from trainer.evaluation.baselines.two_channel_ease import GRID, measure_two_channel_ease
+from trainer.evaluation.baselines.validation_run import measure_on_validation
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.metrics import Measurement
-from trainer.evaluation.plan import Plan, Say
-from trainer.evaluation.served_models import run_model
-from trainer.evaluation.slices import Cases, Slice, draw, draw_slice
+from trainer.evaluation.plan import EvaluationPlan, Say
+from trainer.evaluation.served_models import measure_model
+from trainer.evaluation.slices import CasesBySlice, Slice, draw, draw_slice
 from trainer.evaluation.splits import Split
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import SECOND
+from trainer.report.model import TWO_CHANNEL_EASE
 
 Outcomes = Mapping[str, Measurement]
 
@@ -33,7 +33,7 @@ class Recommenders:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: EvaluationPlan,
         parameters: TrainingParameters,
         settings: Settings,
         cache: EvaluationCache,
@@ -50,12 +50,12 @@ class Recommenders:
         self.models(split, cases)
 
     def rivals(
-        self, split: Split, cases: Cases, slices: Sequence[Slice]
+        self, split: Split, cases: CasesBySlice, slices: Sequence[Slice]
     ) -> dict[str, Mapping[str, Measurement]]:
         """Return the outcomes of each baseline on the slices, by its name."""
         asked = {one.name: cases[one.name] for one in slices}
 
-        def validation(held_out: Dataset) -> Cases:
+        def validation(held_out: Dataset) -> CasesBySlice:
             rows, user_ids = RatingRows.of(held_out), np.unique(held_out.user_ids)
             return {one.name: draw_slice(rows, user_ids, one) for one in slices}
 
@@ -64,35 +64,40 @@ class Recommenders:
                 split, name, key_of(_about(split), tuple(slices), grid, code), compute
             )
 
-        def tuned(family: Family) -> Outcomes:
-            return run_baseline(family, split, asked, validation)
+        def tuned(family: BaselineFamily) -> Outcomes:
+            return measure_baseline(family, split, asked, validation)
 
         code = code_digest(*_BASELINES)
         found = {
             family.name: kept(family.name, family.grid, code, lambda f=family: tuned(f))  # type: ignore[misc]
             for family in self._plan.families
         }
-        if self._plan.second_bar:
-            found[SECOND] = kept(
-                SECOND, GRID, code, lambda: run_second_bar(split, asked, validation)
+        if self._plan.two_channel_ease:
+            found[TWO_CHANNEL_EASE] = kept(
+                TWO_CHANNEL_EASE,
+                GRID,
+                code,
+                lambda: measure_two_channel_ease(split, asked, validation),
             )
         return found
 
-    def tuned(self, family: Family, split: Split, cases: Cases) -> Mapping[str, Measurement]:
+    def tuned(
+        self, family: BaselineFamily, split: Split, cases: CasesBySlice
+    ) -> Mapping[str, Measurement]:
         """Return the outcomes of a baseline on the very users of a split that it is tuned on."""
         code = code_digest(*_BASELINES)
         key = key_of(_about(split), tuple(cases), family.grid, code)
         return self._kept(
-            split, family.name, key, lambda: run_on_validation(family, split.train, cases)
+            split, family.name, key, lambda: measure_on_validation(family, split.train, cases)
         )
 
-    def models(self, split: Split, cases: Cases) -> dict[str, Mapping[str, Measurement]]:
+    def models(self, split: Split, cases: CasesBySlice) -> dict[str, Mapping[str, Measurement]]:
         """Return the outcomes of each model on the cases routed to it."""
         names = [name for name in self._plan.models if name not in self.missing]
         return {name: self.model(name, split, cases) for name in names}
 
     def model(
-        self, name: str, split: Split, cases: Cases, without: tuple[str, ...] = ()
+        self, name: str, split: Split, cases: CasesBySlice, without: tuple[str, ...] = ()
     ) -> Mapping[str, Measurement]:
         """Return the outcomes of a model, fitted without some signals of its mix."""
         settings, parameters = self._settings, self._parameters
@@ -108,7 +113,7 @@ class Recommenders:
             split,
             "-".join((name, *(f"without-{signal}" for signal in without))),
             key,
-            lambda: run_model(name, split, cases, settings, parameters, fits, diversities),
+            lambda: measure_model(name, split, cases, settings, parameters, fits, diversities),
         )
 
     def _kept(
@@ -122,7 +127,7 @@ def _about(split: Split) -> str:
     return f"{split.name} {split.train.version} {split.test.version}"
 
 
-def _missing(plan: Plan) -> dict[str, str]:
+def _missing(plan: EvaluationPlan) -> dict[str, str]:
     missing = {
         name: f"{name} is not part of this evaluation"
         for name in MODEL_NAMES

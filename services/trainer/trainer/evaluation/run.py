@@ -5,26 +5,26 @@ from collections.abc import Iterator, Mapping
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
-from trainer.evaluation.baselines.popularity import run_popularity
+from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
-from trainer.evaluation.comparison import Measured, compare, own_figures
+from trainer.evaluation.comparison import SliceMeasurements, compare, model_metrics
 from trainer.evaluation.metrics import Measurement
-from trainer.evaluation.plan import Plan, Say
+from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import key_at
-from trainer.evaluation.slices import BY_TIME, Cases, Slice, draw
+from trainer.evaluation.slices import BY_TIME, CasesBySlice, Slice, draw
 from trainer.evaluation.splits import Split, split_by_time, split_by_user
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import OURS, POPULARITY, Point, SliceReport
+from trainer.report.model import OURS, POPULARITY, RatingCountPoint, SliceReport
 
 
-class Run:
+class EvaluationRun:
     """Outcomes as they come; `missing` says of models why they are not measured."""
 
     def __init__(
         self,
-        plan: Plan,
+        plan: EvaluationPlan,
         parameters: TrainingParameters,
         settings: Settings,
         cache: EvaluationCache,
@@ -34,7 +34,7 @@ class Run:
         self._recommenders = Recommenders(plan, parameters, settings, cache, say)
         self._slices: dict[str, Slice] = {}
         self._curve: dict[str, Slice] = {}
-        self._measured: dict[str, Measured] = {}
+        self._measured: dict[str, SliceMeasurements] = {}
         self._users: set[int] = set()
 
     @property
@@ -60,9 +60,9 @@ class Run:
         self._slices |= {one.name: one for one in slices}
         self._curve |= {one.name: one for one in curve}
         for one in (*slices, *curve):
-            self._measured.setdefault(one.name, Measured()).cases += cases[one.name]
+            self._measured.setdefault(one.name, SliceMeasurements()).cases += cases[one.name]
             self._users |= {case.user_id for case in cases[one.name]}
-        self._add_parts(POPULARITY, run_popularity(split, cases))
+        self._add_parts(POPULARITY, measure_popularity(split, cases))
         for name, outcomes in self._recommenders.rivals(split, cases, slices).items():
             self._add_parts(name, outcomes)
         for name, outcomes in self._recommenders.models(split, cases).items():
@@ -75,7 +75,7 @@ class Run:
             for name, one in self._slices.items()
         ]
 
-    def by_ratings(self, catalogue: CatalogueStatistics) -> list[Point]:
+    def by_ratings(self, catalogue: CatalogueStatistics) -> list[RatingCountPoint]:
         """Return ours and popularity by the number of ratings given, in rising order."""
         given = [one for one in (*self._slices.values(), *self._curve.values()) if _counts(one)]
         points = []
@@ -85,7 +85,7 @@ class Run:
             ours, popular = found.of(OURS), found.of(POPULARITY)
             if ours is not None and popular is not None:
                 points.append(
-                    Point(
+                    RatingCountPoint(
                         ratings=one.given,
                         users=found.users,
                         ours=ours.ndcg_at_10,
@@ -101,13 +101,15 @@ class Run:
             for k, one in self._slices.items()
             if MODEL_BY_ROUTE[one.route] == model
         ]
-        return own_figures(model, own, self._settings)
+        return model_metrics(model, own, self._settings)
 
     def _add_parts(self, name: str, outcomes: Mapping[str, Measurement]) -> None:
         for key, outcome in outcomes.items():
             self._measured[key].parts.setdefault(name, []).append(outcome)
 
-    def _add_model(self, name: str, outcomes: Mapping[str, Measurement], cases: Cases) -> None:
+    def _add_model(
+        self, name: str, outcomes: Mapping[str, Measurement], cases: CasesBySlice
+    ) -> None:
         for key in cases:
             measured = self._measured[key]
             measured.models.setdefault(name, []).append(outcomes[key])
@@ -117,7 +119,7 @@ class Run:
 
 
 def splits_of(
-    plan: Plan, dataset: Dataset
+    plan: EvaluationPlan, dataset: Dataset
 ) -> Iterator[tuple[Split, tuple[Slice, ...], tuple[Slice, ...]]]:
     """Yield the splits of a plan, each with its slices and those of the curve."""
     for fold in plan.folds:

@@ -19,8 +19,8 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
 from marquee.settings import Settings
-from trainer.evaluation.metrics import DEPTH, SHOWN, Measurement, measure
-from trainer.evaluation.slices import Case, Cases, route_of
+from trainer.evaluation.metrics import DEPTH, LIST_SIZE, Measurement, measure
+from trainer.evaluation.slices import CasesBySlice, EvaluationCase, route_of
 from trainer.evaluation.splits import Split
 from trainer.models.fits import FITS, Fit
 from trainer.models.parameters import TrainingParameters
@@ -37,26 +37,27 @@ def key_at(slice_name: str, diversity: float) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ServedModel:
     """A loaded model, the movie ids of its data set by row, and the popularity at the training."""
 
     model: Any
     movie_ids: Ints
     popularity: Popularity | None
 
-    def list_for(self, case: Case, among: npt.NDArray[np.bool_] | None = None) -> Ints:
+    def list_for(self, case: EvaluationCase, among: npt.NDArray[np.bool_] | None = None) -> Ints:
         """Return the rows that a service would answer, best first; `among`: the candidates."""
         return self._rows(self._scored(case, among))
 
-    def lists_for(self, case: Case, diversities: Sequence[float]) -> list[Ints]:
+    def lists_for(self, case: EvaluationCase, diversities: Sequence[float]) -> list[Ints]:
         """Return the rows that a service would answer at each setting of diversity."""
-        scored = self._scored(case, k=pool_size(SHOWN, max(diversities)))
+        scored = self._scored(case, k=pool_size(LIST_SIZE, max(diversities)))
         return [
-            self._rows(diversify(scored, self.movies, setting, SHOWN)) for setting in diversities
+            self._rows(diversify(scored, self.movies, setting, LIST_SIZE))
+            for setting in diversities
         ]
 
     def _scored(
-        self, case: Case, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
+        self, case: EvaluationCase, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
     ) -> list[Scored]:
         movies = self.movies
         mask = movies.alive.copy() if among is None else among.copy()
@@ -75,17 +76,17 @@ class Asked:
         movies: MovieTable = self.model.movies()
         return movies
 
-    def _user(self, case: Case) -> UserHistory:
+    def _user(self, case: EvaluationCase) -> UserHistory:
         movie_ids = self.movie_ids[case.movies].tolist()
         if case.viewed:
             return UserHistory.of(viewed=movie_ids)
         return UserHistory.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
 
 
-def run_model(
+def measure_model(
     name: str,
     split: Split,
-    cases: Cases,
+    cases: CasesBySlice,
     settings: Settings,
     parameters: TrainingParameters,
     fits: Fits = FITS,
@@ -95,8 +96,8 @@ def run_model(
 
     For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.
     """
-    own = {key: routed(name, chosen, settings) for key, chosen in cases.items()}
-    asked = fitted(name, split.train, parameters, fits) if any(own.values()) else None
+    own = {key: cases_routed_to(name, chosen, settings) for key, chosen in cases.items()}
+    asked = fit_served_model(name, split.train, parameters, fits) if any(own.values()) else None
     found = {}
     for key, chosen in own.items():
         lists = [] if asked is None else [asked.list_for(case) for case in chosen]
@@ -109,12 +110,16 @@ def run_model(
     return found
 
 
-def routed(name: str, cases: Sequence[Case], settings: Settings) -> list[Case]:
+def cases_routed_to(
+    name: str, cases: Sequence[EvaluationCase], settings: Settings
+) -> list[EvaluationCase]:
     """Return the cases that a model answers."""
     return [case for case in cases if MODEL_BY_ROUTE[route_of(case, settings)] == name]
 
 
-def fitted(name: str, train: Dataset, parameters: TrainingParameters, fits: Fits = FITS) -> Asked:
+def fit_served_model(
+    name: str, train: Dataset, parameters: TrainingParameters, fits: Fits = FITS
+) -> ServedModel:
     """Return a model of a data set as a service would load it."""
     fit = fits[name]()
     config = parameters.config(name, fit.config)
@@ -126,5 +131,5 @@ def fitted(name: str, train: Dataset, parameters: TrainingParameters, fits: Fits
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
     movie_ids = np.array([movie.movie_id for movie in train.movies], np.int64)
     if not MODEL_SPECS[name].takes_popularity:
-        return Asked(loaded, movie_ids, None)
-    return Asked(loaded, movie_ids, Popularity(RatingRows.of(train).sums(len(train.movies))))
+        return ServedModel(loaded, movie_ids, None)
+    return ServedModel(loaded, movie_ids, Popularity(RatingRows.of(train).sums(len(train.movies))))

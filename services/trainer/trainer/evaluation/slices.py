@@ -54,7 +54,7 @@ CURVE = tuple(
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class EvaluationCase:
     """A fold-in: `movies` (rows, in the order shown) and `half_stars`; `targets` are the rows of the
     user's other liked movies."""
 
@@ -70,11 +70,11 @@ class Case:
         return self.movies if self.viewed else self.movies[self.half_stars >= POSITIVE]
 
 
-Cases = Mapping[str, Sequence[Case]]
+CasesBySlice = Mapping[str, Sequence[EvaluationCase]]
 """By the name of their slice."""
 
 
-def route_of(case: Case, settings: Settings) -> Route:
+def route_of(case: EvaluationCase, settings: Settings) -> Route:
     """Return who answers a case: the gateway's rule, repeated here (a test compares the two)."""
     if case.viewed:
         return Route.SIMILAR
@@ -84,14 +84,14 @@ def route_of(case: Case, settings: Settings) -> Route:
     return Route.USER_CLUSTER if ratings < settings.many_ratings else Route.NEURAL
 
 
-def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[Case]]:
+def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[EvaluationCase]]:
     """Return the cases of each slice among the tested users of a split."""
     if split.cut is not None:
         return {BY_TIME.name: _by_time(split, split.cut)}
     return {one.name: draw_slice(RatingRows.of(split.test), _users(split), one) for one in slices}
 
 
-def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[Case]:
+def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[EvaluationCase]:
     """Return the cases of a slice; a user whose other ratings hold no liked movie has none.
 
     A draw shows the first movies of an order that is the same in every slice, so that slices differ
@@ -111,7 +111,7 @@ def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[Case]:
     return cases
 
 
-def _by_time(split: Split, cut: int) -> list[Case]:
+def _by_time(split: Split, cut: int) -> list[EvaluationCase]:
     rows = RatingRows.of(split.test)
     cases = []
     for user, user_id in enumerate(_users(split).tolist()):
@@ -132,8 +132,8 @@ def _users(split: Split) -> Ints:
 
 def _case(
     user_id: int, movies: Ints, half_stars: npt.NDArray[np.uint8], size: int, viewed: bool
-) -> Case | None:
+) -> EvaluationCase | None:
     targets = movies[size:][half_stars[size:] >= POSITIVE]
     if not size or not len(targets):
         return None
-    return Case(user_id, movies[:size], half_stars[:size], targets, viewed)
+    return EvaluationCase(user_id, movies[:size], half_stars[:size], targets, viewed)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
-from trainer.evaluation.baselines.popularity import run_popularity
+from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
-from trainer.evaluation.comparison import Measured, compare
+from trainer.evaluation.comparison import SliceMeasurements, compare
 from trainer.evaluation.metrics import Measurement
-from trainer.evaluation.plan import Plan
+from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.slices import draw
 from trainer.evaluation.splits import Split, split_by_user
-from trainer.report.model import OURS, POPULARITY, OnValidation, SliceReport
+from trainer.report.model import OURS, POPULARITY, SliceReport, ValidationComparison
 
 
 def validation_split(dataset: Dataset, fold: int) -> Split:
@@ -31,15 +31,15 @@ class ValidationRun:
     """The folds of trials of a plan, on whose validation users all is measured."""
 
     dataset: Dataset
-    plan: Plan
+    plan: EvaluationPlan
     recommenders: Recommenders
     settings: Settings
 
     def run(
         self, catalogue: CatalogueStatistics, tested: Mapping[str, SliceReport]
-    ) -> list[OnValidation]:
+    ) -> list[ValidationComparison]:
         """Return a row for each slice that was measured on tested users as well."""
-        measured = {one.name: Measured() for one in self.plan.slices}
+        measured = {one.name: SliceMeasurements() for one in self.plan.slices}
         for fold in self.plan.trials:
             self.add(fold, measured)
         rows = []
@@ -54,10 +54,10 @@ class ValidationRun:
 
     def fill(self, fold: int) -> str:
         """Compute and keep all of a fold; return what it was."""
-        self.add(fold, {one.name: Measured() for one in self.plan.slices})
+        self.add(fold, {one.name: SliceMeasurements() for one in self.plan.slices})
         return f"validation users of fold {fold}"
 
-    def add(self, fold: int, measured: Mapping[str, Measured]) -> None:
+    def add(self, fold: int, measured: Mapping[str, SliceMeasurements]) -> None:
         """Measure all on the validation users of a fold."""
         split = validation_split(self.dataset, fold)
         cases = draw(split, self.plan.slices)
@@ -65,7 +65,7 @@ class ValidationRun:
             family.name: self.recommenders.tuned(family, split, cases)
             for family in self.plan.families
         }
-        parts[POPULARITY] = run_popularity(split, cases)
+        parts[POPULARITY] = measure_popularity(split, cases)
         models = self.recommenders.models(split, cases)
         for name, own in measured.items():
             own.cases += cases[name]
@@ -75,12 +75,12 @@ class ValidationRun:
                 own.models.setdefault(model, []).append(outcomes[name])
 
 
-def _row(found: SliceReport, tested: SliceReport) -> OnValidation | None:
+def _row(found: SliceReport, tested: SliceReport) -> ValidationComparison | None:
     ours, best = found.of(OURS), found.of(found.best)
     ours_tested, best_tested = tested.of(OURS), tested.of(tested.best)
     if ours is None or best is None or ours_tested is None or best_tested is None:
         return None
-    return OnValidation(
+    return ValidationComparison(
         name=found.name,
         best=found.best,
         ours=ours.ndcg_at_10,

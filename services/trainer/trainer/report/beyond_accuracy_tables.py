@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-from trainer.report.model import OURS, POPULARITY, SECOND, Report, SliceReport, TradeOff
-from trainer.report.table import Tabular
+from trainer.report.model import OURS, POPULARITY, TWO_CHANNEL_EASE, Report, SliceReport, TradeOff
+from trainer.report.table import TextTable
 
 
-def breadth_tables(report: Report) -> Iterator[Tabular]:
+def beyond_accuracy_tables(report: Report) -> Iterator[TextTable]:
     """Yield the tables that a report has rows for."""
     measured = [one for one in report.slices if one.figures]
     if not measured:
@@ -27,20 +27,20 @@ def breadth_tables(report: Report) -> Iterator[Tabular]:
         yield _at_the_bar(measured)
 
 
-def _beyond(slices: list[SliceReport]) -> Tabular:
+def _beyond(slices: list[SliceReport]) -> TextTable:
     rows = []
     for one in slices:
-        for name in dict.fromkeys((POPULARITY, one.best, SECOND, OURS)):
+        for name in dict.fromkeys((POPULARITY, one.best, TWO_CHANNEL_EASE, OURS)):
             if (found := one.of(name)) is not None:
                 rows.append((
                     one.name, name, f"{found.map_at_10:.3f}", f"{found.coverage:.1%}",
                     f"{found.novelty:.2f}", f"{found.diversity:.3f}",
                 ))  # fmt: skip
     columns = ("given", "recommender", "MAP@10", "coverage", "novelty, bits", "diversity")
-    return Tabular("Lists of ten beyond NDCG", columns, rows)
+    return TextTable("Lists of ten beyond NDCG", columns, rows)
 
 
-def _genres(slices: list[SliceReport]) -> Tabular:
+def _genres(slices: list[SliceReport]) -> TextTable:
     """Return a row a genre, a column a slice."""
     chosen = [one for one in slices if one.genres]
     names = dict.fromkeys(name for one in chosen for name in one.genres)
@@ -48,24 +48,26 @@ def _genres(slices: list[SliceReport]) -> Tabular:
         (name, *(_percents(*one.genres.get(name, (0.0, 0.0))) for one in chosen)) for name in names
     ]
     columns = ("genre", *(one.name for one in chosen))
-    return Tabular(f"Coverage of each genre's films in percent, {OURS} / bar", columns, rows)
+    return TextTable(f"Coverage of each genre's films in percent, {OURS} / bar", columns, rows)
 
 
 def _percents(ours: float, theirs: float) -> str:
     return f"{100 * ours:.1f} / {100 * theirs:.1f}"
 
 
-def _by_setting(slices: list[SliceReport], title: str, cell: Callable[[TradeOff], str]) -> Tabular:
+def _by_setting(
+    slices: list[SliceReport], title: str, cell: Callable[[TradeOff], str]
+) -> TextTable:
     """Return a row a slice and a column a setting."""
     settings = list(dict.fromkeys(point.setting for one in slices for point in one.trade_off))
     rows = []
     for one in slices:
         found = {point.setting: cell(point) for point in one.trade_off}
         rows.append((one.name, *(found.get(setting, "") for setting in settings)))
-    return Tabular(title, ("given", *(f"{setting:g}" for setting in settings)), rows)
+    return TextTable(title, ("given", *(f"{setting:g}" for setting in settings)), rows)
 
 
-def _at_the_bar(slices: list[SliceReport]) -> Tabular:
+def _at_the_bar(slices: list[SliceReport]) -> TextTable:
     rows = []
     for one in slices:
         bar, broad = one.of(one.best), one.at_the_bar
@@ -80,4 +82,4 @@ def _at_the_bar(slices: list[SliceReport]) -> Tabular:
             str(broad.over_best), f"{broad.coverage:.1%}", f"{times:.1f} ×",
         ))  # fmt: skip
     columns = ("given", "bar", "its coverage", "setting", "NDCG@10 - bar", "coverage", "times")
-    return Tabular("The broadest lists that are as good as the bar", columns, rows)
+    return TextTable("The broadest lists that are as good as the bar", columns, rows)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from trainer.report.model import OURS, ColdMovies, Report
-from trainer.report.table import Tabular
+from trainer.report.model import OURS, ColdStartQuality, Report
+from trainer.report.table import TextTable
 
 
-def extra_tables(report: Report) -> Iterator[Tabular]:
+def extra_tables(report: Report) -> Iterator[TextTable]:
     """Yield the tables that a report has rows for."""
     if report.cold_films:
         yield _cold_movies(report)
@@ -18,7 +18,7 @@ def extra_tables(report: Report) -> Iterator[Tabular]:
         yield _on_validation(report)
 
 
-def _cold_movies(report: Report) -> Tabular:
+def _cold_movies(report: Report) -> TextTable:
     rows = [
         (one.content, one.route, one.name, str(one.hit_rate_at_10), _times(one),
          f"{one.ndcg_at_10:.3f}", str(one.cases))
@@ -26,10 +26,10 @@ def _cold_movies(report: Report) -> Tabular:
     ]  # fmt: skip
     columns = ("known of films", "route", "recommender", "hit rate@10",
                "- cosine + popularity", "NDCG@10", "cases")  # fmt: skip
-    return Tabular("Films that nobody rated, among such films alone", columns, rows)
+    return TextTable("Films that nobody rated, among such films alone", columns, rows)
 
 
-def _times(one: ColdMovies) -> str:
+def _times(one: ColdStartQuality) -> str:
     """Return by how much ours is better than content alone, and how many times as good."""
     if one.over_content is None:
         return ""
@@ -38,7 +38,7 @@ def _times(one: ColdMovies) -> str:
     return f"{one.over_content}{times}"
 
 
-def _cold_places(report: Report) -> Tabular:
+def _cold_places(report: Report) -> TextTable:
     rows = [
         (one.content, one.route, f"{one.share_of_places:.1%}", f"{one.share_of_ratings:.1%}",
          str(one.cost), str(one.cases))
@@ -46,19 +46,21 @@ def _cold_places(report: Report) -> Tabular:
     ]  # fmt: skip
     columns = ("known of films", "route", "of places", "of positive ratings",
                "NDCG@10 of rated films", "cases")  # fmt: skip
-    return Tabular("Films that nobody rated, among all films: their shares and cost", columns, rows)
+    return TextTable(
+        "Films that nobody rated, among all films: their shares and cost", columns, rows
+    )
 
 
-def _ablation(report: Report) -> Tabular:
+def _ablation(report: Report) -> TextTable:
     rows = [
         (one.model, one.signal, f"{one.ndcg_at_10:.3f}", str(one.over_whole), str(one.cases))
         for one in report.ablation
     ]
     columns = ("model", "without", "NDCG@10", "- whole model", "cases")
-    return Tabular("Ablation: each model without a part, weights learned anew", columns, rows)
+    return TextTable("Ablation: each model without a part, weights learned anew", columns, rows)
 
 
-def _on_validation(report: Report) -> Tabular:
+def _on_validation(report: Report) -> TextTable:
     rows = [
         (one.name, str(one.users), f"{one.ours:.3f}", f"{one.of_best:.3f} ({one.best})",
          f"{one.ours - one.of_best:+.3f}", f"{one.ours_tested:.3f}", f"{one.of_best_tested:.3f}",
@@ -67,4 +69,4 @@ def _on_validation(report: Report) -> Tabular:
     ]  # fmt: skip
     columns = ("given", "users", f"{OURS}, validation", "bar, validation", "difference",
                f"{OURS}, test", "bar, test", "difference")  # fmt: skip
-    return Tabular("NDCG@10 on validation and on test users", columns, rows)
+    return TextTable("NDCG@10 on validation and on test users", columns, rows)

@@ -9,17 +9,17 @@ OURS = "Marquee"
 POPULARITY = "popularity"
 BY_TIME = "earlier ones"
 """The slice that is split in the order of time, not by user."""
-SECOND = "EASE of likes and dislikes"
+TWO_CHANNEL_EASE = "EASE of likes and dislikes"
 """The rival that sees low ratings as well; no part of the bar."""
 
 
-class Part(BaseModel):
+class ReportPart(BaseModel):
     """A part of a report: it never changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Interval(Part):
+class Interval(ReportPart):
     """A mean difference with its 95 % interval."""
 
     mean: float
@@ -30,7 +30,7 @@ class Interval(Part):
         return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
-class Figures(Part):
+class RecommenderMetrics(ReportPart):
     """What one recommender reaches on a slice: means over users.
 
     Of the lists of ten: `coverage`, the share of the catalogue that is in any; `novelty` in bits;
@@ -48,7 +48,7 @@ class Figures(Part):
     words: str = ""
 
 
-class TradeOff(Part):
+class TradeOff(ReportPart):
     """What lists are at one setting of diversity; `over_best` is NDCG@10 less that of the bar."""
 
     setting: float
@@ -59,7 +59,7 @@ class TradeOff(Part):
     diversity: float
 
 
-class SliceReport(Part):
+class SliceReport(ReportPart):
     """A slice: who answered, how all recommenders did, and how ours differs in NDCG@10.
 
     `figures` are those of users whose cases could be answered; `note` says why a slice has none.
@@ -70,7 +70,7 @@ class SliceReport(Part):
     answered: dict[str, float] = {}
     users: int = 0
     cases: int = 0
-    figures: tuple[Figures, ...] = ()
+    figures: tuple[RecommenderMetrics, ...] = ()
     over_popularity: Interval | None = None
     over_best: Interval | None = None
     best: str = ""
@@ -101,12 +101,12 @@ class SliceReport(Part):
         reached = [one for one in self.trade_off if one.over_best.mean >= 0]
         return max(reached, key=lambda one: one.coverage, default=None)
 
-    def of(self, name: str) -> Figures | None:
+    def of(self, name: str) -> RecommenderMetrics | None:
         """Return the figures of one recommender."""
         return next((figures for figures in self.figures if figures.name == name), None)
 
 
-class RatingErrors(Part):
+class RatingErrors(ReportPart):
     """Errors of predicted ratings on held-out ones, in stars."""
 
     name: str
@@ -114,7 +114,7 @@ class RatingErrors(Part):
     mae: float
 
 
-class RatingTrials(Part):
+class RatingTrials(ReportPart):
     """Means over splits of one kind: errors in stars, and NDCG@10 (gain 2^stars - 1) over the
     ratings asked of users with five and more; None where there is no such user.
 
@@ -131,7 +131,7 @@ class RatingTrials(Part):
     below_biases: Interval | None = None
 
 
-class Reliability(Part):
+class Reliability(ReportPart):
     """Predictions of like confidence: the mean that was said, and the share within half a star."""
 
     said: float
@@ -139,7 +139,7 @@ class Reliability(Part):
     ratings: int
 
 
-class Spread(Part):
+class MeanInterval(ReportPart):
     """A mean over users with its 95 % interval."""
 
     mean: float
@@ -150,7 +150,7 @@ class Spread(Part):
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class ColdMovies(Part):
+class ColdStartQuality(ReportPart):
     """How lists of ten movies that nobody had rated do, cold movies alone being candidates.
 
     `content`: what is known of the movies.
@@ -159,14 +159,14 @@ class ColdMovies(Part):
     content: str
     route: str
     name: str
-    hit_rate_at_10: Spread
+    hit_rate_at_10: MeanInterval
     ndcg_at_10: float
     cases: int
     over_content: Interval | None = None
     """Ours: its hit rate less that of content cosine and predicted popularity."""
 
 
-class ColdPlaces(Part):
+class ColdStartExposure(ReportPart):
     """Cold movies where all movies are candidates: their share of the places of lists of ten, of the
     positive ratings, and what it costs the rated movies in NDCG@10 (below 0: a loss)."""
 
@@ -178,7 +178,7 @@ class ColdPlaces(Part):
     cases: int
 
 
-class Ablation(Part):
+class Ablation(ReportPart):
     """A model without a signal of its mix, less the whole model, in NDCG@10 on its own cases."""
 
     model: str
@@ -188,7 +188,7 @@ class Ablation(Part):
     cases: int
 
 
-class OnValidation(Part):
+class ValidationComparison(ReportPart):
     """NDCG@10 on validation users, who are none of the tested ones, and on tested users."""
 
     name: str
@@ -200,7 +200,7 @@ class OnValidation(Part):
     users: int
 
 
-class Marker(Part):
+class MapMarker(ReportPart):
     """Members of a segment on a map: their places, and the segment's name and size."""
 
     name: str
@@ -208,15 +208,15 @@ class Marker(Part):
     places: tuple[tuple[float, float], ...]
 
 
-class SegmentMap(Part):
+class SegmentMap(ReportPart):
     """Segments of a kind: how their number was chosen, and where their members lie."""
 
     kind: str
     choice: dict[str, Any]
-    markers: tuple[Marker, ...]
+    markers: tuple[MapMarker, ...]
 
 
-class Point(Part):
+class RatingCountPoint(ReportPart):
     """NDCG@10 of ours and of popularity when so many ratings are known of a user."""
 
     ratings: int
@@ -225,7 +225,7 @@ class Point(Part):
     popularity: float
 
 
-class Report(Part):
+class Report(ReportPart):
     """All that an evaluation found."""
 
     data_version: str
@@ -238,12 +238,12 @@ class Report(Part):
     rating_errors: tuple[RatingErrors, ...] = ()
     rating_trials: tuple[RatingTrials, ...] = ()
     reliability: tuple[Reliability, ...] = ()
-    cold_films: tuple[ColdMovies, ...] = ()
-    cold_places: tuple[ColdPlaces, ...] = ()
+    cold_films: tuple[ColdStartQuality, ...] = ()
+    cold_places: tuple[ColdStartExposure, ...] = ()
     ablation: tuple[Ablation, ...] = ()
-    on_validation: tuple[OnValidation, ...] = ()
+    on_validation: tuple[ValidationComparison, ...] = ()
     segments: tuple[SegmentMap, ...] = ()
-    by_ratings: tuple[Point, ...] = ()
+    by_ratings: tuple[RatingCountPoint, ...] = ()
     curves: dict[str, tuple[dict[str, float], ...]] = {}
     """What each epoch of the newest training told, by model."""
     notes: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trainer.report.model import OURS, POPULARITY, Point, Report
+from trainer.report.model import OURS, POPULARITY, RatingCountPoint, Report
 from trainer.report.segment_plots import segment_figures
 from trainer.report.svg import figure_of
 from trainer.report.trade_off_plots import draw_ablation, draw_trade_off
@@ -29,7 +29,7 @@ def plots(report: Report) -> dict[str, str]:
     return found
 
 
-def _by_ratings(points: Sequence[Point]) -> str:
+def _by_ratings(points: Sequence[RatingCountPoint]) -> str:
     def draw(axes: Any) -> None:
         ratings = [point.ratings for point in points]
         axes.plot(ratings, [point.ours for point in points], marker="o", label=OURS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tabular:
+class TextTable:
     """A table as text."""
 
     title: str

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from trainer.report.beyond_accuracy_tables import breadth_tables
+from trainer.report.beyond_accuracy_tables import beyond_accuracy_tables
 from trainer.report.extra_tables import extra_tables
-from trainer.report.model import OURS, POPULARITY, SECOND, Report, SliceReport
-from trainer.report.table import Tabular
+from trainer.report.model import OURS, POPULARITY, TWO_CHANNEL_EASE, Report, SliceReport
+from trainer.report.table import TextTable
 
-RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", SECOND, OURS)
+RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", TWO_CHANNEL_EASE, OURS)
 
 
-def show(report: Report, console: Console) -> None:
+def print_report(report: Report, console: Console) -> None:
     """Print all tables and the verdict."""
     console.print(heading(report), style="bold")
     for found in tables(report):
@@ -34,20 +34,20 @@ def heading(report: Report) -> str:
     )
 
 
-def tables(report: Report) -> Iterator[Tabular]:
+def tables(report: Report) -> Iterator[TextTable]:
     """Yield the tables that a report has rows for."""
     if report.slices:
         yield _figures(report)
         yield _differences(report)
-        yield from breadth_tables(report)
+        yield from beyond_accuracy_tables(report)
     if report.rating_errors:
-        yield Tabular(
+        yield TextTable(
             "Predicted ratings, a random tenth held out, in stars",
             ("predictor", "RMSE", "MAE"),
             [(one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}") for one in report.rating_errors],
         )
     if report.by_ratings:
-        yield Tabular(
+        yield TextTable(
             "NDCG@10 by how many ratings of a viewer are known",
             ("ratings", "users", OURS, POPULARITY),
             [
@@ -58,7 +58,7 @@ def tables(report: Report) -> Iterator[Tabular]:
     if report.rating_trials:
         yield _rating_trials(report)
     if report.reliability:
-        yield Tabular(
+        yield TextTable(
             "Confidence, and the share of predictions at most half a star off",
             ("said", "found", "ratings"),
             [(f"{r.said:.3f}", f"{r.found:.3f}", str(r.ratings)) for r in report.reliability],
@@ -66,7 +66,7 @@ def tables(report: Report) -> Iterator[Tabular]:
     yield from extra_tables(report)
 
 
-def choices(report: Report) -> Tabular:
+def tuned_settings_table(report: Report) -> TextTable:
     """Return what validation chose for the baselines."""
     rows = [
         (one.name, figures.name, figures.words)
@@ -75,10 +75,10 @@ def choices(report: Report) -> Tabular:
         if figures.words
     ]
     columns = ("given", "baseline", "settings in each split")
-    return Tabular("What validation chose for the baselines", columns, rows)
+    return TextTable("What validation chose for the baselines", columns, rows)
 
 
-def _figures(report: Report) -> Tabular:
+def _figures(report: Report) -> TextTable:
     rows = [
         (
             one.name,
@@ -87,10 +87,10 @@ def _figures(report: Report) -> Tabular:
         )
         for one in report.slices
     ]
-    return Tabular("recall@20 / NDCG@10 / NDCG@100", ("given", "users", *RECOMMENDERS), rows)
+    return TextTable("recall@20 / NDCG@10 / NDCG@100", ("given", "users", *RECOMMENDERS), rows)
 
 
-def _differences(report: Report) -> Tabular:
+def _differences(report: Report) -> TextTable:
     rows = [
         (
             one.name,
@@ -106,10 +106,10 @@ def _differences(report: Report) -> Tabular:
     ]
     columns = ("given", "answered by", "- popularity", "- bar", "bar", "- second bar",
                "≥ popularity")  # fmt: skip
-    return Tabular(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
+    return TextTable(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
 
 
-def _rating_trials(report: Report) -> Tabular:
+def _rating_trials(report: Report) -> TextTable:
     rows = [
         (one.trial, one.name, f"{one.rmse:.4f}", " ".join(f"{rmse:.3f}" for rmse in one.rmses),
          str(one.below_biases or ""), f"{one.mae:.4f}",
@@ -125,7 +125,7 @@ def _rating_trials(report: Report) -> Tabular:
         "MAE",
         "NDCG@10 of asked",
     )
-    return Tabular("Predicted ratings by kind of trial, in stars", columns, rows)
+    return TextTable("Predicted ratings by kind of trial, in stars", columns, rows)
 
 
 def _cell(one: SliceReport, name: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from trainer.report.model import Report
 from trainer.report.plots import plots
-from trainer.report.table import Tabular
-from trainer.report.tables import choices, heading, tables
+from trainer.report.table import TextTable
+from trainer.report.tables import heading, tables, tuned_settings_table
 
 FIRST = 2
 """Tables, those of the verdict, that stand before the plots."""
@@ -25,7 +25,7 @@ th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #d5d9
 """
 
 
-def write(report: Report, folder: Path) -> list[Path]:
+def write_report(report: Report, folder: Path) -> list[Path]:
     """Write `report.json`, `report.md` and `report.html` into a folder; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
@@ -41,7 +41,7 @@ def write(report: Report, folder: Path) -> list[Path]:
 def markdown(report: Report) -> str:
     """Return the report in Markdown."""
     lines = ["# Quality", "", f"{heading(report)}. {report.verdict}", ""]
-    for table in (*tables(report), choices(report)):
+    for table in (*tables(report), tuned_settings_table(report)):
         rule = ["---"] * len(table.columns)
         lines += [f"## {table.title}", "", _line(table.columns), _line(rule)]
         lines += [*map(_line, table.rows), ""]
@@ -51,7 +51,7 @@ def markdown(report: Report) -> str:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs nothing else."""
-    shown = [_table(table) for table in (*tables(report), choices(report))]
+    shown = [_table(table) for table in (*tables(report), tuned_settings_table(report))]
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
@@ -68,7 +68,7 @@ def _figure(title: str, svg: str) -> str:
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
 
 
-def _table(table: Tabular) -> str:
+def _table(table: TextTable) -> str:
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in table.rows)
     return (

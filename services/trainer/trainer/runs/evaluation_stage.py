@@ -7,8 +7,8 @@ from marquee.registry.bundle import Manifest
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of
-from trainer.evaluation.plan import Plan
-from trainer.evaluation.run import Run
+from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.sampling import sample_of
 from trainer.evaluation.slices import QUICK
 from trainer.evaluation.splits import SEED
@@ -29,13 +29,13 @@ def evaluate_training(training: TrainingContext) -> dict[str, dict[str, float]]:
     Of a large data set a sample of its users is fitted and measured.
     """
     models = tuple(name for name in MODEL_NAMES if name in training.bundles)
-    plan = Plan((0,), QUICK, models, families=(), by_time=False)
+    plan = EvaluationPlan((0,), QUICK, models, families=(), by_time=False)
     done = iter(range(1, len(models) + 1))
 
     def say(words: str) -> None:
         training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
 
-    run = Run(plan, training.parameters, training.settings, EvaluationCache(None), say)
+    run = EvaluationRun(plan, training.parameters, training.settings, EvaluationCache(None), say)
     started = time.perf_counter()
     splits = run.add_all(sample_of(training.dataset))
     catalogue = CatalogueStatistics.of(training.dataset)

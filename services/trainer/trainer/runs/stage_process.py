@@ -22,7 +22,7 @@ from trainer.history.history import History
 from trainer.history.snapshots import write_snapshot
 from trainer.models.code_version import code_version
 from trainer.models.parameters import TrainingParameters
-from trainer.report.writers import write
+from trainer.report.writers import write_report
 from trainer.runs.context import TrainingContext
 from trainer.runs.run import peak_mb, select
 from trainer.runs.stages import Stage
@@ -167,7 +167,7 @@ class StageRun:
         _write_json(self.work.metrics("evaluate"), found)
         _write_csv(self.work.quality, _quality(training))
         if training.report is not None:
-            write(training.report, self.work.root / "report")
+            write_report(training.report, self.work.root / "report")
         return words
 
     def _fitted(self, folder: Path) -> dict[str, Path]:

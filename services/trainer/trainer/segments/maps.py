@@ -12,7 +12,7 @@ from marquee.domain.models import USER_MODEL
 from marquee.domain.movies import genre_matrix
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
-from trainer.report.model import Marker, SegmentMap
+from trainer.report.model import MapMarker, SegmentMap
 
 MODEL = USER_MODEL.name
 MEMBERS = 1500
@@ -69,5 +69,5 @@ def _map(kind: str, about: Any, rows: npt.NDArray[Any], segments: npt.NDArray[An
         members = np.flatnonzero(segments == one["id"])
         shown = generator.permutation(members)[: int(np.ceil(share * len(members)))]
         places = tuple((round(float(x), 3), round(float(y), 3)) for x, y in plane[np.sort(shown)])
-        markers.append(Marker(name=one["name"], size=one["size"], places=places))
+        markers.append(MapMarker(name=one["name"], size=one["size"], places=places))
     return SegmentMap(kind=kind, choice=about.about[kind]["choice"], markers=tuple(markers))

@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from marquee.errors import DataError
 from marquee.files import locked, replace_file
 
-Kind = Literal["movies", "users"]
+SegmentKind = Literal["movies", "users"]
 ALIKE = 0.25
 """Share of typical movies in common from which on two segments are one."""
 
 C = TypeVar("C", bound=BaseModel)
 
 
-class Name(BaseModel):
+class SegmentName(BaseModel):
     """A name, and the typical movies of the segment that it was given to; with `keep` the next
     trainings make such a segment again, whatever else they find."""
 
@@ -33,7 +33,7 @@ class KindPreferences(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     k: int | None = None
-    names: tuple[Name, ...] = ()
+    names: tuple[SegmentName, ...] = ()
 
 
 class _File(BaseModel):
@@ -49,20 +49,20 @@ class SegmentPreferences:
     def __init__(self, state: Path) -> None:
         self._path = state / "segments.json"
 
-    def get(self, kind: Kind) -> KindPreferences:
+    def get(self, kind: SegmentKind) -> KindPreferences:
         """Return what holds for a kind. DataError: the file cannot be read."""
         wishes: KindPreferences = getattr(self._read(), kind)
         return wishes
 
-    def fix(self, kind: Kind, k: int | None) -> None:
+    def fix(self, kind: SegmentKind, k: int | None) -> None:
         """Set how many segments the next training makes."""
         self._change(kind, lambda wishes: wishes.model_copy(update={"k": k}))
 
-    def name(self, kind: Kind, name: Name) -> None:
+    def name(self, kind: SegmentKind, name: SegmentName) -> None:
         """Name a segment; the name that it had before is replaced."""
         self._change(kind, lambda wishes: _renamed(wishes, name))
 
-    def _change(self, kind: Kind, change: Any) -> None:
+    def _change(self, kind: SegmentKind, change: Any) -> None:
         with locked(self._path.with_name(".segments.lock")):
             held = self._read()
             changed = held.model_copy(update={kind: change(getattr(held, kind))})
@@ -77,7 +77,9 @@ class SegmentPreferences:
             raise DataError(f"{self._path.name}: {error.errors()[0]['msg']}") from None
 
 
-def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[int, Name]:
+def match_names(
+    names: Sequence[SegmentName], segments: Mapping[int, Sequence[int]]
+) -> dict[int, SegmentName]:
     """Return the names of segments (id → typical movies): the most alike pairs first, each name
     and each segment once, none that are not alike (Jaccard index of their movies)."""
     pairs = sorted(
@@ -85,7 +87,7 @@ def named(names: Sequence[Name], segments: Mapping[int, Sequence[int]]) -> dict[
          for segment, movies in segments.items()),
         reverse=True,
     )  # fmt: skip
-    found: dict[int, Name] = {}
+    found: dict[int, SegmentName] = {}
     used: set[int] = set()
     for alike, i, segment in pairs:
         if alike >= ALIKE and -segment not in found and i not in used:
@@ -99,7 +101,7 @@ def with_preferences(config: C, state: Path) -> C:
     segments = getattr(config, "segments", None)
     if segments is None:
         return config
-    held, kinds = SegmentPreferences(state), get_args(Kind)
+    held, kinds = SegmentPreferences(state), get_args(SegmentKind)
     wishes = {kind: held.get(kind) for kind in kinds}
     fixed: dict[str, Any] = {
         f"{kind}_k": wish.k for kind, wish in wishes.items() if wish.k is not None
@@ -110,7 +112,7 @@ def with_preferences(config: C, state: Path) -> C:
     return config.model_copy(update={"segments": segments.model_copy(update=fixed)})
 
 
-def _renamed(wishes: KindPreferences, name: Name) -> KindPreferences:
+def _renamed(wishes: KindPreferences, name: SegmentName) -> KindPreferences:
     alike = [_alike(held.films, name.films) for held in wishes.names]
     same = alike.index(max(alike)) if alike and max(alike) >= ALIKE else -1
     others = [held for i, held in enumerate(wishes.names) if i != same]

@@ -17,7 +17,7 @@ from marquee.settings import Settings
 from trainer.models.diff import flat
 from trainer.report.mlflow_metrics import metrics_of
 from trainer.report.model import Report
-from trainer.report.writers import write
+from trainer.report.writers import write_report
 from trainer.tracking.client import errors, log_data, open_client, registered_name
 
 EXPERIMENT = "marquee"
@@ -199,7 +199,7 @@ class MlflowTracking:
             for metrics in _metrics(report):
                 self._client.log_batch(self._parent, metrics=metrics)
             with tempfile.TemporaryDirectory() as folder:
-                write(report, Path(folder))
+                write_report(report, Path(folder))
                 self._client.log_artifacts(self._parent, folder, "report")
 
         self._guard(log)

@@ -12,8 +12,8 @@ from marquee.features.dataset import Dataset
 from marquee.files import replace_file
 from marquee.settings import Settings
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation.plan import Plan
-from trainer.evaluation.run import Run
+from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.slices import QUICK
 from trainer.evaluation.splits import split_by_user
 from trainer.models.diff import flat
@@ -77,8 +77,8 @@ def _score(
 ) -> float:
     sections: dict[str, Any] = {**parameters.sections, name: nested(values)}
     changed = TrainingParameters(parameters.seed, sections, parameters.source)
-    plan = Plan((REPORTED[-1] + 1,), QUICK, (name,), families=(), by_time=False)
-    run = Run(plan, changed, settings, EvaluationCache(None), lambda _words: None)
+    plan = EvaluationPlan((REPORTED[-1] + 1,), QUICK, (name,), families=(), by_time=False)
+    run = EvaluationRun(plan, changed, settings, EvaluationCache(None), lambda _words: None)
     run.add_all(dataset)
     figures = run.figures(name)
     if not figures:

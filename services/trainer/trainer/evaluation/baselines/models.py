@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from trainer.evaluation.slices import Case
+from trainer.evaluation.slices import EvaluationCase
 from trainer.evaluation.splits import SEED
 
 MAX_MOVIES = 8000
@@ -28,7 +28,7 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Family:
+class BaselineFamily:
     """A kind of baseline, and the settings that are tried on validation users: six of each kind."""
 
     name: str
@@ -36,7 +36,7 @@ class Family:
     fit: Callable[..., Scorer]
 
 
-def likes_of(dataset: Dataset) -> sparse.csr_matrix:
+def like_matrix(dataset: Dataset) -> sparse.csr_matrix:
     """Return who likes which movie, users × movies, 1 or 0."""
     rows = RatingRows.of(dataset)
     liked = rows.liked
@@ -45,7 +45,7 @@ def likes_of(dataset: Dataset) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, place), (len(rows), len(dataset.movies)))
 
 
-def shown_to(cases: Sequence[Case], n_movies: int) -> sparse.csr_matrix:
+def fold_in_matrix(cases: Sequence[EvaluationCase], n_movies: int) -> sparse.csr_matrix:
     """Return what baselines see of m cases: liked (or viewed) movies, m × movies."""
     starts = np.cumsum([0, *(len(case.liked) for case in cases)])
     movies = np.concatenate([np.zeros(0, np.int64), *(case.liked for case in cases)])
@@ -163,7 +163,9 @@ def _grid(**settings: Sequence[float]) -> tuple[Mapping[str, float], ...]:
 
 
 FAMILIES = (
-    Family("ItemKNN", _grid(shrinkage=(1, 10, 100), neighbours=(200, 2000)), fit_item_knn),
-    Family("ALS", _grid(regularization=(3, 30, 100), confidence=(2, 8)), fit_als),
-    Family("EASE", tuple({"penalty": p} for p in (30, 100, 300, 1000, 3000, 10000)), fit_ease),
+    BaselineFamily("ItemKNN", _grid(shrinkage=(1, 10, 100), neighbours=(200, 2000)), fit_item_knn),
+    BaselineFamily("ALS", _grid(regularization=(3, 30, 100), confidence=(2, 8)), fit_als),
+    BaselineFamily(
+        "EASE", tuple({"penalty": p} for p in (30, 100, 300, 1000, 3000, 10000)), fit_ease
+    ),
 )

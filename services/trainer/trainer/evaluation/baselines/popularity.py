@@ -5,11 +5,11 @@ import numpy as np
 from marquee.features.interactions import RatingRows
 from marquee.features.popularity import Popularity
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
-from trainer.evaluation.slices import Cases
+from trainer.evaluation.slices import CasesBySlice
 from trainer.evaluation.splits import Split
 
 
-def run_popularity(split: Split, cases: Cases) -> dict[str, Measurement]:
+def measure_popularity(split: Split, cases: CasesBySlice) -> dict[str, Measurement]:
     """Return how the most popular movies of the training users do, those shown left out."""
     movies = split.train.movies
     popularity = Popularity(RatingRows.of(split.train).sums(len(movies)))

@@ -10,9 +10,9 @@ from scipy import sparse
 from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.training.ranking_metrics import mean_ndcg
-from trainer.evaluation.baselines.models import Family, Scorer, likes_of, shown_to
+from trainer.evaluation.baselines.models import BaselineFamily, Scorer, fold_in_matrix, like_matrix
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
-from trainer.evaluation.slices import Case, Cases
+from trainer.evaluation.slices import CasesBySlice, EvaluationCase
 from trainer.evaluation.splits import Split
 
 POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -23,7 +23,7 @@ _CHUNK = 256
 
 
 @dataclass(frozen=True)
-class Choice:
+class TunedSettings:
     """Settings of a baseline with its weight of popularity, and the quality on validation."""
 
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -35,42 +35,47 @@ class Choice:
         return ", ".join([*said, f"popularity {self.popularity:g}"])
 
 
-def run_baseline(
-    family: Family, split: Split, cases: Cases, draw: Callable[[Dataset], Cases]
+def measure_baseline(
+    family: BaselineFamily,
+    split: Split,
+    cases: CasesBySlice,
+    draw: Callable[[Dataset], CasesBySlice],
 ) -> dict[str, Measurement]:
     """Return how the baseline does on each slice, tuned on the validation users of the split.
 
     `draw` returns the cases of a data set's users. Fitted anew on all training users once tuned.
     """
     kept, held_out = split.tuning()
-    choices = tune(family, likes_of(kept), draw(held_out))
-    likes = likes_of(split.train)
+    choices = tune_by_slice(family, like_matrix(kept), draw(held_out))
+    likes = like_matrix(split.train)
     fitted: dict[str, Scorer] = {}
     outcomes = {}
     for name, chosen_cases in cases.items():
-        choice = choices.get(name, Choice(family.grid[0]))
+        choice = choices.get(name, TunedSettings(family.grid[0]))
         key = str(choice.settings)
         if key not in fitted:
             fitted[key] = family.fit(likes, **choice.settings)
-        lists = ranked(fitted[key], choice.popularity, likes, chosen_cases)
+        lists = ranked_lists(fitted[key], choice.popularity, likes, chosen_cases)
         outcomes[name] = measure(chosen_cases, lists, str(choice))
     return outcomes
 
 
-def tune(family: Family, likes: sparse.csr_matrix, validation: Cases) -> dict[str, Choice]:
+def tune_by_slice(
+    family: BaselineFamily, likes: sparse.csr_matrix, validation: CasesBySlice
+) -> dict[str, TunedSettings]:
     """Return the best choice for each slice that has a validation case."""
-    best: dict[str, Choice] = {}
+    best: dict[str, TunedSettings] = {}
     for settings in family.grid:
         scorer = family.fit(likes, **settings)
         for name, cases in validation.items():
             found = _best_popularity(scorer, settings, likes, cases) if cases else None
-            if found and found.reached > best.get(name, Choice()).reached:
+            if found and found.reached > best.get(name, TunedSettings()).reached:
                 best[name] = found
     return best
 
 
-def ranked(
-    scorer: Scorer, popularity: float, likes: sparse.csr_matrix, cases: Sequence[Case]
+def ranked_lists(
+    scorer: Scorer, popularity: float, likes: sparse.csr_matrix, cases: Sequence[EvaluationCase]
 ) -> list[Ints]:
     """Return the best movie rows of each case, those that were shown left out."""
     lists: list[Ints] = []
@@ -87,8 +92,11 @@ def ranked(
 
 
 def _best_popularity(
-    scorer: Scorer, settings: Mapping[str, float], likes: sparse.csr_matrix, cases: Sequence[Case]
-) -> Choice:
+    scorer: Scorer,
+    settings: Mapping[str, float],
+    likes: sparse.csr_matrix,
+    cases: Sequence[EvaluationCase],
+) -> TunedSettings:
     own, popular = _signals(scorer, likes, cases)
     relevant = np.zeros(own.shape, bool)
     for i, case in enumerate(cases):
@@ -99,11 +107,11 @@ def _best_popularity(
         for weight in POPULARITY_WEIGHTS
     ]
     i = int(np.argmax(reached))
-    return Choice(settings, POPULARITY_WEIGHTS[i], reached[i])
+    return TunedSettings(settings, POPULARITY_WEIGHTS[i], reached[i])
 
 
 def _signals(
-    scorer: Scorer, likes: sparse.csr_matrix, cases: Sequence[Case]
+    scorer: Scorer, likes: sparse.csr_matrix, cases: Sequence[EvaluationCase]
 ) -> tuple[Matrix, Matrix]:
     """Return z-scores over the movies not shown, m × movies: of the baseline, of log popularity."""
     n_movies = likes.shape[1]
@@ -111,7 +119,7 @@ def _signals(
     unseen = np.ones((len(cases), n_movies), bool)
     for i, case in enumerate(cases):
         unseen[i, case.movies] = False
-    own = scorer.scores(shown_to(cases, n_movies))
+    own = scorer.scores(fold_in_matrix(cases, n_movies))
     return _standardised(own, unseen), _standardised(np.tile(popular, (len(cases), 1)), unseen)
 
 
@@ -122,7 +130,7 @@ def _standardised(scores: Matrix, unseen: npt.NDArray[np.bool_]) -> Matrix:
     return scaled
 
 
-def _hide(scores: Matrix, cases: Sequence[Case]) -> Matrix:
+def _hide(scores: Matrix, cases: Sequence[EvaluationCase]) -> Matrix:
     for i, case in enumerate(cases):
         scores[i, case.movies] = -np.inf
     return scores

@@ -18,10 +18,10 @@ from marquee.features.interactions import RatingRows
 from marquee.scoring.blending import standardise
 from marquee.scoring.top_k import top
 from marquee.training.ranking_metrics import mean_ndcg
-from trainer.evaluation.baselines.models import Scorer, fit_ease, likes_of
-from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, Choice
+from trainer.evaluation.baselines.models import Scorer, fit_ease, like_matrix
+from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, TunedSettings
 from trainer.evaluation.metrics import DEPTH, Measurement, measure
-from trainer.evaluation.slices import Case, Cases
+from trainer.evaluation.slices import CasesBySlice, EvaluationCase
 from trainer.evaluation.splits import Split
 
 GRID = (30, 100, 300, 1000, 3000, 10000)
@@ -31,8 +31,8 @@ _CHUNK = 256
 """Cases that are scored at once, since each has a score of every movie."""
 
 
-def run_second_bar(
-    split: Split, cases: Cases, draw: Callable[[Dataset], Cases]
+def measure_two_channel_ease(
+    split: Split, cases: CasesBySlice, draw: Callable[[Dataset], CasesBySlice]
 ) -> dict[str, Measurement]:
     """Return how it does on each slice, tuned on the validation users of the split.
 
@@ -44,7 +44,7 @@ def run_second_bar(
     fitted: dict[float, Scorer] = {}
     outcomes = {}
     for name, chosen in cases.items():
-        choice = choices.get(name, Choice({"penalty": GRID[-1]}))
+        choice = choices.get(name, TunedSettings({"penalty": GRID[-1]}))
         penalty = choice.settings["penalty"]
         if penalty not in fitted:
             fitted[penalty] = fit_ease(both, penalty)
@@ -61,7 +61,7 @@ def both_of(dataset: Dataset) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, (rows.owners, columns)), (len(rows), 2 * n_movies))
 
 
-def shown_to(cases: Sequence[Case], n_movies: int) -> sparse.csr_matrix:
+def shown_to(cases: Sequence[EvaluationCase], n_movies: int) -> sparse.csr_matrix:
     """Return what is seen of m cases, m × 2 movies; a viewed movie counts as a liked one."""
     columns = [
         case.movies + np.where(case.viewed | (case.half_stars >= POSITIVE), 0, n_movies)
@@ -73,10 +73,10 @@ def shown_to(cases: Sequence[Case], n_movies: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, joined, starts), (len(cases), 2 * n_movies))
 
 
-def _tune(kept: Dataset, validation: Cases) -> dict[str, Choice]:
+def _tune(kept: Dataset, validation: CasesBySlice) -> dict[str, TunedSettings]:
     """Return the best penalty and weight of popularity for each slice with a validation case."""
     popular, both = _popularity(kept), both_of(kept)
-    best: dict[str, Choice] = {}
+    best: dict[str, TunedSettings] = {}
     for penalty in GRID:
         scorer = fit_ease(both, penalty)
         for name, cases in validation.items():
@@ -85,12 +85,14 @@ def _tune(kept: Dataset, validation: Cases) -> dict[str, Choice]:
             own, favour = _signals(scorer, popular, cases)
             for weight in POPULARITY_WEIGHTS:
                 reached = _quality(own + np.float32(weight) * favour, cases)
-                if reached > best.get(name, Choice()).reached:
-                    best[name] = Choice({"penalty": penalty}, weight, reached)
+                if reached > best.get(name, TunedSettings()).reached:
+                    best[name] = TunedSettings({"penalty": penalty}, weight, reached)
     return best
 
 
-def _lists(scorer: Scorer, popularity: float, popular: Matrix, cases: Sequence[Case]) -> list[Ints]:
+def _lists(
+    scorer: Scorer, popularity: float, popular: Matrix, cases: Sequence[EvaluationCase]
+) -> list[Ints]:
     lists: list[Ints] = []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
@@ -102,12 +104,14 @@ def _lists(scorer: Scorer, popularity: float, popular: Matrix, cases: Sequence[C
 
 
 def _popularity(dataset: Dataset) -> Matrix:
-    likes = np.asarray(likes_of(dataset).sum(axis=0), np.float32).ravel()
+    likes = np.asarray(like_matrix(dataset).sum(axis=0), np.float32).ravel()
     popular: Matrix = np.log1p(likes)
     return popular
 
 
-def _signals(scorer: Scorer, popular: Matrix, cases: Sequence[Case]) -> tuple[Matrix, Matrix]:
+def _signals(
+    scorer: Scorer, popular: Matrix, cases: Sequence[EvaluationCase]
+) -> tuple[Matrix, Matrix]:
     """Return z-scores over the movies not shown, m × movies: of EASE, of log popularity."""
     n_movies = len(popular)
     own = scorer.scores(shown_to(cases, n_movies))[:, :n_movies].copy()
@@ -118,7 +122,7 @@ def _signals(scorer: Scorer, popular: Matrix, cases: Sequence[Case]) -> tuple[Ma
     return own, favour
 
 
-def _quality(scores: Matrix, cases: Sequence[Case]) -> float:
+def _quality(scores: Matrix, cases: Sequence[EvaluationCase]) -> float:
     relevant = np.zeros(scores.shape, bool)
     for i, case in enumerate(cases):
         scores[i, case.movies] = -np.inf
@@ -126,7 +130,7 @@ def _quality(scores: Matrix, cases: Sequence[Case]) -> float:
     return mean_ndcg(scores, relevant, np.array([len(case.targets) for case in cases], np.int64))
 
 
-def _unseen(case: Case, n_movies: int) -> npt.NDArray[np.bool_]:
+def _unseen(case: EvaluationCase, n_movies: int) -> npt.NDArray[np.bool_]:
     unseen = np.ones(n_movies, bool)
     unseen[case.movies] = False
     return unseen

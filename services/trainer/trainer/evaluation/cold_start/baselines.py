@@ -9,13 +9,13 @@ from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.blending import standardise
 from marquee.scoring.ridge import fit_ridge
-from trainer.evaluation.slices import Case
+from trainer.evaluation.slices import EvaluationCase
 
 POPULAR, COSINE, BOTH = "predicted popularity", "content cosine", "cosine + popularity"
 NAMES = (POPULAR, COSINE, BOTH)
 
 
-class Contents:
+class ContentBaselines:
     """Nearness to what was liked, and the popularity that content predicts."""
 
     def __init__(self, train: Dataset) -> None:
@@ -28,7 +28,7 @@ class Contents:
         deviation = content.std(axis=0)
         self._codes = unit((content - content.mean(axis=0)) / np.where(deviation > 0, deviation, 1))
 
-    def scores(self, name: str, case: Case, cold: npt.NDArray[np.bool_]) -> Floating:
+    def scores(self, name: str, case: EvaluationCase, cold: npt.NDArray[np.bool_]) -> Floating:
         """Return the score of each movie by one of `NAMES`."""
         liked = case.liked
         cosine = self._codes @ self._codes[liked].sum(axis=0) if len(liked) else self._popularity

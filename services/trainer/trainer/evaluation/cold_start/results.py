@@ -7,16 +7,23 @@ import numpy as np
 from marquee.features.dataset import Dataset
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.baselines import BOTH, NAMES
-from trainer.evaluation.cold_start.trials import ALL, MOVIE_SEEDS, WARM, ColdSplit, Trial, run_trial
-from trainer.evaluation.comparison import joined, over, users_of
-from trainer.evaluation.metrics import RANKED_BY, Measurement, difference
+from trainer.evaluation.cold_start.trials import (
+    ALL,
+    MOVIE_SEEDS,
+    WARM,
+    ColdStartSplit,
+    ColdStartTrial,
+    run_trial,
+)
+from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
+from trainer.evaluation.metrics import PRIMARY_METRIC, Measurement, paired_difference
 from trainer.evaluation.plan import Say
-from trainer.evaluation.slices import Case
+from trainer.evaluation.slices import EvaluationCase
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import OURS, ColdMovies, ColdPlaces, Interval, Spread
+from trainer.report.model import OURS, ColdStartExposure, ColdStartQuality, Interval, MeanInterval
 
 
-class ColdRun:
+class ColdStartRun:
     """The outcomes of the trials of each content and route, over all draws of cold movies."""
 
     def __init__(
@@ -25,27 +32,31 @@ class ColdRun:
         self._dataset, self._parameters = dataset, parameters
         self._cache, self._say = cache, say
 
-    def reports(self, trials: Sequence[Trial]) -> tuple[list[ColdMovies], list[ColdPlaces]]:
+    def reports(
+        self, trials: Sequence[ColdStartTrial]
+    ) -> tuple[list[ColdStartQuality], list[ColdStartExposure]]:
         """Return how lists of cold movies do, and what becomes of them in the whole catalogue."""
-        movies: list[ColdMovies] = []
-        places: list[ColdPlaces] = []
+        movies: list[ColdStartQuality] = []
+        places: list[ColdStartExposure] = []
         kinds = dict.fromkeys((trial.content, trial.slice) for trial in trials)
         for content, one in kinds:
-            own = [Trial(content, one, number) for number in range(len(MOVIE_SEEDS))]
+            own = [ColdStartTrial(content, one, number) for number in range(len(MOVIE_SEEDS))]
             found, of_all = self._kind(own)
             movies += found
             if of_all is not None:
                 places.append(of_all)
         return movies, places
 
-    def _kind(self, trials: Sequence[Trial]) -> tuple[list[ColdMovies], ColdPlaces | None]:
-        splits = [ColdSplit.of(self._dataset, trial) for trial in trials]
+    def _kind(
+        self, trials: Sequence[ColdStartTrial]
+    ) -> tuple[list[ColdStartQuality], ColdStartExposure | None]:
+        splits = [ColdStartSplit.of(self._dataset, trial) for trial in trials]
         outcomes = []
         for trial in trials:
             self._say(f"cold films: {trial.model}, {trial.content}, draw {trial.draw}")
             outcomes.append(run_trial(self._dataset, trial, self._parameters, self._cache))
         names = (OURS, *NAMES, ALL, WARM)
-        by_name = {name: joined([found[name] for found in outcomes]) for name in names}
+        by_name = {name: concatenated([found[name] for found in outcomes]) for name in names}
         cases = [split.cases(trials[0].slice) for split in splits]
         wanted = [s.wanting(c, True) for s, own in zip(splits, cases, strict=True) for c in own]
         if not wanted:
@@ -55,20 +66,23 @@ class ColdRun:
 
 
 def _movies(
-    trial: Trial, name: str, by_name: dict[str, Measurement], cases: Sequence[Case]
-) -> ColdMovies:
+    trial: ColdStartTrial,
+    name: str,
+    by_name: dict[str, Measurement],
+    cases: Sequence[EvaluationCase],
+) -> ColdStartQuality:
     users, hits = users_of(cases), _hits(by_name[name], cases)
-    rate = difference(hits, np.zeros(len(hits)), users)
+    rate = paired_difference(hits, np.zeros(len(hits)), users)
     gain = None
     if name == OURS:
-        more = difference(hits, _hits(by_name[BOTH], cases), users)
+        more = paired_difference(hits, _hits(by_name[BOTH], cases), users)
         gain = Interval(mean=more.mean, low=more.low, high=more.high)
-    ndcg = difference(by_name[name].values[:, RANKED_BY], np.zeros(len(hits)), users)
-    return ColdMovies(
+    ndcg = paired_difference(by_name[name].values[:, PRIMARY_METRIC], np.zeros(len(hits)), users)
+    return ColdStartQuality(
         content=trial.content,
         route=str(trial.slice.route),
         name=name,
-        hit_rate_at_10=Spread(mean=rate.mean, low=rate.low, high=rate.high),
+        hit_rate_at_10=MeanInterval(mean=rate.mean, low=rate.low, high=rate.high),
         ndcg_at_10=ndcg.mean,
         cases=len(cases),
         over_content=gain,
@@ -76,27 +90,29 @@ def _movies(
 
 
 def _places(
-    trial: Trial,
+    trial: ColdStartTrial,
     by_name: dict[str, Measurement],
-    splits: Sequence[ColdSplit],
-    cases: Sequence[Sequence[Case]],
-) -> ColdPlaces:
+    splits: Sequence[ColdStartSplit],
+    cases: Sequence[Sequence[EvaluationCase]],
+) -> ColdStartExposure:
     """Return what becomes of cold movies where all movies are candidates."""
     cold = np.stack([split.cold for split in splits])
     draws = np.repeat(np.arange(len(splits)), [len(own) for own in cases])
     shown = by_name[ALL].shown
     taken = np.where(shown >= 0, cold[draws[:, None], shown], False)
-    return ColdPlaces(
+    return ColdStartExposure(
         content=trial.content,
         route=str(trial.slice.route),
         share_of_places=float(taken.sum() / max(1, (shown >= 0).sum())),
         share_of_ratings=float(np.mean([split.share_of_ratings for split in splits])),
-        cost=over(by_name[ALL], by_name[WARM], users_of([c for own in cases for c in own])),
+        cost=ndcg_difference(
+            by_name[ALL], by_name[WARM], users_of([c for own in cases for c in own])
+        ),
         cases=len(shown),
     )
 
 
-def _hits(found: Measurement, cases: Sequence[Case]) -> "np.typing.NDArray[np.float64]":
+def _hits(found: Measurement, cases: Sequence[EvaluationCase]) -> "np.typing.NDArray[np.float64]":
     """Return 1 for each case with a target among the first ten, else 0."""
     pairs = zip(found.shown, cases, strict=True)
     return np.array([float(np.isin(shown, case.targets).any()) for shown, case in pairs])

@@ -16,10 +16,10 @@ from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
 from marquee.scoring.top_k import top
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation.cold_start.baselines import NAMES, Contents
+from trainer.evaluation.cold_start.baselines import NAMES, ContentBaselines
 from trainer.evaluation.metrics import Measurement, measure
-from trainer.evaluation.served_models import fitted
-from trainer.evaluation.slices import Case, Slice, draw_slice
+from trainer.evaluation.served_models import fit_served_model
+from trainer.evaluation.slices import EvaluationCase, Slice, draw_slice
 from trainer.evaluation.splits import SEED, split_by_user
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
@@ -42,7 +42,7 @@ _CODE = ("trainer.evaluation", "marquee")
 
 
 @dataclass(frozen=True)
-class Trial:
+class ColdStartTrial:
     """One model's slice, one draw of cold movies (its number), and what is known of the movies."""
 
     content: str
@@ -59,15 +59,21 @@ class Trial:
         return f"cold-{self.draw}-{self.model}{'' if self.content == TAGS else '-bare'}"
 
 
-def trials(missing: Mapping[str, str] | None = None) -> list[Trial]:
+def cold_start_trials(missing: Mapping[str, str] | None = None) -> list[ColdStartTrial]:
     """Return all trials; without tags only the routes that few ratings lead to."""
-    found = [Trial(TAGS, one, number) for one in SLICES for number in range(len(MOVIE_SEEDS))]
-    found += [Trial(BARE, one, number) for one in SLICES[:2] for number in range(len(MOVIE_SEEDS))]
+    found = [
+        ColdStartTrial(TAGS, one, number) for one in SLICES for number in range(len(MOVIE_SEEDS))
+    ]
+    found += [
+        ColdStartTrial(BARE, one, number)
+        for one in SLICES[:2]
+        for number in range(len(MOVIE_SEEDS))
+    ]
     return [one for one in found if one.model not in (missing or {})]
 
 
 @dataclass(frozen=True, eq=False)
-class ColdSplit:
+class ColdStartSplit:
     """`train` without ratings of cold movies and tested users; `cold` which movies are, n."""
 
     train: Dataset
@@ -75,7 +81,7 @@ class ColdSplit:
     test: Dataset
 
     @classmethod
-    def of(cls, dataset: Dataset, trial: Trial) -> "ColdSplit":
+    def of(cls, dataset: Dataset, trial: ColdStartTrial) -> "ColdStartSplit":
         """Return the split of a trial."""
         if trial.content == BARE:
             bare = tuple(movie.model_copy(update={"tags": {}}) for movie in dataset.movies)
@@ -85,12 +91,12 @@ class ColdSplit:
         split = split_by_user(dataset, trial.draw)
         return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)
 
-    def cases(self, one: Slice) -> list[Case]:
+    def cases(self, one: Slice) -> list[EvaluationCase]:
         """Return cases with warm movies shown, of users with a cold and a warm movie to find."""
         drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), one)
         return list(self._warm(drawn))
 
-    def wanting(self, case: Case, cold: bool) -> Case:
+    def wanting(self, case: EvaluationCase, cold: bool) -> EvaluationCase:
         """Return a case whose targets are the cold ones, or the warm ones."""
         return replace(case, targets=case.targets[self.cold[case.targets] == cold])
 
@@ -101,7 +107,7 @@ class ColdSplit:
         liked = rows.movies[rows.liked]
         return float(self.cold[liked].mean()) if len(liked) else 0.0
 
-    def _warm(self, cases: Sequence[Case]) -> Iterator[Case]:
+    def _warm(self, cases: Sequence[EvaluationCase]) -> Iterator[EvaluationCase]:
         for case in cases:
             shown, wanted = ~self.cold[case.movies], self.cold[case.targets]
             if shown.any() and wanted.any() and not wanted.all():
@@ -109,7 +115,7 @@ class ColdSplit:
 
 
 def run_trial(
-    dataset: Dataset, trial: Trial, parameters: TrainingParameters, cache: EvaluationCache
+    dataset: Dataset, trial: ColdStartTrial, parameters: TrainingParameters, cache: EvaluationCache
 ) -> Mapping[str, Measurement]:
     """Return the outcomes of ours and of content alone among cold movies, by name, and of ours on
     warm targets with all movies or warm ones as candidates; kept, so computed once."""
@@ -119,16 +125,18 @@ def run_trial(
     return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
 
 
-def _run(dataset: Dataset, trial: Trial, parameters: TrainingParameters) -> dict[str, Measurement]:
-    split = ColdSplit.of(dataset, trial)
-    cases, contents = split.cases(trial.slice), Contents(split.train)
-    asked = fitted(trial.model, split.train, parameters)
+def _run(
+    dataset: Dataset, trial: ColdStartTrial, parameters: TrainingParameters
+) -> dict[str, Measurement]:
+    split = ColdStartSplit.of(dataset, trial)
+    cases, contents = split.cases(trial.slice), ContentBaselines(split.train)
+    asked = fit_served_model(trial.model, split.train, parameters)
 
-    def judged(cold: bool, rank: Callable[[Case], Ints]) -> Measurement:
+    def judged(cold: bool, rank: Callable[[EvaluationCase], Ints]) -> Measurement:
         wanted = [split.wanting(case, cold) for case in cases]
         return measure(wanted, [rank(case) for case in cases])
 
-    def by_content(name: str) -> Callable[[Case], Ints]:
+    def by_content(name: str) -> Callable[[EvaluationCase], Ints]:
         return lambda case: top(contents.scores(name, case, split.cold), split.cold, 10)
 
     return {

@@ -10,10 +10,11 @@ from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
 from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING, damped_means
-from trainer.evaluation.served_models import fitted
+from trainer.evaluation.served_models import fit_served_model
 from trainer.evaluation.splits import SEED
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import RatingErrors
+
 
 def evaluate_ratings(
     dataset: Dataset, parameters: TrainingParameters, missing: Mapping[str, str]
@@ -47,7 +48,7 @@ def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
 
 
 def _predict_by_network(train: Dataset, test: Dataset, parameters: TrainingParameters) -> Reals:
-    asked = fitted("neural", train, parameters)
+    asked = fit_served_model("neural", train, parameters)
     model, movies = asked.model, asked.model.movies()
     rows, user_ids = RatingRows.of(train), np.unique(train.user_ids)
     predicted = np.zeros(len(test))

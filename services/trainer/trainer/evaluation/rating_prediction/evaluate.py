@@ -12,19 +12,19 @@ from marquee.features.dataset import Dataset
 from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING
 from trainer.evaluation.rating_prediction.splits import (
     Biases,
-    Question,
-    Trial,
+    PredictionTask,
+    PredictionTrial,
     by_movies,
     by_ratings,
     by_users,
 )
-from trainer.evaluation.served_models import fitted
+from trainer.evaluation.served_models import fit_served_model
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import Interval, RatingTrials, Reliability
 
-Predict = Callable[[Trial, Question], Reals]
+Predict = Callable[[PredictionTrial, PredictionTask], Reals]
 Say = Callable[[str], None]
-Measures = tuple[float, float, float]
+PredictionMetrics = tuple[float, float, float]
 """RMSE, MAE, NDCG@10."""
 
 SPLITS = 5
@@ -52,14 +52,14 @@ def measure_ratings(
     parameters: TrainingParameters,
     splits: int = SPLITS,
     say: Say = lambda _words: None,
-    others: Mapping[str, Callable[[Trial], list[Reals]]] | None = None,
+    others: Mapping[str, Callable[[PredictionTrial], list[Reals]]] | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> tuple[tuple[RatingTrials, ...], tuple[Reliability, ...]]:
     """Return errors by kind of trial, means over `splits`, and how often confidence was right.
 
     `others` predict a trial of `by_ratings` question by question, and stand beside ours.
     """
-    found: dict[tuple[str, str], list[Measures]] = {}
+    found: dict[tuple[str, str], list[PredictionMetrics]] = {}
     pairs: list[tuple[Reals, Reals]] = []
     for split in range(splits):
         for name in kinds:
@@ -71,7 +71,9 @@ def measure_ratings(
                 for other, predict in (others or {}).items() if name == WARM else ():
                     answers[other] = predict(trial)
                 for predictor, predicted in answers.items():
-                    found.setdefault((words, predictor), []).append(judge(trial, predicted))
+                    found.setdefault((words, predictor), []).append(
+                        prediction_metrics(trial, predicted)
+                    )
             pairs += network.pairs
     rows = [
         _row(words, name, measures, found[words, BIASES])
@@ -80,7 +82,7 @@ def measure_ratings(
     return tuple(rows), reliability(pairs)
 
 
-def judge(trial: Trial, predicted: Sequence[Reals]) -> Measures:
+def prediction_metrics(trial: PredictionTrial, predicted: Sequence[Reals]) -> PredictionMetrics:
     """Return RMSE, MAE, and NDCG@10 over the ratings asked of users with five and more."""
     bounded = [np.clip(one, 0.5, 5.0) for one in predicted]
     errors = np.concatenate(bounded) - trial.truth
@@ -124,7 +126,7 @@ def reliability(pairs: Sequence[tuple[Reals, Reals]]) -> tuple[Reliability, ...]
     )
 
 
-def _drawn(kind: str, dataset: Dataset, split: int) -> list[Trial]:
+def _drawn(kind: str, dataset: Dataset, split: int) -> list[PredictionTrial]:
     """Return the trials of a kind and split; they share their training set."""
     if kind == WARM:
         return [by_ratings(dataset, split)]
@@ -136,13 +138,13 @@ def _drawn(kind: str, dataset: Dataset, split: int) -> list[Trial]:
     return [by_movies(dataset, split)]
 
 
-def _words(name: str, trials: Sequence[Trial]) -> list[str]:
+def _words(name: str, trials: Sequence[PredictionTrial]) -> list[str]:
     if len(trials) == 1:
         return [name]
     return [f"{name}, {len(trial.questions[0].given)} given" for trial in trials]
 
 
-def _answers(trial: Trial, network: "_Network") -> dict[str, list[Reals]]:
+def _answers(trial: PredictionTrial, network: "_Network") -> dict[str, list[Reals]]:
     biases = Biases(trial.train, MOVIE_DAMPING, USER_DAMPING)
     predictors: dict[str, Predict] = {
         USER: biases.predict_by_user,
@@ -160,11 +162,11 @@ class _Network:
 
     def __init__(self, train: Dataset, parameters: TrainingParameters) -> None:
         section = {**parameters.sections.get("neural", {}), **_BARE}
-        asked = fitted("neural", train, replace(parameters, sections={"neural": section}))
+        asked = fit_served_model("neural", train, replace(parameters, sections={"neural": section}))
         self._model, self._movies = asked.model, asked.movies
         self.pairs: list[tuple[Reals, Reals]] = []
 
-    def predict(self, trial: Trial, question: Question) -> Reals:
+    def predict(self, trial: PredictionTrial, question: PredictionTask) -> Reals:
         """Return the stars that the service would answer."""
         movie_ids = trial.whole.movie_ids
         stars = (trial.whole.half_stars / 2)[question.given].tolist()
@@ -191,7 +193,10 @@ def below(biases: Reals, ours: Reals) -> Interval | None:
 
 
 def _row(
-    words: str, name: str, measures: Sequence[Measures], biases: Sequence[Measures]
+    words: str,
+    name: str,
+    measures: Sequence[PredictionMetrics],
+    biases: Sequence[PredictionMetrics],
 ) -> RatingTrials:
     rmse, mae, ndcg = np.mean(measures, axis=0).tolist()
     rmses, theirs = (np.array([one[0] for one in some]) for some in (measures, biases))

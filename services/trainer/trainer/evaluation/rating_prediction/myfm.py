@@ -12,18 +12,18 @@ from marquee.arrays import Ints, Reals
 from marquee.features.dataset import position_in
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from trainer.evaluation.rating_prediction.splits import Trial
+from trainer.evaluation.rating_prediction.splits import PredictionTrial
 
 RANK, SAMPLES = 10, 300
 """Factors, and rounds of Gibbs sampling."""
 
 
-def comparisons() -> Mapping[str, Callable[[Trial], list[Reals]]]:
+def comparisons() -> Mapping[str, Callable[[PredictionTrial], list[Reals]]]:
     """Return the predictors that are installed beside ours."""
     return {"myFM": predict_by_myfm} if importlib.util.find_spec("myfm") else {}
 
 
-def predict_by_myfm(trial: Trial) -> list[Reals]:
+def predict_by_myfm(trial: PredictionTrial) -> list[Reals]:
     """Return the predictions of each question: ids, both implicit bags, and content as blocks."""
     myfm: Any = importlib.import_module("myfm")
     user_ids = np.unique(trial.whole.user_ids)
@@ -48,7 +48,7 @@ def predict_by_myfm(trial: Trial) -> list[Reals]:
 
 
 def _blocks(
-    trial: Trial, users: Ints, movies: Ints, n_users: int
+    trial: PredictionTrial, users: Ints, movies: Ints, n_users: int
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return what is said of each user, and of each movie."""
     n_movies = len(trial.whole.movies)

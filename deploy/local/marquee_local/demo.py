@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from marquee.bus.factory import open_bus
 from marquee.consumer.process import prepare_topics
-from marquee.domain.models import MODEL_NAMES
+from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.errors import Unavailable
 from marquee.files import locked
 from marquee.registry.registry import Registry
@@ -30,8 +30,8 @@ from marquee_local.supervisor import Child, Supervisor, flush
 ROOT = Path(__file__).resolve().parents[3]
 BIN = ROOT / ".venv" / "bin"
 TRAINER = ROOT / ".venv-trainer"
-FIRST_MODELS = ("content", "hybrid", "user-model")
-SERVICES = ("content", "hybrid", "user_model", "neural", "trainer")
+FIRST_MODELS = tuple(spec.name for spec in MODEL_SPECS.values() if not spec.needs_torch)
+SERVICES = (*(spec.package for spec in MODEL_SPECS.values()), "trainer")
 SCHEDULER = "trainer-app"
 PROCESSES = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
 PROCESSES.remove(SCHEDULER)

@@ -91,6 +91,16 @@ class Settings(BaseModel):
     def history(self) -> Path:
         return self.state / "history"
 
+    def port_of(self, package: str) -> int:
+        """Return the port at which the service of a package listens."""
+        port: int = getattr(self, f"{package}_port")
+        return port
+
+    def url_of(self, package: str) -> str:
+        """Return the address of the service of a package."""
+        url: str = getattr(self, f"{package}_url")
+        return url
+
 
 def read(environ: Mapping[str, str], **flags: Any) -> Settings:
     """Return the settings of an environment, overridden by flags that are not None.

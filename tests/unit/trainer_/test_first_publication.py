@@ -39,7 +39,6 @@ class Toy:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.metrics = {"loss": 0.25}
 
     def save(self, directory: Path) -> None:
         (directory / "toy.txt").write_text(self.text)
@@ -113,7 +112,7 @@ def test_the_first_versions_are_published_before_they_are_measured_and_later_one
     assert seen == [["content"], []]
     for event, record in zip(published(bus), (first, second), strict=True):
         manifest = registry.manifest("content", record.versions["content"])
-        assert manifest.metrics == {"loss": 0.25, "ndcg@10": 0.5}
+        assert manifest.metrics == {"ndcg@10": 0.5}
         assert manifest.digest == event.data.sha256
         registry.open(event.data.address, event.data.sha256)
 
@@ -126,7 +125,7 @@ def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
     publish = publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))
     record = run([data_stage(), toy_stage("content"), evaluate_stage(), publish], settings)
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])
-    assert manifest.metrics == {"loss": 0.25, "ndcg@10": 0.5}
+    assert manifest.metrics == {"ndcg@10": 0.5}
 
 
 def test_a_training_that_fails_in_its_first_evaluation_has_published_its_models(

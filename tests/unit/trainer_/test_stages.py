@@ -45,18 +45,18 @@ class Toy:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.metrics = {"loss": 0.25}
 
     def save(self, directory: Path) -> None:
         (directory / "toy.txt").write_text(self.text)
 
 
-def fit_toy(dataset: Dataset, config: ToyConfig, seed: int) -> Toy:
+def fit_toy(dataset: Dataset, config: ToyConfig, seed: int, on_epoch: Callable[..., None]) -> Toy:
+    on_epoch(0, {"loss": 0.25})
     return Toy(f"{len(dataset)} ratings, size {config.size}, seed {seed}")
 
 
 def toy_stage(name: str) -> Stage:
-    return model_stage(name, lambda: Fit(ToyConfig, fit_toy))
+    return model_stage(name, lambda: Fit(ToyConfig, fit_toy, lambda _config: 1))
 
 
 def failing_stage(name: str) -> Stage:
@@ -107,8 +107,8 @@ def test_stages_run_in_the_order_of_the_list(settings: Settings, publish: Stage)
     ran: list[str] = []
     stages = [data_stage(), toy_stage("content"), toy_stage("hybrid"), publish]
     record = run(stages, settings, progress=lambda name, done, _: ran.append(f"{name} {done:g}"))
-    names = ["data", "content", "hybrid", "publish"]
-    assert ran == [f"{name} {done}" for name in names for done in (0, 1)]
+    fits = [f"{name} {done:g}" for name in ("content", "hybrid") for done in (0, 0.99, 1)]
+    assert ran == ["data 0", "data 1", *fits, "publish 0", "publish 1"]
     assert [(s.name, s.status) for s in record.stages] == [(n, "succeeded") for n in names]
     assert all(s.seconds is not None and s.peak_mb for s in record.stages)
 
@@ -127,7 +127,10 @@ def test_an_unknown_stage_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_stage_that_cannot_run_here_is_left_out_unless_it_is_asked_for() -> None:
-    stages = [data_stage(), model_stage("neural", lambda: Fit(ToyConfig, fit_toy), lambda: "none")]
+    stages = [
+        data_stage(),
+        model_stage("neural", lambda: Fit(ToyConfig, fit_toy, lambda _config: 1), lambda: "none"),
+    ]
     chosen, skipped = select(stages, [], publish=False)
     assert [stage.name for stage in chosen] == ["data"]
     assert skipped == {"neural": "none"}
@@ -146,7 +149,7 @@ def test_a_training_publishes_a_verified_bundle(
     assert (directory / "toy.txt").read_text() == "4 ratings, size 5, seed 7"
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])
     assert manifest.parameters == {"size": 5, "seed": 7}
-    assert manifest.metrics == {"loss": 0.25}
+    assert manifest.metrics == {"validation_loss": 0.25}
     assert manifest.data_version == record.data_version
     assert event.data.cut == record.cut == manifest.cut
     assert set(record.cut) >= {"ratings:0", "movies:3"}
@@ -174,7 +177,11 @@ def test_a_version_that_the_gate_refuses_is_not_published(
     gate = ModelPublisher(
         lambda _: bus,
         lambda _settings, name: first.versions.get(name),
-        lambda new, serving: "worse" if new.metrics["loss"] >= serving.metrics["loss"] else None,
+        lambda new, serving: (
+            "worse"
+            if new.metrics["validation_loss"] >= serving.metrics["validation_loss"]
+            else None
+        ),
     )
     stages = [data_stage(), toy_stage("content"), toy_stage("hybrid"), publish_stage(gate)]
     record = run(stages, settings, parameters=TrainingParameters(2))

@@ -1,7 +1,7 @@
-"""The artifacts that go by a name of their own, what serving does with each, and whether it does.
+"""Check of the artifacts with documented names: present, and consistent with what serving uses.
 
 Most are read when a service loads its model. Six of the neural model's are for data scientists:
-serving reads no pickle and needs no torch. Those must say the same as the files that it reads.
+serving reads no pickle and needs no torch, so these are compared with the files that it reads.
 """
 
 import io
@@ -9,12 +9,12 @@ import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load_file
 
-from marquee.arrays import load_arrays
+from marquee.arrays import Ints, load_arrays
 from marquee.domain.models import CONTENT, HYBRID, NEURAL, USER_MODEL
 from marquee.errors import ArtifactError
 from marquee.registry.bundle import Manifest
@@ -22,10 +22,16 @@ from marquee.registry.integrity import torch_arrays
 from marquee.registry.registry import Registry
 from trainer.models.classes import model_class
 
+if TYPE_CHECKING:
+    from neural.model import Neural
+
 READ = "read when the model is loaded"
 
-_CODED = 200
-"""Users whose codes are computed anew as serving does."""
+_USERS = 200
+"""Users whose codes are computed as serving does, and compared with the stored ones."""
+
+Comparisons = Mapping[str, Callable[[], bool]]
+"""By file: returns whether it agrees with the files that serving reads."""
 
 NAMED: Mapping[str, Mapping[str, str]] = {
     CONTENT.name: {
@@ -62,12 +68,12 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "neural_model_best.pt": "its weights are those of neural_model.safetensors, which is read",
     },
 }
-"""By model and file: what serving does with it."""
+"""By model and file: how serving uses the file."""
 
 
 @dataclass(frozen=True)
 class ArtifactFinding:
-    """What was found of one artifact; `fault` None: it is in order."""
+    """The state of one artifact; `fault` is None if it is in order."""
 
     model: str
     file: str
@@ -82,36 +88,37 @@ class ArtifactFinding:
 def check_artifacts(registry: Registry, manifest: Manifest) -> list[ArtifactFinding]:
     """Return a finding for each named artifact of a version.
 
-    ArtifactError: the version cannot be loaded: a checksum differs, a number is not finite, or this
-    code does not read it.
+    Raises:
+        ArtifactError: The version cannot be loaded: a checksum differs, a number is not finite, or
+            this code does not read its format.
     """
     name = manifest.name
     address = registry.address(name, manifest.version)
     model = registry.load(address, manifest.digest, model_class(name).load)
     folder = registry.path(name, manifest.version)
-    agreements = _AGREEMENTS[name](folder, model) if name in _AGREEMENTS else {}
+    comparisons = _neural_comparisons(folder, model) if name == NEURAL.name else {}
     return [
-        _finding(manifest, file, use, agreements.get(file)) for file, use in NAMED[name].items()
+        _finding(manifest, file, use, comparisons.get(file)) for file, use in NAMED[name].items()
     ]
 
 
 def _finding(
-    manifest: Manifest, file: str, use: str, agrees: Callable[[], bool] | None
+    manifest: Manifest, file: str, use: str, is_consistent: Callable[[], bool] | None
 ) -> ArtifactFinding:
     fault = None
     if file not in manifest.files:
         fault = "it is not there"
-    elif agrees is not None and not agrees():
+    elif is_consistent is not None and not is_consistent():
         fault = f"not so: {use}"
     return ArtifactFinding(manifest.name, file, manifest.files.get(file, ""), use, fault)
 
 
-def _neural_agreements(folder: Path, model: Any) -> dict[str, Callable[[], bool]]:
-    """Return by file what compares it with what serves: `model`, a `neural.model.Neural`."""
+def _neural_comparisons(folder: Path, model: "Neural") -> Comparisons:
+    """Return the comparisons of the neural model's files for data scientists."""
     ratings = load_arrays(folder / "ratings_csr.npz")
     return {
-        "user_encoder.pkl": lambda: _rows(folder / "user_encoder.pkl", ratings["user_ids"]),
-        "item_encoder.pkl": lambda: _rows(folder / "item_encoder.pkl", model.base.movie_ids),
+        "user_encoder.pkl": lambda: _encodes(folder / "user_encoder.pkl", ratings["user_ids"]),
+        "item_encoder.pkl": lambda: _encodes(folder / "item_encoder.pkl", model.base.movie_ids),
         "ratings_csr.npz": lambda: _same_sums(ratings, model.base_sums),
         "user_content_vector.npz": lambda: _same_codes(folder, ratings, model),
         "model_movies_full_vectors_raw.npz": lambda: _same_vectors(folder, model),
@@ -119,39 +126,33 @@ def _neural_agreements(folder: Path, model: Any) -> dict[str, Callable[[], bool]
     }
 
 
-_AGREEMENTS: Mapping[str, Callable[[Path, Any], Mapping[str, Callable[[], bool]]]] = {
-    NEURAL.name: _neural_agreements
-}
-"""By model: comparisons of the files that serving does not read, given its folder and the model."""
+def _encodes(path: Path, ids: Ints) -> bool:
+    """Return whether an encoder maps each id to its row."""
+    return bool(read_plain_pickle(path) == {int(id_): row for row, id_ in enumerate(ids)})
 
 
-def _rows(path: Path, ids: Any) -> bool:
-    """Whether an encoder gives each id its row."""
-    return bool(read_plain(path) == {int(identity): row for row, identity in enumerate(ids)})
-
-
-def _same_sums(ratings: Mapping[str, Any], sums: Any) -> bool:
+def _same_sums(ratings: Mapping[str, Any], sums: Ints) -> bool:
     movies, half_stars, n = ratings["films"], ratings["half_stars"], len(sums)
     counts = np.bincount(movies, minlength=n)
     halves = np.bincount(movies, half_stars, minlength=n)
     return np.array_equal(counts, sums[:, 0]) and np.array_equal(halves, sums[:, 2])
 
 
-def _same_codes(folder: Path, ratings: Mapping[str, Any], model: Any) -> bool:
-    held = load_arrays(folder / "user_content_vector.npz")
+def _same_codes(folder: Path, ratings: Mapping[str, Any], model: "Neural") -> bool:
+    stored = load_arrays(folder / "user_content_vector.npz")
     starts = ratings["starts"]
-    for user in range(min(_CODED, len(ratings["user_ids"]))):
-        some = slice(starts[user], starts[user + 1])
-        code = model.code(ratings["films"][some].astype(np.int64), ratings["half_stars"][some])
-        if not np.allclose(code, held["codes"][user], rtol=1e-3, atol=1e-4):
+    for user in range(min(_USERS, len(ratings["user_ids"]))):
+        span = slice(starts[user], starts[user + 1])
+        code = model.code(ratings["films"][span].astype(np.int64), ratings["half_stars"][span])
+        if not np.allclose(code, stored["codes"][user], rtol=1e-3, atol=1e-4):
             return False
-    return np.array_equal(held["user_ids"], ratings["user_ids"])
+    return np.array_equal(stored["user_ids"], ratings["user_ids"])
 
 
-def _same_vectors(folder: Path, model: Any) -> bool:
-    held = load_arrays(folder / "model_movies_full_vectors_raw.npz")
-    clusters = model.movie_rows.pipeline.apply(held["vectors"])[1]
-    return np.array_equal(held["movie_ids"], model.base.movie_ids) and np.array_equal(
+def _same_vectors(folder: Path, model: "Neural") -> bool:
+    stored = load_arrays(folder / "model_movies_full_vectors_raw.npz")
+    clusters = model.movie_rows.pipeline.apply(stored["vectors"])[1]
+    return np.array_equal(stored["movie_ids"], model.base.movie_ids) and np.array_equal(
         clusters, model.base.clusters
     )
 
@@ -164,13 +165,17 @@ def _same_weights(folder: Path) -> bool:
     )
 
 
-class _Plain(pickle.Unpickler):
-    """Reads containers, numbers and text: a name in a pickle is refused."""
+class _PlainUnpickler(pickle.Unpickler):
+    """Unpickles containers, numbers and text; any class or function in a pickle is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise ArtifactError(f"the pickle names {module}.{name}, not on the allow-list")
 
 
-def read_plain(path: Path) -> Any:
-    """Return what a pickle of plain values holds. ArtifactError: it names a class or function."""
-    return _Plain(io.BytesIO(path.read_bytes())).load()
+def read_plain_pickle(path: Path) -> Any:
+    """Return the content of a pickle of plain values.
+
+    Raises:
+        ArtifactError: The pickle names a class or a function.
+    """
+    return _PlainUnpickler(io.BytesIO(path.read_bytes())).load()

@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from marquee.arrays import Floating, Ints, Mask, Matrix, Reals
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins
-from marquee.training.ranking_metrics import discounts
+from marquee.training.ranking_metrics import ndcg_at_10_and_100
 
 Signals = Callable[[FoldIn], Mapping[str, Floating]]
 
-_DEPTH = 100
 _STEPS = (-1.0, -0.5, 0.5, 1.0)
 _SMALLEST = 0.2
 """A weight moves by shares of itself, or of this where it is smaller."""
@@ -75,15 +74,15 @@ class BlendWeightSearch:
     def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "BlendWeightSearch":
         """Return the judge of signals, each n_movies long by case, on the candidate rows."""
         stacks: dict[str, list[Matrix]] = {}
-        for case in validation.cases:
+        for case in validation.fold_ins:
             for name, scores in signals(case).items():
                 stacks.setdefault(name, []).append(scores[candidates].astype(np.float32))
-        cases = validation.cases
+        cases = validation.fold_ins
         return cls(
             {name: np.stack(stack) for name, stack in stacks.items()},
-            np.stack([np.isin(candidates, case.movies) for case in cases]),
-            np.stack([np.isin(candidates, case.targets) for case in cases]),
-            np.array([len(case.targets) for case in cases], np.int64),
+            np.stack([np.isin(candidates, case.inputs) for case in cases]),
+            np.stack([np.isin(candidates, case.held_out) for case in cases]),
+            np.array([len(case.held_out) for case in cases], np.int64),
             np.unique(validation.owners, return_inverse=True)[1],
         )
 
@@ -120,14 +119,7 @@ class BlendWeightSearch:
     def values(self, total: Matrix) -> Reals:
         """Return the mean of NDCG@10 and NDCG@100 of each user."""
         scores = np.where(self.shown, np.float32(-1e9), total)
-        depth = min(_DEPTH, scores.shape[1])
-        nearest = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
-        order = np.argsort(-np.take_along_axis(scores, nearest, 1), axis=1, kind="stable")
-        found = np.take_along_axis(self.relevant, np.take_along_axis(nearest, order, 1), 1)
-        gains = found * discounts(depth)
-        ideal = np.concatenate([[0.0], np.cumsum(discounts(_DEPTH))])
-        at_10 = gains[:, :10].sum(1) / ideal[np.minimum(self.n_relevant, 10)]
-        at_100 = gains.sum(1) / ideal[np.minimum(self.n_relevant, _DEPTH)]
+        at_10, at_100 = ndcg_at_10_and_100(scores, self.relevant, self.n_relevant)
         sums = np.bincount(self.owners, (at_10 + at_100) / 2)
         values: Reals = sums / np.bincount(self.owners)
         return values

@@ -74,7 +74,8 @@ BREAKS = (
           "        if _not_now(error):", "        if False:", ODD, "full_redis"),
     # --- the log
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
-          "if stored_id is not None and stored_id != topic_id:", "if False:", LOGS, "nobody_read and redis"),
+          "if stored_id is not None and stored_id != topic_id:", "if False:",
+          LOGS, "nobody_read and redis"),
     Break("the topic is not looked at while it is read", f"{COMMON}/consumer/worker.py",
           "        self._log_identity.check_topics()\n", "", LOGS, "another_number and redis"),
     Break("the number of partitions is not compared", f"{COMMON}/consumer/log_identity.py",

@@ -8,8 +8,9 @@ import pytest
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from gateway.consumer import HANDLERS as GATEWAY_HANDLERS
 from marquee.bus.api import Subscription, TopicPartition, dead_letter_topic
+from marquee.consumer.batches import Pace
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.worker import Worker
 from marquee.events import MOVIES, RATINGS, RatingAdded
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.api import Command
@@ -39,7 +40,7 @@ def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     CONTENT_HANDLERS[RatingAdded](unit_of_work, event)
 
 
-class Reaction:
+class AllFactsProjection:
     """All facts that there are: those of the gateway, and the sums of content."""
 
     handlers: Handlers = {**GATEWAY_HANDLERS, **CONTENT_HANDLERS, RatingAdded: rate}
@@ -50,7 +51,7 @@ class Reaction:
     def restore(self, _: UnitOfWork, __: PartitionSnapshot) -> None:
         raise AssertionError("there is no snapshot")
 
-    def assigned(self, _: TopicPartition) -> None:
+    def on_assigned(self, _: TopicPartition) -> None:
         return
 
     def on_idle(self, _: frozenset[TopicPartition]) -> None:
@@ -65,7 +66,7 @@ class NoSnapshots:
 def make_worker(bus: TroubledBus, store: TroubledStore, kind: type[Worker] = Worker) -> Worker:
     topics = (MOVIES, RATINGS)
     pace = Pace(batch=4, pauses=(), compare_seconds=0.0)
-    return kind(KEYS, topics, bus, store, NoSnapshots(), Reaction(), pace)
+    return kind(KEYS, topics, bus, store, NoSnapshots(), AllFactsProjection(), pace)
 
 
 def play(seed: int, make: Callable[..., Worker] = make_worker) -> Simulation:
@@ -177,5 +178,5 @@ def test_a_loop_broken_on_purpose_is_found_out(make: Callable[..., Worker]) -> N
 
 
 def test_a_loop_without_memory_of_events_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("marquee.consumer.worker.UnitOfWork", Forgetful)
+    monkeypatch.setattr("marquee.consumer.batches.UnitOfWork", Forgetful)
     assert any(violation(seed) for seed in range(400))

@@ -8,10 +8,11 @@ import pytest
 
 from content.consumer import HANDLERS as CONTENT_HANDLERS
 from marquee.bus.api import Outgoing, TopicPartition, dead_letter_topic
+from marquee.consumer.batches import Pace
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.consumer.worker import Pace, Worker
+from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MODELS, MOVIES, RATINGS, ModelPublished, ModelVersion
@@ -50,10 +51,12 @@ class Registry:
 
 def derive_rows(unit_of_work: UnitOfWork, model: Tiny) -> None:
     for movie_id in unit_of_work.movies:
-        movie = unit_of_work.movie(movie_id)
+        movie = unit_of_work.facts.movie(movie_id)
         unit_of_work.put_row(model.version, movie_id, model.movie(movie) if movie else b"")
     for user_id in unit_of_work.users:
-        unit_of_work.put_row(model.version, user_id, model.user(unit_of_work.ratings(user_id)))
+        unit_of_work.put_row(
+            model.version, user_id, model.user(unit_of_work.facts.ratings(user_id))
+        )
 
 
 class NoSnapshots:
@@ -157,7 +160,7 @@ class MarksOnly(ModelProjection[Tiny]):
     def _rederive(self, partition: TopicPartition, model: Tiny) -> None:
         position = self._store.position(self._keys.of(partition))
         if position is not None:
-            self._finish(partition, position, model.version)
+            self._mark_complete(partition, position, model.version)
 
 
 def test_a_version_without_what_came_after_its_cut_is_found_out() -> None:

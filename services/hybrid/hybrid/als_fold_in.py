@@ -95,7 +95,7 @@ def derive_parts(unit_of_work: UnitOfWork, model: FoldInModel) -> None:
     leaving: dict[int, set[int]] = {}
     for user_id in unit_of_work.users:
         before = _movies(counted[f"viewer:{user_id}"])
-        now = _new_movies(unit_of_work.ratings(user_id), model)
+        now = _new_movies(unit_of_work.facts.ratings(user_id), model)
         for movie_id in now:
             joining.setdefault(movie_id, {})[user_id] = None
         for movie_id in before - now.keys():
@@ -132,22 +132,22 @@ class _Users:
     """The present factors of users, without the new movies; each is solved once in a step."""
 
     def __init__(self, unit_of_work: UnitOfWork, model: FoldInModel) -> None:
-        self._step, self._model = unit_of_work, model
+        self._facts, self._model = unit_of_work.facts, model
         self._solved: dict[int, Matrix] = {}
 
     def part(self, movie_id: int, raters: Sequence[int]) -> bytes:
         """Return the packed part of a movie, nothing without a rater."""
         if not raters:
             return b""
-        self._step.read_users(raters)
+        self._facts.prefetch_users(raters)
         factors = np.stack([self._factor(user_id) for user_id in raters])
-        half_stars = np.array([self._step.ratings(user_id).rated[movie_id] for user_id in raters])
+        half_stars = np.array([self._facts.ratings(user_id).rated[movie_id] for user_id in raters])
         equations = self._model.factors.equations(factors, half_stars)
         return RaterEquations(tuple(raters), *equations).pack()
 
     def _factor(self, user_id: int) -> Matrix:
         if user_id not in self._solved:
-            rated = self._step.ratings(user_id).rated
+            rated = self._facts.ratings(user_id).rated
             trained = self._model.trained(rated)
             half_stars = np.array([rated[movie_id] for movie_id in trained], np.int64)
             factors = self._model.factors

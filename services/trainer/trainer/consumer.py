@@ -12,8 +12,8 @@ from marquee.bus.factory import open_bus
 from marquee.consumer.deduplication import DEDUP_WINDOW
 from marquee.consumer.health import Health
 from marquee.consumer.log_identity import LogIdentity
+from marquee.consumer.loop import poll_until_stopped
 from marquee.consumer.process import consume
-from marquee.consumer.loop import LOG
 from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
 from marquee.events import MOVIES, RATINGS, AnyEvent, decode
 from marquee.events.partitioning import partition_of
@@ -65,23 +65,14 @@ class HistoryConsumer:
 
     def run(self, stop: threading.Event) -> None:
         """Keep events until `stop` is set; what is read by then is written."""
-        subscription = self._subscribe(stop)
-        while subscription is not None and not stop.is_set():
-            try:
-                self.turn(subscription)
-                self.health.waiting_for = None
-                self.health.stopped.pop(LOG, None)
-            except (BusUnavailable, OSError) as error:
-                self._wait(stop, error)
-            except PositionLost as error:
-                self._stand_still(stop, error)
+        subscription = poll_until_stopped(self, stop, (BusUnavailable, OSError))
         if subscription is not None:
             self._write_all(subscription)
             subscription.close()
 
     def turn(self, subscription: Subscription) -> None:
         """Write what has waited long enough, then poll once: what cannot be written stops it."""
-        self.health.beat = time.monotonic()
+        self.health.beat()
         self._log_identity.check_topics()
         for partition, buffer in list(self._buffers.items()):
             if buffer.size >= self._limit or time.monotonic() - buffer.since >= self._seconds:
@@ -89,13 +80,9 @@ class HistoryConsumer:
         for partition, messages in self._poll(subscription).items():
             self._take(partition, messages)
 
-    def _subscribe(self, stop: threading.Event) -> Subscription | None:
-        while not stop.is_set():
-            try:
-                return self._bus.subscribe(GROUP, TOPICS, self._assigned, self._revoked)
-            except BusUnavailable as error:
-                self._wait(stop, error)
-        return None
+    def subscribe(self) -> Subscription:
+        """Join the trainer's group, each partition to be read from its place in the history."""
+        return self._bus.subscribe(GROUP, TOPICS, self._assigned, self._revoked)
 
     def _assigned(self, partition: TopicPartition) -> int:
         """Read from before the position on, to know again which events are recent."""
@@ -172,21 +159,6 @@ class HistoryConsumer:
             return
         buffer.first, buffer.rows = buffer.next, []
         subscription.commit({partition: buffer.next})
-
-    def _stand_still(self, stop: threading.Event, error: PositionLost) -> None:
-        """Read nothing more: which events are missing is for an operator to judge."""
-        if LOG not in self.health.stopped:
-            telemetry.log.error("the log is not what it was", detail=str(error))
-        self.health.stopped[LOG] = str(error)
-        self.health.beat = time.monotonic()
-        stop.wait(1.0)
-
-    def _wait(self, stop: threading.Event, error: Exception) -> None:
-        if self.health.waiting_for is None:
-            telemetry.log.warning("waiting", detail=str(error))
-        self.health.waiting_for = str(error)
-        self.health.beat = time.monotonic()
-        stop.wait(0.25)
 
 
 def main(settings: Settings) -> None:

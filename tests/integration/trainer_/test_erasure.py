@@ -42,6 +42,7 @@ from marquee.registry.registry import Registry
 from marquee.serving.replica import ModelReplica
 from marquee.serving.update_stream import connect
 from marquee.settings import Settings
+from marquee.snapshots.source import StoredSnapshots
 from marquee.store.redis import RedisStore
 from marquee_testing import checkerboard, until
 from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem
@@ -84,7 +85,7 @@ def model_worker(system: FactsSystem, name: str) -> Worker:
     load: Any = Hybrid.load if name == "hybrid" else UserModel.load
     made: Any = derive_rows if name == "hybrid" else derive_all
     projection: Any = ModelProjection(keys, store, registry, load, HANDLERS, made, restore_facts)
-    snapshots = system.worker(name).snapshots
+    snapshots = StoredSnapshots(system.settings.history)
     return Worker(keys, (MOVIES, RATINGS, MODELS), system.bus, store, snapshots, projection)
 
 

@@ -208,7 +208,7 @@ class Following(RuleBasedStateMachine):
         self.batches.store.values.clear()
         self.batches.store.values.update(deepcopy(self.saved))
         for keys in EVERY:
-            self.projection.assigned(keys.partition)
+            self.projection.on_assigned(keys.partition)
         self.client.broken = True
         self.run()
 

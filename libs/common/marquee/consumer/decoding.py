@@ -10,7 +10,7 @@ from marquee.events.partitioning import partition_of
 
 @dataclass(frozen=True)
 class DecodedMessage:
-    """A message that is an event of ours, or why it is not."""
+    """A message with its event, or with the fault that makes it invalid."""
 
     message: Message
     event: Event | None
@@ -18,7 +18,7 @@ class DecodedMessage:
 
 
 def decode_message(bus: Bus, partition: TopicPartition, message: Message) -> DecodedMessage:
-    """Return what a message of a partition is."""
+    """Decode a message and check that its topic, key and partition are those of its event."""
     try:
         event = decode(message.value)
         _check(bus, partition, message, event)

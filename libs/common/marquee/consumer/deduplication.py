@@ -1,4 +1,4 @@
-"""The window of a partition: which events were handled lately, so that a late duplicate is not."""
+"""Deduplication: the window of recent events of a partition, by which late repeats are dropped."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ DEDUP_WINDOW = 4096
 """How many (source, id) of a partition are remembered to drop late duplicates."""
 
 LOOKBACK = 2 * DEDUP_WINDOW
-"""So many messages before a position are looked at for its window: some are no events."""
+"""Messages before a position that are read to fill its window: some are not valid events."""
 RecentMessages = Callable[[TopicPartition, int], Iterable[Message]]
 """Returns the messages of a partition that came shortly before a position, oldest first."""
 
@@ -26,17 +26,18 @@ def no_recent_messages(_: TopicPartition, __: int) -> Iterable[Message]:
 
 
 def drop_duplicates(
-    unit_of_work: UnitOfWork, reads: Sequence[DecodedMessage]
+    unit_of_work: UnitOfWork, batch: Sequence[DecodedMessage]
 ) -> Iterator[tuple[int, Event]]:
-    """Yield the events that the window does not hold, with their offsets; write them into it."""
+    """Yield the events that are not in the window, with their offsets, and add them to it."""
     first: dict[bytes, tuple[int, Event]] = {}
-    for one in reads:
-        if one.event is not None:
-            first.setdefault(event_digest(one.event), (one.message.offset, one.event))
+    for decoded in batch:
+        if decoded.event is not None:
+            first.setdefault(event_digest(decoded.event), (decoded.message.offset, decoded.event))
     if not first:
         return
     window = unit_of_work.keys.window
-    scores = unit_of_work.store.read(ReadRequest((), None, {window: list(first)})).scores
+    request = ReadRequest((), None, {window: list(first)})
+    scores = unit_of_work.store.read(request).scores
     for digest, (offset, event) in first.items():
         if scores[window, digest] is None:
             unit_of_work.write("ZADD", window, offset, digest)
@@ -45,12 +46,12 @@ def drop_duplicates(
 
 
 def event_digest(event: Event) -> bytes:
-    """Return the member of a window that stands for an event."""
+    """Return the 12 bytes by which a window remembers an event."""
     return hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=12).digest()
 
 
 def recent_messages_in_log(settings: Settings) -> RecentMessages:
-    """Return what reads recent messages in the log of the settings, as far as it still has them."""
+    """Return a reader of recent messages from the configured log, as far as it still has them."""
 
     def recent(partition: TopicPartition, position: int) -> Iterator[Message]:
         if position == 0:

@@ -1,22 +1,18 @@
-"""Derived rows of what a step changed: scaler → encoder → KMeans of a fitted model."""
+"""Derived rows of changed movies and users: scaler → encoder → KMeans of a fitted model."""
 
 from typing import Protocol
 
 from marquee.arrays import Vector
 from marquee.consumer.unit_of_work import UnitOfWork
+from marquee.domain.models import Versioned
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.ratings import RatedMovies
 from marquee.events import MOVIES
 from marquee.store.codec import DerivedMovieRow, DerivedUserRow
 
 
-class MovieRowModel(Protocol):
+class MovieRowModel(Versioned, Protocol):
     """A model that derives a movie's row."""
-
-    @property
-    def version(self) -> str:
-        """The version's name."""
-        ...
 
     def row(self, movie: Movie, sums: tuple[int, int, int]) -> tuple[Vector, int]:
         """Return the vector (float32 d) and cluster of a new or changed movie."""
@@ -36,9 +32,9 @@ class UserRowModel(MovieRowModel, Protocol):
 
 
 def derive_movies(unit_of_work: UnitOfWork, model: MovieRowModel) -> None:
-    """Put the rows of the movies that the step changed."""
+    """Put the rows of the changed movies."""
     for movie_id in unit_of_work.movies:
-        movie = unit_of_work.movie(movie_id)
+        movie = unit_of_work.facts.movie(movie_id)
         row = b"" if movie is None else movie_row(movie, model.sums(movie_id), model).pack()
         unit_of_work.put_row(model.version, movie_id, row)
 
@@ -50,9 +46,9 @@ def movie_row(movie: Movie, sums: tuple[int, int, int], model: MovieRowModel) ->
 
 
 def derive_users(unit_of_work: UnitOfWork, model: UserRowModel) -> None:
-    """Put the rows of the users that the step changed; one without ratings has none."""
+    """Put the rows of the changed users; a user without ratings has none."""
     for user_id in unit_of_work.users:
-        rated = RatedMovies.of(unit_of_work.ratings(user_id))
+        rated = RatedMovies.of(unit_of_work.facts.ratings(user_id))
         if len(rated.movie_ids) == 0:
             unit_of_work.drop_row(model.version, user_id)
             continue
@@ -61,7 +57,7 @@ def derive_users(unit_of_work: UnitOfWork, model: UserRowModel) -> None:
 
 
 def derive_all(unit_of_work: UnitOfWork, model: UserRowModel) -> None:
-    """Put the rows of movies or of users, whichever the step's topic is about."""
+    """Put the rows of changed movies or users, depending on the topic."""
     if unit_of_work.keys.partition.topic == MOVIES:
         derive_movies(unit_of_work, model)
     else:

@@ -1,21 +1,33 @@
-"""What a process says of itself to those who watch it."""
+"""Health of a consumer process: liveness of its loop, and the reasons why it does not work."""
 
 import time
 from dataclasses import dataclass, field
 
+LIVE_SECONDS = 60.0
+"""A loop that has not taken a turn for this long counts as dead."""
+
 
 @dataclass
 class Health:
-    """What the consumer says of itself; `beat` is the monotonic time of the loop's last turn."""
+    """The state of a consumer loop, as its health endpoints report it."""
 
-    beat: float = field(default_factory=time.monotonic)
+    last_beat: float = field(default_factory=time.monotonic)
+    """Monotonic time of the loop's last sign of life."""
     waiting_for: str | None = None
+    """The fault that the loop waits out, such as a bus out of reach."""
     stopped: dict[str, str] = field(default_factory=dict)
+    """What is not worked on until somebody intervenes, with the reason: partitions, topics, log."""
+
+    def beat(self) -> None:
+        """Record a sign of life."""
+        self.last_beat = time.monotonic()
 
     @property
     def live(self) -> bool:
-        return time.monotonic() - self.beat < 60.0
+        """Whether the loop has given a sign of life lately."""
+        return time.monotonic() - self.last_beat < LIVE_SECONDS
 
     @property
     def ready(self) -> bool:
+        """Whether everything is being worked on."""
         return self.waiting_for is None and not self.stopped

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
@@ -19,11 +18,11 @@ from marquee.errors import Conflict, Unavailable
 from marquee.settings import Settings
 
 TOPICS = "topics"
-"""Under this name health tells that topics are not as the settings say."""
+"""The entry of `Health.stopped` for topics that differ from the settings."""
 
 
 class Consumer(Protocol):
-    """What runs in a consumer process, such as a `Worker`."""
+    """A consumer of events, such as a `Worker`."""
 
     health: Health
 
@@ -33,7 +32,7 @@ class Consumer(Protocol):
 
 
 def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> None:
-    """Run a consumer until told to stop; the step under way is finished."""
+    """Run a consumer until a signal to stop; the unit of work in progress is finished."""
     os.nice(settings.consumer_nice)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,26 +51,33 @@ def prepare_topics(
 ) -> None:
     """Create the topics, waiting for the bus as long as it takes.
 
-    Conflict: one has other partitions. With a health that says so, that is waited out as well.
+    Args:
+        bus: The event bus.
+        partitions: Partitions of `movies` and `ratings`.
+        stop: Ends the wait.
+        health: Reports what is waited for; with it a `Conflict` is waited out as well.
+
+    Raises:
+        Conflict: A topic has another number of partitions, and no `health` is given.
     """
-    said, known = Health() if health is None else health, None
+    reported, logged = Health() if health is None else health, None
     while not stop.is_set():
-        said.beat = time.monotonic()
+        reported.beat()
         try:
             create_topics(bus, partitions)
             break
         except Unavailable as error:
-            fault = said.waiting_for = str(error)
+            fault = reported.waiting_for = str(error)
         except Conflict as error:
             if health is None:
                 raise
             fault = health.stopped[TOPICS] = str(error)
-        if fault != known:
+        if fault != logged:
             telemetry.log.warning("topics are not ready", detail=fault)
-        known = fault
+        logged = fault
         stop.wait(0.25)
-    said.stopped.pop(TOPICS, None)
-    said.waiting_for = None
+    reported.stopped.pop(TOPICS, None)
+    reported.waiting_for = None
 
 
 def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | None:
@@ -80,29 +86,29 @@ def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | 
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, kind, body = _health_answer(self.path, health)
+            status, content_type, body = _health_response(self.path, health)
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            self.send_header("Content-Type", content_type)
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
-            """Say nothing: a probe a second is no news."""
+            """Log nothing: probes come every second."""
 
     server = ThreadingHTTPServer((settings.host, settings.consumer_port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
-def _health_answer(path: str, health: Health) -> tuple[int, str, bytes]:
+def _health_response(path: str, health: Health) -> tuple[int, str, bytes]:
     if path == "/metrics":
         return 200, CONTENT_TYPE_LATEST, generate_latest()
     if path == "/health/live":
         ok = health.live
-        said: dict[str, object] = {"live": ok}
+        answer: dict[str, object] = {"live": ok}
     elif path == "/health/ready":
         ok = health.ready
-        said = {"ready": ok, "waiting_for": health.waiting_for, "stopped": health.stopped}
+        answer = {"ready": ok, "waiting_for": health.waiting_for, "stopped": health.stopped}
     else:
         return 404, "application/json", b'{"detail":"not found"}'
-    return 200 if ok else 503, "application/json", orjson.dumps(said)
+    return 200 if ok else 503, "application/json", orjson.dumps(answer)

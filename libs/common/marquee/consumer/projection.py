@@ -1,4 +1,4 @@
-"""What the consumer loop asks of a service: what events change, and where facts begin."""
+"""The projection a service plugs into the consumer loop, and the snapshots it starts from."""
 
 from typing import Protocol
 
@@ -8,29 +8,30 @@ from marquee.snapshots.partition import PartitionSnapshot
 
 
 class Projection(Protocol):
-    """What one service does with events."""
+    """What one service makes of events: facts, and rows derived from them."""
 
     handlers: Handlers
+    """The change of facts by each type of event; other events are ignored."""
 
     def derive_rows(self, unit_of_work: UnitOfWork, /) -> str | None:
-        """Derive the rows of what the step changed; return the model version they belong to."""
+        """Derive the rows of all that changed; return the model version they belong to."""
         ...
 
     def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot, /) -> None:
         """Put the facts of a piece of a snapshot."""
         ...
 
-    def assigned(self, partition: TopicPartition, /) -> None:
-        """Take note that a partition is this consumer's from now on, or anew."""
+    def on_assigned(self, partition: TopicPartition, /) -> None:
+        """Prepare for a partition that this consumer reads from now on."""
         ...
 
     def on_idle(self, partitions: frozenset[TopicPartition], /) -> None:
-        """Do what is due between steps, such as re-deriving rows for a new model version."""
+        """Do what is due between batches, such as re-deriving rows for a new model version."""
         ...
 
 
 class Snapshots(Protocol):
-    """Where facts come from when the store has none."""
+    """The source of facts for partitions that the store does not have."""
 
     def read(self, partition: TopicPartition, /) -> PartitionSnapshot | None:
         """Return the newest snapshot of a partition, None when there is none."""

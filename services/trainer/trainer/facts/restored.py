@@ -23,11 +23,11 @@ _HEADER = struct.Struct("<BIII")
 def packed(facts: PartitionFacts, kept: FactSet) -> PackedFacts:
     """Return what a service keeps of a partition's facts."""
     found = PackedFacts(movies=_movies(facts.catalogue.movies))
-    if kept.rules:
+    if kept.has_rules:
         _put_rules(found, facts.catalogue.rules, kept)
     found.erased = dict(facts.erased)
-    found.users = _users(facts.ratings, facts.marks if kept.marks else PairRows())
-    if kept.sums:
+    found.users = _users(facts.ratings, facts.marks if kept.has_marks else PairRows())
+    if kept.has_sums:
         found.sums = _sums(facts.ratings)
     return found
 

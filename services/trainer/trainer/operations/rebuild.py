@@ -180,7 +180,7 @@ class Rebuilder:
         versions = [name.decode() for name in self._store.scan(keys.versions)]
         last: list[Command] = [("UNLINK", keys.rows(version)) for version in versions]
         last += [("DEL", keys.versions), ("DEL", keys.complete), ("DEL", keys.log)]
-        if kept.rules:
+        if kept.has_rules:
             last.append(("SET", keys.rules_version, f"rebuilt{self._token}"))
         entry = ("from", FOREVER, "to", position, "version", "")
         return [*last, ("XADD", keys.updates, "MAXLEN", "~", MAX_UPDATES, "*", *entry)]

@@ -10,12 +10,12 @@ from typing import Any
 import redis
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
+from marquee.consumer.batches import Pace
 from marquee.consumer.deduplication import recent_messages_in_log
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, handlers_of
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.consumer.batches import Pace
 from marquee.consumer.worker import Worker
 from marquee.events import (
     MOVIES,
@@ -56,12 +56,12 @@ _OF_USER: dict[type[Event], int] = {
 """Events about a user, each with how often it comes."""
 
 
-class FactsReaction:
+class FactsProjection:
     """What a service does with events, less its model."""
 
     def __init__(self, service: str) -> None:
         self.handlers: Handlers = handlers_of(service)
-        self._kept = FACTS_BY_SERVICE[service]
+        self._facts = FACTS_BY_SERVICE[service]
 
     def derive_rows(self, _: UnitOfWork) -> str | None:
         """Derive nothing."""
@@ -69,8 +69,8 @@ class FactsReaction:
 
     def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, as the service does."""
-        (restore_sums if self._kept[RATINGS].sums else restore_facts)(unit_of_work, piece)
-        for event in piece.rules if self._kept[MOVIES].rules else ():
+        (restore_sums if self._facts[RATINGS].has_sums else restore_facts)(unit_of_work, piece)
+        for event in piece.rules if self._facts[MOVIES].has_rules else ():
             self.handlers[type(event)](unit_of_work, event)
 
     def on_assigned(self, _: TopicPartition) -> None:
@@ -113,7 +113,7 @@ class FactsSystem:
             self.bus,
             RedisStore(self.settings.redis_url.get_secret_value()),
             StoredSnapshots(self.settings.history),
-            FactsReaction(service),
+            FactsProjection(service),
             self.pace,
             recent_messages_in_log(self.settings),
         )

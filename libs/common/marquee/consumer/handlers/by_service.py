@@ -1,4 +1,4 @@
-"""Which facts each service keeps: the handlers that make them, and what is in them."""
+"""The facts that each service keeps, with the handlers that maintain them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from marquee.events import MOVIES, RATINGS
 
 @dataclass(frozen=True, eq=False)
 class FactSet:
-    """The facts of a topic that a service keeps; services with the same share the object."""
+    """The facts of a topic that a service keeps; services with the same facts share the object."""
 
     handlers: Handlers
-    rules: bool = False
-    """Curators' rules beside the movies."""
-    marks: bool = False
-    """What was viewed and dismissed beside the ratings."""
-    sums: bool = False
-    """What the ratings sum up to, movie by movie."""
+    has_rules: bool = False
+    """Whether it includes curators' rules, beside the movies."""
+    has_marks: bool = False
+    """Whether it includes viewed and dismissed movies, beside the ratings."""
+    has_sums: bool = False
+    """Whether it includes rating sums by movie."""
 
 
 _MOVIES = FactSet(MOVIE_HANDLERS)
-_MOVIES_AND_RULES = FactSet({**MOVIE_HANDLERS, **RULE_HANDLERS}, rules=True)
-_USERS = FactSet(USER_HANDLERS, marks=True)
-_RATINGS_AND_SUMS = FactSet(SUM_HANDLERS, sums=True)
+_MOVIES_AND_RULES = FactSet({**MOVIE_HANDLERS, **RULE_HANDLERS}, has_rules=True)
+_USERS = FactSet(USER_HANDLERS, has_marks=True)
+_RATINGS_AND_SUMS = FactSet(SUM_HANDLERS, has_sums=True)
 
 FACTS_BY_SERVICE: Mapping[str, Mapping[str, FactSet]] = {
     "gateway": {MOVIES: _MOVIES_AND_RULES, RATINGS: _USERS},
@@ -37,13 +37,13 @@ FACTS_BY_SERVICE: Mapping[str, Mapping[str, FactSet]] = {
     "neural": {MOVIES: _MOVIES, RATINGS: _USERS},
     "trainer": {MOVIES: _MOVIES_AND_RULES, RATINGS: _USERS},
 }
-"""Service → topic → what it keeps. The trainer keeps its facts in the history, not in Redis."""
+"""Service → topic → facts. The trainer keeps its facts in the history, not in Redis."""
 
 
 def handlers_of(service: str) -> Handlers:
     """Return the handlers of all facts of a service."""
     return {
         event: handler
-        for kept in FACTS_BY_SERVICE[service].values()
-        for event, handler in kept.handlers.items()
+        for fact_set in FACTS_BY_SERVICE[service].values()
+        for event, handler in fact_set.handlers.items()
     }

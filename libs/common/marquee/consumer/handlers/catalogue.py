@@ -1,4 +1,4 @@
-"""Event handlers of catalogue rows: a movie is added, updated, removed."""
+"""Event handlers of the catalogue: movies added, updated and removed."""
 
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.events import (
@@ -9,19 +9,19 @@ from marquee.events import (
 
 
 def add_movie(unit_of_work: UnitOfWork, event: MovieAdded) -> None:
-    """Put the movie's row; a second one replaces it."""
+    """Put the movie's row, which replaces an earlier one."""
     unit_of_work.put_movie(event.data)
 
 
 def update_movie(unit_of_work: UnitOfWork, event: MovieUpdated) -> None:
-    """Replace fields of a movie that the catalogue has; of an unknown movie nothing is known."""
-    movie = unit_of_work.movie(event.data.movie_id)
+    """Replace fields of a movie in the catalogue; an unknown movie is ignored."""
+    movie = unit_of_work.facts.movie(event.data.movie_id)
     if movie is not None:
         unit_of_work.put_movie(event.data.apply(movie))
 
 
 def remove_movie(unit_of_work: UnitOfWork, event: MovieRemoved) -> None:
-    """Take the movie out of the catalogue."""
+    """Remove the movie from the catalogue."""
     unit_of_work.remove_movie(event.data.movie_id)
 
 

@@ -1,4 +1,4 @@
-"""How events change curators' rules of movies: promotions and blocks, facts of the gateway."""
+"""Event handlers of curators' rules: promotions and blocks, facts of the gateway."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from marquee.events import MovieBlocked, MovieEvent, MoviePromoted, MovieUnblock
 
 
 def promote(unit_of_work: UnitOfWork, event: MoviePromoted) -> None:
-    """Place the movie from now on; a second promotion replaces the first."""
+    """Promote the movie; a second promotion replaces the first."""
     _set(unit_of_work, event, "promotion")
 
 
 def unpromote(unit_of_work: UnitOfWork, event: MovieUnpromoted) -> None:
-    """Place the movie no more."""
+    """End the promotion of the movie."""
     _set(unit_of_work, event, "promotion", removed=True)
 
 
@@ -28,7 +28,7 @@ def unblock(unit_of_work: UnitOfWork, event: MovieUnblocked) -> None:
 
 def _set(unit_of_work: UnitOfWork, event: MovieEvent, kind: str, removed: bool = False) -> None:
     movie_id = event.data.movie_id
-    rules: dict[str, Any] = unit_of_work.rules(movie_id)
+    rules: dict[str, Any] = unit_of_work.facts.rules(movie_id)
     if removed:
         rules.pop(kind, None)
     else:

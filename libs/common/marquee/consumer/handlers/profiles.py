@@ -1,11 +1,10 @@
-"""How events change the facts that several services keep: catalogue rows and users' ratings."""
+"""Event handlers of users' ratings, viewed and dismissed movies."""
 
 from collections.abc import Callable
 from typing import Any
 
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.domain.ratings import Ratings, half_stars
-from marquee.domain.recommendation import UserHistory
 from marquee.events import (
     MovieDismissed,
     MovieRestored,
@@ -50,7 +49,7 @@ def erase(unit_of_work: UnitOfWork, event: UserErased) -> None:
 
 
 def _change(unit_of_work: UnitOfWork, event: RatingEvent, change: Callable[[Ratings], Any]) -> None:
-    ratings = unit_of_work.ratings(event.data.user_id)
+    ratings = unit_of_work.facts.ratings(event.data.user_id)
     change(ratings)
     unit_of_work.put_ratings(event.data.user_id, ratings)
 
@@ -63,9 +62,3 @@ USER_HANDLERS: Handlers = {
     MovieRestored: restore,
     UserErased: erase,
 }
-
-
-def user_of(ratings: Ratings) -> UserHistory:
-    """Return the user that packed facts describe, as the models see him."""
-    rated = [(movie_id, half / 2) for movie_id, half in ratings.rated.items()]
-    return UserHistory.of(rated, list(ratings.viewed))

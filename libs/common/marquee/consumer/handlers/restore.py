@@ -1,18 +1,18 @@
-"""Restore the facts of a partition from a piece of a snapshot."""
+"""Restoration of a partition's facts from pieces of a snapshot."""
 
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.snapshots.partition import PartitionSnapshot
 
 
 def restore_movies(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
-    """Put the movies of a piece of a snapshot, and the erasure list."""
+    """Put the movies and the erasure list of a piece of a snapshot."""
     unit_of_work.offset = piece.position - 1
     for movie in piece.movies:
         unit_of_work.put_movie(movie)
     for movie_id in piece.removed:
         unit_of_work.remove_movie(movie_id)
     for digest, offset in piece.erased.items():
-        unit_of_work.note_erased(digest, offset)
+        unit_of_work.put_erasure(digest, offset)
 
 
 def restore_facts(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:

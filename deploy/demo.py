@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -68,14 +69,32 @@ def file_names(path: str) -> "list[str]":
         return archive.namelist()
 
 
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def make_environment() -> int:
+    """Make .venv, or find that it is right; say every few seconds that it goes on."""
+    say("[1/4] Environment .venv: packages are fetched once (some 20 s), then found")
+    started = told = time.time()
+    process = subprocess.Popen(["make", "-s", "-C", ROOT, "install"])
+    while process.poll() is None:
+        time.sleep(0.05)
+        if time.time() - told >= 4:
+            told = time.time()
+            say("  ... environment: %d s" % (told - started))
+    return process.returncode
+
+
 def main() -> None:
     check_python()
     wanted = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
     check_bus(wanted["BUS"])
     check_data(wanted["DATA"])
     check_port(wanted["PORT"])
-    status = subprocess.call(["make", "-s", "-C", ROOT, "install"])
-    if status != 0:
+    say("Marquee on this machine: environment, data, servers, training. Stop it with Ctrl-C.")
+    if make_environment() != 0:
         refuse("the environment could not be made; see above")
     python = os.path.join(ROOT, ".venv", "bin", "python")
     wanted["STATE"], wanted["DATA"] = map(os.path.abspath, (wanted["STATE"], wanted["DATA"]))

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Container
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +23,7 @@ from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
+from marquee_local.narration import Narrator
 from marquee_local.probes import holds_movies, is_ready, listens
 from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
 from marquee_local.supervisor import Child, Supervisor, flush
@@ -39,14 +40,17 @@ STOP_SECONDS = 9.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Processes share the cores; threads within one would only wait for each other."""
 START_SECONDS = 120.0
+OPEN = """\
+  The page can be opened: http://127.0.0.1:{port}
+  You can ask for lists:  curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'"""
 TRY = """\
   open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
   ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
   API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
 
 
-def say(line: str) -> None:
-    print(line, flush=True)
+NARRATOR = Narrator()
+say = NARRATOR.say
 
 
 def refuse(line: str) -> NoReturn:
@@ -90,6 +94,7 @@ class Demo:
         """
         said, asked = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
         if newest_snapshot(self.state / "history") is None:
+            say(f"[2/4] Import of {self.data.name}: films and ratings to begin with")
             if self.run_marquee("data", "import", str(self.data)) != 0:
                 sys.exit(2)
             said.write_text(json.dumps(asked) + "\n")
@@ -99,11 +104,13 @@ class Demo:
             if held[name] != asked[name]:
                 refuse(f"{self.state} is on {name} {held[name]}: choose another folder with STATE=")
 
-    def run_marquee(self, *arguments: str, trainer: bool = False) -> int:
+    def run_marquee(self, *arguments: str) -> int:
         """Run the command `marquee` with the system's settings; return its status."""
-        python = TRAINER / "bin" if trainer else BIN
-        environ = {**os.environ, **self.environ}
-        return subprocess.call([str(python / "marquee"), *arguments], env=environ)
+        command, environ = [str(BIN / "marquee"), *arguments], {**os.environ, **self.environ}
+        if arguments[0] == "train" and NARRATOR.on_terminal:
+            return subprocess.call(command, env=environ)  # it shows bars of its own
+        words = next(word for word in arguments if not word.startswith("-"))
+        return NARRATOR.run(words, command, environ)
 
     # --- starting
 
@@ -151,7 +158,10 @@ class Demo:
         """Train what needs no torch, unless versions are there already."""
         registry = Registry(self.state / "registry")
         missing = [name for name in FIRST_MODELS if not registry.versions(name)]
-        if missing and self.run_marquee("train", "--only", ",".join(missing)) != 0:
+        if not missing:
+            return
+        say(f"[4/4] Training of {', '.join(missing)}; until then the page answers popular films")
+        if self.run_marquee("train", "--only", ",".join(missing)) != 0:
             raise Unavailable("the first training failed; see above")
 
     def announce_models(self) -> None:
@@ -179,9 +189,15 @@ class Demo:
                 if time.monotonic() > deadline:
                     raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
                 self.stop.wait(0.1)
+
+    def wait_for_first_lists(self) -> None:
+        """Wait until the gateway holds the movies, so that it answers popular lists."""
+        deadline = time.monotonic() + START_SECONDS
         while not holds_movies(self.port) and not self.stop.wait(0.1):
             if time.monotonic() > deadline:
                 raise Unavailable(f"the gateway gets no films; see {self.state / 'log'}")
+        if not self.stop.is_set():
+            say(OPEN.format(port=self.port))
 
     def has_neural(self) -> bool:
         return bool(Registry(self.state / "registry").versions("neural"))
@@ -235,16 +251,23 @@ class Demo:
             watch.start()
             threading.Thread(target=self._flush, daemon=True).start()
             self.write_settings()
-            self.start_services(PROCESSES)
-            self.wait_for_servers()
+            say(f"[3/4] Start of Valkey and {len(PROCESSES)} processes; logs: {self.state / 'log'}")
+            with NARRATOR.going_on("start"):
+                self.start_services(PROCESSES)
+                self.wait_for_servers()
+                self.wait_for_first_lists()
             self.first_training()
-            self.announce_models()
-            self.start_services((SCHEDULER,))  # it would start a training of its own
-            self.wait_until_ready()
+            with NARRATOR.going_on("start"):
+                self.announce_models()
+                self.start_services((SCHEDULER,))  # it would start a training of its own
+                self.wait_until_ready()
             if not self.stop.is_set():
                 say(f"Marquee is ready: http://127.0.0.1:{self.port}")
                 say(TRY.format(port=self.port, state=self.state))
-                self.join_neural()
+                # On a terminal one line counts the seconds; a log needs no such lines for minutes.
+                behind = NARRATOR.going_on("torch and the neural model")
+                with behind if NARRATOR.on_terminal else nullcontext():
+                    self.join_neural()
             self.stop.wait()
             return 0
         except Unavailable as error:

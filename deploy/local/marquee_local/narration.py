@@ -1,0 +1,83 @@
+"""Progress of the demo in words: a line a step, and a sign of life while a step is silent."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+SILENCE_SECONDS = 4.0
+"""Silence after which a running step says that it goes on."""
+_CLEAR = "\r\x1b[K"
+
+
+class Narrator:
+    """Prints lines; on a terminal signs of life rewrite one line, elsewhere they are lines."""
+
+    def __init__(self, out: TextIO | None = None, silence: float = SILENCE_SECONDS) -> None:
+        self._out = sys.stdout if out is None else out
+        self._silence = silence
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
+        self._is_status = False
+
+    @property
+    def on_terminal(self) -> bool:
+        return self._out.isatty()
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        with self._lock:
+            self._write(f"{_CLEAR if self._is_status else ''}{line}\n")
+            self._is_status = False
+
+    @contextmanager
+    def going_on(self, words: str) -> Iterator[None]:
+        """Say that `words` goes on, with the seconds it took, whenever nothing else is said."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._remind, args=(words, ended), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self._end_status()
+
+    def run(self, words: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
+        """Run a command, pass its lines on as they come; return its status."""
+        with (
+            self.going_on(words),
+            subprocess.Popen(
+                command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ) as process,
+        ):
+            assert process.stdout is not None
+            for line in process.stdout:
+                self.say(f"  {line.rstrip()}")
+        return process.returncode
+
+    def _remind(self, words: str, ended: threading.Event) -> None:
+        started = time.monotonic()
+        wait = 0.5 if self.on_terminal else self._silence
+        while not ended.wait(min(wait, max(0.05, self._last + wait - time.monotonic()))):
+            if time.monotonic() - self._last >= wait:
+                self._status(f"  … {words}: {time.monotonic() - started:.0f} s")
+
+    def _status(self, line: str) -> None:
+        with self._lock:
+            self._write(f"{_CLEAR}{line}" if self.on_terminal else f"{line}\n")
+            self._is_status = self.on_terminal
+
+    def _end_status(self) -> None:
+        with self._lock:
+            if self._is_status:
+                self._write(_CLEAR)
+                self._is_status = False
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+        self._last = time.monotonic()

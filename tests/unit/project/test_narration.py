@@ -1,0 +1,51 @@
+"""The demo's words: each line at once, and a sign of life where a step is silent."""
+
+import io
+import os
+import re
+import sys
+import threading
+
+from marquee_local.narration import Narrator
+
+
+class Terminal(io.StringIO):
+    """A text file that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_silent_step_says_that_it_goes_on_and_a_talkative_one_does_not() -> None:
+    out = io.StringIO()
+    narrator = Narrator(out, silence=0.05)
+    spoken = threading.Event()
+
+    def spoke() -> bool:
+        return out.getvalue().count("… training") >= 2
+
+    with narrator.going_on("training"):
+        while not spoke():
+            spoken.wait(0.01)
+    lines = out.getvalue().splitlines()
+    assert all(re.fullmatch(r"  … training: \d+ s", line) for line in lines)
+
+
+def test_what_a_command_prints_is_passed_on_line_by_line_with_its_status() -> None:
+    out = io.StringIO()
+    code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(3)"
+    status = Narrator(out).run("import", [sys.executable, "-u", "-c", code], os.environ)
+    assert status == 3
+    assert out.getvalue().splitlines() == ["  one", "  two"]
+
+
+def test_a_terminal_has_one_line_that_is_rewritten_and_cleared() -> None:
+    out = Terminal()
+    narrator = Narrator(out)
+    with narrator.going_on("start"):
+        while "… start" not in out.getvalue():
+            threading.Event().wait(0.01)
+        narrator.say("ready")
+    assert "\n" not in out.getvalue().partition("ready")[0]
+    assert "ready\n" in out.getvalue()
+    assert not out.getvalue().rstrip("\r\x1b[K").endswith(" s")

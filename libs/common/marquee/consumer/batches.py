@@ -143,7 +143,8 @@ class BatchProcessor:
         self._positions.current[partition] = end
         if events:
             self._failures[partition] = 0
-        self._metrics.record(partition, events, time.perf_counter() - started)
+        duplicates = sum(decoded.event is not None for decoded in batch) - len(events)
+        self._metrics.record(partition, events, duplicates, time.perf_counter() - started)
 
     def _bury_invalid(self, partition: TopicPartition, batch: list[DecodedMessage]) -> None:
         for decoded in batch:

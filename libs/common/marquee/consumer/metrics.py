@@ -66,11 +66,23 @@ class ConsumerMetrics:
         self._reported = 0.0
 
     def record(
-        self, partition: TopicPartition, events: Sequence[tuple[int, Event]], seconds: float
+        self,
+        partition: TopicPartition,
+        events: Sequence[tuple[int, Event]],
+        duplicates: int,
+        seconds: float,
     ) -> None:
-        """Count a unit of work, its duration, and the events whose results are in the store now."""
+        """Count a unit of work that is in the store now.
+
+        Args:
+            partition: The partition of the batch.
+            events: The events that took effect, with their offsets.
+            duplicates: Events that were dropped as repeats.
+            seconds: Duration of the unit of work.
+        """
         group, topic, now = self._service, partition.topic, time.time()
         telemetry.STEPS.labels(group).observe(seconds)
+        telemetry.DUPLICATES.labels(group, topic).inc(duplicates)
         for _, event in events:
             telemetry.EVENTS.labels(group, topic, event.type).inc()
             age = max(0.0, now - event.time.timestamp())

@@ -1,4 +1,4 @@
-"""The gateway's app: its parts put together, started and stopped."""
+"""The gateway's app: construction of its parts, start and stop."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.api import (
     curation,
     docs,
+    events,
     health,
     movies,
     operations,
@@ -25,9 +26,6 @@ from gateway.api import (
     recommendations,
     segments,
     users,
-)
-from gateway.api import (
-    events as api_events,
 )
 from gateway.api.context import Context
 from gateway.http import problem_details
@@ -66,7 +64,7 @@ _MODULES = (
     movies,
     curation,
     segments,
-    api_events,
+    events,
     operations,
     health,
     docs,
@@ -74,13 +72,19 @@ _MODULES = (
 
 
 async def open_access(_: Request, __: Scope) -> None:
-    """Let anybody do anything: for one machine, said loudly at the start."""
+    """Allow every call to everyone: for a single machine; the app logs a warning at the start."""
 
 
 def create_app(
     context: Context, lifespan: Lifespan | None = None, allow: Allow = open_access
 ) -> FastAPI:
-    """Return the app over the parts of a context; nothing connects before it starts."""
+    """Return the app over the parts of a context; nothing connects before it starts.
+
+    Args:
+        context: The parts that routes work with.
+        lifespan: Starts and closes the parts.
+        allow: Check of a caller's scope, which raises where it is missing.
+    """
     app = FastAPI(
         title="Marquee",
         description=_ABOUT,
@@ -117,17 +121,17 @@ def _add_page(app: FastAPI, folder: Path) -> None:
 
 
 def build(settings: Settings) -> FastAPI:
-    """Return the app with its real parts."""
+    """Return the app with Redis, the bus and the model services, by the settings."""
     url = settings.redis_url.get_secret_value()
-    own = Keys(settings.namespace, "gateway", settings.partitions)
+    keys = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
-    live_view = LiveView(client, own, Keys(settings.namespace, CONTENT.name, settings.partitions))
-    models = HttpModels({name: HttpClient(url) for name, url in _urls(settings).items()})
-    profiles = RedisProfiles(url, own)
+    live_view = LiveView(client, keys, Keys(settings.namespace, CONTENT.name, settings.partitions))
+    models = HttpModels({name: HttpClient(address) for name, address in _urls(settings).items()})
+    profiles = RedisProfiles(url, keys)
     bus = open_bus(settings)
     publisher = Publisher(bus.producer)
     deadline = settings.deadline_ms / 1000
-    thresholds = Thresholds(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
+    thresholds = Thresholds.of(settings)
     orchestrator = Orchestrator(
         models, live_view.popular, thresholds, Timeouts(deadline, 2.5 * deadline)
     )
@@ -138,15 +142,15 @@ def build(settings: Settings) -> FastAPI:
         live_view.tail.start()
         yield
         await live_view.tail.close()
-        for part in (publisher, models, profiles, duplicates, idempotency):
+        for part in (publisher, models, profiles, dedup, idempotency):
             await part.close()
         await asyncio.to_thread(bus.close)
         await client.aclose()
 
-    duplicates = RedisDedupLookup(url, own)
+    dedup = RedisDedupLookup(url, keys)
     idempotency = RedisIdempotency(url, settings.namespace)
     context = Context(
-        settings, live_view, profiles, models, orchestrator, publisher, duplicates, idempotency
+        settings, live_view, profiles, models, orchestrator, publisher, dedup, idempotency
     )
     return create_app(context, lifespan)
 
@@ -160,7 +164,7 @@ def _urls(settings: Settings) -> dict[str, str]:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    # A call with 1,000 events makes thousands of objects, none of which is in a cycle.
+    # A call with 1,000 events makes thousands of objects without cycles: collect rarely.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     serve(build(settings), settings, settings.gateway_port)

@@ -1,4 +1,4 @@
-"""What the gateway does with events: users' profiles, the catalogue, and curators' rules."""
+"""The gateway's projection of events: users' profiles, the catalogue, and curators' rules."""
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus
@@ -20,7 +20,7 @@ HANDLERS: Handlers = handlers_of("gateway")
 
 
 class GatewayProjection:
-    """The gateway keeps facts alone: it has no model, so nothing is derived."""
+    """Keeps facts alone: the gateway has no model, so nothing is derived."""
 
     handlers = HANDLERS
 

@@ -1,4 +1,4 @@
-"""What the calls of the API work with, built once when the app is made."""
+"""Context of the API's routes: the parts of the gateway, built once with the app."""
 
 import time
 from collections.abc import Sequence
@@ -30,52 +30,63 @@ from marquee.settings import Settings
 E = TypeVar("E", bound=Event)
 
 MOVIE_PATIENCE_S = 0.3
-"""A film that is not known may have been added a moment ago: so long a write waits for it."""
+"""Seconds that a write waits for an unknown movie: it may have been added a moment ago."""
 STORED_S = 1.0
-"""So long a rule's write waits until the rule is stored."""
+"""Seconds that a rule's write waits until the rule is stored."""
 
 
 class EventPublisher(Protocol):
     """Publishes events."""
 
     async def publish(self, events: Sequence[Event]) -> list[Published]:
-        """Return where the log has put each event; BusUnavailable when it may not have all."""
+        """Publish events and return their places in the log.
+
+        Raises:
+            BusUnavailable: Not all of them may be in the log.
+        """
         ...
 
 
 class LiveState(Protocol):
-    """What the gateway holds in memory and how far it has come."""
+    """Live view of the store: catalogue and popularity in memory, and their positions."""
 
     catalogue: Catalogue
     popular: PopularList
 
     async def passed(self, after: Positions, seconds: float) -> bool:
-        """Return whether films and profiles have passed `after`, waiting up to `seconds` for it."""
+        """Return whether movies and profiles have passed `after`, waiting at most `seconds`."""
         ...
 
     async def wait_for_movie(self, movie_id: int, seconds: float) -> bool:
-        """Return whether a film is in the catalogue, waiting up to `seconds` for it."""
+        """Return whether a movie is in the catalogue, waiting at most `seconds` for it."""
         ...
 
     @property
     def connected(self) -> bool:
-        """Whether what is in memory is what the store holds."""
+        """Whether memory agrees with the store."""
         ...
 
 
 @dataclass(frozen=True)
 class UserSnapshot:
-    """A viewer as read: whether a token was passed, its positions, and the seconds left to wait."""
+    """A user's profile as read after a token.
+
+    Attributes:
+        profile: Facts and rules.
+        fresh: Whether they have passed the token.
+        after: Positions of the token.
+        wait: Seconds left to wait for them.
+    """
 
     profile: Profile
     fresh: bool = True
     after: Positions = field(default_factory=dict)
-    left: float = 0.0
+    wait: float = 0.0
 
 
 @dataclass(frozen=True)
 class Context:
-    """The parts of the gateway."""
+    """The parts of the gateway that routes work with."""
 
     settings: Settings
     live_view: LiveState
@@ -83,45 +94,58 @@ class Context:
     models: Models
     orchestrator: Orchestrator
     publisher: EventPublisher
-    duplicates: DedupLookup
+    dedup: DedupLookup
     idempotency: Idempotency
     idempotent_request: IdempotentRequest | None = None
-    """What the request's Idempotency-Key stands for, in the context of that request."""
+    """Idempotency data of the request that the context is for, None without a key."""
 
     @property
     def catalogue(self) -> Catalogue:
         return self.live_view.catalogue
 
-    async def user(
+    async def read_user(
         self, user_id: int, after: str | None, wait_ms: int | None = None
     ) -> UserSnapshot:
-        """Return a viewer's facts, once they, the films and the rules have passed a token.
+        """Read a user's profile, once facts, movies and rules have passed a token.
 
-        Waits up to `wait_ms` (None: the setting) for that.
+        Args:
+            user_id: The user.
+            after: Token of a write, or None.
+            wait_ms: Longest wait for that in milliseconds; None: the setting `wait_ms`.
+
+        Returns:
+            The profile; `fresh` is False when the wait was too short.
+
+        Raises:
+            InvalidInput: The token cannot be decoded.
         """
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
         positions = consistency_token.decode(after) if after else {}
-        mine = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
-        wanted = consistency_token.select_topics(positions, MOVIES)
-        if mine in positions:
-            wanted[mine] = positions[mine]
-        fresh = not wanted or await self.live_view.passed(wanted, wait)
+        own_partition = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
+        targets = consistency_token.select_topics(positions, MOVIES)
+        if own_partition in positions:
+            targets[own_partition] = positions[own_partition]
+        fresh = not targets or await self.live_view.passed(targets, wait)
         profile = await self.profiles.read(user_id)
-        left = max(0.0, until - time.monotonic()) if positions else 0.0
-        return UserSnapshot(profile, fresh and profile.known, positions, left)
+        wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
+        return UserSnapshot(profile, fresh and profile.known, positions, wait_left)
 
     async def require_movie(self, movie_id: int) -> None:
-        """Raise NotFound for a film that the catalogue does not have, nor gets in a moment."""
+        """Check that a movie is in the catalogue, or arrives there in a moment.
+
+        Raises:
+            NotFound: It does not.
+        """
         if self.catalogue.get(movie_id) is not None or not self.live_view.connected:
             return
         if not await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S):
             raise NotFound(f"there is no film {movie_id}")
 
-    def named(self, events: Sequence[E]) -> Sequence[E]:
-        """Return events whose ids follow from the request's key, if it has one.
+    def with_request_ids(self, events: Sequence[E]) -> Sequence[E]:
+        """Return events with ids derived from the request's idempotency key, if it has one.
 
-        An id that came with an event stays.
+        An id that a client has set stays.
         """
         idempotent_request = self.idempotent_request
         if idempotent_request is None:
@@ -134,34 +158,35 @@ class Context:
         ]
 
     async def write(self, *events: Event, **more: Any) -> Response:
-        """Publish events and answer 202 with the token to read them by, and `more`."""
-        named = self.named(events)
-        places = await self.publisher.publish(named)
-        return json_response(receipt_document(named, places) | more, 202)
+        """Publish events and answer 202: the receipt of the first one, with the fields `more`."""
+        identified = self.with_request_ids(events)
+        places = await self.publisher.publish(identified)
+        return json_response(receipt_document(identified, places) | more, 202)
 
-    async def rule(self, event: Event) -> Response:
+    async def write_rule(self, event: Event) -> Response:
         """Publish a rule and answer 200 once it is stored and read, 202 when that takes too long.
 
-        Read, too: were the store lost before the next request, it would be answered by older rules.
+        It is read, too: were the store lost before the next request, the rules in memory would
+        answer it.
         """
-        named = self.named([event])
-        places = await self.publisher.publish(named)
+        identified = self.with_request_ids([event])
+        places = await self.publisher.publish(identified)
         stored = await self.live_view.passed(consistency_token.positions_of(places), STORED_S)
-        holds = stored and (await self.profiles.read(None)).known
-        return json_response(receipt_document(named, places), 200 if holds else 202)
+        in_force = stored and (await self.profiles.read(None)).known
+        return json_response(receipt_document(identified, places), 200 if in_force else 202)
 
-    async def answer(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
-        """Answer a question; `fresh` tells whether profile and rules have passed its `after`."""
+    async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
+        """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
         answer = await self.orchestrator.answer(query)
-        shown = list_document(answer, query, self.catalogue)
-        shown["fresh"] = answer.fresh and fresh
+        document = list_document(answer, query, self.catalogue)
+        document["fresh"] = answer.fresh and fresh
         if explain:
-            shown["explain"] = explain_document(answer.filtered)
-        return json_response(shown)
+            document["explain"] = explain_document(answer.filtered)
+        return json_response(document)
 
 
 def context_of(request: Request) -> Context:
-    """Return the context of the app that handles a request, with the request's attempt."""
+    """Return the context of a request's app, with the request's idempotency data."""
     context = cast(Context, request.app.state.context)
     idempotent_request = idempotent_request_of(request)
     return (
@@ -172,9 +197,9 @@ def context_of(request: Request) -> Context:
 
 
 def receipt_document(events: Sequence[Event], places: Sequence[Published]) -> dict[str, Any]:
-    """Return what a write answers: the event's id and the token to read it by."""
+    """Return the answer to a write: id of the first event, and the token to read after."""
     return {
         "event_id": events[0].id,
-        "token": consistency_token.encode(consistency_token.positions_of(places)),
+        "token": consistency_token.token_of(places),
         "accepted_at": datetime.now(UTC).isoformat(),
     }

@@ -1,6 +1,7 @@
-"""Events in bulk, as producers without a bus client send them."""
+"""Route that publishes events in bulk, for producers without a bus client."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -32,52 +33,50 @@ async def publish_events(request: Request) -> Response:
     if "json" not in request.headers.get("content-type", ""):
         raise InvalidFields([FieldError("Content-Type", "must be application/json")])
     context, items = context_of(request), []
-    read = read_events(await request.body())
-    events = {i: one for i, one in enumerate(read) if not isinstance(one, list)}
-    named = dict(zip(events, context.named(list(events.values())), strict=True))
-    outcomes = await _publish(context, named)
-    for index, one in enumerate(read):
-        if isinstance(one, list):
-            items.append(_rejected(index, one))
+    parsed = read_events(await request.body())
+    valid = {i: event for i, event in enumerate(parsed) if not isinstance(event, list)}
+    events = dict(zip(valid, context.with_request_ids(list(valid.values())), strict=True))
+    publication = await _publish(context, events)
+    for index, event in enumerate(parsed):
+        if isinstance(event, list):
+            items.append(_rejected(index, event))
         else:
-            status = "accepted" if index in outcomes.accepted else "duplicate"
-            items.append({"index": index, "id": named[index].id, "status": status})
-    return json_response(_document(items, outcomes), 202)
+            status = "accepted" if index in publication.accepted else "duplicate"
+            items.append({"index": index, "id": events[index].id, "status": status})
+    return json_response(_document(items, publication), 202)
 
 
-class _Outcomes:
-    """Which events were accepted, and where the log has those and the duplicates."""
+@dataclass(frozen=True)
+class _Publication:
+    """Indices of the accepted events, and the places of accepted events and duplicates."""
 
-    def __init__(self, accepted: Iterable[int], places: Sequence[Published]) -> None:
-        self.accepted = frozenset(accepted)
-        self.places = places
+    accepted: frozenset[int]
+    places: Sequence[Published]
 
 
-async def _publish(context: Context, events: dict[int, AnyEvent]) -> _Outcomes:
+async def _publish(context: Context, events: dict[int, AnyEvent]) -> _Publication:
     """Publish each event once, unless the log has had it lately."""
     first: dict[tuple[str, str], int] = {}
     for index, event in events.items():
         first.setdefault((event.source, event.id), index)
     indices = list(first.values())
-    before = await context.duplicates.places([events[index] for index in indices])
+    before = await context.dedup.places([events[index] for index in indices])
     known = [place for place in before if place is not None]
-    fresh = [index for index, place in zip(indices, before, strict=True) if place is None]
-    places = await context.publisher.publish([events[i] for i in fresh]) if fresh else []
-    return _Outcomes(fresh, [*known, *places])
+    new = [index for index, place in zip(indices, before, strict=True) if place is None]
+    places = await context.publisher.publish([events[i] for i in new]) if new else []
+    return _Publication(frozenset(new), [*known, *places])
 
 
-def _document(items: list[dict[str, Any]], outcomes: _Outcomes) -> dict[str, Any]:
+def _document(items: list[dict[str, Any]], publication: _Publication) -> dict[str, Any]:
     counts = dict.fromkeys(("accepted", "duplicate", "rejected"), 0)
     for item in items:
         counts[item["status"]] += 1
-    places = outcomes.places
+    places = publication.places
     return {
         "accepted": counts["accepted"],
         "duplicates": counts["duplicate"],
         "rejected": counts["rejected"],
-        "token": consistency_token.encode(consistency_token.positions_of(places))
-        if places
-        else None,
+        "token": consistency_token.token_of(places) if places else None,
         "items": items,
     }
 

@@ -1,4 +1,4 @@
-"""Health, measures, and what the codes of problems mean."""
+"""Routes of health, metrics, and the meaning of problem codes."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The catalogue: list and search, a film, films like it, genres, and the writes that change it."""
+"""Routes of the catalogue: list and search, a movie, similar movies, genres, and writes."""
 
 import secrets
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
     """Films by popularity; with `query` those whose titles have its words (or words that begin
     so), best match first."""
     context = context_of(request)
-    movie_ids, cursor = paginate(_listed(context, query), query.limit, query.cursor)
+    movie_ids, cursor = paginate(_matching(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
     return json_response({"items": [row.summary() for row in rows if row], "next_cursor": cursor})
 
@@ -66,14 +66,14 @@ async def list_similar_movies(
     context = context_of(request)
     await context.require_movie(movie_id)
     profile = await context.profiles.read(None)
-    found = await _similar(context, movie_id, query.k + reserve(profile.rules))
+    reply = await _similar(context, movie_id, query.k + reserve(profile.rules))
     fallbacks = []
     movies: Iterable[Scored]
-    if isinstance(found, Failure):
-        fallbacks.append({"route": Route.SIMILAR, "why": found.why})
-        movies, model_version = _popular_like(context, movie_id), OWN_VERSION
+    if isinstance(reply, Failure):
+        fallbacks.append({"route": Route.SIMILAR, "why": reply.why})
+        movies, model_version = _popular_in_genres(context, movie_id), OWN_VERSION
     else:
-        movies, model_version = found.items, found.model_version
+        movies, model_version = reply.items, reply.model_version
     stage = FilterStage(profile.rules, context.catalogue, now())
     list_request = ListRequest(query.k, exclude=frozenset((movie_id,)))
     filtered = stage.apply(movies, UserContext(), list_request, promote=False)
@@ -89,7 +89,11 @@ async def list_similar_movies(
 
 
 async def _similar(context: Context, movie_id: int, k: int) -> RecommendReply | Failure:
-    """Ask the content service; NotFound when the film is none that it knows."""
+    """Ask the content service for similar movies.
+
+    Raises:
+        NotFound: It does not know the movie.
+    """
     path = f"/internal/films/{movie_id}/similar?k={k}"
     seconds = context.settings.deadline_ms / 1000
     reply = await context.models.call(CONTENT.name, Call("GET", path, None, seconds))
@@ -100,7 +104,7 @@ async def _similar(context: Context, movie_id: int, k: int) -> RecommendReply | 
     return read_recommended(reply.body) if reply.ok else reply.failure(CONTENT.name)
 
 
-def _popular_like(context: Context, movie_id: int) -> Iterable[Scored]:
+def _popular_in_genres(context: Context, movie_id: int) -> Iterable[Scored]:
     row = context.catalogue.get(movie_id)
     return context.live_view.popular.movies(MovieFilter(row.genres if row else ()))
 
@@ -117,7 +121,7 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
     """Add a film; it is recommendable within a second, from its genres and tags alone."""
     context = context_of(request)
     movie_id = body.movie_id or _free_id(context)
-    # A repeat may find the movie that its first attempt has added.
+    # A repeated request may find the movie that the first one has added.
     repeated = context.idempotent_request is not None and context.idempotent_request.again
     if context.catalogue.get(movie_id) is not None and not repeated:
         raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
@@ -128,33 +132,35 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
 @routes.patch("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
     """Change fields of a film; those left out stay as they are."""
-    await context_of(request).require_movie(movie_id)
+    context = context_of(request)
+    await context.require_movie(movie_id)
     change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
-    return await context_of(request).write(MovieUpdated(data=change))
+    return await context.write(MovieUpdated(data=change))
 
 
 @routes.delete("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def remove_movie(request: Request, movie_id: MovieId) -> Response:
     """Take a film out of the catalogue and of every list."""
-    await context_of(request).require_movie(movie_id)
-    return await context_of(request).write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
+    context = context_of(request)
+    await context.require_movie(movie_id)
+    return await context.write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
 
 
-def _listed(context: Context, query: MoviesQuery) -> Iterable[int]:
+def _matching(context: Context, query: MoviesQuery) -> Iterable[int]:
     allowed = MovieFilter(tuple(query.genre))
     popular = context.live_view.popular
     if not query.query.strip():
         return (row.movie_id for row in popular.rows(allowed))
     matches = context.catalogue.search(query.query)
     rows = {movie_id: context.catalogue.get(movie_id) for movie_id in matches}
-    fitting = [movie_id for movie_id, row in rows.items() if row and allowed.allows(row)]
-    return sorted(fitting, key=lambda i: (matches[i], popular.rank(i), i))
+    allowed_ids = [movie_id for movie_id, row in rows.items() if row and allowed.allows(row)]
+    return sorted(allowed_ids, key=lambda i: (matches[i], popular.rank(i), i))
 
 
 def _free_id(context: Context) -> int:
-    """Return an id that no film has: from the upper half, where no data set's ids are.
+    """Return a free id from the upper half, where no data set has ids.
 
-    With a key it follows from that, so that a repeat adds no second film.
+    With an idempotency key it follows from the key, so that a repeat adds no second movie.
     """
     if context.idempotent_request is not None:
         return 2**30 + context.idempotent_request.number(2**30)

@@ -1,4 +1,4 @@
-"""Models and trainings: operators' calls, which the trainer answers."""
+"""Routes of operations: models and trainings, forwarded to the trainer."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ TrainingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 @routes.get("/v1/models")
 async def list_models(request: Request) -> Response:
     """The models with their versions, and which of them serve."""
-    return await _trainer(request, "GET", "/internal/models")
+    return await _forward(request, "GET", "/internal/models")
 
 
 @routes.post("/v1/models/{name}/rollback", status_code=202)
@@ -31,41 +31,41 @@ async def rollback_model(
     request: Request, name: Name, body: RollbackBody | None = None
 ) -> Response:
     """Let an earlier version serve again: the one named, or the one before the present."""
-    sent = body.model_dump(exclude_none=True) if body else {}
-    return await _trainer(request, "POST", f"/internal/models/{name}/rollback", sent)
+    content = body.model_dump(exclude_none=True) if body else {}
+    return await _forward(request, "POST", f"/internal/models/{name}/rollback", content)
 
 
 @routes.post("/v1/trainings", status_code=202)
 async def start_training(request: Request, body: TrainingBody | None = None) -> Response:
     """Start a training; what it publishes is swapped in without a failed request."""
-    sent = body.model_dump(exclude_none=True) if body else {}
-    return await _trainer(request, "POST", "/internal/trainings", sent)
+    content = body.model_dump(exclude_none=True) if body else {}
+    return await _forward(request, "POST", "/internal/trainings", content)
 
 
 @routes.get("/v1/trainings")
 async def list_trainings(request: Request) -> Response:
     """The trainings, newest first."""
-    return await _trainer(request, "GET", "/internal/trainings")
+    return await _forward(request, "GET", "/internal/trainings")
 
 
 @routes.get("/v1/trainings/{training_id}")
 async def get_training(request: Request, training_id: TrainingId) -> Response:
     """How far a training is."""
-    return await _trainer(request, "GET", f"/internal/trainings/{training_id}")
+    return await _forward(request, "GET", f"/internal/trainings/{training_id}")
 
 
-async def _trainer(request: Request, method: str, path: str, body: Any = None) -> Response:
+async def _forward(request: Request, method: str, path: str, body: Any = None) -> Response:
     reply = await context_of(request).models.call("trainer", Call(method, path, body, TRAINER_S))
     if isinstance(reply, Failure):
         raise Unavailable(reply.why)
     if reply.ok:
         return json_response(reply.body, reply.status)
     refusal = reply.body if isinstance(reply.body, dict) else {}
-    code = refusal.get("code") if refusal.get("code") in CODES else _code(reply.status)
+    code = refusal.get("code") if refusal.get("code") in CODES else _code_of(reply.status)
     detail = refusal.get("detail")
-    status = reply.status if reply.status != 500 else 502
+    status = 502 if reply.status == 500 else reply.status
     return problem(code or "internal", str(detail or "the trainer refused"), (), status)
 
 
-def _code(status: int) -> str:
-    return next((code for code, (usual, *_) in CODES.items() if usual == status), "internal")
+def _code_of(status: int) -> str:
+    return next((code for code, (default, *_) in CODES.items() if default == status), "internal")

@@ -1,4 +1,4 @@
-"""Predicted ratings."""
+"""Route of predicted ratings."""
 
 from typing import Any
 
@@ -25,17 +25,18 @@ async def predict(request: Request, body: PredictionBody) -> Response:
     context = context_of(request)
     ratings = await _ratings(context, body)
     movie_ids = list(dict.fromkeys(body.movie_ids))
-    answer = await _asked(context, {"ratings": ratings, "movie_ids": movie_ids})
-    failed = isinstance(answer, Failure)
-    predicted = {} if isinstance(answer, Failure) else {i["movie_id"]: i for i in answer["items"]}
-    fallbacks = [{"route": Route.NEURAL, "why": answer.why}] if isinstance(answer, Failure) else []
+    answer = await _predict(context, {"ratings": ratings, "movie_ids": movie_ids})
+    predicted, model_version, fallbacks = {}, OWN_VERSION, []
+    if isinstance(answer, Failure):
+        fallbacks.append({"route": Route.NEURAL, "why": answer.why})
+    else:
+        predicted = {item["movie_id"]: item for item in answer["items"]}
+        model_version = answer["model_version"]
     return json_response(
         {
-            "items": [predicted.get(i) or _mean(context, i) for i in movie_ids],
-            "model_version": OWN_VERSION
-            if isinstance(answer, Failure)
-            else answer["model_version"],
-            "degraded": failed,
+            "items": [predicted.get(i) or _mean_rating(context, i) for i in movie_ids],
+            "model_version": model_version,
+            "degraded": bool(fallbacks),
             "fallbacks": fallbacks,
         }
     )
@@ -47,10 +48,10 @@ async def _ratings(context: Context, body: PredictionBody) -> list[tuple[int, fl
     if body.ratings is not None:
         return [(rating.movie_id, rating.rating) for rating in body.ratings]
     profile = await context.profiles.read(body.user_id)
-    return [(movie_id, half / 2) for movie_id, half in profile.facts.rated.items()]
+    return [(movie_id, half_stars / 2) for movie_id, half_stars in profile.facts.rated.items()]
 
 
-async def _asked(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:
+async def _predict(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:
     seconds = context.settings.deadline_ms / 1000
     reply = await context.models.call(NEURAL.name, Call("POST", "/internal/predict", body, seconds))
     if isinstance(reply, Failure):
@@ -58,6 +59,6 @@ async def _asked(context: Context, body: dict[str, Any]) -> dict[str, Any] | Fai
     return dict(reply.body) if reply.ok else reply.failure(NEURAL.name)
 
 
-def _mean(context: Context, movie_id: int) -> dict[str, Any]:
+def _mean_rating(context: Context, movie_id: int) -> dict[str, Any]:
     mean = context.live_view.popular.mean(movie_id)
     return {"movie_id": movie_id, "rating": mean, "confidence": 0.0}

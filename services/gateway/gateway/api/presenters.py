@@ -1,4 +1,4 @@
-"""Presentation of answers: documents, explanations, items with titles and grounds."""
+"""Presenters: answers as JSON documents, movies with titles and explanations."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from marquee.domain.recommendation import Scored
 def list_document(
     answer: RecommendationAnswer, query: RecommendationQuery, catalogue: Catalogue
 ) -> dict[str, Any]:
-    """Return the answer as the API shows it, films with their titles."""
+    """Return the document of a recommendation answer, movies with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
     tag = query.list_request.filter.tag
     if tag is not None and not catalogue.tagged(tag):
@@ -43,7 +43,7 @@ def list_document(
 
 
 def explain_document(filtered: FilteredList) -> dict[str, Any]:
-    """Return what the rules removed and placed, for `explain=true`."""
+    """Return the rules' removals and placements, for `explain=true`."""
     return {
         "removed": [
             {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in filtered.removed
@@ -61,16 +61,16 @@ def explain_document(filtered: FilteredList) -> dict[str, Any]:
 
 
 def item_document(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:
-    """Return a recommended film as the API shows it, with its title and grounds."""
+    """Return the document of a recommended movie, with its title and explanation."""
     row = catalogue.get(item.movie_id) or Row.unknown(item.movie_id)
-    shown = row.summary()
-    shown["score"] = item.score
-    shown["reason"] = item.reason
-    shown["because"] = [_ground(movie, catalogue) for movie in item.because]
-    shown["promoted"] = promoted
-    return shown
+    return row.summary() | {
+        "score": item.score,
+        "reason": item.reason,
+        "because": [_because(movie_id, weight, catalogue) for movie_id, weight in item.because],
+        "promoted": promoted,
+    }
 
 
-def _ground(movie: tuple[int, float], catalogue: Catalogue) -> dict[str, Any]:
-    row = catalogue.get(movie[0])
-    return {"movie_id": movie[0], "title": row.title if row else None, "weight": movie[1]}
+def _because(movie_id: int, weight: float, catalogue: Catalogue) -> dict[str, Any]:
+    row = catalogue.get(movie_id)
+    return {"movie_id": movie_id, "title": row.title if row else None, "weight": weight}

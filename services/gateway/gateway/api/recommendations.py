@@ -1,4 +1,4 @@
-"""Lists of recommendations: for anyone, for a session, for a viewer."""
+"""Routes of recommendations: for anyone, for a session, for a user."""
 
 from typing import Annotated
 
@@ -49,30 +49,32 @@ async def recommend_user(
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`."""
-    seen = await context_of(request).user(user_id, query.after, query.wait_ms)
+    snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
-    list_request = ListRequest(query.k, query.movies(), frozenset(query.exclude), diversity)
-    return await _answer(request, seen, list_request, user_id, query.explain)
+    list_request = ListRequest(query.k, query.movie_filter(), frozenset(query.exclude), diversity)
+    return await _answer(request, snapshot, list_request, user_id, query.explain)
 
 
-def _diversity(request: Request, asked: float | None) -> float:
-    return context_of(request).settings.diversity if asked is None else asked
+def _diversity(request: Request, diversity: float | None) -> float:
+    return context_of(request).settings.diversity if diversity is None else diversity
 
 
 async def _session(
     request: Request, facts: Ratings, list_request: ListRequest, explain: bool
 ) -> Response:
     profile = await context_of(request).profiles.read(None)
-    seen = UserSnapshot(Profile(facts, profile.rules, profile.known))
-    return await _answer(request, seen, list_request, None, explain)
+    snapshot = UserSnapshot(Profile(facts, profile.rules, profile.known))
+    return await _answer(request, snapshot, list_request, None, explain)
 
 
 async def _answer(
     request: Request,
-    seen: UserSnapshot,
+    snapshot: UserSnapshot,
     list_request: ListRequest,
     user_id: int | None,
     explain: bool,
 ) -> Response:
-    query = RecommendationQuery(seen.profile, list_request, user_id, seen.after, seen.left)
-    return await context_of(request).answer(query, seen.fresh, explain)
+    query = RecommendationQuery(
+        snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
+    )
+    return await context_of(request).recommend(query, snapshot.fresh, explain)

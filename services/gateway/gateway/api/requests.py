@@ -1,4 +1,4 @@
-"""What clients send: query parameters and bodies, closed against unknown fields."""
+"""Models of requests: query parameters and bodies, closed against unknown fields."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -132,7 +132,7 @@ class UserQuery(Closed):
     wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
-    def movies(self) -> MovieFilter:
+    def movie_filter(self) -> MovieFilter:
         """Return the filter that the parameters describe."""
         return MovieFilter(tuple(self.genre), self.year_from, self.year_to, self.tag)
 

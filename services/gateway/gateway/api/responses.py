@@ -1,4 +1,4 @@
-"""What the API answers, for its description; the responses are built as plain data."""
+"""Models of responses, for the OpenAPI document alone: responses are built as plain data."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Segments of films and viewers: what they are, what suits them, and what operators decide."""
+"""Routes of segments: lists, recommendations for a segment, names and numbers."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -29,8 +29,8 @@ routes = router("Segments")
 
 SegmentId = Annotated[int, Path(ge=0, le=10_000, description="A segment of the serving version.")]
 TRAINER_S = 5.0
-SHOWN = 10
-"""Typical films of a segment that are shown."""
+MAX_TYPICAL = 10
+"""Number of typical movies shown for a segment."""
 
 
 @routes.get("/v1/segments/{kind}", responses=documents(SegmentsDocument))
@@ -38,14 +38,14 @@ async def list_segments(request: Request, kind: Kind) -> Response:
     """The segments of films or of viewers, with what sets each apart, its size and typical films;
     and how their number was chosen."""
     context = context_of(request)
-    found = await _segments(context, kind)
-    items = [_shown(one, context) for one in found["items"]]
+    segments = await _segments(context, kind)
+    items = [_segment_document(segment, context) for segment in segments["items"]]
     return json_response(
         {
             "kind": kind,
-            "model_version": found["model_version"],
-            "wanted": found["wanted"],
-            "choice": found["choice"],
+            "model_version": segments["model_version"],
+            "wanted": segments["wanted"],
+            "choice": segments["choice"],
             "items": items,
         }
     )
@@ -55,7 +55,7 @@ async def list_segments(request: Request, kind: Kind) -> Response:
 async def get_segment(request: Request, kind: Kind, segment_id: SegmentId) -> Response:
     """A segment."""
     context = context_of(request)
-    return json_response(_shown(await _segment(context, kind, segment_id), context))
+    return json_response(_segment_document(await _segment(context, kind, segment_id), context))
 
 
 @routes.get(
@@ -76,15 +76,15 @@ async def recommend_segment(
     filtered = stage.apply(movies, user, ListRequest(query.k), promote=kind == "users")
     placed = {p.movie_id for p in filtered.placed}
     items = [item_document(i, i.movie_id in placed, context.catalogue) for i in filtered.items]
-    shown = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
-    return json_response(shown)
+    document = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
+    return json_response(document)
 
 
 @routes.put("/v1/segments/{kind}", responses=documents(SegmentsWishDocument))
 async def put_segments(request: Request, kind: Kind, body: SegmentsBody) -> Response:
     """Fix the number of segments from the next training on; null lets the data choose it."""
     return json_response(
-        await _trainer(context_of(request), f"/internal/segments/{kind}", body.model_dump())
+        await _put_to_trainer(context_of(request), f"/internal/segments/{kind}", body.model_dump())
     )
 
 
@@ -96,10 +96,12 @@ async def put_segment(
     `keep` false only the name stays, for as long as there is a segment like it."""
     context = context_of(request)
     segment = await _segment(context, kind, segment_id)
-    list_request = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
-    await _trainer(context, f"/internal/segments/{kind}/names", list_request)
+    preference = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
+    await _put_to_trainer(context, f"/internal/segments/{kind}/names", preference)
     return json_response(
-        _shown(segment | {"name": list_request["name"], "named": True, "kept": body.keep}, context)
+        _segment_document(
+            segment | {"name": preference["name"], "named": True, "kept": body.keep}, context
+        )
     )
 
 
@@ -109,19 +111,19 @@ async def _segments(context: Context, kind: Kind) -> dict[str, Any]:
 
 async def _segment(context: Context, kind: Kind, segment_id: int) -> dict[str, Any]:
     items: Iterable[dict[str, Any]] = (await _segments(context, kind))["items"]
-    found = next((one for one in items if one["id"] == segment_id), None)
-    if found is None:
+    segment = next((item for item in items if item["id"] == segment_id), None)
+    if segment is None:
         raise NotFound(f"there is no segment {segment_id} of {kind}")
-    return found
+    return segment
 
 
-def _shown(segment: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Return a segment with the titles of its first typical films."""
-    rows = ((i, context.catalogue.get(i)) for i in segment["typical"][:SHOWN])
+def _segment_document(segment: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Return the document of a segment, its first typical movies with titles."""
+    rows = ((i, context.catalogue.get(i)) for i in segment["typical"][:MAX_TYPICAL])
     return segment | {"typical": [(row or Row.unknown(i)).summary() for i, row in rows]}
 
 
-async def _trainer(context: Context, path: str, body: Any) -> Any:
+async def _put_to_trainer(context: Context, path: str, body: Any) -> Any:
     reply = await context.models.call("trainer", Call("PUT", path, body, TRAINER_S))
     if isinstance(reply, Failure):
         raise Unavailable(reply.why)

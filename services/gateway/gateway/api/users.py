@@ -1,4 +1,4 @@
-"""Viewers: what is known of them, and the writes that change it."""
+"""Routes of users: their profile, ratings, views and dismissals."""
 
 from typing import Annotated, Any
 
@@ -38,8 +38,8 @@ async def get_user(
     """What is known of a viewer: counts, the route that answers him and why, his cluster and
     segment. An unknown viewer is a new one."""
     context = context_of(request)
-    seen = await context.user(user_id, query.after, query.wait_ms)
-    facts = seen.profile.facts
+    snapshot = await context.read_user(user_id, query.after, query.wait_ms)
+    facts = snapshot.profile.facts
     decision = decide(Evidence.of(facts), context.orchestrator.thresholds)
     features = await _features(request, user_id) if facts else {}
     return json_response(
@@ -54,7 +54,7 @@ async def get_user(
             "cluster": features.get("cluster"),
             "segment": features.get("segment"),
             "model_version": features.get("model_version"),
-            **_state(seen),
+            **_freshness(snapshot),
         }
     )
 
@@ -65,11 +65,11 @@ async def list_ratings(
 ) -> Response:
     """What a viewer rated, newest first."""
     context = context_of(request)
-    seen = await context.user(user_id, query.after, query.wait_ms)
-    rated = seen.profile.facts.rated
+    snapshot = await context.read_user(user_id, query.after, query.wait_ms)
+    rated = snapshot.profile.facts.rated
     movie_ids, cursor = paginate(reversed(rated), query.limit, query.cursor)
     items = [_rated(context.catalogue.get(i), i, rated[i] / 2) for i in movie_ids]
-    return json_response({"items": items, "next_cursor": cursor, **_state(seen)})
+    return json_response({"items": items, "next_cursor": cursor, **_freshness(snapshot)})
 
 
 @routes.put("/v1/users/{user_id}/ratings/{movie_id}", status_code=202, responses=_ACCEPTED)
@@ -77,14 +77,15 @@ async def put_rating(
     request: Request, user_id: UserId, movie_id: MovieId, body: RatingBody
 ) -> Response:
     """Rate a film; a second rating replaces the first."""
-    await context_of(request).require_movie(movie_id)
+    context = context_of(request)
+    await context.require_movie(movie_id)
     data = Rating(
         user_id=user_id,
         movie_id=movie_id,
         rating=body.rating,
         recommendation_id=body.recommendation_id,
     )
-    return await context_of(request).write(RatingAdded(data=data))
+    return await context.write(RatingAdded(data=data))
 
 
 @routes.delete("/v1/users/{user_id}/ratings/{movie_id}", status_code=202, responses=_ACCEPTED)
@@ -96,16 +97,18 @@ async def delete_rating(request: Request, user_id: UserId, movie_id: MovieId) ->
 @routes.post("/v1/users/{user_id}/views", status_code=202, responses=_ACCEPTED)
 async def add_view(request: Request, user_id: UserId, body: ViewBody) -> Response:
     """Say that a viewer has seen a film."""
-    await context_of(request).require_movie(body.movie_id)
+    context = context_of(request)
+    await context.require_movie(body.movie_id)
     data = _pair(user_id, body.movie_id, body.recommendation_id)
-    return await context_of(request).write(MovieViewed(data=data))
+    return await context.write(MovieViewed(data=data))
 
 
 @routes.put("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
 async def put_dismissed(request: Request, user_id: UserId, movie_id: MovieId) -> Response:
     """Say that a viewer is not interested in a film: it is not recommended again."""
-    await context_of(request).require_movie(movie_id)
-    return await context_of(request).write(MovieDismissed(data=_pair(user_id, movie_id)))
+    context = context_of(request)
+    await context.require_movie(movie_id)
+    return await context.write(MovieDismissed(data=_pair(user_id, movie_id)))
 
 
 @routes.delete("/v1/users/{user_id}/dismissed/{movie_id}", status_code=202, responses=_ACCEPTED)
@@ -124,8 +127,11 @@ def _pair(user_id: int, movie_id: int, recommendation_id: str | None = None) -> 
     return UserMovie(user_id=user_id, movie_id=movie_id, recommendation_id=recommendation_id)
 
 
-def _state(seen: UserSnapshot) -> dict[str, Any]:
-    return {"profile": "known" if seen.profile.known else "unavailable", "fresh": seen.fresh}
+def _freshness(snapshot: UserSnapshot) -> dict[str, Any]:
+    return {
+        "profile": "known" if snapshot.profile.known else "unavailable",
+        "fresh": snapshot.fresh,
+    }
 
 
 def _rated(row: Row | None, movie_id: int, rating: float) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class StrictRoute(APIRoute):
         return strict
 
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the function that parses a request and calls the endpoint: the fast one for reads."""
+        """Return the function that parses a request and calls the endpoint, a fast one for reads."""
         endpoint, parameters = self.endpoint, None
         if self.methods == {"GET"}:
             parameters = EndpointParameters.of(endpoint, frozenset(self.param_convertors))

@@ -31,6 +31,11 @@ def select_topics(positions: Mapping[str, int], *topics: str) -> Positions:
     return {name: n for name, n in positions.items() if name.rpartition(":")[0] in topics}
 
 
+def token_of(published: Iterable[Published]) -> str:
+    """Return the token of a write that published these messages."""
+    return encode(positions_of(published))
+
+
 def encode(positions: Mapping[str, int]) -> str:
     """Return the token of positions: URL-safe text."""
     text = orjson.dumps(dict(positions), option=orjson.OPT_SORT_KEYS)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from marquee.settings import Settings
+from marquee.domain.routing import Thresholds
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import EvaluationPlan
@@ -24,7 +24,7 @@ def report():
     """Return the report of one fold, popularity being the only rival."""
     dataset, _ = read_movielens(DATA)
     plan = EvaluationPlan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
-    return evaluate(dataset, TrainingParameters(), Settings(), plan)
+    return evaluate(dataset, TrainingParameters(), Thresholds(), plan)
 
 
 @pytest.mark.parametrize("name", [one.name for one in QUICK])

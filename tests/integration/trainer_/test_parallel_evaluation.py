@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marquee.domain.recommendation import Route
-from marquee.settings import Settings
+from marquee.domain.routing import Thresholds
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from trainer.evaluation.baselines.models import FAMILIES
@@ -42,7 +42,7 @@ PLAN = EvaluationPlan(
 def work(folder: Path) -> EvaluationJob:
     cache = EvaluationCache(folder)
     return EvaluationJob(
-        checkerboard(120, 40), PLAN, TrainingParameters(1, SMALL), Settings(), cache
+        checkerboard(120, 40), PLAN, TrainingParameters(1, SMALL), Thresholds(), cache
     )
 
 
@@ -58,7 +58,7 @@ def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: P
         for name in ("EASE", TWO_CHANNEL_EASE, "content")
     }
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    args = (shared.dataset, shared.parameters, shared.settings, PLAN)
+    args = (shared.dataset, shared.parameters, shared.thresholds, PLAN)
     report = evaluate(*args, shared.cache)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     assert report.slices == evaluate(*args).slices
@@ -74,7 +74,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from marquee.domain.recommendation import Route
-from marquee.settings import Settings
+from marquee.domain.routing import Thresholds
 from marquee_testing import checkerboard
 from trainer.evaluation.baselines.models import FAMILIES
 from trainer.evaluation.cache import EvaluationCache
@@ -87,7 +87,7 @@ if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
     plan = EvaluationPlan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
     cache = EvaluationCache(Path(sys.argv[1]))
-    work = EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(), Settings(), cache)
+    work = EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(), Thresholds(), cache)
     fill_cache(work, 2, lambda _words: None)
 """
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason, Route, Scored
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import Manifest
@@ -29,7 +30,7 @@ from trainer.report.writers import html, markdown
 from trainer.runs.context import TrainingContext
 from trainer.runs.evaluation_stage import MARGIN, evaluate_training, worse
 
-SETTINGS = Settings()
+THRESHOLDS = Thresholds()
 FEW = Slice("4", Route.HYBRID, given=4)
 SOME = Slice("8", Route.USER_CLUSTER, given=8)
 
@@ -117,7 +118,10 @@ def test_no_rating_of_a_tested_user_is_trained():
         return fit_ease(likes, 10)
 
     evaluate(
-        dataset, TrainingParameters(), SETTINGS, plan_of(fits, (BaselineFamily("Spy", ({},), fit),))
+        dataset,
+        TrainingParameters(),
+        THRESHOLDS,
+        plan_of(fits, (BaselineFamily("Spy", ({},), fit),)),
     )
     split = split_by_user(dataset, 0)
     tested = set(split.test.user_ids.tolist())
@@ -137,7 +141,7 @@ def test_a_perfect_recommender_reaches_one_and_its_opposite_nothing():
     dataset = checkerboard()
     for right, reached in ((True, 1.0), (False, 0.0)):
         _, fits = oracle(right)
-        report = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits))
+        report = evaluate(dataset, TrainingParameters(), THRESHOLDS, plan_of(fits))
         for one in report.slices:
             found = one.of(OURS)
             assert found is not None
@@ -151,7 +155,7 @@ def test_a_slice_without_its_model_says_why_in_one_line():
     neural = Slice("80 %", Route.NEURAL, share=0.8)
     catalogue = CatalogueStatistics.of(checkerboard())
     missing = {"neural": "torch is not installed here"}
-    report = compare(neural, SliceMeasurements(), SETTINGS, catalogue, missing)
+    report = compare(neural, SliceMeasurements(), THRESHOLDS, catalogue, missing)
     assert report.note == "torch is not installed here"
     assert report.holds is None
     assert not report.figures
@@ -162,7 +166,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
     _, fits = oracle()
     five = Slice("5", Route.USER_CLUSTER, given=5)
     plan = EvaluationPlan((0,), (five,), ("user-model",), (), False, fits)
-    one = evaluate(dataset, TrainingParameters(), SETTINGS, plan).slices[0]
+    one = evaluate(dataset, TrainingParameters(), THRESHOLDS, plan).slices[0]
     assert list(one.answered) == ["user-cluster"]
     assert "left out" in one.note
     found = one.of(OURS)
@@ -173,7 +177,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
 def test_a_models_own_figures_are_those_of_the_cases_routed_to_it():
     _, fits = oracle()
     run = EvaluationRun(
-        plan_of(fits), TrainingParameters(), SETTINGS, EvaluationCache(None), lambda _words: None
+        plan_of(fits), TrainingParameters(), THRESHOLDS, EvaluationCache(None), lambda _words: None
     )
     run.add_all(checkerboard())
     figures = run.figures("user-model")
@@ -186,7 +190,7 @@ def test_a_training_gets_figures_of_the_models_that_it_made(tmp_path):
     said = []
     training = TrainingContext(
         "t",
-        SETTINGS,
+        Settings(),
         TrainingParameters(),
         tmp_path,
         lambda *what: said.append(what),
@@ -204,19 +208,19 @@ def test_what_was_measured_is_not_measured_again_until_data_change(tmp_path):
     dataset = checkerboard()
     kind, fits = oracle()
     cache = EvaluationCache(tmp_path)
-    first = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits), cache)
-    again = evaluate(dataset, TrainingParameters(), SETTINGS, plan_of(fits), cache)
+    first = evaluate(dataset, TrainingParameters(), THRESHOLDS, plan_of(fits), cache)
+    again = evaluate(dataset, TrainingParameters(), THRESHOLDS, plan_of(fits), cache)
     assert len(kind.trained) == 2
     assert again.slices == first.slices
-    evaluate(checkerboard(70), TrainingParameters(), SETTINGS, plan_of(fits), cache)
+    evaluate(checkerboard(70), TrainingParameters(), THRESHOLDS, plan_of(fits), cache)
     assert len(kind.trained) == 4
-    evaluate(dataset, TrainingParameters(seed=2), SETTINGS, plan_of(fits), cache)
+    evaluate(dataset, TrainingParameters(seed=2), THRESHOLDS, plan_of(fits), cache)
     assert len(kind.trained) == 6
 
 
 def test_the_pages_tell_what_the_report_holds():
     _, fits = oracle()
-    report = evaluate(checkerboard(), TrainingParameters(), SETTINGS, plan_of(fits, FAMILIES[2:]))
+    report = evaluate(checkerboard(), TrainingParameters(), THRESHOLDS, plan_of(fits, FAMILIES[2:]))
     for text in (markdown(report), html(report)):
         assert "EASE" in text
         assert "1.000/1.000/1.000" in text
@@ -251,5 +255,5 @@ def test_the_gate_refuses_what_is_clearly_worse_and_nothing_else():
 
 def test_popularity_is_among_the_figures_of_every_slice():
     _, fits = oracle()
-    report = evaluate(checkerboard(), TrainingParameters(), SETTINGS, plan_of(fits))
+    report = evaluate(checkerboard(), TrainingParameters(), THRESHOLDS, plan_of(fits))
     assert all(one.of(POPULARITY) for one in report.slices)

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from content.fit import ContentConfig
 from content.model import Content
 from marquee.domain.recommendation import Route
+from marquee.domain.routing import Thresholds
 from marquee.errors import InvalidInput
-from marquee.settings import Settings
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from trainer.evaluation.ablation import AblationRun, parts_of
@@ -42,7 +42,7 @@ EXTRAS = replace(PLAN, folds=(8,), extras=True)
 def work(folder: Path | None, plan: EvaluationPlan = PLAN) -> EvaluationJob:
     cache = EvaluationCache(folder)
     return EvaluationJob(
-        checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Settings(), cache
+        checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Thresholds(), cache
     )
 
 
@@ -60,7 +60,7 @@ def test_the_extras_are_tasks_of_their_own_and_in_the_report(tmp_path: Path) -> 
     names = [task(whole) for task in tasks]
     assert len(set(names)) == len(tasks)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    report = evaluate(whole.dataset, whole.parameters, whole.settings, EXTRAS, whole.cache)
+    report = evaluate(whole.dataset, whole.parameters, whole.thresholds, EXTRAS, whole.cache)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
     assert [one.name for one in report.on_validation] == ["3 viewed"]
     assert {one.signal for one in report.ablation} == set(parts_of("content", EXTRAS))
@@ -79,7 +79,7 @@ def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
 
     plan = replace(EXTRAS, fits={"content": lambda: Fit(Mute, fit)})
     whole = work(None, plan)
-    found, notes = AblationRun(whole.dataset, plan, whole.recommenders(), whole.settings).run()
+    found, notes = AblationRun(whole.dataset, plan, whole.recommenders(), whole.thresholds).run()
     assert found == []
     assert notes == ["content: no ablation, its config does not name its parts"]
     assert "popularity" in ContentConfig.signals

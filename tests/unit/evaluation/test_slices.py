@@ -8,11 +8,10 @@ from marquee.domain.recommendation import Route
 from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
-from marquee.settings import Settings
 from trainer.evaluation.slices import SLICES, EvaluationCase, Slice, draw, draw_slice, route_of
 from trainer.evaluation.splits import FOLDS, fold_of, split_by_time, split_by_user
 
-SETTINGS = Settings()
+THRESHOLDS = Thresholds()
 FEW = Slice("4", Route.HYBRID, given=4)
 SOME = Slice("8", Route.USER_CLUSTER, given=8)
 
@@ -72,18 +71,17 @@ def test_more_ratings_are_the_fewer_ones_and_others():
 
 
 def test_cases_are_routed_as_the_gateway_routes_users():
-    thresholds = Thresholds(SETTINGS.few_ratings, SETTINGS.many_ratings, SETTINGS.positive_ratings)
     for n in range(1, 25):
         for positive in range(n + 1):
             halves = np.array([10] * positive + [2] * (n - positive), np.uint8)
             case = EvaluationCase(1, np.arange(n), halves, np.array([99]))
-            assert route_of(case, SETTINGS) is decide(Evidence(n, positive), thresholds).route
+            assert route_of(case, THRESHOLDS) is decide(Evidence(n, positive), THRESHOLDS).route
     viewed = EvaluationCase(1, np.arange(3), np.full(3, 10, np.uint8), np.array([99]), viewed=True)
-    assert route_of(viewed, SETTINGS) is decide(Evidence(viewed=3), thresholds).route
+    assert route_of(viewed, THRESHOLDS) is decide(Evidence(viewed=3), THRESHOLDS).route
 
 
 def test_each_slice_is_routed_to_the_route_that_it_is_made_for():
     for one in SLICES:
         n = one.size(30)
         case = EvaluationCase(1, np.arange(n), np.full(n, 10, np.uint8), np.array([99]), one.viewed)
-        assert route_of(case, SETTINGS) is one.route
+        assert route_of(case, THRESHOLDS) is one.route

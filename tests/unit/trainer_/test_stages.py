@@ -109,6 +109,7 @@ def test_stages_run_in_the_order_of_the_list(settings: Settings, publish: Stage)
     record = run(stages, settings, progress=lambda name, done, _: ran.append(f"{name} {done:g}"))
     fits = [f"{name} {done:g}" for name in ("content", "hybrid") for done in (0, 0.99, 1)]
     assert ran == ["data 0", "data 1", *fits, "publish 0", "publish 1"]
+    names = ["data", "content", "hybrid", "publish"]
     assert [(s.name, s.status) for s in record.stages] == [(n, "succeeded") for n in names]
     assert all(s.seconds is not None and s.peak_mb for s in record.stages)
 

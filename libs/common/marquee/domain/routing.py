@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
+from marquee.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,11 @@ class Thresholds:
     few: int = 5
     many: int = 20
     positive: int = 3
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Thresholds":
+        """Return the thresholds that the settings say."""
+        return cls(settings.few_ratings, settings.many_ratings, settings.positive_ratings)
 
 
 @dataclass(frozen=True)

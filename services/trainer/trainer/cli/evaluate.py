@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from marquee.domain.routing import Thresholds
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
@@ -57,12 +58,14 @@ def main(
         dataset,
         plan,
         parameters or read_parameters(),
-        settings,
+        Thresholds.of(settings),
         EvaluationCache(folder / "cache"),
     )
     with Console(stderr=True).status("evaluation") as status:
         fill_cache(work, order.jobs, status.update)
-        report = evaluate(dataset, work.parameters, settings, plan, work.cache, say=status.update)
+        report = evaluate(
+            dataset, work.parameters, work.thresholds, plan, work.cache, say=status.update
+        )
     report = with_training(report, settings)
     write_report(report, folder)
     if not order.quick:

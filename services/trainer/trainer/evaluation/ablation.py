@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.settings import Settings
 from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
 from trainer.evaluation.metrics import PRIMARY_METRIC, Measurement, mean_by_user
 from trainer.evaluation.plan import EvaluationPlan
@@ -24,7 +24,7 @@ class AblationRun:
     dataset: Dataset
     plan: EvaluationPlan
     recommenders: Recommenders
-    settings: Settings
+    thresholds: Thresholds
 
     def fill(self, fold: int) -> str:
         """Compute and keep all of a fold; return what it was."""
@@ -63,7 +63,7 @@ class AblationRun:
             cases = draw(split, (*self.plan.slices, *self.plan.curve))
             found = self.recommenders.model(model, split, cases, without)
             for one in self.plan.slices:
-                own += cases_routed_to(model, cases[one.name], self.settings)
+                own += cases_routed_to(model, cases[one.name], self.thresholds)
                 outcomes.append(found[one.name])
         return own, concatenated(outcomes)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Reals
 from marquee.domain.models import MODEL_BY_ROUTE
-from marquee.settings import Settings
+from marquee.domain.routing import Thresholds
 from marquee.training.ranking_metrics import average_precision_at_k
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.metrics import (
@@ -49,7 +49,7 @@ class SliceMeasurements:
 def compare(
     one: Slice,
     measured: SliceMeasurements,
-    settings: Settings,
+    thresholds: Thresholds,
     catalogue: CatalogueStatistics,
     missing: Mapping[str, str],
 ) -> SliceReport:
@@ -59,14 +59,14 @@ def compare(
         return SliceReport(name=one.name, route=route, note=reason)
     if not measured.cases:
         return SliceReport(name=one.name, route=route, note="no user has so many ratings")
-    models = np.array([MODEL_BY_ROUTE[route_of(case, settings)] for case in measured.cases])
+    models = np.array([MODEL_BY_ROUTE[route_of(case, thresholds)] for case in measured.cases])
     answered = ~np.isin(models, list(missing))
     outcomes = {
         name: _rows(concatenated(parts), answered) for name, parts in measured.parts.items()
     }
     outcomes[OURS] = _rows(_merged(measured.models, models), answered)
     cases = [case for case, there in zip(measured.cases, answered, strict=True) if there]
-    slice_report = _SliceComparison(one, outcomes, cases, catalogue).report(settings)
+    slice_report = _SliceComparison(one, outcomes, cases, catalogue).report(thresholds)
     diverse = {
         setting: _rows(_merged(by_model, models), answered)
         for setting, by_model in measured.diverse.items()
@@ -80,7 +80,7 @@ def compare(
 
 
 def model_metrics(
-    model: str, own: Sequence[SliceMeasurements], settings: Settings
+    model: str, own: Sequence[SliceMeasurements], thresholds: Thresholds
 ) -> dict[str, float]:
     """Return the mean figures of a model over its slices, on the cases that are routed to it.
 
@@ -89,7 +89,7 @@ def model_metrics(
     rows = []
     for measured in own:
         chosen = np.array(
-            [MODEL_BY_ROUTE[route_of(case, settings)] == model for case in measured.cases]
+            [MODEL_BY_ROUTE[route_of(case, thresholds)] == model for case in measured.cases]
         )
         if chosen.any():
             ours = concatenated(measured.models[model]).values.mean(axis=0)
@@ -110,12 +110,12 @@ class _SliceComparison:
     cases: Sequence[EvaluationCase]
     catalogue: CatalogueStatistics
 
-    def report(self, settings: Settings) -> SliceReport:
+    def report(self, thresholds: Thresholds) -> SliceReport:
         """Return the report but for what differs by setting."""
         figures = tuple(self._figures(name, found) for name, found in self.outcomes.items())
         rivals = [one for one in figures if one.name not in (OURS, POPULARITY, TWO_CHANNEL_EASE)]
         best = max(rivals, key=lambda found: found.ndcg_at_10).name if rivals else POPULARITY
-        counts = Counter(str(route_of(case, settings)) for case in self.cases)
+        counts = Counter(str(route_of(case, thresholds)) for case in self.cases)
         return SliceReport(
             name=self.slice.name,
             route=str(self.slice.route),

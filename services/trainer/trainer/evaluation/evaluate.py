@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.settings import Settings
 from trainer.evaluation.ablation import AblationRun
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
@@ -27,7 +27,7 @@ from trainer.report.model import Report, SliceReport
 def evaluate(
     dataset: Dataset,
     parameters: TrainingParameters,
-    settings: Settings,
+    thresholds: Thresholds,
     plan: EvaluationPlan | None = None,
     cache: EvaluationCache | None = None,
     say: Say = lambda _words: None,
@@ -38,7 +38,7 @@ def evaluate(
     """
     started = time.perf_counter()
     plan, cache = plan or EvaluationPlan(), cache or EvaluationCache(None)
-    run = EvaluationRun(plan, parameters, settings, cache, say)
+    run = EvaluationRun(plan, parameters, thresholds, cache, say)
     splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
     found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
     notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
@@ -49,7 +49,7 @@ def evaluate(
     if plan.extras:
         say("predicted ratings")
         found["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
-        work = EvaluationJob(dataset, plan, parameters, settings, cache)
+        work = EvaluationJob(dataset, plan, parameters, thresholds, cache)
         more, said = _extras(work, run, catalogue, found["slices"], say)
         found |= more
         notes += said
@@ -79,11 +79,11 @@ def _extras(
         cold_start_trials(run.missing)
     )
     ablation, notes = AblationRun(
-        work.dataset, work.plan, work.recommenders(say), work.settings
+        work.dataset, work.plan, work.recommenders(say), work.thresholds
     ).run()
-    validated = ValidationRun(work.dataset, work.plan, work.on_validation(say), work.settings).run(
-        catalogue, {one.name: one for one in slices}
-    )
+    validated = ValidationRun(
+        work.dataset, work.plan, work.on_validation(say), work.thresholds
+    ).run(catalogue, {one.name: one for one in slices})
     return {
         "cold_films": tuple(movies),
         "cold_places": tuple(places),

@@ -15,8 +15,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from marquee import telemetry
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.settings import Settings
 from trainer.evaluation.ablation import AblationRun
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.trials import ColdStartTrial, cold_start_trials, run_trial
@@ -34,17 +34,17 @@ class EvaluationJob:
     dataset: Dataset
     plan: EvaluationPlan
     parameters: TrainingParameters
-    settings: Settings
+    thresholds: Thresholds
     cache: EvaluationCache
 
     def recommenders(self, say: Say = lambda _words: None) -> Recommenders:
         """Return what is compared on tested users."""
-        return Recommenders(self.plan, self.parameters, self.settings, self.cache, say)
+        return Recommenders(self.plan, self.parameters, self.thresholds, self.cache, say)
 
     def on_validation(self, say: Say = lambda _words: None) -> Recommenders:
         """Return what is compared on validation users."""
         plan = self.plan.on_validation
-        return Recommenders(plan, self.parameters, self.settings, self.cache, say)
+        return Recommenders(plan, self.parameters, self.thresholds, self.cache, say)
 
 
 Task = Callable[[EvaluationJob], str]
@@ -102,13 +102,13 @@ def measure_cold(work: EvaluationJob, trial: ColdStartTrial) -> str:
 
 def measure_validation(work: EvaluationJob, fold: int) -> str:
     """Measure all recommenders on the validation users of a fold."""
-    run = ValidationRun(work.dataset, work.plan, work.on_validation(), work.settings)
+    run = ValidationRun(work.dataset, work.plan, work.on_validation(), work.thresholds)
     return run.fill(fold)
 
 
 def measure_ablation(work: EvaluationJob, fold: int) -> str:
     """Measure all models without each of their parts on a fold."""
-    return AblationRun(work.dataset, work.plan, work.recommenders(), work.settings).fill(fold)
+    return AblationRun(work.dataset, work.plan, work.recommenders(), work.thresholds).fill(fold)
 
 
 def _begin(work: EvaluationJob) -> None:

@@ -2,13 +2,14 @@
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 
 import numpy as np
 
 from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from marquee.settings import Settings
 from trainer.evaluation.baselines.models import BaselineFamily
 from trainer.evaluation.baselines.tuning import measure_baseline
 from trainer.evaluation.baselines.two_channel_ease import GRID, measure_two_channel_ease
@@ -35,11 +36,11 @@ class Recommenders:
         self,
         plan: EvaluationPlan,
         parameters: TrainingParameters,
-        settings: Settings,
+        thresholds: Thresholds,
         cache: EvaluationCache,
         say: Say,
     ) -> None:
-        self._plan, self._parameters, self._settings = plan, parameters, settings
+        self._plan, self._parameters, self._thresholds = plan, parameters, thresholds
         self._cache, self._say = cache, say
         self.missing = _missing(plan)
 
@@ -100,12 +101,15 @@ class Recommenders:
         self, name: str, split: Split, cases: CasesBySlice, without: tuple[str, ...] = ()
     ) -> Mapping[str, Measurement]:
         """Return the outcomes of a model, fitted without some signals of its mix."""
-        settings, parameters = self._settings, self._parameters
+        thresholds, parameters = self._thresholds, self._parameters
         diversities = () if without else self._plan.diversities
         if without:
             parameters = parameters.changed(name, {"without": list(without)})
-        thresholds = (settings.few_ratings, settings.many_ratings, settings.positive_ratings)
-        config = (parameters.seed, sorted(parameters.sections.get(name, {}).items()), thresholds)
+        config = (
+            parameters.seed,
+            sorted(parameters.sections.get(name, {}).items()),
+            astuple(thresholds),
+        )
         code = code_digest("trainer.evaluation", "marquee", name.replace("-", "_"))
         key = key_of(_about(split), tuple(cases), config, code, diversities)
         fits = self._plan.fits
@@ -113,7 +117,7 @@ class Recommenders:
             split,
             "-".join((name, *(f"without-{signal}" for signal in without))),
             key,
-            lambda: measure_model(name, split, cases, settings, parameters, fits, diversities),
+            lambda: measure_model(name, split, cases, thresholds, parameters, fits, diversities),
         )
 
     def _kept(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from marquee.domain.models import MODEL_BY_ROUTE
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.settings import Settings
 from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
@@ -26,12 +26,12 @@ class EvaluationRun:
         self,
         plan: EvaluationPlan,
         parameters: TrainingParameters,
-        settings: Settings,
+        thresholds: Thresholds,
         cache: EvaluationCache,
         say: Say,
     ) -> None:
-        self._plan, self._settings = plan, settings
-        self._recommenders = Recommenders(plan, parameters, settings, cache, say)
+        self._plan, self._thresholds = plan, thresholds
+        self._recommenders = Recommenders(plan, parameters, thresholds, cache, say)
         self._slices: dict[str, Slice] = {}
         self._curve: dict[str, Slice] = {}
         self._measured: dict[str, SliceMeasurements] = {}
@@ -71,7 +71,7 @@ class EvaluationRun:
     def reports(self, catalogue: CatalogueStatistics) -> list[SliceReport]:
         """Return the report of each slice."""
         return [
-            compare(one, self._measured[name], self._settings, catalogue, self.missing)
+            compare(one, self._measured[name], self._thresholds, catalogue, self.missing)
             for name, one in self._slices.items()
         ]
 
@@ -81,7 +81,7 @@ class EvaluationRun:
         points = []
         for one in sorted(given, key=lambda one: one.given):
             measured = self._measured[one.name]
-            found = compare(one, measured, self._settings, catalogue, self.missing)
+            found = compare(one, measured, self._thresholds, catalogue, self.missing)
             ours, popular = found.of(OURS), found.of(POPULARITY)
             if ours is not None and popular is not None:
                 points.append(
@@ -101,7 +101,7 @@ class EvaluationRun:
             for k, one in self._slices.items()
             if MODEL_BY_ROUTE[one.route] == model
         ]
-        return model_metrics(model, own, self._settings)
+        return model_metrics(model, own, self._thresholds)
 
     def _add_parts(self, name: str, outcomes: Mapping[str, Measurement]) -> None:
         for key, outcome in outcomes.items():

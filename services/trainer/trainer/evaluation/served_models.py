@@ -13,12 +13,12 @@ import numpy.typing as npt
 from marquee.arrays import Ints
 from marquee.domain.models import MODEL_BY_ROUTE, MODEL_SPECS
 from marquee.domain.recommendation import Scored, UserHistory
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
-from marquee.settings import Settings
 from trainer.evaluation.metrics import DEPTH, LIST_SIZE, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice, EvaluationCase, route_of
 from trainer.evaluation.splits import Split
@@ -87,7 +87,7 @@ def measure_model(
     name: str,
     split: Split,
     cases: CasesBySlice,
-    settings: Settings,
+    thresholds: Thresholds,
     parameters: TrainingParameters,
     fits: Fits = FITS,
     diversities: Sequence[float] = (),
@@ -96,7 +96,7 @@ def measure_model(
 
     For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.
     """
-    own = {key: cases_routed_to(name, chosen, settings) for key, chosen in cases.items()}
+    own = {key: cases_routed_to(name, chosen, thresholds) for key, chosen in cases.items()}
     asked = fit_served_model(name, split.train, parameters, fits) if any(own.values()) else None
     found = {}
     for key, chosen in own.items():
@@ -111,10 +111,10 @@ def measure_model(
 
 
 def cases_routed_to(
-    name: str, cases: Sequence[EvaluationCase], settings: Settings
+    name: str, cases: Sequence[EvaluationCase], thresholds: Thresholds
 ) -> list[EvaluationCase]:
     """Return the cases that a model answers."""
-    return [case for case in cases if MODEL_BY_ROUTE[route_of(case, settings)] == name]
+    return [case for case in cases if MODEL_BY_ROUTE[route_of(case, thresholds)] == name]
 
 
 def fit_served_model(

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from marquee.arrays import Ints
 from marquee.domain.ratings import POSITIVE
 from marquee.domain.recommendation import Route
+from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.interactions import RatingRows
-from marquee.settings import Settings
 from trainer.evaluation.splits import SEED, Split
 
 
@@ -74,14 +74,13 @@ CasesBySlice = Mapping[str, Sequence[EvaluationCase]]
 """By the name of their slice."""
 
 
-def route_of(case: EvaluationCase, settings: Settings) -> Route:
-    """Return who answers a case: the gateway's rule, repeated here (a test compares the two)."""
+def route_of(case: EvaluationCase, thresholds: Thresholds) -> Route:
+    """Return the route that the gateway's rule chooses for a case."""
     if case.viewed:
-        return Route.SIMILAR
-    ratings, positive = len(case.movies), int((case.half_stars >= POSITIVE).sum())
-    if ratings < settings.few_ratings or positive < settings.positive_ratings:
-        return Route.HYBRID
-    return Route.USER_CLUSTER if ratings < settings.many_ratings else Route.NEURAL
+        evidence = Evidence(viewed=len(case.movies))
+    else:
+        evidence = Evidence(len(case.movies), int((case.half_stars >= POSITIVE).sum()))
+    return decide(evidence, thresholds).route
 
 
 def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[EvaluationCase]]:

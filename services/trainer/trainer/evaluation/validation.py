@@ -7,8 +7,8 @@ choose their own settings within those users: a rival is flattered here, as it w
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.settings import Settings
 from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.comparison import SliceMeasurements, compare
@@ -33,7 +33,7 @@ class ValidationRun:
     dataset: Dataset
     plan: EvaluationPlan
     recommenders: Recommenders
-    settings: Settings
+    thresholds: Thresholds
 
     def run(
         self, catalogue: CatalogueStatistics, tested: Mapping[str, SliceReport]
@@ -47,7 +47,7 @@ class ValidationRun:
             if not measured[one.name].cases:
                 continue
             missing = self.recommenders.missing
-            found = compare(one, measured[one.name], self.settings, catalogue, missing)
+            found = compare(one, measured[one.name], self.thresholds, catalogue, missing)
             if (row := _row(found, tested[one.name])) is not None:
                 rows.append(row)
         return rows

@@ -3,6 +3,7 @@
 import time
 
 from marquee.domain.models import MODEL_NAMES
+from marquee.domain.routing import Thresholds
 from marquee.registry.bundle import Manifest
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
@@ -35,7 +36,8 @@ def evaluate_training(training: TrainingContext) -> dict[str, dict[str, float]]:
     def say(words: str) -> None:
         training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
 
-    run = EvaluationRun(plan, training.parameters, training.settings, EvaluationCache(None), say)
+    thresholds = Thresholds.of(training.settings)
+    run = EvaluationRun(plan, training.parameters, thresholds, EvaluationCache(None), say)
     started = time.perf_counter()
     splits = run.add_all(sample_of(training.dataset))
     catalogue = CatalogueStatistics.of(training.dataset)

@@ -1,5 +1,6 @@
-"""`marquee tune`: a long search for better parameters, judged on users that no report tests."""
+"""Tuning of model parameters on users that no default report tests (`marquee tune`)."""
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from marquee.errors import DataError
+from marquee.domain.routing import Thresholds
+from marquee.errors import DataError, SettingsError
 from marquee.features.dataset import Dataset
 from marquee.files import replace_file
 from marquee.settings import Settings
@@ -19,7 +21,8 @@ from trainer.evaluation.splits import split_by_user
 from trainer.models.diff import flat
 from trainer.models.fits import FITS
 from trainer.models.parameters import TrainingParameters
-from trainer.tuning.coordinate_search import Tried, Values, nested, search
+from trainer.tuning.parameter_search import SearchSpace, Values, nested, open_study, search
+from trainer.tuning.search_space import SEARCHED
 
 REPORTED = (0, 1)
 """Folds of users that `marquee evaluate` tests by default: tuning never sees them."""
@@ -32,36 +35,45 @@ def tune(
     models: Sequence[str],
     say: Callable[[str], None],
 ) -> TrainingParameters:
-    """Return parameters that are better on validation users; what was tried is kept in STATE.
+    """Return parameters that are better on validation users.
 
-    The score is NDCG@10 over popularity, on one tenth of the users that remain for training.
+    The score is NDCG@10 over popularity, on one tenth of the users that remain for training. Trials
+    are kept in `<state>/tuning/<model>.journal`; a search that was stopped goes on with them while
+    data, code, seed and the parameters that it began with are the same.
+
+    Raises:
+        DataError: There are too few users.
+        SettingsError: optuna is not installed.
     """
-    rest = without_reported(dataset)
+    if importlib.util.find_spec("optuna") is None:
+        raise SettingsError("optuna is not installed here: run it with .venv-trainer")
+    users = without_reported(dataset)
     sections = dict(parameters.sections)
     for name in models:
-        kind = FITS[name]().config
+        start = flat(sections.get(name, {}))
+        space = SearchSpace(FITS[name]().config, start, SEARCHED[name])
         code = code_digest("marquee", name.replace("-", "_"))
-        about = key_of(rest.version, parameters.seed, code)
-        tried = Tried(settings.state / "tuning" / f"{name}.json", about)
+        key = key_of(users.version, parameters.seed, code, sorted(start.items()), space.keys)
+        study = open_study(settings.state / "tuning" / f"{name}.journal", key)
 
-        def score(values: Values, name: str = name, tried: Tried = tried) -> float:
-            return tried.score(values, lambda: _score(rest, settings, parameters, name, values))
+        def score(values: Values, name: str = name) -> float:
+            return _score(users, settings, parameters, name, values)
 
         def say_of(words: str, name: str = name) -> None:
             say(f"{name}: {words}")
 
-        best, _ = search(kind, flat(sections.get(name, {})), score, say_of)
+        best, _ = search(space, score, study, parameters.seed, say=say_of)
         sections[name] = nested(best)
     return TrainingParameters(parameters.seed, sections, parameters.source)
 
 
 def without_reported(dataset: Dataset) -> Dataset:
-    """Return the ratings of users whom no default report tests."""
+    """Return the ratings of users whom no default report tests. DataError: there are none."""
     tested = [np.unique(split_by_user(dataset, fold).test.user_ids) for fold in REPORTED]
-    rest = dataset.of_rows(~np.isin(dataset.user_ids, np.concatenate(tested)))
-    if not len(rest):
+    remaining = dataset.of_rows(~np.isin(dataset.user_ids, np.concatenate(tested)))
+    if not len(remaining):
         raise DataError("too few users to tune on")
-    return rest
+    return remaining
 
 
 def write_parameters(parameters: TrainingParameters, path: Path) -> None:
@@ -78,7 +90,9 @@ def _score(
     sections: dict[str, Any] = {**parameters.sections, name: nested(values)}
     changed = TrainingParameters(parameters.seed, sections, parameters.source)
     plan = EvaluationPlan((REPORTED[-1] + 1,), QUICK, (name,), families=(), by_time=False)
-    run = EvaluationRun(plan, changed, settings, EvaluationCache(None), lambda _words: None)
+    run = EvaluationRun(
+        plan, changed, Thresholds.of(settings), EvaluationCache(None), lambda _words: None
+    )
     run.add_all(dataset)
     figures = run.figures(name)
     if not figures:

@@ -9,7 +9,7 @@ import pytest
 
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
-from marquee.dead_letters.ledger import DeadLetterQueue
+from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.settings import Settings
 from marquee_testing.servers.raw_producers import OnKafka, OnRedis, RawProducer
 from marquee_testing.servers.system import System, running

@@ -1,4 +1,4 @@
-"""What the trainer does with events: it keeps each of them once, in the history it trains from."""
+"""The trainer's consumer: appends each valid event once to the history that trainings read."""
 
 import threading
 import time
@@ -9,14 +9,14 @@ from itertools import islice
 from marquee import telemetry
 from marquee.bus.api import Bus, Message, Subscription, TopicPartition
 from marquee.bus.factory import open_bus
+from marquee.consumer.decoding import decode_message
 from marquee.consumer.deduplication import DEDUP_WINDOW
 from marquee.consumer.health import Health
 from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.loop import poll_until_stopped
 from marquee.consumer.process import consume
-from marquee.errors import BusUnavailable, Conflict, PositionLost, UnreadableEvent
-from marquee.events import MOVIES, RATINGS, AnyEvent, decode
-from marquee.events.partitioning import partition_of
+from marquee.errors import BusUnavailable, Conflict, PositionLost
+from marquee.events import MOVIES, RATINGS, Event
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 from trainer.history.history import History
@@ -26,29 +26,43 @@ from trainer.history.topics import TopicIds
 GROUP = "trainer"
 TOPICS = (MOVIES, RATINGS)
 LIMIT = 5000
-"""Events of a partition that are written at once, at most."""
+"""Most events of a partition that are written at once."""
 SECONDS = 5.0
-"""How long an event may wait to be written."""
+"""Time that an event may wait to be written, in seconds."""
 
 
 @dataclass
-class Buffer:
-    """Events of a partition from offset `first` on that are not yet in the history."""
+class PartitionBuffer:
+    """Events of a partition that are not in the history yet: of offsets `first` to `next` - 1."""
 
     first: int
     next: int
     rows: list[RatingRow | MovieRow] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
-    seen: dict[tuple[str, str], None] = field(default_factory=dict)
-    """(source, id) of recent events, oldest first: a late duplicate would undo what came since."""
+    recent: dict[tuple[str, str], None] = field(default_factory=dict)
+    """(source, id) of recent events, oldest first: a late duplicate would undo later changes."""
 
     @property
     def size(self) -> int:
+        """Number of offsets."""
         return self.next - self.first
+
+    def remember(self, event: Event) -> bool:
+        """Record the event's id; return False if it was seen recently."""
+        event_id = event.source, event.id
+        if event_id in self.recent:
+            return False
+        self.recent[event_id] = None
+        for oldest in list(islice(self.recent, max(0, len(self.recent) - DEDUP_WINDOW))):
+            del self.recent[oldest]
+        return True
 
 
 class HistoryConsumer:
-    """Reads events and appends them to the history, whose position is the only one that counts."""
+    """Reads events and appends them to the history, whose position is the only one that counts.
+
+    Invalid messages are skipped: the other services put them aside as dead letters.
+    """
 
     def __init__(
         self, bus: Bus, history: History, limit: int = LIMIT, seconds: float = SECONDS
@@ -56,42 +70,48 @@ class HistoryConsumer:
         self.health = Health()
         self._bus, self._history = bus, history
         self._limit, self._seconds = limit, seconds
-        self._buffers: dict[TopicPartition, Buffer] = {}
+        self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._window = DEDUP_WINDOW
-        self._kept = TopicIds(history.directory)
+        self._topic_ids = TopicIds(history.directory)
         keys = Keys("", GROUP, history.partitions)
         remedy = f"move {history.directory} away, so that a new history begins with the new one"
         self._log_identity = LogIdentity(bus, keys, TOPICS, remedy)
 
     def run(self, stop: threading.Event) -> None:
-        """Keep events until `stop` is set; what is read by then is written."""
+        """Append events until `stop` is set; those read by then are written."""
         subscription = poll_until_stopped(self, stop, (BusUnavailable, OSError))
         if subscription is not None:
             self._write_all(subscription)
             subscription.close()
 
     def turn(self, subscription: Subscription) -> None:
-        """Write what has waited long enough, then poll once: what cannot be written stops it."""
+        """Write the buffers that are full or old, then poll once.
+
+        Raises:
+            BusUnavailable: The bus does not answer.
+            PositionLost: The log does not hold the history's position any more.
+            OSError: The history cannot be written; nothing more is read until it can.
+        """
         self.health.beat()
         self._log_identity.check_topics()
         for partition, buffer in list(self._buffers.items()):
             if buffer.size >= self._limit or time.monotonic() - buffer.since >= self._seconds:
                 self._write(subscription, partition)
         for partition, messages in self._poll(subscription).items():
-            self._take(partition, messages)
+            self._add(partition, messages)
 
     def subscribe(self) -> Subscription:
-        """Join the trainer's group, each partition to be read from its place in the history."""
+        """Join the trainer's group; partitions are read from their positions in the history."""
         return self._bus.subscribe(GROUP, TOPICS, self._assigned, self._revoked)
 
     def _assigned(self, partition: TopicPartition) -> int:
-        """Read from before the position on, to know again which events are recent."""
-        kept = self._kept.of(partition.topic)
-        found = self._log_identity.check_partition(partition, kept)
-        if kept is None:
-            self._kept.keep(partition.topic, found)
+        """Return the offset to read from: before the position, to see again what is recent."""
+        stored_id = self._topic_ids.get(partition.topic)
+        topic_id = self._log_identity.check_partition(partition, stored_id)
+        if stored_id is None:
+            self._topic_ids.put(partition.topic, topic_id)
         position = self._history.position(partition.topic, partition.partition)
-        self._buffers[partition] = Buffer(position, position)
+        self._buffers[partition] = PartitionBuffer(position, position)
         return max(0, position - self._window)
 
     def _revoked(self, partition: TopicPartition) -> None:
@@ -103,44 +123,24 @@ class HistoryConsumer:
         except PositionLost:
             if self._window == 0:
                 raise
-            self._window = 0  # the log is kept no longer than that: begin at the positions
+            self._window = 0  # the log does not reach back so far: begin at the positions
             for partition in subscription.assigned:
                 subscription.seek(partition, self._assigned(partition))
             return {}
 
-    def _take(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
+    def _add(self, partition: TopicPartition, messages: Sequence[Message]) -> None:
         buffer = self._buffers[partition]
         if buffer.size == 0:
             buffer.since = time.monotonic()
         for message in messages:
-            event = self._read(partition, message)
-            is_new = event is not None and self._remember(buffer, event)
+            event = decode_message(self._bus, partition, message).event
+            is_new = event is not None and buffer.remember(event)
             if message.offset < buffer.next:
                 continue
             if is_new and event is not None:
                 buffer.rows.append(row_of(message.offset, event))
                 telemetry.EVENTS.labels(GROUP, partition.topic, event.type).inc()
             buffer.next = message.offset + 1
-
-    def _read(self, partition: TopicPartition, message: Message) -> AnyEvent | None:
-        """Return an event; None for what is none here, which the other services bury."""
-        try:
-            event = decode(message.value)
-        except UnreadableEvent:
-            return None
-        right = partition_of(event.key, self._bus.partitions(partition.topic))
-        placed = (event.topic, event.key.encode(), right)
-        return event if placed == (partition.topic, message.key, partition.partition) else None
-
-    def _remember(self, buffer: Buffer, event: AnyEvent) -> bool:
-        """Return whether the event is none of the recent ones, of which it is the newest now."""
-        name = event.source, event.id
-        if name in buffer.seen:
-            return False
-        buffer.seen[name] = None
-        for oldest in list(islice(buffer.seen, max(0, len(buffer.seen) - DEDUP_WINDOW))):
-            del buffer.seen[oldest]
-        return True
 
     def _write_all(self, subscription: Subscription) -> None:
         for partition in list(self._buffers):

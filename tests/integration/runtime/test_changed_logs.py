@@ -20,8 +20,8 @@ from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.health import Health
-from marquee.consumer.process import TOPICS, prepare_topics
 from marquee.consumer.loop import LOG
+from marquee.consumer.process import TOPICS, prepare_topics
 from marquee.consumer.worker import Worker
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of

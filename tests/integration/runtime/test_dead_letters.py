@@ -7,7 +7,8 @@ from gateway.consumer import HANDLERS, GatewayProjection
 from marquee.bus.api import Outgoing, TopicPartition
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.dead_letters.gauge import DeadLetterGauge
-from marquee.dead_letters.ledger import STATES, DeadLetter, DeadLetterQueue
+from marquee.dead_letters.ledger import STATES, DeadLetter
+from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import MOVIES, RATINGS, MovieAdded, RatingAdded, UserErased
 from marquee.events.partitioning import partition_of

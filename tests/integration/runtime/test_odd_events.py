@@ -15,9 +15,9 @@ from gateway.consumer import GatewayProjection
 from marquee.bus.api import Bus, Published, TopicPartition, dead_letter_topic
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.redis.bus import RedisBus
+from marquee.consumer.batches import MAX_FAILURES_IN_A_ROW, Pace
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.consumer.batches import MAX_FAILURES_IN_A_ROW, Pace
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.errors import StoreUnavailable

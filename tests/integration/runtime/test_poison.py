@@ -7,8 +7,9 @@ import pytest
 
 from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
-from marquee.dead_letters.ledger import DeadLetter, DeadLetterQueue
+from marquee.dead_letters.ledger import DeadLetter
 from marquee.dead_letters.publish import MAX_KEPT_BYTES
+from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of

@@ -1,1 +1,1 @@
-"""Dead letters: publication, ledger of resolutions, retry, and gauge."""
+"""Dead letters: publication, ledger, queue with decisions, retry, and gauge."""

@@ -1,4 +1,4 @@
-"""What a message turns out to be: an event for its partition, or a dead letter with the reason."""
+"""Publication of invalid or failing messages on the dead-letter topic."""
 
 from collections.abc import Mapping
 
@@ -7,22 +7,30 @@ from marquee.bus.api import Message, Outgoing, Producer, TopicPartition, dead_le
 from marquee.events import MAX_BYTES, now
 
 HEADER_PREFIX = "marquee-"
-"""Headers that lead with this are ours; a producer's own of such a name are not kept."""
+"""The prefix of Marquee's headers; a producer's own headers with this prefix are dropped."""
 MAX_KEPT_BYTES = MAX_BYTES - 100_000
-"""Of a longer message so much is kept, since with its headers it has to pass the bus again."""
+"""Bytes that are kept of a longer message: with its headers it has to pass the bus again."""
 _HEADER_BYTES = 16_384
 
 
 def publish_dead_letter(
     producer: Producer, group: str, partition: TopicPartition, message: Message, fault: str
 ) -> None:
-    """Publish a message as a dead letter of its topic, as it came, with where and why.
+    """Publish a message, unchanged, on the dead-letter topic of its topic.
 
-    A letter's id is where the message stood, so that a letter that is written again, or by several
-    groups, is one. What is too long to pass the bus again is cut: `marquee-length` says so.
+    The id of a dead letter is the position of the message, so that one which is published again, or
+    by several groups, counts once. A message too long to pass the bus again is cut, and
+    `marquee-length` tells its length.
+
+    Args:
+        producer: Publishes the dead letter.
+        group: The consumer group that could not handle the message.
+        partition: The partition from which the message was read.
+        message: The message.
+        fault: The reason.
     """
     headers = {
-        **_kept(message.headers),
+        **_own_headers(message.headers),
         "marquee-id": dead_letter_id(partition, message.offset),
         "marquee-group": group,
         "marquee-position": f"{partition}:{message.offset}",
@@ -40,15 +48,15 @@ def publish_dead_letter(
 
 
 def dead_letter_id(partition: TopicPartition, offset: int) -> str:
-    """Return the id of the letter that a message becomes: `topic-partition-offset`."""
+    """Return the id of the dead letter that a message becomes: `topic-partition-offset`."""
     return f"{partition.topic}-{partition.partition}-{offset}"
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+def _own_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return a producer's own headers, as far as they have room."""
-    kept, room = {}, _HEADER_BYTES
+    own, room = {}, _HEADER_BYTES
     for name, value in headers.items():
         room -= len(name.encode()) + len(value.encode())
         if not name.startswith(HEADER_PREFIX) and room >= 0:
-            kept[name] = value
-    return kept
+            own[name] = value
+    return own

@@ -1,12 +1,13 @@
-"""Publishing dead letters again: only where nothing later has the same key."""
+"""Retry of dead letters: each is published again only if no later event has the same key."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from marquee.bus.api import Outgoing, Published, TopicPartition
-from marquee.dead_letters.ledger import DeadLetter, DeadLetterQueue
+from marquee.dead_letters.ledger import DeadLetter
 from marquee.dead_letters.publish import HEADER_PREFIX, dead_letter_id
+from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.errors import NotFound, UnreadableEvent
 from marquee.events import AnyEvent, decode
 from marquee.events.partitioning import partition_of
@@ -14,7 +15,7 @@ from marquee.events.partitioning import partition_of
 
 @dataclass(frozen=True)
 class RetryResult:
-    """What came of a retry, in words that say what to do where it was refused."""
+    """The outcome of a retry; `text` says where it was published, or why not and what to do."""
 
     dead_letter: DeadLetter
     published: bool
@@ -23,7 +24,7 @@ class RetryResult:
 
 @dataclass(frozen=True)
 class LogPosition:
-    """Where an event stands in the log."""
+    """The position of an event in the log."""
 
     partition: TopicPartition
     offset: int
@@ -33,116 +34,123 @@ class LogPosition:
 
     @property
     def dead_letter_id(self) -> str:
+        """The id of the dead letter that the event became, if it did."""
         return dead_letter_id(self.partition, self.offset)
 
 
 @dataclass(frozen=True)
 class RetryCandidate:
-    """A letter whose event can be read, and the partition where that belongs."""
+    """An open dead letter with a readable event, and the partition to which that belongs."""
 
     dead_letter: DeadLetter
     event: AnyEvent
-    right: TopicPartition
+    target: TopicPartition
 
     @property
     def start(self) -> int:
-        """The first offset at which something later than the letter may stand."""
-        return self.dead_letter.offset + 1 if self.right == self.dead_letter.partition else 0
+        """The first offset of the target partition at which a later event may be."""
+        return self.dead_letter.offset + 1 if self.target == self.dead_letter.partition else 0
 
-    def precedes(self, place: LogPosition, time: datetime) -> bool:
-        """Return whether what stands at a place of the right partition is later.
+    def precedes(self, position: LogPosition, time: datetime) -> bool:
+        """Return whether an event at a position of the target partition is later than this one.
 
-        Places on two partitions cannot be compared: there only the events' own times can.
+        Positions in two partitions cannot be compared: there only the events' own times can.
         """
-        if self.right == self.dead_letter.partition:
-            return place.offset > self.dead_letter.offset
+        if self.target == self.dead_letter.partition:
+            return position.offset > self.dead_letter.offset
         return time >= self.event.time
 
 
-_OfKey = dict[tuple[TopicPartition, str], list[tuple[LogPosition, AnyEvent]]]
+_EventsByKey = dict[tuple[TopicPartition, str], list[tuple[LogPosition, AnyEvent]]]
 
 
 class DeadLetterRetrier:
-    """Retries letters together: they are published in the order in which they stood."""
+    """Retries dead letters together: they are published in the order of their positions."""
 
     def __init__(
-        self, dead_letters: DeadLetterQueue, partitions: Callable[[str], int], actor: str
+        self, queue: DeadLetterQueue, partitions: Callable[[str], int], actor: str
     ) -> None:
-        """Take the letters, what says how many partitions a topic has, and who retries."""
-        self._dead_letters, self._partitions, self._actor = dead_letters, partitions, actor
+        """Take the queue, the number of partitions by topic, and the name of who retries."""
+        self._queue, self._partitions, self._actor = queue, partitions, actor
 
     def retry(self, dead_letters: Sequence[DeadLetter]) -> Iterator[RetryResult]:
-        """Publish each open letter whose event can be read and has not been overtaken."""
-        ordered = sorted(dead_letters, key=lambda one: (one.partition, one.offset))
+        """Publish each open dead letter with a readable event that no later event overtook."""
+        ordered = sorted(dead_letters, key=lambda letter: (letter.partition, letter.offset))
         read = [self._read(dead_letter) for dead_letter in ordered]
-        waiting = [one for one in read if isinstance(one, RetryCandidate)]
-        in_log, batch = self._in_log(waiting), {one.dead_letter.id for one in waiting}
-        for one in read:
-            yield one if isinstance(one, RetryResult) else self._one(one, in_log, batch)
+        candidates = [item for item in read if isinstance(item, RetryCandidate)]
+        events = self._events_in_log(candidates)
+        batch = {candidate.dead_letter.id for candidate in candidates}
+        for item in read:
+            yield item if isinstance(item, RetryResult) else self._retry(item, events, batch)
 
     def _read(self, dead_letter: DeadLetter) -> RetryCandidate | RetryResult:
         if dead_letter.state != "open":
-            return RetryResult(
-                dead_letter, False, f"it is {dead_letter.state} already, by {dead_letter.actor}"
-            )
+            text = f"it is {dead_letter.state} already, by {dead_letter.actor}"
+            return RetryResult(dead_letter, False, text)
         try:
             event = dead_letter.event()
             count = self._partitions(event.topic)
         except (UnreadableEvent, NotFound) as error:
             return RetryResult(dead_letter, False, f"it still cannot be read: {error}")
-        right = TopicPartition(event.topic, partition_of(event.key, count))
-        return RetryCandidate(dead_letter, event, right)
+        target = TopicPartition(event.topic, partition_of(event.key, count))
+        return RetryCandidate(dead_letter, event, target)
 
-    def _in_log(self, waiting: Sequence[RetryCandidate]) -> _OfKey:
-        """Return what the log holds of the letters' keys, in one reading of each partition."""
-        found: _OfKey = {(one.right, one.event.key): [] for one in waiting}
-        for at in {one.right for one in waiting}:
-            start = min(one.start for one in waiting if one.right == at)
-            for message in self._dead_letters.log.read(
-                at, start, self._dead_letters.log.range(at)[1]
-            ):
-                known = found.get((at, message.key.decode(errors="replace")))
-                if known is None:
+    def _events_in_log(self, candidates: Sequence[RetryCandidate]) -> _EventsByKey:
+        """Return the events of the candidates' keys, reading each partition of the log once."""
+        events: _EventsByKey = {(item.target, item.event.key): [] for item in candidates}
+        for partition in {candidate.target for candidate in candidates}:
+            start = min(item.start for item in candidates if item.target == partition)
+            end = self._queue.log.range(partition)[1]
+            for message in self._queue.log.read(partition, start, end):
+                of_key = events.get((partition, message.key.decode(errors="replace")))
+                if of_key is None:
                     continue
                 try:
-                    known.append((LogPosition(at, message.offset), decode(message.value)))
+                    event = decode(message.value)
                 except UnreadableEvent:
                     continue  # it has had no effect, and never will have
-        return found
+                of_key.append((LogPosition(partition, message.offset), event))
+        return events
 
-    def _one(self, one: RetryCandidate, in_log: _OfKey, batch: set[str]) -> RetryResult:
-        begin = self._dead_letters.log.range(one.right)[0]
-        if begin > one.start > 0:
-            text = f"{one.right} begins at {begin}: what came after it cannot be known; discard it"
-            return RetryResult(one.dead_letter, False, text)
-        for place, event in in_log[one.right, one.event.key]:
-            if place.dead_letter_id in batch or not one.precedes(place, event.time):
+    def _retry(
+        self, candidate: RetryCandidate, events: _EventsByKey, batch: set[str]
+    ) -> RetryResult:
+        dead_letter, own = candidate.dead_letter, candidate.event
+        begin = self._queue.log.range(candidate.target)[0]
+        if begin > candidate.start > 0:
+            text = f"{candidate.target} begins at {begin}: what came after it cannot be known"
+            return RetryResult(dead_letter, False, f"{text}; discard it")
+        for position, event in events[candidate.target, own.key]:
+            if position.dead_letter_id in batch or not candidate.precedes(position, event.time):
                 continue
-            if (event.source, event.id) != (one.event.source, one.event.id):
-                return RetryResult(one.dead_letter, False, self._overtaken(one, place, event))
-            return self._resolve(one.dead_letter, f"it was published before, at {place}")
-        return self._resolve(one.dead_letter, f"published at {self._publish(one)}")
+            if (event.source, event.id) != (own.source, own.id):
+                text = self._overtaken_text(candidate, position, event)
+                return RetryResult(dead_letter, False, text)
+            return self._resolve(dead_letter, f"it was published before, at {position}")
+        return self._resolve(dead_letter, f"published at {self._publish(candidate)}")
 
-    def _publish(self, one: RetryCandidate) -> LogPosition:
-        own = one.dead_letter.message
-        headers = {n: text for n, text in own.headers.items() if not n.startswith(HEADER_PREFIX)}
-        message = Outgoing(one.event.topic, one.event.key.encode(), own.value, headers)
-        published: list[Published] = self._dead_letters.producer.publish([message])
+    def _publish(self, candidate: RetryCandidate) -> LogPosition:
+        message, event = candidate.dead_letter.message, candidate.event
+        headers = {
+            name: value
+            for name, value in message.headers.items()
+            if not name.startswith(HEADER_PREFIX)
+        }
+        outgoing = Outgoing(event.topic, event.key.encode(), message.value, headers)
+        published: list[Published] = self._queue.producer.publish([outgoing])
         return LogPosition(published[0].partition, published[0].offset)
 
     def _resolve(self, dead_letter: DeadLetter, text: str) -> RetryResult:
-        self._dead_letters.resolve(dead_letter, "retried", self._actor, text)
+        self._queue.resolve(dead_letter, "retried", self._actor, text)
         return RetryResult(dead_letter, True, text)
 
-    def _overtaken(self, one: RetryCandidate, place: LogPosition, event: AnyEvent) -> str:
-        open_ = {
-            dead_letter.id
-            for dead_letter in self._dead_letters.all(event.topic)
-            if dead_letter.state == "open"
-        }
-        if place.dead_letter_id in open_:
-            return f"{place.dead_letter_id} has the same key {event.key}: retry both in one call"
+    def _overtaken_text(
+        self, candidate: RetryCandidate, position: LogPosition, event: AnyEvent
+    ) -> str:
+        open_ids = {letter.id for letter in self._queue.all(event.topic) if letter.state == "open"}
+        if position.dead_letter_id in open_ids:
+            return f"{position.dead_letter_id} has the same key {event.key}: retry both in one call"
         return (
-            f"{event.type} at {place} has the same key {event.key}: publish what should hold now"
-            f" as a new event, and discard {one.dead_letter.id}"
+            f"{event.type} at {position} has the same key {event.key}: publish what should hold now"
+            f" as a new event, and discard {candidate.dead_letter.id}"
         )

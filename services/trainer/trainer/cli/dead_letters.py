@@ -11,7 +11,8 @@ from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
 if TYPE_CHECKING:
-    from marquee.dead_letters.ledger import DeadLetter, DeadLetterQueue
+    from marquee.dead_letters.ledger import DeadLetter
+    from marquee.dead_letters.queue import DeadLetterQueue
 
 SHOWN = 4000
 """Characters of a message that `look` shows."""
@@ -53,7 +54,7 @@ def look(
     as_json: Json = False,
 ) -> None:
     """Show a message as it came, why it was put aside, and what helps."""
-    from marquee.dead_letters.ledger import remedy_for
+    from marquee.dead_letters.remedies import remedy_for
 
     with _letters(context.obj) as dead:
         [letter] = dead.find([letter_id])
@@ -116,7 +117,7 @@ def discard(
 
 @contextmanager
 def _letters(session: Session) -> Iterator["DeadLetterQueue"]:
-    from marquee.dead_letters.ledger import open_dead_letters
+    from marquee.dead_letters.queue import open_dead_letters
 
     letters = open_dead_letters(session.settings)
     try:

@@ -1,10 +1,10 @@
-"""Writes snapshots of the facts, whole or not at all, and reads them back as facts."""
+"""Snapshots of the facts: written atomically, and read back as facts."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +46,22 @@ def write_snapshot(
     positions: dict[str, int],
     data_version: str,
 ) -> Snapshot:
-    """Write the facts as snapshot `number`; return it. Conflict: there is one of that number."""
+    """Write facts as a snapshot.
+
+    Args:
+        directory: Folder of the history.
+        number: Number of the snapshot.
+        facts: The facts of all partitions.
+        partitions: Partitions of each topic.
+        positions: The position of each partition, by `topic:partition`.
+        data_version: Version of the data set that the facts make.
+
+    Returns:
+        The snapshot, which is on the disk.
+
+    Raises:
+        Conflict: There is a snapshot of that number.
+    """
     path = directory / f"snapshot-{number:06d}"
     with staged(path) as part:
         part.mkdir()
@@ -95,17 +110,18 @@ def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
 
 def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> FoldedCatalogue:
     """Return the movies and the rules of some partitions of a snapshot."""
-    found = FoldedCatalogue()
-    for p in partitions if snapshot else ():
-        snapshot = cast(Snapshot, snapshot)
+    catalogue = FoldedCatalogue()
+    if snapshot is None:
+        return catalogue
+    for p in partitions:
         for movie in movies_from_table(read_partition(snapshot, "movies", p)):
-            found.movies[movie.movie_id] = movie
+            catalogue.movies[movie.movie_id] = movie
         for text in read_partition(snapshot, "rules", p)["event"].to_pylist():
             event = decode(text.encode())
             kind = PROMOTION if event.type == "movie.promoted" else BLOCK
-            found.rules[int(event.key), kind] = text
-        found.removed.update(read_partition(snapshot, "removed", p)["movie_id"].to_pylist())
-    return found
+            catalogue.rules[int(event.key), kind] = text
+        catalogue.removed.update(read_partition(snapshot, "removed", p)["movie_id"].to_pylist())
+    return catalogue
 
 
 def _rows(table: Any, codes: Any) -> PairRows:
@@ -144,24 +160,24 @@ def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
 
 def _digests(facts: Facts, partitions: int) -> dict[str, str]:
     """Return the canonical digest of each partition's facts, by `topic:partition`."""
-    # Here, since it brings the store's client along, which readers of the history need not load.
+    # Imported here: it loads the client of the store, which readers of the history do not need.
     from trainer.facts.restored import digest
 
     of_ratings = partitions_of(facts.ratings.user_ids, partitions)
     of_marks = partitions_of(facts.marks.user_ids, partitions)
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for p in range(partitions):
         catalogue = FoldedCatalogue(
             {i: movie for i, movie in facts.movies.items() if _belongs(i, p, partitions)},
             {r: text for r, text in facts.catalogue.rules.items() if _belongs(r[0], p, partitions)},
         )
-        found[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
+        digests[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
         rows = facts.ratings.take(of_ratings == p), facts.marks.take(of_marks == p)
-        found[f"{RATINGS}:{p}"] = digest(
+        digests[f"{RATINGS}:{p}"] = digest(
             RATINGS,
             PartitionFacts(0, ratings=rows[0], marks=rows[1], erased=facts.erased.get(p, {})),
         )
-    return found
+    return digests
 
 
 def _belongs(movie_id: int, partition: int, partitions: int) -> bool:

@@ -1,4 +1,4 @@
-"""The measure of dead letters, which the trainer's app exports since there is one of it."""
+"""The gauge of dead letters, exported by the trainer's app because only one instance runs."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ LOOK_SECONDS = 15.0
 
 
 async def count_dead_letters(settings: Settings, seconds: float = LOOK_SECONDS) -> None:
-    """Look at the dead letters now and then, until cancelled; trouble is said and waited out."""
+    """Count the dead letters periodically, until cancelled; errors are logged and retried."""
     counts = DeadLetterGauge(open_log(settings))
     try:
         while True:

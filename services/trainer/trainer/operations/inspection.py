@@ -1,4 +1,4 @@
-"""What each service holds of one movie or user: facts, derived row, cluster, version, position."""
+"""Inspection of one movie or user: each service's facts, derived row, cluster, version, position."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ FOLDED = frozenset(spec.name for spec in MODEL_SPECS.values() if spec.folds_rate
 
 @dataclass(frozen=True)
 class DerivedView:
-    """A derived row: `source` is `events`, or `training` where nothing has changed since."""
+    """A derived row; `source` is `events`, or `training` if nothing has changed since."""
 
     vector: list[float]
     cluster: int
@@ -38,7 +38,7 @@ class DerivedView:
 
 @dataclass(frozen=True)
 class ServiceView:
-    """What one service holds; `facts` is None where it has none."""
+    """The data of one service about a movie or user; `facts` is None if it has none."""
 
     service: str
     partition: str
@@ -48,7 +48,7 @@ class ServiceView:
     derived: DerivedView | None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it all."""
+        """Return the view as a JSON object."""
         derived = self.derived
         return {
             "service": self.service,
@@ -64,7 +64,7 @@ class ServiceView:
 
 
 class Inspection:
-    """Reads the store, and published bundles for what has not changed since the training."""
+    """Reads the store, and published bundles for rows that have not changed since the training."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -72,15 +72,15 @@ class Inspection:
         self._registry = Registry(settings.registry)
 
     def movie(self, movie_id: int) -> list[ServiceView]:
-        """Return what each service holds of a movie."""
+        """Return each service's view of a movie."""
         return [self._movie(service, movie_id) for service in SERVICES]
 
     def user(self, user_id: int) -> list[ServiceView]:
-        """Return what each service holds of a user."""
+        """Return each service's view of a user."""
         return [self._user(service, user_id) for service in SERVICES]
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the connection to the store."""
         self._store.close()
 
     def _keys(self, service: str) -> Keys:
@@ -91,14 +91,14 @@ class Inspection:
         partition, name = keys.movie(movie_id), str(movie_id)
         sums = [k.sums for k in keys.all(RATINGS)]
         hashes = {key: [name] for key in (partition.movies, partition.rules, *sums)}
-        found = self._store.read(ReadRequest((), hashes)).fields
+        fields = self._store.read(ReadRequest((), hashes)).fields
         facts: dict[str, Any] = {}
-        if movie := found[partition.movies, name]:
+        if movie := fields[partition.movies, name]:
             facts["film"] = orjson.loads(movie)
-        if rules := found[partition.rules, name]:
+        if rules := fields[partition.rules, name]:
             facts["rules"] = orjson.loads(rules)
-        if any(found[key, name] for key in sums):
-            columns = zip(*(unpack_sums(found[key, name]) for key in sums), strict=True)
+        if any(fields[key, name] for key in sums):
+            columns = zip(*(unpack_sums(fields[key, name]) for key in sums), strict=True)
             facts |= zip(("n", "positive", "half_stars"), map(sum, columns), strict=True)
         published = self._published(service)
         row = self._row(partition, published, movie_id)
@@ -153,7 +153,7 @@ class Inspection:
     def _row(
         self, partition: PartitionKeys, published: ModelVersion | None, entity: int
     ) -> bytes | None:
-        """Return the derived row, b"" for a removed movie, None where nothing changed."""
+        """Return the derived row, b"" for a removed movie, None if nothing changed since the training."""
         if published is None:
             return None
         key = partition.rows(published.version)
@@ -162,7 +162,7 @@ class Inspection:
     def _movie_row(
         self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
     ) -> DerivedView | None:
-        """Return a movie's row as apps serve it: of events or training, folded with its raters."""
+        """Return a movie's row as apps serve it: from events or training, with its raters folded in."""
         model = self._load(service, published)
         movies: MovieTable = model.movies()
         if row is None and movies.index(movie_id) < 0:
@@ -178,11 +178,13 @@ class Inspection:
         return DerivedView(movies.vectors[i].tolist(), int(movies.clusters[i]), source)
 
     def _parts(self, service: str, published: ModelVersion, movie_id: int) -> dict[int, bytes]:
-        """Return what each partition's raters say of a movie, where they do."""
-        of = {k.rows(published.version): k for k in self._keys(service).all(RATINGS)}
+        """Return the parts of a movie's row by partition of its raters, where there are any."""
+        keys_by_rows = {k.rows(published.version): k for k in self._keys(service).all(RATINGS)}
         name = f"part:{movie_id}"
-        found = self._store.read(ReadRequest((), {key: [name] for key in of})).fields
-        return {of[key].partition.partition: part for (key, _), part in found.items() if part}
+        fields = self._store.read(ReadRequest((), {key: [name] for key in keys_by_rows})).fields
+        return {
+            keys_by_rows[key].partition.partition: part for (key, _), part in fields.items() if part
+        }
 
     def _movie_segment(
         self, service: str, published: ModelVersion, movie: bytes | None, facts: dict[str, Any]

@@ -1,10 +1,10 @@
-"""Fills Redis anew: newest snapshot and segments of the history, then the log, in bulk.
+"""Rebuild of the facts in Redis: newest snapshot and segments of the history, then the log, in bulk.
 
-A partition is taken by its fence, as steps do it: the position is exchanged for a negative number
-that only this rebuild knows. No step of a consumer gets past that; a consumer that meets it waits.
+A partition is taken by its fence, like by a unit of work: the position is exchanged for a negative
+number that only this rebuild knows. No unit of work gets past that; a consumer that meets it waits.
 Every write checks it, so that a rebuild that was put to sleep and overtaken changes nothing when it
-wakes. Values are replaced before what is too many is removed, and the position comes last, so a
-rebuild that dies can be run again.
+wakes. Values are replaced before superfluous ones are removed, and the position is written last, so
+a rebuild that dies can be run again.
 """
 
 import time
@@ -34,11 +34,11 @@ from trainer.operations.live_reader import LiveReader
 from trainer.operations.log_reader import LogReader
 
 CHUNK = 200
-"""Keys or fields of one write, at most."""
+"""Most keys or fields of one write."""
 CHUNK_BYTES = 100_000
-"""Bytes of one write, about: it keeps Redis for a millisecond or two."""
+"""Approximate bytes of one write: it takes Redis a millisecond or two."""
 FOREVER = 2**53
-"""An update entry that begins there is a gap to every app: it reads all rows anew."""
+"""An update entry that begins there is a gap for every app, which then reads all rows again."""
 
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RebuiltPartition:
-    """What was written of one partition of a service, and where it stands now."""
+    """One partition of a service after its rebuild: its position, and how many facts were written."""
 
     service: str
     partition: TopicPartition
@@ -57,7 +57,11 @@ class RebuiltPartition:
 
 @dataclass
 class PartitionContent:
-    """What a service's partition shall hold."""
+    """What a partition of a service shall hold.
+
+    `changed` maps movies or users to the offsets of their last changes, `window` the digests of
+    recent events to their offsets.
+    """
 
     position: int
     facts: PackedFacts
@@ -79,36 +83,43 @@ class Rebuilder:
         self._token = -time.time_ns()
 
     def run(self, services: Sequence[str], replace: bool) -> Iterator[RebuiltPartition]:
-        """Yield each partition that was rebuilt.
+        """Rebuild services, and yield each partition when it is done.
 
-        Conflict: there are facts already and `replace` is not set, or history and log do not meet.
+        Args:
+            services: Names of the services.
+            replace: Whether to go on if there are facts already.
+
+        Raises:
+            Conflict: There are facts already and `replace` is not set, history and log do not meet,
+                or another rebuild began meanwhile.
+            StoreUnavailable: Redis does not answer.
         """
-        every = [TopicPartition(t, p) for t in (MOVIES, RATINGS) for p in range(self._partitions)]
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in (MOVIES, RATINGS)
+            for number in range(self._settings.partitions)
+        ]
         if not replace:
-            self._refuse_to_replace(services, every)
+            self._check_empty(services, partitions)
         self._live.scan(services)
-        for partition in every:
-            yield from self._partition(partition, services)
+        for partition in partitions:
+            yield from self._rebuild(partition, services)
         for service in services:
-            self._point(service)
+            self._set_model(service)
 
     def close(self) -> None:
-        """Let go of bus and store."""
+        """Close the connections to bus and store."""
         self._log.close()
         self._bus.close()
         self._live.close()
         self._store.close()
 
-    @property
-    def _partitions(self) -> int:
-        return self._settings.partitions
-
     def _keys(self, service: str) -> Keys:
-        return Keys(self._settings.namespace, service, self._partitions)
+        return Keys(self._settings.namespace, service, self._settings.partitions)
 
-    def _refuse_to_replace(self, services: Sequence[str], every: list[TopicPartition]) -> None:
+    def _check_empty(self, services: Sequence[str], partitions: list[TopicPartition]) -> None:
         for service in services:
-            for partition in every:
+            for partition in partitions:
                 position = self._store.position(self._keys(service).of(partition))
                 if position is not None and position >= 0:
                     raise Conflict(
@@ -116,29 +127,27 @@ class Rebuilder:
                         " give --replace to put all of them anew"
                     )
 
-    # --- one partition
-
-    def _partition(
+    def _rebuild(
         self, partition: TopicPartition, services: Sequence[str]
     ) -> Iterator[RebuiltPartition]:
         started = time.perf_counter()
         start = self._history.partition(partition.topic, partition.partition)
-        self._check_that_they_meet(partition, start.position)
+        self._check_contiguous(partition, start.position)
         for service in services:
             self._take(self._keys(service).of(partition))
-        # Only now: what a consumer did until then has to be in what is read.
+        # Read after taking the partitions: it must contain all that consumers applied until then.
         begin, end = self._log.range(partition)
-        reads = self._reads(partition, max(begin, start.position - LOOKBACK), end)
+        messages = self._messages(partition, max(begin, start.position - LOOKBACK), end)
         contents: dict[FactSet, PartitionContent] = {}
         for service in services:
-            kept = FACTS_BY_SERVICE[service][partition.topic]
-            if kept not in contents:
-                contents[kept] = _content(partition, kept, start, reads, end)
-            self._write(self._keys(service).of(partition), kept, contents[kept])
+            fact_set = FACTS_BY_SERVICE[service][partition.topic]
+            if fact_set not in contents:
+                contents[fact_set] = _content(partition, fact_set, start, messages, end)
+            self._write(self._keys(service).of(partition), fact_set, contents[fact_set])
             seconds, started = time.perf_counter() - started, time.perf_counter()
-            yield RebuiltPartition(service, partition, end, len(contents[kept].facts), seconds)
+            yield RebuiltPartition(service, partition, end, len(contents[fact_set].facts), seconds)
 
-    def _check_that_they_meet(self, partition: TopicPartition, position: int) -> None:
+    def _check_contiguous(self, partition: TopicPartition, position: int) -> None:
         begin, end = self._log.range(partition)
         if not begin <= position <= end:
             raise Conflict(
@@ -146,16 +155,16 @@ class Rebuilder:
                 " events would be missing; restore the log or the history first"
             )
 
-    def _reads(self, partition: TopicPartition, start: int, end: int) -> list[DecodedMessage]:
+    def _messages(self, partition: TopicPartition, start: int, end: int) -> list[DecodedMessage]:
         pages = self._log.read(partition, start, end)
         return [decode_message(self._bus, partition, message) for page in pages for message in page]
 
-    def _write(self, keys: PartitionKeys, kept: FactSet, content: PartitionContent) -> None:
-        held = self._live.held(keys)
-        commands = chain(_commands(keys, content), _removals(keys, held, content.facts))
+    def _write(self, keys: PartitionKeys, fact_set: FactSet, content: PartitionContent) -> None:
+        stored = self._live.stored_facts(keys)
+        commands = chain(_commands(keys, content), _removals(keys, stored, content.facts))
         for chunk in _pages(commands):
             self._put(keys, None, chunk)
-        self._put(keys, content.position, self._last(keys, kept, content.position))
+        self._put(keys, content.position, self._final_commands(keys, fact_set, content.position))
 
     def _put(self, keys: PartitionKeys, position: int | None, commands: list[Command]) -> None:
         try:
@@ -164,7 +173,7 @@ class Rebuilder:
             raise Conflict(f"{keys.partition}: another rebuild has begun meanwhile") from None
 
     def _take(self, keys: PartitionKeys) -> None:
-        """Exchange the position for the token, however often a step comes first."""
+        """Exchange the position for the token, however often a unit of work is faster."""
         while True:
             try:
                 self._store.write(keys, self._store.position(keys), self._token, ())
@@ -172,33 +181,35 @@ class Rebuilder:
             except FenceLost:
                 continue
 
-    def _last(self, keys: PartitionKeys, kept: FactSet, position: int) -> list[Command]:
-        """Derived rows go: the consumer derives them anew. Apps are told to read all anew.
+    def _final_commands(
+        self, keys: PartitionKeys, fact_set: FactSet, position: int
+    ) -> list[Command]:
+        """Return what is written together with the position.
 
-        The topic's id goes as well: the position counts in the topic that is there now.
+        Derived rows are deleted: the consumer derives them again. An update entry tells apps to
+        read everything again. The topic's id is deleted too: the position counts in the topic that
+        exists now.
         """
         versions = [name.decode() for name in self._store.scan(keys.versions)]
-        last: list[Command] = [("UNLINK", keys.rows(version)) for version in versions]
-        last += [("DEL", keys.versions), ("DEL", keys.complete), ("DEL", keys.log)]
-        if kept.has_rules:
-            last.append(("SET", keys.rules_version, f"rebuilt{self._token}"))
+        commands: list[Command] = [("UNLINK", keys.rows(version)) for version in versions]
+        commands += [("DEL", keys.versions), ("DEL", keys.complete), ("DEL", keys.log)]
+        if fact_set.has_rules:
+            commands.append(("SET", keys.rules_version, f"rebuilt{self._token}"))
         entry = ("from", FOREVER, "to", position, "version", "")
-        return [*last, ("XADD", keys.updates, "MAXLEN", "~", MAX_UPDATES, "*", *entry)]
+        return [*commands, ("XADD", keys.updates, "MAXLEN", "~", MAX_UPDATES, "*", *entry)]
 
-    # --- the pointer to the model
-
-    def _point(self, service: str) -> None:
-        """Set which version shall serve, from the log of `models`."""
+    def _set_model(self, service: str) -> None:
+        """Set the version that shall serve, from the log of `models`."""
         keys = self._keys(service).of(TopicPartition(MODELS, 0))
         begin, end = self._log.range(keys.partition)
-        named = [
-            one.event.data
-            for one in self._reads(keys.partition, begin, end)
-            if isinstance(one.event, ModelEvent) and one.event.data.name == service
+        versions = [
+            message.event.data
+            for message in self._messages(keys.partition, begin, end)
+            if isinstance(message.event, ModelEvent) and message.event.data.name == service
         ]
-        if not named:
+        if not versions:
             return
-        value = named[-1].model_dump_json()
+        value = versions[-1].model_dump_json()
         entry = ("from", FOREVER, "to", end, "version", "", "model", value)
         self._take(keys)
         commands: list[Command] = [("SET", keys.model, value), ("DEL", keys.log)]
@@ -208,21 +219,21 @@ class Rebuilder:
 
 def _content(
     partition: TopicPartition,
-    kept: FactSet,
+    fact_set: FactSet,
     start: PartitionFacts,
-    reads: list[DecodedMessage],
+    messages: list[DecodedMessage],
     end: int,
 ) -> PartitionContent:
-    """Return what a service shall hold: the history's facts, and the rest of the log upon them."""
-    facts = packed(start, kept)
+    """Return what a service shall hold: the history's facts with the rest of the log applied."""
+    facts = packed(start, fact_set)
     start_users = frozenset(facts.users)
     changed = dict.fromkeys(facts.movies or facts.users, start.since - 1)
     changed |= dict.fromkeys(start.catalogue.removed, start.since - 1)
     known = changed.keys()
     changed |= {entity: at for entity, at in start.changed.items() if entity in known}
-    replay = Replay(partition, kept, facts, start.position)
-    replay.remember(reads, start.position)
-    replay.feed(reads, end)
+    replay = Replay(partition, fact_set, facts, start.position)
+    replay.remember(messages, start.position)
+    replay.feed(messages, end)
     changed = {e: at for e, at in changed.items() if e in facts.users or e not in start_users}
     return PartitionContent(end, facts, changed | replay.changed, replay.window)
 
@@ -230,8 +241,8 @@ def _content(
 def _commands(keys: PartitionKeys, content: PartitionContent) -> Iterator[Command]:
     facts = content.facts
     hashes = ((keys.movies, facts.movies), (keys.rules, facts.rules), (keys.sums, facts.sums))
-    for key, held in hashes:
-        for pairs in _pages(held.items()):
+    for key, values in hashes:
+        for pairs in _pages(values.items()):
             yield "HSET", key, *(part for pair in pairs for part in pair)
     for listed in _pages(facts.erased.items()):
         yield "ZADD", keys.erased, *(part for digest, at in listed for part in (at, digest))
@@ -245,18 +256,18 @@ def _commands(keys: PartitionKeys, content: PartitionContent) -> Iterator[Comman
         yield "ZADD", keys.window, *(part for event, at in recent for part in (at, event))
 
 
-def _removals(keys: PartitionKeys, held: PackedFacts, wanted: PackedFacts) -> Iterator[Command]:
+def _removals(keys: PartitionKeys, stored: PackedFacts, wanted: PackedFacts) -> Iterator[Command]:
     hashes = (
-        (keys.movies, held.movies, wanted.movies),
-        (keys.rules, held.rules, wanted.rules),
-        (keys.sums, held.sums, wanted.sums),
+        (keys.movies, stored.movies, wanted.movies),
+        (keys.rules, stored.rules, wanted.rules),
+        (keys.sums, stored.sums, wanted.sums),
     )
-    for key, found, kept in hashes:
-        for ids in _pages(found.keys() - kept.keys()):
+    for key, stored_values, wanted_values in hashes:
+        for ids in _pages(stored_values.keys() - wanted_values.keys()):
             yield "HDEL", key, *ids
-    for digests in _pages(held.erased.keys() - wanted.erased.keys()):
+    for digests in _pages(stored.erased.keys() - wanted.erased.keys()):
         yield "ZREM", keys.erased, *digests
-    for user_id in held.users.keys() - wanted.users.keys():
+    for user_id in stored.users.keys() - wanted.users.keys():
         yield "UNLINK", keys.user(user_id)
 
 

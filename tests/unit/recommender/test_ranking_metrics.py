@@ -1,14 +1,18 @@
-"""Measures of ranked lists, by hand-made examples."""
+"""Ranking metrics by hand-made examples, and beside those of scikit-learn."""
 
 from math import log2
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, ndcg_score
 
+from marquee.arrays import Mask, Matrix
 from marquee.training.ranking_metrics import (
     average_precision_at_k,
+    graded_ndcg_at_k,
     mean_ndcg,
     ndcg_at_k,
+    ndcg_of_rows,
     recall_at_k,
 )
 
@@ -49,3 +53,49 @@ def test_batched_quality_is_the_mean_of_the_single_measures() -> None:
         )
     ]
     assert mean_ndcg(scores, relevant, relevant.sum(1)) == pytest.approx(np.mean(single))
+
+
+@pytest.fixture
+def rankings() -> tuple[Matrix, Mask]:
+    """Return scores of 20 users for 150 items, and which items are relevant: at least one each."""
+    generator = np.random.default_rng(7)
+    scores = generator.normal(size=(20, 150)).astype(np.float32)
+    relevant = generator.random((20, 150)) < np.linspace(0.01, 0.9, 20)[:, None]
+    relevant[np.arange(20), generator.integers(0, 150, 20)] = True
+    return scores, relevant
+
+
+@pytest.mark.parametrize("k", [1, 10, 100])
+def test_ndcg_is_that_of_scikit_learn(rankings: tuple[Matrix, Mask], k: int) -> None:
+    for scores, relevant in zip(*rankings, strict=True):
+        ours = ndcg_at_k(np.argsort(-scores), np.flatnonzero(relevant).tolist(), k)
+        assert ours == pytest.approx(ndcg_score([relevant], [scores], k=k))
+
+
+def test_ndcg_of_many_rankings_is_that_of_scikit_learn(rankings: tuple[Matrix, Mask]) -> None:
+    scores, relevant = rankings
+    at_10, at_100 = ndcg_of_rows(scores, relevant, relevant.sum(1))
+    theirs = [
+        [ndcg_score([r], [s], k=k) for s, r in zip(scores, relevant, strict=True)]
+        for k in (10, 100)
+    ]
+    assert np.array([at_10, at_100]) == pytest.approx(np.array(theirs))
+
+
+def test_graded_ndcg_is_that_of_scikit_learn_with_exponential_gains(
+    rankings: tuple[Matrix, Mask],
+) -> None:
+    generator = np.random.default_rng(8)
+    for scores in rankings[0]:
+        stars = generator.integers(1, 11, len(scores)) / 2
+        ours = graded_ndcg_at_k(scores.astype(np.float64), stars, 10)
+        assert ours == pytest.approx(ndcg_score([2**stars - 1], [scores], k=10))
+
+
+def test_average_precision_of_all_ranks_is_that_of_scikit_learn(
+    rankings: tuple[Matrix, Mask],
+) -> None:
+    for scores, relevant in zip(*rankings, strict=True):
+        order, rows = np.argsort(-scores), np.flatnonzero(relevant).tolist()
+        ours = average_precision_at_k(order, rows, len(scores))
+        assert ours == pytest.approx(average_precision_score(relevant, scores))

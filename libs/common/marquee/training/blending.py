@@ -1,7 +1,7 @@
-"""Weights of a mix: what is known to be good, moved only where validation gains beyond its noise.
+"""Learning of blend weights: defaults, moved only where validation gains beyond its noise.
 
-Some sixty validation users tell weights apart by less than they differ among themselves, so a free
-search fits their accidents. A step from the prior has to gain 2.5 times its standard error.
+Sixty-odd validation users tell weights apart by less than they differ among themselves, so that a
+free search would fit their accidents. A step has to gain 2.5 times its standard error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from marquee.arrays import Floating, Ints, Mask, Matrix, Reals
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins
-from marquee.training.ranking_metrics import ndcg_at_10_and_100
+from marquee.training.ranking_metrics import ndcg_of_rows
 
 Signals = Callable[[FoldIn], Mapping[str, Floating]]
 
@@ -27,9 +27,9 @@ _BEYOND = 2.5
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Cases of held-out users: `owners` says whose each is."""
+    """Fold-ins of held-out users; `owners`, int64, is the user of each."""
 
-    cases: Sequence[FoldIn]
+    fold_ins: Sequence[FoldIn]
     owners: Ints
 
     @classmethod
@@ -37,32 +37,40 @@ class Validation:
         cls, rows: RatingRows, users: Ints, sizes: Sequence[int], draws: int, seed: int
     ) -> "Validation":
         """Return fold-ins of each size, `draws` times a user."""
-        cases: list[FoldIn] = []
+        fold_ins: list[FoldIn] = []
         owners: list[int] = []
         for user in users.tolist():
-            own = draw_fold_ins(rows, np.array([user]), sizes, draws, seed + user)
-            cases += own
-            owners += [user] * len(own)
-        return cls(cases, np.array(owners, np.int64))
+            drawn = draw_fold_ins(rows, np.array([user]), sizes, draws, seed + user)
+            fold_ins += drawn
+            owners += [user] * len(drawn)
+        return cls(fold_ins, np.array(owners, np.int64))
 
-    def only(self, chosen: Callable[[FoldIn], bool]) -> "Validation":
-        """Return the cases that are chosen."""
-        places = np.array([i for i, case in enumerate(self.cases) if chosen(case)], np.int64)
-        return self._at(places)
+    def only(self, predicate: Callable[[FoldIn], bool]) -> "Validation":
+        """Return the fold-ins for which a predicate holds."""
+        indexes = [i for i, fold_in in enumerate(self.fold_ins) if predicate(fold_in)]
+        return self._at(np.array(indexes, np.int64))
 
     def at_most(self, limit: int) -> "Validation":
-        """Return at most `limit` of the cases, spread over the users."""
-        if len(self.cases) <= limit:
+        """Return at most `limit` of the fold-ins, spread over the users."""
+        if len(self.fold_ins) <= limit:
             return self
-        return self._at(np.linspace(0, len(self.cases) - 1, limit).astype(np.int64))
+        return self._at(np.linspace(0, len(self.fold_ins) - 1, limit).astype(np.int64))
 
-    def _at(self, places: Ints) -> "Validation":
-        return Validation([self.cases[i] for i in places], self.owners[places])
+    def _at(self, indexes: Ints) -> "Validation":
+        return Validation([self.fold_ins[i] for i in indexes], self.owners[indexes])
 
 
 @dataclass(frozen=True, eq=False)
 class BlendWeightSearch:
-    """Signals of cases on candidates (cases × candidates); movies that a case shows are `shown`."""
+    """Coordinate search of blend weights over m fold-ins and c candidate movies.
+
+    Attributes:
+        signals: float32 m × c by name.
+        shown: bool m × c, candidates that are inputs of the fold-in.
+        relevant: bool m × c, candidates that are held out.
+        n_relevant: int64 m, movies held out, candidates or not.
+        owners: int64 m, number of the user of each fold-in, from 0 without gaps.
+    """
 
     signals: Mapping[str, Matrix]
     shown: Mask
@@ -72,75 +80,78 @@ class BlendWeightSearch:
 
     @classmethod
     def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "BlendWeightSearch":
-        """Return the judge of signals, each n_movies long by case, on the candidate rows."""
+        """Return the search over candidate rows; `signals` gives those of a fold-in, n each."""
         stacks: dict[str, list[Matrix]] = {}
-        for case in validation.fold_ins:
-            for name, scores in signals(case).items():
+        for fold_in in validation.fold_ins:
+            for name, scores in signals(fold_in).items():
                 stacks.setdefault(name, []).append(scores[candidates].astype(np.float32))
-        cases = validation.fold_ins
+        fold_ins = validation.fold_ins
         return cls(
             {name: np.stack(stack) for name, stack in stacks.items()},
-            np.stack([np.isin(candidates, case.inputs) for case in cases]),
-            np.stack([np.isin(candidates, case.held_out) for case in cases]),
-            np.array([len(case.held_out) for case in cases], np.int64),
+            np.stack([np.isin(candidates, fold_in.inputs) for fold_in in fold_ins]),
+            np.stack([np.isin(candidates, fold_in.held_out) for fold_in in fold_ins]),
+            np.array([len(fold_in.held_out) for fold_in in fold_ins], np.int64),
             np.unique(validation.owners, return_inverse=True)[1],
         )
 
-    def learn(
-        self, prior: Mapping[str, float], least: Mapping[str, float] | None = None
+    def search(
+        self, initial: Mapping[str, float], minimum: Mapping[str, float] | None = None
     ) -> dict[str, float]:
-        """Return the weights of the prior, each moved while that gains beyond noise.
+        """Return the initial weights, each moved while that gains beyond noise.
 
-        No weight goes below what `least` says of it.
+        Args:
+            initial: weights to start from, 0 where missing.
+            minimum: lower bounds of weights; none where missing.
         """
-        weights = {name: float(prior.get(name, 0.0)) for name in self.signals}
-        total = self.total(weights)
-        values = self.values(total)
+        weights = {name: float(initial.get(name, 0.0)) for name in self.signals}
+        blended = self.blended(weights)
+        ndcg = self.ndcg_by_user(blended)
         for _ in range(_ROUNDS):
             before = dict(weights)
             for name, scores in self.signals.items():
-                floor = (least or {}).get(name, -np.inf)
-                step, moved = self._best_step(total, values, scores, weights[name], floor)
+                floor = (minimum or {}).get(name, -np.inf)
+                step, moved = self._best_step(blended, ndcg, scores, weights[name], floor)
                 if step:
-                    total, values = total + np.float32(step) * scores, moved
+                    blended, ndcg = blended + np.float32(step) * scores, moved
                     weights[name] += step
             if weights == before:
                 break
         return {name: round(weight, 4) for name, weight in weights.items()}
 
-    def total(self, weights: Mapping[str, float]) -> Matrix:
-        """Return the weighted sum of the signals."""
+    def blended(self, weights: Mapping[str, float]) -> Matrix:
+        """Return the weighted sum of the signals, float32 m × c."""
         total = np.zeros(self.relevant.shape, np.float32)
         for name, weight in weights.items():
             if weight:
                 total += np.float32(weight) * self.signals[name]
         return total
 
-    def values(self, total: Matrix) -> Reals:
-        """Return the mean of NDCG@10 and NDCG@100 of each user."""
-        scores = np.where(self.shown, np.float32(-1e9), total)
-        at_10, at_100 = ndcg_at_10_and_100(scores, self.relevant, self.n_relevant)
+    def ndcg_by_user(self, blended: Matrix) -> Reals:
+        """Return for each user the mean of NDCG@10 and NDCG@100 over the user's fold-ins."""
+        scores = np.where(self.shown, np.float32(-1e9), blended)
+        at_10, at_100 = ndcg_of_rows(scores, self.relevant, self.n_relevant)
         sums = np.bincount(self.owners, (at_10 + at_100) / 2)
-        values: Reals = sums / np.bincount(self.owners)
-        return values
+        ndcg: Reals = sums / np.bincount(self.owners)
+        return ndcg
 
     def _best_step(
-        self, total: Matrix, values: Reals, scores: Matrix, weight: float, floor: float
+        self, blended: Matrix, ndcg: Reals, scores: Matrix, weight: float, floor: float
     ) -> tuple[float, Reals]:
-        best, reached, gained = 0.0, values, 0.0
+        """Return the step of a weight that gains most, and the NDCG after it; 0 if none gains."""
+        best, best_ndcg, best_gain = 0.0, ndcg, 0.0
         for share in _STEPS:
             step = share * max(abs(weight), _SMALLEST)
             if weight + step < floor:
                 continue
-            moved = self.values(total + np.float32(step) * scores)
-            gain = float((moved - values).mean())
-            if gain > gained and beyond_noise(moved - values):
-                best, reached, gained = step, moved, gain
-        return best, reached
+            moved = self.ndcg_by_user(blended + np.float32(step) * scores)
+            gain = float((moved - ndcg).mean())
+            if gain > best_gain and beyond_noise(moved - ndcg):
+                best, best_ndcg, best_gain = step, moved, gain
+        return best, best_ndcg
 
 
 def beyond_noise(gains: Reals) -> bool:
-    """Return whether the mean of users' gains is more than noise explains."""
+    """Return whether the mean of users' gains exceeds 2.5 standard errors."""
     if len(gains) < 2:
         return False
     error = float(gains.std(ddof=1)) / np.sqrt(len(gains))
@@ -151,11 +162,12 @@ V = TypeVar("V")
 
 
 class BlendConfig(BaseModel):
-    """`signals` are the names of the mix; a subclass sets them."""
+    """Base of model configs: which of the model's signals the blend leaves out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     signals: ClassVar[tuple[str, ...]] = ()
+    """Names of the signals; a subclass sets them."""
 
     without: tuple[str, ...] = ()
     """Signals that are left out; the weights of the others are learned without them."""

@@ -97,7 +97,7 @@ def discounts(k: int) -> Reals:
     return 1 / np.log2(np.arange(2, k + 2))
 
 
-def ndcg_at_10_and_100(scores: Matrix, relevant: Mask, n_relevant: Ints) -> tuple[Reals, Reals]:
+def ndcg_of_rows(scores: Matrix, relevant: Mask, n_relevant: Ints) -> tuple[Reals, Reals]:
     """Return NDCG@10 and NDCG@100 with binary gains of many fold-ins at once.
 
     Args:
@@ -120,6 +120,6 @@ def ndcg_at_10_and_100(scores: Matrix, relevant: Mask, n_relevant: Ints) -> tupl
 
 
 def mean_ndcg(scores: Matrix, relevant: Mask, n_relevant: Ints) -> float:
-    """Return the mean of NDCG@10 and NDCG@100 over fold-ins; arguments of `ndcg_at_10_and_100`."""
-    at_10, at_100 = ndcg_at_10_and_100(scores, relevant, n_relevant)
+    """Return the mean of NDCG@10 and NDCG@100 over fold-ins; arguments of `ndcg_of_rows`."""
+    at_10, at_100 = ndcg_of_rows(scores, relevant, n_relevant)
     return float((at_10.mean() + at_100.mean()) / 2)

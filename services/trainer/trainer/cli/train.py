@@ -110,8 +110,8 @@ def tune(
 ) -> None:
     """Search for better parameters and write them into the file: hours, and never needed.
 
-    Each number of a model's config is doubled and halved while that helps on validation users. What
-    was tried is kept: a search that was stopped goes on where it was.
+    Sizes, strengths and rates of each model are searched by optuna (TPE) and judged on validation
+    users. Trials are kept: a search that was stopped goes on where it was.
     """
     from trainer.cli.evaluate import read_data
     from trainer.models.fits import FITS

@@ -2,10 +2,10 @@
 
 from hybrid.model import Hybrid
 from marquee.process import serve
-from marquee.serving.app import ModelService, create_app, ranked
+from marquee.serving.app import ModelService, create_app, rank_candidates
 from marquee.settings import Settings
 
-SERVICE = ModelService("hybrid", Hybrid.load, ranked, fold=Hybrid.folded)
+SERVICE = ModelService("hybrid", Hybrid.load, rank_candidates, fold=Hybrid.folded)
 
 
 def main(settings: Settings) -> None:

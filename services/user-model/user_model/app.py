@@ -1,7 +1,7 @@
 """The user-model service: what the user's cluster and the near users in it liked; segments."""
 
 from marquee.process import serve
-from marquee.serving.app import ModelService, create_app, ranked
+from marquee.serving.app import ModelService, create_app, rank_candidates
 from marquee.settings import Settings
 from user_model.erasure_mask import without
 from user_model.model import UserModel
@@ -10,7 +10,7 @@ from user_model.segments_api import listed, recommended, segment_of, user
 SERVICE = ModelService(
     "user-model",
     UserModel.load,
-    ranked,
+    rank_candidates,
     gets={
         "/internal/users/{user_id:int}": user,
         "/internal/segments/{kind}": listed,

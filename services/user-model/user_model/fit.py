@@ -17,23 +17,23 @@ from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
-from marquee.scoring.cold_start import NewMovies
+from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import fit_ridge
-from marquee.training.autoencoder import encode, fit_user_clusters, movies_learned
+from marquee.training.autoencoder import encode, fit_user_clusters, learned_movies
 from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
 from marquee.training.cold_start import fit_slopes
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
 from marquee.training.content_embedding import fit_content_embedding
-from marquee.training.exposure_threshold import draw_users, with_exposure_thresholds
-from marquee.training.preference import WEIGHTS, PreferenceConfig, fit_preference
+from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.preference import PREFERENCE_WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.user_clusters import cluster_rates
 from marquee.training.validation_cases import most_liked
 from user_model.model import Mix, Training, UserModel
 from user_model.movie_rows import ColdRows, layout_of
 from user_model.segments.fit import SegmentsConfig, fit_segments
 
-PRIOR = {**WEIGHTS, "content": 0.4, "near": 0.25, "clusters": 0.2, "popularity": 0.0}
+PRIOR = {**PREFERENCE_WEIGHTS, "content": 0.4, "near": 0.25, "clusters": 0.2, "popularity": 0.0}
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 LEAST = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
 """Weights that learning does not go below: clusters stay evidence."""
@@ -85,13 +85,13 @@ def _fit_and_mix(dataset: Dataset, config: UserModelConfig, seed: int) -> UserMo
     found = fit_preference(rows, len(movies), config.taste, seed)
     mix = _start(config)
     if found.trial is not None:
-        kept = rows.of_users(found.kept)
-        first = _fit(movies, kept, user_ids[found.kept], found.trial, config, seed)
-        validation = Validation.draw(rows, found.held_out, config.sizes, config.draws, seed)
+        kept = rows.of_users(found.train_users)
+        first = _fit(movies, kept, user_ids[found.train_users], found.trial, config, seed)
+        validation = Validation.draw(rows, found.held_out_users, config.sizes, config.draws, seed)
         mix = _learn(first, validation.only(lambda case: _enough(case, config)), movies, config)
-    model = replace(_fit(movies, rows, user_ids, found.taste, config, seed), mix=mix)
+    model = replace(_fit(movies, rows, user_ids, found.scorers, config, seed), mix=mix)
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed)
-    model = replace(model, base=with_exposure_thresholds(model, users))
+    model = replace(model, base=fit_exposure_thresholds(model, users))
     return model if config.segments is None else _with_segments(model, dataset, config, seed)
 
 
@@ -123,7 +123,7 @@ def _fit(
     seed: int,
 ) -> UserModel:
     sums = rows.sums(len(movies))
-    codes = unit(encode(taste.network, rows))
+    codes = unit(encode(taste.autoencoder, rows))
     kmeans = fit_user_clusters(codes, config.clusters, seed)
     clusters = kmeans.assign(codes)
     rates = cluster_rates(rows, clusters, len(kmeans.centers), len(movies))
@@ -139,7 +139,7 @@ def _fit(
         base=MovieTable.of(movies, vectors, layout.likers(vectors)),
         base_sums=sums,
         cold=cold,
-        new_movies=fit_slopes(NewMovies(cold.ridge), taste, rows, seed),
+        new_movies=fit_slopes(ColdStartModel(cold.ridge), taste, rows, seed),
         codes=codes[order],
         bounds=np.searchsorted(clusters[order], np.arange(len(kmeans.centers) + 1)),
         training=Training(user_ids[order], ordered.starts, ordered.movies, ordered.half_stars),
@@ -165,7 +165,7 @@ def _fit_cold(
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> npt.NDArray[np.float64]:
-    shown = movies_learned(sums, config.taste.min_ratings, config.taste.autoencoder.head)
+    shown = learned_movies(sums, config.taste.min_ratings, config.taste.autoencoder.head)
     return np.where(shown, np.sqrt(sums[:, 0]), 0.0)
 
 
@@ -190,11 +190,11 @@ def _learn(
     model: UserModel, validation: Validation, movies: Sequence[Movie], config: UserModelConfig
 ) -> Mix:
     """Return the mix with learned weights and the bonus for movies without ratings."""
-    if not validation.cases:
+    if not validation.fold_ins:
         return model.mix
     chosen = validation.at_most(config.max_cases)
     judged = replace(model, mix=replace(model.mix, weights=_learn_weights(model, chosen, config)))
-    return replace(judged.mix, bonus=_learn_bonus(judged, chosen.cases, movies, config))
+    return replace(judged.mix, bonus=_learn_bonus(judged, chosen.fold_ins, movies, config))
 
 
 def _learn_weights(
@@ -206,12 +206,12 @@ def _learn_weights(
         return config.used(_signals(model, case, rows))
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
-    return BlendWeightSearch.of(validation, signals, candidates).learn(config.used(PRIOR), LEAST)
+    return BlendWeightSearch.of(validation, signals, candidates).search(config.used(PRIOR), LEAST)
 
 
 def _signals(model: UserModel, case: FoldIn, rows: Matrix) -> dict[str, Matrix]:
-    code = model.code(case.movies, case.half_stars)
-    return model.signals(case.movies, case.half_stars, code, model.near(code), rows)
+    code = model.code(case.inputs, case.half_stars)
+    return model.signals(case.inputs, case.half_stars, code, model.near(code), rows)
 
 
 def _learn_bonus(
@@ -226,7 +226,7 @@ def _learn_bonus(
     missed = []
     for case in cases[:MAX_CASES]:
         mask = np.ones(len(warm), bool)
-        mask[case.movies] = False
+        mask[case.inputs] = False
         scores = model.total(_signals(model, case, warm), none)
         moved = model.total(_signals(model, case, hidden), all_new)
         missed.append(score_gaps(scores, moved, mask))

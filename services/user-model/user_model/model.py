@@ -20,12 +20,12 @@ from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import MANIFEST, read_manifest
-from marquee.scoring.blending import weighted
-from marquee.scoring.cold_start import NewMovies
+from marquee.scoring.blending import weighted_sum
+from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.explanations import strongest
-from marquee.scoring.preference import Cold, PreferenceScorers, less_popular, log_share
+from marquee.scoring.preference import ColdStartImputer, PreferenceScorers, popularity_penalty, log_share
 from marquee.scoring.top_k import top
-from marquee.scoring.user_clusters import SMOOTHING, liked_by_clusters
+from marquee.scoring.user_clusters import SMOOTHING, cluster_preference
 from user_model.movie_rows import ColdRows, Layout, layout_of
 from user_model.neighbours import Neighbourhood, Neighbours
 from user_model.segments.model import Segments
@@ -65,7 +65,7 @@ class UserModel:
     base: MovieTable
     base_sums: Ints
     cold: ColdRows
-    new_movies: NewMovies
+    new_movies: ColdStartModel
     codes: Matrix
     bounds: Ints
     training: Training
@@ -75,7 +75,7 @@ class UserModel:
 
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
-        return MovieTable.from_arrays(self.base.arrays()).shortened(self.base_sums)
+        return MovieTable.from_arrays(self.base.arrays()).with_shortlist(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the ratings, positive ones and half stars of a movie at the training."""
@@ -120,11 +120,11 @@ class UserModel:
         known = self._known(user.rated)
         code = self.code(*known)
         near = self.near(code)
-        chosen = movies.chosen(mask, k)
+        chosen = movies.select_rows(mask, k)
         signals = self.signals(*known, code, near, movies.vectors, popularity, chosen)
         scores = self.total(signals, self._layout.coldness(chosen.vectors))
         best = top(scores, mask[chosen.rows], k)
-        rows = chosen.places(best)
+        rows = chosen.table_rows(best)
         reasons = self._because(near, movies, rows, user.rated)
         ids, found = movies.movie_ids[rows].tolist(), scores[best].tolist()
         return [
@@ -136,7 +136,7 @@ class UserModel:
         """Return the scores, n, of signals; near users of a movie without ratings are guessed."""
         near, clusters = signals["near"], signals["clusters"]
         guessed = signals | {"near": near + coldness * (clusters - near)}
-        total = weighted(guessed, self.mix.weights) + np.float32(self.mix.bonus) * coldness
+        total = weighted_sum(guessed, self.mix.weights) + np.float32(self.mix.bonus) * coldness
         return total.astype(np.float32, copy=False)
 
     def near(self, code: Matrix) -> Neighbourhood:
@@ -162,7 +162,7 @@ class UserModel:
         chosen = all_rows(table) if chosen is None else chosen
         layout, rows = self._layout, chosen.vectors
         popular, coldness = layout.popularity(rows), layout.coldness(rows)
-        cold = Cold(self.new_movies, popular, coldness)
+        cold = ColdStartImputer(self.new_movies, popular, coldness)
         taste = self.taste.signals(known, half_stars, table, cold, code, chosen)
         if popularity is not None:
             live = popularity.popularity[chosen.rows].astype(np.float32)
@@ -170,10 +170,10 @@ class UserModel:
         like = likeness(layout.codes(rows), layout.codes(table[known[half_stars >= POSITIVE]]))
         return taste | {
             "content": np.float32(np.log1p(len(known))) * like,
-            "clusters": liked_by_clusters(self.kmeans, code, layout.rates(rows)),
+            "clusters": cluster_preference(self.kmeans, code, layout.rates(rows)),
             "near": log_share(near.rates(chosen.n)[chosen.rows], SMOOTHING),
             "popularity": popular,
-            "less_popular": less_popular(layout.popularity(rows), len(known)),
+            "less_popular": popularity_penalty(layout.popularity(rows), len(known)),
         }
 
     def save(self, directory: Path) -> None:
@@ -211,7 +211,7 @@ class UserModel:
         ratings = load_arrays(directory / "ratings_csr.npz")
         movies = load_arrays(directory / "films.npz")
         taste = PreferenceScorers.load(directory, movies["vectors"])
-        new_movies, space = NewMovies.load(directory), ContentEmbedding.load(directory)
+        new_movies, space = ColdStartModel.load(directory), ContentEmbedding.load(directory)
         return cls(
             taste=taste,
             kmeans=kmeans,

@@ -68,7 +68,7 @@ class Layout:
 
 def layout_of(taste: PreferenceScorers, learned: int, space: ContentEmbedding) -> Layout:
     """Return the layout of rows with so many numbers `learned`: what is no taste is clusters'."""
-    factors, width = taste.factors.f, int(taste.network.outputs.shape[1])
+    factors, width = taste.factors.f, int(taste.autoencoder.outputs.shape[1])
     return Layout(factors, width, learned - factors - width - 2, space.e)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from hybrid.als_fold_in import MAX_RATERS, Part, derive_parts, fold, raters_of
+from hybrid.als_fold_in import MAX_RATERS, RaterEquations, derive_parts, raters_of, refine_factor
 from hybrid.consumer import HANDLERS
 from hybrid.fit import HybridConfig, fit
 from hybrid.model import Hybrid
@@ -72,8 +72,8 @@ def row_of(model: Hybrid, movie: Movie) -> DerivedMovieRow:
 def test_a_part_survives_packing() -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((3, 5))
-    one = Part((7, 2**40, 9), x.T @ x, rng.standard_normal(5))
-    again = Part.unpack(one.pack())
+    one = RaterEquations((7, 2**40, 9), x.T @ x, rng.standard_normal(5))
+    again = RaterEquations.unpack(one.pack())
     assert again.raters == one.raters
     np.testing.assert_allclose(again.matrix, one.matrix, atol=1e-5)
     np.testing.assert_allclose(again.right, one.right, atol=1e-5)
@@ -82,8 +82,8 @@ def test_a_part_survives_packing() -> None:
 
 def test_without_raters_a_factor_stays_as_predicted(hybrid: Hybrid) -> None:
     factor = row_of(hybrid, NEW).vector[:4]
-    assert fold(hybrid, factor, []) is factor
-    assert fold(hybrid, factor, [b""]) is factor
+    assert refine_factor(hybrid, factor, []) is factor
+    assert refine_factor(hybrid, factor, [b""]) is factor
 
 
 def test_many_raters_outweigh_the_prediction() -> None:
@@ -124,11 +124,11 @@ def test_the_new_code_and_cluster_are_those_of_the_new_factor(
     after = hybrid.folded(row_of(hybrid, NEW), [part(store, hybrid)])
     vectors = hybrid.movie_vectors
     content = vectors.vector(NEW, (0, 0, 0))[None]
-    prior, _ = hybrid.new_movies.predict(content[:, vectors.content])
+    prior, _ = hybrid.cold_start.predict(content[:, vectors.content])
     rows = with_prior_popularity(content, vectors, prior, np.ones(1, np.float32))
-    codes, clusters = hybrid.pipeline.apply(hybrid.joined(after.vector[None, :4], rows))
-    d, e = hybrid.d, codes.shape[1]
-    np.testing.assert_allclose(after.vector[d : d + e], unit(codes)[0], atol=1e-5)
+    codes, clusters = hybrid.pipeline.apply(hybrid.pipeline_input(after.vector[None, :4], rows))
+    code = hybrid.layout.block(after.vector, "code")
+    np.testing.assert_allclose(code, unit(codes)[0], atol=1e-5)
     assert after.cluster == clusters[0]
 
 
@@ -138,7 +138,7 @@ def test_a_movie_of_the_training_keeps_its_factor(hybrid: Hybrid, store: MemoryS
     movies = hybrid.movies()
     i = movies.index(11)
     row = DerivedMovieRow(1, 2000, int(movies.clusters[i]), movies.vectors[i])
-    assert hybrid.folded(row, [Part((1,), np.eye(4), np.ones(4)).pack()]) is row
+    assert hybrid.folded(row, [RaterEquations((1,), np.eye(4), np.ones(4)).pack()]) is row
 
 
 def test_a_rating_taken_back_and_a_user_forgotten_count_no_more(

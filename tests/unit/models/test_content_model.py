@@ -14,9 +14,7 @@ from marquee.features.popularity import Popularity
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
-SMALL = ContentConfig(
-    dimensions=6, clusters=4, taste=SMALL_TASTE, new_movie_penalty=1.0,
-)  # fmt: skip
+SMALL = ContentConfig(dimensions=6, clusters=4, taste=SMALL_TASTE, new_movie_penalty=1.0)
 
 
 class TestContent(RecommenderContract):
@@ -44,7 +42,7 @@ def test_viewed_movies_alone_lead_to_their_kind_and_are_named(content: Content) 
 def test_movies_rated_low_are_no_source(content: Content) -> None:
     movies = content.movies()
     user = UserHistory.of([(10, 1.0), (11, 5.0)])
-    assert content.seen(user, movies).tolist() == [movies.index(11)]
+    assert content.history(user, movies).tolist() == [movies.index(11)]
 
 
 def test_similar_movies_share_genres_and_tags(content: Content) -> None:

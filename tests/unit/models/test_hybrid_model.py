@@ -13,9 +13,7 @@ from marquee.features.dataset import Dataset
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
-SMALL = HybridConfig(
-    taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0,
-)  # fmt: skip
+SMALL = HybridConfig(taste=SMALL_TASTE, dimensions=6, clusters=4, new_movie_penalty=1.0)
 
 
 class TestHybrid(RecommenderContract):
@@ -53,9 +51,9 @@ def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
 def test_each_part_moves_scores(hybrid: Hybrid, part: str) -> None:
     movies = hybrid.movies()
     weights = dict.fromkeys(HybridConfig.signals, 0.5)
-    evidence = hybrid.evidence(UserHistory.of([(10, 5.0), (13, 2.0)]), movies)
-    whole = replace(hybrid, weights=weights).scores(evidence, movies)
-    without = replace(hybrid, weights=weights | {part: 0.0}).scores(evidence, movies)
+    history = hybrid.history(UserHistory.of([(10, 5.0), (13, 2.0)]), movies)
+    whole = replace(hybrid, weights=weights).scores(history, movies)
+    without = replace(hybrid, weights=weights | {part: 0.0}).scores(history, movies)
     assert not np.allclose(whole, without, atol=1e-3)
 
 
@@ -63,7 +61,7 @@ def test_a_changed_movie_keeps_its_factor_and_moves_in_the_space(hybrid: Hybrid)
     movies = hybrid.movies()
     movie = checkerboard().movies[0].model_copy(update={"genres": ("Romance",), "tags": {}})
     vector, _ = hybrid.row(movie, hybrid.sums(movie.movie_id))
-    d = hybrid.d
+    d = hybrid.layout.start("code")
     assert np.allclose(vector[:d], movies.vectors[0, :d])
     assert not np.allclose(vector[d:-2], movies.vectors[0, d:-2])
 
@@ -72,16 +70,16 @@ def test_a_new_movie_is_liked_by_the_users_who_like_its_kind(hybrid: Hybrid) -> 
     movies = hybrid.movies()
     movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
     vector, _ = hybrid.row(movie, (0, 0, 0))
-    rates = movies.vectors[:, hybrid.taste.d : hybrid.d]
+    rates = hybrid.layout.block(movies.vectors, "rates")
     of_its_kind = rates[movies.movie_ids % 2 == 1].mean(axis=0)
-    assert vector[hybrid.taste.d : hybrid.d].argmax() == of_its_kind.argmax()
+    assert hybrid.layout.block(vector, "rates").argmax() == of_its_kind.argmax()
 
 
 def test_a_new_movie_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
     movies = hybrid.movies()
     movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
     vector, cluster = hybrid.row(movie, (0, 0, 0))
-    f = hybrid.taste.factors.f
+    f = hybrid.factors.f
     closeness = movies.vectors[:, :f] @ vector[:f]
     assert vector[-1] == 1
     assert closeness[movies.movie_ids % 2 == 1].mean() > closeness[movies.movie_ids % 2 == 0].mean()
@@ -91,6 +89,6 @@ def test_a_new_movie_gets_a_factor_like_its_kind(hybrid: Hybrid) -> None:
 def test_a_movie_without_tags_has_them_imputed_not_absent(hybrid: Hybrid) -> None:
     movie = Movie(movie_id=901, title="New", genres=("Action",))
     row = hybrid.movie_vectors.vector(movie)[None]
-    joined = hybrid.joined(np.zeros((1, hybrid.taste.factors.f), np.float32), row)
-    scaled = hybrid.pipeline.scaler.transform(joined)[0, hybrid.taste.factors.f :]
+    rows = hybrid.pipeline_input(np.zeros((1, hybrid.factors.f), np.float32), row)
+    scaled = hybrid.pipeline.scaler.transform(rows)[0, hybrid.factors.f :]
     assert np.allclose(scaled[hybrid.movie_vectors.blocks["tags"]], 0)

@@ -69,7 +69,7 @@ def test_a_list_is_the_best_of_the_shortlist_as_all_rows_score_them(name: str) -
     model = fitted(name)
     movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
     mask = ~np.isin(movies.movie_ids, [10, 11, 12])
-    chosen = movies.chosen(mask, 10)
+    chosen = movies.select_rows(mask, 10)
     assert len(chosen.vectors) == 10_000
     listed = np.zeros(len(movies), bool)
     listed[chosen.rows] = True
@@ -81,7 +81,7 @@ def test_a_mask_of_movies_that_are_not_on_the_shortlist_is_filled_all_the_same(n
     model = fitted(name)
     movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
     mask = np.ones(len(movies), bool)
-    mask[movies.chosen(mask, 10).rows] = False
+    mask[movies.select_rows(mask, 10).rows] = False
     found = lists(model, movies, mask, 10)
     assert len(found) == 10
     assert found == lists(model, every, mask, 10)
@@ -95,10 +95,10 @@ def test_a_new_movie_stands_where_all_rows_would_place_it(name: str) -> None:
     for table in (movies, every):
         table.put(500_000, 1, 2020, vector, cluster)
     mask = np.zeros(len(movies), bool)
-    mask[movies.chosen(movies.alive, 10).rows] = True
+    mask[movies.select_rows(movies.alive, 10).rows] = True
     assert mask[-1]
     mask[: model.base.index(14) + 1] = False
     wanted = int(mask.sum()) // 10
     assert wanted == 999
-    assert movies.chosen(mask, wanted).n == len(movies)
+    assert movies.select_rows(mask, wanted).n == len(movies)
     assert lists(model, movies, mask, wanted) == lists(model, every, mask, wanted)

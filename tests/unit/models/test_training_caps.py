@@ -17,7 +17,7 @@ from marquee.training.als import AlsConfig, fit_als
 from marquee.training.autoencoder import AutoencoderConfig
 from marquee.training.linear_autoencoder import LinearAutoencoderConfig
 from marquee.training.preference import PreferenceConfig
-from marquee.training.validation_cases import some
+from marquee.training.validation_cases import sample_fold_ins
 from marquee_testing import checkerboard
 from user_model.fit import UserModelConfig
 from user_model.fit import fit as fit_user_model
@@ -83,10 +83,10 @@ def test_factors_of_a_sample_are_made_final_by_all_users(dataset: Dataset) -> No
 
 def test_a_sample_of_cases_keeps_their_order(dataset: Dataset) -> None:
     cases = draw_fold_ins(RatingRows.of(dataset), np.arange(80), (2,), 1, 0)
-    sample = some(cases, 10, 0)
+    sample = sample_fold_ins(cases, 10, 0)
     assert len(sample) == 10
     assert [cases.index(case) for case in sample] == sorted(cases.index(case) for case in sample)
-    assert some(cases, len(cases), 0) == cases
+    assert sample_fold_ins(cases, len(cases), 0) == cases
 
 
 def test_segments_of_a_sample_hold_all_users(dataset: Dataset) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from marquee.features.interactions import RatingRows
 from marquee.scoring.autoencoder import Autoencoder
-from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies, movies_learned
+from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies, learned_movies
 from marquee_testing import checkerboard
 
 N_MOVIES = 24
@@ -39,7 +39,7 @@ def test_more_steps_than_epochs_have_change_nothing() -> None:
 
 def test_only_the_movies_rated_most_often_are_learned() -> None:
     network, sums = fitted(head=12), rows().sums(N_MOVIES)
-    learned = movies_learned(sums, 1, 12)
+    learned = learned_movies(sums, 1, 12)
     assert learned.sum() == 12
     assert sums[learned, 0].min() >= sums[~learned, 0].max()
     assert (network.outputs[~learned] == 0).all()
@@ -48,6 +48,6 @@ def test_only_the_movies_rated_most_often_are_learned() -> None:
 
 def test_without_a_cap_movies_with_enough_ratings_are_learned() -> None:
     sums = np.array([[5, 3, 40], [2, 1, 10], [0, 0, 0]])
-    assert movies_learned(sums, 3, 100).tolist() == [True, False, False]
-    assert movies_learned(sums[1:], 3, 100).tolist() == [True, False]
-    assert movies_learned(sums[2:], 3, 100).tolist() == [True]
+    assert learned_movies(sums, 3, 100).tolist() == [True, False, False]
+    assert learned_movies(sums[1:], 3, 100).tolist() == [True, False]
+    assert learned_movies(sums[2:], 3, 100).tolist() == [True]

@@ -23,21 +23,21 @@ def judge(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:
 
 def test_without_evidence_the_prior_stays() -> None:
     prior = {"known": 1.0, "other": 0.3}
-    assert all(judge(0.0, 40, seed).learn(prior) == prior for seed in range(5))
+    assert all(judge(0.0, 40, seed).search(prior) == prior for seed in range(5))
 
 
 def test_one_user_is_no_evidence() -> None:
     prior = {"known": 1.0, "other": 0.0}
-    assert judge(5.0, 1).learn(prior) == prior
+    assert judge(5.0, 1).search(prior) == prior
 
 
 def test_clear_evidence_moves_a_weight() -> None:
-    learned = judge(2.0, 200).learn({"known": 1.0, "other": 0.1}, {"known": 1.0})
+    learned = judge(2.0, 200).search({"known": 1.0, "other": 0.1}, {"known": 1.0})
     assert learned["other"] > 0.25
 
 
 def test_no_weight_goes_below_its_least() -> None:
-    learned = judge(3.0, 200).learn({"known": 1.0, "other": 1.0}, {"known": 0.8})
+    learned = judge(3.0, 200).search({"known": 1.0, "other": 1.0}, {"known": 0.8})
     assert learned["known"] >= 0.8
 
 
@@ -45,8 +45,8 @@ def test_movies_that_a_case_shows_are_in_no_list() -> None:
     whole = judge(2.0, 20)
     shown = whole.relevant.copy()
     hidden = BlendWeightSearch(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
-    assert hidden.values(hidden.total({"other": 1.0})).max() < 0.5
-    assert whole.values(whole.total({"other": 1.0})).min() > 0
+    assert hidden.ndcg_by_user(hidden.blended({"other": 1.0})).max() < 0.5
+    assert whole.ndcg_by_user(whole.blended({"other": 1.0})).min() > 0
 
 
 def test_gains_count_once_a_user_however_many_cases_he_has() -> None:
@@ -57,8 +57,8 @@ def test_gains_count_once_a_user_however_many_cases_he_has() -> None:
     again = BlendWeightSearch(
         twice, np.zeros_like(relevant), relevant, relevant.sum(axis=1), owners
     )
-    expected = both.values(both.total({"other": 1.0}))
-    assert again.values(again.total({"other": 1.0})) == pytest.approx(expected)
+    expected = both.ndcg_by_user(both.blended({"other": 1.0}))
+    assert again.ndcg_by_user(again.blended({"other": 1.0})) == pytest.approx(expected)
 
 
 def test_noise_is_told_from_gain() -> None:
@@ -79,6 +79,6 @@ def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
     assert thinned.owners.tolist() == [2, 5, 7]
 
     def three(case: FoldIn) -> bool:
-        return len(case.movies) == 3
+        return len(case.inputs) == 3
 
-    assert {len(case.movies) for case in drawn.only(three).cases} == {3}
+    assert {len(case.inputs) for case in drawn.only(three).fold_ins} == {3}

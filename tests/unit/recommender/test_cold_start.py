@@ -7,11 +7,11 @@ import pytest
 
 from marquee.domain.movies import GENRES
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
-from marquee.scoring.cold_start import NewMovies, log_popularity, with_pairs
+from marquee.scoring.cold_start import ColdStartModel, log_popularity, with_pairs
 from marquee.scoring.explanations import contributions
 from marquee.scoring.ridge import fit_ridge
 from marquee.training.cold_start import fit_predictions
-from marquee.training.cold_start_offset import OffsetSearch, hide
+from marquee.training.cold_start_offset import OffsetSearch, hide_movies
 from marquee_testing import checkerboard
 
 
@@ -40,9 +40,9 @@ def test_the_prior_counts_as_ratings_in_cold_rows_only() -> None:
 
 def test_cold_rows_get_predicted_scores_and_the_others_keep_theirs(tmp_path: Path) -> None:
     ridge = fit_ridge(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1.0, np.ones(2))
-    new_movies = NewMovies(ridge, rate=0.1, slope=2.0)
+    new_movies = ColdStartModel(ridge, rate=0.1, slope=2.0)
     new_movies.save(tmp_path)
-    filled = NewMovies.load(tmp_path).fill(
+    filled = ColdStartModel.load(tmp_path).fill(
         np.array([5, 0], np.float32), np.array([1, 1], np.float32),
         np.log1p(np.array([3, 3], np.float32)), np.array([0, 1], np.float32),
     )  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_pair_of_genres_is_liked_for_more_than_the_sum_of_the_two() -> None:
     content[:, :2] = generator.integers(0, 2, (400, 2))
     factors = (content[:, :1] * content[:, 1:2]).astype(np.float32)
     positive, known = np.full(400, 9), np.ones(400, bool)
-    new_movies = NewMovies(fit_predictions(content, positive, factors, known, 1.0))
+    new_movies = ColdStartModel(fit_predictions(content, positive, factors, known, 1.0))
     assert new_movies.predict(content)[1] == pytest.approx(factors, abs=0.02)
     wide = with_pairs(content)
     assert wide.shape == (400, content.shape[1] + len(GENRES) * (len(GENRES) - 1) // 2)
@@ -65,14 +65,14 @@ def test_a_pair_of_genres_is_liked_for_more_than_the_sum_of_the_two() -> None:
 def test_predictions_of_older_code_have_no_pairs_and_still_hold() -> None:
     content = np.eye(len(GENRES), dtype=np.float32)
     ridge = fit_ridge(content, content[:, :3], 0.1, np.ones(len(GENRES)))
-    prior, factors = NewMovies(ridge).predict(content)
+    prior, factors = ColdStartModel(ridge).predict(content)
     assert prior == pytest.approx(np.maximum(ridge.apply(content)[:, 0], 0))
     assert factors == pytest.approx(ridge.apply(content)[:, 1:])
 
 
 def test_hidden_movies_are_a_share_of_the_rated_and_all_others() -> None:
     rated = np.arange(100) < 80
-    known, cold = hide(rated, 0.25, 0)
+    known, cold = hide_movies(rated, 0.25, 0)
     assert (cold == ~known).all()
     assert known.sum() == 60
     assert not known[80:].any()
@@ -95,9 +95,9 @@ def test_cases_show_n_ratings_and_want_the_other_liked_movies() -> None:
     users, _ = split_users(len(rows), 0.5, 0)
     for case in draw_fold_ins(rows, users, (2,), 3, 0):
         assert isinstance(case, FoldIn)
-        assert len(case.movies) == 2
-        assert not set(case.movies) & set(case.targets)
-    same = [draw_fold_ins(rows, users, (2,), 1, 5)[0].movies.tolist() for _ in range(2)]
+        assert len(case.inputs) == 2
+        assert not set(case.inputs) & set(case.held_out)
+    same = [draw_fold_ins(rows, users, (2,), 1, 5)[0].inputs.tolist() for _ in range(2)]
     assert same[0] == same[1]
 
 

@@ -10,7 +10,7 @@ from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans
-from marquee.scoring.user_clusters import liked_by_clusters
+from marquee.scoring.user_clusters import cluster_preference
 from marquee.training.content_embedding import fit_content_embedding
 from marquee.training.user_clusters import cluster_rates
 from marquee_testing import checkerboard
@@ -78,8 +78,8 @@ def test_a_cluster_rates_movies_by_its_users_shrunk_to_all() -> None:
 def test_the_clusters_near_to_a_user_say_what_he_likes() -> None:
     kmeans = KMeans(np.array([[1.0, 0.0], [0.0, 1.0]], np.float32))
     rates = np.array([[0.5, 0.1], [0.1, 0.5]], np.float32)
-    first, second = liked_by_clusters(kmeans, np.array([3.0, 0.0], np.float32), rates)
+    first, second = cluster_preference(kmeans, np.array([3.0, 0.0], np.float32), rates)
     assert np.isclose(first, np.log(0.51))
     assert np.isclose(second, np.log(0.11))
-    between = liked_by_clusters(kmeans, np.array([1.0, 1.0], np.float32), rates)
+    between = cluster_preference(kmeans, np.array([1.0, 1.0], np.float32), rates)
     assert np.allclose(between, np.log(0.31))

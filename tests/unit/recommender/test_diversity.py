@@ -11,12 +11,19 @@ from marquee.domain.recommendation import Reason, RecommendRequest, Route, Score
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums
-from marquee.scoring.diversity import POOL, diversify, kept, places, pool_size, scaled
+from marquee.scoring.diversity import (
+    POOL,
+    diversify,
+    list_z_scores,
+    pool_size,
+    rank,
+    reserved_slots,
+)
 from marquee.scoring.top_k import top
-from marquee.serving.app import ranked
+from marquee.serving.app import rank_candidates
 from marquee.serving.movie_rows import MovieTableWriter
 from marquee.serving.replica import ServingState
-from marquee.training.exposure_threshold import LISTS, draw_users, with_exposure_thresholds
+from marquee.training.exposure_threshold import LISTS, draw_users, fit_exposure_thresholds
 
 N = 60
 GENRES = ("Crime", "Comedy", "Drama", "Horror")
@@ -37,7 +44,7 @@ class Famous:
 
     def movies(self) -> MovieTable:
         rows = np.zeros((N, 1), np.float32)
-        return MovieTable.of(MOVIES, rows, np.zeros(N, np.int16)).with_marks(MARKS)
+        return MovieTable.of(MOVIES, rows, np.zeros(N, np.int16)).with_exposure_thresholds(MARKS)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         return (100, 100, 900) if movie_id % 2 else (1, 1, 9)
@@ -63,7 +70,7 @@ def ids(found) -> list[int]:
 
 def test_nothing_is_kept_at_0_and_no_more_is_asked_for():
     model = Famous()
-    found = ranked(served(model), RecommendRequest(route=Route.HYBRID, k=10))
+    found = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=10))
     assert ids(found) == list(range(1, 21, 2))
     assert model.asked == 10
     assert pool_size(10, 0.0) == 10
@@ -73,8 +80,11 @@ def test_nothing_is_kept_at_0_and_no_more_is_asked_for():
 @pytest.mark.parametrize("diversity", [0.05, 0.1, 0.17, 0.3, 0.5, 0.7, 1.0])
 def test_the_share_of_kept_places_is_the_setting_over_long_lists_and_over_many(diversity):
     for luck in (0.0, 0.3, 0.999):
-        assert abs(sum(kept(ten, diversity, luck) for ten in range(100)) - 1000 * diversity) <= 1
-    lists = [kept(0, diversity, luck) for luck in np.linspace(0, 0.9999, 1000)]
+        assert (
+            abs(sum(reserved_slots(ten, diversity, luck) for ten in range(100)) - 1000 * diversity)
+            <= 1
+        )
+    lists = [reserved_slots(0, diversity, luck) for luck in np.linspace(0, 0.9999, 1000)]
     assert np.mean(lists) == pytest.approx(10 * diversity, abs=0.01)
     assert max(lists) - min(lists) <= 1
 
@@ -82,18 +92,18 @@ def test_the_share_of_kept_places_is_the_setting_over_long_lists_and_over_many(d
 def test_the_last_places_of_every_ten_go_to_what_suits_the_user_most():
     merit = np.zeros(30)
     merit[[25, 27, 29]] = (1.0, 3.0, 2.0)
-    order = places(merit, 0.1, 0.0, 22)
+    order = rank(merit, 0.1, 0.0, 22)
     assert order[:9] == list(range(9))
     assert order[9] == 27
     assert order[10:19] == list(range(9, 18))
     assert order[19] == 29
     assert order[20:] == [18, 19]
-    assert places(merit, 0.2, 0.0, 10) == [*range(8), 27, 29]
+    assert rank(merit, 0.2, 0.0, 10) == [*range(8), 27, 29]
 
 
 def test_a_kept_place_goes_to_none_beyond_the_pool():
     merit = np.arange(2.0 * POOL)
-    order = places(merit, 1.0, 0.0, 2 * POOL)
+    order = rank(merit, 1.0, 0.0, 2 * POOL)
     assert order[:2] == [POOL - 1, POOL - 2]
     assert order[POOL:] == list(range(POOL, 2 * POOL))
 
@@ -101,17 +111,19 @@ def test_a_kept_place_goes_to_none_beyond_the_pool():
 def test_a_shorter_list_is_the_beginning_of_a_longer_one():
     model = Famous()
     request = RecommendRequest(route=Route.NEURAL, k=30, diversity=0.4)
-    longer = ids(ranked(served(model), request))
+    longer = ids(rank_candidates(served(model), request))
     for k in (7, 10, 19):
-        assert longer[:k] == ids(ranked(served(model), request.model_copy(update={"k": k})))
+        assert longer[:k] == ids(
+            rank_candidates(served(model), request.model_copy(update={"k": k}))
+        )
     assert len(set(longer)) == 30
 
 
 def test_the_first_places_of_a_broad_list_are_those_of_the_model():
     model = Famous()
     request = RecommendRequest(route=Route.HYBRID, k=10)
-    plain = ids(ranked(served(model), request))
-    broad = ids(ranked(served(model), request.model_copy(update={"diversity": 0.3})))
+    plain = ids(rank_candidates(served(model), request))
+    broad = ids(rank_candidates(served(model), request.model_copy(update={"diversity": 0.3})))
     assert broad[:7] == plain[:7]
     assert [i % 2 for i in broad[7:]] == [0, 0, 0]
 
@@ -121,18 +133,18 @@ def test_little_known_movies_come_in_with_what_they_rest_on_and_filters_hold():
     request = RecommendRequest(
         route=Route.USER_CLUSTER, k=10, diversity=0.5, exclude=(1, 2), genres=("Crime", "Comedy")
     )
-    found = ranked(served(model), request)
+    found = rank_candidates(served(model), request)
     assert len(found) == 10
     assert {1, 2}.isdisjoint(ids(found))
     assert {i % 4 for i in ids(found)} <= {0, 1}
     assert all(scored.because == ((7, 0.5),) for scored in found)
-    plain = ids(ranked(served(model), request.model_copy(update={"diversity": 0.0})))
+    plain = ids(rank_candidates(served(model), request.model_copy(update={"diversity": 0.0})))
     assert sum(i % 2 == 0 for i in ids(found)) > sum(i % 2 == 0 for i in plain)
 
 
 def test_all_movies_come_in_some_order_where_there_are_no_more_than_asked_for():
     model = Famous()
-    found = ranked(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
+    found = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
     assert sorted(ids(found)) == list(range(1, N + 1))
     assert diversify(found[:1], model.movies(), 1.0, 5) == found[:1]
     assert diversify([], model.movies(), 1.0, 5) == []
@@ -155,12 +167,12 @@ def test_similar_movies_and_popular_ones_take_the_setting():
 
 def test_scores_are_measured_by_the_best_hundred():
     scores = np.concatenate([np.linspace(3, 1, 100), np.full(50, -9.0)])
-    found = scaled(scores)
+    found = list_z_scores(scores)
     assert found[:100].mean() == pytest.approx(0)
     assert found[:100].std() == pytest.approx(1)
-    assert scaled(3 * scores + 5) == pytest.approx(found)
-    assert scaled(np.ones(5)).tolist() == [0] * 5
-    assert scaled(np.zeros(0)).tolist() == []
+    assert list_z_scores(3 * scores + 5) == pytest.approx(found)
+    assert list_z_scores(np.ones(5)).tolist() == [0] * 5
+    assert list_z_scores(np.zeros(0)).tolist() == []
 
 
 class Tastes:
@@ -181,19 +193,21 @@ def test_a_mark_is_what_a_hundredth_of_the_users_reach():
     """Movie 1 is best for all, so its mark is high; any other movie is best for few users."""
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
-    table = with_exposure_thresholds(model, users)
-    assert table.marks[0] > table.marks[2:].max() > 0
-    table = with_exposure_thresholds(model, users[:1])
+    table = fit_exposure_thresholds(model, users)
+    assert table.exposure_thresholds[0] > table.exposure_thresholds[2:].max() > 0
+    table = fit_exposure_thresholds(model, users[:1])
     found = model.recommend(users[0], table, table.movie_ids != 2, POOL)
-    expected = scaled(np.array([item.score for item in found]))
-    assert table.marks[table.indexes(ids(found))] == pytest.approx(expected)
-    assert table.marks[1] == pytest.approx(expected[-1])  # the rated movie is no candidate
+    expected = list_z_scores(np.array([item.score for item in found]))
+    assert table.exposure_thresholds[table.indexes(ids(found))] == pytest.approx(expected)
+    assert table.exposure_thresholds[1] == pytest.approx(
+        expected[-1]
+    )  # the rated movie is no candidate
 
 
 def test_marked_movies_come_to_the_users_whom_they_suit():
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N)]
-    table = with_exposure_thresholds(model, users)
+    table = fit_exposure_thresholds(model, users)
     shown = [
         ids(diversify(model.recommend(user, table, table.movie_ids > 0, POOL), table, 0.1, 10))
         for user in users
@@ -203,16 +217,19 @@ def test_marked_movies_come_to_the_users_whom_they_suit():
 
 
 def test_without_users_marks_are_nothing_and_a_movie_added_later_stands_as_the_most_shown():
-    assert not with_exposure_thresholds(Tastes(), []).marks.any()
+    assert not fit_exposure_thresholds(Tastes(), []).exposure_thresholds.any()
     movies = Famous().movies()
     movies.put(999, 1, 2000, np.zeros(1, np.float32), 0)
-    assert movies.marks[-1] == 2.0
+    assert movies.exposure_thresholds[-1] == 2.0
     movies.put(2, 1, 2000, np.zeros(1, np.float32), 0)
-    assert movies.marks[1] == -2.0
+    assert movies.exposure_thresholds[1] == -2.0
     arrays = dict(movies.arrays())
-    assert MovieTable.from_arrays(arrays).marks.tolist() == movies.marks.tolist()
+    assert (
+        MovieTable.from_arrays(arrays).exposure_thresholds.tolist()
+        == movies.exposure_thresholds.tolist()
+    )
     del arrays["marks"]  # a bundle of older code
-    assert not MovieTable.from_arrays(arrays).marks.any()
+    assert not MovieTable.from_arrays(arrays).exposure_thresholds.any()
 
 
 def test_users_are_drawn_by_how_much_is_known_of_them_and_something_stays_unknown():

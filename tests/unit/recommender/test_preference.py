@@ -13,7 +13,12 @@ from hybrid.fit import fit as fit_hybrid
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
-from marquee.scoring.preference import NoneCold, PreferenceScorers, less_popular, log_share
+from marquee.scoring.preference import (
+    NoImputation,
+    PreferenceScorers,
+    log_share,
+    popularity_penalty,
+)
 from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_movies
 from marquee.training.preference import FittedPreference, fit_preference
 from marquee_testing import checkerboard
@@ -37,15 +42,15 @@ def test_models_of_one_training_share_one_fit(fitted: FittedPreference) -> None:
     content = fit_content(DATA, ContentConfig(taste=SMALL_TASTE), 0)
     hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE), 0)
     user_model = fit_user_model(DATA, UserModelConfig(taste=SMALL_TASTE, segments=None), 0)
-    assert content.taste is user_model.taste is fitted.taste
-    assert hybrid.taste.network is fitted.taste.network
+    assert content.preference is user_model.taste is fitted.scorers
+    assert hybrid.preference.autoencoder is fitted.scorers.autoencoder
 
 
 def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedPreference) -> None:
     flipped = replace(ROWS, half_stars=ROWS.half_stars[::-1].copy())
-    assert fit_preference(flipped, N_MOVIES, SMALL_TASTE, 0).taste is not fitted.taste
+    assert fit_preference(flipped, N_MOVIES, SMALL_TASTE, 0).scorers is not fitted.scorers
     other = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 1)
-    assert not np.array_equal(other.taste.rows(), fitted.taste.rows())
+    assert not np.array_equal(other.scorers.rows(), fitted.scorers.rows())
 
 
 def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedPreference) -> None:
@@ -53,42 +58,42 @@ def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedPreference)
         fit_preference(ROWS, N_MOVIES, SMALL_TASTE, seed)
     again = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 0)
     assert again is not fitted
-    assert np.array_equal(again.taste.rows(), fitted.taste.rows())
+    assert np.array_equal(again.scorers.rows(), fitted.scorers.rows())
 
 
 def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedPreference) -> None:
     assert fitted.trial is not None
     alone = fit_over_movies(
-        ROWS.of_users(fitted.kept), ROWS.of_users(fitted.kept).sums(N_MOVIES),
+        ROWS.of_users(fitted.train_users), ROWS.of_users(fitted.train_users).sums(N_MOVIES),
         SMALL_TASTE.min_ratings, SMALL_TASTE.autoencoder, 0,
     )  # fmt: skip
-    assert np.array_equal(fitted.trial.network.outputs, alone.outputs)
-    assert not set(fitted.kept.tolist()) & set(fitted.held_out.tolist())
+    assert np.array_equal(fitted.trial.autoencoder.outputs, alone.outputs)
+    assert not set(fitted.train_users.tolist()) & set(fitted.held_out_users.tolist())
 
 
 @pytest.mark.parametrize("half_stars", [STARS, None])
 def test_a_bundle_serves_what_was_fitted(
     fitted: FittedPreference, tmp_path: Path, half_stars: np.ndarray | None
 ) -> None:
-    taste = fitted.taste
-    taste.save(tmp_path)
-    loaded = PreferenceScorers.load(tmp_path, taste.rows())
-    before = taste.signals(LIKED, half_stars, taste.rows(), NoneCold())
-    after = loaded.signals(LIKED, half_stars, taste.rows(), NoneCold())
+    scorers = fitted.scorers
+    scorers.save(tmp_path)
+    loaded = PreferenceScorers.load(tmp_path, scorers.rows())
+    before = scorers.signals(LIKED, half_stars, scorers.rows(), NoImputation())
+    after = loaded.signals(LIKED, half_stars, scorers.rows(), NoImputation())
     for name, scores in before.items():
         assert np.allclose(scores, after[name], atol=1e-5), name
 
 
 def test_movies_merely_seen_lead_to_their_kind(fitted: FittedPreference) -> None:
-    rows = fitted.taste.rows()
-    for name, scores in fitted.taste.signals(LIKED, None, rows, NoneCold()).items():
+    rows = fitted.scorers.rows()
+    for name, scores in fitted.scorers.signals(LIKED, None, rows, NoImputation()).items():
         others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
         assert scores[others[others % 2 == 0]].mean() > scores[others[others % 2 == 1]].mean(), name
 
 
 def test_low_ratings_lead_away_from_their_kind(fitted: FittedPreference) -> None:
-    rows = fitted.taste.rows()
-    low = fitted.taste.signals(LIKED, np.full(3, 1), rows, NoneCold())["preference"]
+    rows = fitted.scorers.rows()
+    low = fitted.scorers.signals(LIKED, np.full(3, 1), rows, NoImputation())["preference"]
     others = np.setdiff1d(np.arange(N_MOVIES), LIKED)
     assert low[others[others % 2 == 1]].mean() > low[others[others % 2 == 0]].mean()
 
@@ -106,15 +111,15 @@ def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
 
 
 def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedPreference) -> None:
-    codes = encode(fitted.taste.network, ROWS)
+    codes = encode(fitted.scorers.autoencoder, ROWS)
     movies, half_stars = ROWS.of_user(3)
-    assert np.allclose(codes[3], fitted.taste.code(movies, half_stars), atol=1e-5)
+    assert np.allclose(codes[3], fitted.scorers.code(movies, half_stars), atol=1e-5)
 
 
 def test_logs_hold_where_scores_are_nothing() -> None:
     assert np.allclose(log_share(np.array([-1.0, 0.0, 0.99]), 0.01), np.log([0.01, 0.01, 1.0]))
-    assert less_popular(np.array([2.0], np.float32), 1).tolist() == [0.0]
-    assert less_popular(np.array([2.0], np.float32), 10) < 0
+    assert popularity_penalty(np.array([2.0], np.float32), 1).tolist() == [0.0]
+    assert popularity_penalty(np.array([2.0], np.float32), 10) < 0
 
 
 def test_a_movie_put_by_an_event_is_scored_by_its_kind() -> None:
@@ -123,8 +128,8 @@ def test_a_movie_put_by_an_event_is_scored_by_its_kind() -> None:
     for movie_id, genre, tag in ((900, "Romance", "letters"), (901, "Action", "chase")):
         movie = Movie(movie_id=movie_id, title="New", year=2010, genres=(genre,), tags={tag: 0.9})
         movies.put(movie_id, genre_mask(movie.genres), movie.year, *hybrid.row(movie, (0, 0, 0)))
-    evidence = hybrid.evidence(UserHistory.of([(11, 5.0), (13, 4.5)]), movies)
-    signals = hybrid.signals(evidence, movies)
+    history = hybrid.history(UserHistory.of([(11, 5.0), (13, 4.5)]), movies)
+    signals = hybrid.signals(history, movies)
     romance, action = movies.index(900), movies.index(901)
     for name in ("preference", "als", "few_ratings"):
         assert signals[name][romance] > signals[name][action], name

@@ -32,60 +32,60 @@ def large(n: int = 30_000) -> tuple[MovieTable, np.ndarray[tuple[int, int], np.d
     likes = np.where(np.arange(n) % 3 == 0, np.arange(n), 0)
     likes[np.arange(n) % 10 == 1] = -1
     sums = sums_of(likes.tolist())
-    return table(n).shortened(sums), sums
+    return table(n).with_shortlist(sums), sums
 
 
 def test_the_most_liked_movies_and_all_without_ratings_have_a_chance() -> None:
     likes = [5, 0, -1, 9, 1, 0, -1, 2, 0, 0]
-    found = candidate_rows(sums_of(likes), most=2)
+    found = candidate_rows(sums_of(likes), limit=2)
     assert found is not None
     assert found.tolist() == [0, 2, 3, 6]
 
 
 def test_a_table_is_not_shortened_where_that_would_not_spare_half_of_it() -> None:
-    assert candidate_rows(sums_of([3] * 10), most=10) is None
-    assert candidate_rows(sums_of([3] * 10), most=6) is None
-    assert candidate_rows(sums_of([3] * 10), most=5) is not None
-    movies = table(20).shortened(sums_of([3] * 20))
-    assert movies.chosen(np.ones(20, bool), 10).rows == slice(None)
+    assert candidate_rows(sums_of([3] * 10), limit=10) is None
+    assert candidate_rows(sums_of([3] * 10), limit=6) is None
+    assert candidate_rows(sums_of([3] * 10), limit=5) is not None
+    movies = table(20).with_shortlist(sums_of([3] * 20))
+    assert movies.select_rows(np.ones(20, bool), 10).rows == slice(None)
 
 
 def test_what_is_chosen_are_rows_of_the_table_and_the_most_liked_are_among_them() -> None:
     movies, sums = large()
-    chosen = movies.chosen(movies.alive, 10)
+    chosen = movies.select_rows(movies.alive, 10)
     assert isinstance(chosen.rows, np.ndarray)
     assert len(chosen.rows) < 15_000
     assert (np.diff(chosen.rows) > 0).all()
     assert np.array_equal(chosen.vectors, movies.vectors[chosen.rows])
     assert set(np.argsort(-sums[:, 1])[:5_000]) <= set(chosen.rows.tolist())
     assert set(np.flatnonzero(sums[:, 0] == 0)) <= set(chosen.rows.tolist())
-    assert chosen.places(np.array([0, 7])).tolist() == chosen.rows[[0, 7]].tolist()
+    assert chosen.table_rows(np.array([0, 7])).tolist() == chosen.rows[[0, 7]].tolist()
 
 
 def test_all_rows_are_scored_where_a_mask_leaves_few_or_many_are_asked_for() -> None:
     movies, _ = large()
-    listed = movies.chosen(movies.alive, 10).rows
+    listed = movies.select_rows(movies.alive, 10).rows
     assert isinstance(listed, np.ndarray)
     mask = np.zeros(len(movies), bool)
     mask[listed[:500]] = True
-    assert isinstance(movies.chosen(mask, 10).rows, np.ndarray)
+    assert isinstance(movies.select_rows(mask, 10).rows, np.ndarray)
     mask[listed[0]] = False
     mask[np.setdiff1d(np.arange(len(movies)), listed)] = True
-    assert movies.chosen(mask, 10).rows == slice(None)
-    assert isinstance(movies.chosen(movies.alive, len(listed) // 10).rows, np.ndarray)
-    assert movies.chosen(movies.alive, len(listed) // 10 + 1).rows == slice(None)
+    assert movies.select_rows(mask, 10).rows == slice(None)
+    assert isinstance(movies.select_rows(movies.alive, len(listed) // 10).rows, np.ndarray)
+    assert movies.select_rows(movies.alive, len(listed) // 10 + 1).rows == slice(None)
 
 
 def test_a_new_movie_is_on_the_list_at_once_and_changed_rows_change_in_it() -> None:
     movies, _ = large()
-    before = movies.chosen(movies.alive, 10).rows
+    before = movies.select_rows(movies.alive, 10).rows
     assert isinstance(before, np.ndarray)
     known = before.copy()
     for i in range(200):
         movies.put(100_000 + i, 1, 2020, np.full(D, i, np.float32), 0)
     movies.put(int(movies.movie_ids[known[5]]), 1, 2020, np.full(D, -1, np.float32), 0)
     movies.put(100_003, 1, 2020, np.full(D, -2, np.float32), 0)
-    chosen = movies.chosen(movies.alive, 10)
+    chosen = movies.select_rows(movies.alive, 10)
     assert isinstance(chosen.rows, np.ndarray)
     assert chosen.rows.tolist() == [*known.tolist(), *range(30_000, 30_200)]
     assert np.array_equal(chosen.vectors, movies.vectors[chosen.rows])
@@ -94,11 +94,11 @@ def test_a_new_movie_is_on_the_list_at_once_and_changed_rows_change_in_it() -> N
 
 def test_a_changed_movie_that_had_no_chance_is_still_not_on_the_list() -> None:
     movies, _ = large()
-    chosen = movies.chosen(movies.alive, 10)
+    chosen = movies.select_rows(movies.alive, 10)
     assert isinstance(chosen.rows, np.ndarray)
     outside = int(np.setdiff1d(np.arange(30_000), chosen.rows)[0])
     movies.put(int(movies.movie_ids[outside]), 1, 2020, np.zeros(D, np.float32), 0)
-    again = movies.chosen(movies.alive, 10).rows
+    again = movies.select_rows(movies.alive, 10).rows
     assert isinstance(again, np.ndarray)
     assert outside not in again
 
@@ -107,6 +107,6 @@ def test_values_of_the_first_movies_are_spread_over_the_chosen_ones() -> None:
     movies, _ = large()
     values = np.arange(29_000, dtype=np.float64)
     movies.put(100_000, 1, 2020, np.zeros(D, np.float32), 0)
-    for chosen in (movies.chosen(movies.alive, 10), all_rows(movies.vectors)):
-        found, rows = chosen.first(values), np.arange(len(movies))[chosen.rows]
+    for chosen in (movies.select_rows(movies.alive, 10), all_rows(movies.vectors)):
+        found, rows = chosen.align(values), np.arange(len(movies))[chosen.rows]
         assert np.array_equal(found, np.where(rows < 29_000, rows, 0))

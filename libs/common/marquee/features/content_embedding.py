@@ -1,4 +1,4 @@
-"""Where movies are near that are alike in genres, year and tags: content → scaler → encoder."""
+"""Content embedding: genres, year and tags of a movie as a unit vector (scaler, then PCA)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ _FILE = "content_space.npz"
 
 @dataclass(frozen=True, eq=False)
 class ContentEmbedding:
-    """Scaler and encoder of content rows; a movie nobody rated has its place as any other."""
+    """Scaler and linear encoder of content rows; needs no ratings of a movie."""
 
     scaler: Scaler
     encoder: Encoder
 
     @property
     def e(self) -> int:
-        """How many numbers a code has."""
+        """Dimensions of a code."""
         return len(self.encoder.components)
 
     def codes(self, content: Matrix) -> Matrix:
@@ -46,9 +46,11 @@ class ContentEmbedding:
 
 
 def likeness(codes: Matrix, liked: Matrix) -> Matrix:
-    """Return how near each of n × e unit codes is to what `liked` ones, l × e, have in common, n.
+    """Return the cosine of each of n × e unit codes to the mean direction of the liked ones.
 
-    The cosine to the sum of their codes; 0 where none is liked.
+    Args:
+        codes: float32 n × e.
+        liked: float32 l × e, codes of the liked movies; without any the result is 0.
     """
-    near: Matrix = codes @ direction(liked)
-    return near
+    cosines: Matrix = codes @ direction(liked)
+    return cosines

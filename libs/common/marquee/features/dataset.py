@@ -1,4 +1,4 @@
-"""The data set that models are trained on: ratings as columns, movies as catalogue rows."""
+"""The training data set: ratings as columns, movies as catalogue rows."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,10 +14,14 @@ from marquee.domain.movies import Movie
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Ratings of n (user, movie) pairs, one each, and the movies, all of which the catalogue has.
+    """Ratings, one a (user, movie) pair, ordered by user, then time, then movie; and the movies.
 
-    `user_ids`, `movie_ids` int64 n; `half_stars` uint8 n (1 to 10); `times` int64 n (seconds since
-    1970). Rows are ordered by user, then time, then movie; movies by id.
+    Attributes:
+        user_ids: int64 n.
+        movie_ids: int64 n, each the id of one of `movies`.
+        half_stars: uint8 n, 1 to 10.
+        times: int64 n, seconds since 1970.
+        movies: the whole catalogue, by id.
     """
 
     user_ids: Ints
@@ -31,7 +35,7 @@ class Dataset:
 
     @cached_property
     def version(self) -> str:
-        """The sha256 (hex) of the content in its canonical order: equal data, equal version."""
+        """Sha256 (hex) of the content in canonical order: equal data, equal version."""
         digest = hashlib.sha256()
         for name, kind in _COLUMNS.items():
             column = getattr(self, name)
@@ -43,7 +47,7 @@ class Dataset:
         return digest.hexdigest()
 
     def of_rows(self, rows: Ints | Mask) -> "Dataset":
-        """Return the data set of some of the ratings, in their order, with all movies."""
+        """Return the data set of some ratings (indexes or a mask, in order) and all movies."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
 
@@ -59,8 +63,8 @@ def make_dataset(
 ) -> Dataset:
     """Return the data set of n rating rows in any order.
 
-    Of several ratings of one movie by one user the last by time is kept; at equal times the later
-    row. Ratings of movies that are not among `movies` are left out.
+    Of several ratings of one movie by one user the latest counts, at equal times the later row.
+    Ratings of movies that are not in `movies` are dropped.
     """
     catalogue = tuple(sorted(movies, key=lambda movie: movie.movie_id))
     known = np.array([movie.movie_id for movie in catalogue], np.int64)
@@ -71,7 +75,7 @@ def make_dataset(
 
 
 def position_in(known: Ints, values: Ints) -> tuple[Ints, Mask]:
-    """Return the index of each value in the sorted `known`, and whether it is there at all."""
+    """Return the index of each value in the sorted `known`, and a mask of those that it has."""
     if not len(known):
         return np.zeros(len(values), np.int64), np.zeros(len(values), bool)
     index = np.minimum(np.searchsorted(known, values), len(known) - 1)
@@ -79,12 +83,12 @@ def position_in(known: Ints, values: Ints) -> tuple[Ints, Mask]:
 
 
 def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
-    """Return the rows to keep, in no particular order."""
+    """Return the rows of known movies, the latest of each pair, in no particular order."""
     movies, present = position_in(known, movie_ids)
     rows = np.flatnonzero(present)
     _, users = np.unique(user_ids[rows], return_inverse=True)
     pairs = users * max(1, len(known)) + movies[rows]
-    if _distinct(pairs):  # as published; finding it out is far cheaper than the order by pair
+    if _distinct(pairs):  # as in a release; this check is far cheaper than the sort by pair
         return rows
     order = np.lexsort((times[rows], pairs))
     ordered = pairs[order]
@@ -95,13 +99,13 @@ def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
 
 def _in_order(user_ids: Ints, movie_ids: Ints, times: Ints, rows: Ints) -> Ints:
     order = rows[np.argsort(user_ids[rows], kind="stable")]
-    if _rises(user_ids[order], times[order], movie_ids[order]):  # as a snapshot keeps them
+    if _rises(user_ids[order], times[order], movie_ids[order]):  # as in a snapshot
         return order
     return rows[np.lexsort((movie_ids[rows], times[rows], user_ids[rows]))]
 
 
 def _rises(user_ids: Ints, times: Ints, movie_ids: Ints) -> bool:
-    """Return whether the rows of each user are in the order of time, then of movie."""
+    """Return whether each user's rows are ordered by time, then by movie."""
     step = np.diff(times)
     falls = (step < 0) | ((step == 0) & (np.diff(movie_ids) < 0))
     return not (falls & (np.diff(user_ids) == 0)).any()

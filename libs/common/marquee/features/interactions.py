@@ -1,4 +1,4 @@
-"""Ratings as rows of users over movie rows, and the random fold-ins that models are judged on."""
+"""Ratings as user rows (CSR) over movie rows, and random fold-ins for validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,13 @@ from marquee.features.dataset import Dataset, position_in
 
 @dataclass(frozen=True, eq=False)
 class RatingRows:
-    """Ratings of u users as rows: `starts` int64 u + 1 into `movies` (movie rows), `half_stars`."""
+    """Ratings of u users in compressed sparse rows.
+
+    Attributes:
+        starts: int64 u + 1, where each user's ratings begin; the last entry is their number, n.
+        movies: int64 n, the movie row of each rating.
+        half_stars: uint8 n, 1 to 10.
+    """
 
     starts: Ints
     movies: Ints
@@ -34,17 +40,17 @@ class RatingRows:
 
     @property
     def sizes(self) -> Ints:
-        """How many ratings each user has, u."""
+        """Number of ratings of each user, u."""
         return np.diff(self.starts)
 
     @property
     def owners(self) -> Ints:
-        """The user of each rating."""
+        """Index of the user of each rating, n."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
     @property
     def liked(self) -> Mask:
-        """Which ratings are positive."""
+        """Mask of the positive ratings, n."""
         return self.half_stars >= POSITIVE
 
     def of_user(self, user: int) -> tuple[Ints, npt.NDArray[np.uint8]]:
@@ -60,7 +66,7 @@ class RatingRows:
         return RatingRows(starts, self.movies[at], self.half_stars[at])
 
     def sums(self, n_movies: int) -> Ints:
-        """Return n, positive and half stars of each movie, n_movies × 3."""
+        """Return ratings, positive ratings and half stars of each movie, int64 n_movies × 3."""
         weights = (None, self.liked, self.half_stars)
         columns = [np.bincount(self.movies, w, minlength=n_movies) for w in weights]
         return np.stack(columns, axis=1).astype(np.int64)
@@ -68,15 +74,28 @@ class RatingRows:
 
 @dataclass(frozen=True, eq=False)
 class FoldIn:
-    """A fold-in: `movies` and `half_stars` are shown, `targets` are the user's other liked movies."""
+    """A user known by some ratings, as a model meets them, and the likes that it should find.
 
-    movies: Ints
+    Attributes:
+        inputs: int64 n, movie rows of the ratings that the model sees.
+        half_stars: uint8 n, those ratings.
+        held_out: int64 m, movie rows of the user's other liked movies.
+    """
+
+    inputs: Ints
     half_stars: npt.NDArray[np.uint8]
-    targets: Ints
+    held_out: Ints
 
 
 def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
-    """Return n users as (kept, held out), each sorted; at least one is kept."""
+    """Split n users at random.
+
+    Args:
+        share: the part of the users that is held out.
+
+    Returns:
+        Indexes of the training users, at least one of them, and of those held out; both ascending.
+    """
     order = np.random.default_rng(seed).permutation(n)
     held_out = min(round(share * n), n - 1) if n else 0
     return np.sort(order[held_out:]), np.sort(order[:held_out])
@@ -85,15 +104,15 @@ def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
 def draw_fold_ins(
     rows: RatingRows, users: Ints, sizes: Sequence[int], draws: int, seed: int
 ) -> list[FoldIn]:
-    """Return fold-ins of each size, `draws` times a user; one without a target is left out."""
+    """Return fold-ins of each size, `draws` times a user, that hold out at least one like."""
     generator = np.random.default_rng(seed)
-    cases = []
+    fold_ins = []
     for user in users:
         movies, half_stars = rows.of_user(int(user))
         for size in (size for size in sizes for _ in range(draws)):
             order = generator.permutation(len(movies))
-            shown, held_out = order[:size], order[size:]
-            targets = movies[held_out][half_stars[held_out] >= POSITIVE]
-            if len(targets) and len(shown) == size:
-                cases.append(FoldIn(movies[shown], half_stars[shown], targets))
-    return cases
+            shown, others = order[:size], order[size:]
+            held_out = movies[others][half_stars[others] >= POSITIVE]
+            if len(held_out) and len(shown) == size:
+                fold_ins.append(FoldIn(movies[shown], half_stars[shown], held_out))
+    return fold_ins

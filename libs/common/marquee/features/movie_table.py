@@ -1,4 +1,4 @@
-"""The table of movies that a model ranks: one row a movie, arrays that grow."""
+"""The table of movies that a model ranks: one row a movie, in arrays that grow."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,19 +6,33 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints, Mask, Matrix
+from marquee.arrays import Ints, Mask, Matrix, Vector
 from marquee.domain.movies import Movie, genre_mask
 from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
 
+_STORED = {
+    "movie_ids": "movie_ids",
+    "genres": "genres",
+    "years": "years",
+    "vectors": "vectors",
+    "clusters": "clusters",
+    "marks": "exposure_thresholds",
+}
+"""Name of an array in a bundle → attribute, in the order of the constructor."""
+
 
 class MovieTable:
-    """The movies that a model ranks, one row a movie, in arrays that grow as rows are put.
+    """The movies that a model ranks. A row keeps its index for the table's life.
 
-    `movie_ids` int64 n; `genres` uint32 n (bit masks); `years` int16 n (0: unknown); `vectors`
-    float32 n × d, the service's own representation of the movie; `clusters` int16 n (-1: none);
-    `alive` bool n (False once the movie is removed); `marks` float32 n, the score above which the
-    movie suits a user more than others (`marquee.marks_fit`), 0 where none was learned. A row
-    keeps its index for the table's life.
+    Attributes:
+        movie_ids: int64 n.
+        genres: uint32 n, bit masks.
+        years: int16 n, 0 where unknown.
+        vectors: float32 n × d, the service's own representation of each movie.
+        clusters: int16 n, -1 where there is none.
+        alive: bool n, False once a movie is removed.
+        exposure_thresholds: float32 n, the score above which a movie suits a user more than it
+            suits others (`marquee.training.exposure_threshold`); 0 where none was learned.
     """
 
     def __init__(
@@ -28,7 +42,7 @@ class MovieTable:
         years: npt.NDArray[np.int16],
         vectors: Matrix,
         clusters: npt.NDArray[np.int16],
-        marks: Matrix | None = None,
+        exposure_thresholds: Vector | None = None,
     ) -> None:
         self._n = len(movie_ids)
         self._movie_ids = np.array(movie_ids, np.int64)
@@ -37,8 +51,13 @@ class MovieTable:
         self._vectors = np.array(vectors, np.float32)
         self._clusters = np.array(clusters, np.int16)
         self._alive = np.ones(self._n, bool)
-        self._marks = np.zeros(self._n, np.float32) if marks is None else np.array(marks)
-        self._unknown = float(self._marks.max(initial=0.0))
+        self._exposure_thresholds = (
+            np.zeros(self._n, np.float32)
+            if exposure_thresholds is None
+            else np.array(exposure_thresholds)
+        )
+        # A new movie gets the threshold of the movie shown most: nothing better is known.
+        self._default_threshold = float(self._exposure_thresholds.max(initial=0.0))
         self._index = {int(movie_id): i for i, movie_id in enumerate(self._movie_ids)}
         self._shortlist: Shortlist | None = None
 
@@ -70,8 +89,8 @@ class MovieTable:
         return self._alive[: self._n]
 
     @property
-    def marks(self) -> Matrix:
-        return self._marks[: self._n]
+    def exposure_thresholds(self) -> Vector:
+        return self._exposure_thresholds[: self._n]
 
     def index(self, movie_id: int) -> int:
         """Return the row of a movie, or -1 when the table does not have it."""
@@ -79,20 +98,15 @@ class MovieTable:
 
     def indexes(self, movie_ids: Iterable[int]) -> Ints:
         """Return the rows of those movies that the table has, in the order given."""
-        found = self.places(movie_ids)
-        return found[found >= 0]
+        rows = self.positions(movie_ids)
+        return rows[rows >= 0]
 
-    def places(self, movie_ids: Iterable[int]) -> Ints:
+    def positions(self, movie_ids: Iterable[int]) -> Ints:
         """Return the row of each movie, -1 for those that the table does not have."""
         return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
 
     def put(
-        self,
-        movie_id: int,
-        genres: int,
-        year: int | None,
-        vector: Matrix,
-        cluster: int,
+        self, movie_id: int, genres: int, year: int | None, vector: Vector, cluster: int
     ) -> int:
         """Add a movie or replace its row; return its index. `vector` has the d of the table."""
         i = self._index.get(movie_id, -1)
@@ -114,24 +128,26 @@ class MovieTable:
         if i >= 0:
             self._alive[i] = False
 
-    def shortened(self, sums: Ints) -> "MovieTable":
-        """Keep a shortlist of the rows by their `sums` (n × 3), if these are many; return self."""
+    def with_shortlist(self, sums: Ints) -> "MovieTable":
+        """Keep a shortlist of candidate rows by their `sums` (n × 3), if many; return self."""
         rows = candidate_rows(sums)
         self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
         return self
 
-    def chosen(self, mask: Mask, k: int) -> RowSelection:
-        """Return the rows to score for the k best where `mask` holds: the shortlist, if there is
-        one and it leaves enough, else all."""
-        short = None if self._shortlist is None else self._shortlist.of(mask, k)
-        return all_rows(self.vectors) if short is None else short
+    def select_rows(self, mask: Mask, k: int) -> RowSelection:
+        """Return the rows to score for the k best where `mask` holds.
+
+        The shortlist if there is one and the mask leaves enough of it, else all rows.
+        """
+        selection = None if self._shortlist is None else self._shortlist.select(mask, k)
+        return all_rows(self.vectors) if selection is None else selection
 
     def _append(self, movie_id: int) -> int:
         if self._n == len(self._movie_ids):
             self._grow(max(64, self._n // 8))
         i = self._n
         self._movie_ids[i] = movie_id
-        self._marks[i] = self._unknown  # as of the movie that is shown most: nobody knows better
+        self._exposure_thresholds[i] = self._default_threshold
         self._index[movie_id] = i
         self._n += 1
         return i
@@ -145,15 +161,12 @@ class MovieTable:
         self._years = longer(self._years)  # type: ignore[assignment]
         self._vectors = longer(self._vectors)  # type: ignore[assignment]
         self._clusters = longer(self._clusters)  # type: ignore[assignment]
-        self._marks = longer(self._marks)  # type: ignore[assignment]
+        self._exposure_thresholds = longer(self._exposure_thresholds)  # type: ignore[assignment]
         self._alive = np.concatenate([self._alive, np.zeros(extra, bool)])
 
     @classmethod
     def of(
-        cls,
-        movies: Sequence[Movie],
-        vectors: Matrix,
-        clusters: npt.NDArray[np.int16],
+        cls, movies: Sequence[Movie], vectors: Matrix, clusters: npt.NDArray[np.int16]
     ) -> "MovieTable":
         """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
         return cls(
@@ -165,22 +178,14 @@ class MovieTable:
         )
 
     def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
-        """Return what `MovieTable.from_arrays` needs to make the same table again."""
-        return {
-            "movie_ids": self.movie_ids,
-            "genres": self.genres,
-            "years": self.years,
-            "vectors": self.vectors,
-            "clusters": self.clusters,
-            "marks": self.marks,
-        }
+        """Return the arrays, by their names in a bundle, from which `from_arrays` makes a copy."""
+        return {name: getattr(self, attribute) for name, attribute in _STORED.items()}
 
-    def with_marks(self, marks: Matrix) -> "MovieTable":
-        """Return a table of the same rows with other marks, n."""
-        return self.from_arrays({**self.arrays(), "marks": marks})
+    def with_exposure_thresholds(self, thresholds: Vector) -> "MovieTable":
+        """Return a table of the same rows with other exposure thresholds, n."""
+        return self.from_arrays({**self.arrays(), "marks": thresholds})
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "MovieTable":
-        """Return the table that `arrays` describes; bundles of older code have no marks."""
-        names = ("movie_ids", "genres", "years", "vectors", "clusters", "marks")
-        return cls(*(arrays.get(name) for name in names))  # type: ignore[arg-type]
+        """Return the table of a bundle's arrays; bundles of older code have no thresholds."""
+        return cls(*(arrays.get(name) for name in _STORED))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The vector of a movie: genres, year, tags with relevance, mean rating, popularity."""
+"""Movie vectors: genres, year, tag relevance, mean rating and popularity as numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,24 +7,30 @@ from pathlib import Path
 
 import numpy as np
 
-from marquee.arrays import Ints, Mask, Matrix, Reals, load_arrays, save_arrays
+from marquee.arrays import Ints, Mask, Matrix, Reals, Vector, load_arrays, save_arrays
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 from marquee.features.popularity import SHRINKAGE
+from marquee.features.row_layout import RowLayout
 
 _FILE = "movies_vector.npz"
 _YEARS = (1930, 1950, 1960, 1970, 1980, 1990, 2000, 2010, 2020)
 _SHARES = {"genres": 0.35, "year": 0.1, "tags": 0.52, "rating": 0.02, "popularity": 0.01}
-"""How much each block counts where movies are compared: well known is not alike."""
+"""Share of each block in the variance of scaled vectors: equal fame is little likeness."""
 _WIDTH = 10.0
-"""Years within which two movies are of one time: the deviation of the bell around each centre."""
+"""Standard deviation, in years, of the bell around each centre."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovieVectors:
-    """Makes movie vectors of d numbers; `tags` is the fitted vocabulary, `mean_rating` μ in stars.
+    """Vectoriser of movies.
 
-    Blocks, in order: genres (multi-hot), year (bells around fixed years, all 0 when unknown), tags
-    (relevance), rating (shrunk mean in stars, less μ), popularity (log(1 + positive ratings)).
+    Blocks of a vector, in order: genres (multi-hot), year (radial basis functions around fixed
+    years, all 0 when unknown), tags (relevance), rating (shrunk mean in stars, less μ), popularity
+    (log(1 + positive ratings)).
+
+    Attributes:
+        tags: the fitted vocabulary.
+        mean_rating: μ, the mean of all ratings in stars.
     """
 
     tags: tuple[str, ...]
@@ -34,9 +40,13 @@ class MovieVectors:
     def fit(
         cls, movies: Sequence[Movie], sums: Ints, max_tags: int = 1200, min_movies: int = 3
     ) -> "MovieVectors":
-        """Return the vectors of the tags that have most relevance and at least `min_movies` movies.
+        """Return the vectoriser with the tags of most relevance that `min_movies` movies have.
 
-        `sums` is n × 3: number of ratings, positive ones, half stars of each of n movies.
+        Args:
+            movies: n movies.
+            sums: int64 n × 3: ratings, positive ratings, half stars of each movie.
+            max_tags: limit of the vocabulary.
+            min_movies: movies that a tag needs.
         """
         movies_with: dict[str, int] = {}
         relevance: dict[str, float] = {}
@@ -52,33 +62,27 @@ class MovieVectors:
     @property
     def d(self) -> int:
         """Length of a vector."""
-        return int(self.blocks["popularity"].stop)
+        return self.blocks.width
 
     @cached_property
-    def blocks(self) -> Mapping[str, slice]:
-        """Where each block lies in a vector."""
-        sizes = {
-            "genres": len(GENRES), "year": len(_YEARS), "tags": len(self.tags),
-            "rating": 1, "popularity": 1,
-        }  # fmt: skip
-        ends = np.cumsum(list(sizes.values())).tolist()
-        return {
-            name: slice(end - size, end)
-            for (name, size), end in zip(sizes.items(), ends, strict=True)
-        }
+    def blocks(self) -> RowLayout:
+        """Layout of a vector."""
+        return RowLayout(
+            genres=len(GENRES), year=len(_YEARS), tags=len(self.tags), rating=1, popularity=1
+        )
 
     @property
     def content(self) -> slice:
-        """Genres, year and tags: what is known of a movie that nobody has rated."""
+        """Columns of genres, year and tags, which need no ratings."""
         return slice(0, self.blocks["tags"].stop)
 
-    def vector(self, movie: Movie, sums: tuple[int, int, int] = (0, 0, 0)) -> Matrix:
-        """Return the vector of one movie with its sums (ratings, positive ones, half stars)."""
-        row: Matrix = self.matrix([movie], np.array([sums], np.int64))[0]
+    def vector(self, movie: Movie, sums: tuple[int, int, int] = (0, 0, 0)) -> Vector:
+        """Return the vector of one movie with its sums (ratings, positive ratings, half stars)."""
+        row: Vector = self.matrix([movie], np.array([sums], np.int64))[0]
         return row
 
     def matrix(self, movies: Sequence[Movie], sums: Ints) -> Matrix:
-        """Return the vectors, n × d, of n movies with their sums, n × 3."""
+        """Return the vectors, float32 n × d, of n movies with their sums, n × 3."""
         rows = np.zeros((len(movies), self.d), np.float32)
         masks = np.array([genre_mask(movie.genres) for movie in movies], np.uint32)
         rows[:, self.blocks["genres"]] = genre_matrix(masks)
@@ -91,7 +95,7 @@ class MovieVectors:
         return rows
 
     def column_weights(self, total: float) -> Reals:
-        """Return a weight for each scaled column, d: the blocks share the variance `total`."""
+        """Return weights of the standardised columns, d: the blocks share the variance `total`."""
         weights = np.zeros(self.d)
         for name, block in self.blocks.items():
             size = max(1, block.stop - block.start)
@@ -99,9 +103,10 @@ class MovieVectors:
         return weights
 
     def variance_floor(self, rows: Matrix) -> Reals:
-        """Return what to add to each column's variance, d: for tags their mean variance in rows.
+        """Return the variance to add to each column before scaling, d.
 
-        Else a tag of three movies, scaled to variance 1, would outweigh any genre.
+        Tags get the mean variance of the tag columns in `rows` (n × d), other columns 0. Otherwise
+        a tag of three movies, scaled to variance 1, would outweigh any genre.
         """
         floor = np.zeros(self.d)
         if self.tags and len(rows):
@@ -110,7 +115,7 @@ class MovieVectors:
         return floor
 
     def has_tags(self, rows: Matrix) -> Mask:
-        """Return which of n × d vectors have a tag of the vocabulary."""
+        """Return which of n × d vectors have any tag of the vocabulary, bool n."""
         return np.asarray((rows[:, self.blocks["tags"]] > 0).any(axis=1), bool)
 
     def save(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""scaler → encoder → KMeans, as applied to new and changed rows; nothing is fitted here."""
+"""Feature pipeline scaler → encoder → k-means in numpy; `marquee.training.pipeline` fits it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from marquee.arrays import Matrix, load_arrays, save_arrays
 
 @dataclass(frozen=True)
 class Scaler:
-    """Standardisation (x - mean) / scale; `mean` and `scale` float32 d."""
+    """Standardisation (x - mean) / scale; `mean` and `scale` are float32 d."""
 
     mean: Matrix
     scale: Matrix
 
     def transform(self, rows: Matrix) -> Matrix:
-        """Return n × d rows scaled."""
+        """Return n × d rows, standardised."""
         scaled: Matrix = ((rows - self.mean) / self.scale).astype(np.float32)
         return scaled
 
@@ -31,14 +31,14 @@ class Encoder:
     components: Matrix
 
     def transform(self, rows: Matrix) -> Matrix:
-        """Return n × d rows as n × e codes."""
+        """Return the codes, n × e, of n × d rows."""
         codes: Matrix = ((rows - self.mean) @ self.components.T).astype(np.float32)
         return codes
 
 
 @dataclass(frozen=True)
 class KMeans:
-    """Fitted centres, float32 k × e."""
+    """Fitted cluster centres, float32 k × e."""
 
     centers: Matrix
 
@@ -49,21 +49,21 @@ class KMeans:
         return distances
 
     def assign(self, codes: Matrix) -> npt.NDArray[np.int16]:
-        """Return the nearest centre of each of n × e codes; ties go to the smaller number."""
+        """Return the index of each code's nearest centre, n; ties go to the lower index."""
         nearest: npt.NDArray[np.int16] = self.distances(codes).argmin(axis=1).astype(np.int16)
         return nearest
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The three steps together, saved as `scaler.npz`, `encoder.npz`, `kmeans.npz`."""
+    """The three steps, saved as `scaler.npz`, `encoder.npz`, `kmeans.npz`."""
 
     scaler: Scaler
     encoder: Encoder
     kmeans: KMeans
 
     def encode(self, rows: Matrix) -> Matrix:
-        """Return n × d rows as n × e codes."""
+        """Return the codes, n × e, of n × d rows."""
         return self.encoder.transform(self.scaler.transform(rows))
 
     def apply(self, rows: Matrix) -> tuple[Matrix, npt.NDArray[np.int16]]:
@@ -72,13 +72,13 @@ class Pipeline:
         return codes, self.kmeans.assign(codes)
 
     def save(self, directory: Path, prefix: str = "") -> None:
-        """Write the three files, their names led by `prefix`."""
+        """Write the three files, their names prefixed."""
         for name, arrays in self._arrays().items():
             save_arrays(directory / f"{prefix}{name}.npz", **arrays)
 
     @classmethod
     def load(cls, directory: Path, prefix: str = "") -> "Pipeline":
-        """Read the three files, their names led by `prefix`."""
+        """Read the three files, their names prefixed."""
         scaler = load_arrays(directory / f"{prefix}scaler.npz")
         encoder = load_arrays(directory / f"{prefix}encoder.npz")
         kmeans = load_arrays(directory / f"{prefix}kmeans.npz")

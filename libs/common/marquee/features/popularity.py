@@ -1,4 +1,4 @@
-"""Popularity of movies from sums kept per partition of `ratings`, added up by readers."""
+"""Popularity of movies: sums per partition of `ratings`, added up by readers."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,28 +11,28 @@ from marquee.domain.ratings import POSITIVE
 from marquee.features.movie_table import MovieTable
 
 SHRINKAGE = 25.0
-"""Ratings that the global mean weighs in a movie's shrunk mean."""
+"""Pseudo-ratings at the global mean in a movie's shrunk (damped) mean."""
 
 
 class MovieSums:
-    """Sums of each movie over all users: n ratings, positive ones, half stars; int64 a movie.
+    """Sums of each movie over all users: ratings, positive ratings, half stars.
 
-    Kept by movie id, not by row, since ratings may arrive before their movie.
+    Keyed by movie id, not by row, since ratings may arrive before their movie.
     """
 
     def __init__(self) -> None:
         self._parts: dict[int, dict[int, tuple[int, int, int]]] = {}
 
     def put(self, partition: int, movie_id: int, sums: tuple[int, int, int]) -> None:
-        """Set what one partition says of a movie: (n, positive, half stars)."""
+        """Set one partition's sums of a movie: (ratings, positive, half stars)."""
         self._parts.setdefault(partition, {})[movie_id] = sums
 
     def replace(self, partition: int, rows: Mapping[int, tuple[int, int, int]]) -> None:
-        """Set all that one partition says."""
+        """Set one partition's sums of all movies."""
         self._parts[partition] = dict(rows)
 
     def of(self, movie_id: int) -> tuple[int, int, int]:
-        """Return (n, positive, half stars) of a movie over all partitions."""
+        """Return (ratings, positive, half stars) of a movie over all partitions."""
         n = positive = half = 0
         for part in self._parts.values():
             if (sums := part.get(movie_id)) is not None:
@@ -40,7 +40,7 @@ class MovieSums:
         return n, positive, half
 
     def arrays(self, movie_ids: Ints) -> Ints:
-        """Return the sums of m movies as an m × 3 array: n, positive, half stars."""
+        """Return the sums of m movies, int64 m × 3: ratings, positive, half stars."""
         totals = np.zeros((len(movie_ids), 3), np.int64)
         rows = {int(movie_id): i for i, movie_id in enumerate(movie_ids)}
         for part in self._parts.values():
@@ -51,7 +51,7 @@ class MovieSums:
 
 
 def sums_of(movie_ids: Ints, half_stars: npt.NDArray[np.uint8]) -> dict[int, tuple[int, int, int]]:
-    """Return movie id → (n, positive, half stars) of m ratings (movie id and half stars each)."""
+    """Return movie id → (ratings, positive, half stars) of m ratings."""
     ids, inverse = np.unique(movie_ids, return_inverse=True)
     n = np.bincount(inverse, minlength=len(ids))
     positive = np.bincount(inverse, half_stars >= POSITIVE, len(ids)).astype(np.int64)
@@ -62,19 +62,19 @@ def sums_of(movie_ids: Ints, half_stars: npt.NDArray[np.uint8]) -> dict[int, tup
 
 
 class Popularity:
-    """How movies rank for anyone: popularity log(1 + positive), ties by shrunk mean, then movie id.
+    """Popularity ranking: log(1 + positive ratings), ties by shrunk mean, then by movie id.
 
-    Rows follow a `MovieTable` table: `popularity` and `mean` (stars) float64, `n` int64.
+    Rows are those of a `MovieTable`: `popularity` and `mean` (stars) float64, `n` int64.
     """
 
     def __init__(self, sums: Ints) -> None:
-        """Take an m × 3 array of sums: n, positive, half stars."""
+        """Take the sums, m × 3: ratings, positive, half stars."""
         self._sums = sums.astype(np.int64)
         self._total = self._sums.sum(axis=0) if len(sums) else np.zeros(3, np.int64)
 
     @cached_property
     def global_mean(self) -> float:
-        """Mean of all ratings in stars; 3.5 when there is none."""
+        """Mean of all ratings in stars; 3.5 without ratings."""
         return float(self._total[2] / (2 * self._total[0])) if self._total[0] else 3.5
 
     @property
@@ -109,7 +109,7 @@ class Popularity:
 
 
 class LivePopularity:
-    """The popularity of a table's rows while sums and rows change under it."""
+    """Popularity of a table's rows, kept up to date while sums and rows change."""
 
     def __init__(self, movies: MovieTable, sums: MovieSums) -> None:
         self._movies, self._sums = movies, sums
@@ -117,7 +117,7 @@ class LivePopularity:
         self._current: Popularity | None = None
 
     def update(self, movie_id: int) -> None:
-        """Take over a movie's sums, and its row if it is new."""
+        """Read a movie's sums again, and append its row if it is new."""
         if (missing := len(self._movies) - len(self._totals)) > 0:
             new = self._sums.arrays(self._movies.movie_ids[-missing:])
             self._totals = np.concatenate([self._totals, new])
@@ -126,7 +126,7 @@ class LivePopularity:
         self._current = None
 
     def now(self) -> Popularity:
-        """Return the popularity of all rows at this moment; computed once between changes."""
+        """Return the current popularity of all rows; computed once between changes."""
         if self._current is None or len(self._current.n) != len(self._movies):
             missing = len(self._movies) - len(self._totals)
             self._totals = np.concatenate([self._totals, np.zeros((missing, 3), np.int64)])

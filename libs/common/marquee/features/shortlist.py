@@ -1,92 +1,101 @@
-"""The movies that have a chance, side by side: what a model scores of a large table.
+"""Candidate rows of a large table, copied side by side so that scoring reads them alone.
 
 Scores read a matrix of all movies, and of tens of thousands few are ever recommended. A shortlist
-holds copies of the rows of those that most users like and of all that nobody had rated yet.
+holds copies of the rows of the most liked movies and of all movies that had no rating.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.arrays import Floating, Ints, Mask, Matrix
+from marquee.arrays import Floating, Ints, Mask, Matrix, Vector
 
-MOST = 10_000
-"""Movies, the most liked ones, that have a chance."""
+MAX_CANDIDATES = 10_000
+"""Movies, the most liked ones, that are candidates."""
 
-_LEAST, _TIMES = 500, 10
-"""So many movies, and so many times those asked for, must be left of a shortlist to be enough."""
+_MIN_LEFT = 500
+"""Candidates that a request's filters must leave of a shortlist; else all rows are scored."""
+
+_MIN_LEFT_PER_PLACE = 10
+"""Candidates that must be left for each place of the list asked for."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowSelection:
-    """The rows to score, m of a table of n: their places in it, rising, and their vectors (m × d);
-    all of them are a slice, which costs nothing."""
+    """The rows to score: m rows of a table of n.
+
+    Attributes:
+        rows: their indexes in the table, ascending, m; a slice for all rows, which copies nothing.
+        vectors: their vectors, float32 m × d.
+        n: how many rows the table has.
+    """
 
     rows: Ints | slice
     vectors: Matrix
     n: int
 
     def columns(self, *columns: int) -> Matrix:
-        """Return copies of some columns, one a row: each is read in one go from then on."""
+        """Return contiguous copies of some columns, one a row, for repeated reading."""
         return np.ascontiguousarray(self.vectors[:, columns].T)
 
-    def places(self, found: Ints) -> Ints:
-        """Return the places in the table of some of the m rows."""
-        return found if isinstance(self.rows, slice) else self.rows[found]
+    def table_rows(self, selected: Ints) -> Ints:
+        """Return the table's indexes of some of the m rows."""
+        return selected if isinstance(self.rows, slice) else self.rows[selected]
 
-    def first(self, values: Floating) -> Floating:
-        """Return values of the rows, m, given those of the first movies of the table; later ones
-        have 0."""
+    def align(self, values: Floating) -> Floating:
+        """Return `values`, one for each of the table's first rows, at the m rows; 0 beyond them."""
         if isinstance(self.rows, slice):
             return np.concatenate([values, np.zeros(self.n - len(values), values.dtype)])
         known = np.searchsorted(self.rows, len(values))
-        chosen = np.zeros(len(self.rows), values.dtype)
-        chosen[:known] = values[self.rows[:known]]
-        return chosen
+        aligned = np.zeros(len(self.rows), values.dtype)
+        aligned[:known] = values[self.rows[:known]]
+        return aligned
 
 
 def all_rows(vectors: Matrix) -> RowSelection:
-    """Return all rows of a table."""
+    """Return the selection of all rows of a table."""
     return RowSelection(slice(None), vectors, len(vectors))
 
 
-def candidate_rows(sums: Ints, most: int = MOST) -> Ints | None:
-    """Return the rows of movies that have a chance, rising; None: it would not spare half of them.
+def candidate_rows(sums: Ints, limit: int = MAX_CANDIDATES) -> Ints | None:
+    """Return the rows of candidate movies, ascending; None if fewer than half would be pruned.
 
-    `sums` n × 3: ratings, positive ones, half stars. A movie without ratings has a chance.
+    Args:
+        sums: int64 n × 3: ratings, positive ratings, half stars of each movie.
+        limit: how many of the most liked movies are candidates; movies without ratings all are.
     """
-    if len(sums) <= most:
+    if len(sums) <= limit:
         return None
-    chance = sums[:, 0] == 0
-    chance[np.argsort(-sums[:, 1], kind="stable")[:most]] = True
-    return np.flatnonzero(chance) if chance.mean() <= 0.5 else None
+    is_candidate = sums[:, 0] == 0
+    is_candidate[np.argsort(-sums[:, 1], kind="stable")[:limit]] = True
+    return np.flatnonzero(is_candidate) if is_candidate.mean() <= 0.5 else None
 
 
 class Shortlist:
-    """Copies of some rows of a table, kept equal to it by `put`; a row's place never changes."""
+    """Copies of a table's candidate rows, kept equal to it by `put`; positions never change."""
 
     def __init__(self, rows: Ints, vectors: Matrix) -> None:
-        """Take the rows, m rising, and their vectors, m × d."""
+        """Take the rows, m ascending, and their vectors, m × d."""
         self._m = len(rows)
         self._rows, self._vectors = rows, vectors
-        self._places = {row: place for place, row in enumerate(rows.tolist())}
+        self._positions = {row: position for position, row in enumerate(rows.tolist())}
 
-    def put(self, row: int, vector: Matrix, is_new: bool) -> None:
-        """Take over a row of the table; one that the list lacks is taken in where the movie is new.
+    def put(self, row: int, vector: Vector, is_new: bool) -> None:
+        """Copy a changed row of the table; a row that the list lacks is added if it is new.
 
-        New movies come last in the table, so the rows stay in order.
+        New movies come last in the table, so the rows stay in ascending order.
         """
-        place = self._places.get(row, -1)
-        if place < 0 and is_new:
-            place = self._append(row)
-        if place >= 0:
-            self._vectors[place] = vector
+        position = self._positions.get(row, -1)
+        if position < 0 and is_new:
+            position = self._append(row)
+        if position >= 0:
+            self._vectors[position] = vector
 
-    def of(self, mask: Mask, k: int) -> RowSelection | None:
-        """Return the list, for the k best where `mask` holds; None where it leaves too few."""
+    def select(self, mask: Mask, k: int) -> RowSelection | None:
+        """Return the list for the k best where `mask` holds; None where it leaves too few rows."""
         rows = self._rows[: self._m]
         left = int(np.count_nonzero(mask[rows]))
-        if left < max(_LEAST, _TIMES * k):
+        if left < max(_MIN_LEFT, _MIN_LEFT_PER_PLACE * k):
             return None
         return RowSelection(rows, self._vectors[: self._m], len(mask))
 
@@ -97,6 +106,6 @@ class Shortlist:
             self._rows = np.concatenate([self._rows, np.zeros(extra, np.int64)])
             self._vectors = np.concatenate([self._vectors, np.zeros((extra, width), np.float32)])
         self._rows[self._m] = row
-        self._places[row] = self._m
+        self._positions[row] = self._m
         self._m += 1
         return self._m - 1

@@ -1,20 +1,31 @@
-"""Implicit ALS as served: the item factors, and a user's factor solved from his ratings."""
+"""Implicit ALS in serving: item factors, and the fold-in of users and of new movies.
+
+Hu, Koren and Volinsky 2008, Collaborative Filtering for Implicit Feedback Datasets.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from marquee.arrays import Integer, Matrix, Reals, load_arrays, save_arrays
+from marquee.arrays import Integer, Matrix, Reals, Vector, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
 
 
 @dataclass(frozen=True, eq=False)
 class AlsFactors:
-    """Hu, Koren and Volinsky 2008: `items` float32 n × f, `gram` f × f = itemsᵀ·items + penalty·I.
+    """Item factors and the parts of the normal equations that do not depend on a user.
 
     A liked movie has preference 1 with confidence `liked`, another rated movie preference 0 with
     confidence `other`, a movie not rated preference 0 with confidence 1.
+
+    Attributes:
+        items: float32 n × f.
+        gram: float64 f × f, itemsᵀ · items + penalty · I.
+        liked: confidence of a liked movie.
+        other: confidence of a movie that was rated and not liked.
+        users: float64 f × f, usersᵀ · users + penalty · I.
+        trust: weight of `users` where a movie's factor is a prediction that raters correct.
     """
 
     items: Matrix
@@ -22,39 +33,45 @@ class AlsFactors:
     liked: float
     other: float
     users: Reals
-    """f × f: usersᵀ·users + penalty·I."""
     trust: float = 1.0
-    """Weight of `users` where a movie's factor is a prediction that its first raters correct."""
 
     @property
     def f(self) -> int:
         """Number of factors."""
         return int(self.items.shape[1])
 
-    def fold_in(self, rows: Matrix, half_stars: Integer) -> Matrix:
+    def fold_in(self, rows: Matrix, half_stars: Integer) -> Vector:
         """Return the factor, f, of a user who rated movies with factors `rows`, n × f."""
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
         system = self.gram + (rows.T * (confidence - 1)) @ rows
         right = rows.T @ (confidence * likes)
-        factor: Matrix = np.linalg.solve(system, right).astype(np.float32)
+        factor: Vector = np.linalg.solve(system, right).astype(np.float32)
         return factor
 
     def equations(self, users: Matrix, half_stars: Integer) -> tuple[Reals, Reals]:
-        """Return Σ c·xxᵀ (f × f) and Σ c·p·x (f) of the n × f factors of a movie's raters."""
+        """Return the sums of the normal equations of one movie over some of its raters.
+
+        Args:
+            users: float32 n × f, the raters' factors.
+            half_stars: n, their ratings.
+
+        Returns:
+            Σ c·xxᵀ (f × f) and Σ c·p·x (f) for confidence c, preference p, factor x of each rater.
+        """
         likes = half_stars >= POSITIVE
         confidence = np.where(likes, self.liked, self.other)
         x = users.astype(np.float64)
         return (x.T * confidence) @ x, x.T @ (confidence * likes)
 
-    def refine(self, factor: Matrix, matrix: Reals, right: Reals) -> Matrix:
-        """Return a predicted factor, f, corrected by the equations of those who rated the movie.
+    def refine(self, factor: Vector, matrix: Reals, right: Reals) -> Vector:
+        """Return a predicted movie factor, f, corrected by the equations of the movie's raters.
 
-        The least squares of ALS over the raters, with the prediction in the place of zero: it stays
-        without raters, and gives way to them as they come.
+        Least squares of ALS over the raters, regularised towards the prediction instead of zero:
+        without raters the prediction stays, with more of them it weighs less.
         """
         step = np.linalg.solve(self.trust * self.users + matrix, right - matrix @ factor)
-        refined: Matrix = (factor + step).astype(np.float32)
+        refined: Vector = (factor + step).astype(np.float32)
         return refined
 
     def save(self, directory: Path) -> None:

@@ -1,71 +1,83 @@
-"""A denoising autoencoder of what users like, as served: rated movies → code → a logit a movie."""
+"""Denoising autoencoder of users' ratings in serving: rated movies → code → one logit a movie.
+
+The architecture is CDAE (Wu et al. 2016) without user nodes, trained with the multinomial loss of
+Liang et al. 2018 (`marquee.training.autoencoder`).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.arrays import Ints, Mask, Matrix
+from marquee.arrays import Ints, Mask, Matrix, Vector
 
 
 @dataclass(frozen=True)
 class LowRankCode:
-    """code = rows · (hidden - mean): the few directions of a wide layer that move the logits.
+    """Linear compression of the hidden layer: code = rows · (hidden - mean).
 
-    `rows` float32 e × h; `mean` float32 h.
+    Attributes:
+        rows: float32 e × h, the directions of the layer that move the logits.
+        mean: float32 h, the mean of the layer.
     """
 
     rows: Matrix
-    mean: Matrix
+    mean: Vector
 
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """hidden = tanh(Σ inputs / √n + bias), logits = outputs · code + prior (Wu et al. 2016, CDAE).
+    """hidden = tanh(Σ inputs / √n + bias), logits = outputs · code + prior, over i movies.
 
-    For i movies, a layer of h and codes of e numbers: `inputs` float32 2i × h, the rows of liked
-    movies first, then those of movies rated but not liked; 3i × h where a movie may be known as seen
-    alone. `bias` float32 h; `outputs` float32 i × e; `prior` i. The code is the layer itself, h =
-    e, unless it is `condensed`.
+    Attributes:
+        inputs: float32 2i × h, the rows of liked movies first, then those of movies rated but not
+            liked; 3i × h where there is a third channel, of movies seen with unknown ratings.
+        bias: float32 h.
+        outputs: float32 i × e.
+        prior: float32 i.
+        low_rank: makes codes of hidden layers; without it the layer itself is the code, e = h.
     """
 
     inputs: Matrix
-    bias: Matrix
+    bias: Vector
     outputs: Matrix
-    prior: Matrix
-    condensed: LowRankCode | None = None
+    prior: Vector
+    low_rank: LowRankCode | None = None
 
     @property
     def movies(self) -> int:
-        """How many movies it knows."""
+        """Number of movies."""
         return len(self.outputs)
 
-    def code(self, rows: Ints, liked: Mask | None) -> Matrix:
-        """Return the code (e) of a user who rated the movies `rows`, n, and which he `liked`.
+    def code(self, rows: Ints, liked: Mask | None) -> Vector:
+        """Return the code, e, of a user who rated the movies `rows`.
 
-        None: he saw them, and his ratings are not known.
+        Args:
+            rows: int64 n.
+            liked: bool n, which of them the user liked; None where ratings are not known.
         """
-        code: Matrix = self.codes_of(self.hidden(rows, liked)[None])[0]
+        code: Vector = self.codes_of(self.hidden(rows, liked)[None])[0]
         return code
 
-    def hidden(self, rows: Ints, liked: Mask | None) -> Matrix:
-        """Return the layer (h) of a user; see `code`."""
+    def hidden(self, rows: Ints, liked: Mask | None) -> Vector:
+        """Return the hidden layer, h, of a user; arguments as of `code`."""
         if liked is not None:
-            places = rows + np.where(liked, 0, self.movies)
-        else:  # without inputs of seen movies they count as liked
-            places = rows + (2 * self.movies if len(self.inputs) >= 3 * self.movies else 0)
-        total = self.inputs[places].sum(axis=0)
-        hidden: Matrix = np.tanh(total / np.float32(np.sqrt(max(1, len(rows)))) + self.bias)
+            input_rows = rows + np.where(liked, 0, self.movies)
+        else:  # without a channel of seen movies they count as liked
+            has_seen_channel = len(self.inputs) >= 3 * self.movies
+            input_rows = rows + (2 * self.movies if has_seen_channel else 0)
+        total = self.inputs[input_rows].sum(axis=0)
+        hidden: Vector = np.tanh(total / np.float32(np.sqrt(max(1, len(rows)))) + self.bias)
         return hidden
 
     def codes_of(self, hidden: Matrix) -> Matrix:
-        """Return the codes, m × e, of m × h layers."""
+        """Return the codes, m × e, of hidden layers, m × h."""
         codes: Matrix = hidden
-        if self.condensed is not None:
-            told = (hidden - self.condensed.mean) @ self.condensed.rows.T
-            codes = told.astype(np.float32, copy=False)
+        if self.low_rank is not None:
+            projected = (hidden - self.low_rank.mean) @ self.low_rank.rows.T
+            codes = projected.astype(np.float32, copy=False)
         return codes
 
-    def logits(self, code: Matrix) -> Matrix:
-        """Return the preference for each movie, i, of a code."""
-        logits: Matrix = self.outputs @ code + self.prior
+    def logits(self, code: Vector) -> Vector:
+        """Return the logit of each movie, i, for a code, e."""
+        logits: Vector = self.outputs @ code + self.prior
         return logits

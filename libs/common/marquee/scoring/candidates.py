@@ -1,4 +1,4 @@
-"""Candidate mask: which movies a request allows."""
+"""Candidate mask: the movies that a request allows."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from marquee.features.movie_table import MovieTable
 
 
 def candidates(request: RecommendRequest, movies: MovieTable) -> Mask:
-    """Return which rows of `movies` may be in the answer: alive, within the filters, not seen."""
+    """Return a mask of the rows that may be recommended: alive, within the filters, unseen."""
     mask = movies.alive.copy()
     if request.genres:
         mask &= (movies.genres & np.uint32(genre_mask(request.genres))) != 0

@@ -1,26 +1,28 @@
-"""What stands in for evidence where nobody has rated a movie: predictions from its content."""
+"""Cold start: content-based predictions for movies without ratings."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from marquee.arrays import Floating, Matrix, load_arrays, save_arrays
+from marquee.arrays import Floating, Matrix, Vector, load_arrays, save_arrays
 from marquee.domain.movies import GENRES
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.ridge import Ridge
 
 _PAIRS = np.triu_indices(len(GENRES), 1)
+_FILE = "new_films.npz"
 
 
 @dataclass(frozen=True)
-class NewMovies:
-    """Predictions for movies without a rating ("cold" ones), and how they stand beside the others.
+class ColdStartModel:
+    """Predictions for cold movies (without a rating), and their offset in a ranking.
 
-    `prior`: content with pairs of genres → (log popularity, then the factors, if any). `rate`:
-    intercept of the model of few ratings per positive rating. `slope`: its deviation per unit of a
-    related signal. `offset` is added to a cold movie's mixed score: what was best for lists in which
-    known movies were hidden.
+    Attributes:
+        prior: content with pairs of genres → (log popularity, then what users teach of a movie).
+        rate: intercept of the linear autoencoder per positive rating.
+        slope: its deviation per unit of a related signal.
+        offset: added to a cold movie's blended score; learned from lists with hidden movies.
     """
 
     prior: Ridge
@@ -28,59 +30,66 @@ class NewMovies:
     slope: float = 0.0
     offset: float = 0.0
 
-    def predict(self, content: Matrix) -> tuple[Matrix, Matrix]:
-        """Return the log popularity, n, and the factors, n × f, of n × d content rows."""
+    def predict(self, content: Matrix) -> tuple[Vector, Matrix]:
+        """Return the log popularity, n, and the learned columns, n × f, of n × d content rows."""
         if len(self.prior.weights) > content.shape[1]:  # bundles of older code have no pairs
             content = with_pairs(content)
         predicted = self.prior.apply(content)
         return np.maximum(predicted[:, 0], 0), predicted[:, 1:]
 
-    def fill(self, scores: Matrix, related: Matrix, prior: Matrix, cold: Matrix) -> Matrix:
-        """Return scores of few ratings, n, with those of cold rows (`cold` 1, not 0) predicted."""
+    def fill(self, scores: Vector, related: Vector, prior: Vector, cold: Vector) -> Vector:
+        """Predict a linear autoencoder's scores, n, at cold rows, in place; return them.
+
+        Args:
+            scores: float32 n.
+            related: float32 n, the related signal.
+            prior: float32 n, expected log popularity.
+            cold: float32 n, other than 0 where a row is cold.
+        """
         rows = np.flatnonzero(cold)
         scores[rows] = self.rate * np.expm1(prior[rows]) + self.slope * related[rows]
         return scores
 
     def save(self, directory: Path) -> None:
-        """Write `new_movies.npz`."""
+        """Write `new_films.npz`."""
         save_arrays(
-            directory / "new_films.npz",
+            directory / _FILE,
             weights=self.prior.weights,
             bias=self.prior.bias,
             numbers=np.array([self.rate, self.slope, self.offset], np.float64),
         )
 
     @classmethod
-    def load(cls, directory: Path) -> "NewMovies":
-        """Read `new_movies.npz`."""
-        arrays = load_arrays(directory / "new_films.npz")
+    def load(cls, directory: Path) -> "ColdStartModel":
+        """Read `new_films.npz`."""
+        arrays = load_arrays(directory / _FILE)
         return cls(Ridge(arrays["weights"], arrays["bias"]), *arrays["numbers"].tolist())
 
 
 def with_pairs(content: Matrix) -> Matrix:
     """Return n × d content rows, genres first, followed by a column for each pair of genres.
 
-    A movie of both is another kind of movie: what is liked of it is not the sum of the two.
+    A movie of both genres is another kind of movie: its popularity is not the sum of the two.
     """
     genres = content[:, : len(GENRES)]
     pairs = genres[:, _PAIRS[0]] * genres[:, _PAIRS[1]]
     return np.concatenate([content, pairs], axis=1, dtype=np.float32)
 
 
-def log_popularity(popularity: Floating, prior: Matrix, cold: Matrix) -> Matrix:
-    """Return log(1 + positive ratings) of n rows; in cold rows the prior counts as ratings too."""
-    scores: Matrix = popularity.astype(np.float32)
+def log_popularity(popularity: Floating, prior: Vector, cold: Vector) -> Vector:
+    """Return log(1 + positive ratings) of n rows; at cold rows the prior counts as ratings too."""
+    scores: Vector = popularity.astype(np.float32)
     rows = np.flatnonzero(cold)
     scores[rows] = np.log(np.exp(scores[rows]) + np.expm1(prior[rows]))
     return scores
 
 
 def with_prior_popularity(
-    rows: Matrix, movie_vectors: MovieVectors, prior: Matrix, cold: Matrix
+    rows: Matrix, movie_vectors: MovieVectors, prior: Vector, cold: Vector
 ) -> Matrix:
-    """Return n × d movie vectors in which a cold movie has the popularity that is expected of it.
+    """Return n × d movie vectors in which cold movies have their expected popularity.
 
-    Not yet known is not the same as unpopular: with 0 a new movie would resemble what nobody likes.
+    Unknown is not unpopular: with 0 a new movie would resemble those that nobody likes.
     """
     rows, block = rows.copy(), movie_vectors.blocks["popularity"]
     rows[:, block] = log_popularity(rows[:, block.start], prior, cold)[:, None]

@@ -1,20 +1,27 @@
-"""Which of a user's movies a recommended movie resembles, and how much each counts."""
+"""Explanations: the movies of a user that a recommended movie resembles most, with shares."""
 
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Matrix, Vector
 
 _SOURCES = 3
+"""Movies named in an explanation."""
 
 
 def contributions(
     codes: Matrix, sources: Matrix, weights: npt.NDArray[np.number]
 ) -> list[tuple[tuple[int, float], ...]]:
-    """Return for each of k movies up to three (index of a source, share), the largest share first.
+    """Return the sources that each recommended movie resembles most.
 
-    `codes` k × e and `sources` m × e have unit rows; a source's part is cosine · its weight (m),
-    left out when not above 0. Shares of a movie sum to 1.
+    Args:
+        codes: float32 k × e, unit codes of the recommended movies.
+        sources: float32 m × e, unit codes of the user's movies.
+        weights: m, weights of the sources; a source's part is cosine · weight, if above 0.
+
+    Returns:
+        For each of k movies up to three (index of a source, share), the largest share first. The
+        shares of a movie sum to 1.
     """
     parts = np.maximum((codes @ sources.T) * weights, 0)
     order = largest(parts, _SOURCES)
@@ -23,20 +30,23 @@ def contributions(
 
 
 def strongest(
-    parts: Matrix, totals: Matrix, order: npt.NDArray[np.intp] | None = None
+    parts: Matrix, totals: Vector, order: npt.NDArray[np.intp] | None = None
 ) -> list[tuple[tuple[int, float], ...]]:
-    """Return for each of k rows up to three (column, share of the row's total), largest first.
+    """Return for each row up to three (column, share of the row's total), largest first.
 
-    `parts` k × m, at least 0; `order` are the columns, if they are known; a share of 0 is left out.
+    Args:
+        parts: k × m, at least 0; a share of 0 is left out.
+        totals: k.
+        order: the columns of the largest parts of each row, if they are known.
     """
-    places = largest(parts, _SOURCES) if order is None else order
-    chosen = np.take_along_axis(parts, places, axis=1)
-    shares = chosen / np.where(totals > 0, totals, 1)[:, None]
-    # A list's numbers are Python's own: those of an array cost ten times as much to read.
-    rows = zip(places.tolist(), shares.astype(np.float64).round(4).tolist(), strict=True)
+    columns = largest(parts, _SOURCES) if order is None else order
+    selected = np.take_along_axis(parts, columns, axis=1)
+    shares = selected / np.where(totals > 0, totals, 1)[:, None]
+    # Lists of Python's own numbers: reading those of an array costs ten times as much.
+    rows = zip(columns.tolist(), shares.astype(np.float64).round(4).tolist(), strict=True)
     return [
-        tuple((i, share) for i, share in zip(columns, row, strict=True) if share > 0)
-        for columns, row in rows
+        tuple((i, share) for i, share in zip(indexes, row, strict=True) if share > 0)
+        for indexes, row in rows
     ]
 
 
@@ -46,9 +56,9 @@ def largest(parts: Matrix, n: int) -> npt.NDArray[np.intp]:
     Sorts only those n: a user may have rated thousands of movies.
     """
     if parts.shape[1] > n:
-        chosen = np.sort(np.argpartition(-parts, n - 1, axis=1)[:, :n], axis=1)
+        columns = np.sort(np.argpartition(-parts, n - 1, axis=1)[:, :n], axis=1)
     else:
-        chosen = np.broadcast_to(np.arange(parts.shape[1]), parts.shape)
-    values = np.take_along_axis(parts, chosen, axis=1)
+        columns = np.broadcast_to(np.arange(parts.shape[1]), parts.shape)
+    values = np.take_along_axis(parts, columns, axis=1)
     order: npt.NDArray[np.intp] = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
+    return np.take_along_axis(columns, order, axis=1)

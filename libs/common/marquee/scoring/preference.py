@@ -1,131 +1,153 @@
-"""What routes share to tell a taste: autoencoder, ALS and the linear model of few ratings.
+"""Preference scorers shared by three models: autoencoder, implicit ALS, linear autoencoder.
 
 Each gives the log of how likely a user is to like a movie, so that a weighted sum of them is a
 product of experts (Hinton 2002): what all find likely comes first, and no scale has to be guessed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from marquee.arrays import Floating, Integer, Ints, Matrix, load_arrays, save_arrays
+from marquee.arrays import Floating, Integer, Ints, Matrix, Vector, load_arrays, save_arrays
 from marquee.domain.ratings import POSITIVE
+from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.als import AlsFactors
 from marquee.scoring.autoencoder import Autoencoder, LowRankCode
-from marquee.scoring.cold_start import NewMovies
+from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 
-TASTE = ("preference", "als", "few_ratings")
-"""The names of its signals."""
+PREFERENCE_SIGNALS = ("preference", "als", "few_ratings")
+"""Names of the signals."""
+
+_FILE = "taste_encoder.npz"
 
 _ALS_FLOOR = 0.03
-_FEW_FLOOR = 0.02
+_LINEAR_FLOOR = 0.02
 """Scores near 0 are noise: their logs tell little below these."""
 
 
-def log_share(scores: Floating, floor: float) -> Matrix:
-    """Return log(floor + scores), negative scores as 0."""
-    logs: Matrix = np.log(np.maximum(scores, 0).astype(np.float32) + np.float32(floor))
+def log_share(scores: Floating, floor: float) -> Vector:
+    """Return log(floor + scores), with negative scores as 0."""
+    logs: Vector = np.log(np.maximum(scores, 0).astype(np.float32) + np.float32(floor))
     return logs
 
 
-def less_popular(popularity: Matrix, ratings: int) -> Matrix:
-    """Return -log(ratings) · log popularity: the more is known of a user, the less it says."""
+def popularity_penalty(popularity: Vector, ratings: int) -> Vector:
+    """Return -log(ratings) · log popularity: the more ratings a user has, the less it tells."""
     return np.float32(-np.log(max(1, ratings))) * popularity
 
 
 @dataclass(frozen=True)
-class Cold:
-    """Which of m movie rows nobody had rated (`cold` 1, not 0), and the popularity expected."""
+class ColdStartImputer:
+    """Predicts linear scores at cold rows, of m; see `ColdStartModel.fill` for `prior`, `cold`."""
 
-    new_movies: NewMovies
-    prior: Matrix
-    cold: Matrix
+    model: ColdStartModel
+    prior: Vector
+    cold: Vector
 
-    def fill(self, few: Matrix, als: Matrix) -> Matrix:
-        """Return scores of few ratings with those of cold rows predicted."""
-        return self.new_movies.fill(few, als, self.prior, self.cold)
+    def fill(self, linear: Vector, als: Vector) -> Vector:
+        """Return the linear autoencoder's scores, m, with those of cold rows predicted."""
+        return self.model.fill(linear, als, self.prior, self.cold)
 
 
-class NoneCold:
-    """All rows are of rated movies."""
+class NoImputation:
+    """Stands in for `ColdStartImputer` where no row is cold."""
 
-    def fill(self, few: Matrix, als: Matrix) -> Matrix:  # noqa: ARG002
-        return few
+    def fill(self, linear: Vector, als: Vector) -> Vector:  # noqa: ARG002
+        """Return the scores as they are."""
+        return linear
 
 
 @dataclass(frozen=True, eq=False)
 class PreferenceScorers:
-    """The three scorers over n base movies. A movie's row (d) is factor (f), output (e), prior."""
+    """The three scorers over n base movies, whose rows are laid out as `layout` says."""
 
-    network: Autoencoder
+    autoencoder: Autoencoder
     factors: AlsFactors
-    few_ratings: LinearAutoencoder
+    short_history: LinearAutoencoder
+
+    @cached_property
+    def layout(self) -> RowLayout:
+        """Layout of a movie's row: ALS factor (f), autoencoder output (e) and prior (1)."""
+        return RowLayout(**self.widths)
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Widths of the blocks of a row, for layouts that begin with them."""
+        width = int(self.autoencoder.outputs.shape[1])
+        return {"factor": self.factors.f, "output": width, "output_prior": 1}
 
     @property
     def d(self) -> int:
-        """How many numbers a movie's row has."""
-        return self.factors.f + int(self.network.outputs.shape[1]) + 1
+        """Width of a movie's row."""
+        return self.layout.width
 
     def rows(self) -> Matrix:
         """Return the rows of the base movies, n × d."""
-        network = self.network
+        network = self.autoencoder
         rows: Matrix = np.hstack([self.factors.items, network.outputs, network.prior[:, None]])
         return rows
 
-    def code(self, movies: Ints, half_stars: Integer | None) -> Matrix:
-        """Return the autoencoder's code (e) of a user; see `signals`."""
-        known = movies < self.network.movies
+    def code(self, movies: Ints, half_stars: Integer | None) -> Vector:
+        """Return the autoencoder's code, e, of a user; arguments as of `signals`."""
+        known = movies < self.autoencoder.movies
         liked = None if half_stars is None else half_stars[known] >= POSITIVE
-        return self.network.code(movies[known], liked)
+        return self.autoencoder.code(movies[known], liked)
 
     def signals(
         self,
         movies: Ints,
         half_stars: Integer | None,
         table: Matrix,
-        cold: Cold | NoneCold,
-        code: Matrix | None = None,
-        chosen: RowSelection | None = None,
-    ) -> dict[str, Matrix]:
-        """Return the logs by name, m each, for m movie rows of a table, n × d and wider.
+        imputer: ColdStartImputer | NoImputation,
+        code: Vector | None = None,
+        selection: RowSelection | None = None,
+    ) -> dict[str, Vector]:
+        """Return the log scores by signal name, float32 m each.
 
-        `movies`: rows of the user's movies in it; without `half_stars` he saw them. `code`: his
-        code, if it is known. `chosen`: the m rows, which `cold` is of; None: all.
+        Args:
+            movies: int64 n, the user's movies as rows of the table.
+            half_stars: n, their ratings; None where the movies were seen and ratings are unknown.
+            table: float32 rows × width, whose first d columns are laid out as `layout` says.
+            imputer: predicts scores of cold rows among the selected ones.
+            code: float32 e, the user's code, if it is known already.
+            selection: the m rows to score; None: all.
         """
-        f, e = self.factors.f, self.network.outputs.shape[1]
-        chosen = all_rows(table) if chosen is None else chosen
-        rows = chosen.vectors
+        selection = all_rows(table) if selection is None else selection
+        rows, factor = selection.vectors, self.layout["factor"]
         stars = np.full(len(movies), POSITIVE) if half_stars is None else half_stars
-        als = rows[:, :f] @ self.factors.fold_in(table[movies, :f], stars)
-        few = self.few_ratings.scores(movies, stars, chosen)
-        outputs = rows[:, f : f + e]
+        als = rows[:, factor] @ self.factors.fold_in(table[movies, factor], stars)
+        linear = self.short_history.scores(movies, stars, selection)
         code = self.code(movies, half_stars) if code is None else code
+        outputs = self.layout.block(rows, "output")
         return {
-            "preference": outputs @ code + rows[:, f + e],
+            "preference": outputs @ code + self.layout.column(rows, "output_prior"),
             "als": log_share(als, _ALS_FLOOR),
-            "few_ratings": log_share(cold.fill(few, als), _FEW_FLOOR),
+            "few_ratings": log_share(imputer.fill(linear, als), _LINEAR_FLOOR),
         }
 
     def save(self, directory: Path) -> None:
         """Write `taste_encoder.npz`, `item_factors.npz`, `few_ratings.npz`; not the rows."""
-        network = self.network
+        network = self.autoencoder
         arrays = {"inputs": network.inputs, "bias": network.bias}
-        if network.condensed is not None:
-            arrays |= {"rows": network.condensed.rows, "mean": network.condensed.mean}
-        save_arrays(directory / "taste_encoder.npz", **arrays)
+        if network.low_rank is not None:
+            arrays |= {"rows": network.low_rank.rows, "mean": network.low_rank.mean}
+        save_arrays(directory / _FILE, **arrays)
         self.factors.save(directory)
-        self.few_ratings.save(directory)
+        self.short_history.save(directory)
 
     @classmethod
     def load(cls, directory: Path, rows: Matrix) -> "PreferenceScorers":
-        """Read what `save` wrote; `rows` are those of the base movies."""
-        arrays = load_arrays(directory / "taste_encoder.npz")
+        """Read the files that `save` writes; `rows` are those of the base movies."""
+        arrays = load_arrays(directory / _FILE)
         factors = AlsFactors.load(directory)
-        condensed = LowRankCode(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
-        e = len(arrays["bias"] if condensed is None else condensed.rows)
-        outputs, prior = rows[:, factors.f : factors.f + e], rows[:, factors.f + e]
-        network = Autoencoder(arrays["inputs"], arrays["bias"], outputs, prior, condensed)
+        low_rank = LowRankCode(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
+        width = len(arrays["bias"] if low_rank is None else low_rank.rows)
+        layout = RowLayout(factor=factors.f, output=width, output_prior=1)
+        outputs, prior = layout.block(rows, "output"), layout.column(rows, "output_prior")
+        network = Autoencoder(arrays["inputs"], arrays["bias"], outputs, prior, low_rank)
         return cls(network, factors, LinearAutoencoder.load(directory))

@@ -1,29 +1,33 @@
-"""Weighted ridge regression of many targets."""
+"""Weighted ridge regression with several targets."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.arrays import Floating, Matrix
+from marquee.arrays import Floating, Matrix, Vector
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """y = x · weights + bias; `weights` float32 d × t, `bias` float32 t."""
+    """y = x · weights + bias; `weights` is float32 d × t, `bias` float32 t."""
 
     weights: Matrix
-    bias: Matrix
+    bias: Vector
 
     def apply(self, rows: Matrix) -> Matrix:
-        """Return the t predictions of n × d rows (or of one row of d)."""
+        """Return the predictions, n × t, of n × d rows (or t, of one row of d)."""
         predicted: Matrix = (rows @ self.weights + self.bias).astype(np.float32)
         return predicted
 
 
 def fit_ridge(x: Matrix, y: Matrix, penalty: float, importance: Floating) -> Ridge:
-    """Return the ridge of n × d rows on n × t targets; `importance` (n) weighs rows.
+    """Fit a ridge regression; constant columns get no weight.
 
-    Columns that are constant get no weight. Rows of no importance at all give the zero prediction.
+    Args:
+        x: n × d.
+        y: n × t.
+        penalty: added to the diagonal of the Gram matrix; the bias is not penalised.
+        importance: n, weights of the rows; if all are 0, the regression predicts 0.
     """
     total = float(importance.sum())
     if total <= 0 or not y.shape[1]:

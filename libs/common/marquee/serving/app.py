@@ -6,31 +6,29 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 from fastapi import FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
 from marquee import telemetry
 from marquee.domain.recommendation import RecommendRequest, Scored, UserHistory
 from marquee.errors import InvalidInput, MarqueeError
-from marquee.features.movie_table import MovieTable
+from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.registry.registry import Registry
 from marquee.scoring.candidates import candidates
 from marquee.scoring.diversity import diversify, pool_size
-from marquee.serving.movie_rows import Fold
-from marquee.serving.replica import Mask, Model, ModelReplica, ServingState
+from marquee.scoring.ranker import Ranker
+from marquee.serving.movie_rows import FoldRow
+from marquee.serving.replica import MaskUsers, ModelReplica, ServableModel, ServingState
 from marquee.serving.update_stream import connect
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound=ServableModel)
 Answer = Callable[[ServingState[M], RecommendRequest], list[Scored]]
-Call = Callable[[ModelReplica[M], Request], Awaitable[Any]]
+InternalCall = Callable[[ModelReplica[M], Request], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,10 @@ class ModelService(Generic[M]):
     name: str
     load: Callable[[Path], M]
     answer: Answer[M]
-    gets: Mapping[str, Call[M]] | None = None
-    posts: Mapping[str, Call[M]] | None = None
-    fold: Fold[M] | None = None
-    mask: Mask[M] | None = None
+    gets: Mapping[str, InternalCall[M]] | None = None
+    posts: Mapping[str, InternalCall[M]] | None = None
+    fold: FoldRow[M] | None = None
+    mask: MaskUsers[M] | None = None
     """What raters add to the row of a new movie, if anything."""
 
 
@@ -67,9 +65,9 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     for method, calls in (("GET", service.gets), ("POST", service.posts)):
         for path, call in (calls or {}).items():
             _add(app, path, method, functools.partial(call, overlay))
-    _add(app, "/health/live", "GET", _live)
-    _add(app, "/health/ready", "GET", lambda _: _ready(overlay, service.name))
-    app.add_route("/metrics", _metrics)
+    _add(app, LIVE, "GET", _live)
+    _add(app, READY, "GET", lambda _: _ready(overlay, service.name))
+    app.add_route(METRICS, _metrics)
     return app
 
 
@@ -91,7 +89,7 @@ def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitab
         try:
             value = await call(request)
         except MarqueeError as error:
-            status, value = error.status, {"code": error.code, "detail": str(error)}
+            status, value = error.status, error.document()
         telemetry.REQUESTS.labels(path, status).inc()
         telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
         return Response(orjson.dumps(value), status, media_type="application/json")
@@ -131,34 +129,22 @@ def _item(scored: Scored) -> dict[str, Any]:
 
 
 async def _live(_: Request) -> dict[str, Any]:
-    return {"live": True}
+    return live_document()
 
 
 async def _ready(overlay: ModelReplica[M], name: str) -> dict[str, Any]:
     version = overlay.serving.model.version
-    return {
-        "ready": True,
-        "service": name,
-        "model_version": version,
-        "redis": overlay.tail.connected,
-    }
+    connected = overlay.tail.connected
+    return ready_document(service=name, model_version=version, redis=connected)
 
 
 async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return metrics_response()
 
 
-class Ranking(Model, Protocol):
-    """A model that ranks movies for a user."""
-
-    def recommend(
-        self, user: UserHistory, movies: MovieTable, mask: npt.NDArray[np.bool_], k: int
-    ) -> list[Scored]: ...
-
-
-def ranked(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
+def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
     """Answer by the model alone, within the request's filters: what most services do."""
-    model: Ranking = serving.model
+    model: Ranker = serving.model
     user = UserHistory.of(request.ratings, request.viewed)
     wanted = pool_size(request.k, request.diversity)
     found = model.recommend(user, serving.movies, candidates(request, serving.movies), wanted)

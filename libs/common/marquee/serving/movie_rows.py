@@ -7,14 +7,14 @@ from marquee.features.movie_table import MovieTable
 from marquee.store.codec import DerivedMovieRow
 
 M = TypeVar("M")
-Fold = Callable[[M, DerivedMovieRow, Sequence[bytes]], DerivedMovieRow]
+FoldRow = Callable[[M, DerivedMovieRow, Sequence[bytes]], DerivedMovieRow]
 """Returns a movie's row in view of the packed parts that its partitions of ratings hold."""
 
 
 class MovieTableWriter(Generic[M]):
     """Puts rows and parts, in any order, into the table of one model version."""
 
-    def __init__(self, model: M, movies: MovieTable, fold: Fold[M] | None) -> None:
+    def __init__(self, model: M, movies: MovieTable, fold: FoldRow[M] | None) -> None:
         self._model, self._movies, self._fold = model, movies, fold
         self._parts: dict[int, dict[int, bytes]] = {}
         self._rows: dict[int, bytes] = {}

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from redis.exceptions import RedisError
 
 from marquee import telemetry
+from marquee.domain.models import Versioned
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import UserFeatures
 from marquee.errors import ArtifactError, ModelUnavailable
@@ -17,27 +18,22 @@ from marquee.events.erasure import ErasureLists
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.registry.registry import Registry
-from marquee.serving.movie_rows import Fold, MovieTableWriter
+from marquee.serving.movie_rows import FoldRow, MovieTableWriter
 from marquee.serving.update_stream import RETRY_SECONDS, Tail, Update
 from marquee.store.codec import DerivedUserRow, unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
-class Model(Protocol):
+class ServableModel(Versioned, Protocol):
     """A fitted model as an app uses it."""
-
-    @property
-    def version(self) -> str:
-        """The version's name."""
-        ...
 
     def movies(self) -> MovieTable:
         """Return a new table of the rows that the model was fitted with."""
         ...
 
 
-M = TypeVar("M", bound=Model)
-Mask = Callable[[M, frozenset[bytes]], M]
+M = TypeVar("M", bound=ServableModel)
+MaskUsers = Callable[[M, frozenset[bytes]], M]
 """Returns a model without the users of these digests, who were erased after its training."""
 
 
@@ -60,8 +56,8 @@ class ModelReplica(Generic[M]):
         client: Any,
         registry: Registry,
         load: Callable[[Path], M],
-        fold: Fold[M] | None = None,
-        mask: Mask[M] | None = None,
+        fold: FoldRow[M] | None = None,
+        mask: MaskUsers[M] | None = None,
     ) -> None:
         self._keys, self._redis, self._registry, self._load_model = keys, client, registry, load
         self._fold, self._mask = fold, mask

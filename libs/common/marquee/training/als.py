@@ -1,4 +1,4 @@
-"""Fits implicit ALS: liked movies at one confidence, movies rated and not liked as negative ones."""
+"""Fit of implicit ALS (Hu, Koren and Volinsky 2008), with dislikes as explicit negatives."""
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares

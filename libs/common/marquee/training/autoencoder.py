@@ -47,7 +47,7 @@ class AutoencoderConfig(BaseModel):
     """Only the movies rated most often are learned: a step weighs them all against each other."""
 
 
-def inputs_of(rows: RatingRows, movies: int) -> sparse.csr_matrix:
+def input_matrix(rows: RatingRows, movies: int) -> sparse.csr_matrix:
     """Return the u × 2·movies inputs of whole rows: 1/√n in the channel liked or not liked."""
     sizes = rows.sizes
     columns = rows.movies + np.where(rows.liked, 0, movies)
@@ -58,7 +58,7 @@ def inputs_of(rows: RatingRows, movies: int) -> sparse.csr_matrix:
 def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
     """Return the codes, u × e, of whole rows."""
     inputs = network.inputs[: 2 * network.movies]
-    return network.codes_of(np.tanh(inputs_of(rows, network.movies) @ inputs + network.bias))
+    return network.codes_of(np.tanh(input_matrix(rows, network.movies) @ inputs + network.bias))
 
 
 def fit_autoencoder(
@@ -90,7 +90,7 @@ def _batches(users: Ints, n: int, rng: np.random.Generator) -> Iterator[Ints]:
         yield from np.array_split(rng.permutation(users), n)
 
 
-def movies_learned(sums: Ints, min_ratings: int, head: int) -> Mask:
+def learned_movies(sums: Ints, min_ratings: int, head: int) -> Mask:
     """Return which of i movies (`sums` i × 3) an autoencoder learns: the `head` rated most often,
     of those with `min_ratings`, or with as many as there are where none has so many."""
     n = sums[:, 0]
@@ -106,10 +106,10 @@ def fit_over_movies(
 ) -> Autoencoder:
     """Return the network over all i movies, whose `sums` (i × 3) start with their ratings.
 
-    Movies that are not learned (`movies_learned`) are left out of the training: their weights are 0,
+    Movies that are not learned (`learned_movies`) are left out of the training: their weights are 0,
     and their prior is the one that training starts from.
     """
-    trained = np.flatnonzero(movies_learned(sums, min_ratings, config.head))
+    trained = np.flatnonzero(learned_movies(sums, min_ratings, config.head))
     place = np.full(len(sums), -1)
     place[trained] = np.arange(len(trained))
     keep = place[rows.movies] >= 0

@@ -37,5 +37,5 @@ def compress(network: Autoencoder, layers: Matrix, sums: Ints, width: int) -> Au
         network,
         outputs=np.ascontiguousarray(outputs, np.float32),
         prior=(network.prior + network.outputs @ mean).astype(np.float32),
-        condensed=LowRankCode(rows.astype(np.float32), mean.astype(np.float32)),
+        low_rank=LowRankCode(rows.astype(np.float32), mean.astype(np.float32)),
     )

@@ -1,4 +1,8 @@
-"""What it takes a movie to be among the users whom it suits best, by a model's own lists."""
+"""Fit of exposure thresholds for diversity re-ranking (`marquee.scoring.diversity`).
+
+A movie's threshold is the score that the hundredth of users whom it suits best reach, in the
+model's own lists for sampled users.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,53 +10,62 @@ from typing import Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import Ints, Mask, Matrix, Reals
+from marquee.arrays import Ints, Mask, Reals, Vector
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
-from marquee.scoring.diversity import POOL, scaled
+from marquee.scoring.diversity import POOL, list_z_scores
 
 LISTS = 1000
-"""Lists that marks are learned from; with fewer, broad lists come out less broad."""
+"""Lists that thresholds are learned from; fewer make lists less diverse."""
 _DRAWS = 4
 """Lists a user, where there are few users."""
 _SHARE = 0.01
-"""Of the users, those whom a movie suits best."""
+"""Share of the users, those whom a movie suits best."""
 
 
-class Ranking(Protocol):
-    """A model that ranks its movies."""
+class Ranker(Protocol):
+    """A model that ranks its own movies."""
 
-    def movies(self) -> MovieTable: ...
+    def movies(self) -> MovieTable:
+        """Return a table of the movies that the model was fitted with."""
+        ...
 
     def recommend(
         self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /
-    ) -> list[Scored]: ...
+    ) -> list[Scored]:
+        """Return up to k movies where `mask` holds, best first."""
+        ...
 
 
-def with_exposure_thresholds(model: Ranking, users: Sequence[UserHistory]) -> MovieTable:
-    """Return the model's table of movies with the marks that its lists for some users give.
+def fit_exposure_thresholds(model: Ranker, users: Sequence[UserHistory]) -> MovieTable:
+    """Return the model's table of movies with thresholds from its lists for some users.
 
-    A mark is the score, in the deviations of a list (`diversity.scaled`), that a hundredth of the
-    users reach for the movie. For a movie that fewer have among their candidates it is the score
-    of the last candidate.
+    Scores are in the deviations of a list (`list_z_scores`). A movie that too few users have among
+    their candidates gets the median score of a last candidate.
     """
     movies = model.movies()
-    with threadpool_limits(1):  # more threads change sums, and so would the marks
+    with threadpool_limits(1):  # more threads change sums, and so would the thresholds
         lists = [_candidates(model, user, movies) for user in users]
-    return movies.with_marks(_marks([found for found in lists if len(found[0])], len(movies)))
+    thresholds = _thresholds([(rows, scores) for rows, scores in lists if len(rows)], len(movies))
+    return movies.with_exposure_thresholds(thresholds)
 
 
 def draw_users(
     rows: RatingRows, movie_ids: Ints, sizes: Sequence[float], seed: int, viewed: bool = False
 ) -> list[UserHistory]:
-    """Return users of whom as much is known as `sizes` say: ratings, or below 1 a share of them.
+    """Return random parts of the histories of at most `LISTS` users.
 
-    At most `LISTS`, from users with enough ratings that one is left; `viewed`: without their stars.
+    Args:
+        rows: the users' ratings; users with fewer than two are left out, and one is held out.
+        movie_ids: id of each movie row.
+        sizes: ratings of a part, drawn from these; below 1, a share of the user's ratings.
+        seed: of the draws.
+        viewed: whether the parts are movies seen, without their ratings.
     """
     generator = np.random.default_rng(seed)
     users = generator.permutation(np.flatnonzero(rows.sizes >= 2))
-    found = []
+    histories = []
     for number in range(min(LISTS, _DRAWS * len(users))):
         movies, half_stars = rows.of_user(int(users[number % len(users)]))
         size = float(generator.choice(sizes))
@@ -60,33 +73,33 @@ def draw_users(
         shown = generator.permutation(len(movies))[: min(max(n, 1), len(movies) - 1)]
         ids = movie_ids[movies[shown]].tolist()
         stars = (half_stars[shown] / 2).tolist()
-        found.append(
+        histories.append(
             UserHistory.of(viewed=ids)
             if viewed
             else UserHistory.of(list(zip(ids, stars, strict=True)))
         )
-    return found
+    return histories
 
 
-def _candidates(model: Ranking, user: UserHistory, movies: MovieTable) -> tuple[Ints, Reals]:
-    """Return the rows of a user's best movies and their scaled scores."""
+def _candidates(model: Ranker, user: UserHistory, movies: MovieTable) -> tuple[Ints, Reals]:
+    """Return the rows of a user's best movies and their z-scores."""
     mask = movies.alive.copy()
     mask[movies.indexes((*user.rated.movie_ids.tolist(), *user.viewed.tolist()))] = False
-    found = model.recommend(user, movies, mask, POOL)
+    items = model.recommend(user, movies, mask, POOL)
     return (
-        movies.indexes(item.movie_id for item in found),
-        scaled(np.array([item.score for item in found])),
+        movies.indexes(item.movie_id for item in items),
+        list_z_scores(np.array([item.score for item in items])),
     )
 
 
-def _marks(lists: Sequence[tuple[Ints, Reals]], n_movies: int) -> Matrix:
+def _thresholds(lists: Sequence[tuple[Ints, Reals]], n_movies: int) -> Vector:
     if not lists:
         return np.zeros(n_movies, np.float32)
     rows, scores = (np.concatenate(parts) for parts in zip(*lists, strict=True))
     nth = max(1, round(_SHARE * len(lists)))
     order = np.lexsort((-scores, rows))
     first = np.searchsorted(rows[order], np.arange(n_movies))
-    marks = np.full(n_movies, np.median([found[-1] for _, found in lists]))
+    thresholds = np.full(n_movies, np.median([ranked[-1] for _, ranked in lists]))
     enough = np.bincount(rows, minlength=n_movies) >= nth
-    marks[enough] = scores[order][first[enough] + nth - 1]
-    return marks.astype(np.float32)
+    thresholds[enough] = scores[order][first[enough] + nth - 1]
+    return thresholds.astype(np.float32)

@@ -12,7 +12,7 @@ from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 
 
 @dataclass(frozen=True)
-class Steps:
+class SklearnSteps:
     """What scikit-learn fitted, kept to compare with what the services apply."""
 
     scaler: StandardScaler
@@ -27,7 +27,7 @@ def fit_pipeline(
     clusters: int,
     seed: int,
     floor: Floating | float = 0.0,
-) -> tuple[Pipeline, Steps]:
+) -> tuple[Pipeline, SklearnSteps]:
     """Return the pipeline of n × d rows, with as many dimensions and clusters as they allow.
 
     `weights` (d) multiply the scaled columns. `floor` (variance, a number or d) is added to each
@@ -44,7 +44,7 @@ def fit_pipeline(
             encoder,
             KMeans(np.ascontiguousarray(centers, np.float32)),
         ),
-        Steps(scaler, reduction, kmeans),
+        SklearnSteps(scaler, reduction, kmeans),
     )
 
 

@@ -1,4 +1,4 @@
-"""Fits what routes share to tell a taste, once a training: the models that need it find it here."""
+"""Fit of the preference scorers, once a training: the three models that use them share the fit."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import Ints, Matrix, Reals
+from marquee.arrays import Ints, Reals, Vector
 from marquee.features.interactions import FoldIn, RatingRows, split_users
 from marquee.scoring.als import AlsFactors
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.preference import TASTE, NoneCold, PreferenceScorers
+from marquee.scoring.preference import PREFERENCE_SIGNALS, NoImputation, PreferenceScorers
 from marquee.training.als import AlsConfig, fit_als
 from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies
 from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
 from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
 from marquee.training.validation_cases import most_liked
 
-_KEPT = 2
-"""Fits that are kept: a training needs one; one more costs little while two alternate."""
+_CACHE_SIZE = 2
+"""Fits that are cached: a training needs one; one more costs little while two alternate."""
 
-WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.15}
-"""What ranked best from one to fifteen ratings where it was tried; a wide range does as well."""
+PREFERENCE_WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.15}
+"""Weights that ranked best from one to fifteen ratings in trials; a wide range does as well."""
 
 
 class PreferenceConfig(BaseModel):
@@ -40,34 +40,42 @@ class PreferenceConfig(BaseModel):
     """A movie with fewer ratings is not in the autoencoder's training."""
     factors: AlsConfig = AlsConfig()
     regularizations: tuple[float, ...] = (30.0, 120.0)
-    """Regularizations of the ALS that may take the place of its own, where they gain."""
+    """Regularizations that may replace that of `factors`, where they gain."""
     few_ratings: LinearAutoencoderConfig = LinearAutoencoderConfig(penalty=0.1)
     others: tuple[LinearAutoencoderConfig, ...] = (
         LinearAutoencoderConfig(penalty=0.03),
         LinearAutoencoderConfig(penalty=0.5),
     )
-    """Models of few ratings that may take its place, where they gain."""
+    """Configs that may replace `few_ratings`, where they gain."""
     validation_share: float = Field(0.2, ge=0, le=0.5)
     sizes: tuple[int, ...] = (1, 3, 5, 10)
     """Fold-in sizes of the validation."""
     max_cases: int = Field(1500, ge=0)
+    """Fold-ins of the validation at most."""
     candidates: int = Field(2000, ge=1)
-    """Movies among which is judged, the most liked ones."""
+    """Movies that validation ranks, the most liked ones."""
 
     def with_regularization(self, regularization: float) -> "PreferenceConfig":
-        """Return the same with another regularization of the ALS."""
+        """Return the same config with another regularization of the ALS."""
         factors = self.factors.model_copy(update={"regularization": regularization})
         return self.model_copy(update={"factors": factors})
 
 
 @dataclass(frozen=True, eq=False)
 class FittedPreference:
-    """`taste` of all users; `trial` of those `kept` when some were `held_out` to judge, or None."""
+    """Scorers of all users, and a trial without those held out.
 
-    taste: PreferenceScorers
+    Attributes:
+        scorers: fitted to all users.
+        trial: fitted to the training users; None where there is nothing to validate on.
+        train_users: int64, rows of the training users.
+        held_out_users: int64, rows of the users held out.
+    """
+
+    scorers: PreferenceScorers
     trial: PreferenceScorers | None
-    kept: Ints
-    held_out: Ints
+    train_users: Ints
+    held_out_users: Ints
 
 
 _FITTED: dict[str, FittedPreference] = {}
@@ -78,14 +86,14 @@ def fit_preference(
 ) -> FittedPreference:
     """Return the scorers of n_movies movie rows; the same arguments again cost nothing."""
     key = _key(rows, n_movies, config, seed)
-    found = _FITTED.pop(key, None)
-    if found is None:
+    fitted = _FITTED.pop(key, None)
+    if fitted is None:
         with threadpool_limits(1):
-            found = _fit(rows, n_movies, config, seed)
-    _FITTED[key] = found
-    while len(_FITTED) > _KEPT:
+            fitted = _fit(rows, n_movies, config, seed)
+    _FITTED[key] = fitted
+    while len(_FITTED) > _CACHE_SIZE:
         _FITTED.pop(next(iter(_FITTED)))
-    return found
+    return fitted
 
 
 def _key(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> str:
@@ -96,16 +104,16 @@ def _key(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -
 
 
 def _fit(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> FittedPreference:
-    kept, held_out = split_users(len(rows), config.validation_share, seed)
-    validation = Validation.draw(rows, held_out, config.sizes, 1, seed)
+    train_users, held_out_users = split_users(len(rows), config.validation_share, seed)
+    validation = Validation.draw(rows, held_out_users, config.sizes, 1, seed)
     validation = validation.at_most(config.max_cases)
     trial = None
-    with ThreadPoolExecutor(1) as other:  # nothing that is chosen changes the network
-        network = other.submit(_network, rows, n_movies, config, seed)
-        if validation.cases:
-            config, trial = _choose(rows.of_users(kept), n_movies, config, validation, seed)
-        taste = PreferenceScorers(network.result(), *_linear(rows, n_movies, config, seed))
-    return FittedPreference(taste, trial, kept, held_out)
+    with ThreadPoolExecutor(1) as executor:  # nothing that is chosen changes the network
+        network = executor.submit(_network, rows, n_movies, config, seed)
+        if validation.fold_ins:
+            config, trial = _choose(rows.of_users(train_users), n_movies, config, validation, seed)
+        scorers = PreferenceScorers(network.result(), *_linear(rows, n_movies, config, seed))
+    return FittedPreference(scorers, trial, train_users, held_out_users)
 
 
 def _network(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> Autoencoder:
@@ -125,30 +133,31 @@ def _linear(
 def _choose(
     rows: RatingRows, n_movies: int, config: PreferenceConfig, validation: Validation, seed: int
 ) -> tuple[PreferenceConfig, PreferenceScorers]:
-    """Return the config with what judges best beside the rest, and the scorers of these users."""
+    """Return the config whose scorers together rank best, and these users' scorers by it."""
     network = _network(rows, n_movies, config, seed)
     trial = PreferenceScorers(network, *_linear(rows, n_movies, config, seed))
     candidates = most_liked(rows.sums(n_movies)[:, 1], config.candidates)
-    best = _judged(trial, validation, candidates)
+    best = _ndcg_by_user(trial, validation, candidates)
     for regularization in config.regularizations:
         tried = config.with_regularization(regularization)
         other = replace(trial, factors=fit_als(rows, n_movies, tried.factors, seed))
-        values = _judged(other, validation, candidates)
-        if beyond_noise(values - best):
-            best, trial, config = values, other, tried
-    for few in config.others:
-        other = replace(trial, few_ratings=fit_linear_autoencoder(rows, n_movies, few, seed))
-        values = _judged(other, validation, candidates)
-        if beyond_noise(values - best):
-            best, trial, config = values, other, config.model_copy(update={"few_ratings": few})
+        ndcg = _ndcg_by_user(other, validation, candidates)
+        if beyond_noise(ndcg - best):
+            best, trial, config = ndcg, other, tried
+    for linear in config.others:
+        other = replace(trial, short_history=fit_linear_autoencoder(rows, n_movies, linear, seed))
+        ndcg = _ndcg_by_user(other, validation, candidates)
+        if beyond_noise(ndcg - best):
+            best, trial, config = ndcg, other, config.model_copy(update={"few_ratings": linear})
     return config, trial
 
 
-def _judged(taste: PreferenceScorers, validation: Validation, candidates: Ints) -> Reals:
-    rows = taste.rows()
+def _ndcg_by_user(scorers: PreferenceScorers, validation: Validation, candidates: Ints) -> Reals:
+    rows = scorers.rows()
 
-    def signals(case: FoldIn) -> Mapping[str, Matrix]:
-        return taste.signals(case.movies, case.half_stars, rows, NoneCold())
+    def signals(fold_in: FoldIn) -> Mapping[str, Vector]:
+        return scorers.signals(fold_in.inputs, fold_in.half_stars, rows, NoImputation())
 
-    judge = BlendWeightSearch.of(validation, signals, candidates)
-    return judge.values(judge.total({name: WEIGHTS[name] for name in TASTE}))
+    search = BlendWeightSearch.of(validation, signals, candidates)
+    weights = {name: PREFERENCE_WEIGHTS[name] for name in PREFERENCE_SIGNALS}
+    return search.ndcg_by_user(search.blended(weights))

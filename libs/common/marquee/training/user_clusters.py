@@ -1,4 +1,4 @@
-"""Clusters of the training's users, and what the users of each liked."""
+"""Fit of user clusters on autoencoder codes, and of the movies that each cluster likes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,13 @@ from marquee.scoring.autoencoder import Autoencoder
 from marquee.training.autoencoder import encode, fit_user_clusters
 
 _SHRINKAGE = 30.0
-"""Users that the share of all weighs in a cluster's share of users who liked a movie."""
+"""Pseudo-users, at the share of all users, in a cluster's share of users who liked a movie."""
 
 
 def fit_rated_clusters(
     network: Autoencoder, rows: RatingRows, n_movies: int, clusters: int | None, seed: int
 ) -> tuple[KMeans, Matrix]:
-    """Return the clusters of the users' codes, and their rates of n_movies movies, n_movies × k."""
+    """Return clusters of the users' codes and their rates, float32 n_movies × k."""
     codes = unit(encode(network, rows))
     kmeans = fit_user_clusters(codes, clusters, seed)
     rates = cluster_rates(rows, kmeans.assign(codes), len(kmeans.centers), n_movies)
@@ -26,7 +26,7 @@ def fit_rated_clusters(
 def cluster_rates(
     rows: RatingRows, clusters: npt.NDArray[np.int16], k: int, n_movies: int
 ) -> Reals:
-    """Return the share of each cluster's users who liked each movie, n_movies × k, shrunk."""
+    """Return the shrunk share of each cluster's users who liked each movie, n_movies × k."""
     liked = rows.liked
     cells = rows.movies[liked] * k + clusters[rows.owners[liked]]
     likes = np.bincount(cells, minlength=n_movies * k).reshape(n_movies, k)

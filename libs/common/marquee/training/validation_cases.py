@@ -1,4 +1,4 @@
-"""Signals of many validation cases side by side, as the weights of a mix are learned from them."""
+"""Samples of fold-ins and of movies that validation is done on."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from marquee.arrays import Ints
 from marquee.features.interactions import FoldIn
 
 
-def some(cases: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
-    """Return at most `limit` of the cases, drawn at random, in their order."""
-    if len(cases) <= limit:
-        return list(cases)
-    chosen = np.random.default_rng(seed).choice(len(cases), limit, replace=False)
-    return [cases[i] for i in np.sort(chosen).tolist()]
+def sample_fold_ins(fold_ins: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
+    """Return at most `limit` of the fold-ins, drawn at random, in their order."""
+    if len(fold_ins) <= limit:
+        return list(fold_ins)
+    drawn = np.random.default_rng(seed).choice(len(fold_ins), limit, replace=False)
+    return [fold_ins[i] for i in np.sort(drawn).tolist()]
 
 
 def most_liked(positive: Ints, limit: int) -> Ints:
-    """Return the rows with most positive ratings, at most `limit` of them, in order of row."""
+    """Return the rows of at most `limit` movies with most positive ratings, ascending."""
     return np.sort(np.argsort(-positive, kind="stable")[:limit])

@@ -26,6 +26,10 @@ class MarqueeError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
 
+    def document(self) -> dict[str, str]:
+        """Return the error as internal HTTP calls answer it."""
+        return {"code": self.code, "detail": str(self)}
+
 
 class InvalidInput(MarqueeError):
     """A value from outside is wrong; the text names the field and the fix."""

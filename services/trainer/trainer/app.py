@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marquee.errors import InvalidInput, MarqueeError
+from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.process import serve
 from marquee.settings import Settings
 from trainer.models.api import add_models
@@ -56,22 +56,22 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
 
 
 def _add_health(app: FastAPI, jobs: TrainingJobs) -> None:
-    @app.get("/health/live")
+    @app.get(LIVE)
     async def live() -> dict[str, Any]:
-        return {"live": True}
+        return live_document()
 
-    @app.get("/health/ready")
+    @app.get(READY)
     async def ready() -> dict[str, Any]:
-        return {"ready": True, "service": "trainer", "training": jobs.running()}
+        return ready_document(service="trainer", training=jobs.running())
 
-    @app.get("/metrics")
+    @app.get(METRICS)
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return metrics_response()
 
 
 async def _marquee_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, MarqueeError)
-    problem: dict[str, str] = {"code": error.code, "detail": str(error)}
+    problem = error.document()
     if isinstance(error, InvalidInput) and error.field:
         problem["field"] = error.field
     if isinstance(error, TrainingInProgress):

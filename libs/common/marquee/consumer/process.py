@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from marquee import telemetry
 from marquee.bus.api import Bus
 from marquee.bus.topics import create_topics
 from marquee.consumer.health import Health
 from marquee.errors import Conflict, Unavailable
+from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.settings import Settings
 
 TOPICS = "topics"
@@ -101,14 +101,15 @@ def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | 
 
 
 def _health_response(path: str, health: Health) -> tuple[int, str, bytes]:
-    if path == "/metrics":
-        return 200, CONTENT_TYPE_LATEST, generate_latest()
-    if path == "/health/live":
+    if path == METRICS:
+        response = metrics_response()
+        return response.status_code, response.headers["content-type"], bytes(response.body)
+    if path == LIVE:
         ok = health.live
-        answer: dict[str, object] = {"live": ok}
-    elif path == "/health/ready":
+        answer = live_document(ok)
+    elif path == READY:
         ok = health.ready
-        answer = {"ready": ok, "waiting_for": health.waiting_for, "stopped": health.stopped}
+        answer = ready_document(ok, waiting_for=health.waiting_for, stopped=health.stopped)
     else:
         return 404, "application/json", b'{"detail":"not found"}'
     return 200 if ok else 503, "application/json", orjson.dumps(answer)

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Path
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,36 +10,36 @@ from gateway.api.context import context_of
 from gateway.http.problem_details import CODES
 from gateway.http.route import json_response, router
 from marquee.errors import NotFound
+from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 
 routes = router("Health")
 
 
-@routes.get("/health/live")
+@routes.get(LIVE)
 async def live(_: Request) -> Response:
     """Whether the process's own loop turns."""
-    return json_response({"live": True})
+    return json_response(live_document())
 
 
-@routes.get("/health/ready")
+@routes.get(READY)
 async def ready(request: Request) -> Response:
     """Whether the gateway can give an answer. Without the store it can, and says `degraded`."""
     context = context_of(request)
     connected = context.live_view.connected
     return json_response(
-        {
-            "ready": True,
-            "service": "gateway",
-            "degraded": not connected,
-            "redis": connected,
-            "films": len(context.catalogue),
-        }
+        ready_document(
+            service="gateway",
+            degraded=not connected,
+            redis=connected,
+            films=len(context.catalogue),
+        )
     )
 
 
-@routes.get("/metrics", include_in_schema=False)
+@routes.get(METRICS, include_in_schema=False)
 async def metrics(_: Request) -> Response:
     """Measures in the text form of Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return metrics_response()
 
 
 @routes.get("/problems/{code}", include_in_schema=False)

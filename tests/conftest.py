@@ -1,5 +1,6 @@
 """Servers for tests, one namespace for each test, and the patience of all."""
 
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ settings.register_profile("search", settings.get_profile("same"), derandomize=Fa
 settings.register_profile(
     "unshrunk", settings.get_profile("same"), phases=[Phase.explicit, Phase.generate]
 )
+# Between two tests nobody captures what the threads of Kafka's clients log: not on the terminal.
+logging.getLogger("kafka").addHandler(logging.NullHandler())
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
@@ -32,6 +36,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limit = item.get_closest_marker("timeout")
         if limit is not None and PATIENCE != 1:
             item.add_marker(pytest.mark.timeout(limit.args[0] * PATIENCE), append=False)
+
+
+@pytest.fixture(autouse=True)
+def logging_handlers() -> Iterator[None]:
+    """Put the handlers of the log back after a test: a command's own write to its stderr.
+
+    That file is closed when the test ends, and each record of a thread that is still closing, as
+    those of Kafka's clients are, would be a stack trace instead of a line.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -1,29 +1,54 @@
-"""Run the whole test suite by kind, say what ran, and end with `N passed, N failed, N skipped`."""
+"""Run the whole test suite by kind, say what ran, and end with `N passed, N failed, N skipped`.
 
+Kinds run side by side, as many as there are lanes, and the files of a kind that mostly waits are
+spread over worker processes: the machine waits for servers most of the time.
+"""
+
+import argparse
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
-# Seconds that one test of a kind may take.
-TIMEOUTS = {
-    "unit": 30,
-    "contract": 120,
-    "simulation": 300,
-    "integration": 180,
-    "e2e": 300,
-    "chaos": 420,
-    "quality": 600,
-    "pipeline": 600,
+PATIENCE = float(os.environ.get("MARQUEE_TEST_PATIENCE", "1"))
+"""Factor on the time limits of tests, as on the deadlines of the waits within them."""
+LANES = 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of tests needs to run."""
+
+    limit_s: int
+    """How long one test may take."""
+    workers: int = 1
+    """Over how many processes the files are spread."""
+
+
+# By the time that they take, longest first: so the lanes end at about the same time.
+KINDS = {
+    "integration": Kind(400, workers=4),
+    "e2e": Kind(700),
+    "pipeline": Kind(1200),
+    "unit": Kind(120, workers=2),
+    "quality": Kind(1200),
+    "chaos": Kind(900),
+    "contract": Kind(400, workers=2),
+    "simulation": Kind(600, workers=2),
 }
+COVERED = ("unit", "contract", "simulation")
+"""The kinds in whose processes the code runs, which coverage is measured of."""
 FOR_TRAINER = re.compile(r"\bmark\.trainer\b")
 ALL_FOR_TRAINER = re.compile(r"^pytestmark\b.*\bmark\.trainer\b", re.MULTILINE)
 
@@ -50,24 +75,103 @@ class Count:
         return self.passed + self.failed
 
 
-def main(kinds: list[str]) -> int:
+@dataclass(frozen=True)
+class Job:
+    """The files of one kind that run in one environment."""
+
+    kind: str
+    environment: str
+    marks: str
+    files: list[str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.environment}"
+
+
+@dataclass
+class Runner:
+    """Runs jobs, several at a time; the output of each is printed as a whole when it ends."""
+
+    coverage: bool
+    alone: bool = False
+    """Whether a job may print while it runs, as no other does."""
+    printing: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, job: Job) -> Count:
+        """Run pytest on a job; a crash or a failed collection counts as failed."""
+        report, log = REPORTS / f"{job.name}.xml", REPORTS / f"{job.name}.txt"
+        report.unlink(missing_ok=True)
+        started = time.monotonic()
+        self._say(f"== {job.kind} ({job.environment}) starts")
+        with log.open("w") as file:
+            status = subprocess.run(
+                self._command(job, report),
+                cwd=ROOT,
+                env=self._environ(job),
+                stdout=None if self.alone else file,
+                stderr=None if self.alone else subprocess.STDOUT,
+            ).returncode
+        count = read(report) if report.exists() else Count()
+        count.seconds = time.monotonic() - started
+        if status not in (0, 5) and not count.failed:
+            count.failed = 1
+        self._say(f"\n== {job.kind} ({job.environment})\n{log.read_text(errors='replace')}")
+        return count
+
+    def _say(self, text: str) -> None:
+        with self.printing:
+            print(text, flush=True)
+
+    def _command(self, job: Job, report: Path) -> list[str]:
+        kind = KINDS[job.kind]
+        command = [f"{ROOT}/{job.environment}/bin/python", "-m", "pytest", "-q", "-m", job.marks]
+        command += [
+            "--continue-on-collection-errors",
+            f"--junitxml={report}",
+            f"--timeout={kind.limit_s * PATIENCE:g}",
+            "--durations=3",
+        ]
+        if (workers := min(kind.workers, len(job.files))) > 1:
+            command += ["-n", str(workers), "--dist", "loadfile"]
+        if self.coverage:
+            command += ["--cov", "--cov-report=", "--cov-fail-under=0"]
+        return command + job.files
+
+    def _environ(self, job: Job) -> dict[str, str]:
+        return os.environ | {"COVERAGE_FILE": str(REPORTS / f".coverage.{job.name}")}
+
+
+def main(arguments: list[str]) -> int:
     """Run the named kinds, or all; return the exit status."""
-    unknown = [kind for kind in kinds if kind not in TIMEOUTS]
+    options = parse(arguments)
+    unknown = [kind for kind in options.kinds if kind not in KINDS]
     if unknown:
-        print(f"no such kind: {unknown[0]}; there are {', '.join(TIMEOUTS)}", file=sys.stderr)
+        print(f"no such kind: {unknown[0]}; there are {', '.join(KINDS)}", file=sys.stderr)
         return 2
     strict = os.environ.get("CI") == "true"
     missing = missing_programs()
     REPORTS.mkdir(exist_ok=True)
-    counts = {kind: run(kind) for kind in kinds or TIMEOUTS}
+    started = time.monotonic()
+    counts = run(options.kinds or (COVERED if options.coverage else KINDS), options)
     faults = [f"{name} is not installed" for name in missing] + too_few(counts)
-    table(counts)
-    for fault in faults:
-        print(f"{'error' if strict else 'note'}: {fault}")
+    table(counts, time.monotonic() - started)
     total = sum(counts.values(), Count())
     failed = total.failed + (len(faults) if strict else 0)
+    if options.coverage and not covered():
+        failed += 1
+    for fault in faults:
+        print(f"{'error' if strict else 'note'}: {fault}")
     print(f"{total.passed} passed, {failed} failed, {total.skipped} skipped", flush=True)
     return 1 if failed or not total.executed else 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)}; or all")
+    parser.add_argument("--lanes", type=int, default=LANES, help="how many kinds run at a time")
+    parser.add_argument("--coverage", action="store_true", help="measure coverage, under its floor")
+    return parser.parse_args(arguments)
 
 
 def missing_programs() -> list[str]:
@@ -86,38 +190,28 @@ def too_few(counts: dict[str, Count]) -> list[str]:
     ]
 
 
-def run(kind: str) -> Count:
-    """Run one kind: what is marked `trainer` in .venv-trainer, all else in .venv."""
-    files = {path: path.read_text() for path in (ROOT / "tests" / kind).rglob("test_*.py")}
-    serving = [path for path, text in files.items() if not ALL_FOR_TRAINER.search(text)]
-    training = [path for path, text in files.items() if FOR_TRAINER.search(text)]
-    return child(kind, ".venv", "not trainer", serving) + child(
-        kind, ".venv-trainer", "trainer", training
+def run(kinds: Iterable[str], options: argparse.Namespace) -> dict[str, Count]:
+    """Run kinds side by side; return how the tests of each ended."""
+    counts = {kind: Count() for kind in KINDS if kind in kinds}
+    work = [job for kind in counts for job in jobs(kind)]
+    runner = Runner(options.coverage, alone=min(options.lanes, len(work)) < 2)
+    with ThreadPoolExecutor(options.lanes) as pool:
+        for job, count in zip(work, pool.map(runner.run, work), strict=True):
+            counts[job.kind] += count
+    return counts
+
+
+def jobs(kind: str) -> list[Job]:
+    """Return the jobs of a kind: what is marked `trainer` for .venv-trainer, all else for .venv."""
+    texts = {path: path.read_text() for path in sorted((ROOT / "tests" / kind).rglob("test_*.py"))}
+    files = {str(path.relative_to(ROOT)): text for path, text in texts.items()}
+    serving = [file for file, text in files.items() if not ALL_FOR_TRAINER.search(text)]
+    training = [file for file, text in files.items() if FOR_TRAINER.search(text)]
+    both = (
+        Job(kind, ".venv", "not trainer", serving),
+        Job(kind, ".venv-trainer", "trainer", training),
     )
-
-
-def child(kind: str, environment: str, marks: str, paths: list[Path]) -> Count:
-    """Run pytest on files in one environment; a crash or a failed collection counts as failed."""
-    if not paths:
-        return Count()
-    print(f"\n== {kind} ({environment})", flush=True)
-    report = REPORTS / f"{kind}{environment}.xml"
-    report.unlink(missing_ok=True)
-    command = [f"{ROOT}/{environment}/bin/python", "-m", "pytest", "-q", "-m", marks]
-    options = [
-        "--continue-on-collection-errors",
-        f"--junitxml={report}",
-        f"--timeout={TIMEOUTS[kind]}",
-        "--durations=3",
-    ]
-    started = time.monotonic()
-    files = sorted(str(path.relative_to(ROOT)) for path in paths)
-    status = subprocess.run(command + options + files, cwd=ROOT).returncode
-    count = read(report) if report.exists() else Count()
-    count.seconds = time.monotonic() - started
-    if status not in (0, 5) and not count.failed:
-        count.failed = 1
-    return count
+    return [job for job in both if job.files]
 
 
 def read(report: Path) -> Count:
@@ -132,12 +226,22 @@ def read(report: Path) -> Count:
     return count
 
 
-def table(counts: dict[str, Count]) -> None:
-    """Print one line a kind."""
+def covered() -> bool:
+    """Print the coverage of all jobs together; return whether it is above its floor."""
+    coverage = [f"{ROOT}/.venv/bin/coverage"]
+    data = [str(path) for path in REPORTS.glob(".coverage.*")]
+    environ = os.environ | {"COVERAGE_FILE": str(REPORTS / ".coverage")}
+    subprocess.run([*coverage, "combine", "-q", *data], cwd=ROOT, env=environ, check=True)
+    return subprocess.run([*coverage, "report"], cwd=ROOT, env=environ).returncode == 0
+
+
+def table(counts: dict[str, Count], seconds: float) -> None:
+    """Print one line a kind, and the time of all."""
     print(f"\n{'kind':<12} executed  passed  failed  skipped  seconds")
     for kind, count in counts.items():
         numbers = f"{count.executed:>8} {count.passed:>7} {count.failed:>7} {count.skipped:>8}"
         print(f"{kind:<12} {numbers} {count.seconds:>8.1f}")
+    print(f"{'all, by the clock':<46} {seconds:>8.1f}")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL) $(DEVELOPMENT)
 	@touch $@
 
+.venv-docs/READY: .venv/READY requirements-docs.txt
+	test -x .venv-docs/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-docs
+	$(UV) pip install -q -p .venv-docs --require-hashes -r requirements-docs.txt
+	$(UV) pip install -q -p .venv-docs --no-deps --no-build-isolation $(LOCAL)
+	@touch $@
+
 .venv-pipeline/READY .venv-airflow/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt
 	test -x .venv-$*/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-$*
 	$(UV) pip install -q -p .venv-$* --require-hashes -r requirements-$*.txt
@@ -62,6 +68,8 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 		-o requirements-trainer.txt
 	$(COMPILE) $(MODEL_SERVICES:%=services/%/pyproject.toml) -c requirements-dev.txt -o requirements-model.txt
 	$(COMPILE) services/gateway/pyproject.toml -c requirements-dev.txt -o services/gateway/requirements.txt
+	$(COMPILE) services/trainer/pyproject.toml services/gateway/pyproject.toml requirements-docs.in \
+		-c requirements-dev.txt -o requirements-docs.txt
 	for e in pipeline airflow; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
 		-o requirements-$$e.txt || exit; done
 	$(COMPILE) --extra neural services/trainer/pyproject.toml -c requirements-trainer.txt \
@@ -80,8 +88,8 @@ check: .venv/READY ## formatting, lint, spelling, import contracts, declared dep
 		|| { (cd $$d && $(CURDIR)/.venv/bin/deptry .); exit 1; }; done; echo "deptry: all imports are declared"
 	.venv/bin/mypy $(PACKAGES)
 
-docs: .venv/READY ## build the documentation into site/, strictly
-	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv/bin/mkdocs build --strict --quiet
+docs: .venv-docs/READY ## build the documentation into site/, strictly
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv-docs/bin/mkdocs build --strict --quiet
 
 test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
@@ -121,4 +129,4 @@ evaluate: .venv-trainer/READY ## print the quality of the newest models
 	.venv-trainer/bin/marquee evaluate
 
 clean: ## remove the environments, reports and caches (not var/)
-	rm -rf .venv .venv-trainer .venv-pipeline .venv-airflow reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-docs .venv-trainer .venv-pipeline .venv-airflow reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

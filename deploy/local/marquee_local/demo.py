@@ -109,7 +109,7 @@ class Demo:
         command, environ = [str(BIN / "marquee"), *arguments], {**os.environ, **self.environ}
         if arguments[0] == "train" and NARRATOR.on_terminal:
             return subprocess.call(command, env=environ)  # it shows bars of its own
-        words = next(word for word in arguments if not word.startswith("-"))
+        words = " ".join(word for word in arguments[:2] if not word.startswith("-"))
         return NARRATOR.run(words, command, environ)
 
     # --- starting

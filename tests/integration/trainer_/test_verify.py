@@ -63,7 +63,7 @@ def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
     assert [v for v in verdicts(settings) if not v.equal] == []
 
 
-@pytest.mark.parametrize("kind", ["users", "films", "rules", "sums"])
+@pytest.mark.parametrize("kind", ["users", "movies", "rules", "sums"])
 def test_a_fact_that_was_altered_added_or_lost_is_named(
     system: FactsSystem, history: History, settings: Settings, kind: str
 ) -> None:
@@ -97,7 +97,7 @@ def alter(system: FactsSystem, settings: Settings, service: str, kind: str, way:
             assert client.hdel(key, field)
         else:
             assert client.hset(key, field, other) == (way == "add")
-        return f"{kind.removesuffix('s') if kind == 'films' else kind}:{field.decode()}"
+        return f"{'film' if kind == 'movies' else kind}:{field.decode()}"
 
 
 def test_it_is_right_beside_consumers_at_work(

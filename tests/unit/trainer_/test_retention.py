@@ -102,8 +102,8 @@ def test_a_version_that_was_announced_and_the_one_before_stay(
     versions = [add("content") for _ in range(7)]
     registry = Registry(settings.registry)
     for version in (versions[6], versions[3], versions[0], versions[0]):
-        registry.ask("content", version)
-    assert registry.asked("content") == (versions[0], versions[3])
+        registry.mark_announced("content", version)
+    assert registry.announced("content") == (versions[0], versions[3])
     tidy(settings, lambda *_: {"content": versions[6]})  # the services have not followed yet
     left = [versions[0], versions[3], versions[5], versions[6]]
     assert registry.versions("content") == left

@@ -10,12 +10,12 @@ def test_what_many_keep_at_once_is_all_there_and_always_readable(tmp_path: Path)
     names = [f"topic-{n}" for n in range(200)]
 
     def keep(name: str) -> str | None:
-        kept = TopicIds(tmp_path / "history")
-        kept.keep(name, name.upper())
-        return kept.of(name)
+        ids = TopicIds(tmp_path / "history")
+        ids.put(name, name.upper())
+        return ids.get(name)
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(keep, names)) == [name.upper() for name in names]
-    kept = TopicIds(tmp_path / "history")
-    assert [kept.of(name) for name in names] == [name.upper() for name in names]
+    ids = TopicIds(tmp_path / "history")
+    assert [ids.get(name) for name in names] == [name.upper() for name in names]
     assert [path.name for path in (tmp_path / "history").glob("*.tmp")] == []

@@ -1,8 +1,8 @@
-"""The facts of one partition as they stand in the store, and their canonical digest.
+"""Canonical form and digest of one partition's facts as the store holds them.
 
-The digest says whether two partitions hold the same facts, whichever way they came to them: live,
-by a replay of the log, from a snapshot. So it leaves out what depends on the way: the offsets of
-last changes, a user of whom nothing is left, sums of zero, the order of tags and of dismissals.
+Digests are equal if two partitions hold the same facts, whether live, replayed from the log or
+restored from a snapshot. So the canonical form leaves out what depends on the path: offsets of last
+changes, users without any facts, sums of zero, the order of tags and of dismissals.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ Entries = dict[str, bytes]
 
 @dataclass
 class PackedFacts:
-    """Values by id: `movies`, `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
+    """Facts by id: `movies` and `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
 
     movies: dict[int, bytes] = field(default_factory=dict)
     rules: dict[int, bytes] = field(default_factory=dict)
@@ -34,18 +34,18 @@ class PackedFacts:
 
     def entries(self) -> Entries:
         """Return the hash of each fact."""
-        found: Entries = {}
+        entries: Entries = {}
         for movie_id, value in self.movies.items():
-            _put(found, f"film:{movie_id}", _canonical_json(value))
+            _put(entries, f"film:{movie_id}", _canonical_json(value))
         for movie_id, value in self.rules.items():
-            _put(found, f"rules:{movie_id}", _canonical_json(value))
+            _put(entries, f"rules:{movie_id}", _canonical_json(value))
         for user_id, value in self.users.items():
-            _put(found, f"user:{user_id}", _canonical_ratings(value))
+            _put(entries, f"user:{user_id}", _canonical_ratings(value))
         for movie_id, value in self.sums.items():
-            _put(found, f"sums:{movie_id}", b"" if value == _NO_SUMS else value)
+            _put(entries, f"sums:{movie_id}", b"" if value == _NO_SUMS else value)
         for digest, offset in self.erased.items():
-            _put(found, f"erased:{digest.hex()}", str(offset).encode())
-        return found
+            _put(entries, f"erased:{digest.hex()}", str(offset).encode())
+        return entries
 
     def __len__(self) -> int:
         kinds = (self.movies, self.rules, self.users, self.sums, self.erased)
@@ -53,22 +53,22 @@ class PackedFacts:
 
 
 def digest_of(entries: Entries) -> str:
-    """Return the digest of a partition, 32 hexadecimal digits: equal for equal facts."""
-    whole = hashlib.blake2b(digest_size=16)
+    """Return the digest of a partition: 32 hexadecimal digits, equal for equal facts."""
+    digest = hashlib.blake2b(digest_size=16)
     for name in sorted(entries):
-        whole.update(name.encode() + b"\0" + entries[name])
-    return whole.hexdigest()
+        digest.update(name.encode() + b"\0" + entries[name])
+    return digest.hexdigest()
 
 
 def differing(a: Entries, b: Entries) -> list[str]:
-    """Return the names of the facts that are not the same in both, in order."""
+    """Return the sorted names of the facts that are not the same in both."""
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-def _put(found: Entries, name: str, value: bytes) -> None:
-    """Keep the hash of a canonical value; none where there is nothing to say."""
+def _put(entries: Entries, name: str, value: bytes) -> None:
+    """Add the hash of a canonical value, unless the value is empty."""
     if value:
-        found[name] = hashlib.blake2b(value, digest_size=16).digest()
+        entries[name] = hashlib.blake2b(value, digest_size=16).digest()
 
 
 def _canonical_json(value: bytes) -> bytes:
@@ -83,5 +83,5 @@ def _canonical_ratings(value: bytes) -> bytes:
         return b""
     if dismissed < 2:
         return value
-    at = _HEADER.size + 5 * rated + 4 * viewed
-    return value[:at] + np.sort(np.frombuffer(value, "<u4", dismissed, at)).tobytes()
+    start = _HEADER.size + 5 * rated + 4 * viewed
+    return value[:start] + np.sort(np.frombuffer(value, "<u4", dismissed, start)).tobytes()

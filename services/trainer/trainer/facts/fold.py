@@ -1,4 +1,4 @@
-"""Facts: what ratings, marks, movies and rules there are, and how events change them."""
+"""Facts (ratings, marks, movies, rules), and the fold of events into them by whole arrays."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from marquee.events import (
 from marquee.features.dataset import Dataset, make_dataset, position_in
 
 KINDS: tuple[str, ...] = ("added", "removed", "viewed", "dismissed", "restored", "erased")
-"""Kinds of events about a user; the order is that of their codes."""
+"""Kinds of events about a user, in the order of their codes."""
 ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED = range(len(KINDS))
 
 PROMOTION, BLOCK = "promotion", "block"
@@ -42,7 +42,7 @@ def _codes() -> Codes:
 class PairRows:
     """n rows about (user, movie) pairs, in the order of their changes.
 
-    `codes` uint8 n: half stars where the rows are ratings, kinds where they are marks or events.
+    `codes` (uint8, n) are half stars if the rows are ratings, kinds if they are marks or events.
     """
 
     user_ids: Ints = field(default_factory=_ints)
@@ -54,7 +54,7 @@ class PairRows:
         return len(self.user_ids)
 
     def take(self, rows: Ints | Mask) -> "PairRows":
-        """Return some of the rows."""
+        """Return the selected rows."""
         return PairRows(
             self.user_ids[rows], self.movie_ids[rows], self.codes[rows], self.times[rows]
         )
@@ -65,7 +65,7 @@ class PairRows:
 
     @classmethod
     def joined(cls, parts: Iterable["PairRows"]) -> "PairRows":
-        """Return the rows of all parts, one part after the other."""
+        """Concatenate the rows of all parts."""
         listed = [cls(), *parts]
         return cls(
             np.concatenate([part.user_ids for part in listed]),
@@ -83,16 +83,16 @@ class UserEvents:
     half_stars: Codes = field(default_factory=_codes)
 
     def take(self, rows: Ints | Mask) -> "UserEvents":
-        """Return some of the events."""
+        """Return the selected events."""
         return UserEvents(self.rows.take(rows), self.half_stars[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class FoldedCatalogue:
-    """What the log has said of movies; events change it.
+    """The catalogue that the log's events make.
 
     `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule in force.
-    `removed` are movies that were taken out: models that know them from a training must be told.
+    `removed` are movies that were removed: models that know them from a training must be told.
     """
 
     movies: dict[int, Movie] = field(default_factory=dict)
@@ -132,9 +132,9 @@ class FoldedCatalogue:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All that the log has said: ratings, marks (viewed, dismissed), and the catalogue.
+    """All facts: ratings, marks (viewed, dismissed), and the catalogue.
 
-    `erased` holds for each partition the digests of erased users, with offsets.
+    `erased` maps each partition to the digests of erased users' ids, with offsets.
     """
 
     ratings: PairRows = field(default_factory=PairRows)
@@ -148,7 +148,7 @@ class Facts:
         return self.catalogue.movies
 
     def dataset(self) -> Dataset:
-        """Return the ratings of movies that are in the catalogue, and the catalogue."""
+        """Return the catalogue, and the ratings of its movies, as a data set."""
         rows = self.ratings
         return make_dataset(
             rows.user_ids, rows.movie_ids, rows.codes, rows.times, self.movies.values()
@@ -156,7 +156,7 @@ class Facts:
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Facts":
-        """Return the facts that a data set states."""
+        """Return the facts of a data set."""
         rows = PairRows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
         return cls(
             rows, catalogue=FoldedCatalogue({movie.movie_id: movie for movie in dataset.movies})
@@ -167,8 +167,8 @@ class Facts:
 class PartitionFacts:
     """The facts of one partition of a topic at `position`: of movies, or of users.
 
-    `since` is where the newest snapshot stands; `changed` maps what changed after that to the
-    offset of its last change.
+    `since` is the position of the newest snapshot; `changed` maps movies or users that changed
+    after it to the offsets of their last changes.
     """
 
     position: int
@@ -181,9 +181,18 @@ class PartitionFacts:
 
 
 def fold_users(ratings: PairRows, marks: PairRows, events: UserEvents) -> tuple[PairRows, PairRows]:
-    """Return ratings and marks after the events of the same partition, in the order of the log.
+    """Apply events of a partition to its ratings and marks.
 
-    The last event of a pair wins, whatever its time says; an erasure takes all that came before it.
+    The last event of a pair in the log wins, whatever its time; an erasure removes everything of
+    the user before it.
+
+    Args:
+        ratings: Ratings before the events, with half stars as codes.
+        marks: Marks before the events, with kinds as codes.
+        events: Events in the order of the log.
+
+    Returns:
+        Ratings and marks after the events.
     """
     ratings, marks, events = _without_erased(ratings, marks, events)
     ratings = _fold_pairs(ratings, events, (ADDED, REMOVED), ADDED)
@@ -198,12 +207,12 @@ def _without_erased(
     ratings: PairRows, marks: PairRows, events: UserEvents
 ) -> tuple[PairRows, PairRows, UserEvents]:
     rows = events.rows
-    at = np.flatnonzero(rows.codes == ERASED)
-    if not len(at):
+    erasures = np.flatnonzero(rows.codes == ERASED)
+    if not len(erasures):
         return ratings, marks, events
-    # The last erasure of each user: unique finds the first of the reversed.
-    users, reversed_index = np.unique(rows.user_ids[at][::-1], return_index=True)
-    last = at[::-1][reversed_index]
+    # The last erasure of each user is the first one in reversed order, which unique returns.
+    users, reversed_index = np.unique(rows.user_ids[erasures][::-1], return_index=True)
+    last = erasures[::-1][reversed_index]
     index, erased = position_in(users, rows.user_ids)
     later = ~erased | (np.arange(len(rows)) > last[index])
     return (
@@ -216,7 +225,7 @@ def _without_erased(
 def _fold_pairs(
     state: PairRows, events: UserEvents, kinds: tuple[int, ...], present: int
 ) -> PairRows:
-    """Return the state's rows, less the pairs with an event of `kinds`, and the `present` ones."""
+    """Replace the rows of pairs that have an event of `kinds` by their last event, if `present`."""
     events = events.take(np.isin(events.rows.codes, kinds))
     rows = events.rows
     if not len(rows):
@@ -239,5 +248,5 @@ def _pairs(users: Ints, rows: PairRows) -> Ints:
 
 
 def _pair_keys(user_indexes: Ints, movie_ids: Ints) -> Ints:
-    """One integer a pair: a movie id has 31 bits."""
+    """Return one integer per pair: a movie id has 31 bits."""
     return (user_indexes << 31) | movie_ids

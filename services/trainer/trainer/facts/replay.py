@@ -1,4 +1,4 @@
-"""Events applied to facts in memory by the handlers that the consumers run."""
+"""Replay of a log: events applied to facts in memory by the handlers that the consumers run."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,22 +16,29 @@ BATCH = 256
 
 
 class Replay:
-    """Goes through a partition's log from `position` on, and changes `facts` as a consumer would.
+    """Applies a partition's messages from `position` on to `facts`, as a consumer would.
 
-    `buried` are the offsets that the service's consumer has given up as dead letters. What came
-    just before `position` is to be remembered first, so that late duplicates of it are dropped.
+    The messages just before `position` are to be remembered first, so that late duplicates of them
+    are dropped.
+
+    Args:
+        partition: The partition.
+        fact_set: The facts that the service keeps of its topic.
+        facts: Facts at the position; they are changed.
+        position: Offset of the first message to apply.
+        dead_letters: Offsets that the service's consumer has put aside as dead letters.
     """
 
     def __init__(
         self,
         partition: TopicPartition,
-        kept: FactSet,
+        fact_set: FactSet,
         facts: PackedFacts,
         position: int,
-        buried: Collection[int] = (),
+        dead_letters: Collection[int] = (),
     ) -> None:
         self.facts, self.position = facts, position
-        self._kept, self._buried = kept, buried
+        self._handlers, self._dead_letters = fact_set.handlers, dead_letters
         self._keys = Keys("replay", "replay", 1).of(partition)
         self._store = FactStore(self._keys, facts)
 
@@ -42,86 +49,86 @@ class Replay:
 
     @property
     def changed(self) -> dict[int, int]:
-        """Movies or users that the replay has changed, with the offsets of their last changes."""
+        """Movies or users that the replay has changed → offsets of their last changes."""
         return self._store.changed
 
-    def feed(self, reads: Sequence[DecodedMessage], until: int) -> None:
+    def feed(self, messages: Sequence[DecodedMessage], until: int) -> None:
         """Apply the messages from the position on, up to the one before offset `until`."""
-        new = [one for one in reads if self.position <= one.message.offset < until]
+        new = [m for m in messages if self.position <= m.message.offset < until]
         for start in range(0, len(new), BATCH):
             self._apply(new[start : start + BATCH])
         if new:
             self.position = new[-1].message.offset + 1
 
-    def remember(self, reads: Sequence[DecodedMessage], before: int) -> None:
-        """Take messages before an offset into the window, and do no more with them."""
+    def remember(self, messages: Sequence[DecodedMessage], before: int) -> None:
+        """Add the messages before an offset to the window of recent events only."""
         unit_of_work = UnitOfWork(self._keys, self._store)
-        old = [one for one in reads if one.message.offset < before]
-        for _ in drop_duplicates(unit_of_work, self._unburied(old)):
+        old = [m for m in messages if m.message.offset < before]
+        for _ in drop_duplicates(unit_of_work, self._without_dead_letters(old)):
             pass
         self._store.apply(unit_of_work.commands(0, 0))
 
-    def _apply(self, reads: Sequence[DecodedMessage]) -> None:
-        """Apply a batch; where an event throws, one by one, as a consumer gives up that one."""
+    def _apply(self, messages: Sequence[DecodedMessage]) -> None:
+        """Apply a batch; if an event raises, one by one, as a consumer puts aside that one."""
         try:
-            self._step(self._unburied(reads))
+            self._apply_at_once(self._without_dead_letters(messages))
         except MarqueeError:
             raise
         except Exception:
-            if len(reads) > 1:
-                for one in reads:
-                    self._apply([one])
+            if len(messages) > 1:
+                for message in messages:
+                    self._apply([message])
 
-    def _step(self, reads: Sequence[DecodedMessage]) -> None:
+    def _apply_at_once(self, messages: Sequence[DecodedMessage]) -> None:
         unit_of_work = UnitOfWork(self._keys, self._store)
-        events = list(drop_duplicates(unit_of_work, reads))
+        events = list(drop_duplicates(unit_of_work, messages))
         prefetch(unit_of_work, [event for _, event in events])
         for offset, event in events:
             unit_of_work.offset = offset
-            if (handler := self._kept.handlers.get(type(event))) is not None:
+            if (handler := self._handlers.get(type(event))) is not None:
                 handler(unit_of_work, event)
         self._store.apply(unit_of_work.commands(0, 0))
 
-    def _unburied(self, reads: Sequence[DecodedMessage]) -> list[DecodedMessage]:
-        return [one for one in reads if one.message.offset not in self._buried]
+    def _without_dead_letters(self, messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
+        return [m for m in messages if m.message.offset not in self._dead_letters]
 
 
 class FactStore:
-    """What a `UnitOfWork` needs of a store, over the facts of one partition in memory."""
+    """A store for units of work, over the facts of one partition in memory."""
 
     def __init__(self, keys: PartitionKeys, facts: PackedFacts) -> None:
         self._facts, self._keys = facts, keys
         self._hashes = {keys.movies: facts.movies, keys.rules: facts.rules, keys.sums: facts.sums}
         self._user = keys.user(0)[:-1]
         self.window: dict[bytes, int] = {}
-        """Digest of a recent event → its offset, in the order of the offsets."""
+        """Digest of a recent event → its offset, by rising offset."""
         self.changed: dict[int, int] = {}
         """Movie or user → offset of the last change."""
         self.rows: dict[str, bytes] = {}
-        """Derived rows that the last steps have put, by field."""
+        """Derived rows by field."""
 
     def read(self, reads: ReadRequest) -> ReadResult:
         """See `Store.read`."""
         users = {key: self._facts.users.get(self._user_id(key)) for key in reads.strings}
         fields: dict[tuple[str, str], bytes | None] = {}
         for key, names in (reads.fields or {}).items():
-            held = self._hashes.get(key, {})
-            fields |= {(key, name): held.get(int(name)) for name in names}
+            values = self._hashes.get(key, {})
+            fields |= {(key, name): values.get(int(name)) for name in names}
         scores: dict[tuple[str, bytes], float | None] = {}
         for key, members in (reads.scores or {}).items():
             scores |= {(key, member): self.window.get(member) for member in members}
         return ReadResult(users, fields, scores)
 
     def position(self, _: PartitionKeys) -> int | None:
-        """There is none: the caller knows where it is."""
+        """Return None: the caller knows the position."""
         return None
 
     def scan(self, _: str) -> dict[bytes, bytes]:
-        """There is nothing but facts."""
+        """Return nothing: there are only facts."""
         return {}
 
     def changed_since(self, _keys: PartitionKeys, _offset: int) -> list[int]:
-        """The offsets of changes are not kept."""
+        """Return nothing: offsets of changes are not stored."""
         return []
 
     def write(
@@ -131,15 +138,15 @@ class FactStore:
         _position: object,
         commands: Sequence[Command],
     ) -> None:
-        """See `Store.write`; there is no twin, hence no fence."""
+        """See `Store.write`; there is no other writer, hence no fence."""
         self.apply(commands)
 
     def apply(self, commands: Sequence[Command]) -> None:
-        """Carry out the commands that concern facts and the window."""
+        """Execute the commands that concern facts and the window of recent events."""
         for name, key, *arguments in commands:
-            self._carry_out(str(name), str(key), arguments)
+            self._execute(str(name), str(key), arguments)
 
-    def _carry_out(self, name: str, key: str, arguments: list[bytes | str | int | float]) -> None:
+    def _execute(self, name: str, key: str, arguments: list[bytes | str | int | float]) -> None:
         if key.startswith(self._user):
             self._set_user(self._user_id(key), arguments)
         elif key == self._keys.window:
@@ -150,11 +157,11 @@ class FactStore:
             self.changed.pop(int(arguments[0]), None)
         elif key == self._keys.changed:
             self.changed[int(arguments[1])] = int(arguments[0])
-        elif (held := self._hashes.get(key)) is not None:
+        elif (values := self._hashes.get(key)) is not None:
             if name == "HSET":
-                held[int(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
+                values[int(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
             else:
-                held.pop(int(arguments[0]), None)
+                values.pop(int(arguments[0]), None)
         elif name == "HSET":
             self.rows[str(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
 

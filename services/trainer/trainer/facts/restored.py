@@ -1,10 +1,11 @@
-"""Facts of a partition out of the history, packed as they stand in the store, by whole arrays."""
+"""Restored facts: those of a partition of the history, packed as the store holds them."""
 
 import struct
 from collections.abc import Mapping
 
 import numpy as np
 
+from marquee.arrays import Ints
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UnitOfWork
@@ -20,16 +21,16 @@ from trainer.facts.replay import FactStore
 _HEADER = struct.Struct("<BIII")
 
 
-def packed(facts: PartitionFacts, kept: FactSet) -> PackedFacts:
-    """Return what a service keeps of a partition's facts."""
-    found = PackedFacts(movies=_movies(facts.catalogue.movies))
-    if kept.has_rules:
-        _put_rules(found, facts.catalogue.rules, kept)
-    found.erased = dict(facts.erased)
-    found.users = _users(facts.ratings, facts.marks if kept.has_marks else PairRows())
-    if kept.has_sums:
-        found.sums = _sums(facts.ratings)
-    return found
+def packed(facts: PartitionFacts, fact_set: FactSet) -> PackedFacts:
+    """Return the facts of a partition that a service keeps, in packed form."""
+    restored = PackedFacts(movies=_movies(facts.catalogue.movies))
+    if fact_set.has_rules:
+        _put_rules(restored, facts.catalogue.rules, fact_set)
+    restored.erased = dict(facts.erased)
+    restored.users = _users(facts.ratings, facts.marks if fact_set.has_marks else PairRows())
+    if fact_set.has_sums:
+        restored.sums = _sums(facts.ratings)
+    return restored
 
 
 def digest(topic: str, facts: PartitionFacts) -> str:
@@ -41,42 +42,46 @@ def _movies(movies: Mapping[int, Movie]) -> dict[int, bytes]:
     return {movie_id: movie.model_dump_json().encode() for movie_id, movie in movies.items()}
 
 
-def _put_rules(found: PackedFacts, rules: Mapping[tuple[int, str], str], kept: FactSet) -> None:
+def _put_rules(facts: PackedFacts, rules: Mapping[tuple[int, str], str], fact_set: FactSet) -> None:
     keys = Keys("restored", "restored", 1).of(TopicPartition(MOVIES, 0))
-    store = FactStore(keys, found)
+    store = FactStore(keys, facts)
     for text in rules.values():
         event, unit_of_work = decode(text.encode()), UnitOfWork(keys, store)
-        kept.handlers[type(event)](unit_of_work, event)
+        fact_set.handlers[type(event)](unit_of_work, event)
         store.apply(unit_of_work.commands(0, 0))
 
 
 def _users(ratings: PairRows, marks: PairRows) -> dict[int, bytes]:
-    """Return packed ratings by user: the counts, then the movies in the order of their changes."""
+    """Return packed ratings by user: counts, then movies in the order of their changes."""
     parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
     by_user = [part.by_user() for part in parts]
-    bounds = [np.searchsorted(part.user_ids, users, side="left").tolist() for part in by_user]
-    ends = [np.searchsorted(part.user_ids, users, side="right").tolist() for part in by_user]
+    spans = [_spans(part.user_ids, users) for part in by_user]
     rated, viewed, dismissed = (part.movie_ids.astype("<u4").tobytes() for part in by_user)
     halves = by_user[0].codes.tobytes()
-    found = {}
-    for user_id, a, b, c, d, e, f in zip(
-        users.tolist(), bounds[0], ends[0], bounds[1], ends[1], bounds[2], ends[2], strict=True
-    ):
-        found[user_id] = b"".join(
+    packed_users = {}
+    for user_id, (r, r_end), (v, v_end), (d, d_end) in zip(users.tolist(), *spans, strict=True):
+        packed_users[user_id] = b"".join(
             (
-                _HEADER.pack(1, b - a, d - c, f - e),
-                rated[4 * a : 4 * b],
-                halves[a:b],
-                viewed[4 * c : 4 * d],
-                dismissed[4 * e : 4 * f],
+                _HEADER.pack(1, r_end - r, v_end - v, d_end - d),
+                rated[4 * r : 4 * r_end],
+                halves[r:r_end],
+                viewed[4 * v : 4 * v_end],
+                dismissed[4 * d : 4 * d_end],
             )
         )
-    return found
+    return packed_users
+
+
+def _spans(sorted_ids: Ints, users: Ints) -> list[tuple[int, int]]:
+    """Return the first and the next row of each user in sorted ids."""
+    starts = np.searchsorted(sorted_ids, users, side="left").tolist()
+    ends = np.searchsorted(sorted_ids, users, side="right").tolist()
+    return list(zip(starts, ends, strict=True))
 
 
 def _sums(ratings: PairRows) -> dict[int, bytes]:
-    """Return n, positive and half stars by movie, packed."""
+    """Return the packed sums by movie: number of ratings, of positive ones, and half stars."""
     movies, index = np.unique(ratings.movie_ids, return_inverse=True)
     n = np.bincount(index, minlength=len(movies))
     positive = np.bincount(index, ratings.codes >= POSITIVE, len(movies)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Segments of the history: the events of a partition between two offsets, in a Parquet file."""
+"""Segments of the history: Parquet files with the events of a partition between two offsets."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from marquee.errors import DataError
 from marquee.events import (
     MOVIES,
     RATINGS,
-    AnyEvent,
+    Event,
     MovieEvent,
     Rating,
     RatingEvent,
@@ -54,7 +54,10 @@ _KIND_OF = {
 
 
 class RatingRow(NamedTuple):
-    """An event of the topic `ratings`; the time in seconds since 1970; 0 where it has no movie."""
+    """An event of the topic `ratings`; the time in seconds since 1970.
+
+    `movie_id` and `half_stars` are 0 in events that have none.
+    """
 
     offset: int
     kind: str
@@ -71,8 +74,12 @@ class MovieRow(NamedTuple):
     event: str
 
 
-def row_of(offset: int, event: AnyEvent) -> RatingRow | MovieRow:
-    """Return the row that keeps an event. TypeError: the history does not keep its topic."""
+def row_of(offset: int, event: Event) -> RatingRow | MovieRow:
+    """Convert an event to a row of the history.
+
+    Raises:
+        TypeError: The history does not keep the event's topic.
+    """
     if isinstance(event, MovieEvent):
         return MovieRow(offset, event.encode().decode())
     if not isinstance(event, RatingEvent):
@@ -98,11 +105,11 @@ class Segment:
 
 
 def segments_in(folder: Path) -> list[Segment]:
-    """Return the segments in a folder by first offset, of those the longest first."""
+    """List the segments in a folder by first offset; of equal ones the longest first."""
     if not folder.is_dir():
         return []
-    found = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
-    segments = [Segment(path, int(name[1]), int(name[2])) for path, name in found if name]
+    names = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
+    segments = [Segment(path, int(name[1]), int(name[2])) for path, name in names if name]
     return sorted(segments, key=lambda segment: (segment.first, -segment.next))
 
 
@@ -115,7 +122,11 @@ def table_of(topic: str, rows: Sequence[RatingRow] | Sequence[MovieRow]) -> Any:
 
 
 def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> None:
-    """Write a segment, which appears whole or not at all. FileExistsError: there is one."""
+    """Write a segment atomically.
+
+    Raises:
+        FileExistsError: There is a segment of these offsets.
+    """
     path = folder / f"{first:020d}-{next_offset:020d}.parquet"
     with staged(path) as part:
         pq.write_table(table, part, compression="zstd", write_page_checksum=True)
@@ -125,7 +136,12 @@ def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> Non
 
 
 def read_segments(segments: Iterable[Segment], topic: str, position: int) -> Any:
-    """Return the events from `position` on, each once, as one table in the order of the log."""
+    """Read the events from `position` on, each once, as one table in the order of the log.
+
+    Raises:
+        DataError: A segment is damaged, or of another topic.
+        FileNotFoundError: Another process deleted a segment meanwhile.
+    """
     tables = [SCHEMAS[topic].empty_table()]
     for segment in segments:
         table = _read(segment.path, topic)
@@ -135,7 +151,7 @@ def read_segments(segments: Iterable[Segment], topic: str, position: int) -> Any
 
 
 def user_events(table: Any) -> UserEvents:
-    """Return a `ratings` table as arrays."""
+    """Convert a `ratings` table to arrays."""
     kinds = table["kind"].combine_chunks()
     code_of = np.array([KINDS.index(kind) for kind in kinds.dictionary.to_pylist()], np.uint8)
     codes = code_of[kinds.indices.to_numpy()] if len(kinds) else np.zeros(0, np.uint8)
@@ -146,14 +162,14 @@ def user_events(table: Any) -> UserEvents:
 
 
 def erasures_in(table: Any) -> dict[bytes, int]:
-    """Return digest of a user's id → offset of his last erasure, of a `ratings` table."""
-    found = table.filter(pc.equal(pc.cast(table["kind"], pa.string()), "erased"))
-    pairs = zip(found["user_id"].to_pylist(), found["offset"].to_pylist(), strict=True)
+    """Return digest of a user's id → offset of the user's last erasure in a `ratings` table."""
+    erasures = table.filter(pc.equal(pc.cast(table["kind"], pa.string()), "erased"))
+    pairs = zip(erasures["user_id"].to_pylist(), erasures["offset"].to_pylist(), strict=True)
     return {digest_of_user(user_id): offset for user_id, offset in pairs}
 
 
 def last_changes(topic: str, table: Any) -> dict[int, int]:
-    """Return movie or user → offset of the last event about it, of a table in the log's order."""
+    """Return movie or user → offset of the last event about it, from a table in the log's order."""
     offsets = table["offset"].to_pylist()
     if topic == RATINGS:
         return dict(zip(table["user_id"].to_pylist(), offsets, strict=True))

@@ -1,4 +1,4 @@
-"""Which topics the history was read from: their ids, in `topics.json` of its folder."""
+"""Ids of the topics that the history was read from, in `topics.json` of its folder."""
 
 from pathlib import Path
 
@@ -10,23 +10,23 @@ NAME = "topics.json"
 
 
 class TopicIds:
-    """Ids by topic. One that is kept stays: a topic of another id has other events."""
+    """Stored ids by topic: a topic of another id has other events, even under the same name."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / NAME
 
-    def of(self, topic: str) -> str | None:
-        """Return the id of a topic; None before the first event was read."""
+    def get(self, topic: str) -> str | None:
+        """Return the id of a topic, or None before its first event was read."""
         return self._read().get(topic)
 
-    def keep(self, topic: str, name: str) -> None:
-        """Keep the id of a topic; several writers at the same time keep all their topics."""
+    def put(self, topic: str, topic_id: str) -> None:
+        """Store the id of a topic; concurrent writers keep each other's topics."""
         with locked(self._path.with_name(f".{NAME}.lock")):
-            replace_file(self._path, orjson.dumps(self._read() | {topic: name}))
+            replace_file(self._path, orjson.dumps(self._read() | {topic: topic_id}))
 
     def _read(self) -> dict[str, str]:
         try:
-            held: dict[str, str] = orjson.loads(self._path.read_bytes())
+            ids: dict[str, str] = orjson.loads(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        return held
+        return ids

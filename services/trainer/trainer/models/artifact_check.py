@@ -18,7 +18,7 @@ from marquee.arrays import Ints, load_arrays
 from marquee.domain.models import CONTENT, HYBRID, NEURAL, USER_MODEL
 from marquee.errors import ArtifactError
 from marquee.registry.bundle import Manifest
-from marquee.registry.integrity import torch_arrays
+from marquee.registry.pickle_scan import torch_arrays
 from marquee.registry.registry import Registry
 from trainer.models.classes import model_class
 

@@ -1,4 +1,4 @@
-"""Looks for what would keep Marquee from running on this machine, each finding with its remedy."""
+"""Checks of what Marquee needs to run on this machine, each problem with its remedy."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ _DISK_GB, _MEMORY_GB = 2.0, 2.0
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was looked at, what was found, and what to do where that is not good."""
+    """The result of one check, and the remedy if it is not good."""
 
     state: Literal["good", "note", "bad"]
     subject: str
@@ -30,12 +30,12 @@ class CheckResult:
     remedy: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """Return the finding as it is written to JSON."""
+        """Return the result as a JSON object."""
         return asdict(self)
 
 
 def examine(settings: Settings) -> list[CheckResult]:
-    """Return what was found; nothing is changed."""
+    """Return the results of all checks; nothing is changed."""
     return [
         _python(),
         _state(settings.state),

@@ -1,12 +1,12 @@
-"""The receipt of an erasure: which store holds nothing of a user any more, and since when.
+"""Receipts of erasures: which stores hold nothing of a user any more, and since when.
 
-It is found out by looking, store by store, and the day on which a store was first found clean is
-kept in `STATE/erasures`, under a digest of the user's id.
+Every store is searched each time. The time when a store was first found clean is kept in
+`STATE/erasures`, under a digest of the user's id.
 """
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import redis
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.factory import open_bus
-from marquee.dead_letters.ledger import open_dead_letters
+from marquee.dead_letters.queue import open_dead_letters
 from marquee.domain.models import MODEL_NAMES, USER_MODEL
 from marquee.errors import NotFound, StoreUnavailable
 from marquee.events import RATINGS
@@ -32,22 +32,22 @@ from trainer.operations.inspection import SERVICES
 from trainer.operations.log_reader import LogReader
 
 MASKED = USER_MODEL.name
-"""The one model that serves from users of its training; its apps mask those on the list."""
+"""The only model that serves from users of its training; its apps mask erased users."""
 
 
 @dataclass(frozen=True)
 class StoreReceipt:
-    """What one store holds of a user; nothing of him: `left` is empty."""
+    """What one store holds of a user; `left` is empty if that is nothing."""
 
     store: str
     left: str = ""
-    """What is left, and until when."""
+    """The data that are left, and until when."""
     since: str | None = None
-    """When it was first found to hold nothing; None: pending."""
+    """When the store was first found to hold nothing; None: pending."""
 
 
 class ErasureReceipts:
-    """Looks into all stores of a system; `close` it."""
+    """Searches all stores of a system for an erased user; `close` it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -57,13 +57,13 @@ class ErasureReceipts:
         self._history = History(settings.history, settings.partitions)
 
     def close(self) -> None:
-        """Let go of bus and store."""
+        """Close the connections to bus and store."""
         self._log.close()
         self._bus.close()
         self._redis.close()
 
     def finish(self, user_id: int) -> None:
-        """Do at once what would come later: write the history anew, remove dead letters."""
+        """Clean history and dead letters at once, rather than at the next training or expiry."""
         if self._history.erases():
             self._history.compact()
         letters = open_dead_letters(self._settings)
@@ -73,26 +73,28 @@ class ErasureReceipts:
     def receipt(self, user_id: int) -> list[StoreReceipt]:
         """Return what each store holds of an erased user, with dates.
 
-        NotFound: no service has him on its erasure list. StoreUnavailable: Redis does not answer.
+        Raises:
+            NotFound: The gateway has no such user on its erasure list.
+            StoreUnavailable: Redis does not answer.
         """
         try:
             if self._erased_at(user_id) is None:
                 raise NotFound(
                     f"viewer {user_id} was not erased, or the consumers have not come to it yet;"
-                    f" DELETE /v1/users/{user_id} erases him"
+                    f" DELETE /v1/users/{user_id} erases them"
                 )
-            places = list(self._places(user_id))
+            receipts = list(self._receipts(user_id))
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise StoreUnavailable(f"Redis: {error}") from None
-        return self._dated(user_id, places)
+        return self._dated(user_id, receipts)
 
     def _erased_at(self, user_id: int) -> int | None:
-        """Return the offset of the erasure, by the list of the gateway."""
+        """Return the offset of the erasure in the gateway's list, or None."""
         keys = self._keys("gateway", user_id)
-        found = self._redis.zscore(keys.erased, digest_of_user(user_id))
-        return None if found is None else int(found)
+        offset = self._redis.zscore(keys.erased, digest_of_user(user_id))
+        return None if offset is None else int(offset)
 
-    def _places(self, user_id: int) -> Iterator[StoreReceipt]:
+    def _receipts(self, user_id: int) -> Iterator[StoreReceipt]:
         for service in SERVICES:
             yield StoreReceipt(f"redis: {service}", self._left_in_redis(service, user_id))
         yield StoreReceipt("history", self._left_in_history(user_id))
@@ -100,8 +102,6 @@ class ErasureReceipts:
         yield StoreReceipt("log", self._left_in_log(user_id))
         for name in MODEL_NAMES:
             yield StoreReceipt(f"versions: {name}", self._left_in_versions(name, user_id))
-
-    # --- store by store
 
     def _keys(self, service: str, user_id: int) -> PartitionKeys:
         return Keys(self._settings.namespace, service, self._settings.partitions).user(user_id)
@@ -132,11 +132,11 @@ class ErasureReceipts:
         return any(_names(user_id, name, part) for name, part in parts)
 
     def _left_in_history(self, user_id: int) -> str:
-        place = partition_of(user_id, self._partitions)
-        where = files_about(self._settings.history, user_id, place)
-        if not where:
+        partition = partition_of(user_id, self._partitions)
+        files = files_about(self._settings.history, user_id, partition)
+        if not files:
             return ""
-        return f"{', '.join(where)}: until the next compaction, at the latest after a training"
+        return f"{', '.join(files)}: until the next compaction, at the latest after a training"
 
     def _left_in_letters(self, user_id: int) -> str:
         letters = open_dead_letters(self._settings)
@@ -145,14 +145,13 @@ class ErasureReceipts:
         return f"{n} dead letters: until they are removed or expire" if n else ""
 
     def _left_in_log(self, user_id: int) -> str:
-        place = partition_of(user_id, self._partitions)
-        n = sum(_about(user_id, message) for message in self._all(RATINGS, place))
+        partition = TopicPartition(RATINGS, partition_of(user_id, self._partitions))
+        n = sum(_is_about(user_id, message) for message in self._messages(partition))
         return f"{n} messages: until the log's retention is over" if n else ""
 
-    def _all(self, topic: str, number: int) -> Iterator[Message]:
-        partition = TopicPartition(topic, number)
+    def _messages(self, partition: TopicPartition) -> Iterator[Message]:
         try:
-            self._bus.partitions(topic)
+            self._bus.partitions(partition.topic)
         except NotFound:
             return
         begin, end = self._log.range(partition)
@@ -160,11 +159,11 @@ class ErasureReceipts:
             yield from page
 
     def _left_in_versions(self, name: str, user_id: int) -> str:
-        """Name the versions whose training had seen the user before he was erased."""
+        """Name the versions that were trained before the user was erased."""
         registry, offset = Registry(self._settings.registry), self._erased_at(user_id) or 0
-        place = f"{RATINGS}:{partition_of(user_id, self._partitions)}"
+        partition = f"{RATINGS}:{partition_of(user_id, self._partitions)}"
         versions = registry.versions(name) if self._settings.registry.is_dir() else []
-        old = [v for v in versions if registry.manifest(name, v).cut.get(place, 0) <= offset]
+        old = [v for v in versions if registry.manifest(name, v).cut.get(partition, 0) <= offset]
         if not old:
             return ""
         masked = "masked where it serves; " if name == MASKED else ""
@@ -174,16 +173,17 @@ class ErasureReceipts:
     def _partitions(self) -> int:
         return self._settings.partitions
 
-    # --- dates
-
-    def _dated(self, user_id: int, places: list[StoreReceipt]) -> list[StoreReceipt]:
+    def _dated(self, user_id: int, receipts: list[StoreReceipt]) -> list[StoreReceipt]:
+        """Return receipts with the times when their stores were first found clean."""
         path = self._path(user_id)
         known: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
-        today = datetime.now(UTC).isoformat(timespec="seconds")
-        clean = {place.store: known.get(place.store, today) for place in places if not place.left}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        clean = {
+            receipt.store: known.get(receipt.store, now) for receipt in receipts if not receipt.left
+        }
         if clean != known:
             replace_file(path, orjson.dumps(clean, option=orjson.OPT_INDENT_2))
-        return [StoreReceipt(place.store, place.left, clean.get(place.store)) for place in places]
+        return [replace(receipt, since=clean.get(receipt.store)) for receipt in receipts]
 
     def _path(self, user_id: int) -> Path:
         return self._settings.state / "erasures" / f"{digest_of_user(user_id).hex()}.json"
@@ -197,6 +197,6 @@ def _names(user_id: int, name: bytes, value: bytes) -> bool:
     return name.startswith(b"part:") and struct.pack("<q", user_id) in value
 
 
-def _about(user_id: int, message: Message) -> bool:
+def _is_about(user_id: int, message: Message) -> bool:
     digits = str(user_id).encode()
     return message.key == digits or b'"user_id":%s,' % digits in message.value.replace(b" ", b"")

@@ -1,4 +1,4 @@
-"""Looks through the files of the history for a user."""
+"""Search of the history's files for a user."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +10,7 @@ from marquee.events import RATINGS
 
 
 def files_about(directory: Path, user_id: int, partition: int) -> list[str]:
-    """Return the names of the files that hold a user's id; temporary ones count too."""
+    """Return the names of the files that contain a user's id, temporary files included."""
     patterns = (
         f"{RATINGS}-{partition}/*.parquet",
         f"snapshot-*/{RATINGS}-{partition}.parquet",

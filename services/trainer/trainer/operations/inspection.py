@@ -1,4 +1,4 @@
-"""Inspection of one movie or user: each service's facts, derived row, cluster, version, position."""
+"""Inspection of a movie or user: each service's facts, derived row, version and position."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,7 +108,7 @@ class Inspection:
         if derived and published and service in SEGMENTED:
             segment = self._movie_segment(service, published, movie, facts)
             derived = replace(derived, segment=segment)
-        return self._seen(service, partition, published, facts, derived)
+        return self._view(service, partition, published, facts, derived)
 
     def _user(self, service: str, user_id: int) -> ServiceView:
         partition = self._keys(service).user(user_id)
@@ -127,9 +127,9 @@ class Inspection:
         if derived and published and service in SEGMENTED:
             segment = self._load(service, published).segment(RatedMovies.of(ratings))
             derived = replace(derived, segment=segment)
-        return self._seen(service, partition, published, facts, derived)
+        return self._view(service, partition, published, facts, derived)
 
-    def _seen(
+    def _view(
         self,
         service: str,
         partition: PartitionKeys,
@@ -153,7 +153,7 @@ class Inspection:
     def _row(
         self, partition: PartitionKeys, published: ModelVersion | None, entity: int
     ) -> bytes | None:
-        """Return the derived row, b"" for a removed movie, None if nothing changed since the training."""
+        """Return the derived row, b"" for a removed movie, None if unchanged since the training."""
         if published is None:
             return None
         key = partition.rows(published.version)
@@ -162,7 +162,7 @@ class Inspection:
     def _movie_row(
         self, service: str, published: ModelVersion, movie_id: int, row: bytes | None
     ) -> DerivedView | None:
-        """Return a movie's row as apps serve it: from events or training, with its raters folded in."""
+        """Return a movie's row as apps serve it: of events or training, with raters folded in."""
         model = self._load(service, published)
         movies: MovieTable = model.movies()
         if row is None and movies.index(movie_id) < 0:

@@ -1,4 +1,4 @@
-"""One reading of one partition from Redis while consumers go on: all of it at one position."""
+"""A consistent reading of one partition from Redis while consumers go on: all at one position."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,18 @@ from marquee.store.keys import PartitionKeys
 from trainer.facts.canonical import PackedFacts
 
 PAGE = 500
-"""Keys, fields or entries of one call."""
+"""Most keys, fields or entries of one call."""
 ATOMIC = 256
-"""Users that the transaction at the end reads at most."""
+"""Most users that the final transaction reads."""
 ROUNDS = 200
+"""Attempts to catch up with changes before the reading is given up."""
 
 
 @dataclass
 class LivePartition:
-    """What a service holds of a partition at `position`.
+    """Facts and derived rows of a partition at `position`.
 
-    None: the partition was never loaded. Negative: it is being rebuilt.
+    The position is None if the partition was never loaded, negative if it is being rebuilt.
     """
 
     keys: PartitionKeys
@@ -32,15 +33,23 @@ class LivePartition:
     rows: dict[str, bytes] = field(default_factory=dict)
     """Derived rows of that version by field."""
     changed: dict[int, int] = field(default_factory=dict)
-    """Movie or user → offset of its last change, of all changes since the training cut."""
+    """Movie or user → offset of its last change, for changes since the training cut."""
 
 
 class PartitionMoved(Exception):
-    """The partition was loaded anew, or its update stream is ahead of what was read."""
+    """The partition was loaded again, or its update stream is ahead of what was read."""
 
 
 class PartitionReader:
-    """One reading of one partition."""
+    """One reading of one partition.
+
+    Args:
+        client: Client of Redis.
+        keys: Keys of the partition.
+        scanned_at: Position when the keys of users were listed.
+        version: Model version whose rows are read too; empty: none.
+        cut: Offset of the training cut of that version.
+    """
 
     def __init__(
         self, client: Any, keys: PartitionKeys, scanned_at: int, version: str = "", cut: int = 0
@@ -55,7 +64,11 @@ class PartitionReader:
         self._entry, self._at = "0-0", 0
 
     def live(self, user_ids: set[int]) -> LivePartition:
-        """Read everything, then make good what has changed meanwhile."""
+        """Read everything, then read again what has changed meanwhile.
+
+        Raises:
+            PartitionMoved: The changes cannot be followed; read again from the start.
+        """
         position, last = self._begin()
         if position is None or int(position) < 0:
             return LivePartition(self._keys, position and int(position), self.all(user_ids))
@@ -71,7 +84,11 @@ class PartitionReader:
         return live
 
     def _add_changed(self, live: LivePartition, end: int) -> None:
-        """Add what has changed between the cut and the position; Moved: more has since."""
+        """Add the changes between the cut and the position.
+
+        Raises:
+            PartitionMoved: There are more changes since.
+        """
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(self._keys.position)
         pipe.get(self._keys.complete)
@@ -95,13 +112,13 @@ class PartitionReader:
 
     def _read_all(self, user_ids: set[int]) -> None:
         facts, keys = self._facts, self._keys
-        for key, held in (
+        for key, values in (
             (keys.movies, facts.movies),
             (keys.rules, facts.rules),
             (keys.sums, facts.sums),
         ):
             for name, value in self._redis.hscan_iter(key, count=PAGE):
-                held[int(name)] = value
+                values[int(name)] = value
         for digest, offset in self._redis.zscan_iter(keys.erased, count=PAGE):
             facts.erased[digest] = int(offset)
         if self._version:
@@ -110,8 +127,8 @@ class PartitionReader:
         self._read_users(user_ids)
 
     def _read_users(self, user_ids: Iterable[int]) -> None:
-        wanted = iter(user_ids)
-        while page := list(islice(wanted, PAGE)):
+        remaining = iter(user_ids)
+        while page := list(islice(remaining, PAGE)):
             self._put_users(page, self._redis.mget([self._keys.user(i) for i in page]))
 
     def _put_users(self, user_ids: Sequence[int], values: Sequence[bytes | None]) -> None:
@@ -131,8 +148,6 @@ class PartitionReader:
             if row is not None:
                 self._rows[name] = row
 
-    # --- what changes meanwhile
-
     def _catch_up(self) -> int:
         """Return the position at which all that was read stands."""
         for _ in range(ROUNDS):
@@ -148,7 +163,11 @@ class PartitionReader:
         raise PartitionMoved
 
     def _settle(self, ids: Sequence[int]) -> int | None:
-        """Read the last changes in one transaction; None: there are more of them than `ids`."""
+        """Read the last changes in one transaction.
+
+        Returns:
+            The position, or None if there are more changes than of the users `ids`.
+        """
         pipe = self._redis.pipeline(transaction=True)
         pipe.get(self._keys.position)
         pipe.zrangebyscore(self._keys.changed, self._since, "+inf", 0, ATOMIC + 1)
@@ -185,7 +204,7 @@ class PartitionReader:
                 return list({*ids, *self._among(erased)})
 
     def _among(self, erased: Sequence[bytes]) -> list[int]:
-        """Return the users held who are on the erasure list."""
+        """Return those of the users read who are on the erasure list."""
         if not erased:
             return []
         listed = set(erased)
@@ -212,8 +231,8 @@ class PartitionReader:
     def _put(self, kind: str, entity: str, value: bytes, version: str) -> None:
         facts = self._facts
         hashes = {"film": facts.movies, "rules": facts.rules, "sums": facts.sums}
-        if (held := hashes.get(kind)) is not None:
-            _put(held, int(entity), value)
+        if (values := hashes.get(kind)) is not None:
+            _put(values, int(entity), value)
         elif version == self._version and kind in ("row", "part"):
             name = entity if kind == "row" else f"{kind}:{entity}"
             if value or (kind == "row" and self._keys.partition.topic == MOVIES):
@@ -222,8 +241,8 @@ class PartitionReader:
                 self._rows.pop(name, None)
 
 
-def _put(held: dict[int, bytes], entity: int, value: bytes) -> None:
+def _put(values: dict[int, bytes], entity: int, value: bytes) -> None:
     if value:
-        held[entity] = value
+        values[entity] = value
     else:
-        held.pop(entity, None)
+        values.pop(entity, None)

@@ -1,4 +1,4 @@
-"""Reads stretches of the log in pages, as a member of no group, and notices what is missing."""
+"""Reader of ranges of the log in pages, outside of any group; missing messages are errors."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,7 +12,7 @@ PAGE = 1000
 
 
 class LogReader:
-    """Reads the log that the settings name; `close` it."""
+    """Reads the log of a system; `close` it."""
 
     def __init__(self, settings: Settings) -> None:
         self._log: PartitionLog = open_log(settings)
@@ -24,7 +24,8 @@ class LogReader:
     def read(self, partition: TopicPartition, start: int, end: int) -> Iterator[list[Message]]:
         """Yield the messages of offsets `start` to `end` - 1 in pages.
 
-        PositionLost: the log does not hold all of them.
+        Raises:
+            PositionLost: The log does not hold all of them.
         """
         messages = self._log.read(partition, start, end)
         while page := list(islice(messages, PAGE)):
@@ -36,5 +37,5 @@ class LogReader:
             raise PositionLost(f"{partition}: the log ends at {start}, before {end}")
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._log.close()

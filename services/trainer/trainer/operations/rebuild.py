@@ -1,4 +1,4 @@
-"""Rebuild of the facts in Redis: newest snapshot and segments of the history, then the log, in bulk.
+"""Rebuild of the facts in Redis: newest snapshot and segments of the history, then the log.
 
 A partition is taken by its fence, like by a unit of work: the position is exchanged for a negative
 number that only this rebuild knows. No unit of work gets past that; a consumer that meets it waits.
@@ -38,7 +38,7 @@ CHUNK = 200
 CHUNK_BYTES = 100_000
 """Approximate bytes of one write: it takes Redis a millisecond or two."""
 FOREVER = 2**53
-"""An update entry that begins there is a gap for every app, which then reads all rows again."""
+"""An update entry that begins there is a gap to every app, which then reads all rows again."""
 
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RebuiltPartition:
-    """One partition of a service after its rebuild: its position, and how many facts were written."""
+    """A partition of a service after its rebuild: its position, and the number of its facts."""
 
     service: str
     partition: TopicPartition

@@ -1,24 +1,22 @@
-"""Compares facts: live in Redis, replayed from the log, restored from the newest snapshot.
+"""Verification of facts: live in Redis, replayed from the log, restored from the newest snapshot.
 
 For each service and partition the three stand at the same position: the one that Redis was read
-at. *Replayed* takes the oldest snapshot that the log still continues (or nothing, where there is
-none and the log begins at 0) and applies every event by the handlers that the consumers run.
+at. *Replayed* takes the oldest snapshot that the log still continues (or nothing, if there is no
+snapshot and the log begins at 0) and applies every event by the handlers that the consumers run.
 *Restored* takes the history: newest snapshot and segments, folded by arrays, then the rest of the
 log. Nothing is written anywhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from marquee.bus.api import Bus, TopicPartition, dead_letter_topic
+from marquee.bus.api import Bus, TopicPartition
 from marquee.bus.factory import open_bus
-from marquee.consumer.decoding import decode_message
-from marquee.consumer.deduplication import LOOKBACK
-from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
-from marquee.errors import Conflict, NotFound
+from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
+from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS
 from marquee.settings import Settings
-from marquee.snapshots.format import Snapshot, newest_snapshot, snapshots_in
+from marquee.snapshots.format import newest_snapshot, snapshots_in
 from marquee.store.keys import Keys
 from trainer.facts.canonical import Entries, differing, digest_of
 from trainer.facts.fold import PartitionFacts
@@ -28,6 +26,12 @@ from trainer.history.history import History
 from trainer.operations.live_partition import LivePartition
 from trainer.operations.live_reader import LiveReader
 from trainer.operations.log_reader import LogReader
+from trainer.operations.log_replay import (
+    OffsetsByGroup,
+    ReplayRun,
+    dead_letter_offsets,
+    run_replays,
+)
 
 HISTORY = "trainer"
 """The service whose facts stand in the history, not in Redis."""
@@ -35,7 +39,7 @@ HISTORY = "trainer"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of one partition of one service; a digest is empty where there is none."""
+    """The comparison of one partition of one service; digests that could not be had are empty."""
 
     service: str
     partition: TopicPartition
@@ -49,28 +53,13 @@ class Verdict:
     note: str = ""
     """Why a digest is missing, or what is wrong with a snapshot."""
     sound: bool = True
-    """Whether the snapshot read for the history says of itself what it holds."""
+    """Whether the newest snapshot has the digest that it states; True but for the history."""
 
     @property
     def equal(self) -> bool:
-        """Whether the live facts are there, and equal to each of the others that could be had."""
-        found = {digest for digest in (self.live, self.replayed, self.restored) if digest}
-        return self.sound and self.position is not None and len(found) == 1
-
-
-@dataclass
-class ReplayRun:
-    """A replay on its way, and the facts that it had where it was asked."""
-
-    replay: Replay
-    stops: list[int]
-    """Positions, rising."""
-    reached: dict[int, Entries] = field(default_factory=dict)
-
-    def note_stops(self) -> None:
-        """Keep the facts of the stop that the replay stands at."""
-        while self.stops and self.stops[0] <= self.replay.position:
-            self.reached[self.stops.pop(0)] = self.replay.facts.entries()
+        """Whether the live facts exist and equal all others that could be had."""
+        digests = {value for value in (self.live, self.replayed, self.restored) if value}
+        return self.sound and self.position is not None and len(digests) == 1
 
 
 class Verification:
@@ -85,99 +74,62 @@ class Verification:
         self._live = LiveReader(url, settings.namespace, settings.partitions)
 
     def run(self, services: Sequence[str]) -> Iterator[Verdict]:
-        """Yield what was found, partition by partition."""
+        """Yield a verdict for each partition of each service, partition by partition.
+
+        Raises:
+            PositionLost: The log does not hold all messages that the replays need.
+            StoreUnavailable: Redis does not answer.
+        """
         self._live.scan([service for service in services if service != HISTORY])
-        buried = self._buried()
+        dead_letters = dead_letter_offsets(self._bus, self._log)
         for topic in (MOVIES, RATINGS):
-            for p in range(self._settings.partitions):
-                partition = TopicPartition(topic, p)
-                yield from _Partition(self, partition, services, buried).verdicts()
+            for number in range(self._settings.partitions):
+                partition = TopicPartition(topic, number)
+                yield from _PartitionCheck(self, partition, services, dead_letters).verdicts()
 
     def close(self) -> None:
-        """Let go of bus and store."""
+        """Close the connections to bus and store."""
         self._log.close()
         self._bus.close()
         self._live.close()
 
-    # --- what the partitions read
-
-    def range(self, partition: TopicPartition) -> tuple[int, int]:
+    def log_range(self, partition: TopicPartition) -> tuple[int, int]:
         """Return the first offset that the log still holds, and its end."""
         return self._log.range(partition)
 
     def live(self, service: str, partition: TopicPartition) -> LivePartition:
-        """Return what a service holds in Redis."""
+        """Return a service's facts in Redis."""
         keys = Keys(self._settings.namespace, service, self._settings.partitions)
         return self._live.read(keys.of(partition))
 
     def history(self, partition: TopicPartition, until: int | None = None) -> PartitionFacts:
-        """Return what the history says of the events before an offset."""
+        """Return the facts of the history, from the events before an offset (None: from all)."""
         return self._history.partition(partition.topic, partition.partition, until)
 
     def base(self, partition: TopicPartition, begin: int) -> PartitionFacts | None:
-        """Return the facts that the log goes on from, None when it goes on from nowhere."""
-        found = snapshots_in(self._settings.history)
-        continued = [s for s in found if self._position(s, partition) >= begin]
-        if continued:
-            return self._history.snapshot_facts(continued[0], partition.topic, partition.partition)
-        return PartitionFacts(0) if not found and begin == 0 else None
+        """Return the oldest facts that a log from `begin` on continues, or None."""
+        snapshots = snapshots_in(self._settings.history)
+        for snapshot in snapshots:
+            if snapshot.position(partition.topic, partition.partition) >= begin:
+                return self._history.snapshot_facts(snapshot, partition.topic, partition.partition)
+        return PartitionFacts(0) if not snapshots and begin == 0 else None
 
-    def unsound(self, partition: TopicPartition) -> str:
-        """Return what is wrong where the newest snapshot's facts have not the digest it states."""
+    def snapshot_fault(self, partition: TopicPartition) -> str:
+        """Return what is wrong if the newest snapshot has not the digest it states, else ""."""
         snapshot = newest_snapshot(self._settings.history)
         stated = snapshot.manifest.digests.get(str(partition)) if snapshot else None
         if snapshot is None or stated is None:
             return ""
         facts = self._history.snapshot_facts(snapshot, partition.topic, partition.partition)
-        found = digest(partition.topic, facts)
-        return "" if found == stated else f"{snapshot.path.name} states {stated}, holds {found}"
+        actual = digest(partition.topic, facts)
+        return "" if actual == stated else f"{snapshot.path.name} states {stated}, holds {actual}"
 
-    def go(self, partition: TopicPartition, begin: int, courses: Iterable[ReplayRun]) -> None:
-        """Let the courses run over the log, each from its position to its last stop."""
-        under_way = [course for course in courses if course.stops]
-        for course in under_way:
-            course.note_stops()
-        under_way = [course for course in under_way if course.stops]
-        if not under_way:
-            return
-        starts = {id(course): course.replay.position for course in under_way}
-        start = max(begin, min(starts.values()) - LOOKBACK)
-        for page in self._log.read(partition, start, max(c.stops[-1] for c in under_way)):
-            reads = [decode_message(self._bus, partition, message) for message in page]
-            for course in under_way:
-                if page[-1].offset >= starts[id(course)] - LOOKBACK:
-                    course.replay.remember(reads, starts[id(course)])
-                for stop in list(course.stops):
-                    course.replay.feed(reads, stop)
-                    course.note_stops()
-
-    @staticmethod
-    def _position(snapshot: Snapshot, partition: TopicPartition) -> int:
-        return snapshot.position(partition.topic, partition.partition)
-
-    def _buried(self) -> Mapping[tuple[str, TopicPartition], frozenset[int]]:
-        """Return the offsets that each service has given up, by its dead letters."""
-        found: dict[tuple[str, TopicPartition], set[int]] = {}
-        for topic in (MOVIES, RATINGS):
-            for headers in self._dead_letters(topic):
-                where, _, offset = headers.get("marquee-position", "").rpartition(":")
-                if where and offset.isdigit():
-                    key = headers.get("marquee-group", ""), TopicPartition.parse(where)
-                    found.setdefault(key, set()).add(int(offset))
-        return {key: frozenset(offsets) for key, offsets in found.items()}
-
-    def _dead_letters(self, topic: str) -> Iterator[Mapping[str, str]]:
-        try:
-            count = self._bus.partitions(dead_letter_topic(topic))
-        except NotFound:
-            return
-        partitions = [TopicPartition(dead_letter_topic(topic), p) for p in range(count)]
-        for partition in partitions:
-            for page in self._log.read(partition, *self._log.range(partition)):
-                yield from (message.headers for message in page)
+    def replay(self, partition: TopicPartition, begin: int, runs: Sequence[ReplayRun]) -> None:
+        """Let replays run over the log, each from its position to its last stop."""
+        run_replays(self._bus, self._log, partition, begin, runs)
 
 
-class _Partition:
+class _PartitionCheck:
     """The verification of one partition, for all services at once: the log is read once."""
 
     def __init__(
@@ -185,38 +137,38 @@ class _Partition:
         verification: Verification,
         partition: TopicPartition,
         services: Sequence[str],
-        buried: Mapping[tuple[str, TopicPartition], frozenset[int]],
+        dead_letters: OffsetsByGroup,
     ) -> None:
-        self._all, self._partition, self._services = verification, partition, services
-        self._buried = buried
-        self._courses: dict[object, ReplayRun] = {}
+        self._system, self._partition, self._services = verification, partition, services
+        self._dead_letters = dead_letters
+        self._runs: dict[object, ReplayRun] = {}
         self._entries: dict[str, Entries] = {}
         self._positions: dict[str, int | None] = {}
         self._notes: dict[str, str] = {}
-        self._unsound = ""
+        self._snapshot_fault = ""
 
     def verdicts(self) -> list[Verdict]:
-        """Return what was found of each service."""
+        """Return the verdict of each service."""
         for service in self._services:
             self._read(service)
-        begin, end = self._all.range(self._partition)
-        base = self._all.base(self._partition, begin)
-        replayed = {s: self._course(s, "log", base) for s in self._services}
-        restored = {s: self._course(s, "history", self._restored(s)) for s in self._services}
-        for course in self._courses.values():
-            course.stops.sort()
-        self._all.go(self._partition, begin, self._courses.values())
-        return [self._verdict(s, end, replayed[s], restored[s]) for s in self._services]
+        begin, end = self._system.log_range(self._partition)
+        base = self._system.base(self._partition, begin)
+        replayed = {name: self._run_from_log(name, base) for name in self._services}
+        restored = {name: self._run_from_history(name) for name in self._services}
+        for run in self._runs.values():
+            run.stops.sort()
+        self._system.replay(self._partition, begin, list(self._runs.values()))
+        return [self._verdict(name, end, replayed[name], restored[name]) for name in self._services]
 
     def _read(self, service: str) -> None:
-        kept = FACTS_BY_SERVICE[service][self._partition.topic]
         if service == HISTORY:
-            facts = self._all.history(self._partition)
+            facts = self._system.history(self._partition)
+            fact_set = FACTS_BY_SERVICE[service][self._partition.topic]
             self._positions[service] = facts.position
-            self._entries[service] = packed(facts, kept).entries()
-            self._unsound = self._all.unsound(self._partition)
+            self._entries[service] = packed(facts, fact_set).entries()
+            self._snapshot_fault = self._system.snapshot_fault(self._partition)
             return
-        live = self._all.live(service, self._partition)
+        live = self._system.live(service, self._partition)
         self._entries[service] = live.facts.entries()
         self._positions[service] = live.position
         if live.position is None:
@@ -225,55 +177,66 @@ class _Partition:
             self._positions[service] = None
             self._notes[service] = "it is being rebuilt; if no rebuild runs, rebuild it again"
 
-    def _restored(self, service: str) -> PartitionFacts | None:
+    def _run_from_log(self, service: str, base: PartitionFacts | None) -> ReplayRun | None:
+        position = self._positions[service]
+        if position is None:
+            return None
+        if base is None:
+            self._notes[service] = "the log does not go on from any snapshot that is left"
+            return None
+        return self._run("log", service, position, base)
+
+    def _run_from_history(self, service: str) -> ReplayRun | None:
         position = self._positions[service]
         if position is None or service == HISTORY:
             return None
         try:
-            return self._all.history(self._partition, position)
+            base = self._system.history(self._partition, position)
         except Conflict as error:
             self._notes[service] = str(error)
             return None
+        return self._run("history", service, position, base)
 
-    def _course(self, service: str, name: str, start: PartitionFacts | None) -> ReplayRun | None:
-        """Return the course from a start to the service's position; services share where equal."""
-        position = self._positions[service]
-        if position is None or start is None:
-            if name == "log" and position is not None:
-                self._notes[service] = "the log does not go on from any snapshot that is left"
+    def _run(
+        self, origin: str, service: str, position: int, base: PartitionFacts
+    ) -> ReplayRun | None:
+        """Return the replay from some facts to the service's position; equal replays are shared."""
+        if position < base.position:
+            self._notes.setdefault(service, f"the oldest snapshot is ahead, at {base.position}")
             return None
-        if position < start.position:
-            self._notes.setdefault(service, f"the oldest snapshot is ahead, at {start.position}")
-            return None
-        kept: FactSet = FACTS_BY_SERVICE[service][self._partition.topic]
-        buried = self._buried.get((service, self._partition), frozenset())
-        key = (name, id(kept), buried, start.position)
-        if key not in self._courses:
-            facts = packed(start, kept)
-            replay = Replay(self._partition, kept, facts, start.position, buried)
-            self._courses[key] = ReplayRun(replay, [])
-        course = self._courses[key]
-        if position not in course.stops:
-            course.stops.append(position)
-        return course
+        fact_set = FACTS_BY_SERVICE[service][self._partition.topic]
+        skipped = self._dead_letters.get((service, self._partition), frozenset())
+        key = (origin, id(fact_set), skipped, base.position)
+        if key not in self._runs:
+            facts = packed(base, fact_set)
+            replay = Replay(self._partition, fact_set, facts, base.position, skipped)
+            self._runs[key] = ReplayRun(replay, [])
+        run = self._runs[key]
+        if position not in run.stops:
+            run.stops.append(position)
+        return run
 
     def _verdict(
         self, service: str, end: int, replayed: ReplayRun | None, restored: ReplayRun | None
     ) -> Verdict:
         position, live = self._positions[service], self._entries[service]
-        others = [c.reached[position or 0] if c else None for c in (replayed, restored)]
-        names = {name for other in others if other is not None for name in differing(live, other)}
-        is_history = service == HISTORY
-        digests = [digest_of(other) if other is not None else "" for other in others]
+        from_log, from_history = _facts_at(position, replayed), _facts_at(position, restored)
+        copies = [entries for entries in (from_log, from_history) if entries is not None]
+        fault = self._snapshot_fault if service == HISTORY else ""
         return Verdict(
             service=service,
             partition=self._partition,
             position=position,
-            lag=max(0, end - (position or 0)),
+            lag=end if position is None else max(0, end - position),
             live=digest_of(live),
-            replayed=digests[0],
-            restored=digests[1],
-            differing=tuple(sorted(names)),
-            note=self._unsound if is_history and self._unsound else self._notes.get(service, ""),
-            sound=not (is_history and self._unsound),
+            replayed="" if from_log is None else digest_of(from_log),
+            restored="" if from_history is None else digest_of(from_history),
+            differing=tuple(sorted({name for copy in copies for name in differing(live, copy)})),
+            note=fault or self._notes.get(service, ""),
+            sound=not fault,
         )
+
+
+def _facts_at(position: int | None, run: ReplayRun | None) -> Entries | None:
+    """Return the facts that a replay had at a position, or None without a replay."""
+    return None if run is None or position is None else run.reached[position]

@@ -1,7 +1,8 @@
-"""Compares derived rows with what the serving model makes of the facts, within float tolerance.
+"""Verification of derived rows: compared with those that the serving model derives from the facts.
 
-Apart from the facts: rows may be missing for a moment after a step of an older version, and are
-made anew at will. The parts of new movies (hybrid) depend on who came first, and are not compared.
+Rows are not facts: they may be missing for a moment after a unit of work of an older version, and
+can be derived again at any time. The parts of new movies (hybrid) depend on the order of users, and
+are not compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class RowsVerdict:
-    """What was found of the rows of one partition under the version that serves."""
+    """The comparison of a partition's derived rows of the serving version."""
 
     service: str
     partition: TopicPartition
@@ -39,80 +40,86 @@ class RowsVerdict:
     checked: int = 0
     missing: int = 0
     stale: int = 0
-    """Rows that are not what the model makes of the facts."""
+    """Rows that differ from those that the model derives from the facts."""
 
     @property
     def good(self) -> bool:
+        """Whether no row is missing or stale."""
         return not self.missing and not self.stale
 
 
 def verify_rows(settings: Settings, services: Sequence[str]) -> Iterator[RowsVerdict]:
-    """Yield what was found, for the services that have a model and serve a version."""
-    live = LiveReader(
+    """Yield a verdict for each partition of the services that serve a model version."""
+    reader = LiveReader(
         settings.redis_url.get_secret_value(), settings.namespace, settings.partitions
     )
     try:
         with_model = [name for name in services if name in MODEL_SPECS]
-        live.scan(with_model)
+        reader.scan(with_model)
         for service in with_model:
-            yield from _service(settings, live, service)
+            yield from _service(settings, reader, service)
     finally:
-        live.close()
+        reader.close()
 
 
-def _service(settings: Settings, live: LiveReader, service: str) -> Iterator[RowsVerdict]:
+def _service(settings: Settings, reader: LiveReader, service: str) -> Iterator[RowsVerdict]:
     keys = Keys(settings.namespace, service, settings.partitions)
-    value = live.get(keys.model)
+    value = reader.get(keys.model)
     if value is None:
         return
     published = ModelVersion.model_validate_json(value)
     load = model_class(service).load
     model = Registry(settings.registry).load(published.address, published.sha256, load)
     for topic in (MOVIES, RATINGS) if MODEL_SPECS[service].derives_user_rows else (MOVIES,):
-        for of in keys.all(topic):
-            cut = published.cut.get(str(of.partition), 0)
-            held = live.read(of, published.version, cut)
-            yield _verdict(service, held, model)
+        for partition_keys in keys.all(topic):
+            cut = published.cut.get(str(partition_keys.partition), 0)
+            live = reader.read(partition_keys, published.version, cut)
+            yield _verdict(service, live, model)
 
 
-def _verdict(service: str, held: LivePartition, model: Any) -> RowsVerdict:
-    partition, missing, stale = held.keys.partition, 0, 0
-    if held.complete != model.version:
+def _verdict(service: str, live: LivePartition, model: Any) -> RowsVerdict:
+    partition, missing, stale = live.keys.partition, 0, 0
+    if live.complete != model.version:
         return RowsVerdict(service, partition, model.version, False)
-    made = _movie if partition.topic == MOVIES else _user
-    for entity in held.changed:
-        expected, found = made(held, model, entity), held.rows.get(str(entity))
-        if found is None and expected is not None:
+    derive = _movie_row if partition.topic == MOVIES else _user_row
+    for entity in live.changed:
+        expected, stored = derive(live, model, entity), live.rows.get(str(entity))
+        if stored is None and expected is not None:
             missing += 1
-        elif not _same(found, expected, partition.topic):
+        elif not _equal(stored, expected, partition.topic):
             stale += 1
-    return RowsVerdict(service, partition, model.version, True, len(held.changed), missing, stale)
+    return RowsVerdict(service, partition, model.version, True, len(live.changed), missing, stale)
 
 
-def _movie(held: LivePartition, model: Any, movie_id: int) -> bytes | None:
-    value = held.facts.movies.get(movie_id)
+def _movie_row(live: LivePartition, model: Any, movie_id: int) -> bytes | None:
+    value = live.facts.movies.get(movie_id)
     if value is None:
         return b""
     return movie_row(Movie.model_validate_json(value), model.sums(movie_id), model).pack()
 
 
-def _user(held: LivePartition, model: Any, user_id: int) -> bytes | None:
-    ratings = Ratings.unpack(held.facts.users.get(user_id))
+def _user_row(live: LivePartition, model: Any, user_id: int) -> bytes | None:
+    ratings = Ratings.unpack(live.facts.users.get(user_id))
     if not ratings.rated:
         return None
     code, cluster = model.encode(RatedMovies.of(ratings))
     return DerivedUserRow(cluster, code).pack()
 
 
-def _same(found: bytes | None, expected: bytes | None, topic: str) -> bool:
-    if not found or not expected:
-        return found == expected
+def _equal(stored: bytes | None, expected: bytes | None, topic: str) -> bool:
+    """Return whether two packed rows are equal, vectors within the tolerance."""
+    if not stored or not expected:
+        return stored == expected
     if topic == MOVIES:
-        a, b = DerivedMovieRow.unpack(found), DerivedMovieRow.unpack(expected)
-        same = (a.genres, a.year, a.cluster) == (b.genres, b.year, b.cluster)
-        return same and _close(a.vector, b.vector)
-    c, d = DerivedUserRow.unpack(found), DerivedUserRow.unpack(expected)
-    return c.cluster == d.cluster and _close(c.code, d.code)
+        movie, expected_movie = DerivedMovieRow.unpack(stored), DerivedMovieRow.unpack(expected)
+        return (
+            movie.genres == expected_movie.genres
+            and movie.year == expected_movie.year
+            and movie.cluster == expected_movie.cluster
+            and _close(movie.vector, expected_movie.vector)
+        )
+    user, expected_user = DerivedUserRow.unpack(stored), DerivedUserRow.unpack(expected)
+    return user.cluster == expected_user.cluster and _close(user.code, expected_user.code)
 
 
 def _close(a: Any, b: Any) -> bool:

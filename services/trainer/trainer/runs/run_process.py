@@ -1,4 +1,4 @@
-"""A training in its own process: `python -m trainer.runs.run_process ID`, a JSON request on stdin."""
+"""A training as a process: `python -m trainer.runs.run_process ID`, a JSON request on stdin."""
 
 import json
 import os

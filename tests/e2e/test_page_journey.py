@@ -142,8 +142,19 @@ def test_a_rated_movie_keeps_its_place_until_the_next_one_is_rated(visit):
     )
     expect(card.locator("input")).to_be_focused()
     expect(card.locator(".outcome")).to_contain_text("You gave 5 stars.")
+    expect(card.locator(".why")).to_contain_text("leaves with your next choice")
     rate(page, "4")
     expect(card).to_have_count(0)
+
+
+def test_the_rated_movie_whose_card_stays_is_not_named_as_one_that_left(visit):
+    page = visit()
+    title = rate(page, "5")
+    answers(page, "hybrid")
+    expect(page.locator(".change .effect")).to_contain_text(title)
+    for left in page.locator(".change .small-text").all():
+        if left.locator(".tag").inner_text() == "Out":
+            assert title not in left.inner_text()
 
 
 def test_any_movie_can_be_found_rated_changed_and_taken_back(visit):

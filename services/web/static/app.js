@@ -89,7 +89,7 @@ session.addEventListener("answer", ({ detail }) => {
   if (!before) return;
   const turned = before.route === answer.route ? "" : ` Now answering: ${route(answer.route).title}.`;
   if (behind) say(`${deed[cause.kind]?.(cause.film, cause.value) ?? ""} The list is still catching up.`);
-  else if (cause.film) say(`${deed[cause.kind](cause.film, cause.value)} ${effect(difference(answer, before), ms)}${turned}`);
+  else if (cause.film) say(`${deed[cause.kind](cause.film, cause.value)} ${effect(difference(answer, before, cause.film), ms)}${turned}`);
   else say(`${listTitle(answer, session.chosen)}.`);
 });
 

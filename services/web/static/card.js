@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { poster } from "./poster.js";
 import { createRater, refuse } from "./rater.js";
-import { readable, why } from "./words.js";
+import { readable, STAYS, why } from "./words.js";
 
 const UNMARKED = { text: "", aloud: "" };
 
@@ -83,6 +83,10 @@ export function createCard(item, session, acted) {
       mark.setAttribute("aria-label", words.aloud);
       mark.hidden = !words.text;
     },
+  };
+  card.stay = () => {
+    card.show(item, STAYS);
+    reason.textContent = STAYS.why;
   };
   card.show(item);
   return card;

@@ -58,7 +58,7 @@ function keepPlaces(next, held) {
   const staying = new Set(held.map(({ card }) => card));
   const order = next.filter((card) => !staying.has(card));
   for (const { card, place } of held) {
-    if (!next.includes(card)) card.show(card.item);
+    if (!next.includes(card)) card.stay();
     order.splice(Math.min(place, order.length), 0, card);
   }
   return order;

@@ -66,18 +66,18 @@ export function createStrip(element) {
   };
 }
 
-/** What entered and what left, as two lists of films. */
-export function difference(answer, before) {
+/** What entered and what left, as two lists of films; the film acted on is neither: its card stays in view. */
+export function difference(answer, before, acted) {
   const now = new Set(answer.items.map((item) => item.movie_id));
   const then = new Set(before.items.map((item) => item.movie_id));
   return {
     entered: answer.items.filter((item) => !then.has(item.movie_id)),
-    left: before.items.filter((item) => !now.has(item.movie_id)),
+    left: before.items.filter((item) => !now.has(item.movie_id) && item.movie_id !== acted.movie_id),
   };
 }
 
 function effectLines(answer, before, cause, ms, behind) {
-  const change = difference(answer, before);
+  const change = difference(answer, before, cause.film);
   const what = deed[cause.kind](cause.film, cause.value);
   if (behind) return [h("p", { class: "effect" }, `${what} It is saved; the list is still catching up.`)];
   const lines = [h("p", { class: "effect" }, h("strong", {}, what), ` ${effect(change, ms)}`)];

@@ -107,7 +107,10 @@ export const deed = {
   restored: (film) => `${readable(film.title)} may come back.`,
 };
 
-/** "3 films entered, 3 left, in 84 ms." */
+/** The card of the film acted on last, which stays in view though the list has gone on without it. */
+export const STAYS = { text: "Done", aloud: "You are done with it", why: "It is not in the list any more: it leaves with your next choice." };
+
+/** "3 films entered, 2 left, in 84 ms." */
 export function effect({ entered, left }, ms) {
   if (!entered.length && !left.length) return `The list stayed as it was, ${milliseconds(ms)} later.`;
   return `${count(entered.length, "film", "films")} entered, ${left.length} left, in ${milliseconds(ms)}.`;

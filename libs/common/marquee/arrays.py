@@ -34,14 +34,22 @@ Mask = npt.NDArray[np.bool_]
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
-    """Write arrays to an `.npz`; a value that is not finite is an ArtifactError."""
+    """Write arrays to an `.npz`.
+
+    Raises:
+        ArtifactError: a value is not finite.
+    """
     check_finite(path, arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, allow_pickle=False, **arrays)
 
 
 def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an `.npz`; no pickle is read, and every number is finite."""
+    """Return the arrays of an `.npz`; pickles are refused.
+
+    Raises:
+        ArtifactError: the file cannot be read, or a value is not finite.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -52,12 +60,16 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Write a JSON file that is the same for the same value."""
+    """Write a JSON file, byte by byte the same for the same value."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def load_json(path: Path) -> Any:
-    """Return what a JSON file of a bundle holds; every number in it is finite."""
+    """Return the value of a JSON file.
+
+    Raises:
+        ArtifactError: the file cannot be read, or a number is not finite.
+    """
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -67,7 +79,16 @@ def load_json(path: Path) -> Any:
 
 
 def check_numbers(file: str, value: Any, where: str = "") -> None:
-    """Do nothing; ArtifactError names the place of a number in a JSON value that is not finite."""
+    """Check that all numbers of a JSON value are finite.
+
+    Args:
+        file: named in the error.
+        value: the value, of any depth.
+        where: path of `value` in the file.
+
+    Raises:
+        ArtifactError: names the path of a number that is not finite.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             check_numbers(file, inner, f"{where}.{key}" if where else str(key))
@@ -79,7 +100,11 @@ def check_numbers(file: str, value: Any, where: str = "") -> None:
 
 
 def check_finite(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Do nothing; ArtifactError: an array of a file has a value that is not a finite number."""
+    """Check that all numbers of arrays are finite.
+
+    Raises:
+        ArtifactError: names the file and the array of a value that is not finite.
+    """
     for name, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
             raise _not_finite(path.name, name)
@@ -90,13 +115,13 @@ def _not_finite(file: str, where: str) -> ArtifactError:
 
 
 def unit(rows: Matrix) -> Matrix:
-    """Return n × d rows with length 1; a row of zeros stays zero."""
+    """Return n × d rows scaled to length 1; a row of zeros stays zero."""
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
     scaled: Matrix = (rows / np.where(norms > 0, norms, 1)).astype(np.float32)
     return scaled
 
 
-def direction(codes: Matrix) -> Matrix:
-    """Return the unit vector of the sum of n × e codes; zeros when there is none."""
-    summed: Matrix = unit(codes.sum(axis=0)[None])[0]
+def direction(codes: Matrix) -> Vector:
+    """Return the unit vector, e, of the sum of n × e codes; zeros if n is 0."""
+    summed: Vector = unit(codes.sum(axis=0)[None])[0]
     return summed

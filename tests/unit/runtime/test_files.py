@@ -128,8 +128,8 @@ def test_a_version_that_many_announce_and_remove_at_once_leaves_nothing_half_don
     folder, manifest = bundle
     registry = Registry(tmp_path / "registry")
     registry.add(folder)
-    at_once(lambda i: registry.ask("content", f"version-{i}"))
-    assert len(registry.asked("content")) in (1, 2)
+    at_once(lambda i: registry.mark_announced("content", f"version-{i}"))
+    assert len(registry.announced("content")) in (1, 2)
     at_once(lambda _: registry.remove("content", manifest.version))
     assert [path.name for path in (tmp_path / "registry/content").iterdir()] == [".asked"]
 

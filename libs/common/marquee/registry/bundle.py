@@ -1,4 +1,4 @@
-"""A model version on disk: one directory, with a manifest of every file's checksum."""
+"""Bundles: a model version on disk, one directory with a manifest of its files' checksums."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,10 +14,25 @@ from marquee.files import replace_file
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+UNPUBLISHED = "unpublished"
+"""The version of a model that was fitted or read without a manifest."""
 
 
 class Manifest(BaseModel):
-    """What a bundle says of itself; `cut` is where its data ends (`topic:partition` → offset)."""
+    """Description of a bundle.
+
+    Attributes:
+        format: version of this format.
+        name: of the model.
+        version: of the model, begins with the time of creation.
+        created: ISO 8601, UTC.
+        files: sha256 of each file, by its path in the bundle.
+        data_version: version of the training data.
+        code_version: commit of the code.
+        parameters: of the training.
+        metrics: of the training and the evaluation.
+        cut: where the training data ends, `topic:partition` → next offset.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,18 +49,18 @@ class Manifest(BaseModel):
 
     @property
     def digest(self) -> str:
-        """The sha256 of the bundle: of its file names and their checksums, nothing else."""
+        """Sha256 of the file names and their checksums, in hex."""
         return digest_of(self.files)
 
 
 def digest_of(files: Mapping[str, str]) -> str:
-    """Return the sha256 over file names and their sha256, in the order of names."""
+    """Return the sha256 (hex) over file names and their sha256, in the order of names."""
     lines = "".join(f"{name} {files[name]}\n" for name in sorted(files))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def checksum(path: Path) -> str:
-    """Return the sha256 of a file in hex."""
+    """Return the sha256 (hex) of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -59,9 +74,10 @@ def seal(
     metrics: Mapping[str, float] | None = None,
     cut: Mapping[str, int] | None = None,
 ) -> Manifest:
-    """Write the manifest of a directory of artifacts; the version names its digest.
+    """Write the manifest of a directory of artifacts; the version ends with part of its digest.
 
-    ArtifactError: a figure or parameter is not a finite number.
+    Raises:
+        ArtifactError: a metric or parameter is not a finite number.
     """
     check_numbers(MANIFEST, {"metrics": dict(metrics or {}), "parameters": dict(parameters or {})})
     files = {
@@ -86,7 +102,11 @@ def seal(
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Return the manifest of a bundle without looking at its files."""
+    """Return the manifest of a bundle without checking its files.
+
+    Raises:
+        ArtifactError: there is no manifest, or this code cannot read it.
+    """
     path = directory / MANIFEST
     try:
         manifest = Manifest.model_validate_json(path.read_text())
@@ -99,8 +119,18 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
+def version_of(directory: Path) -> str:
+    """Return the version of a bundle, or `UNPUBLISHED` before it is sealed."""
+    is_sealed = (directory / MANIFEST).is_file()
+    return read_manifest(directory).version if is_sealed else UNPUBLISHED
+
+
 def verify(directory: Path, sha256: str | None = None) -> Manifest:
-    """Return the manifest once every file has its checksum, and the bundle the digest `sha256`."""
+    """Return the manifest of a bundle whose files have their checksums.
+
+    Raises:
+        ArtifactError: a file is missing or altered, or the digest is not `sha256`, if given.
+    """
     manifest = read_manifest(directory)
     for name, expected in manifest.files.items():
         path = directory / name
@@ -112,7 +142,11 @@ def verify(directory: Path, sha256: str | None = None) -> Manifest:
 
 
 def add_metrics(directory: Path, metrics: Mapping[str, float]) -> Manifest:
-    """Add figures to the manifest of a bundle; its files, digest and version stay."""
+    """Add metrics to the manifest of a bundle; its files, digest and version stay.
+
+    Raises:
+        ArtifactError: a metric is not a finite number.
+    """
     check_numbers(MANIFEST, {"metrics": dict(metrics)})
     manifest = read_manifest(directory)
     manifest = manifest.model_copy(update={"metrics": manifest.metrics | dict(metrics)})

@@ -1,4 +1,4 @@
-"""Where published model versions lie: a directory a version, written once, fetched into a cache."""
+"""Registry of model versions on a file system: a directory a version, written once."""
 
 import shutil
 import time
@@ -8,26 +8,30 @@ from pathlib import Path
 from typing import TypeVar
 
 from marquee.errors import ArtifactError, NotFound
-from marquee.files import delete, locked, replace_file, staged
+from marquee.files import delete, replace_file, staged
+from marquee.files import locked as file_lock
 from marquee.registry.bundle import MANIFEST, Manifest, add_metrics, read_manifest, verify
 from marquee.registry.integrity import check_bundle
 
 M = TypeVar("M")
 
-_ASKED = ".asked"
+_ANNOUNCED = ".asked"
+"""File with the versions announced last; its name is that of older code."""
 _STALE_S = 3600.0
+"""Age of a leftover of an interrupted change, in seconds."""
 
 
 class Registry:
-    """Versions under `root/<name>/<version>/`; a version appears whole or not at all."""
+    """Versions under `root/<name>/<version>/`; a version appears as a whole or not at all."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def add(self, bundle: Path) -> Manifest:
-        """Copy a sealed bundle in; return its manifest. A version that is there stays as it is.
+        """Copy a sealed bundle in and return its manifest; an existing version is left unchanged.
 
-        ArtifactError: a file is not what its checksum says, or holds a number that is not finite.
+        Raises:
+            ArtifactError: a file does not have its checksum, or holds a number that is not finite.
         """
         manifest = verify(bundle)
         check_bundle(bundle, manifest)
@@ -44,36 +48,37 @@ class Registry:
         return manifest
 
     def add_metrics(self, name: str, version: str, metrics: Mapping[str, float]) -> Manifest:
-        """Add figures to the manifest of a version that is there; its files and digest stay."""
+        """Add metrics to the manifest of a version; its files and digest stay."""
         return add_metrics(self.path(name, version), metrics)
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Hold the lock under which versions are asked to serve, and removed."""
-        with locked(self.root / ".lock"):
+    def locked(self) -> Iterator[None]:
+        """Hold the lock under which versions are announced and removed."""
+        with file_lock(self.root / ".lock"):
             yield
 
-    def ask(self, name: str, version: str) -> None:
-        """Note that a version is about to be announced: until the next one it is not removed."""
-        asked = self.asked(name)
-        if asked[:1] == (version,):
+    def mark_announced(self, name: str, version: str) -> None:
+        """Record that a version is about to be announced, which protects it until the next one."""
+        announced = self.announced(name)
+        if announced[:1] == (version,):
             return
-        replace_file(self.root / name / _ASKED, "\n".join((version, *asked[:1])) + "\n")
+        lines = (version, *announced[:1])
+        replace_file(self.root / name / _ANNOUNCED, "\n".join(lines) + "\n")
 
-    def asked(self, name: str) -> tuple[str, ...]:
-        """Return the version that was announced last, and the other one before it."""
+    def announced(self, name: str) -> tuple[str, ...]:
+        """Return the version announced last and the one before it, as far as there are any."""
         with suppress(FileNotFoundError):
-            return tuple((self.root / name / _ASKED).read_text().split())
+            return tuple((self.root / name / _ANNOUNCED).read_text().split())
         return ()
 
     def remove(self, name: str, version: str) -> None:
-        """Delete a version; to readers it is gone at once."""
+        """Delete a version; readers lose it in one step."""
         path = self.path(name, version)
         with staged(path) as gone, suppress(FileNotFoundError):
             path.rename(gone)
 
     def sweep(self) -> None:
-        """Delete what was half added or half removed more than an hour ago."""
+        """Delete leftovers of changes that were interrupted more than an hour ago."""
         for path in self.root.glob("*/.*"):
             with suppress(FileNotFoundError):
                 is_part = path.is_dir() or path.suffix == ".tmp"
@@ -86,11 +91,16 @@ class Registry:
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a model, oldest first."""
-        found = (self.root / name).glob(f"[!.]*/{MANIFEST}")
-        return sorted(path.parent.name for path in found)
+        manifests = (self.root / name).glob(f"[!.]*/{MANIFEST}")
+        return sorted(path.parent.name for path in manifests)
 
     def manifest(self, name: str, version: str) -> Manifest:
-        """Return the manifest of a version; NotFound names those that there are."""
+        """Return the manifest of a version.
+
+        Raises:
+            NotFound: there is no such version; the message names the newest ones.
+            ArtifactError: the manifest cannot be read.
+        """
         directory = self.path(name, version)
         if not directory.is_dir():
             known = ", ".join(self.versions(name)[-5:]) or "none"
@@ -98,11 +108,16 @@ class Registry:
         return read_manifest(directory)
 
     def address(self, name: str, version: str) -> str:
-        """Return the address that `model.published` carries: relative to the registry's root."""
+        """Return the address in `model.published`: a path relative to the registry's root."""
         return f"{name}/{version}"
 
     def open(self, address: str, sha256: str) -> Path:
-        """Return the directory at an address once its files and digest are as published."""
+        """Return the directory at an address, checked against the published digest.
+
+        Raises:
+            ArtifactError: the address leaves the registry, a file or the digest differs, or a
+                number is not finite.
+        """
         directory = (self.root / address).resolve()
         if not directory.is_relative_to(self.root.resolve()):
             raise ArtifactError(f"address {address!r} leaves the registry")
@@ -110,7 +125,11 @@ class Registry:
         return directory
 
     def load(self, address: str, sha256: str, load: Callable[[Path], M]) -> M:
-        """Return the model at an address; ArtifactError: altered, or not what this code reads."""
+        """Return the model at an address, read by `load`.
+
+        Raises:
+            ArtifactError: the bundle was altered, or this version of the code cannot read it.
+        """
         directory = self.open(address, sha256)
         try:
             return load(directory)

@@ -30,7 +30,7 @@ from marquee.features.pipeline import Pipeline
 from marquee.features.popularity import Popularity
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
-from marquee.registry.bundle import MANIFEST, read_manifest
+from marquee.registry.bundle import UNPUBLISHED, version_of
 from marquee.scoring.blending import weighted_sum
 from marquee.scoring.cold_start import ColdStartModel, with_prior_popularity
 from marquee.scoring.explanations import contributions
@@ -39,7 +39,6 @@ from marquee.scoring.preference import ColdStartImputer, PreferenceScorers
 from marquee.scoring.top_k import top
 
 H = TypeVar("H")
-_UNSEALED = "unsealed"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +71,7 @@ class BlendedModel(ABC, Generic[H]):
     weights: dict[str, float]
     base: MovieTable
     base_sums: Ints
-    version: str = _UNSEALED
+    version: str = UNPUBLISHED
 
     @property
     @abstractmethod
@@ -228,7 +227,6 @@ class BlendedModel(ABC, Generic[H]):
     def load(cls, directory: Path) -> Self:
         """Read the artifacts of a directory; the version is the manifest's."""
         movies = load_arrays(directory / "films.npz")
-        is_sealed = (directory / MANIFEST).exists()
         return cls(
             movie_vectors=MovieVectors.load(directory),
             pipeline=Pipeline.load(directory),
@@ -237,7 +235,7 @@ class BlendedModel(ABC, Generic[H]):
             weights=load_json(directory / "mix.json"),
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
-            version=read_manifest(directory).version if is_sealed else _UNSEALED,
+            version=version_of(directory),
             **cls.load_more(directory),
         )
 

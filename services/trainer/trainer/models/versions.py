@@ -91,9 +91,9 @@ def roll_back(settings: Settings, name: str, version: str | None = None) -> Mode
     if target == model.serving:
         raise Conflict(f"version {target} of {name} serves already")
     registry = Registry(settings.registry)
-    with registry.changing():
+    with registry.locked():
         data = version_of(registry, registry.manifest(name, target))
-        registry.ask(name, target)
+        registry.mark_announced(name, target)
     bus = open_bus(settings)
     try:
         producer = bus.producer()
@@ -115,7 +115,7 @@ def version_of(registry: Registry, manifest: Manifest) -> ModelVersion:
     )
 
 
-def before(versions: Sequence[str], serving: str) -> str | None:
+def version_before(versions: Sequence[str], serving: str) -> str | None:
     """Return the version before the serving one, of those that there are."""
     return max((version for version in versions if version < serving), default=None)
 
@@ -123,7 +123,7 @@ def before(versions: Sequence[str], serving: str) -> str | None:
 def _before(model: ModelVersions) -> str:
     names = [manifest.version for manifest in model.versions]
     serving = model.serving or (names[-1] if names else "")
-    earlier = before(names, serving)
+    earlier = version_before(names, serving)
     if earlier is None:
         raise Conflict(f"model {model.name} has no version before {serving or 'the first'}")
     return earlier

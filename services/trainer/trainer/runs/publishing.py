@@ -71,9 +71,9 @@ class ModelPublisher:
                 reason = str(error)
             if reason is not None:
                 refused[name] = reason
-        with registry.changing():
+        with registry.locked():
             for manifest in manifests:
-                registry.ask(manifest.name, manifest.version)
+                registry.mark_announced(manifest.name, manifest.version)
         if manifests:
             self._announce(settings, registry, manifests)
         return PublishResult({manifest.name: manifest.version for manifest in manifests}, refused)

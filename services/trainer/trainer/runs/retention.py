@@ -16,7 +16,7 @@ from marquee.errors import MarqueeError
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history.history import History
-from trainer.models.versions import before, serving_versions
+from trainer.models.versions import version_before, serving_versions
 from trainer.runs.records import TrainingRecords
 from trainer.tracking.cleanup import forget_versions
 
@@ -40,10 +40,10 @@ class TidyResult:
 
     def lines(self) -> list[str]:
         """Return a line for each thing that was removed."""
-        found = [f"version   {name} {v}" for name, gone in self.versions.items() for v in gone]
-        found += [f"file      {name}" for name in self.files]
-        found += [f"tracked   {name}" for name in self.tracked]
-        return [*found, *(["history   compacted"] if self.compacted else [])]
+        lines = [f"version   {name} {v}" for name, gone in self.versions.items() for v in gone]
+        lines += [f"file      {name}" for name in self.files]
+        lines += [f"tracked   {name}" for name in self.tracked]
+        return [*lines, *(["history   compacted"] if self.compacted else [])]
 
 
 Serving = Callable[[Settings, Sequence[str]], Mapping[str, str]]
@@ -55,56 +55,56 @@ def tidy(settings: Settings, serving: Serving = serving_versions) -> TidyResult:
 
     The caller holds the lock of trainings.
     """
-    tidied = TidyResult()
+    result = TidyResult()
     steps: Mapping[str, Callable[[], None]] = {
-        "versions": lambda: _expire_versions(settings, serving, tidied),
-        "files": lambda: _expire_files(settings, tidied),
-        "history": lambda: _compact(settings, tidied),
+        "versions": lambda: _expire_versions(settings, serving, result),
+        "files": lambda: _expire_files(settings, result),
+        "history": lambda: _compact(settings, result),
     }
     for name, step in steps.items():
         try:
             step()
         except (MarqueeError, OSError) as error:
             telemetry.log.warning("not tidied", step=name, detail=str(error))
-    return tidied
+    return result
 
 
-def kept_versions(
-    versions: Sequence[str], newest: int, serving: str, asked: Collection[str] = ()
+def versions_to_keep(
+    versions: Sequence[str], newest: int, serving: str, announced: Collection[str] = ()
 ) -> set[str]:
     """Return the versions of a model that stay: the newest, the serving one, the one before it,
     to which one goes back, and those that were announced last."""
     ordered = sorted(versions)
-    named = {serving, before(ordered, serving), *asked}
+    named = {serving, version_before(ordered, serving), *announced}
     return {version for version in ordered if version in named or version in ordered[-newest:]}
 
 
-def _expire_versions(settings: Settings, serving: Serving, tidied: TidyResult) -> None:
+def _expire_versions(settings: Settings, serving: Serving, result: TidyResult) -> None:
     """Remove versions of the models of which it is known what serves; of the others none."""
     registry = Registry(settings.registry)
-    kept: dict[str, set[str]] = {}
+    keep: dict[str, set[str]] = {}
     if not settings.registry.is_dir():
         return
     registry.sweep()
-    with registry.changing():
+    with registry.locked():
         for name, version in serving(settings, MODEL_NAMES).items():
-            versions, asked = registry.versions(name), registry.asked(name)
-            kept[name] = kept_versions(versions, settings.keep_versions, version, asked)
-            for old in sorted(set(versions) - kept[name]):
+            versions, announced = registry.versions(name), registry.announced(name)
+            keep[name] = versions_to_keep(versions, settings.keep_versions, version, announced)
+            for old in sorted(set(versions) - keep[name]):
                 registry.remove(name, old)
-                tidied.versions.setdefault(name, []).append(old)
-    tidied.tracked += forget_versions(settings, kept, settings.keep_versions)
-    if tidied.versions:
-        telemetry.log.info("versions expired", **_counts(tidied.versions))
+                result.versions.setdefault(name, []).append(old)
+    result.tracked += forget_versions(settings, keep, settings.keep_versions)
+    if result.versions:
+        telemetry.log.info("versions expired", **_counts(result.versions))
 
 
-def _expire_files(settings: Settings, tidied: TidyResult) -> None:
+def _expire_files(settings: Settings, result: TidyResult) -> None:
     state = settings.state
-    tidied.files += [f"trainings/{name}" for name in TrainingRecords(state).expire(RECORDS)]
+    result.files += [f"trainings/{name}" for name in TrainingRecords(state).expire(RECORDS)]
     for folder, days in (("airflow", WORK_DAYS), ("evaluation/cache", CACHE_DAYS)):
         for path in _older(state / folder, days * _DAY_S):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-            tidied.files.append(str(path.relative_to(state)))
+            result.files.append(str(path.relative_to(state)))
 
 
 def _older(folder: Path, seconds: float) -> list[Path]:
@@ -113,12 +113,12 @@ def _older(folder: Path, seconds: float) -> list[Path]:
     return [path for path in folder.iterdir() if time.time() - path.stat().st_mtime > seconds]
 
 
-def _compact(settings: Settings, tidied: TidyResult) -> None:
+def _compact(settings: Settings, result: TidyResult) -> None:
     history = History(settings.history, settings.partitions)
     if history.wants_compaction():
         started = time.perf_counter()
         number = history.compact().manifest.number
-        tidied.compacted = True
+        result.compacted = True
         seconds = round(time.perf_counter() - started, 3)
         telemetry.log.info("history compacted", snapshot=number, seconds=seconds)
 

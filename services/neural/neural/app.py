@@ -6,7 +6,7 @@ from fastapi import Request
 
 from marquee.domain.recommendation import PredictAnswer, Prediction, PredictRequest, UserHistory
 from marquee.process import serve
-from marquee.serving.app import ModelService, body, create_app, ranked, user_features
+from marquee.serving.app import ModelService, body, create_app, rank_candidates, user_features
 from marquee.serving.replica import ModelReplica
 from marquee.settings import Settings
 from neural.model import Neural
@@ -29,7 +29,7 @@ async def predict(overlay: ModelReplica[Neural], request: Request) -> dict[str, 
 SERVICE = ModelService(
     "neural",
     Neural.load,
-    ranked,
+    rank_candidates,
     gets={"/internal/users/{user_id:int}": user_features},
     posts={"/internal/predict": predict},
 )

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Floating
+from marquee.arrays import Floating, Vector
 
-NEAR = 0.5
+TOLERANCE = 0.5
 """Stars that a rating may be off and still count as right."""
 
 _STORED_NAMES = {"user": "viewer", "movie": "film"}
@@ -19,11 +18,12 @@ _ROUNDS = 25
 
 @dataclass(frozen=True)
 class Confidence:
-    """P(|error| ≤ NEAR) = σ(constant + user · log(1 + m) + movie · log(1 + n) + spread · log(s)).
+    """P(|error| ≤ half a star) = σ(constant + user · log(1 + m) + movie · log(1 + n)
+    + spread · log(s)).
 
-    m: ratings that the user gave, n: those that the movie got, s: the spread of the user's. The
-    first two slopes are not below 0 and the last not above: what knows more is never less sure, and
-    of whom scatters his ratings nothing is surer.
+    m: ratings that the user gave, n: those that the movie got, s: the spread of the user's ratings.
+    Coefficients are sign-constrained: confidence never falls with more ratings, nor rises with
+    their spread.
     """
 
     constant: float = 0.0
@@ -44,23 +44,32 @@ class Confidence:
 
     def of(
         self, log_user: Floating | float, log_movie: Floating, spread: Floating | float
-    ) -> npt.NDArray[np.float32]:
-        """Return the probabilities, m, from log(1 + ratings) of user and movies and his spread."""
+    ) -> Vector:
+        """Return the probabilities of m predictions.
+
+        Args:
+            log_user: log(1 + ratings of the user).
+            log_movie: log(1 + ratings of the movie), m.
+            spread: Damped standard deviation of the user's ratings, in stars.
+        """
         logits = self.constant + self.user * log_user + self.movie * log_movie
         logits = logits + self.spread * np.log(spread)
-        probabilities: npt.NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        probabilities: Vector = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return probabilities
 
 
 def fit_confidence(
     log_user: Floating, log_movie: Floating, spread: Floating, errors: Floating
 ) -> Confidence:
-    """Return the logistic regression of m `errors` in stars, of ratings that nothing has seen."""
-    near = (np.abs(errors) <= NEAR).astype(np.float64)
+    """Fit the logistic regression to m prediction errors (in stars) on held-out ratings.
+
+    A coefficient of the wrong sign is dropped, the worst first, and the others are fitted again.
+    """
+    is_right = (np.abs(errors) <= TOLERANCE).astype(np.float64)
     columns = {"user": log_user, "movie": log_movie, "spread": -np.log(spread)}
     while True:
-        inputs = np.stack([np.ones(len(near)), *columns.values()], axis=1)
-        weights = _logistic(inputs, near)
+        inputs = np.stack([np.ones(len(is_right)), *columns.values()], axis=1)
+        weights = _logistic_regression(inputs, is_right)
         slopes = dict(zip(columns, weights[1:].tolist(), strict=True))
         if not slopes or min(slopes.values()) >= 0:
             slopes["spread"] = -slopes.get("spread", 0.0)
@@ -68,13 +77,13 @@ def fit_confidence(
         del columns[min(slopes, key=lambda name: slopes[name])]
 
 
-def _logistic(inputs: Floating, near: Floating) -> Floating:
-    """Return the weights by Newton's method, under a small ridge that keeps few rows finite."""
+def _logistic_regression(inputs: Floating, labels: Floating) -> Floating:
+    """Return the weights by Newton's method, with a small ridge that keeps few rows finite."""
     weights = np.zeros(inputs.shape[1])
     ridge = _PENALTY * np.eye(inputs.shape[1])
     for _ in range(_ROUNDS):
-        found = 1 / (1 + np.exp(-(inputs @ weights)))
-        gradient = inputs.T @ (found - near) + ridge @ weights
-        hessian = (inputs.T * (found * (1 - found))) @ inputs + ridge
+        probabilities = 1 / (1 + np.exp(-(inputs @ weights)))
+        gradient = inputs.T @ (probabilities - labels) + ridge @ weights
+        hessian = (inputs.T * (probabilities * (1 - probabilities))) @ inputs + ridge
         weights = weights - np.linalg.solve(hessian, gradient)
     return weights

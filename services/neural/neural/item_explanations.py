@@ -1,9 +1,8 @@
-"""Which liked movies the item weights of a recommended movie come from."""
+"""Explanations by item weights: the liked movies that a recommended movie's score comes from."""
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Matrix
 from marquee.scoring.explanations import strongest
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 
@@ -11,23 +10,31 @@ from marquee.scoring.linear_autoencoder import LinearAutoencoder
 def item_explanations(
     weights: LinearAutoencoder, rows: Ints, liked: Ints, n_rows: int
 ) -> list[tuple[tuple[int, float], ...]]:
-    """Return for each of r rows up to three (index in `liked`, share), the largest share first.
+    """Return for each of r movies up to three (index in `liked`, share), the largest share first.
 
-    A share is a liked movie's part of what the weights above 0 add; rows lie among `n_rows`.
+    Args:
+        weights: The item weights; those of the channel of liked movies count.
+        rows: Table rows of the recommended movies, r.
+        liked: Table rows of the movies that the user liked, l.
+        n_rows: Rows of the table.
+
+    Returns:
+        Shares of the sum of the positive weights; they add up to 1 at most.
     """
-    parts = _parts(weights, rows, liked, n_rows)
+    parts = _positive_weights(weights, rows, liked, n_rows)
     return strongest(parts, parts.sum(axis=1))
 
 
-def _parts(
-    weights: LinearAutoencoder, rows: Ints, liked: Ints, n_rows: int
-) -> npt.NDArray[np.float32]:
-    places = np.full(n_rows, -1)
-    places[rows] = np.arange(len(rows))
+def _positive_weights(weights: LinearAutoencoder, rows: Ints, liked: Ints, n_rows: int) -> Matrix:
+    """Return the weight of each liked movie on each recommended one, r × l; 0 where negative."""
+    output = np.full(n_rows, -1)
+    output[rows] = np.arange(len(rows))
     parts = np.zeros((len(rows), len(liked)), np.float32)
     inputs = weights.inputs[liked]
-    sources = np.flatnonzero(inputs >= 0)
-    at = places[weights.columns[0, inputs[sources]]]
-    source, entry = np.divmod(np.flatnonzero(at >= 0), max(1, at.shape[1]))
-    parts[at[source, entry], sources[source]] = weights.values[0, inputs[sources[source]], entry]
+    has_weights = np.flatnonzero(inputs >= 0)
+    # For each liked movie with weights, and each of the entries kept of it: the output, or -1.
+    outputs = output[weights.columns[0, inputs[has_weights]]]
+    source, entry = np.divmod(np.flatnonzero(outputs >= 0), max(1, outputs.shape[1]))
+    columns = has_weights[source]
+    parts[outputs[source, entry], columns] = weights.values[0, inputs[columns], entry]
     return np.maximum(parts, 0)

@@ -1,54 +1,87 @@
-"""How a movie's row is laid out, and what stands in it for a movie that nobody had rated."""
+"""Layout of a movie's row, and the row that content predicts of a movie without ratings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Matrix, Vector, load_arrays, save_arrays
 from marquee.domain.movies import Movie
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Pipeline
+from marquee.features.row_layout import RowLayout
 from marquee.scoring.ridge import Ridge
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor
 
-_NUMBERS = 7
-
 
 @dataclass(frozen=True)
-class Layout:
-    """The numbers of a movie's row: vector of the RatingPredictor (`d`), output of the autoencoder
-    (`width`) and its prior; bias, correction, log(1 + ratings), mean in stars, log popularity,
-    coldness (1: new, nobody had rated it)."""
+class NeuralRowLayout:
+    """The columns of a movie's row.
+
+    The RatingPredictor's vector (`d`), the autoencoder's output (`width`), and seven numbers: the
+    output's prior, bias, correction, log(1 + ratings), mean in stars, log popularity, and coldness
+    (1: added after the training, so that nobody could have rated it; else 0).
+    """
 
     d: int
     width: int
 
-    @property
-    def size(self) -> int:
-        return self.d + self.width + _NUMBERS
+    @cached_property
+    def columns(self) -> RowLayout:
+        """The columns by name."""
+        return RowLayout(
+            vector=self.d,
+            output=self.width,
+            prior=1,
+            bias=1,
+            correction=1,
+            log_count=1,
+            mean=1,
+            popularity=1,
+            coldness=1,
+        )
 
     def outputs(self, rows: Matrix) -> Matrix:
-        return rows[:, self.d : self.d + self.width]
+        """Return the autoencoder's outputs, m × width."""
+        return self.columns.block(rows, "output")
 
-    def prior(self, rows: Matrix) -> Matrix:
-        return rows[:, -7]
+    def prior(self, rows: Matrix) -> Vector:
+        """Return the autoencoder's priors, m."""
+        return self.columns.column(rows, "prior")
 
-    def rated(self, rows: Matrix) -> NetworkMovieVectors:
-        """Return what the RatingPredictor takes."""
-        return NetworkMovieVectors(rows[:, : self.d], rows[:, -6], rows[:, -5], rows[:, -4])
+    def rating_inputs(self, rows: Matrix) -> NetworkMovieVectors:
+        """Return the movies as the RatingPredictor takes them."""
+        columns = self.columns
+        return NetworkMovieVectors(
+            columns.block(rows, "vector"),
+            columns.column(rows, "bias"),
+            columns.column(rows, "correction"),
+            columns.column(rows, "log_count"),
+        )
 
-    def means(self, rows: Matrix) -> Matrix:
-        return rows[:, -3]
+    def means(self, rows: Matrix) -> Vector:
+        """Return the movies' mean ratings in stars, m."""
+        return self.columns.column(rows, "mean")
 
-    def popularity(self, rows: Matrix) -> Matrix:
-        return rows[:, -2]
+    def popularity(self, rows: Matrix) -> Vector:
+        """Return log(1 + positive ratings), m; predicted where nobody has rated the movie."""
+        return self.columns.column(rows, "popularity")
 
-    def coldness(self, rows: Matrix) -> Matrix:
-        return rows[:, -1]
+    def coldness(self, rows: Matrix) -> Vector:
+        """Return a view of the coldness, m, which may be assigned."""
+        return self.columns.column(rows, "coldness")
 
     def join(self, movies: NetworkMovieVectors, preference: Matrix, others: Matrix) -> Matrix:
-        """Return m × size rows: `preference` is output and prior; `others` mean to coldness."""
+        """Return m rows.
+
+        Args:
+            movies: The movies to the RatingPredictor.
+            preference: Output and prior of the autoencoder, m × (width + 1).
+            others: Mean in stars, log popularity and coldness, m × 3.
+        """
         numbers = np.stack([movies.biases, movies.corrections, movies.log_counts], axis=1)
         rows: Matrix = np.concatenate(
             [movies.vectors, preference, numbers, others], axis=1, dtype=np.float32
@@ -66,20 +99,43 @@ class NetworkMovieRows:
     vectors: MovieVectors
     pipeline: Pipeline
     ridge: Ridge
-    layout: Layout
+    layout: NeuralRowLayout
 
-    def raw(self, movies: tuple[Movie, ...] | list[Movie]) -> Matrix:
+    def save(self, directory: Path) -> None:
+        """Write the files of the movie vectors and of the pipeline, and `new_films.npz`."""
+        self.vectors.save(directory)
+        self.pipeline.save(directory)
+        save_arrays(directory / "new_films.npz", weights=self.ridge.weights, bias=self.ridge.bias)
+
+    @classmethod
+    def load(cls, directory: Path, layout: NeuralRowLayout) -> "NetworkMovieRows":
+        """Read what `save` wrote."""
+        ridge = load_arrays(directory / "new_films.npz")
+        return cls(
+            MovieVectors.load(directory),
+            Pipeline.load(directory),
+            Ridge(ridge["weights"], ridge["bias"]),
+            layout,
+        )
+
+    def raw(self, movies: Sequence[Movie]) -> Matrix:
         """Return the raw vectors of m movies: genres, year, tags."""
         sums = np.zeros((len(movies), 3), np.int64)
         return self.vectors.matrix(movies, sums)[:, self.vectors.content]
 
     def cold(self, raw: Matrix, predictor: RatingPredictor) -> tuple[Matrix, npt.NDArray[np.int16]]:
-        """Return rows and clusters of m movies with raw vectors that nobody has rated."""
+        """Return rows and clusters of m movies without ratings, from their raw vectors."""
         content, clusters = self.pipeline.apply(raw)
         return self.cold_rows(content, self.ridge.apply(raw), predictor), clusters
 
     def cold_rows(self, content: Matrix, predicted: Matrix, predictor: RatingPredictor) -> Matrix:
-        """Return the rows of m movies without ratings, with what the ridge predicts of them."""
+        """Return the rows of m movies without ratings.
+
+        Args:
+            content: Encoded content, m × c: the RatingPredictor predicts a movie's vector from it.
+            predicted: What the ridge predicts, m × (width + 2): output, prior, log popularity.
+            predictor: The RatingPredictor.
+        """
         zeros = np.zeros(len(content), np.float32)
         vectors = predictor.movies(content)
         others = np.stack(

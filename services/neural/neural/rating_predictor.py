@@ -1,26 +1,35 @@
-"""The RatingPredictor as served, in numpy: user vector and movie vector → rating."""
+"""The RatingPredictor as served, in numpy: user vector and movie vector → rating in stars.
+
+Rating = μ + user bias + movie bias + correction + ⟨user, movie⟩ + joint layers. A user is described
+by bags of the rated movies' embeddings, as in SVD++ (Koren 2008, "Factorization Meets the
+Neighborhood"), so a new user needs no training.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file
+from safetensors.numpy import save as save_tensors
 
-from marquee.arrays import Ints, Matrix
-from neural.rating_biases import USER_DAMPING
+from marquee.arrays import Ints, Matrix, Vector, check_finite
+from marquee.scoring.rating_biases import USER_DAMPING, damped_mean
 
 Weights = Mapping[str, Matrix]
 
 USER_NUMBERS, JOINT_NUMBERS = 3, 6
-"""Numbers beside the vectors: of the user's bags, of the joint layers."""
+"""Numbers beside the vectors in a row for the user encoder, and for the joint layers."""
 
-_ROOT = np.float32(np.sqrt(2 / np.pi))
+_WEIGHTS_FILE = "neural_model.safetensors"
+_GELU_SCALE = np.float32(np.sqrt(2 / np.pi))
 
 
 @dataclass(frozen=True, eq=False)
 class UserVector:
-    """A user to the network: `vector` d, `bias`, log(1 + ratings), `spread` of his ratings."""
+    """A user to the network: `vector` d, `bias`, log(1 + ratings), `spread` of their ratings."""
 
-    vector: Matrix
+    vector: Vector
     bias: float
     log_count: float
     spread: float
@@ -31,9 +40,9 @@ class NetworkMovieVectors:
     """m movies to the network: `vectors` m × d, `biases`, `corrections`, `log_counts` m each."""
 
     vectors: Matrix
-    biases: Matrix
-    corrections: Matrix
-    log_counts: Matrix
+    biases: Vector
+    corrections: Vector
+    log_counts: Vector
 
     def of(self, rows: Ints) -> "NetworkMovieVectors":
         """Return the movies at `rows`."""
@@ -49,30 +58,52 @@ class RatingPredictor:
     weights: Weights
     mean: float
 
+    def save(self, directory: Path) -> None:
+        """Write the weights to `neural_model.safetensors`; the mean stands in the blend's file."""
+        weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
+        path = directory / _WEIGHTS_FILE
+        check_finite(path, weights)
+        path.write_bytes(save_tensors(weights))
+
+    @classmethod
+    def load(cls, directory: Path, mean: float) -> "RatingPredictor":
+        """Read the weights that `save` wrote."""
+        path = directory / _WEIGHTS_FILE
+        weights = load_file(path)
+        check_finite(path, weights)
+        return cls(weights, mean)
+
     @property
     def d(self) -> int:
         """Length of a user's and of a movie's vector."""
         return int(self.weights["viewers.value.weight"].shape[1])
 
-    def user(self, movies: Ints, stars: Matrix, biases: Matrix) -> UserVector:
-        """Return the vector of a user from rated movies (rows), his stars, the movies' biases."""
-        rest = stars - np.float32(self.mean) - biases
+    def user(self, movies: Ints, stars: Vector, biases: Vector) -> UserVector:
+        """Return the vector of a user.
+
+        Args:
+            movies: Rows of the movies that the user rated, n.
+            stars: The ratings, n.
+            biases: Biases of the same movies, n.
+        """
+        residuals = stars - np.float32(self.mean) - biases
         n = len(movies)
-        bias = float(rest.sum()) / (n + USER_DAMPING)
-        spread = float(np.sqrt((((rest - bias) ** 2).sum() + USER_DAMPING) / (n + USER_DAMPING)))
+        bias = damped_mean(residuals, USER_DAMPING)
+        squares = ((residuals - bias) ** 2).sum()
+        spread = float(np.sqrt((squares + USER_DAMPING) / (n + USER_DAMPING)))
         value = self.weights["viewers.value.weight"][movies]
         seen = self.weights["viewers.seen.weight"][movies]
         root = np.float32(np.sqrt(n + 1))
-        bags = [(rest - bias) @ value / root, seen.sum(axis=0) / root]
+        bags = [(residuals - bias) @ value / root, seen.sum(axis=0) / root]
         row = np.concatenate([*bags, [bias, np.log1p(n), spread]]).astype(np.float32)
         vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers.layers", row)
         return UserVector(vector, bias, float(np.log1p(n)), spread)
 
     def movies(self, content: Matrix) -> Matrix:
-        """Return what content (m × c) says of m movies that nobody has rated, m × d."""
+        """Return the vectors, m × d, that content (m × c) predicts of m movies without ratings."""
         return self._layers("films.new", content)
 
-    def predict(self, user: UserVector, movies: NetworkMovieVectors) -> Matrix:
+    def predict(self, user: UserVector, movies: NetworkMovieVectors) -> Vector:
         """Return the ratings in stars, m, not clipped."""
         q, z = movies.vectors, user.vector
         m = len(q)
@@ -87,11 +118,12 @@ class RatingPredictor:
         numbers[:, 4], numbers[:, 5] = user.spread, user.bias * movies.biases
         inner += numbers @ first[:, 3 * d :].T
         joint = gelu(inner) @ self.weights["joint.3.weight"][0] + self.weights["joint.3.bias"][0]
-        plain = np.float32(self.mean + user.bias) + movies.biases + movies.corrections
-        rating: Matrix = (plain + q @ z + joint).astype(np.float32)
+        baseline = np.float32(self.mean + user.bias) + movies.biases + movies.corrections
+        rating: Vector = (baseline + q @ z + joint).astype(np.float32)
         return rating
 
     def _layers(self, name: str, rows: Matrix) -> Matrix:
+        """Return linear → GELU → linear of n rows; dropout (`.2`) does nothing when serving."""
         weights = self.weights
         inner = gelu(rows @ weights[f"{name}.0.weight"].T + weights[f"{name}.0.bias"])
         outer: Matrix = inner @ weights[f"{name}.3.weight"].T + weights[f"{name}.3.bias"]
@@ -101,5 +133,5 @@ class RatingPredictor:
 def gelu(x: Matrix) -> Matrix:
     """Return the Gaussian error linear unit by tanh (Hendrycks & Gimpel 2016)."""
     cubic = x * (1 + np.float32(0.044715) * x * x)
-    result: Matrix = 0.5 * x * (1 + np.tanh(_ROOT * cubic))
+    result: Matrix = 0.5 * x * (1 + np.tanh(_GELU_SCALE * cubic))
     return result

@@ -20,10 +20,12 @@ from marquee.training.linear_autoencoder import LinearAutoencoderConfig  # noqa:
 from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from neural.rating_biases import statistics_of  # noqa: E402
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor  # noqa: E402
-from neural.training.epochs import NetworkConfig, draw_batch, movie_vectors  # noqa: E402
-from neural.training.network import Batch, RatingNetwork  # noqa: E402
+from neural.training.batches import draw_batch  # noqa: E402
+from neural.training.config import NetworkConfig  # noqa: E402
+from neural.training.epochs import movie_vectors  # noqa: E402
+from neural.training.network import RatingBatch, RatingNetwork  # noqa: E402
+from neural.training.rating_statistics import fit_rating_statistics  # noqa: E402
 
 SMALL = NeuralConfig(
     network=NetworkConfig(d=4, hidden=8, epochs=6, users_per_batch=8, embedding_pull=30.0),
@@ -57,13 +59,13 @@ def curve() -> list[tuple[int, dict[str, float]]]:
 
 @pytest.fixture(scope="module")
 def model(curve: list[tuple[int, dict[str, float]]]) -> Neural:
-    return fit(checkerboard(), SMALL, 0, lambda epoch, found: curve.append((epoch, found)))
+    return fit(checkerboard(), SMALL, 0, lambda epoch, metrics: curve.append((epoch, metrics)))
 
 
 def test_each_epoch_is_told(model: Neural, curve: list[tuple[int, dict[str, float]]]) -> None:
     assert isinstance(model, Neural)
     assert [epoch for epoch, _ in curve] == list(range(len(curve)))
-    assert all(set(found) == {"loss", "rmse", "mae"} for _, found in curve)
+    assert all(set(metrics) == {"loss", "rmse", "mae"} for _, metrics in curve)
     assert curve[-1][1]["rmse"] < curve[0][1]["rmse"]
 
 
@@ -119,7 +121,7 @@ def small_network() -> tuple[RatingNetwork, RatingRows]:
     torch.manual_seed(1)
     rows = RatingRows.of(checkerboard())
     content = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
-    network = RatingNetwork(rows, content, statistics_of(rows, 24), 4, 8, 0.2)
+    network = RatingNetwork(rows, content, fit_rating_statistics(rows, 24), 4, 8, 0.2)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -127,7 +129,7 @@ def small_network() -> tuple[RatingNetwork, RatingRows]:
     return network, rows
 
 
-def whole_rows(rows: RatingRows, users: np.ndarray, own: float) -> Batch:
+def whole_rows(rows: RatingRows, users: np.ndarray, own: float) -> RatingBatch:
     batch = draw_batch(
         rows,
         users,
@@ -139,7 +141,7 @@ def whole_rows(rows: RatingRows, users: np.ndarray, own: float) -> Batch:
 
 def test_numpy_predicts_what_torch_does() -> None:
     network, rows = small_network()
-    statistics = statistics_of(rows, 24)
+    statistics = fit_rating_statistics(rows, 24)
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     predictor = RatingPredictor(weights, statistics.mean)
     with torch.no_grad():
@@ -161,9 +163,9 @@ def test_a_new_movie_is_to_numpy_what_it_is_to_torch() -> None:
     network, _ = small_network()
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     with torch.no_grad():
-        expected = network.films.foresee(torch.arange(24)).numpy()
-    found = RatingPredictor(weights, 3.5).movies(network.films.content.numpy())
-    assert np.abs(found - expected).max() < 1e-4
+        expected = network.films.from_content(torch.arange(24)).numpy()
+    vectors = RatingPredictor(weights, 3.5).movies(network.films.content.numpy())
+    assert np.abs(vectors - expected).max() < 1e-4
 
 
 def test_a_target_does_not_see_its_own_rating() -> None:
@@ -178,6 +180,6 @@ def test_a_target_does_not_see_its_own_rating() -> None:
     with torch.no_grad():
         before = float(network(batch)[0][0])
         network._biases[movie] += moved / (float(network._counts[movie]) + 3)
-        network._valued[movie, user] += moved
+        network._residuals[movie, user] += moved
         after = float(network(replace(batch, stars=changed))[0][0])
     assert after == pytest.approx(before, abs=1e-4)

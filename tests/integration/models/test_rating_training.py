@@ -11,13 +11,15 @@ torch = pytest.importorskip("torch")
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from neural.confidence import Confidence  # noqa: E402
-from neural.rating_biases import statistics_of  # noqa: E402
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor  # noqa: E402
-from neural.training.epochs import NetworkConfig, Trained, draw_batch, train  # noqa: E402
-from neural.training.holdout import hide  # noqa: E402
+from neural.training.batches import draw_batch  # noqa: E402
+from neural.training.config import NetworkConfig  # noqa: E402
+from neural.training.epochs import TrainedNetwork, train  # noqa: E402
+from neural.training.holdout import hold_out_ratings  # noqa: E402
 from neural.training.network import RatingNetwork  # noqa: E402
-from neural.training.rating_predictor import fit_ratings  # noqa: E402
-from neural.training.rating_split import RatingSplit, only  # noqa: E402
+from neural.training.rating_predictor import fit_rating_predictor  # noqa: E402
+from neural.training.rating_split import RatingSplit, select_ratings  # noqa: E402
+from neural.training.rating_statistics import fit_rating_statistics  # noqa: E402
 
 SMALL = NetworkConfig(
     d=4, hidden=8, epochs=6, users_per_batch=16, embedding_pull=60.0, confidence_share=0.1
@@ -35,17 +37,17 @@ def all_rows() -> RatingRows:
 
 @dataclass(frozen=True)
 class Fitted:
-    trained: Trained
-    served: Trained
+    trained: TrainedNetwork
+    served: TrainedNetwork
     confidence: Confidence
 
 
 def fitted(seed: int = 0, **settings: object) -> Fitted:
     rows = all_rows()
-    hidden, _ = hide(rows, 8, 0.2, seed)
+    hidden, _ = hold_out_ratings(rows, 8, 0.2, seed)
     config = SMALL.model_copy(update=settings)
-    with fit_ratings(rows, hidden, CONTENT, config, seed, ignore) as found:
-        return Fitted(found.trained, found.served(), found.confidence)
+    with fit_rating_predictor(rows, hidden, CONTENT, config, seed, ignore) as fit:
+        return Fitted(fit.trained, fit.served(), fit.confidence)
 
 
 def test_a_step_repeats_some_users_with_fewer_ratings_shown() -> None:
@@ -66,13 +68,13 @@ def test_a_cold_target_is_predicted_from_content_alone() -> None:
     """Torch predicts it once more as numpy predicts a movie that nobody rated."""
     torch.manual_seed(1)
     rows = all_rows()
-    statistics = statistics_of(rows, 24)
+    statistics = fit_rating_statistics(rows, 24)
     network = RatingNetwork(rows, CONTENT, statistics, 4, 8, 0.2)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     network.eval()
-    config = SMALL.model_copy(update={"short_rows": 0, "cold_films": 1.0})
+    config = SMALL.model_copy(update={"short_rows": 0, "cold_movies": 1.0})
     batch = draw_batch(rows, np.array([3]), config, np.random.default_rng(0))
     batch = replace(batch, own=torch.zeros_like(batch.own))
     with torch.no_grad():
@@ -97,30 +99,30 @@ def test_the_same_seed_gives_the_same_weights_and_another_others() -> None:
 
 
 def test_a_second_training_sees_the_ratings_held_out_and_lasts_as_long() -> None:
-    found = fitted()
+    fit = fitted()
     rows = all_rows()
-    assert found.served.statistics.counts.sum() == len(rows.movies)
-    assert found.trained.statistics.counts.sum() < len(rows.movies)
-    assert found.served.epoch == found.trained.epoch
-    assert found.served.predictor.d == 2 * found.trained.predictor.d
-    assert len(found.served.users) == len(rows)
+    assert fit.served.statistics.counts.sum() == len(rows.movies)
+    assert fit.trained.statistics.counts.sum() < len(rows.movies)
+    assert fit.served.epoch == fit.trained.epoch
+    assert fit.served.predictor.d == 2 * fit.trained.predictor.d
+    assert len(fit.served.users) == len(rows)
 
 
 def test_beyond_the_limit_the_held_out_ratings_only_describe_movies() -> None:
-    found = fitted(trained_again=100)
-    assert found.served.state is found.trained.state
-    assert found.served.statistics.counts.sum() == len(all_rows().movies)
-    rated = found.trained.statistics.counts == 0
+    fit = fitted(trained_again=100)
+    assert fit.served.state is fit.trained.state
+    assert fit.served.statistics.counts.sum() == len(all_rows().movies)
+    rated = fit.trained.statistics.counts == 0
     assert rated.any()
-    assert np.abs(found.served.movies.vectors - found.trained.movies.vectors)[rated].max() > 0
+    assert np.abs(fit.served.movies.vectors - fit.trained.movies.vectors)[rated].max() > 0
 
 
 def test_a_cap_draws_the_users_and_keeps_the_statistics_of_all() -> None:
-    found = fitted(trained_again=0, max_users=30)
-    assert len(found.served.users) == 30
-    assert found.served.state["films.value.weight"].shape[0] == 30
-    assert found.served.statistics.counts.sum() == len(all_rows().movies)
-    assert np.isfinite(found.served.movies.vectors).all()
+    fit = fitted(trained_again=0, max_users=30)
+    assert len(fit.served.users) == 30
+    assert fit.served.state["films.value.weight"].shape[0] == 30
+    assert fit.served.statistics.counts.sum() == len(all_rows().movies)
+    assert np.isfinite(fit.served.movies.vectors).all()
 
 
 def test_many_users_get_fewer_epochs() -> None:
@@ -130,7 +132,7 @@ def test_many_users_get_fewer_epochs() -> None:
     def tell(epoch: int, measures: dict[str, float]) -> None:  # noqa: ARG001
         told.append(epoch)
 
-    rated = RatingSplit(rows, only(rows, np.zeros(len(rows.movies), bool)))
+    rated = RatingSplit(rows, select_ratings(rows, np.zeros(len(rows.movies), bool)))
     train(rated, CONTENT, SMALL.model_copy(update={"max_steps": 12}), 0, tell)
     assert told == [0, 1]
 
@@ -141,10 +143,10 @@ def test_the_best_epoch_is_kept() -> None:
     def tell(epoch: int, measures: dict[str, float]) -> None:
         told[epoch] = measures["rmse"]
 
-    hidden, _ = hide(rows, 8, 0.2, 0)
-    rated = RatingSplit(only(rows, ~hidden), only(rows, hidden))
+    hidden, _ = hold_out_ratings(rows, 8, 0.2, 0)
+    rated = RatingSplit(select_ratings(rows, ~hidden), select_ratings(rows, hidden))
     best = train(rated, CONTENT, SMALL, 0, tell)
-    assert best.measures["rmse"] == min(told.values())
+    assert best.metrics["rmse"] == min(told.values())
     assert told[best.epoch] == min(told.values())
 
 

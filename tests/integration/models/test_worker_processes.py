@@ -18,46 +18,48 @@ torch = pytest.importorskip("torch")
 from marquee.features.interactions import RatingRows  # noqa: E402
 from marquee_testing import checkerboard  # noqa: E402
 from marquee_testing.waiting import until  # noqa: E402
-from neural.training.epochs import NetworkConfig, Trained, train  # noqa: E402
-from neural.training.rating_split import RatingSplit, only  # noqa: E402
-from neural.training.worker_processes import TrainingFailed, TrainingJob, networks  # noqa: E402
+from neural.training.config import NetworkConfig  # noqa: E402
+from neural.training.epochs import TrainedNetwork, train  # noqa: E402
+from neural.training.rating_split import RatingSplit, select_ratings  # noqa: E402
+from neural.training.worker_processes import TrainingFailed, TrainingJob, training_pool  # noqa: E402
 
 SMALL = NetworkConfig(d=4, hidden=8, epochs=2, users_per_batch=16, embedding_pull=60.0)
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
 ROWS = RatingRows.of(checkerboard(users=40))
-WORK = TrainingJob(ROWS, CONTENT, SMALL)
+JOB = TrainingJob(ROWS, CONTENT, SMALL)
 SCRIPT = """
 from dataclasses import replace
 
 import numpy as np
 from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
-from neural.training.worker_processes import TrainingJob, networks
-from neural.training.rating_split import RatingSplit, only
-from neural.training import NetworkConfig, train
+from neural.training.worker_processes import TrainingJob, training_pool
+from neural.training.rating_split import RatingSplit, select_ratings
+from neural.training.config import NetworkConfig
+from neural.training.epochs import train
 
 config = NetworkConfig(d=4, hidden=8, epochs={epochs}, max_steps={epochs})
 rows = RatingRows.of(checkerboard(users=40))
 content = np.ones((24, 5), np.float32)
-shown = RatingSplit(rows, only(rows, np.zeros(len(rows.movies), bool)))
-with networks(TrainingJob(rows, content, config), (0, 1), 2) as again:
+shown = RatingSplit(rows, select_ratings(rows, np.zeros(len(rows.movies), bool)))
+with training_pool(TrainingJob(rows, content, config), (0, 1), 2) as pool:
     best = train(shown, content, config.model_copy(update={{"epochs": 1}}), 0, lambda *_: None)
     best = replace(best, epoch={epochs} - 1)
-    again.begin(best)
+    pool.start(best)
     print("begun", flush=True)
-    print(len(again.wait(best)), flush=True)
+    print(len(pool.join(best)), flush=True)
 """
 
 
-def best() -> Trained:
-    shown = RatingSplit(ROWS, only(ROWS, np.zeros(len(ROWS.movies), bool)))
+def best() -> TrainedNetwork:
+    shown = RatingSplit(ROWS, select_ratings(ROWS, np.zeros(len(ROWS.movies), bool)))
     return train(shown, CONTENT, SMALL, 0, lambda *_: None)
 
 
-def trained(of: TrainingJob, most: int) -> list[Trained]:
-    with networks(of, (3, 4), most) as again:
-        again.begin(found := best())
-        return again.wait(found)
+def trained(of: TrainingJob, most: int) -> list[TrainedNetwork]:
+    with training_pool(of, (3, 4), most) as pool:
+        pool.start(first := best())
+        return pool.join(first)
 
 
 @contextlib.contextmanager
@@ -76,7 +78,7 @@ def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
 
 def children_in(folder: Path) -> list[str]:
     """Return the processes that train by what lies in a folder."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().decode(errors="replace").split("\0")
@@ -85,21 +87,21 @@ def children_in(folder: Path) -> list[str]:
         if "neural.training.worker_processes" in words and any(
             word.startswith(str(folder)) for word in words
         ):
-            found.append(path.parent.name)
-    return found
+            pids.append(path.parent.name)
+    return pids
 
 
 def test_networks_trained_in_processes_are_bitwise_those_trained_in_turn() -> None:
-    for one, other in zip(trained(WORK, 1), trained(WORK, 2), strict=True):
-        assert list(one.state) == list(other.state)
-        assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
-        for name, array in vars(one.movies).items():
+    for ours, other in zip(trained(JOB, 1), trained(JOB, 2), strict=True):
+        assert list(ours.state) == list(other.state)
+        assert all(torch.equal(ours.state[name], other.state[name]) for name in ours.state)
+        for name, array in vars(ours.movies).items():
             assert np.array_equal(array, getattr(other.movies, name)), name
-        for name in ("biases", "counts", "viewer_biases"):
-            assert np.array_equal(getattr(one.statistics, name), getattr(other.statistics, name))
-        assert one.predictor.mean == other.predictor.mean
-        assert np.array_equal(one.users, other.users)
-        assert (one.epoch, one.measures) == (other.epoch, other.measures)
+        for name in ("biases", "counts", "user_biases"):
+            assert np.array_equal(getattr(ours.statistics, name), getattr(other.statistics, name))
+        assert ours.predictor.mean == other.predictor.mean
+        assert np.array_equal(ours.users, other.users)
+        assert (ours.epoch, ours.metrics) == (other.epoch, other.metrics)
 
 
 def test_a_script_without_a_guard_trains_and_leaves_nothing(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_networks_that_nobody_waits_for_end_with_the_context(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with networks(WORK, (0, 1), 2):
+    with training_pool(JOB, (0, 1), 2):
         until(lambda: len(children_in(tmp_path)) == 2)
     assert children_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
@@ -121,14 +123,14 @@ def test_networks_that_nobody_waits_for_end_with_the_context(
 
 def test_what_made_a_network_fail_is_said() -> None:
     with pytest.raises(TrainingFailed, match="status 1: .*Error"):
-        trained(replace(WORK, content=CONTENT[:3]), 2)
+        trained(replace(JOB, content=CONTENT[:3]), 2)
 
 
 def test_networks_are_trained_in_turn_where_no_process_can_be_started(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
-    assert [one.epoch for one in trained(WORK, 2)] == [best().epoch] * 2
+    assert [network.epoch for network in trained(JOB, 2)] == [best().epoch] * 2
 
 
 def test_a_killed_training_leaves_no_process_and_no_folder(tmp_path: Path) -> None:

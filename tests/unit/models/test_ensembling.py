@@ -9,7 +9,7 @@ from neural.rating_predictor import (
     NetworkMovieVectors,
     RatingPredictor,
 )
-from neural.training.ensembling import averaged, averaged_movies
+from neural.training.ensembling import ensemble, ensemble_movies
 
 MOVIES, CONTENT, D = 7, 5, 3
 
@@ -38,22 +38,22 @@ def test_the_ratings_of_two_predictors_are_averaged(new: bool) -> None:
     pair = [drawn(0, 4), drawn(1, 4)]
     biases, logs = rng.normal(size=MOVIES).astype(np.float32), np.ones(MOVIES, np.float32)
     content = rng.normal(size=(MOVIES, CONTENT)).astype(np.float32)
-    one = averaged(pair)
+    packed = ensemble(pair)
     if new:
         tables = [
             NetworkMovieVectors(p.movies(content), biases * 0, biases * 0, logs * 0) for p in pair
         ]
-        table = NetworkMovieVectors(one.movies(content), biases * 0, biases * 0, logs * 0)
+        table = NetworkMovieVectors(packed.movies(content), biases * 0, biases * 0, logs * 0)
     else:
         drawn_movies = rng.normal(size=(2, MOVIES, D + 1)).astype(np.float32)
         tables = [
             NetworkMovieVectors(rows[:, :D], biases, rows[:, D], logs) for rows in drawn_movies
         ]
-        table = averaged_movies(tables)
+        table = ensemble_movies(tables)
     given, stars = np.array([0, 2, 5]), np.array([4.0, 2.5, 5.0], np.float32)
-    found = [
+    ratings = [
         p.predict(p.user(given, stars, biases[given]), movies)
-        for p, movies in zip([*pair, one], [*tables, table], strict=True)
+        for p, movies in zip([*pair, packed], [*tables, table], strict=True)
     ]
-    assert one.d == 2 * D
-    assert found[2] == pytest.approx((found[0] + found[1]) / 2, rel=1e-4, abs=1e-4)
+    assert packed.d == 2 * D
+    assert ratings[2] == pytest.approx((ratings[0] + ratings[1]) / 2, rel=1e-4, abs=1e-4)

@@ -14,9 +14,10 @@ from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import Ridge
+from neural.blend import NeuralBlend
 from neural.confidence import Confidence
-from neural.model import Mix, Neural
-from neural.movie_rows import Layout, NetworkMovieRows
+from neural.model import Neural
+from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor, UserVector, gelu
 
 D, WIDTH = 2, 2
@@ -56,7 +57,7 @@ def small_predictor() -> RatingPredictor:
 
 def small_model() -> Neural:
     """Return a model of two tastes: even movies and odd ones."""
-    layout = Layout(D, WIDTH)
+    layout = NeuralRowLayout(D, WIDTH)
     kinds = np.eye(2, dtype=np.float32)[np.arange(6) % 2]
     ones = np.ones(6, np.float32)
     rated = NetworkMovieVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
@@ -76,7 +77,7 @@ def small_model() -> Neural:
     ridge = Ridge(content, np.array([0, 0, 0.5, 1], np.float32))
     columns = np.array([[2, 4], [3, 5], [0, 4], [1, 5], [0, 2], [1, 3]], np.int32)
     values = np.tile(np.array([0.3, 0.1], np.float32), (6, 1))
-    many = LinearAutoencoder(
+    long_history = LinearAutoencoder(
         np.zeros(6, np.float32),
         np.arange(6, dtype=np.int32),
         np.stack([columns, columns]),
@@ -90,8 +91,8 @@ def small_model() -> Neural:
         np.concatenate([kinds, -kinds]),
         np.zeros(2, np.float32),
         KMeans(np.eye(2, dtype=np.float32)),
-        many,
-        Mix({"preference": 1.0, "many": 0.5, "popularity": 0.0, "rating": 0.01}, 0.5),
+        long_history,
+        NeuralBlend({"preference": 1.0, "many": 0.5, "popularity": 0.0, "rating": 0.01}, 0.5),
         Confidence(0.1, 0.2, 0.3, -0.4),
     )
 
@@ -156,11 +157,12 @@ def test_preference_ranks_and_names_the_movies_it_rests_on(model: Neural) -> Non
 
 def test_the_predicted_rating_weighs_little_but_decides_a_tie(model: Neural) -> None:
     better = model.base.vectors.copy()
-    better[3, -6] += 1.0  # movie 13: a higher bias, of the taste that the user has not
-    better[4, -6] += 0.5  # movie 14: a higher bias, of the user's taste
-    many = replace(model.many, values=np.zeros_like(model.many.values))
+    biases = model.movie_rows.layout.rating_inputs(better).biases
+    biases[3] += 1.0  # movie 13: a higher bias, of the taste that the user has not
+    biases[4] += 0.5  # movie 14: a higher bias, of the user's taste
+    long_history = replace(model.long_history, values=np.zeros_like(model.long_history.values))
     base = MovieTable.of(CATALOGUE, better, model.base.clusters)
-    changed = replace(model, base=base, many=many)
+    changed = replace(model, base=base, long_history=long_history)
     mask = ~np.isin(base.movie_ids, [10])
     answer = changed.recommend(UserHistory.of([(10, 5.0)]), changed.movies(), mask, 5)
     assert [scored.movie_id for scored in answer][:2] == [14, 12]
@@ -172,7 +174,7 @@ def test_a_new_movie_passes_scaler_encoder_and_kmeans(model: Neural) -> None:
     assert cluster == 1
     layout = model.movie_rows.layout
     assert layout.outputs(row[None])[0].tolist() == [0, 1]
-    assert layout.rated(row[None]).vectors[0].tolist() == [0.25, 0.5]
+    assert layout.rating_inputs(row[None]).vectors[0].tolist() == [0.25, 0.5]
     assert row[-1] == 1
     movies = model.movies()
     movies.put(500, 0, 2024, row, cluster)
@@ -189,7 +191,7 @@ def test_a_rated_movie_keeps_what_its_ratings_taught(model: Neural) -> None:
     assert model.sums(999) == (0, 0, 0)
 
 
-def test_a_user_s_cluster_follows_his_taste(model: Neural) -> None:
+def test_a_user_s_cluster_follows_their_taste(model: Neural) -> None:
     even, cluster = model.encode(rated((10, 5.0), (12, 4.0)))
     assert cluster == 0
     assert even[0] > 0.8
@@ -215,10 +217,11 @@ def test_a_list_longer_than_the_pool_begins_with_the_shorter_one(
     """However many movies are asked for, as many are put in order by their predicted ratings."""
     monkeypatch.setattr("neural.model.POOL", 3)
     rows = model.base.vectors.copy()
-    rows[:, -6] += np.array([0, 3, 1, 2, 5, 4], np.float32)  # biases: they rank by ratings
+    biases = model.movie_rows.layout.rating_inputs(rows).biases
+    biases += np.array([0, 3, 1, 2, 5, 4], np.float32)  # they rank by ratings
     changed = replace(
         model, base=MovieTable.of(CATALOGUE, rows, model.base.clusters),
-        mix=replace(model.mix, weights={**model.mix.weights, "rating": 9.0}),
+        blend=replace(model.blend, weights={**model.blend.weights, "rating": 9.0}),
     )  # fmt: skip
     user, movies = UserHistory.of([(10, 5.0)]), changed.movies()
     mask = movies.movie_ids != 10

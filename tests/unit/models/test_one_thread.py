@@ -51,7 +51,7 @@ def test_movies_are_fitted_in_one_thread(
 def test_the_neural_model_is_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from neural.fit import NeuralConfig, fit
-    from neural.training.epochs import NetworkConfig
+    from neural.training.config import NetworkConfig
 
     config = NeuralConfig(network=NetworkConfig(epochs=1), content=4, movie_clusters=2)
     assert threads_seen(monkeypatch, lambda: fit(checkerboard(), config, 0)) == {1}

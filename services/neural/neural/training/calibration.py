@@ -1,86 +1,108 @@
-"""What the confidence is fitted on: ratings that neither trained the network nor chose an epoch."""
+"""Calibration of the confidence on ratings that neither trained the network nor chose an epoch."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix, Reals
+from marquee.arrays import Floating, Ints, Matrix
 from marquee.features.interactions import RatingRows
 from neural.confidence import Confidence, fit_confidence
 from neural.rating_predictor import NetworkMovieVectors
-from neural.training.epochs import MAX_JUDGED, Trained
-from neural.training.holdout import Unseen
-from neural.training.rating_split import only
+from neural.training.epochs import MAX_EVALUATED_USERS, TrainedNetwork
+from neural.training.holdout import CalibrationHoldout
+from neural.training.rating_split import select_ratings
 
-SHOWN = (1, 3, 5, 10, 20)
-"""Sizes to which an unseen user's row is cut, beside half of it."""
+FOLD_IN_SIZES = (1, 3, 5, 10, 20)
+"""Ratings that the network is given of a held-out user, beside half of theirs."""
 
 _Ratings = tuple[Ints, npt.NDArray[np.uint8]]
-"""Movies (rows) and half stars."""
+"""Movies (rows) and half stars of one user."""
 
 _MAX_TARGETS = 100
-"""Ratings asked of one user: a long history does not outweigh the others."""
+"""Ratings predicted of one user: a long history does not outweigh the others."""
 
 
 def calibrate(
-    rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, seed: int
+    rows: RatingRows, holdout: CalibrationHoldout, trained: TrainedNetwork, cold: Matrix, seed: int
 ) -> Confidence:
-    """Return the confidence that the `unseen` of `rows` teach; `cold`: all movies as new, i × d.
+    """Return the confidence fitted on the held-out ratings.
 
-    Known users are asked about movies they know and about new ones, unseen users about movies
-    that the network knows, from few ratings and from more.
+    Known users are predicted on known movies and on new ones, held-out users on known movies, from
+    few of their ratings and from more.
+
+    Args:
+        rows: All ratings.
+        holdout: Those held out of the training.
+        trained: The network.
+        cold: Vectors of all movies, i × d, as if nobody had rated them.
+        seed: Of the draw of targets.
     """
     rng = np.random.default_rng([seed, 2])
-    found = [
-        *_known_users(rows, unseen, trained, cold, rng),
-        *_unseen_users(rows, unseen, trained, rng),
+    samples = [
+        *_of_known_users(rows, holdout, trained, cold, rng),
+        *_of_new_users(rows, holdout, trained, rng),
     ]
-    if not found:
+    if not samples:
         return Confidence()
-    return fit_confidence(*np.concatenate(found, axis=1))
+    return fit_confidence(*np.concatenate(samples, axis=1))
 
 
-def _known_users(
-    rows: RatingRows, unseen: Unseen, trained: Trained, cold: Matrix, rng: np.random.Generator
-) -> Iterator[Reals]:
+def _of_known_users(
+    rows: RatingRows,
+    holdout: CalibrationHoldout,
+    trained: TrainedNetwork,
+    cold: Matrix,
+    rng: np.random.Generator,
+) -> Iterator[Floating]:
+    """Yield the samples of users who were trained on: known movies first, then new ones."""
     zeros = np.zeros(len(cold), np.float32)
     new_movies = NetworkMovieVectors(cold, zeros, zeros, zeros)
-    away = unseen.ratings(rows)
-    stranger, new = np.isin(rows.owners, unseen.users), np.isin(rows.movies, unseen.movies)
-    given = only(rows, ~away)
-    for table, asked in ((trained.movies, unseen.asked & ~new), (new_movies, new)):
-        targets = only(rows, asked & ~stranger)
-        for user in np.flatnonzero(targets.sizes)[:MAX_JUDGED].tolist():
-            if given.sizes[user]:
-                some = rng.permutation(int(targets.sizes[user]))[:_MAX_TARGETS]
+    of_new_user = np.isin(rows.owners, holdout.users)
+    of_new_movie = np.isin(rows.movies, holdout.movies)
+    shown = select_ratings(rows, ~holdout.mask(rows))
+    tables = ((trained.movies, holdout.single & ~of_new_movie), (new_movies, of_new_movie))
+    for table, held_out in tables:
+        targets = select_ratings(rows, held_out & ~of_new_user)
+        for user in np.flatnonzero(targets.sizes)[:MAX_EVALUATED_USERS].tolist():
+            if shown.sizes[user]:
+                drawn = rng.permutation(int(targets.sizes[user]))[:_MAX_TARGETS]
                 movies, half_stars = targets.of_user(user)
-                yield _errors(trained, table, given.of_user(user), (movies[some], half_stars[some]))
+                user_targets = movies[drawn], half_stars[drawn]
+                yield _samples(trained, table, shown.of_user(user), user_targets)
 
 
-def _unseen_users(
-    rows: RatingRows, unseen: Unseen, trained: Trained, rng: np.random.Generator
-) -> Iterator[Reals]:
-    known = only(rows, ~np.isin(rows.movies, unseen.movies))
-    for user in unseen.users.tolist():
+def _of_new_users(
+    rows: RatingRows,
+    holdout: CalibrationHoldout,
+    trained: TrainedNetwork,
+    rng: np.random.Generator,
+) -> Iterator[Floating]:
+    """Yield the samples of users who were not trained on, each from several numbers of ratings."""
+    known = select_ratings(rows, ~np.isin(rows.movies, holdout.movies))
+    for user in holdout.users.tolist():
         movies, half_stars = known.of_user(user)
         order, half = rng.permutation(len(movies)), len(movies) // 2
-        asked = order[half:][:_MAX_TARGETS]
-        for n in sorted({*(n for n in SHOWN if n < half), half} - {0}):
-            shown = order[:n]
-            given, targets = (movies[shown], half_stars[shown]), (movies[asked], half_stars[asked])
-            yield _errors(trained, trained.movies, given, targets)
+        target = order[half:][:_MAX_TARGETS]
+        for n in sorted({*(n for n in FOLD_IN_SIZES if n < half), half} - {0}):
+            inputs = order[:n]
+            yield _samples(
+                trained,
+                trained.movies,
+                (movies[inputs], half_stars[inputs]),
+                (movies[target], half_stars[target]),
+            )
 
 
-def _errors(
-    trained: Trained, table: NetworkMovieVectors, given: _Ratings, asked: _Ratings
-) -> Reals:
-    """Return log counts of user and movie, the spread, and errors in stars, 4 × ratings asked."""
+def _samples(
+    trained: TrainedNetwork, table: NetworkMovieVectors, given: _Ratings, targets: _Ratings
+) -> Floating:
+    """Return log counts of user and movie, the spread, and errors in stars, 4 × t targets."""
     movies, half_stars = given
     stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[movies]
     user = trained.predictor.user(movies, stars, biases)
-    some = table.of(asked[0])
-    predicted = np.clip(trained.predictor.predict(user, some), 0.5, 5)
+    target_movies = table.of(targets[0])
+    predicted = np.clip(trained.predictor.predict(user, target_movies), 0.5, 5)
     ones = np.ones(len(predicted))
-    errors = predicted - asked[1] / 2
-    return np.stack([user.log_count * ones, some.log_counts, user.spread * ones, errors])
+    errors = predicted - targets[1] / 2
+    return np.stack([user.log_count * ones, target_movies.log_counts, user.spread * ones, errors])

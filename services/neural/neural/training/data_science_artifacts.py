@@ -1,4 +1,4 @@
-"""Artifacts for data scientists: encoders of ids, ratings, codes and raw vectors, torch's state."""
+"""Artifacts for data scientists: id encoders, ratings, codes, raw vectors, torch's state."""
 
 import io
 import pickle
@@ -7,19 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from marquee.arrays import unit
+from marquee.arrays import Ints, unit
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.training.autoencoder import encode
 from neural.model import Neural
-from neural.training.epochs import Trained
+from neural.training.epochs import TrainedNetwork
 
 
-def extras_of(
-    dataset: Dataset, rows: RatingRows, model: Neural, trained: Trained
+def data_science_artifacts(
+    dataset: Dataset, rows: RatingRows, model: Neural, trained: TrainedNetwork
 ) -> dict[str, bytes]:
-    """Return the files by name; pickles are plain dicts, id → row. Serving reads none of them."""
+    """Return the files by name, of which serving reads none; pickles are plain dicts, id → row."""
     user_ids = np.unique(dataset.user_ids)
     outputs = model.movie_rows.layout.outputs(model.base.vectors)
     prior = model.movie_rows.layout.prior(model.base.vectors)
@@ -29,25 +29,27 @@ def extras_of(
     return {
         "user_encoder.pkl": _encoder(user_ids),
         "item_encoder.pkl": _encoder(model.base.movie_ids),
-        "ratings_csr.npz": _arrays(
-            user_ids=user_ids, starts=rows.starts, films=rows.movies.astype(np.int32),
+        "ratings_csr.npz": _archive(
+            user_ids=user_ids,
+            starts=rows.starts,
+            films=rows.movies.astype(np.int32),
             half_stars=rows.half_stars,
         ),
-        "user_content_vector.npz": _arrays(
+        "user_content_vector.npz": _archive(
             user_ids=user_ids, codes=codes, clusters=model.kmeans.assign(unit(codes))
         ),
-        "model_movies_full_vectors_raw.npz": _arrays(
-            movie_ids=model.base.movie_ids, vectors=model.movie_rows.raw(list(dataset.movies))
+        "model_movies_full_vectors_raw.npz": _archive(
+            movie_ids=model.base.movie_ids, vectors=model.movie_rows.raw(dataset.movies)
         ),
         "neural_model_best.pt": state.getvalue(),
-    }  # fmt: skip
+    }
 
 
-def _encoder(ids: npt.NDArray[np.int64]) -> bytes:
+def _encoder(ids: Ints) -> bytes:
     return pickle.dumps({int(identity): row for row, identity in enumerate(ids)}, protocol=4)
 
 
-def _arrays(**arrays: npt.NDArray[np.generic]) -> bytes:
+def _archive(**arrays: npt.NDArray[np.generic]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()

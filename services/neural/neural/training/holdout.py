@@ -1,4 +1,4 @@
-"""Ratings held out: some stop the training and judge the mix, others say how sure it may be."""
+"""Held-out ratings: some stop the training and choose the blend, others calibrate confidences."""
 
 from dataclasses import dataclass
 
@@ -8,27 +8,44 @@ from marquee.arrays import Ints, Mask
 from marquee.features.interactions import FoldIn, RatingRows
 from neural.training.rating_split import RatingSplit
 
-_MOST_USERS, _MOST_MOVIES = 150, 500
-"""How many are held out for the confidence: more of them say the same."""
+_MAX_USERS, _MAX_MOVIES = 150, 500
+"""How many are held out for the calibration: more of them change it little."""
 
 
 @dataclass(frozen=True, eq=False)
-class Unseen:
-    """What the confidence is fitted on, none of it trained on: single ratings of known users
-    (`asked`, of all ratings), all those of some `users`, and all those of some `movies` (rows)."""
+class CalibrationHoldout:
+    """Ratings that the confidence is fitted on; none of them is trained on.
 
-    asked: Mask
+    Attributes:
+        single: Single ratings of users who are trained on, a mask over all ratings.
+        users: Rows of the users of whom all ratings are held out.
+        movies: Rows of the movies of which all ratings are held out.
+    """
+
+    single: Mask
     users: Ints
     movies: Ints
 
-    def ratings(self, rows: RatingRows) -> Mask:
-        """Return which ratings that is."""
-        theirs: Mask = np.isin(rows.owners, self.users) | np.isin(rows.movies, self.movies)
-        return theirs | self.asked
+    def mask(self, rows: RatingRows) -> Mask:
+        """Return all held-out ratings as a mask over `rows`."""
+        whole: Mask = np.isin(rows.owners, self.users) | np.isin(rows.movies, self.movies)
+        return whole | self.single
 
 
-def hide(rows: RatingRows, long_history: int, share: float, seed: int) -> tuple[Mask, Ints]:
-    """Return which ratings are held out, a fifth of some long histories, and whose they are."""
+def hold_out_ratings(
+    rows: RatingRows, long_history: int, share: float, seed: int
+) -> tuple[Mask, Ints]:
+    """Hold out a fifth of the ratings of some users.
+
+    Args:
+        rows: All ratings.
+        long_history: Least ratings of a user of whom some are held out.
+        share: Of all users to draw; at least one user keeps all ratings.
+        seed: Of the draw.
+
+    Returns:
+        The held-out ratings as a mask, and the rows of their users.
+    """
     rng = np.random.default_rng(seed)
     long = rng.permutation(np.flatnonzero(rows.sizes >= long_history))
     users = np.sort(long[: min(round(share * len(rows)), len(rows) - 1)])
@@ -39,19 +56,21 @@ def hide(rows: RatingRows, long_history: int, share: float, seed: int) -> tuple[
     return hidden, users
 
 
-def set_aside(rows: RatingRows, hidden: Mask, n_movies: int, share: float, seed: int) -> Unseen:
+def draw_calibration_holdout(
+    rows: RatingRows, hidden: Mask, n_movies: int, share: float, seed: int
+) -> CalibrationHoldout:
     """Return half of the ratings `hidden`, and `share` of the other users and of the movies."""
     rng = np.random.default_rng([seed, 1])
-    asked = hidden & (rng.random(len(hidden)) < 0.5)
+    single = hidden & (rng.random(len(hidden)) < 0.5)
     others = np.setdiff1d(np.flatnonzero(rows.sizes > 0), rows.owners[hidden])
-    users = rng.permutation(others)[: min(int(share * len(rows)), _MOST_USERS)]
+    users = rng.permutation(others)[: min(int(share * len(rows)), _MAX_USERS)]
     rated = np.unique(rows.movies)
-    movies = rng.permutation(rated)[: min(int(share * n_movies), _MOST_MOVIES)]
-    return Unseen(asked, np.sort(users), np.sort(movies))
+    movies = rng.permutation(rated)[: min(int(share * n_movies), _MAX_MOVIES)]
+    return CalibrationHoldout(single, np.sort(users), np.sort(movies))
 
 
-def case_of(rated: RatingSplit, user: int) -> FoldIn:
-    """Return the fold-in of a user: what is shown, and the liked movies held out."""
-    movies, half_stars = rated.shown.of_user(user)
-    held_out = rated.held_out.of_users(np.array([user]))
+def fold_in_of(ratings: RatingSplit, user: int) -> FoldIn:
+    """Return the fold-in of a user: the ratings shown, and the liked movies held out."""
+    movies, half_stars = ratings.shown.of_user(user)
+    held_out = ratings.held_out.of_users(np.array([user]))
     return FoldIn(movies, half_stars, held_out.movies[held_out.liked])

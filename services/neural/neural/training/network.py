@@ -1,26 +1,39 @@
-"""The RatingPredictor in PyTorch: user encoder, movie encoder, and the layers that join them."""
+"""The RatingPredictor in PyTorch: user encoder, movie encoder, and the layers that join them.
+
+Users and movies are both described by bags of embeddings of their ratings, as users are in SVD++
+(Koren 2008); every sum leaves the target's own rating out, as in leave-one-out cross-validation.
+"""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from marquee.arrays import Matrix
 from marquee.features.interactions import RatingRows
-from neural.rating_biases import MOVIE_DAMPING, USER_DAMPING, Statistics
+from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING
 from neural.rating_predictor import JOINT_NUMBERS, USER_NUMBERS
+from neural.training.rating_statistics import RatingStatistics
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Ratings of some users, m of them, each a target that the others of its row predict.
+class RatingBatch:
+    """m ratings of the users of a step: each is a target, predicted from the others of its row.
 
-    `owners` int64: the row within the batch, of `size`; `users` int64: among all; `movies` int64;
-    `stars`; `shown` 0 or 1: in the user's bags; `own` 0 or 1: a rating of the training, to be
-    taken out of every sum that predicts it; `known` 0 or 1: use the movie's own embedding. Float32
-    but for the first three. `cold` int64, c: targets to predict once more, as if of a new movie.
+    Attributes:
+        size: Rows of the batch; a user may have two.
+        owners: Row of each rating, int64 m.
+        users: User of each rating, among all users of the training, int64 m.
+        movies: Movie of each rating, int64 m.
+        stars: The ratings, float32 m.
+        shown: 1 where the rating is in the user's bags, else 0; float32 m.
+        own: 1 where the rating is one of the training, to be taken out of every sum that predicts
+            it; else 0; float32 m.
+        known: 1 where the movie's own embedding is used, else 0; float32 m.
+        cold: Ratings to predict once more, as if their movie had none; int64 c.
     """
 
     size: int
@@ -35,10 +48,10 @@ class Batch:
 
 
 MOVIE_NUMBERS = 4
-"""Numbers beside a movie's content: its bias, its ratings, and both at once."""
+"""Numbers beside a movie's content: bias, log(1 + ratings), their product, 1 / (1 + ratings)."""
 
 
-class _Sums(torch.autograd.Function):
+class _SparseProduct(torch.autograd.Function):
     """A sparse constant times a dense table; scipy is several times faster here than torch."""
 
     @staticmethod
@@ -67,7 +80,7 @@ def _embedding(n: int, d: int) -> nn.Embedding:
 
 
 class UserEncoder(nn.Module):
-    """The autoencoder's row → vector: bags of the rated movies, the target's own part taken out."""
+    """Ratings of a user → vector: bags of the rated movies' embeddings, without the target's."""
 
     def __init__(self, movies: int, d: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -80,32 +93,47 @@ class UserEncoder(nn.Module):
             self.linear.weight[:, :d] = torch.eye(d)
             self.linear.weight[:, d : 2 * d] = torch.eye(d)
 
-    def forward(self, batch: Batch, rest: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return vectors m × d, biases, log counts, spreads (m each); `rest`: stars - μ - bias."""
+    def forward(
+        self, batch: RatingBatch, residuals: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Encode the user of each rating from the other ratings that are shown of them.
+
+        Args:
+            batch: The ratings, m.
+            residuals: Stars less μ and the movie's bias, m.
+
+        Returns:
+            Vectors m × d, biases, log counts, spreads (m each).
+        """
         value, seen = self.value(batch.movies), self.seen(batch.movies)
-        shown, own = batch.shown, batch.shown * batch.own
-
-        def others(terms: Tensor) -> Tensor:
-            weight = shown if terms.dim() == 1 else shown[:, None]
-            mine = own if terms.dim() == 1 else own[:, None]
-            sums = terms.new_zeros(batch.size, *terms.shape[1:])
-            return sums.index_add(0, batch.owners, terms * weight)[batch.owners] - terms * mine
-
-        n = others(torch.ones_like(rest))
-        total, squares = others(rest), others(rest * rest)
+        n = _sum_of_others(batch, torch.ones_like(residuals))
+        total = _sum_of_others(batch, residuals)
+        squares = _sum_of_others(batch, residuals * residuals)
         bias = total / (n + USER_DAMPING)
         variance = (squares - 2 * bias * total + n * bias**2).clamp(min=0)
         spread = ((variance + USER_DAMPING) / (n + USER_DAMPING)).sqrt()
         root = (n + 1).sqrt()[:, None]
-        valued = (others(value * rest[:, None]) - bias[:, None] * others(value)) / root
+        weighted = _sum_of_others(batch, value * residuals[:, None])
+        centred = (weighted - bias[:, None] * _sum_of_others(batch, value)) / root
         log_n = torch.log1p(n)
         numbers = torch.stack([bias, log_n, spread], dim=1)
-        row = torch.cat([valued, others(seen) / root, numbers], dim=1)
+        row = torch.cat([centred, _sum_of_others(batch, seen) / root, numbers], dim=1)
         return self.linear(row) + self.layers(row), bias, log_n, spread
 
 
+def _sum_of_others(batch: RatingBatch, terms: Tensor) -> Tensor:
+    """Return for each rating the sum of the terms (m or m × d) of its row but for its own."""
+    shown, own = batch.shown, batch.shown * batch.own
+    if terms.dim() > 1:
+        shown, own = shown[:, None], own[:, None]
+    sums = terms.new_zeros(batch.size, *terms.shape[1:])
+    sums = sums.index_add(0, batch.owners, terms * shown)
+    others: Tensor = sums[batch.owners] - terms * own
+    return others
+
+
 class MovieEncoder(nn.Module):
-    """Content and statistics, an embedding of its own, and a bag of who rated it and how."""
+    """Movie → vector: content and statistics, its own embedding, and bags of its raters'."""
 
     def __init__(self, content: Tensor, users: int, d: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -119,25 +147,34 @@ class MovieEncoder(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(torch.cat([torch.eye(d), torch.eye(d)], dim=1))
 
-    def describe(self, movies: Tensor, bias: Tensor, n: Tensor) -> Tensor:
-        """Return what content and statistics say, m × d."""
+    def from_statistics(self, movies: Tensor, bias: Tensor, n: Tensor) -> Tensor:
+        """Return the part that content, bias and number of ratings predict, m × d."""
         log_n = torch.log1p(n)
         numbers = torch.stack([bias, log_n, bias * log_n, 1 / (1 + n)], dim=1)
-        described: Tensor = self.layers(torch.cat([self.content[movies], numbers], dim=1))
-        return described
+        vectors: Tensor = self.layers(torch.cat([self.content[movies], numbers], dim=1))
+        return vectors
 
-    def foresee(self, movies: Tensor) -> Tensor:
-        """Return what content alone says of movies that nobody has rated, m × d."""
+    def from_content(self, movies: Tensor) -> Tensor:
+        """Return the vectors, m × d, that content alone predicts of movies without ratings."""
         vectors: Tensor = self.new(self.content[movies])
         return vectors
 
-    def bag(self, sums: tuple[Tensor, Tensor, Tensor], bias: Tensor, n: Tensor) -> Tensor:
-        """Return what the raters say, m × d: `sums` of valued, of plain, and of seen vectors."""
-        valued, plain, seen = sums
+    def from_raters(self, sums: "_RaterSums", bias: Tensor, n: Tensor) -> Tensor:
+        """Return the part that the raters' embeddings predict, m × d."""
         root = (n + 1).sqrt()[:, None]
-        row = torch.cat([(valued - bias[:, None] * plain) / root, seen / root], dim=1)
-        spoken: Tensor = self.linear(row)
-        return spoken
+        centred = (sums.weighted - bias[:, None] * sums.value) / root
+        row = torch.cat([centred, sums.seen / root], dim=1)
+        vectors: Tensor = self.linear(row)
+        return vectors
+
+
+class _RaterSums(NamedTuple):
+    """Sums over a movie's raters, m × d each: of `value` embeddings, of these weighted with the
+    residuals of the ratings, and of `seen` embeddings."""
+
+    weighted: Tensor
+    value: Tensor
+    seen: Tensor
 
 
 class RatingNetwork(nn.Module):
@@ -146,36 +183,47 @@ class RatingNetwork(nn.Module):
     def __init__(
         self,
         rows: RatingRows,
-        content: "np.typing.NDArray[np.float32]",
-        statistics: Statistics,
+        content: Matrix,
+        statistics: RatingStatistics,
         d: int,
         hidden: int,
         dropout: float,
     ) -> None:
+        """Draw the weights.
+
+        Args:
+            rows: Ratings of the u users that are trained on.
+            content: Content of all movies, i × c.
+            statistics: Statistics of the movies, and the biases of the same users.
+            d: Length of a vector.
+            hidden: Width of the hidden layers.
+            dropout: Share of their numbers that a step leaves out.
+        """
         super().__init__()
-        movies = len(content)
-        self.viewers = UserEncoder(movies, d, hidden, dropout)
+        n_movies = len(content)
+        # Names of attributes are those of weights in bundles: `viewers`, `films` stay as they are.
+        self.viewers = UserEncoder(n_movies, d, hidden, dropout)
         self.films = MovieEncoder(torch.from_numpy(content), len(rows), d, hidden, dropout)
-        self.correction = nn.Embedding(movies, 1)
+        self.correction = nn.Embedding(n_movies, 1)
         nn.init.zeros_(self.correction.weight)
         self.joint = _layers(3 * d + JOINT_NUMBERS, hidden, 1, dropout)
         self._mean = statistics.mean
         self._biases = torch.from_numpy(statistics.biases)
         self._counts = torch.from_numpy(statistics.counts)
         self._user_biases = torch.from_numpy(statistics.user_biases)
-        self._plain, self._valued = _columns(rows, movies, statistics)
+        self._rated, self._residuals = _rating_matrices(rows, n_movies, statistics)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: RatingBatch) -> tuple[Tensor, Tensor]:
         """Return the predicted ratings of the batch, m, and those of its `cold` targets, c."""
-        rest = batch.stars - self._mean - self._biases[batch.movies]
-        user = self.viewers(batch, rest)
+        residuals = batch.stars - self._mean - self._biases[batch.movies]
+        user = self.viewers(batch, residuals)
         q, bias_i, n_i = self._movie_vectors(batch)
         correction = self.correction(batch.movies)[:, 0] * batch.known
         warm = self._rate(user, q, bias_i, n_i) + correction
-        none = torch.zeros(len(batch.cold))
-        new = self.films.foresee(batch.movies[batch.cold])
-        part = tuple(one[batch.cold] for one in user)
-        return warm, self._rate(part, new, none, none)
+        zeros = torch.zeros(len(batch.cold))
+        new = self.films.from_content(batch.movies[batch.cold])
+        cold_user = tuple(part[batch.cold] for part in user)
+        return warm, self._rate(cold_user, new, zeros, zeros)
 
     def _rate(self, user: tuple[Tensor, ...], q: Tensor, bias_i: Tensor, n_i: Tensor) -> Tensor:
         z, bias_u, log_u, spread = user
@@ -188,42 +236,52 @@ class RatingNetwork(nn.Module):
 
     def movie_table(self) -> Tensor:
         """Return the vectors of all movies from all their ratings, i × d."""
-        every = torch.arange(len(self._biases))
-        q = self.films.describe(every, self._biases, self._counts) + self.films.own(every)
-        q = q + self.films.bag(self._column_sums(), self._biases, self._counts)
-        return torch.where((self._counts > 0)[:, None], q, self.films.foresee(every))
+        movies = torch.arange(len(self._biases))
+        q = self.films.from_statistics(movies, self._biases, self._counts) + self.films.own(movies)
+        q = q + self.films.from_raters(self._rater_sums(), self._biases, self._counts)
+        return torch.where((self._counts > 0)[:, None], q, self.films.from_content(movies))
 
-    def _movie_vectors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        n = self._counts[batch.movies] - batch.own
-        left = batch.stars - self._mean - self._user_biases[batch.users]
-        sum_i = self._biases[batch.movies] * (self._counts[batch.movies] + MOVIE_DAMPING)
-        bias = (sum_i - left * batch.own) / (n + MOVIE_DAMPING)
+    def _movie_vectors(self, batch: RatingBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return vectors m × d, biases and counts of the batch's movies, without the targets."""
+        movies, own = batch.movies, batch.own[:, None]
+        n = self._counts[movies] - batch.own
+        residuals = batch.stars - self._mean - self._user_biases[batch.users]
+        total = self._biases[movies] * (self._counts[movies] + MOVIE_DAMPING)
+        bias = (total - residuals * batch.own) / (n + MOVIE_DAMPING)
         value, seen = self.films.value(batch.users), self.films.seen(batch.users)
-        own = batch.own[:, None]
-        valued, plain, seens = (sums[batch.movies] for sums in self._column_sums())
-        rest = (valued - value * left[:, None] * own, plain - value * own, seens - seen * own)
-        rated = (n > 0)[:, None]
-        q = self.films.describe(batch.movies, bias, n) + rated * self.films.bag(rest, bias, n)
-        return q + batch.known[:, None] * rated * self.films.own(batch.movies), bias, n
+        sums = self._rater_sums()
+        others = _RaterSums(
+            sums.weighted[movies] - value * residuals[:, None] * own,
+            sums.value[movies] - value * own,
+            sums.seen[movies] - seen * own,
+        )
+        is_rated = (n > 0)[:, None]
+        q = self.films.from_statistics(movies, bias, n)
+        q = q + is_rated * self.films.from_raters(others, bias, n)
+        return q + batch.known[:, None] * is_rated * self.films.own(movies), bias, n
 
-    def _column_sums(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _rater_sums(self) -> _RaterSums:
+        """Return the sums over all raters of all movies, i × d each."""
         value, seen = self.films.value.weight, self.films.seen.weight
-        return (
-            _Sums.apply(value, self._valued),
-            _Sums.apply(value, self._plain),
-            _Sums.apply(seen, self._plain),
+        return _RaterSums(
+            _SparseProduct.apply(value, self._residuals),
+            _SparseProduct.apply(value, self._rated),
+            _SparseProduct.apply(seen, self._rated),
         )
 
 
-def _columns(
-    rows: RatingRows, movies: int, statistics: Statistics
+def _rating_matrices(
+    rows: RatingRows, n_movies: int, statistics: RatingStatistics
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return i × u: who rated a movie, and by how much more than he rates on average."""
+    """Return two i × u matrices: 1 for each rating, and the ratings' residuals.
+
+    A residual is by how much the user liked the movie more than they like movies on average.
+    """
     owners = rows.owners
-    rest = rows.half_stars / 2 - statistics.mean - statistics.user_biases[owners]
-    place, shape = (rows.movies, owners), (movies, len(rows))
+    residuals = rows.half_stars / 2 - statistics.mean - statistics.user_biases[owners]
+    cells, shape = (rows.movies, owners), (n_movies, len(rows))
     ones = np.ones(len(owners), np.float32)
     return (
-        sparse.csr_matrix((ones, place), shape),
-        sparse.csr_matrix((rest.astype(np.float32), place), shape),
+        sparse.csr_matrix((ones, cells), shape),
+        sparse.csr_matrix((residuals.astype(np.float32), cells), shape),
     )

@@ -1,4 +1,4 @@
-"""Ratings shown to a training, and those held out of it."""
+"""Split of the ratings into those trained on and those held out."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,18 @@ from marquee.features.interactions import RatingRows
 
 @dataclass(frozen=True, eq=False)
 class RatingSplit:
-    """What training and validation know: ratings shown, and held-out ones of the same users."""
+    """Ratings trained on, and held-out ratings of the same users: row i is one user in both."""
 
     shown: RatingRows
     held_out: RatingRows
 
+    @classmethod
+    def of(cls, rows: RatingRows, shown: Mask, held_out: Mask) -> "RatingSplit":
+        """Split the ratings by masks over them; a rating may be in neither part."""
+        return cls(select_ratings(rows, shown), select_ratings(rows, held_out))
 
-def only(rows: RatingRows, keep: Mask) -> RatingRows:
-    """Return the rows with only the ratings where `keep` is true."""
+
+def select_ratings(rows: RatingRows, keep: Mask) -> RatingRows:
+    """Return the same users with only the ratings where `keep` is true."""
     starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
     return RatingRows(starts, rows.movies[keep], rows.half_stars[keep])

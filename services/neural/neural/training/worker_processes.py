@@ -1,39 +1,41 @@
-"""Networks trained side by side, each in a process of its own: torch's random numbers are one
-process's, and so are the cores that it takes.
+"""Worker processes that train networks side by side.
 
-A child is this module, run by its name: no code travels and nothing of the caller is imported, so
-that a script without a guard may train. Arrays travel through a folder. A child ends when its
-standard input does: none outlives the process that started it.
+A process has one state of torch's random numbers, and its training uses one core. A worker is this
+module run by its name: no code travels, and nothing of the caller is imported, so that a script
+without an import guard may train. Arrays travel through a folder. A worker ends when its standard
+input does, so none outlives the process that started it.
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy.typing as npt
 import torch
 
 from marquee import telemetry
 from marquee.arrays import Matrix, load_arrays, save_arrays
+from marquee.child_process import exit_after, wait_for_end_of_input
 from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
-from neural.rating_biases import statistics_of
 from neural.rating_predictor import RatingPredictor
-from neural.training.epochs import NetworkConfig, Trained, movie_vectors, train_again
+from neural.training.config import NetworkConfig
+from neural.training.epochs import TrainedNetwork, movie_vectors, train_on_all
+from neural.training.rating_statistics import fit_rating_statistics
 
-_WORK, _CONFIG, _STATE = "work.npz", "config.json", "state."
+_JOB, _CONFIG, _STATE = "work.npz", "config.json", "state."
 
 
 class TrainingFailed(MarqueeError):
-    """The process that trained a network ended without one; the text is its last words."""
+    """The process that trained a network ended without one; the text is its last line of output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,90 +54,99 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class Networks:
-    """Networks of some seeds, trained for as many epochs as the best of an earlier training had.
+class TrainingPool:
+    """Trainings of one job with several seeds, up to the best epoch of an earlier training.
 
-    They are trained from `begin` on where there are `children`, else in `wait`.
+    With worker processes they run between `start` and `join`, without in `join`, one by one.
     """
 
     def __init__(
-        self, work: TrainingJob, seeds: Sequence[int], children: Sequence["_Child"]
+        self, job: TrainingJob, seeds: Sequence[int], workers: Sequence["_Worker"]
     ) -> None:
-        self._work, self._seeds, self._children = work, seeds, children
+        self._job, self._seeds, self._workers = job, seeds, workers
 
-    def begin(self, best: Trained) -> None:
-        """Say how long they are trained."""
-        for child in self._children:
-            child.begin(best.epoch)
+    def start(self, best: TrainedNetwork) -> None:
+        """Start the workers; each trains up to the epoch of `best`."""
+        for worker in self._workers:
+            worker.start(best.epoch)
 
-    def wait(self, best: Trained) -> list[Trained]:
-        """Return them with the measures of the best. TrainingFailed: one was not trained."""
-        if self._children:
-            return [child.trained(self._work, best) for child in self._children]
-        work = self._work
-        again = [
-            train_again(best.epoch, work.rows, work.content, work.config, seed)
+    def join(self, best: TrainedNetwork) -> list[TrainedNetwork]:
+        """Return the networks, with the metrics of `best`, when all are trained.
+
+        Raises:
+            TrainingFailed: A worker ended without a network.
+        """
+        if self._workers:
+            return [worker.join(self._job, best) for worker in self._workers]
+        job = self._job
+        networks = [
+            train_on_all(job.rows, job.content, job.config, seed, best.epoch)
             for seed in self._seeds
         ]
-        return [replace(one, measures=best.measures) for one in again]
+        return [replace(network, metrics=best.metrics) for network in networks]
 
 
 @contextlib.contextmanager
-def networks(
-    work: TrainingJob, seeds: Sequence[int], most: int | None = None
-) -> Iterator[Networks]:
-    """Yield the networks; to enter early hides the seconds that torch needs in a new process.
+def training_pool(
+    job: TrainingJob, seeds: Sequence[int], max_workers: int | None = None
+) -> Iterator[TrainingPool]:
+    """Yield a pool whose workers are loading torch already: enter early to hide those seconds.
 
-    `most` are the processes that may train at once (None: the cores). With one, or where processes
-    cannot be started, the networks are trained in turn: bitwise the same. Processes end with the
-    context at the latest.
+    Args:
+        job: What the networks learn.
+        seeds: One a network.
+        max_workers: Processes that may train at once; None: as many as there are cores. With one,
+            or where processes cannot be started, the networks are trained one by one, which gives
+            bitwise the same. Processes end with the context at the latest.
     """
-    with contextlib.ExitStack() as ended:
-        apart = min(cores() if most is None else most, len(seeds)) > 1
-        yield Networks(work, seeds, _start(work, seeds, ended) if apart else ())
+    with contextlib.ExitStack() as stack:
+        concurrent = min(cores() if max_workers is None else max_workers, len(seeds)) > 1
+        yield TrainingPool(job, seeds, _start_workers(job, seeds, stack) if concurrent else ())
 
 
-def _start(work: TrainingJob, seeds: Sequence[int], ended: contextlib.ExitStack) -> list["_Child"]:
-    """Return a child for each seed; none where processes cannot be started."""
+def _start_workers(
+    job: TrainingJob, seeds: Sequence[int], stack: contextlib.ExitStack
+) -> list["_Worker"]:
+    """Return a worker for each seed, ended by the stack; none where processes cannot be started."""
     with contextlib.ExitStack() as started:
         try:
             folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="marquee-")))
-            _write(work, folder)
-            children = [started.enter_context(_child(folder, seed)) for seed in seeds]
+            _write_job(job, folder)
+            workers = [started.enter_context(_worker(folder, seed)) for seed in seeds]
         except OSError as error:
             telemetry.log.info("networks are trained in turn", reason=str(error))
             return []
-        ended.push(started.pop_all())
-        return children
+        stack.push(started.pop_all())
+        return workers
 
 
 @dataclass(frozen=True)
-class _Child:
+class _Worker:
     folder: Path
     seed: int
     process: "subprocess.Popen[bytes]"
 
-    def begin(self, epoch: int) -> None:
-        """Say after which epoch it is done; one that is gone already is missed later."""
+    def start(self, epoch: int) -> None:
+        """Send the last epoch; if the process is gone already, `join` raises."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.write(b"%d\n" % epoch)
             self.process.stdin.flush()
 
-    def trained(self, work: TrainingJob, best: Trained) -> Trained:
-        """Wait for the network and return it. TrainingFailed: there is none."""
+    def join(self, job: TrainingJob, best: TrainedNetwork) -> TrainedNetwork:
+        """Wait for the network and return it, or raise TrainingFailed."""
         status = self.process.wait()
         if status:
-            text = (self.folder / f"{self.seed}.log").read_text(errors="replace").strip()
-            said = text.splitlines()[-1] if text else "it said nothing"
-            how = f"signal {-status}" if status < 0 else f"status {status}"
-            raise TrainingFailed(f"the training of a network ended with {how}: {said}")
-        return _unpack(load_arrays(self.folder / f"{self.seed}.npz"), work, best)
+            output = (self.folder / f"{self.seed}.log").read_text(errors="replace").strip()
+            reason = output.splitlines()[-1] if output else "it said nothing"
+            end = f"signal {-status}" if status < 0 else f"status {status}"
+            raise TrainingFailed(f"the training of a network ended with {end}: {reason}")
+        return _unpack(load_arrays(self.folder / f"{self.seed}.npz"), job, best)
 
 
 @contextlib.contextmanager
-def _child(folder: Path, seed: int) -> Iterator[_Child]:
-    """Start a child, and end it with the context."""
+def _worker(folder: Path, seed: int) -> Iterator[_Worker]:
+    """Start a worker, and end it with the context."""
     if not sys.executable:
         raise OSError("this Python does not know its own program")
     command = [
@@ -152,7 +163,7 @@ def _child(folder: Path, seed: int) -> Iterator[_Child]:
             command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ
         )
     try:
-        yield _Child(folder, seed, process)
+        yield _Worker(folder, seed, process)
     finally:
         assert process.stdin is not None
         process.kill()
@@ -162,71 +173,77 @@ def _child(folder: Path, seed: int) -> Iterator[_Child]:
 
 
 def _python_path() -> str:
-    """Return where this process finds modules, for a child that finds the same."""
+    """Return the import path of this process, for a worker to import the same modules."""
     return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
-def _write(work: TrainingJob, folder: Path) -> None:
-    rows = work.rows
+def _write_job(job: TrainingJob, folder: Path) -> None:
+    rows = job.rows
     save_arrays(
-        folder / _WORK,
-        starts=rows.starts, films=rows.movies, half_stars=rows.half_stars, content=work.content,
-    )  # fmt: skip
-    (folder / _CONFIG).write_text(work.config.model_dump_json())
+        folder / _JOB,
+        starts=rows.starts,
+        films=rows.movies,
+        half_stars=rows.half_stars,
+        content=job.content,
+    )
+    (folder / _CONFIG).write_text(job.config.model_dump_json())
 
 
-def _pack(trained: Trained) -> dict[str, npt.NDArray[Any]]:
+def _pack(trained: TrainedNetwork) -> dict[str, npt.NDArray[Any]]:
     arrays = {_STATE + name: tensor.numpy() for name, tensor in trained.state.items()}
     movies = trained.movies
     return arrays | {
-        "viewers": trained.users, "vectors": movies.vectors, "corrections": movies.corrections
-    }  # fmt: skip
+        "viewers": trained.users,
+        "vectors": movies.vectors,
+        "corrections": movies.corrections,
+    }
 
 
-def _unpack(arrays: dict[str, npt.NDArray[Any]], work: TrainingJob, best: Trained) -> Trained:
-    """Return the network; its statistics are those of all ratings, and cost less than to store."""
-    statistics = statistics_of(work.rows, len(work.content))
+def _unpack(
+    arrays: dict[str, npt.NDArray[Any]], job: TrainingJob, best: TrainedNetwork
+) -> TrainedNetwork:
+    """Return the network; computing its statistics again costs less than storing them."""
+    statistics = fit_rating_statistics(job.rows, len(job.content))
     weights = {
         name.removeprefix(_STATE): array
         for name, array in arrays.items()
         if name.startswith(_STATE)
     }
-    return Trained(
+    return TrainedNetwork(
         RatingPredictor(weights, statistics.mean),
         statistics,
         movie_vectors(arrays["vectors"], statistics, arrays["corrections"]),
         {name: torch.from_numpy(array) for name, array in weights.items()},
-        best.measures,
+        best.metrics,
         arrays["viewers"],
         best.epoch,
     )
 
 
 def _train(folder: Path, seed: int, epoch: int) -> None:
-    """Train the network of a seed by what lies in a folder, and leave it there."""
-    arrays = load_arrays(folder / _WORK)
+    """Train the network of a seed on the job in a folder, and write it there."""
+    arrays = load_arrays(folder / _JOB)
     rows = RatingRows(arrays["starts"], arrays["films"], arrays["half_stars"])
     config = NetworkConfig.model_validate_json((folder / _CONFIG).read_text())
-    trained = train_again(epoch, rows, arrays["content"], config, seed)
+    trained = train_on_all(rows, arrays["content"], config, seed, epoch)
     save_arrays(folder / f"{seed}.npz", **_pack(trained))
 
 
-def _end_with_input(folder: Path) -> NoReturn:
-    """End, and leave nothing behind, when the process that started this one is gone."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
+def _delete_after_input(folder: Path) -> None:
+    """Delete the folder once the process that started this one is gone."""
+    wait_for_end_of_input()
     shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
 
 
 def main() -> None:
-    """Be the child: the folder and the seed are the arguments, the epoch comes by the input."""
+    """Run a worker: folder and seed are its arguments, the last epoch comes by its input."""
     folder, seed = Path(sys.argv[1]), int(sys.argv[2])
     torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])  # the first takes seconds to import
     epoch = sys.stdin.readline()
     if not epoch:
-        _end_with_input(folder)
-    threading.Thread(target=_end_with_input, args=(folder,), daemon=True).start()
+        _delete_after_input(folder)
+        sys.exit(1)
+    exit_after(functools.partial(_delete_after_input, folder))
     _train(folder, seed, int(epoch))
 
 

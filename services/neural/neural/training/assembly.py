@@ -1,0 +1,168 @@
+"""Assembly of the neural model from its fitted parts: rows of all movies, and the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from marquee.arrays import Ints, Mask, Matrix, Reals, unit
+from marquee.domain.movies import Movie
+from marquee.features.interactions import RatingRows
+from marquee.features.movie_table import MovieTable
+from marquee.features.movie_vector import MovieVectors
+from marquee.features.popularity import Popularity
+from marquee.scoring.autoencoder import Autoencoder
+from marquee.scoring.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.ridge import fit_ridge
+from marquee.training.autoencoder import (
+    encode,
+    fit_over_movies,
+    fit_user_clusters,
+    learned_movies,
+)
+from marquee.training.linear_autoencoder import fit_linear_autoencoder
+from marquee.training.pipeline import fit_pipeline
+from neural.blend import NeuralBlend
+from neural.model import Neural
+from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
+from neural.training.config import NeuralConfig
+from neural.training.epochs import TrainedNetwork
+
+_SERVED = ("viewers.", "films.new.", "joint.")
+"""Weights that serving needs; what else the network learned is in the movies' rows."""
+
+_VARIANCE_FLOOR = 0.02
+_FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class PreferenceFit:
+    """What `rows` taught of each movie's preference: autoencoder, item weights, sums (i × 3)."""
+
+    rows: RatingRows
+    network: Autoencoder
+    long_history: LinearAutoencoder
+    sums: Ints
+
+    def targets(self) -> Matrix:
+        """Return what a ridge learns to predict from content: output, prior, log popularity."""
+        popularity = np.log1p(self.sums[:, 1:2])
+        targets: Matrix = np.concatenate(
+            [self.network.outputs, self.network.prior[:, None], popularity],
+            axis=1,
+            dtype=np.float32,
+        )
+        return targets
+
+
+@dataclass(frozen=True, eq=False)
+class NeuralAssembly:
+    """Fits the parts that preferences rest on, and puts models together, over fixed movies."""
+
+    movies: Sequence[Movie]
+    movie_rows: NetworkMovieRows
+    config: NeuralConfig
+    seed: int
+
+    @classmethod
+    def of(
+        cls, movies: Sequence[Movie], rows: RatingRows, config: NeuralConfig, seed: int
+    ) -> "NeuralAssembly":
+        """Fit the pipeline of movie vectors; the ridge predicts nothing yet."""
+        sums = rows.sums(len(movies))
+        vectors = MovieVectors.fit(movies, sums)
+        raw = vectors.matrix(movies, np.zeros_like(sums))[:, vectors.content]
+        pipeline, _ = fit_pipeline(
+            raw, np.ones(raw.shape[1]), config.content, config.movie_clusters, seed, _VARIANCE_FLOOR
+        )
+        width = config.autoencoder.width
+        ridge = fit_ridge(raw, np.zeros((len(raw), width + 2), np.float32), 1.0, np.zeros(len(raw)))
+        layout = NeuralRowLayout(config.network.d, width)
+        return cls(movies, NetworkMovieRows(vectors, pipeline, ridge, layout), config, seed)
+
+    def content(self) -> Matrix:
+        """Return the encoded content of all movies, i × c."""
+        return self.movie_rows.pipeline.encode(self.movie_rows.raw(self.movies))
+
+    def fit_preferences(self, rows: RatingRows) -> PreferenceFit:
+        """Fit autoencoder and item weights to some ratings."""
+        config, seed = self.config, self.seed
+        sums = rows.sums(len(self.movies))
+        network = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
+        long_history = fit_linear_autoencoder(rows, len(self.movies), config.many, seed)
+        return PreferenceFit(rows, network, long_history, sums)
+
+    def assemble(self, preferences: PreferenceFit, trained: TrainedNetwork) -> Neural:
+        """Return the model of these parts, with the default weights of the blend."""
+        config, network = self.config, preferences.network
+        raw = self.movie_rows.raw(self.movies)
+        targets = preferences.targets()
+        ridge = fit_ridge(raw, targets, config.cold_penalty, self.importance(preferences.sums))
+        layout = NeuralRowLayout(trained.predictor.d, config.autoencoder.width)
+        movie_rows = replace(self.movie_rows, ridge=ridge, layout=layout)
+        weights = {n: w for n, w in trained.predictor.weights.items() if n.startswith(_SERVED)}
+        served = replace(trained, predictor=replace(trained.predictor, weights=weights))
+        vectors, clusters = self._rows(raw, preferences, served, movie_rows)
+        codes = unit(encode(network, preferences.rows))
+        return Neural(
+            base=MovieTable.of(self.movies, vectors, clusters),
+            base_sums=preferences.sums,
+            movie_rows=movie_rows,
+            predictor=served.predictor,
+            inputs=network.inputs,
+            bias=network.bias,
+            kmeans=fit_user_clusters(codes, config.user_clusters, self.seed),
+            long_history=preferences.long_history,
+            blend=NeuralBlend(config.used(config.weights), 0.0),
+        )
+
+    def _rows(
+        self,
+        raw: Matrix,
+        preferences: PreferenceFit,
+        trained: TrainedNetwork,
+        movie_rows: NetworkMovieRows,
+    ) -> tuple[Matrix, npt.NDArray[np.int16]]:
+        """Return rows and clusters of all movies, rows predicted from content without ratings.
+
+        The output of a movie with too few ratings for the autoencoder is predicted too.
+        """
+        predicted, clusters = movie_rows.cold(raw, trained.predictor)
+        sums, layout = preferences.sums, movie_rows.layout
+        preference = preferences.targets()[:, :-1]
+        few = self.importance(sums) == 0
+        preference[few, :-1] = layout.outputs(predicted)[few]
+        popularity = Popularity(sums)
+        others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
+        learned = layout.join(trained.movies, preference, others.astype(np.float32))
+        layout.coldness(predicted)[:] = 0  # they were there to be rated: no newer than others
+        return np.where((sums[:, :1] > 0), learned, predicted), clusters
+
+    def importance(self, sums: Ints) -> Reals:
+        """Return what each movie weighs in the ridge; 0 where the autoencoder did not learn it."""
+        learned = learned_movies(sums, self.config.min_ratings, self.config.autoencoder.head)
+        return np.where(learned, np.sqrt(sums[:, 0]), 0.0)
+
+    def hidden_rows(self, model: Neural) -> Matrix:
+        """Return the row of each movie as if it were new, i × size.
+
+        It is predicted by a ridge that the other four fifths of the movies teach.
+        """
+        movie_rows = model.movie_rows
+        raw = movie_rows.raw(self.movies)
+        content = movie_rows.pipeline.encode(raw)
+        vectors, layout = model.base.vectors, movie_rows.layout
+        prior, popularity = layout.prior(vectors), layout.popularity(vectors)
+        targets = np.concatenate(
+            [layout.outputs(vectors), prior[:, None], popularity[:, None]], axis=1
+        )
+        importance = self.importance(model.base_sums)
+        rows = np.zeros_like(vectors)
+        for fold in range(_FOLDS):
+            out: Mask = np.arange(len(self.movies)) % _FOLDS == fold
+            if not out.any():
+                continue
+            ridge = fit_ridge(raw, targets, self.config.cold_penalty, np.where(out, 0, importance))
+            rows[out] = movie_rows.cold_rows(content[out], ridge.apply(raw[out]), model.predictor)
+        return rows

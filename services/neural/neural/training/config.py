@@ -1,0 +1,80 @@
+"""Parameters of the neural model's training."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from marquee.training.autoencoder import AutoencoderConfig
+from marquee.training.blending import BlendConfig
+from marquee.training.linear_autoencoder import LinearAutoencoderConfig
+
+
+class NetworkConfig(BaseModel):
+    """Sizes of the RatingPredictor, and how it is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    d: int = Field(32, ge=1)
+    """Length of a user's and of a movie's vector."""
+    hidden: int = Field(64, ge=1)
+    """Width of the hidden layers."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    epochs: int = Field(20, ge=1)
+    max_steps: int = Field(1000, ge=1)
+    """Steps after which no further epoch begins: many users need fewer epochs."""
+    patience: int = Field(12, ge=1)
+    """Epochs without a better one after which training ends."""
+    users_per_batch: int = Field(64, ge=1)
+    learning_rate: float = Field(3e-3, gt=0)
+    decay: float = Field(0.05, ge=0)
+    """Weight decay of the layers."""
+    embedding_pull: float = Field(2400.0, ge=0)
+    """Weight decay of the embeddings, times the steps of a training: more steps pull less each."""
+    short_rows: float = Field(0.5, ge=0, le=1)
+    """Share of users whom a step takes once more, with few ratings, as if they were new."""
+    cold_movies: float = Field(0.4, ge=0, le=1)
+    """Share of targets that a step predicts once more, as if their movie was new."""
+    unknown_movies: float = Field(0.1, ge=0, le=1)
+    """Share of targets whose movie's own embedding is off."""
+    confidence_share: float = Field(0.05, ge=0, lt=1)
+    """Share of users, and of movies, that are not trained on: the confidence is fitted on them."""
+    trained_again: int = Field(2500, ge=0)
+    """With no more users than this, further networks learn from the ratings held out as well."""
+    networks: int = Field(2, ge=1)
+    """Size of the ensemble of these further networks: the mean of their ratings serves."""
+    apart: int = Field(50_000, ge=0)
+    """Ratings from which on these are trained side by side: a process takes seconds to start."""
+    max_users: int = Field(12_000, ge=1)
+    """Users drawn to train on where there are more; statistics of movies are of all ratings."""
+
+
+class NeuralConfig(BlendConfig):
+    """How the neural model is trained; the weights of its blend (`without` some) are learned."""
+
+    signals: ClassVar[tuple[str, ...]] = ("preference", "many", "popularity", "rating")
+
+    network: NetworkConfig = NetworkConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
+    many: LinearAutoencoderConfig = LinearAutoencoderConfig(n=10_000, penalty=3.0)
+    """Item weights of long histories. n is beyond half of any history, as half of it is shown."""
+    content: int = Field(128, ge=1)
+    """Numbers that a movie's raw vector is reduced to."""
+    movie_clusters: int = Field(32, ge=1)
+    user_clusters: int | None = Field(None, ge=1)
+    min_ratings: int = Field(3, ge=1)
+    """A movie with fewer ratings gets the autoencoder's output predicted from its content."""
+    cold_penalty: float = Field(30.0, gt=0)
+    """Ridge penalty of the prediction from content."""
+    cold_share: float = Field(0.4, ge=0, le=1)
+    """Share of movies that, were they new, come before the users whom they suit best."""
+    validation_share: float = Field(0.1, ge=0, lt=1)
+    long_history: int = Field(20, ge=2)
+    """Least ratings of the users that this model serves."""
+    max_cases: int = Field(1500, ge=1)
+    """Most fold-ins, drawn at random, on which the blend is learned."""
+    candidates: int = Field(1500, ge=1)
+    """The most popular movies: those that weights are learned on."""
+    weights: dict[str, float] = {"preference": 0.3, "many": 2.0, "popularity": -0.3}
+    """Default weights; validation moves them where that gains beyond noise."""
+    rating_weights: tuple[float, ...] = (0.02, 0.05, 0.1)
+    """Weights, in standard deviations of a list's scores, that the predicted rating may have."""

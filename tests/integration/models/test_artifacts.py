@@ -31,7 +31,7 @@ from neural.model import Neural  # noqa: E402
 from trainer.datasets.movielens import read_movielens  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.models.artifact_check import NAMED, READ, check_artifacts  # noqa: E402
-from trainer.models.fits import FITS  # noqa: E402
+from trainer.models.fitting import MODEL_FITS  # noqa: E402
 from trainer.models.parameters import TrainingParameters  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
@@ -52,7 +52,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate(30, 60, 900, 3, folder / "release")
     dataset, _ = read_movielens(folder / "release")
     for name in MODEL_NAMES:
-        fit, bundle = FITS[name](), folder / "bundles" / name
+        fit, bundle = MODEL_FITS[name](), folder / "bundles" / name
         fit.fit(dataset, PARAMETERS.config(name, fit.config), 1).save(bundle)
         seal(bundle, name, dataset.version)
         Registry(settings.registry).add(bundle)

@@ -23,7 +23,7 @@ from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.slices import Slice
 from trainer.evaluation.splits import split_by_user
-from trainer.models.fits import Fit
+from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY, Interval, Report, SliceReport
 from trainer.report.writers import html, markdown
@@ -101,7 +101,7 @@ def oracle(right: bool = True):
         trained: list[Dataset] = []
 
     Told.right = right
-    return Told, {name: lambda: Fit(Nothing, Told.fit) for name in ("hybrid", "user-model")}
+    return Told, {name: lambda: ModelFit(Nothing, Told.fit) for name in ("hybrid", "user-model")}
 
 
 def plan_of(fits, families=()) -> EvaluationPlan:

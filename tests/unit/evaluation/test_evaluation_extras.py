@@ -20,7 +20,7 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.slices import Slice
-from trainer.models.fits import Fit
+from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
@@ -77,7 +77,7 @@ def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
     def fit(*_: object) -> Content:
         raise AssertionError("nothing is fitted")
 
-    plan = replace(EXTRAS, fits={"content": lambda: Fit(Mute, fit)})
+    plan = replace(EXTRAS, fits={"content": lambda: ModelFit(Mute, fit)})
     whole = work(None, plan)
     found, notes = AblationRun(whole.dataset, plan, whole.recommenders(), whole.thresholds).run()
     assert found == []
@@ -87,6 +87,6 @@ def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
 
 def test_folds_are_from_1_to_10() -> None:
     assert EvaluationPlan.of(10, quick=False).folds == tuple(range(10))
-    assert EvaluationPlan.of(3, quick=True).trials == ()
+    assert EvaluationPlan.of(3, quick=True).extra_folds == ()
     with pytest.raises(InvalidInput):
         EvaluationPlan.of(11, quick=False)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from marquee_testing import checkerboard
 from trainer.evaluation.splits import split_by_user
-from trainer.models.fits import FITS
+from trainer.models.fitting import MODEL_FITS
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.tuning.parameter_search import SearchSpace, Values, nested, open_study, search
 from trainer.tuning.search_space import SEARCHED
@@ -97,13 +97,13 @@ def test_a_finished_search_computes_nothing_and_other_data_begin_another(tmp_pat
 
 @pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
 def test_all_that_is_searched_is_a_number_of_the_config_above_0(name: str) -> None:
-    defaults = SearchSpace(FITS[name]().config, {}, SEARCHED[name]).defaults
+    defaults = SearchSpace(MODEL_FITS[name]().config, {}, SEARCHED[name]).defaults
     assert all(isinstance(value, int | float) and value > 0 for value in defaults.values())
 
 
 @pytest.mark.trainer
 def test_all_that_is_searched_of_the_neural_model_is_a_number_above_0() -> None:
-    defaults = SearchSpace(FITS["neural"]().config, {}, SEARCHED["neural"]).defaults
+    defaults = SearchSpace(MODEL_FITS["neural"]().config, {}, SEARCHED["neural"]).defaults
     assert all(isinstance(value, int | float) and value > 0 for value in defaults.values())
 
 

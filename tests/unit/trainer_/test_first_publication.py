@@ -17,7 +17,7 @@ from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
-from trainer.models.fits import Fit
+from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters
 from trainer.runs.context import TrainingContext
 from trainer.runs.publishing import ModelPublisher
@@ -49,14 +49,14 @@ def fit_toy(dataset: Dataset, config: ToyConfig, seed: int) -> Toy:
 
 
 def toy_stage(name: str) -> Stage:
-    return model_stage(name, lambda: Fit(ToyConfig, fit_toy))
+    return model_stage(name, lambda: ModelFit(ToyConfig, fit_toy))
 
 
 def failing_stage(name: str) -> Stage:
     def fit(_dataset: Dataset, _config: ToyConfig, _seed: int) -> Toy:
         raise DataError("too few ratings")
 
-    return model_stage(name, lambda: Fit(ToyConfig, fit))
+    return model_stage(name, lambda: ModelFit(ToyConfig, fit))
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_number_that_is_not_finite_refuses_that_version_alone(
         def save(self, directory: Path) -> None:
             np.savez(directory / "factors.npz", vectors=np.array([1.0, np.nan]))
 
-    ill = model_stage("hybrid", lambda: Fit(ToyConfig, lambda *_: Ill("")))
+    ill = model_stage("hybrid", lambda: ModelFit(ToyConfig, lambda *_: Ill("")))
     record = run([data_stage(), toy_stage("content"), ill, publish], settings)
     reason = "factors.npz: vectors has a value that is not a finite number"
     assert record.refused == {"hybrid": reason}

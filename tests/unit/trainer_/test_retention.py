@@ -18,7 +18,7 @@ from marquee.settings import Settings
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 from trainer.runs.records import TrainingRecord, TrainingRecords
-from trainer.runs.retention import CACHE_DAYS, WORK_DAYS, kept_versions, tidy
+from trainer.runs.retention import CACHE_DAYS, WORK_DAYS, tidy, versions_to_keep
 
 OLD = ("1", "2", "3", "4", "5", "6", "7")
 
@@ -67,7 +67,7 @@ def add(settings: Settings, tmp_path: Path) -> Callable[[str], str]:
 def test_the_newest_the_serving_and_what_one_goes_back_to_stay(
     newest: int, serving: str, asked: tuple[str, ...], kept: set[str]
 ) -> None:
-    assert kept_versions(OLD, newest, serving, asked) == kept
+    assert versions_to_keep(OLD, newest, serving, asked) == kept
 
 
 def test_old_versions_go_and_the_list_is_right(

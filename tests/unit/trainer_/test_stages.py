@@ -21,7 +21,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
 from trainer.history.history import History
-from trainer.models.fits import Fit
+from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.runs.context import TrainingContext
 from trainer.runs.options import TrainingOptions
@@ -56,14 +56,14 @@ def fit_toy(dataset: Dataset, config: ToyConfig, seed: int, on_epoch: Callable[.
 
 
 def toy_stage(name: str) -> Stage:
-    return model_stage(name, lambda: Fit(ToyConfig, fit_toy, lambda _config: 1))
+    return model_stage(name, lambda: ModelFit(ToyConfig, fit_toy, lambda _config: 1))
 
 
 def failing_stage(name: str) -> Stage:
     def fit(_dataset: Dataset, _config: ToyConfig, _seed: int) -> Toy:
         raise DataError("too few ratings")
 
-    return model_stage(name, lambda: Fit(ToyConfig, fit))
+    return model_stage(name, lambda: ModelFit(ToyConfig, fit))
 
 
 def noted_stage(ran: list[str]) -> Stage:
@@ -130,7 +130,9 @@ def test_an_unknown_stage_is_refused_with_the_nearest_name() -> None:
 def test_a_stage_that_cannot_run_here_is_left_out_unless_it_is_asked_for() -> None:
     stages = [
         data_stage(),
-        model_stage("neural", lambda: Fit(ToyConfig, fit_toy, lambda _config: 1), lambda: "none"),
+        model_stage(
+            "neural", lambda: ModelFit(ToyConfig, fit_toy, lambda _config: 1), lambda: "none"
+        ),
     ]
     chosen, skipped = select(stages, [], publish=False)
     assert [stage.name for stage in chosen] == ["data"]
@@ -266,7 +268,9 @@ def test_epochs_of_a_fit_are_told_to_progress(settings: Settings) -> None:
         return Toy("")
 
     told: list[tuple[float, str]] = []
-    stage = model_stage("neural", lambda: Fit(EpochConfig, fit, lambda config: int(config.epochs)))
+    stage = model_stage(
+        "neural", lambda: ModelFit(EpochConfig, fit, lambda config: int(config.epochs))
+    )
     run(
         [data_stage(), stage],
         settings,

@@ -114,15 +114,15 @@ def tune(
     users. Trials are kept: a search that was stopped goes on where it was.
     """
     from trainer.cli.evaluate import read_data
-    from trainer.models.fits import FITS
+    from trainer.models.fitting import MODEL_FITS
     from trainer.models.parameters import read_parameters
     from trainer.tuning.tune import tune as find
     from trainer.tuning.tune import write_parameters
 
     session: Session = context.obj
-    models = [name.strip() for name in only.split(",") if name.strip()] or list(FITS)
-    if unknown := [name for name in models if name not in FITS]:
-        raise InvalidInput(f"no model {unknown[0]}; there are {', '.join(FITS)}", "only")
+    models = [name.strip() for name in only.split(",") if name.strip()] or list(MODEL_FITS)
+    if unknown := [name for name in models if name not in MODEL_FITS]:
+        raise InvalidInput(f"no model {unknown[0]}; there are {', '.join(MODEL_FITS)}", "only")
     dataset, values = read_data(session.settings, data), read_parameters(parameters)
     found = find(dataset, session.settings, values, models, session.say)
     write_parameters(found, parameters)

@@ -1,4 +1,4 @@
-"""What an evaluation measures: folds, slices, models, and what they are compared with."""
+"""Plan of an evaluation: folds, slices, models and baselines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,12 +9,12 @@ from trainer.evaluation.baselines.models import FAMILIES, BaselineFamily
 from trainer.evaluation.served_models import DIVERSITIES, Fits
 from trainer.evaluation.slices import CURVE, QUICK, SLICES, Slice
 from trainer.evaluation.splits import FOLDS
-from trainer.models.fits import FITS
+from trainer.models.fitting import MODEL_FITS
 
 Say = Callable[[str], None]
 
 EXTRA_FOLDS = 2
-"""Folds on which parts are left out, and on whose validation users all is measured as well."""
+"""Folds that the ablation and the comparison on validation users take."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,29 @@ class EvaluationPlan:
     models: tuple[str, ...] = MODEL_NAMES
     families: tuple[BaselineFamily, ...] = FAMILIES
     by_time: bool = True
-    fits: Fits = field(default_factory=lambda: FITS)
+    fits: Fits = field(default_factory=lambda: MODEL_FITS)
     extras: bool = False
     """Predicted ratings, cold movies, the ablation and validation users too."""
     curve: tuple[Slice, ...] = ()
-    """Slices that only the models and popularity are asked on."""
+    """Slices that only the models and popularity are measured on."""
     rating_splits: int = 0
-    """Splits on which predicted ratings are measured at length."""
+    """Splits on which all kinds of predicted ratings are measured."""
     two_channel_ease: bool = False
-    """Whether the rival that sees low ratings is asked."""
+    """Whether the baseline that sees low ratings is measured."""
     diversities: tuple[float, ...] = ()
-    """Settings of diversity that lists are measured at, beside 0."""
+    """Settings of diversity at which lists are measured, besides 0."""
 
     @classmethod
     def of(cls, folds: int, quick: bool, rating_splits: int = 0) -> "EvaluationPlan":
-        """Return the plan of so many folds; a quick one has one, fewer sizes, no cut by time.
+        """Return the plan of a command; a quick one has one fold, fewer sizes, no cut by time.
 
-        Without a fold only ratings are predicted.
+        Args:
+            folds: Number of folds, 1 to 10, or 0 to measure predicted ratings alone.
+            quick: Whether a first look is enough.
+            rating_splits: Splits on which predicted ratings are measured.
+
+        Raises:
+            InvalidInput: The number of folds is out of range.
         """
         if not folds and rating_splits:
             return cls((), (), by_time=False, rating_splits=rating_splits)
@@ -62,8 +68,8 @@ class EvaluationPlan:
         )
 
     @property
-    def trials(self) -> tuple[int, ...]:
-        """The folds on which parts are left out and validation users are asked."""
+    def extra_folds(self) -> tuple[int, ...]:
+        """The folds of the ablation and of the comparison on validation users."""
         return self.folds[:EXTRA_FOLDS] if self.extras else ()
 
     @property

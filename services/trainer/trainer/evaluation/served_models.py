@@ -1,4 +1,4 @@
-"""The models under test: fitted on training users, saved, loaded and asked as by the services."""
+"""Models under test: fitted on training users, saved, loaded and queried as by the services."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Mask
 from marquee.domain.models import MODEL_BY_ROUTE, MODEL_SPECS
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.domain.routing import Thresholds
@@ -22,34 +21,40 @@ from marquee.scoring.diversity import diversify, pool_size
 from trainer.evaluation.metrics import DEPTH, LIST_SIZE, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice, EvaluationCase, route_of
 from trainer.evaluation.splits import Split
-from trainer.models.fits import FITS, Fit
+from trainer.models.fitting import MODEL_FITS, ModelFit
 from trainer.models.parameters import TrainingParameters
 
-Fits = Mapping[str, Callable[[], Fit]]
+Fits = Mapping[str, Callable[[], ModelFit]]
 
 DIVERSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
-"""Settings of diversity that the trade-off is measured at."""
+"""Settings of diversity at which the trade-off is measured."""
 
 
 def key_at(slice_name: str, diversity: float) -> str:
-    """Return the name under which the outcome of a slice at a setting of diversity is kept."""
+    """Return the name of a slice at a setting of diversity."""
     return f"{slice_name} at diversity {diversity:g}" if diversity else slice_name
 
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A loaded model, the movie ids of its data set by row, and the popularity at the training."""
+    """A loaded model with the movie ids of its data set by row.
+
+    `popularity`: that of the training data, for a model whose service passes it.
+    """
 
     model: Any
     movie_ids: Ints
     popularity: Popularity | None
 
-    def list_for(self, case: EvaluationCase, among: npt.NDArray[np.bool_] | None = None) -> Ints:
-        """Return the rows that a service would answer, best first; `among`: the candidates."""
-        return self._rows(self._scored(case, among))
+    def list_for(self, case: EvaluationCase, candidates: Mask | None = None) -> Ints:
+        """Return the movie rows that a service would recommend, best first.
+
+        Candidates are all movies by default; those of the case are never in the list.
+        """
+        return self._rows(self._scored(case, candidates))
 
     def lists_for(self, case: EvaluationCase, diversities: Sequence[float]) -> list[Ints]:
-        """Return the rows that a service would answer at each setting of diversity."""
+        """Return the movie rows that a service would recommend at each setting of diversity."""
         scored = self._scored(case, k=pool_size(LIST_SIZE, max(diversities)))
         return [
             self._rows(diversify(scored, self.movies, setting, LIST_SIZE))
@@ -57,18 +62,18 @@ class ServedModel:
         ]
 
     def _scored(
-        self, case: EvaluationCase, among: npt.NDArray[np.bool_] | None = None, k: int = DEPTH
+        self, case: EvaluationCase, candidates: Mask | None = None, k: int = DEPTH
     ) -> list[Scored]:
         movies = self.movies
-        mask = movies.alive.copy() if among is None else among.copy()
+        mask = movies.alive.copy() if candidates is None else candidates.copy()
         mask[movies.indexes(self.movie_ids[case.movies].tolist())] = False
         live = {} if self.popularity is None else {"popularity": self.popularity}
-        found: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **live)
-        return found
+        scored: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **live)
+        return scored
 
     def _rows(self, scored: Sequence[Scored]) -> Ints:
-        found = np.array([item.movie_id for item in scored], np.int64)
-        return np.searchsorted(self.movie_ids, found)
+        movie_ids = np.array([item.movie_id for item in scored], np.int64)
+        return np.searchsorted(self.movie_ids, movie_ids)
 
     @cached_property
     def movies(self) -> MovieTable:
@@ -89,38 +94,39 @@ def measure_model(
     cases: CasesBySlice,
     thresholds: Thresholds,
     parameters: TrainingParameters,
-    fits: Fits = FITS,
+    fits: Fits = MODEL_FITS,
     diversities: Sequence[float] = (),
 ) -> dict[str, Measurement]:
-    """Return how a model does on those cases of each slice that are routed to it.
+    """Return the measurements of a model, by slice, on the cases that are routed to it.
 
-    For each of `diversities` besides, under `key_at`, how lists of ten do at that setting.
+    The model is fitted only if there are such cases. For each of `diversities`, lists of ten at
+    that setting are measured too, under `key_at`.
     """
     own = {key: cases_routed_to(name, chosen, thresholds) for key, chosen in cases.items()}
-    asked = fit_served_model(name, split.train, parameters, fits) if any(own.values()) else None
-    found = {}
+    model = fit_served_model(name, split.train, parameters, fits) if any(own.values()) else None
+    measurements = {}
     for key, chosen in own.items():
-        lists = [] if asked is None else [asked.list_for(case) for case in chosen]
-        found[key] = measure(chosen, lists)
+        lists = [] if model is None else [model.list_for(case) for case in chosen]
+        measurements[key] = measure(chosen, lists)
         if not diversities:
             continue
-        every = [] if asked is None else [asked.lists_for(case, diversities) for case in chosen]
+        diverse = [] if model is None else [model.lists_for(case, diversities) for case in chosen]
         for i, setting in enumerate(diversities):
-            found[key_at(key, setting)] = measure(chosen, [lists[i] for lists in every])
-    return found
+            measurements[key_at(key, setting)] = measure(chosen, [lists[i] for lists in diverse])
+    return measurements
 
 
 def cases_routed_to(
     name: str, cases: Sequence[EvaluationCase], thresholds: Thresholds
 ) -> list[EvaluationCase]:
-    """Return the cases that a model answers."""
+    """Return the cases that the gateway would route to a model."""
     return [case for case in cases if MODEL_BY_ROUTE[route_of(case, thresholds)] == name]
 
 
 def fit_served_model(
-    name: str, train: Dataset, parameters: TrainingParameters, fits: Fits = FITS
+    name: str, train: Dataset, parameters: TrainingParameters, fits: Fits = MODEL_FITS
 ) -> ServedModel:
-    """Return a model of a data set as a service would load it."""
+    """Return a model fitted to a data set, as a service would load it."""
     fit = fits[name]()
     config = parameters.config(name, fit.config)
     if MODEL_SPECS[name].has_segments:  # no list depends on them

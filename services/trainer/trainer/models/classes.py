@@ -1,4 +1,4 @@
-"""Classes of the models, imported from the services' packages when they are asked for."""
+"""Classes of the models, imported from the services' packages when they are needed."""
 
 import importlib
 from typing import Any

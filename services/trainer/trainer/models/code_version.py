@@ -1,4 +1,4 @@
-"""The version of the code that fits a model."""
+"""Version of the code that fits the models."""
 
 import shutil
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def code_version() -> str:
-    """Return the commit that the code stands at, else the version of the package."""
+    """Return the commit of the repository, else the version of the package."""
     root = Path(__file__).resolve().parents[4]
     if (root / ".git").exists() and (git := shutil.which("git")):
         command = [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        if found.returncode == 0:
-            return found.stdout.strip()
+        described = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        if described.returncode == 0:
+            return described.stdout.strip()
     return package_version("marquee-trainer")

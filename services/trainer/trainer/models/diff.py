@@ -1,4 +1,4 @@
-"""What differs between two versions of a model: parameters, figures, data, code, files."""
+"""Differences between two versions of a model: parameters, metrics, data, code, files."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from marquee.registry.registry import Registry
 
 @dataclass(frozen=True)
 class Change:
-    """One difference; None: this version does not have it. `delta`: by how much a number rose."""
+    """One difference; a value is None if the version does not have it."""
 
     kind: str
     key: str
@@ -21,37 +21,46 @@ class Change:
 
     @property
     def delta(self) -> float | None:
+        """The change of a number, None if one of the values is not a number."""
         numbers = (self.before, self.after)
         if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
             return None
         return float(self.after) - float(self.before)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the difference as a JSON object."""
         return asdict(self) | {"delta": self.delta}
 
 
 def find_version(registry: Registry, given: str) -> Manifest:
     """Return the manifest of `<version>` or `<model>/<version>`.
 
-    NotFound: there is none. InvalidInput: several models have a version of this name.
+    Raises:
+        NotFound: There is no such version.
+        InvalidInput: Several models have a version of this name.
     """
     name, _, version = given.rpartition("/")
     if name and name not in MODEL_NAMES:
         raise NotFound(f"no model {name}; there are {', '.join(MODEL_NAMES)}")
-    found = [
+    manifests = [
         registry.manifest(model, version)
         for model in ([name] if name else MODEL_NAMES)
         if version in registry.versions(model)
     ]
-    if not found:
+    if not manifests:
         raise NotFound(f"no version {given}; `marquee models list` names those that there are")
-    if len(found) > 1:
-        raise InvalidInput(f"{given} is a version of {', '.join(m.name for m in found)}", "version")
-    return found[0]
+    if len(manifests) > 1:
+        names = ", ".join(manifest.name for manifest in manifests)
+        raise InvalidInput(f"{given} is a version of {names}", "version")
+    return manifests[0]
 
 
 def changes(before: Manifest, after: Manifest) -> list[Change]:
-    """Return what differs between two versions, by kind, then key; InvalidInput: two models."""
+    """Return the differences between two versions, by kind, then key.
+
+    Raises:
+        InvalidInput: The versions are of two models.
+    """
     if before.name != after.name:
         raise InvalidInput(f"{before.name} and {after.name} are two models", "version")
     return [
@@ -64,13 +73,13 @@ def changes(before: Manifest, after: Manifest) -> list[Change]:
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested values by their dotted keys."""
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            result |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
-    return found
+            result[prefix + key] = value
+    return result
 
 
 def _about(manifest: Manifest) -> dict[str, Any]:

@@ -13,21 +13,25 @@ from marquee.domain.models import MODEL_NAMES
 from marquee.errors import SettingsError
 
 FILE = Path("params.yaml")
-"""Read by default, from the folder that one works in; without it the models' defaults hold."""
+"""Read by default from the working directory; without it the models' defaults apply."""
 
 C = TypeVar("C", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class TrainingParameters:
-    """The seed, and what deviates from the defaults of each model's config."""
+    """The seed, and the values that differ from the defaults of each model's config."""
 
     seed: int = 1
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: str = str(FILE)
 
     def config(self, model: str, kind: type[C]) -> C:
-        """Return the config of a model. SettingsError names the key and what is wrong with it."""
+        """Return the config of a model.
+
+        Raises:
+            SettingsError: A key is unknown or a value invalid; the error names the key.
+        """
         section = self.sections.get(model, {})
         _check_keys(section, kind, f"{self.source}: {model}")
         try:
@@ -38,35 +42,40 @@ class TrainingParameters:
             raise SettingsError(f"{self.source}: {key}: {first['msg']}", key) from None
 
     def changed(self, model: str, values: Mapping[str, Any]) -> "TrainingParameters":
-        """Return the same parameters with other values in the section of a model."""
+        """Return a copy with other values in the section of a model."""
         section = {**self.sections.get(model, {}), **values}
         return replace(self, sections={**self.sections, model: section})
 
 
 def read_parameters(path: Path = FILE) -> TrainingParameters:
-    """Return the parameters of a file; those of no file at the default path are the defaults."""
+    """Read the parameters of a file; without a file at the default path, return the defaults.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key or the seed is invalid.
+    """
     if path == FILE and not path.exists():
         return TrainingParameters()
     try:
-        found = yaml.safe_load(path.read_text()) or {}
+        sections = yaml.safe_load(path.read_text()) or {}
     except (OSError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}", "params") from None
-    if not isinstance(found, dict):
+    if not isinstance(sections, dict):
         raise SettingsError(f"{path}: expected the seed and one section a model", "params")
-    for key in found:
+    for key in sections:
         _known(str(key), ("seed", *MODEL_NAMES), str(path))
-    seed = found.pop("seed", 1)
+    seed = sections.pop("seed", 1)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise SettingsError(f"{path}: seed: a whole number from 0 to {2**32 - 1}", "seed")
     return TrainingParameters(
-        seed, {name: _section(path, name, v) for name, v in found.items()}, str(path)
+        seed, {name: _section(path, name, v) for name, v in sections.items()}, str(path)
     )
 
 
 def filled(default: BaseModel, section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a config where a section holds only what differs, at any depth.
+    """Return the values of a config, with those of a section replaced at any depth.
 
-    Without it, a number in an inner section would reset its neighbours to those of their class.
+    Validating the section alone would reset the other values of an inner section to the defaults of
+    their class.
     """
     values = {name: getattr(default, name) for name in type(default).model_fields}
     for key, value in section.items():

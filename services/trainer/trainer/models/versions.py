@@ -1,4 +1,4 @@
-"""Model versions as an operator sees them: what there is, what serves, and the way back."""
+"""Model versions for operators: list them, find the serving one, roll back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from marquee.store.redis import RedisStore
 
 @dataclass(frozen=True)
 class ModelVersions:
-    """The versions of a model, oldest first, and the one that serves (None: unknown or none)."""
+    """The versions of a model, oldest first, and the serving one (None: unknown or none)."""
 
     name: str
     serving: str | None
     versions: tuple[Manifest, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the API answers, newest version first."""
+        """Return the versions as a JSON object, newest first."""
         return {
             "name": self.name,
             "serving": self.serving,
@@ -40,30 +40,34 @@ def list_models(settings: Settings) -> list[ModelVersions]:
 
 
 def read_model(settings: Settings, name: str) -> ModelVersions:
-    """Return a model with its versions; NotFound for a name that is none."""
+    """Return a model with its versions.
+
+    Raises:
+        NotFound: There is no model of this name.
+    """
     if name not in MODEL_NAMES:
         raise NotFound(f"no model {name}; there are {', '.join(MODEL_NAMES)}")
     return _model(settings, name, serving_version(settings, name))
 
 
 def serving_version(settings: Settings, name: str) -> str | None:
-    """Return the version that the store names as the published one; None without store or one."""
+    """Return the published version of a model; None if there is none or the store is away."""
     return serving_versions(settings, (name,)).get(name)
 
 
 def serving_versions(settings: Settings, names: Sequence[str]) -> dict[str, str]:
-    """Return the published version of each model that has one; of none where the store is away."""
+    """Return the published version of each model that has one; nothing if the store is away."""
     keys = {name: Keys(settings.namespace, name, settings.partitions).model for name in names}
     store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
     try:
-        found = {name: store.get(key) for name, key in keys.items()}
+        values = {name: store.get(key) for name, key in keys.items()}
     except StoreUnavailable:
         return {}
     finally:
         store.close()
     return {
         name: ModelVersion.model_validate_json(value).version
-        for name, value in found.items()
+        for name, value in values.items()
         if value is not None
     }
 
@@ -77,14 +81,24 @@ def _model(settings: Settings, name: str, serving: str | None) -> ModelVersions:
         except (NotFound, ArtifactError):
             if registry.path(name, version).exists():
                 raise
-            # else it has just expired
+            # Otherwise it has just expired.
     return ModelVersions(name, serving, tuple(manifests))
 
 
 def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:
     """Make an earlier version serve again, by default the one before the serving one.
 
-    NotFound: there is no such version. Conflict: it serves already, or there is none before.
+    Args:
+        settings: Settings of the system.
+        name: Name of the model.
+        version: The version; None: the one before the serving one.
+
+    Returns:
+        The version that serves again.
+
+    Raises:
+        NotFound: There is no such version.
+        Conflict: It serves already, or there is no earlier version.
     """
     model = read_model(settings, name)
     target = version or _before(model)
@@ -105,7 +119,7 @@ def roll_back(settings: Settings, name: str, version: str | None = None) -> Mode
 
 
 def version_of(registry: Registry, manifest: Manifest) -> ModelVersion:
-    """Return what events say of a version."""
+    """Return a version as events describe it."""
     return ModelVersion(
         name=manifest.name,
         version=manifest.version,
@@ -116,7 +130,7 @@ def version_of(registry: Registry, manifest: Manifest) -> ModelVersion:
 
 
 def version_before(versions: Sequence[str], serving: str) -> str | None:
-    """Return the version before the serving one, of those that there are."""
+    """Return the latest version that is older than the serving one, or None."""
     return max((version for version in versions if version < serving), default=None)
 
 

@@ -12,12 +12,12 @@ from trainer.report.model import Report
 from trainer.tracking.mlflow import NoTracking, Tracking
 
 Progress = Callable[[str, float, str], None]
-"""Called with a stage, how much of it is done (0 to 1), and a few words."""
+"""Called with a stage, the share of it that is done (0 to 1), and a few words."""
 
 
 @dataclass
 class TrainingContext:
-    """One training under way: what stages read, and what they leave to the stages after them."""
+    """One training under way: the input of its stages, and their results for later stages."""
 
     training_id: str
     settings: Settings
@@ -31,21 +31,25 @@ class TrainingContext:
     bundles: dict[str, Path] = field(default_factory=dict)
     """Sealed bundles by model, in `work`."""
     curves: dict[str, list[Mapping[str, float]]] = field(default_factory=dict)
-    """What each epoch of a fit told, by model."""
+    """Metrics of each epoch of a fit, by model."""
     report: Report | None = None
-    """What the evaluation found."""
+    """Result of the evaluation."""
     versions: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> Dataset:
-        """What the models are fitted on, once the stage `data` has read it."""
+        """The data that models are fitted on.
+
+        Raises:
+            DataError: The stage `data` has not run.
+        """
         if self.data is None:
             raise DataError("the stage data has not run")
         return self.data
 
     def tracked_stage(self, name: str, seconds: float, peak_mb: float) -> None:
-        """Tell the tracking what a stage took, and what is known of the training by then."""
+        """Track the time and memory of a stage, and the versions of data and code."""
         tags = {"code_version": self.code_version}
         if self.data is not None:
             tags["data_version"] = self.data.version

@@ -1,4 +1,4 @@
-"""The evaluation of a training: its figures, and the gate of publication."""
+"""Evaluation of a training, and the gate of publication."""
 
 import time
 
@@ -18,40 +18,44 @@ from trainer.runs.context import TrainingContext
 from trainer.segments.maps import MODEL, maps_of
 
 MARGIN = 0.02
-"""NDCG@10 over popularity that a new version may be behind the serving one; noise is smaller."""
+"""Tolerated loss in NDCG@10 over popularity against the serving version; noise is smaller."""
 
 
 _GAIN = "gain_ndcg@10"
 
 
-def evaluate_training(training: TrainingContext) -> dict[str, dict[str, float]]:
-    """Return the figures of each model of a training, fitted anew without the users of one fold.
+def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
+    """Measure the models of a training, fitted again without the users of one fold.
 
-    Of a large data set a sample of its users is fitted and measured.
+    Of a large data set a sample of its users is fitted and measured. The report is left in the
+    context.
+
+    Returns:
+        Metrics by model.
     """
-    models = tuple(name for name in MODEL_NAMES if name in training.bundles)
+    models = tuple(name for name in MODEL_NAMES if name in context.bundles)
     plan = EvaluationPlan((0,), QUICK, models, families=(), by_time=False)
     done = iter(range(1, len(models) + 1))
 
     def say(words: str) -> None:
-        training.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
+        context.progress("evaluate", next(done, len(models)) / (len(models) + 1), words)
 
-    thresholds = Thresholds.of(training.settings)
-    run = EvaluationRun(plan, training.parameters, thresholds, EvaluationCache(None), say)
+    thresholds = Thresholds.of(context.settings)
+    run = EvaluationRun(plan, context.parameters, thresholds, EvaluationCache(None), say)
     started = time.perf_counter()
-    splits = run.add_all(sample_of(training.dataset))
-    catalogue = CatalogueStatistics.of(training.dataset)
-    training.report = Report(
-        data_version=training.dataset.version,
-        code_version=training.code_version,
+    splits = run.add_all(sample_of(context.dataset))
+    catalogue = CatalogueStatistics.of(context.dataset)
+    context.report = Report(
+        data_version=context.dataset.version,
+        code_version=context.code_version,
         users=run.users,
         films=len(catalogue),
         splits=tuple(splits),
         seed=SEED,
         slices=tuple(run.reports(catalogue)),
         by_ratings=tuple(run.by_ratings(catalogue)),
-        curves=curves_of(training.curves),
-        segments=maps_of(training.bundles[MODEL]) if MODEL in training.bundles else (),
+        curves=curves_of(context.curves),
+        segments=maps_of(context.bundles[MODEL]) if MODEL in context.bundles else (),
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
         seconds=round(time.perf_counter() - started, 1),
     )
@@ -59,9 +63,9 @@ def evaluate_training(training: TrainingContext) -> dict[str, dict[str, float]]:
 
 
 def worse(new: Manifest, serving: Manifest) -> str | None:
-    """Return why a new version shall not serve: it gains less over popularity than the serving one.
+    """Return why a new version shall not serve: its gain over popularity is smaller.
 
-    None where either was not evaluated, or the loss is within `MARGIN`.
+    None if either version was not evaluated, or the loss is within `MARGIN`.
     """
     if _GAIN not in new.metrics or _GAIN not in serving.metrics:
         return None

@@ -1,4 +1,4 @@
-"""Publication: bundles go into the registry, then one event a model tells the services."""
+"""Publication of models: bundles into the registry, then one event per model on the bus."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ from trainer.models.versions import serving_version, version_of
 
 Gate = Callable[[Manifest, Manifest], str | None]
 
-_PATIENCE = 60.0
-"""Seconds that a bus may be away before a publication fails."""
+_BUS_TIMEOUT_S = 60.0
+"""Seconds that the bus may be unavailable before a publication fails."""
 
 
 @dataclass(frozen=True)
 class PublishResult:
-    """The versions that were published, and why the others were not."""
+    """The versions that were published, and why others were refused, by model."""
 
     versions: dict[str, str]
     refused: dict[str, str]
@@ -35,10 +35,13 @@ def _pass(_new: Manifest, _serving: Manifest) -> str | None:
 
 @dataclass(frozen=True)
 class ModelPublisher:
-    """What a publication asks and tells: the bus, which version serves, and the judgement.
+    """Publishes bundles that pass a gate.
 
-    `gate` takes the manifests of a new version and of the serving one, and returns why the new one
-    shall not serve, None where it shall.
+    Attributes:
+        connect: Opens the bus.
+        serving: Returns the serving version of a model, None if there is none.
+        gate: Takes the manifests of a new version and of the serving one; returns why the new one
+            shall not serve, None if it shall.
     """
 
     connect: Callable[[Settings], Bus] = open_bus
@@ -46,7 +49,11 @@ class ModelPublisher:
     gate: Gate = _pass
 
     def check(self, settings: Settings) -> None:
-        """Create the topics where they do not exist; BusUnavailable: the bus does not answer."""
+        """Create missing topics.
+
+        Raises:
+            BusUnavailable: The bus does not answer.
+        """
         bus = self.connect(settings)
         try:
             create_topics(bus, settings.partitions)
@@ -54,10 +61,17 @@ class ModelPublisher:
             bus.close()
 
     def publish(self, settings: Settings, bundles: Mapping[str, Path]) -> PublishResult:
-        """Publish bundles that the gate lets pass; BusUnavailable: the bus stays away.
+        """Publish the bundles that pass the gate.
 
         A bundle that the registry does not take, such as one with a number that is not finite, is
         refused too. All versions are in the registry before the first event is sent.
+
+        Args:
+            settings: Settings of the system.
+            bundles: Sealed bundles by model.
+
+        Raises:
+            BusUnavailable: The bus does not answer for a minute.
         """
         registry = Registry(settings.registry)
         refused: dict[str, str] = {}
@@ -84,7 +98,7 @@ class ModelPublisher:
             return None
         try:
             return self.gate(new, registry.manifest(new.name, version))
-        except NotFound:  # what serves came from another registry
+        except NotFound:  # the serving version came from another registry
             return None
 
     def _announce(self, settings: Settings, registry: Registry, manifests: list[Manifest]) -> None:
@@ -100,7 +114,7 @@ class ModelPublisher:
 
 
 def _send(bus: Bus, partitions: int, events: list[Outgoing]) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _BUS_TIMEOUT_S
     while True:
         producer = bus.producer()
         try:

@@ -26,7 +26,7 @@ INTERRUPTED = "interrupted: its process ended before the training did"
 
 
 class StageRecord(BaseModel):
-    """How one stage went; `peak_mb` is the most memory that the process had meanwhile."""
+    """The state of one stage; `peak_mb` is the peak memory of the process meanwhile, in MiB."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class StageRecord(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """How a training went; `versions` are those that it published."""
+    """The state of a training; `versions` are those that it published."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,11 +50,11 @@ class TrainingRecord(BaseModel):
     stages: tuple[StageRecord, ...] = ()
     versions: dict[str, str] = {}
     refused: dict[str, str] = {}
-    """Models that are worse than the serving version, with the reason."""
+    """Models that were not published, with the reason."""
     bundles: dict[str, str] = {}
-    """Where the bundles of a training lie that published nothing."""
+    """Paths of the bundles of a training that published nothing."""
     curves: dict[str, list[dict[str, float]]] = {}
-    """What each epoch of a fit told, by model."""
+    """Metrics of each epoch of a fit, by model."""
     data_version: str = ""
     code_version: str = ""
     cut: dict[str, int] = {}
@@ -62,6 +62,7 @@ class TrainingRecord(BaseModel):
 
     @property
     def is_over(self) -> bool:
+        """Whether the training succeeded or failed."""
         return self.status in ("succeeded", "failed")
 
 
@@ -78,11 +79,11 @@ class TrainingRecords:
         self._lock = TrainingLock(self._folder / "lock")
 
     def work(self, training_id: str) -> Path:
-        """Return the folder in which a training makes its bundles."""
+        """Return the folder for the bundles of a training."""
         return self._folder / training_id
 
     def save(self, record: TrainingRecord) -> None:
-        """Write a record, whole or not at all."""
+        """Write a record atomically."""
         replace_file(self._path(record.training_id), record.model_dump_json(indent=1) + "\n")
 
     def get(self, training_id: str) -> TrainingRecord:

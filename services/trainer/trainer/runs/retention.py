@@ -1,7 +1,7 @@
-"""What is kept, and for how long: versions, records, work folders, caches, and the history's log.
+"""Retention: removal of old versions, records, work folders and caches; compaction of the history.
 
-Called after each training that succeeded, and by `marquee tidy`. Nothing here is needed for an
-answer: killed at any moment it leaves what serves as it was, and the next call goes on.
+Called after each training that succeeded, and by `marquee tidy`. Nothing that is removed serves:
+killed at any moment it leaves the serving versions as they were, and the next call goes on.
 """
 
 import shutil
@@ -16,22 +16,22 @@ from marquee.errors import MarqueeError
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.history.history import History
-from trainer.models.versions import version_before, serving_versions
+from trainer.models.versions import serving_versions, version_before
 from trainer.runs.records import TrainingRecords
 from trainer.tracking.cleanup import forget_versions
 
 RECORDS = 200
-"""Newest records of trainings that stay."""
+"""Number of the newest records of trainings that stay."""
 WORK_DAYS = 7.0
-"""A work folder of a training by Airflow, which may be cleared and go on, stays so long."""
+"""Age limit of work folders of trainings by Airflow, which may be cleared and go on."""
 CACHE_DAYS = 30.0
-"""Outcomes that an evaluation kept for the next one stay so long."""
+"""Age limit of cached results of evaluations."""
 _DAY_S = 24 * 3600.0
 
 
 @dataclass
 class TidyResult:
-    """What was removed: versions by model, files and folders, and whether the history is new."""
+    """What was removed: versions by model, files, tracked versions; `compacted` the history."""
 
     versions: dict[str, list[str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class TidyResult:
     compacted: bool = False
 
     def lines(self) -> list[str]:
-        """Return a line for each thing that was removed."""
+        """Return one line for each removal."""
         lines = [f"version   {name} {v}" for name, gone in self.versions.items() for v in gone]
         lines += [f"file      {name}" for name in self.files]
         lines += [f"tracked   {name}" for name in self.tracked]
@@ -47,13 +47,18 @@ class TidyResult:
 
 
 Serving = Callable[[Settings, Sequence[str]], Mapping[str, str]]
-"""Tells which version of each model serves; nothing of those of which it is not known."""
+"""Returns the serving version of each model for which it is known."""
 
 
 def tidy(settings: Settings, serving: Serving = serving_versions) -> TidyResult:
-    """Remove what is older than it has to be; return what that was. What fails is in the log.
+    """Remove what has expired; errors are logged.
 
-    The caller holds the lock of trainings.
+    Args:
+        settings: Settings of the system; the caller holds its lock of trainings.
+        serving: Returns the serving versions.
+
+    Returns:
+        What was removed.
     """
     result = TidyResult()
     steps: Mapping[str, Callable[[], None]] = {
@@ -72,15 +77,18 @@ def tidy(settings: Settings, serving: Serving = serving_versions) -> TidyResult:
 def versions_to_keep(
     versions: Sequence[str], newest: int, serving: str, announced: Collection[str] = ()
 ) -> set[str]:
-    """Return the versions of a model that stay: the newest, the serving one, the one before it,
-    to which one goes back, and those that were announced last."""
+    """Return the versions of a model that stay.
+
+    They are the newest ones, the serving one, the one before it (for a rollback), and those that
+    were announced last.
+    """
     ordered = sorted(versions)
     named = {serving, version_before(ordered, serving), *announced}
     return {version for version in ordered if version in named or version in ordered[-newest:]}
 
 
 def _expire_versions(settings: Settings, serving: Serving, result: TidyResult) -> None:
-    """Remove versions of the models of which it is known what serves; of the others none."""
+    """Remove versions of the models whose serving version is known."""
     registry = Registry(settings.registry)
     keep: dict[str, set[str]] = {}
     if not settings.registry.is_dir():

@@ -1,13 +1,12 @@
 """A training as a process: `python -m trainer.runs.run_process ID`, a JSON request on stdin."""
 
 import json
-import os
 import signal
 import sys
-import threading
 from typing import Any, NoReturn
 
 from marquee import telemetry
+from marquee.child_process import exit_after, wait_for_end_of_input
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
 from trainer.runs.options import TrainingOptions
@@ -19,7 +18,7 @@ def main() -> None:
     settings = Settings.model_validate(request["settings"])
     telemetry.configure_logging("trainer training", settings.log_level)
     signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    exit_after(wait_for_end_of_input)
     try:
         train(
             settings,
@@ -48,12 +47,6 @@ def train(settings: Settings, options: TrainingOptions) -> None:
 
 def _stop(*_: object) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _end_with_input() -> None:
-    while os.read(sys.stdin.fileno(), 4096):  # not through the buffer: its lock outlives threads
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

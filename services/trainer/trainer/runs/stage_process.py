@@ -1,6 +1,6 @@
-"""One stage of a training as a process of its own: what it reads and leaves lies in a work folder.
+"""One stage of a training as a process: its inputs and outputs are files of a work folder.
 
-So a tool that runs commands in the order of their files can run a training: DVC, Airflow, make.
+So tools that run commands by the order of their files can run a training: DVC, Airflow, make.
 """
 
 import csv
@@ -37,28 +37,30 @@ class StageWork:
 
     @property
     def state(self) -> Path:
-        """State folder whose history is the data of this training, which no event changes."""
+        """State folder whose history is the frozen data of this training."""
         return self.root / "data"
 
     @property
     def models(self) -> Path:
-        """Sealed bundles as fitted."""
+        """Folder of the sealed bundles as fitted."""
         return self.root / "models"
 
     @property
     def evaluated(self) -> Path:
-        """The same bundles with the figures of the evaluation in their manifests."""
+        """Folder of the same bundles with the metrics of the evaluation in their manifests."""
         return self.root / "evaluated"
 
     def metrics(self, name: str) -> Path:
+        """Return the path of a stage's metrics."""
         return self.root / "metrics" / f"{name}.json"
 
     def curve(self, name: str) -> Path:
+        """Return the path of a model's learning curve."""
         return self.root / "curves" / f"{name}.csv"
 
     @property
     def quality(self) -> Path:
-        """NDCG@10 of each slice of users, by how many ratings are known of them."""
+        """Path of the NDCG@10 of each slice of users, by the number of their known ratings."""
         return self.root / "plots" / "quality.csv"
 
     def bundles(self, folder: Path) -> dict[str, Path]:
@@ -68,7 +70,7 @@ class StageWork:
 
 @dataclass(frozen=True)
 class StageRun:
-    """How one stage shall run: a release at `source` is the data in place of the history."""
+    """Runs one stage; the data are a release at `source`, or the history without one."""
 
     settings: Settings
     parameters: TrainingParameters
@@ -77,30 +79,38 @@ class StageRun:
     tracked: bool = False
 
     def run(self, name: str, stages: Sequence[Stage]) -> str:
-        """Run a stage; return a few words on its result, and what it took.
+        """Run a stage; files of an earlier run of it are replaced.
 
-        InvalidInput: there is no such stage, or it cannot run here. DataError: the stage `data` has
-        not run in this folder. What the stage left before is replaced.
+        Args:
+            name: Name of the stage.
+            stages: The stages there are.
+
+        Returns:
+            A few words on the result, with time and peak memory.
+
+        Raises:
+            InvalidInput: There is no such stage, or it cannot run here.
+            DataError: An earlier stage has not run in this folder.
         """
         stage = _stage(name, stages)
-        training = self._training(name)
-        stage.check(training)
+        context = self._context(name)
+        stage.check(context)
         if self.tracked:
-            names = [each.name for each in stages]
-            training.tracking = open_tracking(self.settings, training.training_id, names)
+            names = [known.name for known in stages]
+            context.tracking = open_tracking(self.settings, context.training_id, names)
         started = time.perf_counter()
         try:
-            words = self._run(stage, training, stages)
+            words = self._run(stage, context, stages)
         except BaseException as error:
-            training.tracking.end(str(error) or type(error).__name__)
+            context.tracking.end(str(error) or type(error).__name__)
             raise
         seconds, peak = time.perf_counter() - started, peak_mb()
-        training.tracked_stage(name, seconds, peak)
+        context.tracked_stage(name, seconds, peak)
         if name == stages[-1].name:
-            training.tracking.end(None)
+            context.tracking.end(None)
         return f"{words} ({seconds:.1f} s, {peak:,.0f} MiB)"
 
-    def _training(self, name: str) -> TrainingContext:
+    def _context(self, name: str) -> TrainingContext:
         frozen = self.settings.model_copy(update={"state": self.work.state})
         return TrainingContext(
             self.work.root.resolve().name,
@@ -110,24 +120,24 @@ class StageRun:
             code_version=code_version(),
         )
 
-    def _run(self, stage: Stage, training: TrainingContext, stages: Sequence[Stage]) -> str:
+    def _run(self, stage: Stage, context: TrainingContext, stages: Sequence[Stage]) -> str:
         if stage.name == "data":
-            return self._data(stage, training)
+            return self._data(stage, context)
         if stage.name == "publish":
-            training.bundles = self._fitted(self.work.evaluated)
-            return stage.run(training)
-        if not training.settings.history.exists():
+            context.bundles = self._fitted(self.work.evaluated)
+            return stage.run(context)
+        if not context.settings.history.exists():
             raise DataError(f"{self.work.root}: run the stage data first")
-        _stage("data", stages).run(training)
+        _stage("data", stages).run(context)
         if stage.name == "evaluate":
-            return self._evaluate(stage, training)
-        return self._fit(stage, training)
+            return self._evaluate(stage, context)
+        return self._fit(stage, context)
 
-    def _data(self, stage: Stage, training: TrainingContext) -> str:
-        """Copy the data to where nothing changes it, and read it from there as all stages do."""
+    def _data(self, stage: Stage, context: TrainingContext) -> str:
+        """Copy the data into the work folder, and read it from there as all stages do."""
         settings = self.settings
         shutil.rmtree(self.work.state, ignore_errors=True)
-        frozen = training.settings.history
+        frozen = context.settings.history
         if self.source is not None:
             dataset, _ = read_movielens(self.source)
             History(frozen, settings.partitions).import_dataset(dataset)
@@ -135,39 +145,39 @@ class StageRun:
             dataset, cut = History(settings.history, settings.partitions).dataset()
             facts = Facts.of(dataset)
             write_snapshot(frozen, 0, facts, settings.partitions, cut, dataset.version)
-        words = stage.run(training)
-        counts = {"ratings": len(training.dataset), "films": len(training.dataset.movies)}
+        words = stage.run(context)
+        counts = {"ratings": len(context.dataset), "films": len(context.dataset.movies)}
         _write_json(self.work.metrics("data"), counts)
         return words
 
-    def _fit(self, stage: Stage, training: TrainingContext) -> str:
+    def _fit(self, stage: Stage, context: TrainingContext) -> str:
         for leftover in (self.work.models / stage.name, self.work.models / f".{stage.name}.part"):
             shutil.rmtree(leftover, ignore_errors=True)
-        words = stage.run(training)
+        words = stage.run(context)
         manifest = read_manifest(self.work.models / stage.name)
         _write_json(self.work.metrics(stage.name), manifest.metrics)
-        _write_csv(self.work.curve(stage.name), _curve(training.curves.get(stage.name, ())))
+        _write_csv(self.work.curve(stage.name), _curve(context.curves.get(stage.name, ())))
         return words
 
-    def _evaluate(self, stage: Stage, training: TrainingContext) -> str:
-        """Measure copies of the bundles: those of the stages before stay as they are."""
+    def _evaluate(self, stage: Stage, context: TrainingContext) -> str:
+        """Measure copies of the bundles: those of the earlier stages do not change."""
         fitted = self._fitted(self.work.models)
         shutil.rmtree(self.work.evaluated, ignore_errors=True)
         shutil.copytree(self.work.models, self.work.evaluated, copy_function=os.link)
-        training.bundles = {name: self.work.evaluated / name for name in fitted}
-        words = stage.run(training)
-        found = {
+        context.bundles = {name: self.work.evaluated / name for name in fitted}
+        words = stage.run(context)
+        metrics = {
             name: {
                 key: value
                 for key, value in read_manifest(bundle).metrics.items()
                 if key not in read_manifest(fitted[name]).metrics
             }
-            for name, bundle in training.bundles.items()
+            for name, bundle in context.bundles.items()
         }
-        _write_json(self.work.metrics("evaluate"), found)
-        _write_csv(self.work.quality, _quality(training))
-        if training.report is not None:
-            write_report(training.report, self.work.root / "report")
+        _write_json(self.work.metrics("evaluate"), metrics)
+        _write_csv(self.work.quality, _quality(context))
+        if context.report is not None:
+            write_report(context.report, self.work.root / "report")
         return words
 
     def _fitted(self, folder: Path) -> dict[str, Path]:
@@ -178,7 +188,11 @@ class StageRun:
 
 
 def _stage(name: str, stages: Sequence[Stage]) -> Stage:
-    """Return a stage by name. InvalidInput: there is none, or it cannot run here."""
+    """Return a stage by name.
+
+    Raises:
+        InvalidInput: There is no such stage, or it cannot run here.
+    """
     select(stages, [name], publish=name == "publish")
     return next(stage for stage in stages if stage.name == name)
 
@@ -187,12 +201,12 @@ def _curve(epochs: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
     return [{"epoch": number, **metrics} for number, metrics in enumerate(epochs)] or [{"epoch": 0}]
 
 
-def _quality(training: TrainingContext) -> list[dict[str, Any]]:
-    """Return a row a slice; a CSV needs one at least."""
+def _quality(context: TrainingContext) -> list[dict[str, Any]]:
+    """Return one row per slice, and at least one row, as a CSV file needs."""
     rows = [
-        {"slice": one.name, **{found.name: found.ndcg_at_10 for found in one.figures}}
-        for one in (training.report.slices if training.report else ())
-        if one.figures
+        {"slice": part.name, **{figures.name: figures.ndcg_at_10 for figures in part.figures}}
+        for part in (context.report.slices if context.report else ())
+        if part.figures
     ]
     return rows or [{"slice": "none"}]
 

@@ -19,7 +19,7 @@ from trainer.evaluation.run import EvaluationRun
 from trainer.evaluation.slices import QUICK
 from trainer.evaluation.splits import split_by_user
 from trainer.models.diff import flat
-from trainer.models.fits import FITS
+from trainer.models.fitting import MODEL_FITS
 from trainer.models.parameters import TrainingParameters
 from trainer.tuning.parameter_search import SearchSpace, Values, nested, open_study, search
 from trainer.tuning.search_space import SEARCHED
@@ -51,7 +51,7 @@ def tune(
     sections = dict(parameters.sections)
     for name in models:
         start = flat(sections.get(name, {}))
-        space = SearchSpace(FITS[name]().config, start, SEARCHED[name])
+        space = SearchSpace(MODEL_FITS[name]().config, start, SEARCHED[name])
         code = code_digest("marquee", name.replace("-", "_"))
         key = key_of(users.version, parameters.seed, code, sorted(start.items()), space.keys)
         study = open_study(settings.state / "tuning" / f"{name}.journal", key)

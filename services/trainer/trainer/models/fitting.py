@@ -1,4 +1,4 @@
-"""How each model is fitted: the services' own fits, imported when they are called."""
+"""Fit functions of the models, imported from the services when they are needed."""
 
 import functools
 import importlib
@@ -13,26 +13,28 @@ from pydantic import BaseModel
 from marquee.domain.models import MODEL_SPECS, ModelSpec
 
 
-class Fitted(Protocol):
-    """A model just fitted."""
+class FittedModel(Protocol):
+    """A fitted model, which can be saved."""
 
     def save(self, directory: Path, /) -> None: ...
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How a service fits its model. `epochs` tells how many there are at most, by the config, where
-    `fit` takes `on_epoch(epoch, metrics)`."""
+class ModelFit:
+    """The config and the fit function of a model.
+
+    `epochs` returns the most epochs of a config; None if `fit` takes no `on_epoch(epoch, metrics)`.
+    """
 
     config: type[BaseModel]
-    fit: Callable[..., Fitted]
+    fit: Callable[..., FittedModel]
     epochs: Callable[[Any], int] | None = None
 
 
-def _load(spec: ModelSpec) -> Fit:
+def _load(spec: ModelSpec) -> ModelFit:
     module = importlib.import_module(f"{spec.package}.fit")
     epochs = _number_at(spec.epochs_key) if spec.epochs_key else None
-    return Fit(getattr(module, spec.config_class), module.fit, epochs)
+    return ModelFit(getattr(module, spec.config_class), module.fit, epochs)
 
 
 def _number_at(key: str) -> Callable[[Any], int]:
@@ -40,7 +42,7 @@ def _number_at(key: str) -> Callable[[Any], int]:
     return lambda config: int(operator.attrgetter(key)(config))
 
 
-FITS: Mapping[str, Callable[[], Fit]] = {
+MODEL_FITS: Mapping[str, Callable[[], ModelFit]] = {
     name: functools.partial(_load, spec) for name, spec in MODEL_SPECS.items()
 }
-"""By model; a call imports the service's fit and what it needs."""
+"""By model; a call imports the fit function and the libraries that it needs."""

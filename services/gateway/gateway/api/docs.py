@@ -1,12 +1,16 @@
-"""The description of the API, for programs and for people."""
+"""Routes of the API's description: the OpenAPI document and Swagger UI, served without a CDN."""
+
+from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
 
-from gateway.api.docs_page import CSP, render
 from gateway.http.route import json_response, router
 
 routes = router("Description")
+
+_STATIC = Path(__file__).with_name("static")
 
 
 @routes.get("/openapi.json", include_in_schema=False)
@@ -16,7 +20,11 @@ async def openapi(request: Request) -> Response:
 
 
 @routes.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> Response:
-    """The description as a page."""
-    page = render(request.app.openapi())
-    return Response(page, headers={"Content-Security-Policy": CSP}, media_type="text/html")
+async def docs(_: Request) -> Response:
+    """The description as a page on which calls can be tried."""
+    return FileResponse(_STATIC / "docs.html")
+
+
+# Own files, and those of Swagger UI, which the package carries.
+_FILES = StaticFiles(directory=_STATIC, packages=[("fastapi_offline", "static")])
+routes.mount("/docs/static", _FILES, name="docs_file")

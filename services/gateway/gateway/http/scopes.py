@@ -57,6 +57,7 @@ SCOPES: Mapping[str, Scope] = {
     "metrics": Scope.OPEN,
     "openapi": Scope.OPEN,
     "docs": Scope.OPEN,
+    "docs_file": Scope.OPEN,
     "explain_problem": Scope.OPEN,
     "page": Scope.OPEN,
     "static_file": Scope.OPEN,

@@ -71,7 +71,7 @@ BREAKS = (
     Break("failing events never stop a partition", f"{COMMON}/consumer/batches.py",
           "if failures > MAX_FAILURES_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
     Break("a full Redis makes events dead letters", f"{COMMON}/store/redis.py",
-          "        if _not_now(error):", "        if False:", ODD, "full_redis"),
+          "        if _refuses_writes(error):", "        if False:", ODD, "full_redis"),
     # --- the log
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
           "if stored_id is not None and stored_id != topic_id:", "if False:",
@@ -81,7 +81,7 @@ BREAKS = (
     Break("the number of partitions is not compared", f"{COMMON}/consumer/log_identity.py",
           "if state.partitions != self._counts[topic]:", "if False:",
           LOGS, "another_number and redis"),
-    Break("a lost position is reset to the start of the log", f"{COMMON}/bus/redis/bus.py",
+    Break("a lost position is reset to the start of the log", f"{COMMON}/bus/redis/subscription.py",
           "                    raise position_lost(partition, position, begin, end)",
           "                    self._assignment.positions[partition] = begin",
           LOGS, "dropped and redis"),
@@ -100,8 +100,8 @@ BREAKS = (
     Break("rows are not read again after a lost connection", f"{COMMON}/serving/update_stream.py",
           "        await self._load()\n", "        if not self._positions:\n"
           "            await self._load()\n", OVERLAY),
-    Break("sums are not read at a start", f"{COMMON}/serving/replica.py",
-          "            self._sums.replace(keys.partition.partition, rows)\n", "", OVERLAY),
+    Break("sums are not read at a start", f"{COMMON}/serving/replica_reader.py",
+          "            sums.replace(partition, rows)\n", "", OVERLAY),
     Break("an app swaps before the version is complete", f"{COMMON}/serving/replica.py",
           "            if self._serving is None or await self._is_complete(published):\n"
           "                await self._serve(published)\n\n    async def",

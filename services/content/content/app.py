@@ -1,4 +1,4 @@
-"""The content service: popular movies, and movies similar to those that were viewed."""
+"""The content service: popular movies, and movies similar to those liked or viewed."""
 
 from typing import Any
 
@@ -6,25 +6,25 @@ from fastapi import Request
 
 from content.model import Content
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
-from marquee.errors import InvalidInput, NotFound
+from marquee.errors import NotFound
 from marquee.process import serve
 from marquee.scoring.candidates import candidates
 from marquee.scoring.diversity import diversify, pool_size
-from marquee.serving.app import ModelService, create_app
+from marquee.serving.app import ModelService, create_app, requested_k
 from marquee.serving.replica import ModelReplica, ServingState
 from marquee.settings import Settings
 
 
 def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
-    """Return similar movies where there is something to be similar to, else popular ones."""
+    """Return movies like the user's history, or popular ones without a history or on that route."""
     user = UserHistory.of(request.ratings, request.viewed)
-    liked = bool(user.rated.liked.any()) or len(user.viewed) > 0
-    if request.route is Route.POPULAR or not liked:
+    has_history = bool(user.rated.liked.any()) or len(user.viewed) > 0
+    if request.route is Route.POPULAR or not has_history:
         return popular(serving, request)
     mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
     popularity = serving.popularity.now()
-    found = serving.model.recommend(user, serving.movies, mask, wanted, popularity=popularity)
-    return diversify(found, serving.movies, request.diversity, request.k)
+    items = serving.model.recommend(user, serving.movies, mask, wanted, popularity=popularity)
+    return diversify(items, serving.movies, request.diversity, request.k)
 
 
 def popular(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
@@ -34,31 +34,27 @@ def popular(serving: ServingState[Content], request: RecommendRequest) -> list[S
     rows = popularity.order(movies.movie_ids, candidates(request, movies), wanted)
     reason = Reason.POPULAR_IN_GENRE if request.genres else Reason.POPULAR
     scores = popularity.popularity[rows]
-    found = [
+    items = [
         Scored(int(movies.movie_ids[row]), float(score), reason)
         for row, score in zip(rows, scores, strict=True)
     ]
-    return diversify(found, movies, request.diversity, request.k)
+    return diversify(items, movies, request.diversity, request.k)
 
 
-async def similar(overlay: ModelReplica[Content], request: Request) -> dict[str, Any]:
+async def similar(replica: ModelReplica[Content], request: Request) -> dict[str, Any]:
     """Answer which movies are nearest to one by content alone."""
-    serving, movie_id = overlay.serving, int(request.path_params["movie_id"])
-    k = _k(request)
+    serving, movie_id = replica.serving, int(request.path_params["movie_id"])
+    k = requested_k(request)
     if serving.movies.index(movie_id) < 0:
         raise NotFound(f"no film {movie_id}")
     mask = serving.movies.alive.copy()
     mask[serving.movies.index(movie_id)] = False
-    found = serving.model.similar(movie_id, serving.movies, mask, k)
-    items = [{"movie_id": s.movie_id, "score": s.score, "reason": s.reason} for s in found]
+    similar_movies = serving.model.similar(movie_id, serving.movies, mask, k)
+    items = [
+        {"movie_id": scored.movie_id, "score": scored.score, "reason": scored.reason}
+        for scored in similar_movies
+    ]
     return {"items": items, "model_version": serving.model.version}
-
-
-def _k(request: Request) -> int:
-    try:
-        return max(1, min(1000, int(request.query_params.get("k", 10))))
-    except ValueError:
-        raise InvalidInput("k: a whole number from 1 to 1000", "k") from None
 
 
 SERVICE = ModelService(

@@ -1,4 +1,4 @@
-"""What the content service does with events: movie rows by its model, popularity by sums."""
+"""Consumer of the content service: movie rows by its model, popularity by sums."""
 
 from content.model import Content
 from marquee.consumer.derivation import derive_movies

@@ -1,4 +1,4 @@
-"""What the hybrid service does with events: movie rows by its model, and new movies by raters."""
+"""Consumer of the hybrid service: movie rows by its model, new movies by their raters."""
 
 from hybrid.als_fold_in import derive_parts
 from hybrid.model import Hybrid
@@ -14,7 +14,7 @@ HANDLERS: Handlers = handlers_of("hybrid")
 
 
 def derive_rows(unit_of_work: UnitOfWork, model: Hybrid) -> None:
-    """Put the rows of movies, or what raters say of new movies, whichever the topic is about."""
+    """Derive movie rows on the topic of movies, else the parts of new movies' raters."""
     if unit_of_work.keys.partition.topic == MOVIES:
         derive_movies(unit_of_work, model)
     else:

@@ -1,4 +1,4 @@
-"""The app of a model service: the internal HTTP calls that all of them answer alike."""
+"""HTTP app of a model service: the internal routes that all model services share."""
 
 import contextlib
 import functools
@@ -33,7 +33,17 @@ InternalCall = Callable[[ModelReplica[M], Request], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class ModelService(Generic[M]):
-    """What one model service adds: its model, its answer, and calls of its own (path → call)."""
+    """What distinguishes one model service.
+
+    Attributes:
+        name: of the service.
+        load: reads its model from a bundle's directory.
+        answer: recommends for a request.
+        gets: its own GET routes, path → call.
+        posts: its own POST routes, path → call.
+        fold: refines the row of a new movie by its raters, if the service does that.
+        mask: takes erased users out of the model, if it holds any.
+    """
 
     name: str
     load: Callable[[Path], M]
@@ -42,37 +52,40 @@ class ModelService(Generic[M]):
     posts: Mapping[str, InternalCall[M]] | None = None
     fold: FoldRow[M] | None = None
     mask: MaskUsers[M] | None = None
-    """What raters add to the row of a new movie, if anything."""
 
 
 def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
-    """Return the app; it connects when it starts and follows its service's rows and versions."""
+    """Return the app; when it starts, its replica begins to follow rows and versions."""
     client = connect(settings.redis_url.get_secret_value())
     keys = Keys(settings.namespace, service.name, settings.partitions)
-    overlay: ModelReplica[M] = ModelReplica(
+    replica: ModelReplica[M] = ModelReplica(
         keys, client, Registry(settings.registry), service.load, service.fold, service.mask
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        overlay.tail.start()
+        replica.tail.start()
         yield
-        await overlay.close()
+        await replica.close()
         await client.aclose()
 
     app = FastAPI(title=f"Marquee {service.name}", lifespan=lifespan, openapi_url=None)
-    _add(app, "/internal/recommend", "POST", lambda r: _recommend(r, overlay, service.answer))
+    _add(app, "/internal/recommend", "POST", lambda r: _recommend(r, replica, service.answer))
     for method, calls in (("GET", service.gets), ("POST", service.posts)):
         for path, call in (calls or {}).items():
-            _add(app, path, method, functools.partial(call, overlay))
+            _add(app, path, method, functools.partial(call, replica))
     _add(app, LIVE, "GET", _live)
-    _add(app, READY, "GET", lambda _: _ready(overlay, service.name))
+    _add(app, READY, "GET", lambda _: _ready(replica, service.name))
     app.add_route(METRICS, _metrics)
     return app
 
 
 async def body(request: Request, model: type[Any]) -> Any:
-    """Return the request's body as `model`; InvalidInput names the first wrong field."""
+    """Return the request's body, parsed as `model`.
+
+    Raises:
+        InvalidInput: names the first wrong field.
+    """
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
@@ -81,8 +94,20 @@ async def body(request: Request, model: type[Any]) -> Any:
         raise InvalidInput(f"{field}: {first['msg']}", field) from None
 
 
+def requested_k(request: Request) -> int:
+    """Return the query parameter `k`, 10 by default, within 1 to 1000.
+
+    Raises:
+        InvalidInput: It is not a whole number.
+    """
+    try:
+        return max(1, min(1000, int(request.query_params.get("k", 10))))
+    except ValueError:
+        raise InvalidInput("k: a whole number from 1 to 1000", "k") from None
+
+
 def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitable[Any]]) -> None:
-    """Mount a call whose value is sent as JSON, with our errors as statuses, and measured."""
+    """Mount a measured route: its value is sent as JSON, a MarqueeError as its status."""
 
     async def endpoint(request: Request) -> Response:
         started, status = time.perf_counter(), 200
@@ -98,19 +123,19 @@ def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitab
 
 
 async def _recommend(
-    request: Request, overlay: ModelReplica[M], answer: Answer[M]
+    request: Request, replica: ModelReplica[M], answer: Answer[M]
 ) -> dict[str, Any]:
-    asked: RecommendRequest = await body(request, RecommendRequest)
-    fresh = await overlay.passed(asked.after, asked.deadline_ms / 1000) if asked.after else True
-    positions, serving = overlay.positions, overlay.serving
-    items = answer(serving, asked)
+    query: RecommendRequest = await body(request, RecommendRequest)
+    fresh = not query.after or await replica.passed(query.after, query.deadline_ms / 1000)
+    positions, serving = replica.positions, replica.serving
+    items = answer(serving, query)
     return recommend_answer(items, serving.model.version, positions, fresh)
 
 
 def recommend_answer(
     items: Sequence[Scored], version: str, positions: Mapping[str, int], fresh: bool
 ) -> dict[str, Any]:
-    """Return what `RecommendAnswer` describes; not built from it, as this is the hot path."""
+    """Return the fields of `RecommendAnswer`; a plain dict, as this is the hot path."""
     return {
         "items": [_item(scored) for scored in items],
         "model_version": version,
@@ -132,9 +157,9 @@ async def _live(_: Request) -> dict[str, Any]:
     return live_document()
 
 
-async def _ready(overlay: ModelReplica[M], name: str) -> dict[str, Any]:
-    version = overlay.serving.model.version
-    connected = overlay.tail.connected
+async def _ready(replica: ModelReplica[M], name: str) -> dict[str, Any]:
+    version = replica.serving.model.version
+    connected = replica.tail.connected
     return ready_document(service=name, model_version=version, redis=connected)
 
 
@@ -143,14 +168,14 @@ async def _metrics(_: Request) -> Response:
 
 
 def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
-    """Answer by the model alone, within the request's filters: what most services do."""
+    """Return the model's list within the request's filters, diversified: the usual answer."""
     model: Ranker = serving.model
     user = UserHistory.of(request.ratings, request.viewed)
-    wanted = pool_size(request.k, request.diversity)
-    found = model.recommend(user, serving.movies, candidates(request, serving.movies), wanted)
-    return diversify(found, serving.movies, request.diversity, request.k)
+    mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
+    items = model.recommend(user, serving.movies, mask, wanted)
+    return diversify(items, serving.movies, request.diversity, request.k)
 
 
-async def user_features(overlay: ModelReplica[Any], request: Request) -> dict[str, Any]:
-    """Answer what events have derived for a user under the serving version."""
-    return await overlay.user(int(request.path_params["user_id"]))
+async def user_features(replica: ModelReplica[Any], request: Request) -> dict[str, Any]:
+    """Return what events have derived for a user under the serving version."""
+    return await replica.user(int(request.path_params["user_id"]))

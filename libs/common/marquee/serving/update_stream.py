@@ -1,4 +1,4 @@
-"""An app's side of the update streams: all rows are read once, then every change is followed."""
+"""Update streams in Redis, read side: load all rows once, then apply every change."""
 
 import asyncio
 import time
@@ -21,14 +21,21 @@ RETRY_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Update:
-    """What one step changed: positions it went through, model version of its rows, named values."""
+    """An entry of an update stream: what one unit of work changed.
+
+    Attributes:
+        start: offset of the first message it covers.
+        end: offset after the last one.
+        version: model version of its rows.
+        values: changed values by name.
+        since: when its oldest event happened, seconds since 1970; None without events.
+    """
 
     start: int
     end: int
     version: str
     values: dict[str, bytes]
     since: float | None = None
-    """When its oldest event happened, in seconds since 1970; None: it holds no event."""
 
 
 Load = Callable[[], Awaitable[None]]
@@ -36,7 +43,7 @@ Apply = Callable[[PartitionKeys, Update], None]
 
 
 class _Closable:
-    """Says of a connection that was reset that it is lost: uvloop raises a RuntimeError there."""
+    """Turns the RuntimeError of uvloop on a reset connection into a ConnectionError of redis."""
 
     async def send_packed_command(self, *arguments: Any, **options: Any) -> None:
         parent: Any = super()
@@ -55,7 +62,7 @@ class _TlsConnection(_Closable, aioredis.SSLConnection):
 
 
 def connect(url: str, timeout: float = 5.0, **options: Any) -> Any:
-    """Return an asyncio client that never retries behind the caller's back; connects when used."""
+    """Return an asyncio client of Redis that connects on first use and never retries by itself."""
     client = aioredis.Redis.from_url(
         url,
         socket_timeout=timeout,
@@ -69,16 +76,21 @@ def connect(url: str, timeout: float = 5.0, **options: Any) -> Any:
 
 
 class Tail:
-    """Follows update streams of one or more services.
-
-    `load` reads all rows anew; it is called at the start and whenever entries may have been
-    missed: after a lost connection, a gap in a stream, or a Redis that went back in time. `apply`
-    takes over one entry; applying an entry that `load` has already seen must do no harm.
-    """
+    """Follower of the update streams of one or more services."""
 
     def __init__(
         self, client: Any, streams: Sequence[PartitionKeys], load: Load, apply: Apply
     ) -> None:
+        """Follow nothing yet.
+
+        Args:
+            client: asyncio client of Redis.
+            streams: keys of the partitions to follow.
+            load: reads all rows. It is called at the start and whenever entries may have been
+                missed: after a lost connection, a gap in a stream, or a Redis that lost its last
+                writes.
+            apply: applies one entry; must be idempotent, as `load` may have seen it already.
+        """
         self._redis = client
         self._streams = {keys.updates: keys for keys in streams}
         self._load, self._apply = load, apply
@@ -88,23 +100,23 @@ class Tail:
         self._task: asyncio.Task[None] | None = None
         self.closed = False
         self.connected = False
-        """Whether the rows in memory are those of the store, as far as is known."""
+        """Whether the rows in memory are those of Redis, as far as is known."""
 
     @property
     def positions(self) -> dict[str, int]:
-        """How far each stream has come, by the key prefix of its partition's positions."""
+        """Next offset of each stream, by the key of the stream."""
         return dict(self._positions)
 
     def position(self, keys: PartitionKeys) -> int:
-        """Return the next offset of a partition that this tail follows, 0 before the first."""
+        """Return the next offset of a followed partition, 0 before the first."""
         return self._positions.get(keys.updates, 0)
 
     def start(self) -> None:
-        """Follow from now on, beside whatever else the loop does; trouble is waited out."""
+        """Start following in a task of the event loop; errors of Redis are retried."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Follow no more."""
+        """Stop following."""
         self.closed = True
         if self._task is not None:
             self._task.cancel()
@@ -123,7 +135,15 @@ class Tail:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def passed(self, after: Mapping[str, int], seconds: float) -> bool:
-        """Wait until every stream named in `after` (its updates key → offset) has come so far."""
+        """Wait until streams have passed offsets.
+
+        Args:
+            after: key of a stream → offset.
+            seconds: how long to wait at most.
+
+        Returns:
+            Whether all have passed.
+        """
         deadline = time.monotonic() + seconds
         while not self._has_passed(after):
             moved, left = self._moved, deadline - time.monotonic()

@@ -5,16 +5,16 @@ model's own lists for sampled users.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from marquee.arrays import Ints, Mask, Reals, Vector
-from marquee.domain.recommendation import Scored, UserHistory
+from marquee.arrays import Ints, Reals, Vector
+from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.scoring.diversity import POOL, list_z_scores
+from marquee.scoring.ranker import Ranker
 
 LISTS = 1000
 """Lists that thresholds are learned from; fewer make lists less diverse."""
@@ -22,20 +22,6 @@ _DRAWS = 4
 """Lists a user, where there are few users."""
 _SHARE = 0.01
 """Share of the users, those whom a movie suits best."""
-
-
-class Ranker(Protocol):
-    """A model that ranks its own movies."""
-
-    def movies(self) -> MovieTable:
-        """Return a table of the movies that the model was fitted with."""
-        ...
-
-    def recommend(
-        self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /
-    ) -> list[Scored]:
-        """Return up to k movies where `mask` holds, best first."""
-        ...
 
 
 def fit_exposure_thresholds(model: Ranker, users: Sequence[UserHistory]) -> MovieTable:

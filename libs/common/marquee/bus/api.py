@@ -1,7 +1,7 @@
-"""The event bus as Marquee sees it: a log of partitions, read from positions that the reader keeps.
+"""The event bus protocols: a log of partitions, read from positions that the reader keeps.
 
-Two implementations pass one contract suite: `marquee.bus_kafka` and `marquee.bus_redis`; a third,
-in memory, serves unit tests (`marquee.testing`). Offsets are dense integers from 0 on each of them.
+Two implementations pass one contract suite: `marquee.bus.kafka` and `marquee.bus.redis`; a third,
+in memory, serves unit tests. Offsets are dense integers from 0 in each of them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,14 +23,14 @@ class TopicPartition:
 
     @classmethod
     def parse(cls, text: str) -> "TopicPartition":
-        """Return the partition that `topic:partition` names."""
+        """Parse `topic:partition`."""
         topic, _, partition = text.rpartition(":")
         return cls(topic, int(partition))
 
 
 @dataclass(frozen=True)
 class Message:
-    """A message as it was read."""
+    """A message read from a partition."""
 
     offset: int
     key: bytes
@@ -40,7 +40,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message to publish; the partition follows from the key."""
+    """A message to publish; the key determines the partition."""
 
     topic: str
     key: bytes
@@ -49,13 +49,13 @@ class Outgoing:
 
     @classmethod
     def of(cls, event: Event, headers: Mapping[str, str] | None = None) -> "Outgoing":
-        """Return the message that carries an event."""
+        """Encode an event."""
         return cls(event.topic, event.key.encode(), event.encode(), headers or {})
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the log has put a message."""
+    """The position of a published message."""
 
     partition: TopicPartition
     offset: int
@@ -63,7 +63,7 @@ class Published:
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic as the server has it now; one that is deleted and made anew gets another `id`."""
+    """A topic as it is on the server; one that is deleted and re-created gets another `id`."""
 
     id: str
     partitions: int
@@ -73,47 +73,52 @@ class Producer(Protocol):
     """Publishes; safe to use from several threads."""
 
     def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
-        """Return once the log has every message, in the order given; BusUnavailable otherwise.
+        """Append messages to the log in the order given, and return their positions.
 
-        After BusUnavailable some of the messages may be in the log all the same.
+        Raises:
+            BusUnavailable: Some of the messages may be in the log all the same.
+            InvalidInput: A message is too large.
         """
         ...
 
     def close(self) -> None:
-        """Send what is under way and let go."""
+        """Send pending messages and close the connection."""
         ...
 
 
 class Subscription(Protocol):
-    """One member of a group of consumers: each partition is read by one member at a time."""
+    """One member of a consumer group: each partition is read by one member at a time."""
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that this member reads now."""
+        """The partitions that this member reads at present."""
         ...
 
     def poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """Return up to `limit` messages in all, waiting up to `seconds` for the first.
 
         New partitions are announced to `on_assigned` within this call, lost ones to `on_revoked`.
-        BusUnavailable: nothing was lost, poll again. PositionLost: the log lacks the position.
+
+        Raises:
+            BusUnavailable: Nothing was lost; poll again.
+            PositionLost: The log does not contain the position.
         """
         ...
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Read this partition from `offset` on."""
+        """Read a partition from `offset` on."""
         ...
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Tell the bus the next offsets, for lag monitoring only; never raises."""
+        """Report the next offsets to the bus, for lag monitoring only; never raises."""
         ...
 
     def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
-        """Return the first offset kept and the end (the next message's) of each partition held."""
+        """Return the first offset and the end (next offset) of each assigned partition."""
         ...
 
     def close(self) -> None:
-        """Leave the group, so that others take the partitions at once."""
+        """Leave the group, so that other members take the partitions at once."""
         ...
 
 
@@ -121,15 +126,27 @@ class Bus(Protocol):
     """A connection to a bus; connects when first used."""
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
-        """Create topics that do not exist; Conflict: one has other partitions than asked."""
+        """Create topics that do not exist.
+
+        Raises:
+            Conflict: A topic exists with another number of partitions.
+        """
         ...
 
     def partitions(self, topic: str) -> int:
-        """Return how many partitions a topic has; NotFound when it does not exist."""
+        """Return the number of partitions of a topic.
+
+        Raises:
+            NotFound: It does not exist.
+        """
         ...
 
     def topic(self, topic: str) -> TopicState:
-        """Return what the server says of a topic now; NotFound when it does not exist."""
+        """Return the state of a topic on the server.
+
+        Raises:
+            NotFound: It does not exist.
+        """
         ...
 
     def producer(self) -> Producer:
@@ -143,14 +160,21 @@ class Bus(Protocol):
         on_assigned: Callable[[TopicPartition], int],
         on_revoked: Callable[[TopicPartition], None],
     ) -> Subscription:
-        """Join a group. `on_assigned` returns the offset from which a partition is read."""
+        """Join a consumer group.
+
+        Args:
+            group: Name of the group.
+            topics: Topics to read.
+            on_assigned: Called with a new partition; returns the offset to read it from.
+            on_revoked: Called with a partition that the member no longer reads.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
 def dead_letter_topic(topic: str) -> str:
-    """Return the topic of a topic's dead letters."""
+    """Return the name of a topic's dead-letter topic."""
     return f"{topic}.dead"

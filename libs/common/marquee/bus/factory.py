@@ -1,4 +1,4 @@
-"""The bus that the settings name."""
+"""Factory of the configured bus."""
 
 from marquee.bus.api import Bus
 from marquee.bus.redis.bus import RedisBus
@@ -6,9 +6,9 @@ from marquee.settings import Settings
 
 
 def open_bus(settings: Settings) -> Bus:
-    """Return the bus of the settings; it connects when first used."""
+    """Return the configured bus; it connects when first used."""
     if settings.bus == "kafka":
-        # Here, since the client costs memory and time that processes on Redis need not pay.
+        # Imported here: the client costs memory and time, which processes on Redis need not pay.
         from marquee.bus.kafka.bus import KafkaBus
 
         return KafkaBus(

@@ -1,4 +1,4 @@
-"""The log of a partition as a whole, outside of any group: for operators' commands."""
+"""Access to whole partition logs, outside of any consumer group: for operators' commands."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from marquee.settings import Settings
 
 
 class PartitionLog(Protocol):
-    """Reads partitions from end to end; every call may raise BusUnavailable."""
+    """Reads partitions from beginning to end; every call may raise BusUnavailable."""
 
     def range(self, partition: TopicPartition) -> tuple[int, int]:
-        """Return the first offset that the log holds, and its end."""
+        """Return the first offset of the log and its end (next offset)."""
         ...
 
     def read(self, partition: TopicPartition, start: int, end: int) -> Iterator[Message]:
-        """Yield the messages from offset `start` to before `end`; what was dropped is left out."""
+        """Yield the messages from offset `start` up to `end`, without those that were dropped."""
         ...
 
     def drop(self, partition: TopicPartition, before: int) -> None:
-        """Forget the messages before an offset, for good."""
+        """Delete the messages before an offset."""
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
 def open_log(settings: Settings) -> PartitionLog:
-    """Return the logs of the bus that the settings name."""
+    """Return the logs of the configured bus; they connect when first used."""
     if settings.bus == "kafka":
-        # Here, since the client costs memory and time that processes on Redis need not pay.
+        # Imported here: the client costs memory and time, which processes on Redis need not pay.
         from marquee.bus.kafka.log import KafkaLog
 
         return KafkaLog(settings.kafka_servers, settings.namespace)
@@ -43,7 +43,7 @@ def open_log(settings: Settings) -> PartitionLog:
 
 @contextlib.contextmanager
 def closing_log(log: PartitionLog) -> Iterator[PartitionLog]:
-    """Lend a log and close it."""
+    """Close a log at the end of a `with` block."""
     try:
         yield log
     finally:

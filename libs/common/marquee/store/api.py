@@ -12,7 +12,7 @@ Command = tuple[bytes | str | int | float, ...]
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What to read in one round trip: strings, hash fields, members of sorted sets."""
+    """Values to read in one round trip: strings, hash fields, members of sorted sets."""
 
     strings: Sequence[str] = ()
     fields: Mapping[str, Sequence[str]] | None = None
@@ -21,7 +21,7 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """The values of a `ReadRequest`; what does not exist is None."""
+    """The values of a `ReadRequest` by key, and member; None for those that do not exist."""
 
     strings: dict[str, bytes | None]
     fields: dict[tuple[str, str], bytes | None]
@@ -29,13 +29,13 @@ class ReadResult:
 
 
 class Store(Protocol):
-    """What a consumer needs of Redis. Every call may raise StoreUnavailable."""
+    """The store of one consumer; every call may raise StoreUnavailable."""
 
     def position(self, keys: PartitionKeys) -> int | None:
-        """Return the next offset to read, None for a partition that was never loaded."""
+        """Return the next offset to read, None for an empty partition."""
         ...
 
-    def read(self, reads: ReadRequest) -> ReadResult:
+    def read(self, request: ReadRequest, /) -> ReadResult:
         """Return values in one round trip."""
         ...
 
@@ -44,7 +44,7 @@ class Store(Protocol):
         ...
 
     def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
-        """Return the ids whose last change has at least this offset."""
+        """Return the ids of movies or users whose last change has at least this offset."""
         ...
 
     def write(
@@ -56,7 +56,14 @@ class Store(Protocol):
     ) -> None:
         """Apply commands and set the position, all or nothing.
 
-        FenceLost, and nothing is written, unless the stored position is `expected` (None: absent).
-        `position` None leaves it absent. After StoreUnavailable the outcome is unknown.
+        Args:
+            keys: The keys of the partition.
+            expected: The position that must be stored, None for an empty partition.
+            position: The new position; None leaves it absent.
+            commands: The commands to apply.
+
+        Raises:
+            FenceLost: Another position is stored; nothing is written.
+            StoreUnavailable: The outcome is unknown.
         """
         ...

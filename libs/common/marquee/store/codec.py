@@ -1,4 +1,4 @@
-"""Derived rows as they stand in Redis and travel on the update stream: packed, little endian."""
+"""Packed form of derived rows and sums in Redis and on the update stream, little endian."""
 
 import struct
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SUMS = struct.Struct("<III")
 
 @dataclass(frozen=True)
 class DerivedMovieRow:
-    """What a model derived for a movie: genre mask, year (0: unknown), cluster, vector float32 d."""
+    """A movie's row under a model: genre mask, year (0: unknown), cluster, vector (float32, d)."""
 
     genres: int
     year: int
@@ -22,42 +22,42 @@ class DerivedMovieRow:
     vector: Vector
 
     def pack(self) -> bytes:
-        """Return 8 bytes and 4 for each of d numbers."""
+        """Return the packed row, 8 + 4 d bytes."""
         head = _MOVIE.pack(self.genres, self.year, self.cluster)
         return head + np.asarray(self.vector, "<f4").tobytes()
 
     @classmethod
     def unpack(cls, data: bytes) -> "DerivedMovieRow":
-        """Return the row that `pack` packed."""
+        """Return the row that was packed by `pack`."""
         genres, year, cluster = _MOVIE.unpack_from(data)
         return cls(genres, year, cluster, np.frombuffer(data, "<f4", offset=_MOVIE.size))
 
 
 @dataclass(frozen=True)
 class DerivedUserRow:
-    """What a model derived for a user: cluster (-1: none), and code float32 e."""
+    """A user's row under a model: cluster (-1: none), code (float32, e)."""
 
     cluster: int
     code: Vector
 
     def pack(self) -> bytes:
-        """Return 2 bytes and 4 for each of e numbers."""
+        """Return the packed row, 2 + 4 e bytes."""
         return _USER.pack(self.cluster) + np.asarray(self.code, "<f4").tobytes()
 
     @classmethod
     def unpack(cls, data: bytes) -> "DerivedUserRow":
-        """Return the row that `pack` packed."""
+        """Return the row that was packed by `pack`."""
         (cluster,) = _USER.unpack_from(data)
         return cls(cluster, np.frombuffer(data, "<f4", offset=_USER.size))
 
 
 def pack_sums(sums: tuple[int, int, int]) -> bytes:
-    """Return a movie's sums (n, positive, half stars) in 12 bytes."""
+    """Pack a movie's sums (n, positive, half stars) into 12 bytes."""
     return _SUMS.pack(*sums)
 
 
 def unpack_sums(data: bytes | None) -> tuple[int, int, int]:
-    """Return a movie's sums; None is a movie that nobody rated."""
+    """Unpack a movie's sums; None is a movie without ratings."""
     if not data:
         return 0, 0, 0
     n, positive, half = _SUMS.unpack(data)

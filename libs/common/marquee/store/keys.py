@@ -1,4 +1,4 @@
-"""Redis keys: every name that a service reads or writes, in one place."""
+"""Redis keys: all names that services read or write; `marquee.store.redis` describes them."""
 
 from dataclasses import dataclass
 
@@ -78,13 +78,14 @@ class PartitionKeys:
 
 @dataclass(frozen=True)
 class Keys:
-    """All keys of one service; `partitions` is the number for `movies` and `ratings`."""
+    """All keys of one service; `partitions` is the number of `movies` and of `ratings`."""
 
     namespace: str
     service: str
     partitions: int
 
     def of(self, partition: TopicPartition) -> PartitionKeys:
+        """Return the keys of a partition."""
         return PartitionKeys(f"{self.namespace}:{self.service}", partition)
 
     def movie(self, movie_id: int) -> PartitionKeys:
@@ -97,10 +98,10 @@ class Keys:
 
     @property
     def model(self) -> str:
-        """Where the published version stands."""
+        """The key of the published version."""
         return self.of(TopicPartition(MODELS, 0)).model
 
     def all(self, topic: str) -> list[PartitionKeys]:
         """Return the keys of every partition of a topic."""
         n = 1 if topic == MODELS else self.partitions
-        return [self.of(TopicPartition(topic, p)) for p in range(n)]
+        return [self.of(TopicPartition(topic, number)) for number in range(n)]

@@ -1,13 +1,13 @@
-"""The store: the names of all Redis keys, and the atomic step that writes results and position.
+"""The fact store on Redis: fenced, atomic writes of results and position by one script.
 
-Every key of a service's partition carries the hash tag `{topic:partition}`, so that a step touches
-one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
+Every key of a service's partition has the hash tag `{topic:partition}`, so that a write touches one
+slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
 
     position           next offset to read; negative: the fence of a rebuild under way
     log                id of the topic that the position counts in
     window             sorted set: digest of (source, id) of recent events → offset
-    updates            stream of what each step changed, for the apps: `from`, `to`, `version`, rows
-    movies              hash: movie id → movie (JSON)                               fact
+    updates            stream of changes, for the apps: `from`, `to`, `version`, changed values
+    films              hash: movie id → movie (JSON)                               fact
     changed            sorted set: movie or user id → offset of its last change   fact
     user:<id>          a user's packed ratings                                  fact
     erased             sorted set: digest of an erased user's id → offset       fact
@@ -15,13 +15,13 @@ one slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partitio
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived
-                       (hybrid: `part:<movie id>`, `user:<user id>`, see hybrid.folding)
-    versions           hash: model version that may have rows here → when they expire, if so
-    complete           the model version whose rows hold all that changed since its training
+                       (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.als_fold_in)
+    versions           hash: model version that may have rows here → time of expiry, if any
+    complete           the model version whose rows include all changes since its training
     model              the published version that the service shall serve (in `{models:0}`)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -37,8 +37,8 @@ _TYPES = {
     "ZREMRANGEBYRANK": "zset", "XADD": "stream", "DEL": "", "EXPIRE": "", "PERSIST": "",
     "UNLINK": "",
 }  # fmt: skip
-"""Commands that a step may hold, with the type that their key must have (empty: any)."""
-_STEP = """
+"""Commands that a write may contain, with the type that their key must have (empty: any)."""
+_WRITE = """
 local held = redis.call('GET', KEYS[1])
 if (held or '') ~= ARGV[1] then return held or '' end
 local at, commands = 3, {}
@@ -74,38 +74,42 @@ class RedisStore:
             socket_connect_timeout=min(timeout, 2.0),
             retry=Retry(NoBackoff(), 0),
         )
-        self._step: Any = self._redis.register_script(_STEP)
+        self._script: Any = self._redis.register_script(_WRITE)
 
     def position(self, keys: PartitionKeys) -> int | None:
+        """See `Store.position`."""
         value = translate_errors(lambda: self._redis.get(keys.position))
         return None if value is None else int(value)
 
     def get(self, key: str) -> bytes | None:
-        """Return a string's value."""
+        """Return the value of a string, None when there is none."""
         value: bytes | None = translate_errors(lambda: self._redis.get(key))
         return value
 
-    def read(self, reads: ReadRequest) -> ReadResult:
-        fields, scores = reads.fields or {}, reads.scores or {}
+    def read(self, request: ReadRequest) -> ReadResult:
+        """See `Store.read`."""
+        fields, scores = request.fields or {}, request.scores or {}
         pipe = self._redis.pipeline(transaction=False)
-        if reads.strings:
-            pipe.mget(reads.strings)
+        if request.strings:
+            pipe.mget(request.strings)
         for key, names in fields.items():
             pipe.hmget(key, names)
         for key, members in scores.items():
             pipe.zmscore(key, members)
         replies = iter(translate_errors(pipe.execute))
         return ReadResult(
-            dict(zip(reads.strings, next(replies), strict=True)) if reads.strings else {},
+            dict(zip(request.strings, next(replies), strict=True)) if request.strings else {},
             _keyed(fields, replies),
             _keyed(scores, replies),
         )
 
     def scan(self, key: str) -> dict[bytes, bytes]:
+        """See `Store.scan`."""
         values: dict[bytes, bytes] = translate_errors(lambda: self._redis.hgetall(key))
         return values
 
     def changed_since(self, keys: PartitionKeys, offset: int) -> list[int]:
+        """See `Store.changed_since`."""
         ids = translate_errors(lambda: self._redis.zrangebyscore(keys.changed, offset, "+inf"))
         return [int(i) for i in ids]
 
@@ -116,14 +120,15 @@ class RedisStore:
         position: int | None,
         commands: Sequence[Command],
     ) -> None:
+        """See `Store.write`."""
         names: dict[str, int] = {keys.position: 1}
         argv: list[Any] = [_text(expected), _text(position)]
         for name, key, *arguments in commands:
             index = names.setdefault(str(key), len(names) + 1)
             argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *arguments)
-        held = translate_errors(lambda: self._step(keys=list(names), args=argv))
-        if held is not None:
-            raise FenceLost(f"{keys.partition}: position is {held!r}, expected {expected}")
+        stored = translate_errors(lambda: self._script(keys=list(names), args=argv))
+        if stored is not None:
+            raise FenceLost(f"{keys.partition}: position is {stored!r}, expected {expected}")
 
     def close(self) -> None:
         """Close the connections."""
@@ -135,34 +140,38 @@ def _text(position: int | None) -> str:
 
 
 def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[Any, Any]:
-    found = {}
+    keyed = {}
     for (key, fields), values in zip(names.items(), replies, strict=False):
-        found.update({(key, field): value for field, value in zip(fields, values, strict=True)})
-    return found
+        keyed.update({(key, field): value for field, value in zip(fields, values, strict=True)})
+    return keyed
 
 
 _REFUSALS = (
     "OOM ", "MISCONF", "READONLY", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
 )  # fmt: skip
-"""With these codes a server refuses whatever it is told: its memory or disk is full, and so on."""
+"""Codes of errors by which a server refuses any write: its memory or disk is full, and so on."""
 
 
-def translate_errors(call: Any) -> Any:
-    """Return what a call returns; StoreUnavailable when the server cannot answer for now."""
+def translate_errors(call: Callable[[], Any]) -> Any:
+    """Call the client and return its answer.
+
+    Raises:
+        StoreUnavailable: The server is out of reach, or refuses for now.
+    """
     try:
         return call()
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
         raise StoreUnavailable(f"Redis: {error}") from None
     except redis.ResponseError as error:
-        if _not_now(error):
+        if _refuses_writes(error):
             raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from None
         raise
 
 
-def _not_now(error: redis.ResponseError) -> bool:
-    """Tell a server that takes no writes for now from a command that is wrong.
+def _refuses_writes(error: redis.ResponseError) -> bool:
+    """Return whether the server refuses any write for now, rather than a wrong command.
 
-    The client turns some of the codes into classes; within a script they stay text.
+    The client maps some of the codes to classes; within a script they stay text.
     """
     if isinstance(error, (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)):
         return True

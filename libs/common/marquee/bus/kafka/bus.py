@@ -1,42 +1,49 @@
-"""The bus on Kafka, through kafka-python: idempotent producer, positions kept by the reader."""
+"""The event bus on Kafka, through kafka-python."""
 
 import contextlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import kafka
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     KafkaError,
-    MessageSizeTooLargeError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 
-from marquee.bus.api import Outgoing, Published, TopicPartition, TopicState
+from marquee.bus.api import TopicPartition, TopicState
 from marquee.bus.assignment import partition_count_fault
-from marquee.bus.kafka.subscription import KafkaNames, KafkaSubscription, translate_kafka_errors
-from marquee.errors import BusUnavailable, Conflict, InvalidInput, NotFound
+from marquee.bus.kafka.client import KafkaNames, translate_kafka_errors
+from marquee.bus.kafka.producer import KafkaProducer
+from marquee.bus.kafka.subscription import KafkaSubscription
+from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events import MODELS
-from marquee.events.partitioning import partition_of_bytes
 
 UNLIMITED_RETENTION = frozenset({MODELS})
-"""Topics whose messages stay: what is published there is nowhere else."""
+"""Topics that keep all messages: what is published there exists nowhere else."""
 DAY_MS = 24 * 3600 * 1000
 
 
 class KafkaBus:
-    """Topics of one namespace on a cluster. `replication` −1 takes the brokers' default.
+    """Topics of one namespace on a cluster.
 
-    A dead member is replaced after `session_s` seconds, which the brokers' settings bound (6 s to
-    30 min by default); one that does not poll for 5 minutes counts as dead too. With a `member`, a
-    name that no other of its group has, it gets its partitions back at once when it is started
-    again, and nobody else gets them when it stops for less than `session_s`. New topics keep
-    messages for `retention_days`.
+    A member that does not poll for 5 minutes counts as dead.
+
+    Args:
+        servers: Addresses of brokers, separated by commas.
+        namespace: Prefix of the names of topics and groups.
+        replication: Replicas of new topics; −1 takes the brokers' default.
+        retention_days: How long new topics keep messages.
+        member: A name unique in its group, for static membership: the member gets its partitions
+            back at once when it is started again, and nobody else gets them when it stops for less
+            than `session_s`.
+        session_s: Seconds after which a dead member is replaced; the brokers' settings bound them
+            (6 s to 30 min by default).
+        timeout_s: Limit of each call.
     """
 
     def __init__(
@@ -50,9 +57,9 @@ class KafkaBus:
         session_s: float = 10.0,
         timeout_s: float = 10.0,
     ) -> None:
-        self.timeout_s = timeout_s
+        self._timeout_s = timeout_s
         self._servers = servers.split(",")
-        self.names = KafkaNames(namespace)
+        self._names = KafkaNames(namespace)
         self._replication = replication
         self._retention_ms = retention_days * DAY_MS
         self._member = member or None
@@ -64,15 +71,15 @@ class KafkaBus:
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """See `Bus.create_topics`."""
         with self._admin_client() as admin:
-            wanted = {
-                self.names.outside(topic): self._wanted(topic, count)
+            configs = {
+                self._names.on_cluster(topic): self._topic_config(topic, count)
                 for topic, count in partitions.items()
             }
-            reply = admin.create_topics(wanted, raise_errors=False)
+            reply = admin.create_topics(configs, raise_errors=False)
             for topic in reply["topics"]:
                 if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
                     raise for_code(topic["error_code"])(topic["error_message"])
-            admin.wait_for_topics(list(wanted), timeout_ms=int(self.timeout_s * 1000))
+            admin.wait_for_topics(list(configs), timeout_ms=int(self._timeout_s * 1000))
         for topic, count in partitions.items():
             known = self.partitions(topic)
             if known != count:
@@ -87,16 +94,16 @@ class KafkaBus:
     def topic(self, topic: str) -> TopicState:
         """See `Bus.topic`."""
         with self._admin_client() as admin:
-            found = admin.describe_topics([self.names.outside(topic)])[0]
-        if found["error_code"] == UnknownTopicOrPartitionError.errno:
+            description = admin.describe_topics([self._names.on_cluster(topic)])[0]
+        if description["error_code"] == UnknownTopicOrPartitionError.errno:
             raise NotFound(f"no topic {topic}")
-        if found["error_code"]:
-            raise BusUnavailable(f"Kafka: {for_code(found['error_code']).__name__}: {topic}")
-        return TopicState(str(found["topic_id"]), len(found["partitions"]))
+        if description["error_code"]:
+            raise BusUnavailable(f"Kafka: {for_code(description['error_code']).__name__}: {topic}")
+        return TopicState(str(description["topic_id"]), len(description["partitions"]))
 
     def producer(self) -> "KafkaProducer":
         """See `Bus.producer`."""
-        return KafkaProducer(self)
+        return KafkaProducer(self._connect_producer, self._names, self.partitions, self._timeout_s)
 
     def subscribe(
         self,
@@ -114,7 +121,7 @@ class KafkaBus:
 
         wanted = sorted(set(topics))
         listeners = (on_assigned, on_revoked)
-        return KafkaSubscription(connect, self.names, wanted, listeners, self.timeout_s)
+        return KafkaSubscription(connect, self._names, wanted, listeners, self._timeout_s)
 
     def close(self) -> None:
         """See `Bus.close`."""
@@ -123,10 +130,10 @@ class KafkaBus:
                 self._admin.close()
                 self._admin = None
 
-    def connect_producer(self) -> Any:
+    def _connect_producer(self) -> Any:
         """Return a new producer of the client."""
         self._reach()
-        milliseconds = int(self.timeout_s * 1000)
+        milliseconds = int(self._timeout_s * 1000)
         return kafka.KafkaProducer(
             bootstrap_servers=self._servers,
             bootstrap_timeout_ms=milliseconds,
@@ -140,12 +147,12 @@ class KafkaBus:
             metrics_enabled=False,
         )
 
-    def _wanted(self, topic: str, count: int) -> dict[str, Any]:
-        kept = -1 if topic in UNLIMITED_RETENTION else self._retention_ms
+    def _topic_config(self, topic: str, count: int) -> dict[str, Any]:
+        retention_ms = -1 if topic in UNLIMITED_RETENTION else self._retention_ms
         return {
             "num_partitions": count,
             "replication_factor": self._replication,
-            "configs": {"retention.ms": str(kept), "cleanup.policy": "delete"},
+            "configs": {"retention.ms": str(retention_ms), "cleanup.policy": "delete"},
         }
 
     def _connect_consumer(self, group: str) -> Any:
@@ -153,8 +160,8 @@ class KafkaBus:
         self._reach()
         return kafka.KafkaConsumer(
             bootstrap_servers=self._servers,
-            bootstrap_timeout_ms=int(self.timeout_s * 1000),
-            group_id=self.names.outside(group),
+            bootstrap_timeout_ms=int(self._timeout_s * 1000),
+            group_id=self._names.on_cluster(group),
             group_instance_id=self._member,
             auto_offset_reset="none",
             enable_auto_commit=False,
@@ -168,14 +175,14 @@ class KafkaBus:
 
     @contextlib.contextmanager
     def _admin_client(self) -> Iterator[Any]:
-        """Lend the admin client; it is made anew after an error."""
+        """Lend the admin client under a lock; after an error it is replaced."""
         with self._lock, translate_kafka_errors():
             if self._admin is None:
                 self._reach()
                 self._admin = kafka.KafkaAdminClient(
                     bootstrap_servers=self._servers,
-                    bootstrap_timeout_ms=int(self.timeout_s * 1000),
-                    request_timeout_ms=int(self.timeout_s * 1000),
+                    bootstrap_timeout_ms=int(self._timeout_s * 1000),
+                    request_timeout_ms=int(self._timeout_s * 1000),
                 )
             try:
                 yield self._admin
@@ -184,73 +191,10 @@ class KafkaBus:
                 raise
 
     def _reach(self) -> None:
-        """Raise BusUnavailable when nobody listens: the client would wait and leave a thread."""
+        """Raise BusUnavailable if no server listens: the client would wait and leave a thread."""
         for server in self._servers:
             host, _, port = server.rpartition(":")
             with contextlib.suppress(OSError):
-                socket.create_connection((host, int(port)), self.timeout_s / 5).close()
+                socket.create_connection((host, int(port)), self._timeout_s / 5).close()
                 return
         raise BusUnavailable(f"Kafka: nobody listens at {', '.join(self._servers)}")
-
-
-class KafkaProducer:
-    """See `Producer`. After an error what is under way is given up; the next call connects anew."""
-
-    def __init__(self, bus: KafkaBus) -> None:
-        self._bus = bus
-        self._lock = threading.Lock()
-        self._producer: Any = None
-
-    def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
-        """See `Producer.publish`."""
-        deadline = time.monotonic() + self._bus.timeout_s
-        targets = [
-            TopicPartition(m.topic, partition_of_bytes(m.key, self._bus.partitions(m.topic)))
-            for m in messages
-        ]
-        with translate_kafka_errors():
-            producer = self._connected()
-            try:
-                futures = [
-                    self._send(producer, target, message)
-                    for target, message in zip(targets, messages, strict=True)
-                ]
-                sent = [future.get(max(0.0, deadline - time.monotonic())) for future in futures]
-            except MessageSizeTooLargeError as error:
-                raise InvalidInput(f"message: {error}") from error
-            except KafkaError:
-                self._drop(producer)
-                raise
-        return [
-            Published(target, metadata.offset)
-            for target, metadata in zip(targets, sent, strict=True)
-        ]
-
-    def close(self) -> None:
-        """See `Producer.close`."""
-        with self._lock, contextlib.suppress(KafkaError):
-            if self._producer is not None:
-                self._producer.close(self._bus.timeout_s)
-
-    def _connected(self) -> Any:
-        with self._lock:
-            if self._producer is None:
-                self._producer = self._bus.connect_producer()
-            return self._producer
-
-    def _send(self, producer: Any, target: TopicPartition, message: Outgoing) -> Any:
-        return producer.send(
-            self._bus.names.outside(target.topic),
-            key=message.key,
-            value=message.value,
-            headers=[(name, value.encode()) for name, value in message.headers.items()],
-            partition=target.partition,
-        )
-
-    def _drop(self, producer: Any) -> None:
-        # What waits in a failed producer must not arrive after what is published next.
-        with self._lock:
-            if self._producer is producer:
-                self._producer = None
-        with contextlib.suppress(KafkaError):
-            producer.close(0)

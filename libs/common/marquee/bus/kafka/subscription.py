@@ -1,80 +1,57 @@
-"""The reading side of the bus on Kafka: a member of a consumer group, with positions of its own."""
+"""Subscription on Kafka: a member of a consumer group that keeps its positions itself."""
 
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import kafka
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.assignment import Assignment, position_lost
+from marquee.bus.kafka.client import KafkaNames, message_from_record, translate_kafka_errors
 from marquee.errors import BusUnavailable, PositionLost
 
 _SLICE_S = 0.1
 """The client is polled in slices, so that new partitions are announced soon."""
 _RANGES_S = 1.0
 """How long the ranges of the logs are remembered."""
-_ASK_S = 2.0
-"""A silent broker is asked for the ranges as often, to tell a quiet log from a lost broker."""
-
-
-@contextlib.contextmanager
-def translate_kafka_errors() -> Iterator[None]:
-    """Turn what the client raises into BusUnavailable."""
-    try:
-        yield
-    except KafkaError as error:
-        raise BusUnavailable(f"Kafka: {error}") from error
-
-
-class KafkaNames:
-    """How the cluster names what is ours: led by the namespace."""
-
-    def __init__(self, namespace: str) -> None:
-        self._prefix = f"{namespace}." if namespace else ""
-
-    def outside(self, name: str) -> str:
-        """Return the name by which the cluster knows a topic or group."""
-        return self._prefix + name
-
-    def inside(self, partition: Any) -> TopicPartition:
-        """Return the partition that the client names."""
-        return TopicPartition(partition.topic.removeprefix(self._prefix), partition.partition)
+_SILENCE_S = 2.0
+"""Seconds of silence after which the ranges are asked for: a quiet log, or a lost broker?"""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what the client's own thread says; the polling thread acts on it.
+    """Records rebalances, which the client's own thread reports; the polling thread acts on them.
 
-    A new partition is paused at a position that is set, so that the client neither fetches nor asks
-    for a committed offset before the reader has said where to begin.
+    A new partition is paused at a fixed position, so that the client neither fetches nor asks for a
+    committed offset before the reader has set its position.
     """
 
     def __init__(self, names: KafkaNames, consumer: Any) -> None:
-        self.held: dict[TopicPartition, int] = {}
+        self.tokens: dict[TopicPartition, int] = {}
+        """The partitions that the member has, each with the number of its assignment."""
         self._names = names
         self._consumer = consumer
-        self._tokens = itertools.count()
+        self._counter = itertools.count()
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        """Forget partitions."""
+        """Remove partitions."""
         for partition in revoked:
-            self.held.pop(self._names.inside(partition), None)
+            self.tokens.pop(self._names.from_client(partition), None)
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        """Note new partitions."""
+        """Add partitions, paused."""
         for partition in assigned:
             self._consumer.pause(partition)
             self._consumer.seek(partition, 0)
-            self.held[self._names.inside(partition)] = next(self._tokens)
+            self.tokens[self._names.from_client(partition)] = next(self._counter)
 
 
 class KafkaSubscription:
-    """See `Subscription`. A broker that is away shows as BusUnavailable within a few seconds."""
+    """See `Subscription`. A lost broker is reported by BusUnavailable within a few seconds."""
 
     def __init__(
         self,
@@ -84,7 +61,7 @@ class KafkaSubscription:
         listeners: tuple[Callable[[TopicPartition], int], Callable[[TopicPartition], None]],
         timeout_s: float,
     ) -> None:
-        self._connected = connect
+        self._open_consumer = connect
         self._names = names
         self._timeout_ms = int(timeout_s * 200)
         self._topics = topics
@@ -93,7 +70,7 @@ class KafkaSubscription:
         self._consumer: Any = None
         self._listener: Any = None
         self._ranges: dict[TopicPartition, tuple[int, int]] = {}
-        self._asked = 0.0
+        self._ranges_at = 0.0
         self._heard = time.monotonic()
 
     @property
@@ -108,31 +85,31 @@ class KafkaSubscription:
             self._connect()
             while True:
                 left = max(0.0, deadline - time.monotonic())
-                found = self._poll(min(left, _SLICE_S), limit)
-                if found or time.monotonic() >= deadline:
-                    self._listen(found)
-                    return found
+                batches = self._poll(min(left, _SLICE_S), limit)
+                if batches or time.monotonic() >= deadline:
+                    self._check_silence(batches)
+                    return batches
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """See `Subscription.seek`."""
         self._assignment.positions[partition] = offset
-        self._consumer.seek(self._outside(partition), offset)
+        self._consumer.seek(self._names.to_client(partition), offset)
 
     def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """See `Subscription.commit`."""
         with contextlib.suppress(KafkaError):
             if positions and self._consumer is not None:
                 offsets = {
-                    self._outside(partition): OffsetAndMetadata(offset, "", -1)
+                    self._names.to_client(partition): OffsetAndMetadata(offset, "", -1)
                     for partition, offset in positions.items()
                 }
                 self._consumer.commit_async(offsets)
 
     def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
         """See `Subscription.ranges`; at most a second old."""
-        if time.monotonic() - self._asked > _RANGES_S or self._ranges.keys() != self.assigned:
+        if time.monotonic() - self._ranges_at > _RANGES_S or self._ranges.keys() != self.assigned:
             with translate_kafka_errors():
-                self._ask()
+                self._read_ranges()
         return dict(self._ranges)
 
     def close(self) -> None:
@@ -144,13 +121,13 @@ class KafkaSubscription:
 
     def _connect(self) -> None:
         if self._consumer is None:
-            consumer = self._connected()
+            consumer = self._open_consumer()
             try:
-                outside = [self._names.outside(topic) for topic in self._topics]
+                names = [self._names.on_cluster(topic) for topic in self._topics]
                 self._listener = _Listener(self._names, consumer)
-                consumer.subscribe(outside, listener=self._listener)
+                consumer.subscribe(names, listener=self._listener)
                 # A leader of the group that does not know the topics yet would assign nothing.
-                for topic in outside:
+                for topic in names:
                     if not consumer.partitions_for_topic(topic):
                         raise BusUnavailable(f"Kafka: no partitions of {topic} yet")
             except (KafkaError, BusUnavailable):
@@ -160,56 +137,48 @@ class KafkaSubscription:
 
     def _poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         try:
-            batches = self._consumer.poll(timeout_ms=int(seconds * 1000), max_records=limit)
+            records_by_partition = self._consumer.poll(
+                timeout_ms=int(seconds * 1000), max_records=limit
+            )
         except OffsetOutOfRangeError as error:
-            raise self._lost(error) from error
+            raise self._position_lost(error) from error
         except LogTruncationError as error:
             raise PositionLost(
                 f"Kafka: {error}: the log has lost messages; bring them back, or fill the"
                 " service's store anew from the newest snapshot: marquee rebuild --replace"
             ) from error
-        self._assignment.reconcile(dict(self._listener.held))
+        self._assignment.reconcile(dict(self._listener.tokens))
         positions = self._assignment.positions
-        found = {}
-        for outside, records in batches.items():
-            partition = self._names.inside(outside)
+        batches = {}
+        for client_partition, records in records_by_partition.items():
+            partition = self._names.from_client(client_partition)
             if partition in positions:
-                found[partition] = [message_from_record(record) for record in records]
+                batches[partition] = [message_from_record(record) for record in records]
                 positions[partition] = records[-1].offset + 1
-        return found
+        return batches
 
     def _begin(self, partition: TopicPartition) -> int:
         position = self._on_assigned(partition)
-        self._consumer.seek(self._outside(partition), position)
-        self._consumer.resume(self._outside(partition))
+        self._consumer.seek(self._names.to_client(partition), position)
+        self._consumer.resume(self._names.to_client(partition))
         return position
 
-    def _lost(self, error: OffsetOutOfRangeError) -> PositionLost:
-        (outside, position), *_ = error.args[0].items()
-        begin = self._consumer.beginning_offsets([outside], timeout_ms=self._timeout_ms)
-        end = self._consumer.end_offsets([outside], timeout_ms=self._timeout_ms)
-        inside = self._names.inside(outside)
-        return position_lost(inside, position, begin[outside], end[outside])
+    def _position_lost(self, error: OffsetOutOfRangeError) -> PositionLost:
+        (lost, position), *_ = error.args[0].items()
+        begin = self._consumer.beginning_offsets([lost], timeout_ms=self._timeout_ms)
+        end = self._consumer.end_offsets([lost], timeout_ms=self._timeout_ms)
+        return position_lost(self._names.from_client(lost), position, begin[lost], end[lost])
 
-    def _listen(self, found: object) -> None:
-        """Ask whether the broker is there when nothing comes: the client would not tell."""
-        if found:
+    def _check_silence(self, batches: object) -> None:
+        """Ask for the ranges when nothing comes: the client would not tell of a lost broker."""
+        if batches:
             self._heard = time.monotonic()
-        elif self.assigned and time.monotonic() - self._heard > _ASK_S:
-            self._ask()
+        elif self.assigned and time.monotonic() - self._heard > _SILENCE_S:
+            self._read_ranges()
 
-    def _ask(self) -> None:
-        partitions = [self._outside(partition) for partition in self.assigned]
+    def _read_ranges(self) -> None:
+        partitions = [self._names.to_client(partition) for partition in self.assigned]
         begins = self._consumer.beginning_offsets(partitions, timeout_ms=self._timeout_ms)
         ends = self._consumer.end_offsets(partitions, timeout_ms=self._timeout_ms)
-        self._ranges = {self._names.inside(p): (begins[p], end) for p, end in ends.items()}
-        self._asked = self._heard = time.monotonic()
-
-    def _outside(self, partition: TopicPartition) -> Any:
-        return kafka.TopicPartition(self._names.outside(partition.topic), partition.partition)
-
-
-def message_from_record(record: Any) -> Message:
-    """Return a record of the client as a message."""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers if value}
-    return Message(record.offset, record.key or b"", record.value or b"", headers)
+        self._ranges = {self._names.from_client(p): (begins[p], end) for p, end in ends.items()}
+        self._ranges_at = self._heard = time.monotonic()

@@ -1,8 +1,8 @@
-"""The leases by which one member of a group holds partitions on Redis, renewed by its own thread.
+"""Leases: how a member of a group owns partitions on Redis, renewed by a thread of its own.
 
-Members of a group meet in a sorted set for each topic, scored by the moment until which they count
-as alive. Everybody computes the same share from it and takes a lease for each partition: a key with
-a time to live, which its owner alone may renew or delete.
+The members of a group are in a sorted set for each topic, scored by the moment until which they
+count as alive. Each member computes the same assignment from it and takes a lease for each of its
+partitions: a key with a time to live, which only its owner may renew or delete.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from marquee.bus.assignment import assign_partitions
 from marquee.errors import BusUnavailable, MarqueeError
 
 IDLE_S = 300.0
-"""A member that has not polled for so long gives its partitions up, as with Kafka."""
+"""A member that has not polled for this long gives its partitions up, as with Kafka."""
 
 _REGISTER = """
 local time = redis.call('TIME')
@@ -44,7 +44,15 @@ return redis.call('DEL', KEYS[1])
 
 
 class Leases:
-    """What this member holds. `prefix` leads the keys; `count` tells the partitions of a topic."""
+    """The leases of one member of a group.
+
+    Args:
+        client: The Redis client.
+        prefix: Prefix of the keys.
+        topics: The topics that the group reads.
+        count: Returns the number of partitions of a topic.
+        lease_s: Seconds after which the leases of a dead member end.
+    """
 
     def __init__(
         self,
@@ -71,7 +79,7 @@ class Leases:
         self._thread.start()
 
     def held(self) -> dict[TopicPartition, int]:
-        """Return the partitions with a good lease and a token each; a sign of life."""
+        """Return the leased partitions, each with a token of its lease; a sign of life."""
         self._polled = time.monotonic()
         if not self._thread.is_alive():
             raise BusUnavailable("the thread that renews the leases has ended")
@@ -83,19 +91,19 @@ class Leases:
             }
 
     def release(self) -> None:
-        """Give up what others shall read. Call it when nothing of it is being handled."""
+        """Release partitions assigned to others. Call it while none of them is being handled."""
         with self._changed:
-            spare = self._held.keys() - self._wanted
-        if spare:
-            self._release(spare)
+            surplus = self._held.keys() - self._wanted
+        if surplus:
+            self._release(surplus)
 
     def wait(self, seconds: float) -> None:
-        """Wait until a partition has come, or `seconds`."""
+        """Wait until a partition is leased, at most `seconds`."""
         with self._changed:
             self._changed.wait(seconds)
 
     def close(self) -> None:
-        """Leave the group; the leases end at once, or by themselves when Redis is out of reach."""
+        """Leave the group; the leases end at once, or by timeout when Redis is out of reach."""
         self._stopped.set()
         self._thread.join()
         with contextlib.suppress(BusUnavailable, RedisError):
@@ -107,7 +115,7 @@ class Leases:
         while not self._stopped.is_set():
             if time.monotonic() - self._polled < IDLE_S:
                 try:
-                    self._beat()
+                    self._update()
                     self.error = None
                 except MarqueeError as error:
                     self.error = error
@@ -115,16 +123,16 @@ class Leases:
                     self.error = BusUnavailable(f"Redis: {error}")
             self._stopped.wait(self._lease_s / 4)
 
-    def _beat(self) -> None:
+    def _update(self) -> None:
         wanted: set[TopicPartition] = set()
         for topic in self._topics:
             members = self._register(topic)
             wanted |= assign_partitions(self.member, members, topic, self._count(topic))
         with self._changed:
             self._wanted = wanted
-            mine = list(self._held)
-        self._renew(mine)
-        self._take(sorted(wanted.difference(mine)))
+            owned = list(self._held)
+        self._renew(owned)
+        self._take(sorted(wanted.difference(owned)))
 
     def _register(self, topic: str) -> list[str]:
         reply: Any = self._client.eval(

@@ -1,7 +1,7 @@
 """Streams on Redis as logs with dense offsets: the message with id `0-n` has offset n − 1.
 
-A stream exists from the topic's creation on and XADD never makes one, so that a log that was lost
-is noticed. Reading checks that no offset is missing: what was trimmed away is a PositionLost.
+A stream exists from the topic's creation on and XADD never creates one, so that a lost log is
+noticed. Reading checks that no offset is missing: a trimmed message raises PositionLost.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from marquee.bus.assignment import position_lost
 from marquee.errors import BusUnavailable, NotFound
 
 _HEADER = b"h:"
-_MANY = 32
-"""From so many messages on a script appends them, which costs a question to the server first."""
-_IN_CALL = 400
+_SCRIPT_FROM = 32
+"""Number of messages from which a script appends them, at the cost of a round trip first."""
+_SCRIPT_MESSAGES = 400
 """Messages of one call of the script: about a millisecond of the server's time."""
 _APPEND = """
 local ids, at = {}, 1
@@ -34,7 +34,7 @@ return ids
 
 @contextlib.contextmanager
 def translate_redis_errors() -> Iterator[None]:
-    """Turn what the client raises into BusUnavailable."""
+    """Raise errors of the client as BusUnavailable."""
     try:
         yield
     except RedisError as error:
@@ -42,30 +42,41 @@ def translate_redis_errors() -> Iterator[None]:
 
 
 class Streams:
-    """One stream a partition; `prefix` leads the keys. Everything raises BusUnavailable."""
+    """One stream a partition; every call may raise BusUnavailable.
+
+    Args:
+        client: The Redis client.
+        prefix: Prefix of the keys.
+    """
 
     def __init__(self, client: "Redis", prefix: str) -> None:
         self._client = client
         self._prefix = prefix
         self._append: Any = client.register_script(_APPEND)
 
-    def make(self, partitions: Iterable[TopicPartition]) -> None:
-        """Make empty streams; those that exist stay as they are."""
-        # No command makes an empty stream; making a group does, and the group is not needed.
+    def create(self, partitions: Iterable[TopicPartition]) -> None:
+        """Create empty streams; those that exist stay unchanged."""
+        # No command creates an empty stream, but creating a group does; the group is not needed.
         pipe = self._client.pipeline(transaction=False)
         for partition in partitions:
             pipe.xgroup_create(self.key(partition), "maker", "$", mkstream=True)
             pipe.xgroup_destroy(self.key(partition), "maker")
         with translate_redis_errors():
             for reply in pipe.execute(raise_on_error=False):
-                # Another process may be making the same streams.
+                # Another process may create the same streams at this moment.
                 if isinstance(reply, Exception) and "BUSYGROUP" not in str(reply):
                     raise reply
 
     def append(self, items: Iterable[tuple[TopicPartition, Outgoing]]) -> list[Published]:
-        """Append messages, those of a partition in order; NotFound when a stream is gone."""
+        """Append messages, those of a partition in order.
+
+        Raises:
+            NotFound: The stream of a partition is gone.
+        """
         ordered = list(items)
-        ids = self._by_script(ordered) if len(ordered) >= _MANY else self._one_by_one(ordered)
+        ids = (
+            self._by_script(ordered) if len(ordered) >= _SCRIPT_FROM else self._one_by_one(ordered)
+        )
         return [_published(target, id_) for (target, _), id_ in zip(ordered, ids, strict=True)]
 
     def _one_by_one(self, items: list[tuple[TopicPartition, Outgoing]]) -> list[bytes | None]:
@@ -78,24 +89,24 @@ class Streams:
         return ids
 
     def _by_script(self, items: list[tuple[TopicPartition, Outgoing]]) -> list[bytes | None]:
-        """Append many messages by a call a partition: a fifth of the client's work."""
-        places: dict[TopicPartition, list[int]] = {}
+        """Append many messages by one call for each partition: a fifth of the client's work."""
+        indices_of: dict[TopicPartition, list[int]] = {}
         for index, (target, _) in enumerate(items):
-            places.setdefault(target, []).append(index)
+            indices_of.setdefault(target, []).append(index)
         pipe: Any = self._client.pipeline(transaction=False)
-        asked: list[list[int]] = []
-        for target, indices in places.items():
-            for at in range(0, len(indices), _IN_CALL):
-                asked.append(indices[at : at + _IN_CALL])
+        calls: list[list[int]] = []
+        for target, indices in indices_of.items():
+            for at in range(0, len(indices), _SCRIPT_MESSAGES):
+                calls.append(indices[at : at + _SCRIPT_MESSAGES])
                 arguments: list[bytes | int] = []
-                for index in asked[-1]:
+                for index in calls[-1]:
                     fields = _fields(items[index][1])
                     arguments += (len(fields), *fields)
                 self._append(keys=[self.key(target)], args=arguments, client=pipe)
         ids: list[bytes | None] = [None] * len(items)
         with translate_redis_errors():
-            for indices, found in zip(asked, pipe.execute(), strict=True):
-                for index, id_ in zip(indices, found, strict=True):
+            for indices, call_ids in zip(calls, pipe.execute(), strict=True):
+                for index, id_ in zip(indices, call_ids, strict=True):
                     ids[index] = id_
         return ids
 
@@ -109,20 +120,20 @@ class Streams:
         block = max(1, int(seconds * 1000)) if seconds > 0 else None
         with translate_redis_errors():
             reply: Any = self._client.xread(streams, count=count, block=block)
-        found = {}
+        batches = {}
         for name, entries in reply:
             partition = names[name]
             position = positions[partition]
-            # Ids ascend, so the ends tell whether one in between is missing.
+            # Ids ascend, so first and last tell whether one in between is missing.
             if (offset_of(entries[0][0]), offset_of(entries[-1][0]) + 1) != (
                 position,
                 position + len(entries),
             ):
                 raise position_lost(partition, position, *self.ranges([partition])[partition])
-            found[partition] = [
+            batches[partition] = [
                 message_from_entry(at, fields) for at, (_, fields) in enumerate(entries, position)
             ]
-        return found
+        return batches
 
     def ranges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """Return the first offset and the end of each partition's log."""
@@ -173,7 +184,7 @@ def _range(info: Any) -> tuple[int, int]:
 
 
 def message_from_entry(offset: int, fields: dict[bytes, bytes]) -> Message:
-    """Return the message that an entry holds; what a producer of another make left out is empty."""
+    """Return the message of an entry; a field that a foreign producer left out is empty."""
     key, value = fields.pop(b"k", b""), fields.pop(b"v", b"")
     if not fields:
         return Message(offset, key, value)

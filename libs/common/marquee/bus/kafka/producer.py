@@ -1,0 +1,86 @@
+"""Producer on Kafka: idempotent, with the partition computed here."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+from marquee.bus.api import Outgoing, Published, TopicPartition
+from marquee.bus.kafka.client import KafkaNames, translate_kafka_errors
+from marquee.errors import InvalidInput
+from marquee.events.partitioning import partition_of_bytes
+
+
+class KafkaProducer:
+    """See `Producer`. After an error pending messages are given up; the next call reconnects."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        names: KafkaNames,
+        partitions: Callable[[str], int],
+        timeout_s: float,
+    ) -> None:
+        self._open_producer = connect
+        self._names = names
+        self._partitions = partitions
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
+        """See `Producer.publish`."""
+        deadline = time.monotonic() + self._timeout_s
+        targets = [
+            TopicPartition(m.topic, partition_of_bytes(m.key, self._partitions(m.topic)))
+            for m in messages
+        ]
+        with translate_kafka_errors():
+            producer = self._connected()
+            try:
+                futures = [
+                    self._send(producer, target, message)
+                    for target, message in zip(targets, messages, strict=True)
+                ]
+                sent = [future.get(max(0.0, deadline - time.monotonic())) for future in futures]
+            except MessageSizeTooLargeError as error:
+                raise InvalidInput(f"message: {error}") from error
+            except KafkaError:
+                self._drop(producer)
+                raise
+        return [
+            Published(target, metadata.offset)
+            for target, metadata in zip(targets, sent, strict=True)
+        ]
+
+    def close(self) -> None:
+        """See `Producer.close`."""
+        with self._lock, contextlib.suppress(KafkaError):
+            if self._producer is not None:
+                self._producer.close(self._timeout_s)
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._open_producer()
+            return self._producer
+
+    def _send(self, producer: Any, target: TopicPartition, message: Outgoing) -> Any:
+        return producer.send(
+            self._names.on_cluster(target.topic),
+            key=message.key,
+            value=message.value,
+            headers=[(name, value.encode()) for name, value in message.headers.items()],
+            partition=target.partition,
+        )
+
+    def _drop(self, producer: Any) -> None:
+        # What waits in a failed producer must not arrive after what is published next.
+        with self._lock:
+            if self._producer is producer:
+                self._producer = None
+        with contextlib.suppress(KafkaError):
+            producer.close(0)

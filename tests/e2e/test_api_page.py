@@ -31,7 +31,7 @@ def test_a_call_that_is_tried_on_the_page_is_really_sent(chromium: Browser, syst
     with page.expect_response(re.compile("/v1/users/42/recommendations")) as response:
         call.get_by_role("button", name="Execute").click()
     assert response.value.status == 200
-    shown = call.locator(".live-responses-table .response-col_description").first
+    shown = call.locator(".live-responses-table tbody .response-col_description")
     expect(shown).to_contain_text("recommendation_id")
     assert {urlsplit(url).netloc for url in requests} == {urlsplit(system.url).netloc}
     assert complaints == []

@@ -1,4 +1,4 @@
-"""Films: the catalogue row, the genre vocabulary, and the table of rows that a model ranks."""
+"""Movies: the catalogue row, and the genre vocabulary with its bit masks."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -17,7 +17,7 @@ GENRES: tuple[str, ...] = (
 _BIT = {name: 1 << i for i, name in enumerate(GENRES)}
 
 MovieId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""A film's id: it travels in 4 bytes of a packed profile."""
+"""A movie's id; it fits into 4 bytes of a packed profile."""
 
 Relevance = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
@@ -44,19 +44,18 @@ class Movie(BaseModel):
 
 
 def genre_mask(genres: Iterable[str]) -> int:
-    """Return the bit mask of genre names; a KeyError names an unknown one."""
+    """Return the bit mask of genre names.
+
+    Raises:
+        KeyError: A genre is unknown.
+    """
     mask = 0
     for name in genres:
         mask |= _BIT[name]
     return mask
 
 
-def genres_of(mask: int) -> tuple[str, ...]:
-    """Return the genre names in a bit mask."""
-    return tuple(name for name, bit in _BIT.items() if mask & bit)
-
-
 def genre_matrix(masks: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
-    """Return the multi-hot matrix, n × 19, of n genre masks."""
+    """Return the multi-hot matrix, float32 n × 19, of n genre masks."""
     bits = np.arange(len(GENRES), dtype=np.uint32)
     return ((masks[:, None] >> bits) & 1).astype(np.float32)

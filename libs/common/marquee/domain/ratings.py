@@ -1,4 +1,4 @@
-"""What is known of one user: ratings in half stars, viewed and dismissed movies, packed small.
+"""Facts of one user: ratings in half stars, viewed and dismissed movies, and their packed form.
 
 Packed form, little endian: version 1 (uint8), three counts (uint32 each), then movie ids of the
 ratings (uint32 each), their half stars (uint8 each), viewed ids, dismissed ids (uint32 each):
@@ -34,7 +34,7 @@ def stars(half: int) -> float:
 
 @dataclass
 class Ratings:
-    """One user's facts: `rated` maps movie id to half stars; `viewed`, `dismissed` keep order."""
+    """One user's facts: `rated` maps movie id to half stars; all three keep the order of change."""
 
     rated: dict[int, int] = field(default_factory=dict)
     viewed: dict[int, None] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Ratings:
 
     @property
     def positive(self) -> int:
-        """How many of the ratings are positive."""
+        """Number of positive ratings."""
         return sum(half >= POSITIVE for half in self.rated.values())
 
     @property
     def seen(self) -> set[int]:
-        """Movies that an answer must not hold: rated, viewed or dismissed."""
+        """Movies that a list must not contain: rated, viewed or dismissed."""
         return {*self.rated, *self.viewed, *self.dismissed}
 
     def __bool__(self) -> bool:
@@ -90,7 +90,11 @@ class Ratings:
 
     @classmethod
     def unpack(cls, data: bytes | None) -> "Ratings":
-        """Return what `data` holds; None is a user of whom nothing is known."""
+        """Return the facts of a packed form; None is a user without facts.
+
+        Raises:
+            StoreUnavailable: The packed form has another version.
+        """
         if data is None:
             return cls()
         version, n, viewed, dismissed = _HEADER.unpack_from(data)
@@ -116,7 +120,7 @@ class RatedMovies:
 
     @classmethod
     def of(cls, ratings: Ratings) -> "RatedMovies":
-        """Return the arrays of packed facts, oldest change first."""
+        """Return the arrays of a user's ratings, oldest change first."""
         n = len(ratings.rated)
         return cls(
             np.fromiter(ratings.rated, np.int64, n),

@@ -1,4 +1,4 @@
-"""The contracts: between gateway and model services, and between a service and its model."""
+"""Recommendation contracts: between gateway and model services, and of a service's model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from marquee.domain.ratings import RatedMovies, Stars, UserId
 
 
 class Route(StrEnum):
-    """Who answers, from the least known viewer to the best known one."""
+    """The routes, from the least known user to the best known one."""
 
     POPULAR = "popular"
     SIMILAR = "similar"
@@ -24,7 +24,7 @@ class Route(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a film is in an answer: the published codes."""
+    """Why a movie is recommended: the published codes."""
 
     POPULAR = "popular"
     POPULAR_IN_GENRE = "popular_in_genre"
@@ -37,13 +37,13 @@ class Reason(StrEnum):
 
 
 class Body(BaseModel):
-    """A body of the internal calls: an unknown field is an error."""
+    """Body of an internal call; an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RecommendRequest(Body):
-    """What the gateway asks: the viewer's state travels along, so any replica can answer."""
+    """Request of a list; it contains the user's state, so that any replica can answer."""
 
     route: Route
     user_id: UserId | None = None
@@ -52,20 +52,20 @@ class RecommendRequest(Body):
     dismissed: tuple[MovieId, ...] = ()
     exclude: tuple[MovieId, ...] = ()
     only: tuple[MovieId, ...] | None = None
-    """The films that are allowed (the gateway names those with a tag so); None: all are."""
+    """Allowed movies (the gateway sends those with a tag here); None: all are."""
     genres: tuple[str, ...] = ()
     year_from: int | None = None
     year_to: int | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the places that are kept for films that few are shown (`marquee.diversity`)."""
+    """Share of places reserved for rarely shown movies (`marquee.scoring.diversity`)."""
     after: dict[str, int] = {}
-    """Positions (`topic:partition` → next offset) that the app's rows must have passed."""
+    """Positions (`topic:partition` → next offset) that the app's rows must have reached."""
     deadline_ms: Annotated[float, Field(gt=0)] = 1000.0
 
 
 class Because(Body):
-    """A film that a recommendation rests on, with its share of the score."""
+    """A movie on which a recommendation is based, with its share of the score."""
 
     movie_id: MovieId
     weight: float
@@ -82,13 +82,13 @@ class RecommendAnswer(Body):
     items: tuple[RecommendedItem, ...]
     model_version: str
     positions: dict[str, int]
-    """How far the app's rows have come (`topic:partition` → next offset)."""
+    """Positions of the app's rows (`topic:partition` → next offset)."""
     fresh: bool = True
-    """Whether `after` was passed before the answer."""
+    """Whether `after` was reached before the deadline."""
 
 
 class PredictRequest(Body):
-    """Ratings of one viewer, and the films whose ratings are asked for."""
+    """Ratings of one user, and the movies to predict ratings for."""
 
     ratings: tuple[tuple[MovieId, Stars], ...] = ()
     movie_ids: Annotated[tuple[MovieId, ...], Field(min_length=1, max_length=1000)]
@@ -108,7 +108,7 @@ class PredictAnswer(Body):
 
 
 class UserFeatures(Body):
-    """What a service derived for a viewer: his cluster, segment, and the version that says so."""
+    """A user's derived features: cluster, segment, and the model version that gives them."""
 
     user_id: UserId
     cluster: int | None = None
@@ -119,7 +119,7 @@ class UserFeatures(Body):
 
 @dataclass(frozen=True)
 class UserHistory:
-    """A viewer as the models see him: rated films in stars, viewed films."""
+    """A user's history as models see it: rated movies in stars, viewed movies."""
 
     rated: RatedMovies
     viewed: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -128,7 +128,7 @@ class UserHistory:
     def of(
         cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()
     ) -> "UserHistory":
-        """Return a viewer from (movie id, stars) pairs and viewed movie ids."""
+        """Build a history from (movie id, stars) pairs and viewed movie ids."""
         movie_ids, stars = zip(*ratings, strict=True) if ratings else ((), ())
         rated = RatedMovies(np.array(movie_ids, np.int64), np.array(stars, np.float32))
         return cls(rated, np.asarray(viewed, np.int64))
@@ -136,7 +136,7 @@ class UserHistory:
 
 @dataclass(frozen=True)
 class Scored:
-    """A recommended film: its score, the reason, and up to three films it rests on with weights."""
+    """A recommended movie: score, reason, and up to three movies it is based on, with weights."""
 
     movie_id: int
     score: float

@@ -1,4 +1,4 @@
-"""The routing rule: who answers a user, by what is known of him, and who answers in his stead."""
+"""The routing rule: which route answers a user by the evidence about them, and its fallbacks."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from marquee.settings import Settings
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From how many ratings on which route answers."""
+    """Numbers of ratings from which routes answer."""
 
     few: int = 5
     many: int = 20
@@ -23,7 +23,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a user: number of ratings, of positive ones, of viewed movies."""
+    """Evidence about a user: number of ratings, of positive ones, of viewed movies."""
 
     ratings: int = 0
     positive: int = 0
@@ -31,13 +31,13 @@ class Evidence:
 
     @classmethod
     def of(cls, facts: Ratings) -> "Evidence":
-        """Return the evidence that a user's facts give."""
+        """Count a user's facts."""
         return cls(len(facts.rated), facts.positive, len(facts.viewed))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The route that fits the evidence, and the sentence that says why."""
+    """The route for the evidence, and the reason in words."""
 
     route: Route
     reason: str
@@ -45,20 +45,20 @@ class Decision:
 
 
 def decide(evidence: Evidence, thresholds: Thresholds) -> Decision:
-    """Return who is to answer; exactly `few` (or `many`) ratings count as so many or more."""
+    """Return the route for the evidence; exactly `few` (or `many`) ratings reach the threshold."""
     route, why = _rule(evidence, thresholds)
-    return Decision(route, f"{_said(evidence)}{why}", evidence)
+    return Decision(route, f"{_words(evidence)}{why}", evidence)
 
 
 def chain(route: Route, evidence: Evidence) -> list[Route]:
     """Return `route` and its fallbacks in order, down to `popular`.
 
-    `similar` needs a movie to start from: a viewed one, or one rated above 3.5.
+    `similar` needs a seed movie: a viewed one, or one rated above 3.5.
     """
     order = _CHAIN[_CHAIN.index(route) :]
     if evidence.viewed or evidence.positive:
         return list(order)
-    return [step for step in order if step is not Route.SIMILAR]
+    return [fallback for fallback in order if fallback is not Route.SIMILAR]
 
 
 _CHAIN = (Route.NEURAL, Route.USER_CLUSTER, Route.HYBRID, Route.SIMILAR, Route.POPULAR)
@@ -80,7 +80,7 @@ def _enough(ratings: int, positive: int) -> str:
     return f"{ratings} or more ratings, {positive} or more positive"
 
 
-def _said(evidence: Evidence) -> str:
+def _words(evidence: Evidence) -> str:
     if evidence.ratings:
         return f"{_count(evidence.ratings, 'rating')}, {evidence.positive} positive"
     if evidence.viewed:

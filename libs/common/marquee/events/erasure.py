@@ -1,7 +1,7 @@
-"""The erasure list: who was erased, kept without naming anybody.
+"""The erasure list: which users were erased, kept without naming anybody.
 
-It holds a digest of each id with the offset of the erasure, so that what is older (a snapshot, a
-model version, a row read a moment ago) can be told from what a viewer did who came back since.
+It contains a digest of each id with the offset of the erasure, so that older data (a snapshot, a
+model version, a row read a moment ago) can be told from events of a user who came back since.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from marquee.events.types import RATINGS
 
 
 def digest_of_user(user_id: int) -> bytes:
-    """Return the 12 bytes that stand for a viewer."""
+    """Return the 12 bytes that stand for a user in erasure lists."""
     return hashlib.blake2b(b"viewer:%d" % user_id, digest_size=12).digest()
 
 
 class ErasureLists:
-    """The lists of all partitions of `ratings`: partition → digest → offset of the erasure."""
+    """The erasure lists of all partitions of `ratings`: partition → digest → offset."""
 
     def __init__(self) -> None:
         self._offsets: dict[int, dict[bytes, int]] = {}
@@ -29,11 +29,11 @@ class ErasureLists:
         self._offsets[partition] = dict(offsets)
 
     def put(self, partition: int, digest: bytes, offset: int) -> None:
-        """Note an erasure."""
+        """Add an erasure."""
         self._offsets.setdefault(partition, {})[digest] = offset
 
     def since(self, cut: Mapping[str, int]) -> frozenset[bytes]:
-        """Return the digests of those who were erased after a training's cut, by partition."""
+        """Return the digests of users erased since a cut (`topic:partition` → offset)."""
         return frozenset(
             digest
             for partition, offsets in self._offsets.items()
@@ -45,8 +45,8 @@ class ErasureLists:
 def erased_among(
     user_ids: npt.NDArray[np.int64], erased: frozenset[bytes]
 ) -> npt.NDArray[np.bool_]:
-    """Return which of n viewers are among those of these digests."""
+    """Return a mask, n, of the users whose digests are among these."""
     if not erased:
         return np.zeros(len(user_ids), bool)
-    found = (digest_of_user(user_id) in erased for user_id in user_ids.tolist())
-    return np.fromiter(found, bool, len(user_ids))
+    is_erased = (digest_of_user(user_id) in erased for user_id in user_ids.tolist())
+    return np.fromiter(is_erased, bool, len(user_ids))

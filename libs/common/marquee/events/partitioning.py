@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: murmur2 of its decimal text, as Kafka's Java client does.
+"""Partitioning of keys: murmur2 of the decimal text, as in Kafka's Java client.
 
 Source: org.apache.kafka.common.utils.Utils.murmur2 and kafka-python's DefaultPartitioner.
 librdkafka needs `partitioner=murmur2_random` to agree.
@@ -36,7 +36,7 @@ def partition_of(key: int | str, partitions: int) -> int:
 
 @lru_cache(1 << 14)
 def partition_of_bytes(key: bytes, partitions: int) -> int:
-    """Return the partition of a key as it travels on the bus."""
+    """Return the partition of an encoded key among `partitions`."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 

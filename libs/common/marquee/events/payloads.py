@@ -1,4 +1,4 @@
-"""What events say: the data of each, as a viewer's or a film's id and what is new about it."""
+"""Event payloads: the `data` of each type, a user's or movie's id and the change."""
 
 from typing import Annotated
 
@@ -8,13 +8,13 @@ from marquee.domain.movies import GENRES, Movie, MovieId, Relevance, Tag
 from marquee.domain.ratings import Stars, UserId
 
 
-def _known(name: str) -> str:
+def _known_genre(name: str) -> str:
     if name not in GENRES:
         raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
     return name
 
 
-Genre = Annotated[str, AfterValidator(_known)]
+Genre = Annotated[str, AfterValidator(_known_genre)]
 
 
 class Data(BaseModel):
@@ -37,7 +37,7 @@ class MovieChange(Data):
     tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] | None = None
 
     def apply(self, movie: Movie) -> Movie:
-        """Return `film` with the fields of this change."""
+        """Return the movie with the fields of this change."""
         changes = self.model_dump(exclude={"movie_id"}, exclude_none=True)
         return Movie.model_validate(movie.model_dump() | changes)
 

@@ -1,4 +1,4 @@
-"""The events: CloudEvents 1.0 in JSON, one class a type, with the topic and key of each."""
+"""Event types: CloudEvents 1.0 in JSON, one class for each type, with its topic and key."""
 
 import secrets
 from collections.abc import Mapping
@@ -25,16 +25,16 @@ MOVIES, RATINGS, MODELS = "movies", "ratings", "models"
 TOPICS: tuple[str, ...] = (MOVIES, RATINGS, MODELS)
 
 MAX_BYTES = 1_000_000
-"""A longer message is unreadable."""
+"""A longer message is invalid."""
 
 
 def now() -> datetime:
-    """Return the present time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def new_id() -> str:
-    """Return an id that no other event has."""
+    """Return a random, unique event id."""
     return secrets.token_hex(12)
 
 
@@ -58,11 +58,8 @@ class Event(BaseModel):
         raise NotImplementedError
 
     def encode(self) -> bytes:
-        """Return the event as it travels on the bus."""
+        """Return the encoded event, JSON."""
         return self.__pydantic_serializer__.to_json(self)
-
-
-# --- topic `movies`
 
 
 class MovieEvent(Event):
@@ -116,9 +113,6 @@ class MovieUnblocked(MovieEvent):
     data: RuleRemoved
 
 
-# --- topic `ratings`
-
-
 class RatingEvent(Event):
     topic = RATINGS
     data: Rating | UserMovie | UserRef
@@ -162,9 +156,6 @@ class MovieRestored(RatingEvent):
 class UserErased(RatingEvent):
     type: Literal["user.erased"] = "user.erased"
     data: UserRef
-
-
-# --- topic `models`
 
 
 class ModelEvent(Event):
@@ -214,7 +205,11 @@ _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 def decode(message: bytes) -> AnyEvent:
-    """Return the event that a message holds; `UnreadableEvent` says what is wrong with it."""
+    """Decode and validate the event of a message.
+
+    Raises:
+        UnreadableEvent: The message is too long or not a valid event; the text tells the fault.
+    """
     if len(message) > MAX_BYTES:
         raise UnreadableEvent(f"message of {len(message)} bytes, at most {MAX_BYTES} are read")
     try:

@@ -1,12 +1,12 @@
-"""Snapshots of the history: all facts at one position of each partition, in Parquet files.
+"""Snapshot format: all facts at one position of each partition, in Parquet files.
 
-A snapshot is a folder `snapshot-<number>` that appears whole, by a rename. For each partition p it
-holds `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
+A snapshot is a folder `snapshot-<number>` that appears complete, by a rename. For each partition p
+it contains `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
 dismissed movies), `rules-<p>.parquet` (events of promotions and blocks in force),
-`removed-<p>.parquet` (movies that were taken out of the catalogue) and `erased-<p>.parquet` (digests
+`removed-<p>.parquet` (movies removed from the catalogue) and `erased-<p>.parquet` (digests
 of erased users' ids with the offsets of the erasures). Rows of one user keep the order
-of their last change. `manifest.json` holds the positions up to which the log is in it, the
+of their last change. `manifest.json` contains the positions up to which the log is included, the
 canonical digest of each partition's facts, and checksums.
 """
 
@@ -35,7 +35,7 @@ _NAME = re.compile(r"snapshot-(\d{6})")
 
 
 class SnapshotManifest(BaseModel):
-    """What a snapshot holds; `positions` maps `topic:partition` to the next offset to read."""
+    """Contents of a snapshot; `positions` maps `topic:partition` to the next offset to read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +66,11 @@ class Snapshot:
 
 
 def newest_snapshot(directory: Path) -> Snapshot | None:
-    """Return the newest snapshot in the history's folder, or None. DataError: it is unreadable."""
+    """Return the newest snapshot in the history's folder, or None.
+
+    Raises:
+        DataError: The snapshot is unreadable.
+    """
     for _ in range(_ATTEMPTS):
         path = _newest(directory)
         if path is None:
@@ -84,17 +88,21 @@ def _newest(directory: Path) -> Path | None:
 
 
 def snapshots_in(directory: Path) -> list[Snapshot]:
-    """Return all snapshots in the history's folder, the oldest first."""
-    found = []
+    """Return all snapshots in the history's folder, oldest first."""
+    snapshots = []
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
         if _NAME.fullmatch(path.name):
             with suppress(DataError):  # replaced by a newer one a moment ago
-                found.append(open_snapshot(path))
-    return found
+                snapshots.append(open_snapshot(path))
+    return snapshots
 
 
 def open_snapshot(path: Path) -> Snapshot:
-    """Return the snapshot in a folder. DataError: it is unreadable or of an unknown format."""
+    """Open the snapshot in a folder.
+
+    Raises:
+        DataError: It is unreadable or of an unknown format.
+    """
     try:
         manifest = SnapshotManifest.model_validate_json((path / MANIFEST).read_bytes())
     except (OSError, ValidationError) as error:
@@ -107,8 +115,14 @@ def open_snapshot(path: Path) -> Snapshot:
 def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
     """Return a partition's rows as a pyarrow Table.
 
-    DataError: the file is not what was written. FileNotFoundError: a newer snapshot has replaced
-    this one meanwhile; take that.
+    Args:
+        snapshot: The snapshot.
+        part: The kind of rows.
+        partition: Number of the partition.
+
+    Raises:
+        DataError: The file differs from the one that was written.
+        FileNotFoundError: A newer snapshot has replaced this one meanwhile; read that one.
     """
     import pyarrow.parquet
 
@@ -119,10 +133,10 @@ def read_partition(snapshot: Snapshot, part: Part, partition: int) -> Any:
             return pyarrow.Table.from_batches([], schema_of(part))
         raise DataError(f"{path}: the snapshot has no such file")
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != snapshot.manifest.files[name]:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != snapshot.manifest.files[name]:
         raise DataError(f"{path}: the checksum differs from the manifest's")
-    # What reads files so, and makes empty tables so, does not load pandas where it is: 40 MiB.
+    # Reading like this, and creating empty tables like above, does not load pandas: 40 MiB.
     with pyarrow.parquet.ParquetFile(path) as parquet:
         table = parquet.read(use_threads=False)
     if not table.schema.equals(schema_of(part)):
@@ -136,7 +150,7 @@ def erasures_from_table(table: Any) -> dict[bytes, int]:
 
 
 def release_memory() -> None:
-    """Give the memory of tables that are no more back to the system: pyarrow would keep it."""
+    """Return the memory of deleted tables to the system; pyarrow would keep it."""
     import pyarrow
 
     pyarrow.default_memory_pool().release_unused()

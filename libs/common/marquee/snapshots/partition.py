@@ -8,16 +8,12 @@ from typing import TypeVar
 from marquee.bus.api import TopicPartition
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import POSITIVE, Ratings
-from marquee.events import (
-    Event,
-)
+from marquee.events import Event
 
 RatingSums = tuple[int, int, int]
-
+"""Number of ratings, number of positive ones, and sum of half stars."""
 
 K = TypeVar("K")
-
-
 T = TypeVar("T")
 
 
@@ -31,46 +27,46 @@ class PartitionSnapshot:
     users: Mapping[int, Ratings] | None = None
     rules: tuple[Event, ...] = ()
     removed: tuple[int, ...] = ()
-    """Movies that were taken out of the catalogue, which a model may know from its training."""
+    """Movies removed from the catalogue, which a model may know from its training."""
     sums: Mapping[int, RatingSums] | None = None
-    """What the users' ratings sum up to, movie by movie; None: not added up yet."""
+    """Sums of the users' ratings by movie; None: not added up yet."""
     erased: Mapping[bytes, int] = field(default_factory=dict)
     """The erasure list: digest of a user's id → offset."""
 
 
 def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSnapshot]:
-    """Return the snapshot in pieces of at most `size` movies or users.
+    """Yield the snapshot in pieces of at most `size` movies or users.
 
-    Each piece states what is, so that one which is put twice does no harm.
+    Each piece states final values, so that putting one twice does no harm.
     """
-    about = snapshot.partition, snapshot.position
+    head = snapshot.partition, snapshot.position
     for start in range(0, len(snapshot.movies), size):
-        yield PartitionSnapshot(*about, snapshot.movies[start : start + size])
+        yield PartitionSnapshot(*head, snapshot.movies[start : start + size])
     for start in range(0, len(snapshot.rules), size):
-        yield PartitionSnapshot(*about, rules=snapshot.rules[start : start + size])
+        yield PartitionSnapshot(*head, rules=snapshot.rules[start : start + size])
     for start in range(0, len(snapshot.removed), size):
-        yield PartitionSnapshot(*about, removed=snapshot.removed[start : start + size])
+        yield PartitionSnapshot(*head, removed=snapshot.removed[start : start + size])
     users = snapshot.users or {}
     for piece in _pieces(users, size):
-        yield PartitionSnapshot(*about, users=piece)
+        yield PartitionSnapshot(*head, users=piece)
     sums = rating_sums(users) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
-        yield PartitionSnapshot(*about, sums=counted)
+        yield PartitionSnapshot(*head, sums=counted)
     for erased in _pieces(snapshot.erased, size):
-        yield PartitionSnapshot(*about, erased=erased)
+        yield PartitionSnapshot(*head, erased=erased)
 
 
 def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
-    rest = iter(whole.items())
-    while piece := dict(islice(rest, size)):
+    items = iter(whole.items())
+    while piece := dict(islice(items, size)):
         yield piece
 
 
 def rating_sums(users: Mapping[int, Ratings]) -> dict[int, RatingSums]:
-    """Return what users' ratings sum up to, movie by movie: n, positive, half stars."""
-    found: dict[int, RatingSums] = {}
+    """Return the sums of users' ratings by movie."""
+    sums: dict[int, RatingSums] = {}
     for ratings in users.values():
         for movie_id, half in ratings.rated.items():
-            n, positive, total = found.get(movie_id, (0, 0, 0))
-            found[movie_id] = n + 1, positive + (half >= POSITIVE), total + half
-    return found
+            n, positive, total = sums.get(movie_id, (0, 0, 0))
+            sums[movie_id] = n + 1, positive + (half >= POSITIVE), total + half
+    return sums

@@ -1,4 +1,4 @@
-"""Facts of one partition from the newest snapshot of the history, for a store that has none."""
+"""Source of snapshots: the facts of a partition from the newest snapshot of the history."""
 
 import contextlib
 from pathlib import Path
@@ -23,13 +23,17 @@ ATTEMPTS = 5
 
 
 class StoredSnapshots:
-    """Reads `<history>/snapshot-…`; the folder may appear later than this reader."""
+    """Reads `<history>/snapshot-…`; the folder need not exist yet."""
 
     def __init__(self, history: Path) -> None:
         self._history = history
 
     def read(self, partition: TopicPartition) -> PartitionSnapshot | None:
-        """Return the facts of a partition; None without a snapshot, or for other topics."""
+        """Return the facts of a partition; None without a snapshot, or for other topics.
+
+        Raises:
+            StoreUnavailable: Snapshots are replaced faster than they can be read.
+        """
         if partition.topic not in (MOVIES, RATINGS):
             return None
         for _ in range(ATTEMPTS):
@@ -47,7 +51,7 @@ class StoredSnapshots:
         if partition.topic == RATINGS:
             table = read_partition(snapshot, "ratings", partition.partition)
             users = _users(table)
-            _mark(users, read_partition(snapshot, "marks", partition.partition))
+            _add_marks(users, read_partition(snapshot, "marks", partition.partition))
             erased = erasures_from_table(read_partition(snapshot, "erased", partition.partition))
             return PartitionSnapshot(
                 partition, position, users=users, sums=_sums(table), erased=erased
@@ -80,7 +84,7 @@ def _sums(table: Any) -> dict[int, tuple[int, int, int]]:
     return dict(zip(ids.tolist(), zip(n, positive, total, strict=True), strict=True))
 
 
-def _mark(users: dict[int, Ratings], marks: Any) -> None:
+def _add_marks(users: dict[int, Ratings], marks: Any) -> None:
     columns = [marks[name].to_pylist() for name in ("user_id", "movie_id", "kind")]
     for user_id, movie_id, kind in zip(*columns, strict=True):
         ratings = users.setdefault(user_id, Ratings())
@@ -88,5 +92,5 @@ def _mark(users: dict[int, Ratings], marks: Any) -> None:
 
 
 def _column(table: Any, name: str) -> Any:
-    # Not to_numpy, which loads pandas where it is.
+    # Unlike to_numpy, this does not load pandas.
     return np.from_dlpack(table[name].combine_chunks())

@@ -19,8 +19,8 @@ from marquee_local.servers import free_port
 from marquee_testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 300.0
-NEURAL_SECONDS = 600.0
+READY_SECONDS = 900.0
+NEURAL_SECONDS = 1200.0
 # They only keep Chromium itself from calling out.
 QUIET = [
     "--no-sandbox",

@@ -14,7 +14,7 @@ import pytest
 
 from marquee_local.servers import free_port
 
-pytestmark = pytest.mark.timeout(700)
+pytestmark = pytest.mark.timeout(1500)
 
 ROOT = Path(__file__).resolve().parents[2]
 Wait = Callable[..., float]

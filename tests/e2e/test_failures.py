@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(700)
+pytestmark = pytest.mark.timeout(1500)
 
 Wait = Callable[..., float]
 SESSIONS: dict[str, dict[str, Any]] = {

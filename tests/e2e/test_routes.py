@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(700)
+pytestmark = pytest.mark.timeout(1500)
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 LIKED = [1, 260, 318, 356, 296, 2571, 593, 480, 527, 110]

@@ -19,7 +19,7 @@ from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.slices import SLICES, draw_slice
 from trainer.evaluation.splits import split_by_user
 
-pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

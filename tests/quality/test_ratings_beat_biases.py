@@ -16,7 +16,7 @@ from trainer.evaluation.rating_prediction.evaluate import (
 )
 from trainer.models.parameters import TrainingParameters
 
-pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 

@@ -12,7 +12,7 @@ from trainer.evaluation.slices import QUICK
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY
 
-pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 LEAST_GAIN = {"similar": 0.02, "hybrid": 0.01, "user-cluster": 0.04, "neural": 0.1}

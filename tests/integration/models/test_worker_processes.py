@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.trainer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.trainer, pytest.mark.timeout(1200)]
 torch = pytest.importorskip("torch")
 
 from marquee.features.interactions import RatingRows  # noqa: E402

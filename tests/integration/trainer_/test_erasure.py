@@ -170,7 +170,7 @@ def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str,
         receipts.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_no_byte_of_an_erased_user_is_left_in_redis_or_in_the_history(
     system: FactsSystem, settings: Settings
 ) -> None:
@@ -204,7 +204,7 @@ def test_no_byte_of_an_erased_user_is_left_in_redis_or_in_the_history(
     assert 20 not in history.dataset()[0].movie_ids or USER not in history.dataset()[0].user_ids
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_rollback_after_an_erasure_does_not_bring_the_user_back(
     system: FactsSystem, settings: Settings
 ) -> None:
@@ -222,7 +222,7 @@ def test_a_rollback_after_an_erasure_does_not_bring_the_user_back(
     verification.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_derived_rows_are_those_that_the_model_makes_and_a_damaged_one_is_counted(
     system: FactsSystem, settings: Settings
 ) -> None:
@@ -249,7 +249,7 @@ def test_derived_rows_are_those_that_the_model_makes_and_a_damaged_one_is_counte
     ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_running_app_forgets_a_user_of_its_training_and_so_does_one_that_starts_later(
     system: FactsSystem, settings: Settings
 ) -> None:

@@ -70,7 +70,9 @@ def client(settings: Settings) -> Any:
 
 def stages() -> list[Stage]:
     bus = MemoryBus()
-    neural = model_stage("neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs)))
+    neural = model_stage(
+        "neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs))
+    )
     return [data_stage(), neural, publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))]
 
 
@@ -186,7 +188,9 @@ def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their
 ) -> None:
     bus, serving = MemoryBus(), dict[str, str]()
     few = settings.model_copy(update={"keep_versions": 1})
-    neural = model_stage("neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs)))
+    neural = model_stage(
+        "neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs))
+    )
     stages = [data_stage(), neural, publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))]
     records = [run(stages, few, parameters=TrainingParameters(seed)) for seed in (1, 2, 3, 4)]
     versions = [record.versions["neural"] for record in records]
@@ -208,7 +212,9 @@ def test_versions_that_the_registry_holds_no_more_lose_their_files_but_not_their
 
 
 def test_versions_that_were_never_published_expire_too(settings: Settings, client: Any) -> None:
-    neural = model_stage("neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs)))
+    neural = model_stage(
+        "neural", lambda: ModelFit(ToyConfig, fit, lambda config: int(config.epochs))
+    )
     for seed in (1, 2, 3):
         run(
             [data_stage(), neural],

@@ -85,7 +85,7 @@ def app(environ: dict[str, str]) -> Iterator[httpx.Client]:
     port = free_port()
     with (
         process(environ | {"MARQUEE_TRAINER_PORT": str(port)}, "trainer", "app"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=90) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client,
     ):
         until(lambda: answers(client))
         yield client
@@ -122,7 +122,9 @@ def test_a_training_by_the_app_publishes_versions_and_one_can_go_back(
         refused = client.post("/internal/trainings", json={})
         assert (refused.status_code, refused.json()["training_id"]) == (409, second)
         assert client.get("/health/ready").json()["training"] == second
-        until(lambda: client.get(f"/internal/trainings/{second}").json()["status"] == "succeeded")
+        until(
+            lambda: client.get(f"/internal/trainings/{second}").json()["status"] == "succeeded", 180
+        )
         listed = client.get("/internal/trainings").json()["items"]
         assert [record["training_id"] for record in listed] == [
             second,

@@ -14,7 +14,7 @@ from trainer.history.history import History
 from trainer.operations.rebuild import Rebuilder
 from trainer.operations.verify import Verdict, Verification
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_extras_are_tasks_of_their_own_and_in_the_report(tmp_path: Path) -> None:
     whole = work(tmp_path, EXTRAS)
     tasks = list(tasks_of(whole))

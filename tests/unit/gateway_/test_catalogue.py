@@ -42,7 +42,7 @@ def test_an_article_that_stands_last_is_read_first():
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("matrix", {1: 2, 2: 2}),
         ("MATR", {1: 3, 2: 3}),
@@ -55,8 +55,8 @@ def test_an_article_that_stands_last_is_read_first():
         ("...", {}),
     ],
 )
-def test_titles_are_found_by_words_and_their_beginnings(catalogue, query, found):
-    assert catalogue.search(query) == found
+def test_titles_are_found_by_words_and_their_beginnings(catalogue, query, expected):
+    assert catalogue.search(query) == expected
 
 
 def test_a_changed_title_is_found_by_its_new_words_only(catalogue):
@@ -86,7 +86,7 @@ def test_a_stored_row_reads_as_it_was_written():
 
 
 @pytest.mark.parametrize(
-    ("allowed", "found"),
+    ("allowed", "expected"),
     [
         (MovieFilter(), {1, 2, 3, 4, 5, 6}),
         (MovieFilter(("Crime", "Romance")), {3, 5, 6}),
@@ -95,9 +95,9 @@ def test_a_stored_row_reads_as_it_was_written():
         (MovieFilter(tag="HEIST"), {5}),
     ],
 )
-def test_the_filter_means_the_same_for_rows_and_for_the_table(catalogue, allowed, found):
-    assert {row.movie_id for row in catalogue if allowed.allows(row)} == found
-    assert {row.movie_id for row in PopularList(catalogue, MovieSums()).rows(allowed)} == found
+def test_the_filter_means_the_same_for_rows_and_for_the_table(catalogue, allowed, expected):
+    assert {row.movie_id for row in catalogue if allowed.allows(row)} == expected
+    assert {row.movie_id for row in PopularList(catalogue, MovieSums()).rows(allowed)} == expected
 
 
 def test_popular_movies_stand_by_positive_ratings_then_mean_then_id(catalogue):

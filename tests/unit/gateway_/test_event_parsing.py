@@ -91,8 +91,8 @@ def test_an_unknown_type_is_answered_with_the_known_ones(event: Any) -> None:
 def test_models_are_published_by_the_trainer_alone() -> None:
     data = {"name": "content", "version": "1", "address": "a", "sha256": "0" * 64}
     event = {"type": "model.published", "data": data}
-    for found in (read(event)[0], read(event, {})[0]):
-        assert [(error.field, error.detail) for error in found] == [
+    for errors in (read(event)[0], read(event, {})[0]):
+        assert [(error.field, error.detail) for error in errors] == [
             ("type", "only the trainer publishes models")
         ]
 

@@ -84,8 +84,8 @@ class Filtering(RuleBasedStateMachine):
         starts: int | None, until: int | None,
     ) -> None:  # fmt: skip
         times = {"from": self.moment(starts), "until": self.moment(until)}
-        told = {"movie_id": movie, "weight": weight, "slots": slots} | times
-        self.promotions[movie] = told | {"genres": genres, "segments": segments}
+        promotion = {"movie_id": movie, "weight": weight, "slots": slots} | times
+        self.promotions[movie] = promotion | {"genres": genres, "segments": segments}
         self.send(MoviePromoted, self.promotions[movie])
 
     @rule(movie=MOVIE_IDS)
@@ -168,8 +168,8 @@ class Filtering(RuleBasedStateMachine):
     def reasons(self, filtered: FilteredList) -> set[Reason]:
         return {item.reason for item in filtered.items}
 
-    def holds(self, told: Rule) -> bool:
-        starts, until = told.get("from"), told.get("until")
+    def holds(self, promotion: Rule) -> bool:
+        starts, until = promotion.get("from"), promotion.get("until")
         return (starts is None or starts <= self.now) and (until is None or self.now < until)
 
     def may_be_shown(self, movie: int, list_request: ListRequest) -> bool:
@@ -188,26 +188,32 @@ class Filtering(RuleBasedStateMachine):
     def places(self, list_request: ListRequest, allowed: list[int]) -> dict[int, int]:
         """Return rank → movie of the promotions that are in force for this user and wish."""
         taken: dict[int, int] = {}
-        for told in sorted(self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])):
-            meant = not told["segments"] or self.segments & set(told["segments"])
-            asked = list_request.filter.genres
-            fits = not told["genres"] or not asked or set(asked) & set(told["genres"])
-            if self.holds(told) and meant and fits and told["movie_id"] in allowed:
-                ranks = told["slots"] or range(1, list_request.k + 1, 4)
+        for promotion in sorted(
+            self.promotions.values(), key=lambda t: (-t["weight"], t["movie_id"])
+        ):
+            meant = not promotion["segments"] or self.segments & set(promotion["segments"])
+            wanted_genres = list_request.filter.genres
+            fits = (
+                not promotion["genres"]
+                or not wanted_genres
+                or set(wanted_genres) & set(promotion["genres"])
+            )
+            if self.holds(promotion) and meant and fits and promotion["movie_id"] in allowed:
+                ranks = promotion["slots"] or range(1, list_request.k + 1, 4)
                 free = [rank for rank in ranks if rank <= list_request.k and rank not in taken]
                 if free:
-                    taken[free[0]] = told["movie_id"]
+                    taken[free[0]] = promotion["movie_id"]
         return taken
 
 
 def _merged(places: dict[int, int], natural: list[int], k: int) -> list[int]:
     """Return the list: promoted movies at their ranks, the others in their order between them."""
-    rest, merged = list(natural), []
+    remaining, merged = list(natural), []
     for rank in range(1, k + 1):
         if rank in places:
             merged.append(places[rank])
-        elif rest:
-            merged.append(rest.pop(0))
+        elif remaining:
+            merged.append(remaining.pop(0))
     return merged
 
 

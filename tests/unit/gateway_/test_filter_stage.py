@@ -221,7 +221,7 @@ def test_any_outcome_keeps_the_promises_of_the_stage(items, promoted, blocked, s
         scored(*items), UserContext(facts), list_request
     )
 
-    found = ids(filtered)
+    shown_ids = ids(filtered)
     in_force = {
         i for i, r in rules.items() if r.block and (r.block.until is None or r.block.until > NOW)
     }
@@ -236,12 +236,12 @@ def test_any_outcome_keeps_the_promises_of_the_stage(items, promoted, blocked, s
     natural = [i for i in dict.fromkeys(items) if i in allowed]
     placed = {p.movie_id for p in filtered.placed}
 
-    assert len(found) == len(set(found)) <= list_request.k
-    assert set(found) <= allowed
-    assert len(found) == min(list_request.k, len(placed | set(natural)))
-    assert placed <= set(found) & set(rules)
-    assert [i for i in found if i not in placed] == [i for i in natural if i not in placed][
+    assert len(shown_ids) == len(set(shown_ids)) <= list_request.k
+    assert set(shown_ids) <= allowed
+    assert len(shown_ids) == min(list_request.k, len(placed | set(natural)))
+    assert placed <= set(shown_ids) & set(rules)
+    assert [i for i in shown_ids if i not in placed] == [i for i in natural if i not in placed][
         : list_request.k - len(placed)
     ]
-    assert all(found[p.rank - 1] == p.movie_id for p in filtered.placed)
-    assert not set(why(filtered)) & set(found)
+    assert all(shown_ids[p.rank - 1] == p.movie_id for p in filtered.placed)
+    assert not set(why(filtered)) & set(shown_ids)

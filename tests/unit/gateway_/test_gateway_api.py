@@ -56,11 +56,11 @@ class FakeLiveState:
     popular: PopularList
     connected: bool = True
     reached: bool = True
-    asked: list[Positions] = field(default_factory=list)
+    awaited: list[Positions] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
     async def passed(self, after: Positions, seconds: float) -> bool:
-        self.asked.append(after)
+        self.awaited.append(after)
         self.waited.append(seconds)
         return self.reached
 
@@ -287,7 +287,7 @@ async def test_a_read_after_a_write_waits_for_the_users_partition_and_the_movies
     after = consistency_token.encode({mine: 3, other: 9, "movies:2": 5})
     fresh = await api.get(f"/v1/users/7/recommendations?after={after}")
     assert fresh.json()["fresh"] is True
-    assert api.live_view.asked == [{mine: 3, "movies:2": 5}]
+    assert api.live_view.awaited == [{mine: 3, "movies:2": 5}]
     api.live_view.reached = False
     stale = await api.get(f"/v1/users/7/recommendations?after={after}&wait_ms=5")
     assert stale.json()["fresh"] is False
@@ -446,7 +446,7 @@ async def test_a_rule_is_acknowledged_when_it_is_stored(api, method, path, body,
     assert response.status_code == 200, response.text
     [event] = api.publisher.events
     assert event.type == f"movie.{kind}"
-    assert api.live_view.asked == [consistency_token.decode(response.json()["token"])]
+    assert api.live_view.awaited == [consistency_token.decode(response.json()["token"])]
     api.live_view.reached = False
     response = await api.client.request(method, path, json=body)
     assert response.status_code == 202
@@ -552,13 +552,13 @@ async def test_ratings_are_listed_newest_first_in_pages(api: ApiHarness) -> None
 
 
 async def test_movies_are_listed_in_pages_that_neither_repeat_nor_skip(api: ApiHarness) -> None:
-    found, path = [], "/v1/movies?limit=7&genre=Crime"
+    listed_ids, path = [], "/v1/movies?limit=7&genre=Crime"
     while path:
         body = (await api.get(path)).json()
-        found += [item["movie_id"] for item in body["items"]]
+        listed_ids += [item["movie_id"] for item in body["items"]]
         cursor = body["next_cursor"]
         path = f"/v1/movies?limit=7&genre=Crime&cursor={cursor}" if cursor else ""
-    assert found == list(range(1, 41, 2))
+    assert listed_ids == list(range(1, 41, 2))
 
 
 async def test_movies_are_found_by_title(api: ApiHarness) -> None:

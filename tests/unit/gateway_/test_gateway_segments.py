@@ -114,19 +114,19 @@ async def test_names_that_operators_gave_replace_generated_ones() -> None:
         "/internal/segments/movies": Reply(200, LISTED),
         "/internal/segments/movies/names": names,
     })  # fmt: skip
-    found = await fetch_segments(models, "movies", 1.0)
-    shown = [(one["name"], one["named"], one["kept"]) for one in found["items"]]
+    document = await fetch_segments(models, "movies", 1.0)
+    shown = [(segment["name"], segment["named"], segment["kept"]) for segment in document["items"]]
     assert shown == [("Western", False, False), ("Trenches", True, True)]
-    assert found["wanted"] == 7
-    asked = models.calls[1][1].body
-    assert asked == {"segments": [{"id": 0, "films": [1, 2]}, {"id": 1, "films": [3]}]}
+    assert document["wanted"] == 7
+    names_query = models.calls[1][1].body
+    assert names_query == {"segments": [{"id": 0, "films": [1, 2]}, {"id": 1, "films": [3]}]}
 
 
 async def test_without_the_trainer_segments_keep_their_generated_names() -> None:
     models = FakeModels({"/internal/segments/users": Reply(200, LISTED)})
-    found = await fetch_segments(models, "users", 1.0)
-    assert [one["name"] for one in found["items"]] == ["Western", "War"]
-    assert found["wanted"] is None
+    document = await fetch_segments(models, "users", 1.0)
+    assert [segment["name"] for segment in document["items"]] == ["Western", "War"]
+    assert document["wanted"] is None
 
 
 async def test_refusals_of_the_service_are_errors_that_clients_see() -> None:

@@ -29,7 +29,7 @@ def test_every_write_of_the_log_takes_a_key_and_no_other_call_does(
     taking = {
         name
         for name, (_, operation) in operations.items()
-        if "Idempotency-Key" in [one["name"] for one in operation.get("parameters", ())]
+        if "Idempotency-Key" in [parameter["name"] for parameter in operation.get("parameters", ())]
     }
     writing = {
         name
@@ -38,7 +38,9 @@ def test_every_write_of_the_log_takes_a_key_and_no_other_call_does(
     }
     assert taking == writing
     assert {"put_rating", "add_movie", "publish_events", "erase_user", "put_block"} <= taking
-    assert "user_id" in [one["name"] for one in operations["put_rating"][1]["parameters"]]
+    assert "user_id" in [
+        parameter["name"] for parameter in operations["put_rating"][1]["parameters"]
+    ]
 
 
 def test_the_body_of_many_events_is_described(

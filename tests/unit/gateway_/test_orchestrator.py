@@ -56,13 +56,13 @@ class FakeModels:
     few: dict[Route, int] = field(default_factory=dict)
     delay: float = 0.0
     fresh: bool = True
-    asked: list[tuple[Route, Mapping[str, Any], float]] = field(default_factory=list)
+    requests: list[tuple[Route, Mapping[str, Any], float]] = field(default_factory=list)
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
     ) -> RecommendReply | Failure:
         RecommendRequest.model_validate_json(orjson.dumps(request))
-        self.asked.append((route, request, seconds))
+        self.requests.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:
             return Failure(self.down[route], self.unresponsive)
@@ -89,7 +89,7 @@ class FakeModels:
 
     @property
     def routes(self) -> list[Route]:
-        return [route for route, *_ in self.asked]
+        return [route for route, *_ in self.requests]
 
 
 def orchestrator(models: FakeModels, **timeouts: float) -> Orchestrator:
@@ -121,7 +121,7 @@ async def test_the_chosen_service_is_asked_once_for_a_reserve_and_its_movies_are
     answer = await ask(models, LIKER, user_id=7)
     assert ids(answer) == list(range(200, 190, -1))
     assert (answer.route, answer.model_version, answer.fallbacks) == (Route.NEURAL, "neural-1", ())
-    [(route, request, _)] = models.asked
+    [(route, request, _)] = models.requests
     assert (route, request["k"], request["user_id"]) == (Route.NEURAL, 15, 7)
     assert request["ratings"][0] == (1, 4.5)
 
@@ -132,18 +132,21 @@ async def test_the_wish_for_broader_lists_travels_and_rules_hold_all_the_same() 
     rules = Rules({3: promoted, 200: MovieRules(block=Block(movie_id=200))})
     answer = await ask(models, NOVICE, ListRequest(4, diversity=0.5), rules=rules)
     assert ids(answer) == [199, 3, 198, 197]
-    assert [request["diversity"] for _, request, _ in models.asked] == [0.5]
+    assert [request["diversity"] for _, request, _ in models.requests] == [0.5]
     await ask(models, NOVICE, ListRequest(4))
-    assert "diversity" not in models.asked[-1][1]
+    assert "diversity" not in models.requests[-1][1]
 
 
 async def test_as_many_more_movies_are_asked_for_as_rules_may_remove_then_all_the_reserve() -> None:
     models = FakeModels()
     await ask(models, LIKER, rules=blocked(*range(1, 5)))
-    assert [request["k"] for _, request, _ in models.asked] == [10 + MIN_RESERVE + 4]
+    assert [request["k"] for _, request, _ in models.requests] == [10 + MIN_RESERVE + 4]
     models = FakeModels()
     await ask(models, LIKER, rules=blocked(*range(135, 201)))
-    assert [request["k"] for _, request, _ in models.asked] == [10 + MAX_RESERVE, 10 + MAX_RESERVE]
+    assert [request["k"] for _, request, _ in models.requests] == [
+        10 + MAX_RESERVE,
+        10 + MAX_RESERVE,
+    ]
 
 
 async def test_a_failing_service_is_replaced_down_the_chain_and_named() -> None:
@@ -171,7 +174,7 @@ async def test_where_rules_leave_too_few_the_same_service_is_asked_once_more() -
     answer = await ask(models, LIKER, rules=blocked(*range(135, 201)))
     assert ids(answer) == list(range(134, 124, -1))
     assert models.routes == [Route.NEURAL, Route.NEURAL]
-    assert set(models.asked[1][1]["exclude"]) == set(range(141, 201))
+    assert set(models.requests[1][1]["exclude"]) == set(range(141, 201))
     assert answer.fallbacks == ()
 
 
@@ -201,7 +204,7 @@ async def test_a_tag_is_asked_for_as_the_movies_that_carry_it() -> None:
     models = FakeModels()
     answer = await ask(models, NOVICE, ListRequest(3, MovieFilter(tag="square")))
     assert ids(answer) == [36, 25, 16]
-    [(route, request, _)] = models.asked
+    [(route, request, _)] = models.requests
     assert (route, sorted(request["only"])) == (Route.HYBRID, [1, 4, 9, 16, 25, 36])
     assert (answer.route, answer.fallbacks) == (Route.HYBRID, ())
 
@@ -209,7 +212,7 @@ async def test_a_tag_is_asked_for_as_the_movies_that_carry_it() -> None:
 async def test_without_a_tag_all_movies_are_asked_for() -> None:
     models = FakeModels()
     await ask(models, NOVICE)
-    assert models.asked[0][1]["only"] is None
+    assert models.requests[0][1]["only"] is None
 
 
 async def test_the_own_list_keeps_to_the_tag_too() -> None:
@@ -221,7 +224,7 @@ async def test_the_own_list_keeps_to_the_tag_too() -> None:
 async def test_a_tag_that_no_movie_carries_is_an_empty_list_that_says_so() -> None:
     models, list_request = FakeModels(), ListRequest(3, MovieFilter(tag="cube"))
     answer = await ask(models, NOVICE, list_request)
-    assert (ids(answer), models.asked) == ([], [])
+    assert (ids(answer), models.requests) == ([], [])
     shown = list_document(answer, RecommendationQuery(Profile(NOVICE), list_request), CATALOGUE)
     assert shown["reason"].startswith("no film is known to carry the tag 'cube'; 1 rating")
     assert (shown["items"], shown["degraded"], shown["fallbacks"]) == ([], False, [])
@@ -255,9 +258,9 @@ async def test_services_are_told_only_the_positions_that_their_rows_depend_on() 
     after = {"movies:1": 4, "ratings:2": 9}
     models = FakeModels()
     await ask(models, LIKER, after=after, wait=0.5)
-    assert models.asked[0][1]["after"] == {"movies:1": 4}
+    assert models.requests[0][1]["after"] == {"movies:1": 4}
     await ask(models, Ratings(), after=after, wait=0.5)
-    route, request, seconds = models.asked[1]
+    route, request, seconds = models.requests[1]
     assert (route, request["after"]) == (Route.POPULAR, after)
     assert request["deadline_ms"] == 500
     assert seconds == pytest.approx(0.75, abs=0.01)
@@ -273,7 +276,7 @@ async def test_when_the_time_is_used_up_nobody_else_is_asked() -> None:
     answer = await orchestrator(models, call=0.05, request=0.05).answer(
         RecommendationQuery(Profile(LIKER), ListRequest(5))
     )
-    assert len(models.asked) < 5
+    assert len(models.requests) < 5
     assert answer.fallbacks[-1].why == "no time is left for it"
     assert len(ids(answer)) == 5
 

@@ -89,10 +89,10 @@ class Profiles(RuleBasedStateMachine):
         if self.waiting:
             return
         for user in (1, 2, 3):
-            found = Ratings.unpack(self.batches.store.get(KEYS.user(user).user(user)))
-            assert list(found.rated.items()) == list(self.rated.get(user, {}).items())
-            assert list(found.viewed) == self.viewed.get(user, [])
-            assert list(found.dismissed) == self.dismissed.get(user, [])
+            profile = Ratings.unpack(self.batches.store.get(KEYS.user(user).user(user)))
+            assert list(profile.rated.items()) == list(self.rated.get(user, {}).items())
+            assert list(profile.viewed) == self.viewed.get(user, [])
+            assert list(profile.dismissed) == self.dismissed.get(user, [])
 
     @invariant()
     def an_erased_user_leaves_no_key(self) -> None:

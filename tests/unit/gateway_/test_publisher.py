@@ -74,10 +74,10 @@ async def test_a_bus_that_is_down_is_told_to_everybody_and_the_next_publication_
     producer.go.set()
     producer.error = BusUnavailable("down")
     publisher = Publisher(lambda: producer)
-    found = await asyncio.gather(
+    errors = await asyncio.gather(
         *(publisher.publish([erased(i)]) for i in (1, 2)), return_exceptions=True
     )
-    assert [type(error) for error in found] == [BusUnavailable, BusUnavailable]
+    assert [type(error) for error in errors] == [BusUnavailable, BusUnavailable]
     producer.error = None
     assert await publisher.publish([erased(3)]) == [Published(PARTITION, 0)]
     await publisher.close()

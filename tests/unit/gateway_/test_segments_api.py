@@ -32,7 +32,7 @@ MOVIES = [Movie(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for
 CATALOGUE = Catalogue(map(Row.of, MOVIES))
 
 
-def described(segment: int, *typical: int) -> dict[str, Any]:
+def segment_of(segment: int, *typical: int) -> dict[str, Any]:
     apart = {"genres": ["Crime"], "decades": [], "tags": []}
     return {
         "id": segment,
@@ -44,12 +44,12 @@ def described(segment: int, *typical: int) -> dict[str, Any]:
     }
 
 
-LISTED = {
-    "items": [described(0, *range(1, 16)), described(4, 16, 999)],
+SEGMENTS = {
+    "items": [segment_of(0, *range(1, 16)), segment_of(4, 16, 999)],
     "model_version": "v1",
     "choice": {"k": 5, "votes": {"elbow": 5}},
 }
-FOUND = {
+SEGMENT_MOVIES = {
     "items": [
         {"movie_id": i, "score": 1.0, "reason": "popular", "because": []} for i in range(1, 29)
     ],
@@ -113,11 +113,11 @@ async def api() -> AsyncIterator[ApiHarness]:
     models, profiles, live_view = FakeModels(), FakeProfiles(), FakeLiveState()
     for kind in ("movies", "users"):
         path = f"/internal/segments/{kind}"
-        models.replies[path] = Reply(200, LISTED)
+        models.replies[path] = Reply(200, SEGMENTS)
         models.replies[f"{path}/names"] = Reply(
             200, {"k": 6, "names": {"4": "Night owls"}, "kept": [4]}
         )
-        models.replies[f"{path}/4/films"] = Reply(200, FOUND)
+        models.replies[f"{path}/4/films"] = Reply(200, SEGMENT_MOVIES)
     orchestrator = Orchestrator(models, live_view.popular, Thresholds())
     context = Context(
         Settings(),
@@ -144,7 +144,7 @@ async def test_a_list_says_what_there_is_and_how_it_was_chosen(api: ApiHarness, 
         "kind": kind,
         "model_version": "v1",
         "wanted": 6,
-        "choice": LISTED["choice"],
+        "choice": SEGMENTS["choice"],
     }
     first, second = answer["items"]
     assert (first["name"], first["named"], first["kept"]) == ("Crime 0", False, False)
@@ -260,7 +260,7 @@ async def test_another_name_is_refused(api: ApiHarness, body: dict[str, Any]) ->
 
 @pytest.mark.parametrize("path", ["", "/4"])
 async def test_without_the_trainer_nothing_is_decided(api: ApiHarness, path: str) -> None:
-    listed = Reply(200, LISTED)
+    listed = Reply(200, SEGMENTS)
     api.models.replies = {"/internal/segments/users": listed} if path else {}
     body = {"name": "x"} if path else {"k": 3}
     answer = await api.client.put(f"/v1/segments/users{path}", json=body)

@@ -7,10 +7,10 @@ from gateway.catalogue.tag_index import MIN_RELEVANCE, TagIndex, fold_tag
 from marquee.domain.movies import Movie
 
 
-@pytest.mark.parametrize("asked", ["heist movie", "HEIST  Movie", " Heist\tmovie "])
-def test_a_tag_is_the_same_in_whatever_case_and_spacing(asked: str) -> None:
-    assert fold_tag(asked) == "heist movie"
-    assert list(TagIndex([(7, {"Heist Movie": 0.9})]).movies(asked)) == [7]
+@pytest.mark.parametrize("tag", ["heist movie", "HEIST  Movie", " Heist\tmovie "])
+def test_a_tag_is_the_same_in_whatever_case_and_spacing(tag: str) -> None:
+    assert fold_tag(tag) == "heist movie"
+    assert list(TagIndex([(7, {"Heist Movie": 0.9})]).movies(tag)) == [7]
 
 
 def test_german_and_turkish_letters_fold_too() -> None:

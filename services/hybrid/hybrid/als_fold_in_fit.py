@@ -1,4 +1,4 @@
-"""How much a movie's first raters have to outweigh what its content says, chosen on hidden movies."""
+"""Choice of the trust in content-based factors against a movie's first raters, on hidden movies."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,10 +11,13 @@ from marquee.features.interactions import RatingRows, split_users
 from marquee.scoring.als import AlsFactors
 
 _USERS = 2000
+"""Users sampled."""
 _MOVIES = 200
+"""Hidden movies, those liked most."""
 _REVEALED = 3
+"""Ratings known of a hidden movie."""
 _LIKERS = 8
-"""A hidden movie has so many users who liked it; the revealed ones are among its raters."""
+"""Users who must like a hidden movie; some of them may be among the revealed raters."""
 
 
 def choose_trust(
@@ -27,16 +30,23 @@ def choose_trust(
 ) -> float:
     """Return the trust by which hidden movies, three ratings known, find those who like them.
 
-    `predicted` n × f the factors of all movies by content alone,
-    learned where `hidden`, n, does not hold. What counts is the chance that somebody who liked the
-    movie scores above somebody who did not rate it.
+    The criterion is the AUC: the chance that a user who likes the movie scores above one who did
+    not rate it.
+
+    Args:
+        factors: of the ALS.
+        predicted: float32 n × f, factors of all movies by content, learned without hidden ones.
+        hidden: bool n.
+        rows: the users' ratings.
+        trusts: to choose from.
+        seed: of the samples.
     """
-    cases = _Cases(factors, predicted, hidden, rows, seed)
-    return max(trusts, key=lambda trust: cases.chance(replace(factors, trust=trust)))
+    trials = _HiddenMovies(factors, predicted, hidden, rows, seed)
+    return max(trusts, key=lambda trust: trials.mean_auc(replace(factors, trust=trust)))
 
 
-class _Cases:
-    """Hidden movies among sampled users."""
+class _HiddenMovies:
+    """Hidden movies among sampled users, whose factors are solved without them."""
 
     def __init__(
         self,
@@ -52,25 +62,25 @@ class _Cases:
         self._movies, self._owners, self._half_stars = rows.movies, rows.owners, rows.half_stars
         self._users = _fold_in(factors, rows, ~hidden[rows.movies])
         likers = np.bincount(rows.movies[rows.liked], minlength=len(hidden))
-        chosen = np.flatnonzero(hidden & (likers >= _LIKERS))
-        chosen = chosen[np.argsort(-likers[chosen], kind="stable")[:_MOVIES]]
+        movies = np.flatnonzero(hidden & (likers >= _LIKERS))
+        movies = movies[np.argsort(-likers[movies], kind="stable")[:_MOVIES]]
         rng = np.random.default_rng(seed)
-        self._orders = {i: rng.permutation(self._at(i)) for i in chosen.tolist()}
+        self._orders = {i: rng.permutation(self._ratings_of(i)) for i in movies.tolist()}
 
-    def chance(self, factors: AlsFactors) -> float:
+    def mean_auc(self, factors: AlsFactors) -> float:
         """Return the mean over movies of the chance that a liker scores above a non-rater."""
-        chances = [self._of(movie, factors) for movie in self._orders]
-        return float(np.mean(chances)) if chances else 0.0
+        aucs = [self._auc(movie, factors) for movie in self._orders]
+        return float(np.mean(aucs)) if aucs else 0.0
 
-    def _at(self, movie: int) -> Ints:
+    def _ratings_of(self, movie: int) -> Ints:
         return np.flatnonzero(self._movies == movie)
 
-    def _of(self, movie: int, factors: AlsFactors) -> float:
+    def _auc(self, movie: int, factors: AlsFactors) -> float:
         order = self._orders[movie]
-        known, rest = order[:_REVEALED], order[_REVEALED:]
+        known, unknown = order[:_REVEALED], order[_REVEALED:]
         equations = factors.equations(self._users[self._owners[known]], self._half_stars[known])
         scores = self._users @ factors.refine(self._predicted[movie], *equations)
-        likers = self._owners[rest[self._half_stars[rest] >= POSITIVE]]
+        likers = self._owners[unknown[self._half_stars[unknown] >= POSITIVE]]
         others = np.sort(np.delete(scores, self._owners[order]))
         if not len(others):
             return 0.0
@@ -78,7 +88,7 @@ class _Cases:
 
 
 def _fold_in(factors: AlsFactors, rows: RatingRows, shown: Mask) -> Matrix:
-    """Return the factors, u × f, of users by those of their ratings that are shown."""
+    """Return the factors of users, u × f, solved from those of their ratings that are shown."""
     users = np.zeros((len(rows), factors.f), np.float32)
     for i, (start, end) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
         chosen = start + np.flatnonzero(shown[start:end])

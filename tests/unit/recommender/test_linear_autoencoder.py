@@ -9,9 +9,9 @@ from marquee.features.interactions import RatingRows
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.training.linear_autoencoder import (
     LinearAutoencoderConfig,
-    _low_rank,
+    _full_inverse,
     _mirrored,
-    _whole,
+    _woodbury_inverse,
     fit_linear_autoencoder,
 )
 from marquee.training.linear_autoencoder_moments import ExpectedGram
@@ -58,7 +58,7 @@ def test_movies_outside_the_head_and_past_the_table_add_nothing(model: LinearAut
 
 def test_both_ways_to_solve_agree(rows: RatingRows) -> None:
     problem = moments(rows)
-    low_rank, whole = _low_rank(problem, 0.5), _whole(problem, 0.5)
+    low_rank, whole = _woodbury_inverse(problem, 0.5), _full_inverse(problem, 0.5)
     assert np.allclose(low_rank.times(problem.cross), whole.times(problem.cross), atol=1e-4)
     first, second = slice(0, 20), slice(20, 40)
     assert np.allclose(low_rank.columns(first), whole.columns(first), atol=1e-4)

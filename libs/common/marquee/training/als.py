@@ -13,23 +13,23 @@ _PASSES = 2
 
 
 class AlsConfig(BaseModel):
-    """How many factors, and what counts how much."""
+    """Number of factors, regularization and confidences."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     factors: int = Field(64, ge=1)
     iterations: int = Field(15, ge=1)
     max_users: int = Field(20_000, ge=1)
-    """Of more users a sample makes the factors, and two passes over all of them the final ones."""
+    """Of more users a sample gives item factors, which two passes over all users then refine."""
     regularization: float = Field(60.0, gt=0)
     liked: float = Field(8.0, ge=1)
-    """Confidence in a liked movie (1: as in a movie not rated)."""
+    """Confidence in a liked movie; that in a movie not rated is 1."""
     other: float = Field(4.0, ge=1)
     """Confidence in a movie that was rated and not liked."""
 
 
 def fit_als(rows: RatingRows, n_movies: int, config: AlsConfig, seed: int) -> AlsFactors:
-    """Return the ALS factors of n_movies movie rows; a movie without a liking user has zeros."""
+    """Return the ALS factors of n_movies movie rows; movies that nobody likes have zeros."""
     items = np.zeros((n_movies, config.factors), np.float32)
     users = np.zeros((len(rows), config.factors), np.float32)
     if rows.liked.any():
@@ -48,19 +48,22 @@ def fit_als(rows: RatingRows, n_movies: int, config: AlsConfig, seed: int) -> Al
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
     if len(rows) <= max_users:
         return rows
-    kept, _ = split_users(len(rows), 1 - max_users / len(rows), seed)
-    return rows.of_users(kept)
+    sample, _ = split_users(len(rows), 1 - max_users / len(rows), seed)
+    return rows.of_users(sample)
 
 
 def _als(config: AlsConfig, iterations: int, seed: int) -> AlternatingLeastSquares:
     return AlternatingLeastSquares(
-        config.factors, regularization=config.regularization,
-        iterations=iterations, num_threads=1, random_state=seed,
-    )  # fmt: skip
+        config.factors,
+        regularization=config.regularization,
+        iterations=iterations,
+        num_threads=1,
+        random_state=seed,
+    )
 
 
 def _confidence(rows: RatingRows, n_movies: int, config: AlsConfig) -> sparse.csr_matrix:
-    """Return u × n_movies: how sure a movie is liked, below 0 how sure that it is not."""
+    """Return the confidences, u × n_movies: positive for likes, negative for dislikes."""
     confidence = np.where(rows.liked, config.liked, -config.other).astype(np.float32)
     return sparse.csr_matrix((confidence, rows.movies, rows.starts), (len(rows), n_movies))
 

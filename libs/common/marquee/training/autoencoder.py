@@ -1,4 +1,9 @@
-"""Training of the autoencoder in numpy: random fold-in sizes, softmax over the movies not shown."""
+"""Training of the denoising autoencoder in numpy.
+
+Each step shows a random part of each user's ratings and predicts the likes among the others with a
+multinomial (softmax) loss over the movies not shown: Liang et al. 2018, Variational Autoencoders
+for Collaborative Filtering, without the variational part.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,25 +12,25 @@ from itertools import islice
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
-from sklearn.cluster import KMeans as SkKMeans
 from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Mask, Matrix
 from marquee.features.interactions import RatingRows
-from marquee.features.pipeline import KMeans
 from marquee.scoring.autoencoder import Autoencoder
+from marquee.training.adam import Adam
 from marquee.training.autoencoder_compression import compress
 
 _PRIOR = 0.3
-"""Positive ratings that a movie has beside its own when training starts."""
+"""Pseudo-likes of each movie in the prior that training starts from."""
 
-
-_CLUSTERED = 20_000
-"""Of more users a sample makes the clusters."""
+_COMPRESSION_USERS = 5000
+"""Users, a sample, whose layers the compression is fitted on."""
+_COMPRESSION_DRAWS = 3
+"""Fold-ins of each of them."""
 
 
 class AutoencoderConfig(BaseModel):
-    """Width of the code, and how it is trained."""
+    """Width of the hidden layer, and how it is trained."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,19 +41,19 @@ class AutoencoderConfig(BaseModel):
     decay: float = Field(1.0, ge=0)
     dropout: float = Field(0.3, ge=0, lt=1)
     long_share: float = Field(0.3, ge=0, le=1)
-    """Share of fold-ins whose size is uniform up to 90 % of the row; the others are log-uniform."""
+    """Share of fold-ins whose size is uniform up to 90 % of a history; others are log-uniform."""
     seen_share: float = Field(0.0, ge=0, lt=1)
-    """Share of fold-ins shown as movies seen, ratings unknown; 0: there is no such input."""
+    """Share of fold-ins shown as movies seen, ratings unknown; 0: there is no such channel."""
     condensed: int | None = Field(None, ge=1)
-    """Numbers that the layer is condensed to when all is trained; None: it stays the code."""
+    """Dimensions of codes that the trained layer is compressed to; None: the layer is the code."""
     max_steps: int = Field(3000, ge=1)
-    """Epochs are no more than make so many steps: many users need fewer of them."""
+    """Upper limit of steps: with many users fewer epochs suffice."""
     head: int = Field(10_000, ge=1)
-    """Only the movies rated most often are learned: a step weighs them all against each other."""
+    """Movies learned at most, those rated most often: a step compares them all with each other."""
 
 
 def input_matrix(rows: RatingRows, movies: int) -> sparse.csr_matrix:
-    """Return the u × 2·movies inputs of whole rows: 1/√n in the channel liked or not liked."""
+    """Return the inputs of whole histories, u × 2·movies: 1/√n in one of the two channels."""
     sizes = rows.sizes
     columns = rows.movies + np.where(rows.liked, 0, movies)
     values = np.repeat(1 / np.sqrt(np.maximum(sizes, 1)), sizes).astype(np.float32)
@@ -56,7 +61,7 @@ def input_matrix(rows: RatingRows, movies: int) -> sparse.csr_matrix:
 
 
 def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
-    """Return the codes, u × e, of whole rows."""
+    """Return the codes, u × e, of whole histories."""
     inputs = network.inputs[: 2 * network.movies]
     return network.codes_of(np.tanh(input_matrix(rows, network.movies) @ inputs + network.bias))
 
@@ -64,20 +69,19 @@ def encode(network: Autoencoder, rows: RatingRows) -> Matrix:
 def fit_autoencoder(
     rows: RatingRows, movies: int, config: AutoencoderConfig, seed: int
 ) -> Autoencoder:
-    """Return the network trained on users' rows over `movies` movies.
+    """Return the network trained on users' ratings of `movies` movies.
 
-    Each step shows a random part of each row and predicts the likes that it hides (Liang et al.
-    2018, with the multinomial loss, fold-in sizes drawn as they come in serving).
+    The sizes of the parts shown are drawn as they occur in serving.
     """
     rng = np.random.default_rng(seed)
-    network = _start(rows, movies, config, rng)
+    network = _initial_network(rows, movies, config, rng)
     likes = np.bincount(rows.owners, rows.liked, len(rows))
     users = np.flatnonzero((likes > 0) & (rows.sizes > 1))
-    if not len(users):  # nothing to learn: every user gets the prior
+    if not len(users):  # nothing to learn: all users get the prior
         return replace(network, inputs=np.zeros_like(network.inputs), outputs=network.outputs * 0)
     batches = -(-len(users) // config.batch_size)
     steps = min(batches * config.epochs, config.max_steps)
-    adam = _Adam(_arrays(network), config, steps)
+    adam = Adam(_arrays(network), config.learning_rate, config.decay, steps)
     with threadpool_limits(1):
         for batch in islice(_batches(users, batches, rng), steps):
             adam.step(_gradients(network, rows, batch, config, rng))
@@ -85,14 +89,19 @@ def fit_autoencoder(
 
 
 def _batches(users: Ints, n: int, rng: np.random.Generator) -> Iterator[Ints]:
-    """Yield the users in n batches, in another order each time round."""
+    """Yield the users in n batches, in a new order each epoch, without end."""
     while True:
         yield from np.array_split(rng.permutation(users), n)
 
 
 def learned_movies(sums: Ints, min_ratings: int, head: int) -> Mask:
-    """Return which of i movies (`sums` i × 3) an autoencoder learns: the `head` rated most often,
-    of those with `min_ratings`, or with as many as there are where none has so many."""
+    """Return a mask of the movies that an autoencoder learns, i.
+
+    Args:
+        sums: int64 i × 3: ratings, positive ratings, half stars.
+        min_ratings: ratings that a movie needs; the maximum, where no movie has as many.
+        head: limit; the movies rated most often are learned.
+    """
     n = sums[:, 0]
     learned: Mask = n >= min(min_ratings, n.max(initial=0))
     if learned.sum() > head:
@@ -104,71 +113,67 @@ def learned_movies(sums: Ints, min_ratings: int, head: int) -> Mask:
 def fit_over_movies(
     rows: RatingRows, sums: Ints, min_ratings: int, config: AutoencoderConfig, seed: int
 ) -> Autoencoder:
-    """Return the network over all i movies, whose `sums` (i × 3) start with their ratings.
+    """Return the network over all movies, trained on `learned_movies` alone.
 
-    Movies that are not learned (`learned_movies`) are left out of the training: their weights are 0,
-    and their prior is the one that training starts from.
+    Other movies get weights of 0, and the prior that training starts from.
+
+    Args:
+        rows: the users' ratings.
+        sums: int64 i × 3: ratings, positive ratings, half stars of each movie.
+        min_ratings: ratings that a movie needs to be learned.
+        config: of the network.
+        seed: of all random draws.
     """
-    trained = np.flatnonzero(learned_movies(sums, min_ratings, config.head))
-    place = np.full(len(sums), -1)
-    place[trained] = np.arange(len(trained))
-    keep = place[rows.movies] >= 0
-    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    shown = RatingRows(starts, place[rows.movies[keep]], rows.half_stars[keep])
-    small = fit_autoencoder(shown, len(trained), config, seed)
-    channels = len(small.inputs) // max(1, len(trained))
-    inputs = np.zeros((channels * len(sums), config.width), np.float32)
-    inputs[np.concatenate([trained + c * len(sums) for c in range(channels)])] = small.inputs
-    outputs = np.zeros((len(sums), config.width), np.float32)
-    outputs[trained] = small.outputs
-    prior = np.log(sums[:, 1] + _PRIOR).astype(np.float32)
-    prior[trained] = small.prior
-    network = Autoencoder(inputs, small.bias, outputs, prior)
+    learned = np.flatnonzero(learned_movies(sums, min_ratings, config.head))
+    small = fit_autoencoder(_rows_over(rows, learned, len(sums)), len(learned), config, seed)
+    network = _expanded(small, learned, sums)
     if config.condensed is None:
         return network
-    return compress(network, _some_layers(network, rows, config, seed), sums, config.condensed)
+    return compress(network, _sample_layers(network, rows, config, seed), sums, config.condensed)
 
 
-def _some_layers(
+def _rows_over(rows: RatingRows, movies: Ints, n_movies: int) -> RatingRows:
+    """Return the ratings of some movies of n_movies, those movies numbered from 0."""
+    index = np.full(n_movies, -1)
+    index[movies] = np.arange(len(movies))
+    keep = index[rows.movies] >= 0
+    starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
+    return RatingRows(starts, index[rows.movies[keep]], rows.half_stars[keep])
+
+
+def _expanded(small: Autoencoder, learned: Ints, sums: Ints) -> Autoencoder:
+    """Return a network over the learned movies as one over all movies."""
+    n, width = len(sums), len(small.bias)
+    channels = len(small.inputs) // max(1, len(learned))
+    inputs = np.zeros((channels * n, width), np.float32)
+    inputs[np.concatenate([learned + c * n for c in range(channels)])] = small.inputs
+    outputs = np.zeros((n, width), np.float32)
+    outputs[learned] = small.outputs
+    prior = np.log(sums[:, 1] + _PRIOR).astype(np.float32)
+    prior[learned] = small.prior
+    return Autoencoder(inputs, small.bias, outputs, prior)
+
+
+def _sample_layers(
     network: Autoencoder, rows: RatingRows, config: AutoencoderConfig, seed: int
 ) -> Matrix:
-    """Return the layers of fold-ins of at most 5,000 users, as they come in training."""
+    """Return the hidden layers, m × h, of random fold-ins of sampled users."""
     rng = np.random.default_rng(seed)
-    users = np.sort(rng.permutation(len(rows))[:5000])
-    some = rows.of_users(users)
+    users = np.sort(rng.permutation(len(rows))[:_COMPRESSION_USERS])
+    sample = rows.of_users(users)
     layers = []
-    for _ in range(3):
-        shown = _shown(some.sizes, some.owners, config.long_share, rng)
-        inputs = _batch_inputs(some, shown, network.movies, config, rng, dropout=0.0)
+    for _ in range(_COMPRESSION_DRAWS):
+        shown = _draw_shown(sample.sizes, sample.owners, config.long_share, rng)
+        inputs = _batch_inputs(sample, shown, network.movies, config, rng, dropout=0.0)
         layers.append(np.tanh(inputs @ network.inputs + network.bias))
     return np.concatenate(layers)
-
-
-def fit_user_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:
-    """Return the clusters of u × e unit codes; None: one for 75 users, 2 to 64."""
-    if not len(codes):
-        return KMeans(np.zeros((1, codes.shape[1]), np.float32))
-    wanted = clusters or min(max(round(len(codes) / 75), 2), 64)
-    codes = _sampled(codes, seed)
-    k = min(wanted, len(np.unique(codes.round(5), axis=0)))
-    with threadpool_limits(1):
-        fitted = SkKMeans(k, n_init=4, random_state=seed).fit(codes)
-    return KMeans(np.ascontiguousarray(fitted.cluster_centers_, np.float32))
-
-
-def _sampled(codes: Matrix, seed: int) -> Matrix:
-    if len(codes) <= _CLUSTERED:
-        return codes
-    chosen = np.random.default_rng(seed).choice(len(codes), _CLUSTERED, replace=False)
-    sampled: Matrix = codes[np.sort(chosen)]
-    return sampled
 
 
 def _arrays(network: Autoencoder) -> list[Matrix]:
     return [network.inputs, network.bias, network.outputs, network.prior]
 
 
-def _start(
+def _initial_network(
     rows: RatingRows, movies: int, config: AutoencoderConfig, rng: np.random.Generator
 ) -> Autoencoder:
     scale = np.float32(1 / np.sqrt(config.width))
@@ -189,9 +194,10 @@ def _gradients(
     config: AutoencoderConfig,
     rng: np.random.Generator,
 ) -> list[Matrix]:
+    """Return the gradients of the arrays, in the order of `_arrays`, for a batch of users."""
     batch = rows.of_users(users)
     movies, liked, owners = batch.movies, batch.liked, batch.owners
-    shown = _shown(batch.sizes, owners, config.long_share, rng)
+    shown = _draw_shown(batch.sizes, owners, config.long_share, rng)
     inputs = _batch_inputs(batch, shown, network.movies, config, rng, config.dropout)
     hidden = np.tanh(inputs @ network.inputs + network.bias)
     errors = hidden @ network.outputs.T
@@ -201,8 +207,8 @@ def _gradients(
     return [inputs.T @ back, back.sum(0), errors.T @ hidden, errors.sum(0)]
 
 
-def _shown(sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator) -> Mask:
-    """Return which ratings a step shows: a random part of each row, of a random size."""
+def _draw_shown(sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator) -> Mask:
+    """Return a mask of the ratings shown, n: a random part of each history, of a random size."""
     short = np.exp(rng.random(len(sizes)) * np.log(np.maximum(1.0, 0.8 * sizes)))
     long = rng.random(len(sizes)) * 0.9 * sizes
     counts = np.maximum(1, np.where(rng.random(len(sizes)) < long_share, long, short)).astype(int)
@@ -221,7 +227,7 @@ def _batch_inputs(
     rng: np.random.Generator,
     dropout: float,
 ) -> sparse.csr_matrix:
-    """Return the inputs of what is shown of a batch; some users' movies are merely seen."""
+    """Return the inputs of the ratings shown, u × channels·movies; of some users only as seen."""
     owners, n = batch.owners, len(batch)
     sizes = np.bincount(owners[shown], minlength=n)
     keep = shown & (rng.random(len(owners)) >= dropout)
@@ -241,7 +247,10 @@ def _softmax_errors(
     shown: Mask,
     liked: Mask,
 ) -> None:
-    """Turn b × i logits into the gradient of the weighted cross-entropy, in place."""
+    """Turn logits, b × i, into the gradient of the cross-entropy, in place.
+
+    Users weigh by the root of their hidden likes.
+    """
     logits[owners[shown], movies[shown]] = -np.inf
     hidden = ~shown & liked
     counts = np.bincount(owners[hidden], minlength=len(logits))
@@ -252,39 +261,3 @@ def _softmax_errors(
     logits *= (weights / logits.sum(axis=1))[:, None].astype(np.float32)
     share = weights / np.maximum(counts, 1)
     logits[owners[hidden], movies[hidden]] -= share[owners[hidden]].astype(np.float32)
-
-
-class _Adam:
-    """Adam (Kingma & Ba 2015) with a cosine schedule and decoupled decay, on arrays in place."""
-
-    def __init__(self, arrays: list[Matrix], config: AutoencoderConfig, steps: int) -> None:
-        self._arrays = arrays
-        self._config = config
-        self._steps = steps
-        self._step = 0
-        self._first = [np.zeros_like(array) for array in arrays]
-        self._second = [np.zeros_like(array) for array in arrays]
-        self._buffers = [np.empty_like(array) for array in arrays]
-
-    def step(self, gradients: list[Matrix]) -> None:
-        self._step += 1
-        cosine = 0.5 * (1 + np.cos(np.pi * (self._step - 1) / self._steps))
-        rate = self._config.learning_rate * max(cosine, 0.01)
-        correction = np.sqrt(1 - 0.999**self._step) / (1 - 0.9**self._step)
-        for array, gradient, first, second, buffer in zip(
-            self._arrays, gradients, self._first, self._second, self._buffers, strict=True
-        ):
-            first *= np.float32(0.9)
-            np.multiply(gradient, np.float32(0.1), out=buffer)
-            first += buffer
-            second *= np.float32(0.999)
-            np.multiply(gradient, gradient, out=buffer)
-            buffer *= np.float32(0.001)
-            second += buffer
-            np.sqrt(second, out=buffer)
-            buffer += np.float32(1e-8)
-            np.divide(first, buffer, out=buffer)
-            if self._config.decay and array.ndim == 2:
-                array *= np.float32(1 - rate * self._config.decay)
-            buffer *= np.float32(rate * correction)
-            array -= buffer

@@ -1,7 +1,8 @@
-"""Condenses a wide autoencoder: few numbers of a user move its logits, so serving needs no more.
+"""Compression of a wide autoencoder to the few directions of its layer that move the logits.
 
-With layers c of mean m and covariance S Sᵀ, logits are outputs · S · S⁻¹(c - m) + a constant; the
-singular values of outputs · S, movies weighed by the root of their likes, say which directions tell.
+With layers c of mean m and covariance S Sᵀ, logits are outputs · S · S⁻¹(c - m) + a constant. The
+largest singular values of outputs · S, movies weighted by the root of their likes, give the
+directions to keep: a whitened truncated SVD.
 """
 
 from dataclasses import replace
@@ -14,10 +15,15 @@ from marquee.scoring.autoencoder import Autoencoder, LowRankCode
 
 
 def compress(network: Autoencoder, layers: Matrix, sums: Ints, width: int) -> Autoencoder:
-    """Return the network with codes of at most `width` numbers.
+    """Return the network with codes of at most `width` dimensions.
 
-    `layers` m × h: as they come in serving. `sums` i × 3: ratings, positive ones, half stars. A
-    code's numbers are scaled by the root of how much they tell, so that near codes are near tastes.
+    Dimensions are scaled by the root of their singular values, so that near codes mean near logits.
+
+    Args:
+        network: without a low-rank code.
+        layers: float32 m × h, hidden layers as they occur in serving.
+        sums: int64 i × 3: ratings, positive ratings, half stars of each movie.
+        width: of the codes; from h on the network is returned as it is.
     """
     h = len(network.bias)
     if width >= h or len(layers) < 2:
@@ -26,13 +32,13 @@ def compress(network: Autoencoder, layers: Matrix, sums: Ints, width: int) -> Au
     spread = np.cov(layers.T.astype(np.float64))
     spread[np.diag_indices(h)] += 1e-6 * (1 + np.trace(spread) / h)
     root = np.linalg.cholesky(spread)
-    weighed = np.sqrt(sums[:, 1:2] + 1.0) * (network.outputs @ root)
-    values, vectors = np.linalg.eigh(weighed.T @ weighed)
-    chosen = vectors[:, ::-1][:, :width]
+    weighted = np.sqrt(sums[:, 1:2] + 1.0) * (network.outputs @ root)
+    values, vectors = np.linalg.eigh(weighted.T @ weighted)
+    directions = vectors[:, ::-1][:, :width]
     scale = np.sqrt(np.sqrt(np.maximum(values[::-1][:width], 1e-12)))
     scale /= scale.max()
-    rows = scale[:, None] * linalg.solve_triangular(root, chosen, lower=True, trans="T").T
-    outputs = network.outputs @ root @ (chosen / scale)
+    rows = scale[:, None] * linalg.solve_triangular(root, directions, lower=True, trans="T").T
+    outputs = network.outputs @ root @ (directions / scale)
     return replace(
         network,
         outputs=np.ascontiguousarray(outputs, np.float32),

@@ -1,4 +1,4 @@
-"""Fits the space of movie content: the directions in which the movies that people know differ."""
+"""Fit of the content embedding: principal components of the content of known movies."""
 
 import numpy as np
 
@@ -15,10 +15,17 @@ def fit_content_embedding(
     dimensions: int,
     seed: int,
 ) -> ContentEmbedding:
-    """Return the space of n × d movie vectors, learned where `known` (n) holds, or from all.
+    """Return the embedding fitted to known movies, or to all where there are not two of them.
 
-    Movies that hardly anybody rated are left out where there are others: they are many, and the
-    directions in which they differ say little of what people choose between.
+    Movies that hardly anybody rated are many, and the directions in which they differ tell little
+    about what people choose between.
+
+    Args:
+        vectors: vectoriser of movies.
+        matrix: float32 n × d, the movies' vectors.
+        known: bool n, the movies to fit on.
+        dimensions: of the codes, at most.
+        seed: of the PCA.
     """
     chosen = matrix[known] if known.sum() > 1 else matrix
     if not len(chosen):

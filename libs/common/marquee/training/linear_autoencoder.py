@@ -1,9 +1,11 @@
-"""Fits the linear model of few ratings: the ridge that a random fold-in of n ratings expects.
+"""Fit of the linear autoencoder: a ridge regression in expectation over random fold-ins.
 
 Inputs z of a user with N ratings are a random n of them (liked movies in one channel, the others in
 a second); targets y are the liked movies left out. Over all draws E[z zᵀ] is n(n-1)/N(N-1) off the
-diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made. A movie's own weights
-are held at 0, as in EASE (Steck 2019); the intercept is free and carries popularity.
+diagonal and n/N on it, and E[z yᵀ] is n(N-n)/N(N-1), so no draw is made: this is EDLAE (Steck 2020,
+Autoencoders that don't overfit towards the Identity), with sampled sizes in place of dropout. A
+movie's own weights are constrained to 0, as in EASE (Steck 2019, Embarrassingly Shallow
+Autoencoders); the intercept is free and carries popularity.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ _BLOCK = 512
 
 
 class LinearAutoencoderConfig(BaseModel):
-    """How many ratings the model expects, and how large it may grow."""
+    """Size of the fold-ins that the model is fitted to, and limits of its own size."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,52 +33,39 @@ class LinearAutoencoderConfig(BaseModel):
     penalty: float = Field(1.0, gt=0)
     """Ridge penalty on the weights."""
     head: int = Field(2500, ge=1)
-    """Only the movies rated most often have weights: a system of channels × head is solved."""
+    """Movies with weights at most, those rated most often; channels · head unknowns are solved."""
     kept: int = Field(300, ge=1)
-    """Weights kept of each input movie, the largest ones."""
+    """Weights kept of each input, those with the largest absolute values."""
     channels: int = Field(2, ge=1, le=2)
     """2: liked and not liked apart. 1: a movie counts as seen, whatever its rating."""
     max_users: int = Field(50_000, ge=1)
-    """More users than this are sampled."""
+    """Of more users a sample is taken."""
 
 
 def fit_linear_autoencoder(
     rows: RatingRows, n_movies: int, config: LinearAutoencoderConfig, seed: int = 0
 ) -> LinearAutoencoder:
-    """Return the model of n_movies movie rows, learned from the ratings of u users."""
-    problem = _moments(rows, n_movies, config, seed)
-    return _solution(problem, n_movies, config)
-
-
-def _solution(
-    problem: ExpectedGram, n_movies: int, config: LinearAutoencoderConfig
-) -> LinearAutoencoder:
-    """Return the model of the penalty of `config`; all else in it has made the problem."""
-    weights = _solve(problem, config.penalty)
-    intercept = problem.base_rate.copy()
-    intercept[problem.head] -= (problem.means @ weights) / problem.total
-    kept = min(config.kept, len(problem.head))
-    columns, values = _largest(weights, kept)
+    """Return the model of n_movies movie rows, fitted to users' ratings; `seed` samples users."""
+    sample = _sample(rows, config.max_users, seed)
+    gram = ExpectedGram.of(sample, n_movies, config.n, config.head, config.channels)
+    weights = _solve(gram, config.penalty)
+    intercept = gram.base_rate.copy()
+    intercept[gram.head] -= (gram.means @ weights) / gram.total
+    width = min(config.kept, len(gram.head))
+    columns, values = _largest(weights, width)
     inputs = np.full(n_movies, -1, np.int32)
-    inputs[problem.head] = np.arange(len(problem.head))
-    shape = (config.channels, len(problem.head), kept)
+    inputs[gram.head] = np.arange(len(gram.head))
+    shape = (config.channels, len(gram.head), width)
     return LinearAutoencoder(
         intercept.astype(np.float32),
         inputs,
-        problem.head[columns].astype(np.int32).reshape(shape),
+        gram.head[columns].astype(np.int32).reshape(shape),
         values.reshape(shape),
     )
 
 
-def _moments(
-    rows: RatingRows, n_movies: int, config: LinearAutoencoderConfig, seed: int
-) -> ExpectedGram:
-    sample = _sample(rows, config.max_users, seed)
-    return ExpectedGram.of(sample, n_movies, config.n, config.head, config.channels)
-
-
 def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
-    """Return the users with two ratings or more, at most max_users of them."""
+    """Return the ratings of users with two or more, of at most max_users of them."""
     users = np.flatnonzero(rows.sizes >= 2)
     if len(users) > max_users:
         users = np.sort(np.random.default_rng(seed).choice(users, max_users, replace=False))
@@ -84,14 +73,14 @@ def _sample(rows: RatingRows, max_users: int, seed: int) -> RatingRows:
 
 
 class _Inverse(Protocol):
-    """The inverse P (c·h × c·h) of the ridge's system, whole or in parts."""
+    """The inverse P, c·h × c·h, of the ridge's system matrix."""
 
     def times(self, right: Matrix) -> Matrix:
-        """Return P · right."""
+        """Return P · right, for c·h × t."""
         ...
 
     def columns(self, block: slice) -> Matrix:
-        """Return some columns of P."""
+        """Return a block of columns of P."""
         ...
 
     def between(self, rows: slice, columns: slice) -> Matrix:
@@ -101,7 +90,7 @@ class _Inverse(Protocol):
 
 @dataclass(frozen=True)
 class _FullInverse:
-    """P itself, for many users."""
+    """P as a matrix, for many users."""
 
     inverse: Matrix
 
@@ -117,7 +106,7 @@ class _FullInverse:
 
 @dataclass(frozen=True)
 class _WoodburyInverse:
-    """P = 1/D - left · right for few users (Woodbury): users × users is all that is inverted."""
+    """P = 1/D - left · right (Woodbury), for few users: only a users × users matrix is inverted."""
 
     diagonal: Matrix
     left: Matrix
@@ -129,8 +118,8 @@ class _WoodburyInverse:
 
     def columns(self, block: slice) -> Matrix:
         columns: Matrix = -(self.left @ self.right[:, block])
-        places = np.arange(block.start, block.stop)
-        columns[places, places - block.start] += 1 / self.diagonal[block]
+        diagonal = np.arange(block.start, block.stop)
+        columns[diagonal, diagonal - block.start] += 1 / self.diagonal[block]
         return columns
 
     def between(self, rows: slice, columns: slice) -> Matrix:
@@ -140,27 +129,31 @@ class _WoodburyInverse:
         return between
 
 
-def _solve(problem: ExpectedGram, penalty: float) -> Matrix:
-    """Return the weights, c·h × h, a movie's own ones being 0."""
-    h = len(problem.head)
-    few = problem.roots.shape[1] < problem.roots.shape[0] // 2
-    inverse: _Inverse = _low_rank(problem, penalty) if few else _whole(problem, penalty)
-    weights = inverse.times(problem.cross)
-    blocks = [slice(c * h, (c + 1) * h) for c in range(problem.channels)]
+def _solve(gram: ExpectedGram, penalty: float) -> Matrix:
+    """Return the weights, c·h × h, with a movie's own weights constrained to 0.
+
+    The constraint is met by Lagrange multipliers, c of each movie, as in EASE.
+    """
+    h = len(gram.head)
+    is_low_rank = gram.roots.shape[1] < gram.roots.shape[0] // 2
+    invert = _woodbury_inverse if is_low_rank else _full_inverse
+    inverse: _Inverse = invert(gram, penalty)
+    weights = inverse.times(gram.cross)
+    blocks = [slice(c * h, (c + 1) * h) for c in range(gram.channels)]
     own = np.stack([np.diagonal(weights[block]) for block in blocks], axis=1)
     corners = np.stack(
         [np.stack([inverse.between(a, b) for b in blocks], axis=1) for a in blocks], axis=1
     )
-    excess = np.linalg.solve(corners.astype(np.float64), own[:, :, None].astype(np.float64))
+    multipliers = np.linalg.solve(corners.astype(np.float64), own[:, :, None].astype(np.float64))
     for c, block in enumerate(blocks):
-        weights -= inverse.columns(block) * excess[:, c, 0].astype(np.float32)
+        weights -= inverse.columns(block) * multipliers[:, c, 0].astype(np.float32)
     for block in blocks:
         np.fill_diagonal(weights[block], 0.0)
     return weights
 
 
-def _whole(problem: ExpectedGram, penalty: float) -> _FullInverse:
-    system = problem.moments.copy()
+def _full_inverse(gram: ExpectedGram, penalty: float) -> _FullInverse:
+    system = gram.moments.copy()
     system[np.diag_indices_from(system)] += np.float32(penalty)
     factor = linalg.cholesky(system, overwrite_a=True, check_finite=False)
     inverse, _ = linalg.lapack.spotri(factor, overwrite_c=True)
@@ -168,7 +161,7 @@ def _whole(problem: ExpectedGram, penalty: float) -> _FullInverse:
 
 
 def _mirrored(upper: Matrix) -> Matrix:
-    """Return a symmetric matrix of its upper half, in place and block by block."""
+    """Complete a symmetric matrix from its upper half, in place and block by block."""
     for start in range(0, len(upper), _BLOCK):
         rows = slice(start, start + _BLOCK)
         upper[start + _BLOCK :, rows] = upper[rows, start + _BLOCK :].T
@@ -177,10 +170,10 @@ def _mirrored(upper: Matrix) -> Matrix:
     return upper
 
 
-def _low_rank(problem: ExpectedGram, penalty: float) -> _WoodburyInverse:
-    diagonal = penalty + problem.spread
-    mean = problem.means / np.sqrt(problem.total)
-    roots = np.column_stack([problem.roots.toarray(), mean])
+def _woodbury_inverse(gram: ExpectedGram, penalty: float) -> _WoodburyInverse:
+    diagonal = penalty + gram.spread
+    mean = gram.means / np.sqrt(gram.total)
+    roots = np.column_stack([gram.roots.toarray(), mean])
     signs = np.ones(roots.shape[1])
     signs[-1] = -1.0
     scaled = roots / diagonal[:, None]
@@ -192,11 +185,11 @@ def _low_rank(problem: ExpectedGram, penalty: float) -> _WoodburyInverse:
     )
 
 
-def _largest(weights: Matrix, kept: int) -> tuple[Ints, Matrix]:
-    """Return the columns and values of the `kept` largest weights of each row, columns in order."""
-    if kept < weights.shape[1]:
-        chosen = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]
-        columns = np.sort(chosen, axis=1)
+def _largest(weights: Matrix, width: int) -> tuple[Ints, Matrix]:
+    """Return the columns, ascending, and the values of the largest weights of each row."""
+    if width < weights.shape[1]:
+        largest = np.argpartition(-np.abs(weights), width - 1, axis=1)[:, :width]
+        columns = np.sort(largest, axis=1)
     else:
         columns = np.tile(np.arange(weights.shape[1]), (len(weights), 1))
     return columns, np.take_along_axis(weights, columns, axis=1)

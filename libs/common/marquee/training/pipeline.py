@@ -1,4 +1,4 @@
-"""Fits scaler → encoder → KMeans with scikit-learn; the services apply what it found in numpy."""
+"""Fit of scaler → PCA → k-means with scikit-learn, as a pipeline that is applied in numpy."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 
 @dataclass(frozen=True)
 class SklearnSteps:
-    """What scikit-learn fitted, kept to compare with what the services apply."""
+    """The fitted objects of scikit-learn, to compare the pipeline with."""
 
     scaler: StandardScaler
     reduction: PCA | None
@@ -28,10 +28,15 @@ def fit_pipeline(
     seed: int,
     floor: Floating | float = 0.0,
 ) -> tuple[Pipeline, SklearnSteps]:
-    """Return the pipeline of n × d rows, with as many dimensions and clusters as they allow.
+    """Return a pipeline fitted to rows, with as many dimensions and clusters as they allow.
 
-    `weights` (d) multiply the scaled columns. `floor` (variance, a number or d) is added to each
-    column's variance, so that a tag of three movies does not outweigh a genre.
+    Args:
+        rows: float32 n × d.
+        weights: d, factors of the standardised columns.
+        dimensions: of the codes, at most.
+        clusters: at most.
+        seed: of PCA and k-means.
+        floor: variance, a number or d, that is added to each column's own before scaling.
     """
     scaler, reduction, scaled = _fit_steps(rows, weights, dimensions, seed, floor)
     encoder = _encoder(reduction, rows.shape[1])
@@ -80,13 +85,13 @@ def _fit_scaler(rows: Matrix, weights: Floating, floor: Floating | float) -> Sta
     scaler = StandardScaler().fit(rows.astype(np.float64))
     deviation = np.sqrt(scaler.var_ + floor)
     deviation[deviation < 1e-9] = 1.0
-    # A weight of 0 takes a column out; the limit keeps the scale finite.
+    # A weight of 0 drops a column; the limit keeps the scale finite.
     scaler.scale_ = deviation / np.maximum(weights, 1e-6)
     return scaler
 
 
 def _fit_reduction(scaled: Matrix, dimensions: int, seed: int) -> PCA | None:
-    """Return the PCA, or None where the rows differ in nothing."""
+    """Return the PCA, or None where all rows are equal."""
     limit = min(dimensions, *scaled.shape)
     if limit < 1 or float(scaled.var(axis=0).sum()) < 1e-12:
         return None
@@ -104,7 +109,7 @@ def _encoder(reduction: PCA | None, d: int) -> Encoder:
 
 
 def _fit_kmeans(codes: Matrix, clusters: int, seed: int) -> SkKMeans | None:
-    """Return the KMeans, its clusters no more than the different codes; None for one code."""
+    """Return the k-means of at most as many clusters as distinct codes; None for fewer than two."""
     largest = float(np.abs(codes).max()) or 1.0
     limit = min(clusters, len(np.unique((codes / largest).round(4), axis=0)))
     if limit < 2:

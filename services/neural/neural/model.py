@@ -27,7 +27,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
-from marquee.registry.bundle import UNPUBLISHED, version_of
+from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.blending import standardise
 from marquee.scoring.explanations import contributions
@@ -295,5 +295,5 @@ class Neural:
             long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),
             blend=NeuralBlend(settings["weights"], settings["bonus"]),
             confidence=Confidence.from_stored(settings.get("confidence", {})),
-            version=version_of(directory),
+            version=bundle_version(directory),
         )

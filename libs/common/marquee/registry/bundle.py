@@ -119,7 +119,7 @@ def read_manifest(directory: Path) -> Manifest:
     return manifest
 
 
-def version_of(directory: Path) -> str:
+def bundle_version(directory: Path) -> str:
     """Return the version of a bundle, or `UNPUBLISHED` before it is sealed."""
     is_sealed = (directory / MANIFEST).is_file()
     return read_manifest(directory).version if is_sealed else UNPUBLISHED

@@ -30,7 +30,7 @@ from marquee.features.pipeline import Pipeline
 from marquee.features.popularity import Popularity
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
-from marquee.registry.bundle import UNPUBLISHED, version_of
+from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import weighted_sum
 from marquee.scoring.cold_start import ColdStartModel, with_prior_popularity
 from marquee.scoring.explanations import contributions
@@ -235,7 +235,7 @@ class BlendedModel(ABC, Generic[H]):
             weights=load_json(directory / "mix.json"),
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
-            version=version_of(directory),
+            version=bundle_version(directory),
             **cls.load_more(directory),
         )
 

@@ -1,4 +1,4 @@
-"""`marquee dead`: the messages that were put aside, and what to do with them."""
+"""`marquee dead`: list, show, retry and discard dead letters."""
 
 import getpass
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from marquee.dead_letters.queue import DeadLetterQueue
 
 SHOWN = 4000
-"""Characters of a message that `look` shows."""
+"""Most characters of a message that `look` shows."""
 
 app = typer.Typer(no_args_is_help=True, help="Messages that were put aside: dead letters.")
 
@@ -36,12 +36,12 @@ def list_(
     """Show the open letters, with the reason, who put them aside, where they stood, and when."""
     with _letters(context.obj) as dead:
         letters = dead.all(topic)
-    shown = [letter for letter in letters if settled or letter.state == "open"]
+    listed = [letter for letter in letters if settled or letter.state == "open"]
     if as_json:
-        print_json([_brief(letter) for letter in shown])
+        print_json([_brief(letter) for letter in listed])
         return
     columns = ("id", "state", "groups", "time", "key", "reason")
-    print_table(columns, [_row(letter) for letter in shown])
+    print_table(columns, [_row(letter) for letter in listed])
     session: Session = context.obj
     for line in _counts(letters):
         session.say(line)
@@ -58,17 +58,19 @@ def look(
 
     with _letters(context.obj) as dead:
         [letter] = dead.find([letter_id])
-    said = _brief(letter) | {
+    values = _brief(letter) | {
         "fix": remedy_for(letter),
         "headers": {n: v for n, v in letter.message.headers.items() if "marquee-" not in n},
         "length": letter.length,
         "message": letter.message.value.decode(errors="backslashreplace"),
     }
     if as_json:
-        print_json(said)
+        print_json(values)
     else:
-        said["message"] = _cut(said["message"], SHOWN, " … (--json shows all)")
-        print_lines([f"{name:<9} {value}" for name, value in said.items() if value not in ("", {})])
+        values["message"] = _cut(values["message"], SHOWN, " … (--json shows all)")
+        print_lines(
+            [f"{name:<9} {value}" for name, value in values.items() if value not in ("", {})]
+        )
 
 
 @app.command()
@@ -162,13 +164,14 @@ def _settled(letter: "DeadLetter") -> str:
 
 
 def _row(letter: "DeadLetter") -> tuple[str, ...]:
-    said = _brief(letter)
-    state = said["settled"] or "open"
-    return said["id"], state, said["groups"], said["time"], _cut(said["key"], 20), said["reason"]
+    values = _brief(letter)
+    state = values["settled"] or "open"
+    columns = (values["groups"], values["time"], _cut(values["key"], 20), values["reason"])
+    return values["id"], state, *columns
 
 
-def _cut(text: str, most: int, end: str = "…") -> str:
-    return text if len(text) <= most else text[:most] + end
+def _cut(text: str, length: int, end: str = "…") -> str:
+    return text if len(text) <= length else text[:length] + end
 
 
 def _moment(time: Any) -> str:

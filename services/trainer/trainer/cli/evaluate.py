@@ -28,31 +28,42 @@ from trainer.tracking.mlflow import open_tracking
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What `marquee evaluate` is asked for: the plan, and how many processes share it."""
+    """Options of `marquee evaluate`: the plan, and the number of processes that share it."""
 
     plan: EvaluationPlan
     jobs: int = 1
 
     @property
     def quick(self) -> bool:
-        """Whether it is for a look alone, which is not tracked."""
+        """Whether the evaluation is only a quick look, which is not tracked."""
         return not self.plan.extras
 
 
 def main(
     settings: Settings,
-    order: EvaluationOptions,
+    options: EvaluationOptions,
     parameters: TrainingParameters | None = None,
     data: Path | None = None,
     docs: Path | None = None,
     as_json: bool = False,
 ) -> Report:
-    """Evaluate on the history, or on a MovieLens release at `data`; print and write the report.
+    """Evaluate, print the report and write it to STATE/evaluation.
 
-    The files are in STATE/evaluation; `docs` is written for readers of the repository. DataError:
-    there is nothing to evaluate on.
+    Args:
+        settings: Settings of the system.
+        options: What to evaluate.
+        parameters: Hyperparameters; None: those of the default file.
+        data: A MovieLens release; None: the history.
+        docs: Markdown file to write for readers of the repository.
+        as_json: Print JSON instead of tables.
+
+    Returns:
+        The report.
+
+    Raises:
+        DataError: There are no ratings.
     """
-    plan, dataset = order.plan, read_data(settings, data)
+    plan, dataset = options.plan, read_data(settings, data)
     folder = settings.state / "evaluation"
     work = EvaluationJob(
         dataset,
@@ -62,13 +73,13 @@ def main(
         EvaluationCache(folder / "cache"),
     )
     with Console(stderr=True).status("evaluation") as status:
-        fill_cache(work, order.jobs, status.update)
+        fill_cache(work, options.jobs, status.update)
         report = evaluate(
             dataset, work.parameters, work.thresholds, plan, work.cache, say=status.update
         )
     report = with_training(report, settings)
     write_report(report, folder)
-    if not order.quick:
+    if not options.quick:
         track(report, settings)
     if docs is not None:
         docs.write_text(quality_document(report))
@@ -83,7 +94,7 @@ def main(
 
 
 def track(report: Report, settings: Settings) -> None:
-    """Tell MLflow of a report, where it is installed: its figures, tables and plots."""
+    """Track a report in MLflow, if it is installed: metrics, tables and plots."""
     name = f"evaluation-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     tracking = open_tracking(settings, name, ("evaluate",))
     tracking.report(report)
@@ -91,7 +102,7 @@ def track(report: Report, settings: Settings) -> None:
 
 
 def with_training(report: Report, settings: Settings) -> Report:
-    """Return the report with the learning curves and segments of the newest training."""
+    """Add the learning curves and segments of the newest training to a report."""
     trained = TrainingRecords(settings.state).newest(succeeded=True)
     if trained is None:
         notes = (*report.notes, "no training here yet: neither learning curves nor segments")
@@ -104,7 +115,11 @@ def with_training(report: Report, settings: Settings) -> Report:
 
 
 def read_data(settings: Settings, data: Path | None) -> Dataset:
-    """Return the release at `data`, else the history; DataError: there are no ratings."""
+    """Return the release at `data`, or the history without one.
+
+    Raises:
+        DataError: There are no ratings.
+    """
     if data is not None:
         dataset, _ = read_movielens(data)
     else:

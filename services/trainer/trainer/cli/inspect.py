@@ -1,4 +1,4 @@
-"""`marquee inspect` and `marquee doctor`: looks into what runs."""
+"""`marquee inspect` and `marquee doctor`: each service's view of a movie or user, and checks."""
 
 from typing import Annotated, Any
 
@@ -46,29 +46,29 @@ def _inspect(session: Session, kind: str, entity: int, as_json: bool) -> None:
 
     inspection = Inspection(session.settings)
     try:
-        seen = [s.as_json() for s in getattr(inspection, kind)(entity)]
+        views = [view.as_json() for view in getattr(inspection, kind)(entity)]
     finally:
         inspection.close()
     if as_json:
-        print_json({kind: entity, "services": seen})
+        print_json({kind: entity, "services": views})
         return
     print_lines([f"{kind} {entity}"])
-    for held in seen:
-        print_lines(_lines(held))
+    for view in views:
+        print_lines(_lines(view))
 
 
-def _lines(held: dict[str, Any]) -> list[str]:
-    lines = [f"{held['service']}  {held['partition']}  position {held['position']}"]
-    if held["version"]:
-        lines.append(f"  version  {held['version']}")
-    for name, value in (held["facts"] or {}).items():
+def _lines(view: dict[str, Any]) -> list[str]:
+    lines = [f"{view['service']}  {view['partition']}  position {view['position']}"]
+    if view["version"]:
+        lines.append(f"  version  {view['version']}")
+    for name, value in (view["facts"] or {}).items():
         text = str(value)
         lines.append(f"  {name:<8} {text if len(text) <= 100 else text[:97] + '...'}")
-    if held["vector"] is not None:
-        shown = " ".join(f"{value:.3f}" for value in held["vector"][:_SHOWN])
-        rest = " …" if len(held["vector"]) > _SHOWN else ""
-        lines.append(f"  vector   {shown}{rest} ({len(held['vector'])} numbers)")
-        lines.append(f"  cluster  {held['cluster']}  from: {held['from']}")
-    if held["segment"] is not None:
-        lines.append(f"  segment  {held['segment']}")
+    if view["vector"] is not None:
+        numbers = " ".join(f"{value:.3f}" for value in view["vector"][:_SHOWN])
+        more = " …" if len(view["vector"]) > _SHOWN else ""
+        lines.append(f"  vector   {numbers}{more} ({len(view['vector'])} numbers)")
+        lines.append(f"  cluster  {view['cluster']}  from: {view['from']}")
+    if view["segment"] is not None:
+        lines.append(f"  segment  {view['segment']}")
     return lines

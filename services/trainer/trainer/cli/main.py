@@ -1,4 +1,4 @@
-"""The command `marquee`: data, trainings, model versions, and looks into what runs."""
+"""The command `marquee`: its groups of subcommands, and the options of the root."""
 
 import os
 import sys
@@ -11,32 +11,12 @@ from typer.core import TyperGroup
 
 from marquee.errors import MarqueeError
 from marquee.settings import read, with_state_file
-from trainer.cli import (
-    data as cli_data,
-)
-from trainer.cli import (
-    dead_letters,
-)
-from trainer.cli import (
-    inspect as cli_inspect,
-)
-from trainer.cli import (
-    models as cli_models,
-)
-from trainer.cli import (
-    schemas as cli_schemas,
-)
-from trainer.cli import (
-    train as cli_train,
-)
-from trainer.cli import (
-    verify as cli_verify,
-)
+from trainer.cli import data, dead_letters, inspect, models, schemas, train, verify
 from trainer.cli.terminal import Session, log_to_stderr, print_error
 
 
-class Group(TyperGroup):
-    """The root of the command: an error of ours is one line on stderr and exit status 2."""
+class RootGroup(TyperGroup):
+    """The root of the command: a `MarqueeError` is one line on stderr and exit status 2."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
@@ -49,22 +29,22 @@ class Group(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Group, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )
-app.add_typer(cli_data.app, name="data")
-app.add_typer(cli_models.app, name="models")
-app.add_typer(cli_inspect.app, name="inspect")
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
+app.add_typer(inspect.app, name="inspect")
 app.add_typer(dead_letters.app, name="dead")
-app.command("train")(cli_train.train)
-app.command("stage")(cli_train.stage)
-app.command("tidy")(cli_train.tidy)
-app.command("tune")(cli_train.tune)
-app.command("evaluate")(cli_train.evaluate)
-app.command("verify")(cli_verify.verify)
-app.command("rebuild")(cli_verify.rebuild)
-app.command("erasure")(cli_verify.erasure)
-app.command("schemas")(cli_schemas.schemas)
-app.command("doctor")(cli_inspect.doctor)
+app.command("train")(train.train)
+app.command("stage")(train.stage)
+app.command("tidy")(train.tidy)
+app.command("tune")(train.tune)
+app.command("evaluate")(train.evaluate)
+app.command("verify")(verify.verify)
+app.command("rebuild")(verify.rebuild)
+app.command("erasure")(verify.erasure)
+app.command("schemas")(schemas.schemas)
+app.command("doctor")(inspect.doctor)
 
 
 @app.callback()
@@ -101,7 +81,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command; a fault of ours is one line too, and exit status 1."""
+    """Run the command; an unexpected error is one line on stderr and exit status 1."""
     try:
         app(prog_name="marquee")
     except Exception as error:

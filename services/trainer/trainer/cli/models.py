@@ -1,4 +1,4 @@
-"""`marquee models`: versions, what serves, and back to an earlier one."""
+"""`marquee models`: list, show, check and compare versions, and roll back."""
 
 import sys
 from typing import Annotated
@@ -41,13 +41,13 @@ def show(
     """Show what a version says of itself, by default the one that serves, else the newest."""
     session: Session = context.obj
     model = read_model(session.settings, name)
-    wanted = _wanted(model, version)
-    manifest = Registry(session.settings.registry).manifest(name, wanted)
+    selected = _selected(model, version)
+    manifest = Registry(session.settings.registry).manifest(name, selected)
     if as_json:
-        print_json(manifest.model_dump(mode="json") | {"serving": model.serving == wanted})
+        print_json(manifest.model_dump(mode="json") | {"serving": model.serving == selected})
         return
-    state = "serves" if model.serving == wanted else "does not serve"
-    print_lines([f"{name} {wanted} ({state})", *_lines(manifest)])
+    state = "serves" if model.serving == selected else "does not serve"
+    print_lines([f"{name} {selected} ({state})", *_lines(manifest)])
 
 
 @app.command()
@@ -65,17 +65,19 @@ def check(
     registry = Registry(session.settings.registry)
     names = [name] if name else [m.name for m in list_models(session.settings) if m.versions]
     manifests = [
-        registry.manifest(n, _wanted(read_model(session.settings, n), version)) for n in names
+        registry.manifest(n, _selected(read_model(session.settings, n), version)) for n in names
     ]
-    found = [finding for manifest in manifests for finding in check_artifacts(registry, manifest)]
+    findings = [
+        finding for manifest in manifests for finding in check_artifacts(registry, manifest)
+    ]
     if as_json:
-        print_json([finding.as_json() for finding in found])
+        print_json([finding.as_json() for finding in findings])
     else:
-        rows = [(f.model, f.file, f.sha256[:12], f.fault or "ok", f.use) for f in found]
+        rows = [(f.model, f.file, f.sha256[:12], f.fault or "ok", f.use) for f in findings]
         print_table(("model", "artifact", "sha256", "state", "what serving does with it"), rows)
-    if not found:
+    if not findings:
         session.say("no versions yet; next: marquee train")
-    if any(finding.fault for finding in found):
+    if any(finding.fault for finding in findings):
         raise typer.Exit(2)
 
 
@@ -89,12 +91,12 @@ def diff(
     """Compare two versions: parameters, metrics, data, code and files."""
     session: Session = context.obj
     registry = Registry(session.settings.registry)
-    found = changes(find_version(registry, before), find_version(registry, after))
+    differences = changes(find_version(registry, before), find_version(registry, after))
     if as_json:
-        print_json([change.as_json() for change in found])
+        print_json([change.as_json() for change in differences])
         return
-    print_table(("", "what", "before", "after", "change"), [_change_row(c) for c in found])
-    if not found:
+    print_table(("", "what", "before", "after", "change"), [_change_row(c) for c in differences])
+    if not differences:
         session.say("the two versions are equal")
 
 
@@ -114,15 +116,15 @@ def rollback(
     print_lines([f"{name} {data.version} serves again"])
 
 
-def _wanted(model: ModelVersions, version: str | None) -> str:
-    """Return the version asked for, else the one that serves, else the newest."""
+def _selected(model: ModelVersions, version: str | None) -> str:
+    """Return the given version, else the serving one, else the newest."""
     return version or model.serving or (model.versions[-1].version if model.versions else "")
 
 
 def _change_row(change: Change) -> tuple[str, ...]:
-    shown = [_shown(change, value) for value in (change.before, change.after)]
+    texts = [_shown(change, value) for value in (change.before, change.after)]
     delta = "" if change.delta is None else f"{change.delta:+.4g}"
-    return change.kind, change.key, *shown, delta
+    return change.kind, change.key, *texts, delta
 
 
 def _shown(change: Change, value: object) -> str:
@@ -130,7 +132,7 @@ def _shown(change: Change, value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
-    # The start of a checksum tells it from another.
+    # A few digits of a checksum are enough to tell two apart.
     return str(value)[:12] if change.kind in ("about", "file") else str(value)
 
 

@@ -22,22 +22,22 @@ def schemas(
     """
     from trainer.contracts.asyncapi import files
 
-    made, session = files(), context.obj
+    texts, session = files(), context.obj
     assert isinstance(session, Session)
-    stale = sorted(name for name, text in made.items() if _read(folder / name) != text)
-    left = {str(path.relative_to(folder)) for path in folder.glob("events/*.schema.json")}
-    stale += sorted(left - set(made))
+    stale = sorted(name for name, text in texts.items() if _read(folder / name) != text)
+    present = {str(path.relative_to(folder)) for path in folder.glob("events/*.schema.json")}
+    stale += sorted(present - set(texts))
     if check and stale:
         raise InvalidInput(f"{', '.join(stale)} in {folder}: not what the events are; {MAKE}")
     if not check:
-        _write(folder, made, left - set(made))
-    session.say(f"{len(made)} files in {folder} are what the events are")
+        _write(folder, texts, present - set(texts))
+    session.say(f"{len(texts)} files in {folder} are what the events are")
 
 
-def _write(folder: Path, made: dict[str, str], gone: set[str]) -> None:
-    for name in gone:
+def _write(folder: Path, texts: dict[str, str], obsolete: set[str]) -> None:
+    for name in obsolete:
         (folder / name).unlink()
-    for name, text in made.items():
+    for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

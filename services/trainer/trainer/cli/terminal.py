@@ -1,4 +1,4 @@
-"""What the command line writes: results to stdout, messages and progress to stderr."""
+"""Output of the command line: results to stdout, messages and progress to stderr."""
 
 import json
 import logging
@@ -20,13 +20,13 @@ from trainer.runs.records import StageRecord
 
 @dataclass(frozen=True)
 class Session:
-    """The settings of a call of the command, and how much it says."""
+    """The settings of one call of the command, and whether it is quiet."""
 
     settings: Settings
     quiet: bool = False
 
     def say(self, text: str) -> None:
-        """Write a message to stderr, unless it was asked to be quiet."""
+        """Write a message to stderr, unless the session is quiet."""
         if not self.quiet:
             print_error(text)
 
@@ -47,7 +47,7 @@ def print_lines(lines: Sequence[str]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table to stdout, with all of each cell where the output is no terminal."""
+    """Write a table to stdout; cells are never cut if the output is not a terminal."""
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*row)
@@ -58,35 +58,35 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def log_to_stderr(level: str) -> None:
-    """Send what the libraries log to stderr, as short lines, from a level on."""
+    """Log the libraries' messages to stderr as short lines, from a level on."""
     number = logging.getLevelName(level.upper())
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.KeyValueRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        # Asked for at each line, since who calls this may give stderr another file.
+        # Looked up for each line, since callers may replace stderr.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
 
 
 class PlainStages:
-    """Progress as one line a stage, and one in ten seconds while it runs."""
+    """Progress as lines: one at the start and end of a stage, and at most one in ten seconds."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._said = 0.0
+        self._last_line = 0.0
 
     def __call__(self, stage: str, done: float, words: str) -> None:
         now = time.monotonic()
-        if 0 < done < 1 and now - self._said < 10:
+        if 0 < done < 1 and now - self._last_line < 10:
             return
-        self._said = now
+        self._last_line = now
         state = "done" if done >= 1 else f"{done:.0%}" if done else "starts"
         self._session.say(f"{stage}: {state}{': ' + words if words else ''}")
 
 
 class BarStages:
-    """Progress as one bar a stage."""
+    """Progress as one bar per stage."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -96,7 +96,7 @@ class BarStages:
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=None, words="")
         task = self._tasks[stage]
-        # A stage that cannot tell how much is done has a bar that moves to and fro.
+        # Without a known share the bar pulses.
         total = 1.0 if done else None
         self._progress.update(task, completed=done, total=total, words=words)
         if done >= 1:
@@ -105,7 +105,7 @@ class BarStages:
 
 @contextmanager
 def stage_progress(session: Session) -> Iterator[PlainStages | BarStages]:
-    """Yield what shows the progress of stages on stderr: bars on a terminal, else lines."""
+    """Yield a display of the stages' progress on stderr: bars on a terminal, else lines."""
     console = Console(stderr=True)
     if session.quiet or not console.is_terminal:
         yield PlainStages(session)

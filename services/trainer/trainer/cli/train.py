@@ -1,4 +1,4 @@
-"""`marquee train`, `marquee stage`, `marquee tune` and `marquee evaluate`."""
+"""`marquee train`, `stage`, `tidy`, `tune` and `evaluate`: trainings and their measurement."""
 
 import time
 from pathlib import Path
@@ -49,11 +49,11 @@ def train(
 
     session: Session = context.obj
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    order, values = TrainingOptions(names, publish), read_parameters(parameters)
+    options, values = TrainingOptions(names, publish), read_parameters(parameters)
     if wait:
         _wait_for_others(session)
     with stage_progress(session) as progress:
-        record = run(STAGES, session.settings, order, values, progress)
+        record = run(STAGES, session.settings, options, values, progress)
     if as_json:
         print_json(record.model_dump(mode="json"))
     else:
@@ -159,17 +159,17 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
 
     session: Session = context.obj
     telemetry.log_to_stderr()
-    order = EvaluationOptions(EvaluationPlan.of(folds, quick, ratings), jobs)
-    main(session.settings, order, read_parameters(parameters), data, docs, as_json)
+    options = EvaluationOptions(EvaluationPlan.of(folds, quick, ratings), jobs)
+    main(session.settings, options, read_parameters(parameters), data, docs, as_json)
 
 
 def _wait_for_others(session: Session) -> None:
-    """Return once no training is under way."""
-    trainings, said = TrainingRecords(session.settings.state), None
-    while (running := trainings.running()) is not None:
-        if running != said:
+    """Wait until no training is under way."""
+    records, announced = TrainingRecords(session.settings.state), None
+    while (running := records.running()) is not None:
+        if running != announced:
             session.say(f"waiting for training {running}")
-        said = running
+        announced = running
         time.sleep(0.2)
 
 

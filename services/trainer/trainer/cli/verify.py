@@ -1,4 +1,5 @@
-"""`marquee verify`, `rebuild` and `erasure`: facts held against the log, made anew, and gone."""
+"""`marquee verify`, `rebuild` and `erasure`: compare stored facts with the log, refill Redis, show
+receipts of erasures."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,8 +9,9 @@ import typer
 from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
-if TYPE_CHECKING:  # help is shown without loading what reads the history
+if TYPE_CHECKING:  # the help loads no reader of the history
     from trainer.operations.verify import Verdict
+    from trainer.operations.verify_derived import RowsVerdict
 
 _SHOWN = 12
 _NAMED = 5
@@ -37,31 +39,32 @@ def verify(
     session: Session = context.obj
     verification = Verification(session.settings)
     try:
-        found = list(verification.run(named(service)))
+        verdicts = list(verification.run(select_services(service)))
     finally:
         verification.close()
     if as_json:
-        print_json([_as_json(verdict) for verdict in found])
+        print_json([_as_json(verdict) for verdict in verdicts])
     else:
-        _print(found)
-    good = _print_rows(session, named(service)) if rows and not as_json else True
-    if not good or not all(verdict.equal for verdict in found):
+        _print(verdicts)
+    good = _print_rows(session, select_services(service)) if rows and not as_json else True
+    if not good or not all(verdict.equal for verdict in verdicts):
         raise typer.Exit(1)
 
 
 def _print_rows(session: Session, services: list[str]) -> bool:
-    """Print what was found of derived rows; return whether none is missing or stale."""
+    """Print the verdicts on derived rows; return whether no row is missing or stale."""
     from trainer.operations.verify_derived import verify_rows
 
-    found = list(verify_rows(session.settings, services))
+    verdicts = list(verify_rows(session.settings, services))
     columns = ("service", "partition", "version", "complete", "checked", "missing", "stale")
-    lines = [
-        (r.service, str(r.partition), r.version, "yes" if r.complete else "not yet",
-         str(r.checked), str(r.missing), str(r.stale))
-        for r in found
-    ]  # fmt: skip
-    print_table(columns, lines)
-    return all(verdict.good for verdict in found)
+    print_table(columns, [_rows_row(verdict) for verdict in verdicts])
+    return all(verdict.good for verdict in verdicts)
+
+
+def _rows_row(verdict: "RowsVerdict") -> tuple[str, ...]:
+    complete = "yes" if verdict.complete else "not yet"
+    counts = (verdict.checked, verdict.missing, verdict.stale)
+    return verdict.service, str(verdict.partition), verdict.version, complete, *map(str, counts)
 
 
 def rebuild(
@@ -79,20 +82,20 @@ def rebuild(
     from trainer.operations.rebuild import Rebuilder
 
     session: Session = context.obj
-    services = [name for name in named(service) if name != "trainer"]
-    rebuilding = Rebuilder(session.settings)
+    services = [name for name in select_services(service) if name != "trainer"]
+    rebuilder = Rebuilder(session.settings)
     started = time.perf_counter()
     try:
-        found = list(rebuilding.run(services, replace))
+        rebuilt = list(rebuilder.run(services, replace))
     finally:
-        rebuilding.close()
+        rebuilder.close()
     rows = [
         (r.service, str(r.partition), str(r.position), str(r.facts), f"{r.seconds:.2f}")
-        for r in found
+        for r in rebuilt
     ]
     print_table(("service", "partition", "position", "facts", "seconds"), rows)
     seconds = time.perf_counter() - started
-    print_lines([f"{len(found)} partitions rebuilt in {seconds:.1f} s"])
+    print_lines([f"{len(rebuilt)} partitions rebuilt in {seconds:.1f} s"])
 
 
 def erasure(
@@ -115,21 +118,25 @@ def erasure(
     try:
         if finish:
             receipts.finish(user_id)
-        places = receipts.receipt(user_id)
+        stores = receipts.receipt(user_id)
     finally:
         receipts.close()
     if as_json:
-        stores = [{"store": p.store, "since": p.since, "left": p.left or None} for p in places]
-        print_json({"user_id": user_id, "stores": stores})
+        items = [{"store": s.store, "since": s.since, "left": s.left or None} for s in stores]
+        print_json({"user_id": user_id, "stores": items})
     else:
-        rows = [(place.store, place.since or "pending", place.left) for place in places]
+        rows = [(store.store, store.since or "pending", store.left) for store in stores]
         print_table(("store", "holds nothing since", "what is left"), rows)
-    if any(place.left for place in places):
+    if any(store.left for store in stores):
         raise typer.Exit(1)
 
 
-def named(services: list[str] | None) -> list[str]:
-    """Return the services asked for, all without any. InvalidInput: one is unknown."""
+def select_services(services: list[str] | None) -> list[str]:
+    """Return the given services, or all if there are none.
+
+    Raises:
+        InvalidInput: A service is unknown.
+    """
     from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 
     for name in services or ():
@@ -140,19 +147,19 @@ def named(services: list[str] | None) -> list[str]:
     return services or list(FACTS_BY_SERVICE)
 
 
-def _print(found: "list[Verdict]") -> None:
+def _print(verdicts: "list[Verdict]") -> None:
     columns = ("service", "partition", "position", "lag", "live", "replayed", "restored", "equal")
-    print_table(columns, [_row(verdict) for verdict in found])
-    for verdict in found:
+    print_table(columns, [_row(verdict) for verdict in verdicts])
+    for verdict in verdicts:
         where = f"{verdict.service} {verdict.partition}"
         if verdict.differing:
-            rest = len(verdict.differing) - _NAMED
-            more = f" and {rest} more" if rest > 0 else ""
+            unnamed = len(verdict.differing) - _NAMED
+            more = f" and {unnamed} more" if unnamed > 0 else ""
             print_lines([f"{where}: differs in {', '.join(verdict.differing[:_NAMED])}{more}"])
         if verdict.note:
             print_lines([f"{where}: {verdict.note}"])
-    bad = sum(not verdict.equal for verdict in found)
-    print_lines([f"{len(found) - bad} of {len(found)} partitions equal"])
+    bad = sum(not verdict.equal for verdict in verdicts)
+    print_lines([f"{len(verdicts) - bad} of {len(verdicts)} partitions equal"])
 
 
 def _row(verdict: "Verdict") -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The factor of a new movie: predicted from content, then corrected by the users who rate it."""
+"""ALS factor of a new movie: predicted from content, then refined by its raters."""
 
 from collections.abc import Iterable
 

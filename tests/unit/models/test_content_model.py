@@ -1,4 +1,4 @@
-"""The content model: the contract of recommenders, and movies like one movie."""
+"""Content model: the contract of recommenders, and movies similar to one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The hybrid model: the contract of recommenders, and what each of its parts adds."""
+"""Hybrid model: the contract of recommenders, and the effect of each part."""
 
 from dataclasses import replace
 

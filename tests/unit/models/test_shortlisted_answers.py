@@ -1,4 +1,4 @@
-"""Models over a table large enough for a shortlist: what it holds is scored as all rows are."""
+"""Models over a table with a shortlist: its rows are scored as in the whole table."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Caps that large data needs, set tiny on small data: what is trained still knows a taste."""
+"""Limits that large data needs, tiny here on small data: models still learn preferences."""
 
 from typing import Any
 

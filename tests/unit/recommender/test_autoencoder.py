@@ -1,4 +1,4 @@
-"""The autoencoder's training under caps: fewer movies, fewer steps, and still a taste is learned."""
+"""Autoencoder training under limits on movies and steps: preferences are still learned."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Signals that are left out of a mix."""
+"""Signals that are left out of a blend."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""Weights of a mix: what is known to be good stays, unless the evidence against it is clear."""
+"""Blend weights: defaults stay unless validation clearly gains by others."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from marquee.training.blending import BlendWeightSearch, Validation, beyond_nois
 MOVIES = 60
 
 
-def judge(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:
-    """Return the judge of noise, and of a signal that tells so much of what users like."""
+def search_of(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:
+    """Return a search over noise and a signal that tells of users' likes by a factor."""
     rng = np.random.default_rng(seed)
     relevant = np.zeros((users, MOVIES), bool)
     for row in relevant:
@@ -21,36 +21,36 @@ def judge(telling: float, users: int, seed: int = 0) -> BlendWeightSearch:
     return BlendWeightSearch(signals, shown, relevant, relevant.sum(axis=1), np.arange(users))
 
 
-def test_without_evidence_the_prior_stays() -> None:
-    prior = {"known": 1.0, "other": 0.3}
-    assert all(judge(0.0, 40, seed).search(prior) == prior for seed in range(5))
+def test_without_evidence_the_initial_weights_stay() -> None:
+    initial = {"known": 1.0, "other": 0.3}
+    assert all(search_of(0.0, 40, seed).search(initial) == initial for seed in range(5))
 
 
 def test_one_user_is_no_evidence() -> None:
-    prior = {"known": 1.0, "other": 0.0}
-    assert judge(5.0, 1).search(prior) == prior
+    initial = {"known": 1.0, "other": 0.0}
+    assert search_of(5.0, 1).search(initial) == initial
 
 
 def test_clear_evidence_moves_a_weight() -> None:
-    learned = judge(2.0, 200).search({"known": 1.0, "other": 0.1}, {"known": 1.0})
+    learned = search_of(2.0, 200).search({"known": 1.0, "other": 0.1}, {"known": 1.0})
     assert learned["other"] > 0.25
 
 
-def test_no_weight_goes_below_its_least() -> None:
-    learned = judge(3.0, 200).search({"known": 1.0, "other": 1.0}, {"known": 0.8})
+def test_no_weight_goes_below_its_minimum() -> None:
+    learned = search_of(3.0, 200).search({"known": 1.0, "other": 1.0}, {"known": 0.8})
     assert learned["known"] >= 0.8
 
 
-def test_movies_that_a_case_shows_are_in_no_list() -> None:
-    whole = judge(2.0, 20)
+def test_inputs_of_a_fold_in_are_in_no_list() -> None:
+    whole = search_of(2.0, 20)
     shown = whole.relevant.copy()
     hidden = BlendWeightSearch(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
     assert hidden.ndcg_by_user(hidden.blended({"other": 1.0})).max() < 0.5
     assert whole.ndcg_by_user(whole.blended({"other": 1.0})).min() > 0
 
 
-def test_gains_count_once_a_user_however_many_cases_he_has() -> None:
-    both = judge(2.0, 2)
+def test_gains_count_once_a_user_however_many_fold_ins_there_are() -> None:
+    both = search_of(2.0, 2)
     twice = {name: np.repeat(scores, (3, 1), axis=0) for name, scores in both.signals.items()}
     owners = np.array([0, 0, 0, 1])
     relevant = np.repeat(both.relevant, (3, 1), axis=0)
@@ -69,7 +69,7 @@ def test_noise_is_told_from_gain() -> None:
     assert not beyond_noise(np.array([1.0]))
 
 
-def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
+def test_fold_ins_know_their_users_and_are_thinned_over_all_of_them() -> None:
     sizes = np.full(10, 8)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     rows = RatingRows(starts, np.tile(np.arange(8), 10), np.full(80, 9, np.uint8))
@@ -78,7 +78,7 @@ def test_cases_know_their_users_and_are_thinned_over_all_of_them() -> None:
     thinned = drawn.at_most(3)
     assert thinned.owners.tolist() == [2, 5, 7]
 
-    def three(case: FoldIn) -> bool:
-        return len(case.inputs) == 3
+    def has_three(fold_in: FoldIn) -> bool:
+        return len(fold_in.inputs) == 3
 
-    assert {len(case.inputs) for case in drawn.only(three).fold_ins} == {3}
+    assert {len(fold_in.inputs) for fold_in in drawn.only(has_three).fold_ins} == {3}

@@ -1,4 +1,4 @@
-"""Which movies a request allows, before any model ranks them."""
+"""Candidate mask: the movies that a request allows."""
 
 from typing import Any
 

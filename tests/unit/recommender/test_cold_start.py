@@ -1,4 +1,4 @@
-"""Movies that nobody has rated: what stands in for evidence, and how they rank."""
+"""Cold start: predictions for movies without ratings, and the offset in a ranking."""
 
 from pathlib import Path
 
@@ -40,8 +40,8 @@ def test_the_prior_counts_as_ratings_in_cold_rows_only() -> None:
 
 def test_cold_rows_get_predicted_scores_and_the_others_keep_theirs(tmp_path: Path) -> None:
     ridge = fit_ridge(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), 1.0, np.ones(2))
-    new_movies = ColdStartModel(ridge, rate=0.1, slope=2.0)
-    new_movies.save(tmp_path)
+    cold_start = ColdStartModel(ridge, rate=0.1, slope=2.0)
+    cold_start.save(tmp_path)
     filled = ColdStartModel.load(tmp_path).fill(
         np.array([5, 0], np.float32), np.array([1, 1], np.float32),
         np.log1p(np.array([3, 3], np.float32)), np.array([0, 1], np.float32),
@@ -55,8 +55,8 @@ def test_a_pair_of_genres_is_liked_for_more_than_the_sum_of_the_two() -> None:
     content[:, :2] = generator.integers(0, 2, (400, 2))
     factors = (content[:, :1] * content[:, 1:2]).astype(np.float32)
     positive, known = np.full(400, 9), np.ones(400, bool)
-    new_movies = ColdStartModel(fit_predictions(content, positive, factors, known, 1.0))
-    assert new_movies.predict(content)[1] == pytest.approx(factors, abs=0.02)
+    cold_start = ColdStartModel(fit_predictions(content, positive, factors, known, 1.0))
+    assert cold_start.predict(content)[1] == pytest.approx(factors, abs=0.02)
     wide = with_pairs(content)
     assert wide.shape == (400, content.shape[1] + len(GENRES) * (len(GENRES) - 1) // 2)
     assert (wide[:, content.shape[1] :].sum(axis=1) == factors[:, 0]).all()
@@ -90,13 +90,13 @@ def test_the_offset_lifts_hidden_movies_where_users_want_them() -> None:
     assert OffsetSearch(hidden).largest() == 0
 
 
-def test_cases_show_n_ratings_and_want_the_other_liked_movies() -> None:
+def test_fold_ins_show_n_ratings_and_hold_out_the_other_liked_movies() -> None:
     rows = RatingRows.of(checkerboard())
     users, _ = split_users(len(rows), 0.5, 0)
-    for case in draw_fold_ins(rows, users, (2,), 3, 0):
-        assert isinstance(case, FoldIn)
-        assert len(case.inputs) == 2
-        assert not set(case.inputs) & set(case.held_out)
+    for fold_in in draw_fold_ins(rows, users, (2,), 3, 0):
+        assert isinstance(fold_in, FoldIn)
+        assert len(fold_in.inputs) == 2
+        assert not set(fold_in.inputs) & set(fold_in.held_out)
     same = [draw_fold_ins(rows, users, (2,), 1, 5)[0].inputs.tolist() for _ in range(2)]
     assert same[0] == same[1]
 

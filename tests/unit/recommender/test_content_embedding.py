@@ -1,4 +1,4 @@
-"""The space of movie content, and what clusters of users say of movies."""
+"""Content embedding of movies, and the signal of user clusters."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Broader lists: which places are kept, for which movies, and what stays as it was."""
+"""Diversity re-ranking: reserved places, the movies that get them, and the rest of the list."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ GENRES = ("Crime", "Comedy", "Drama", "Horror")
 MOVIES = [
     Movie(movie_id=i, title=f"Film {i}", genres=(GENRES[i % len(GENRES)],)) for i in range(1, N + 1)
 ]
-MARKS = np.where(np.arange(1, N + 1) % 2, 2.0, -2.0).astype(np.float32)
+THRESHOLDS = np.where(np.arange(1, N + 1) % 2, 2.0, -2.0).astype(np.float32)
 """Movies of odd ids are shown to many, those of even ids to few."""
 
 
@@ -40,17 +40,19 @@ class Famous:
     version = "v1"
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requested_k = 0
 
     def movies(self) -> MovieTable:
         rows = np.zeros((N, 1), np.float32)
-        return MovieTable.of(MOVIES, rows, np.zeros(N, np.int16)).with_exposure_thresholds(MARKS)
+        return MovieTable.of(MOVIES, rows, np.zeros(N, np.int16)).with_exposure_thresholds(
+            THRESHOLDS
+        )
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         return (100, 100, 900) if movie_id % 2 else (1, 1, 9)
 
     def recommend(self, _user, movies, mask, k, popularity=None):  # noqa: ARG002
-        self.asked = k
+        self.requested_k = k
         scores = np.where(movies.movie_ids % 2, 2.0, 1.0) - np.arange(len(movies)) / N
         return [
             Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW, ((7, 0.5),))
@@ -64,46 +66,44 @@ def served(model: Famous, sums: MovieSums | None = None) -> ServingState[Any]:
     return ServingState(model, movies, live, MovieTableWriter(model, movies, None))
 
 
-def ids(found) -> list[int]:
-    return [scored.movie_id for scored in found]
+def ids(items) -> list[int]:
+    return [scored.movie_id for scored in items]
 
 
-def test_nothing_is_kept_at_0_and_no_more_is_asked_for():
+def test_nothing_is_reserved_at_0_and_no_more_candidates_are_requested():
     model = Famous()
-    found = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=10))
-    assert ids(found) == list(range(1, 21, 2))
-    assert model.asked == 10
+    items = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=10))
+    assert ids(items) == list(range(1, 21, 2))
+    assert model.requested_k == 10
     assert pool_size(10, 0.0) == 10
     assert pool_size(10, 0.1) == POOL
 
 
 @pytest.mark.parametrize("diversity", [0.05, 0.1, 0.17, 0.3, 0.5, 0.7, 1.0])
-def test_the_share_of_kept_places_is_the_setting_over_long_lists_and_over_many(diversity):
-    for luck in (0.0, 0.3, 0.999):
-        assert (
-            abs(sum(reserved_slots(ten, diversity, luck) for ten in range(100)) - 1000 * diversity)
-            <= 1
-        )
-    lists = [reserved_slots(0, diversity, luck) for luck in np.linspace(0, 0.9999, 1000)]
-    assert np.mean(lists) == pytest.approx(10 * diversity, abs=0.01)
-    assert max(lists) - min(lists) <= 1
+def test_the_share_of_reserved_places_is_the_setting_over_long_lists_and_over_many(diversity):
+    for seed in (0.0, 0.3, 0.999):
+        reserved = sum(reserved_slots(page, diversity, seed) for page in range(100))
+        assert abs(reserved - 1000 * diversity) <= 1
+    slots = [reserved_slots(0, diversity, seed) for seed in np.linspace(0, 0.9999, 1000)]
+    assert np.mean(slots) == pytest.approx(10 * diversity, abs=0.01)
+    assert max(slots) - min(slots) <= 1
 
 
-def test_the_last_places_of_every_ten_go_to_what_suits_the_user_most():
-    merit = np.zeros(30)
-    merit[[25, 27, 29]] = (1.0, 3.0, 2.0)
-    order = rank(merit, 0.1, 0.0, 22)
+def test_the_last_places_of_every_ten_go_to_the_movies_of_highest_lift():
+    lift = np.zeros(30)
+    lift[[25, 27, 29]] = (1.0, 3.0, 2.0)
+    order = rank(lift, 0.1, 0.0, 22)
     assert order[:9] == list(range(9))
     assert order[9] == 27
     assert order[10:19] == list(range(9, 18))
     assert order[19] == 29
     assert order[20:] == [18, 19]
-    assert rank(merit, 0.2, 0.0, 10) == [*range(8), 27, 29]
+    assert rank(lift, 0.2, 0.0, 10) == [*range(8), 27, 29]
 
 
-def test_a_kept_place_goes_to_none_beyond_the_pool():
-    merit = np.arange(2.0 * POOL)
-    order = rank(merit, 1.0, 0.0, 2 * POOL)
+def test_a_reserved_place_goes_to_no_movie_beyond_the_pool():
+    lift = np.arange(2.0 * POOL)
+    order = rank(lift, 1.0, 0.0, 2 * POOL)
     assert order[:2] == [POOL - 1, POOL - 2]
     assert order[POOL:] == list(range(POOL, 2 * POOL))
 
@@ -128,25 +128,25 @@ def test_the_first_places_of_a_broad_list_are_those_of_the_model():
     assert [i % 2 for i in broad[7:]] == [0, 0, 0]
 
 
-def test_little_known_movies_come_in_with_what_they_rest_on_and_filters_hold():
+def test_little_known_movies_enter_with_their_explanations_and_filters_hold():
     model = Famous()
     request = RecommendRequest(
         route=Route.USER_CLUSTER, k=10, diversity=0.5, exclude=(1, 2), genres=("Crime", "Comedy")
     )
-    found = rank_candidates(served(model), request)
-    assert len(found) == 10
-    assert {1, 2}.isdisjoint(ids(found))
-    assert {i % 4 for i in ids(found)} <= {0, 1}
-    assert all(scored.because == ((7, 0.5),) for scored in found)
+    items = rank_candidates(served(model), request)
+    assert len(items) == 10
+    assert {1, 2}.isdisjoint(ids(items))
+    assert {i % 4 for i in ids(items)} <= {0, 1}
+    assert all(scored.because == ((7, 0.5),) for scored in items)
     plain = ids(rank_candidates(served(model), request.model_copy(update={"diversity": 0.0})))
-    assert sum(i % 2 == 0 for i in ids(found)) > sum(i % 2 == 0 for i in plain)
+    assert sum(i % 2 == 0 for i in ids(items)) > sum(i % 2 == 0 for i in plain)
 
 
-def test_all_movies_come_in_some_order_where_there_are_no_more_than_asked_for():
+def test_all_movies_are_listed_where_there_are_no_more_than_requested():
     model = Famous()
-    found = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
-    assert sorted(ids(found)) == list(range(1, N + 1))
-    assert diversify(found[:1], model.movies(), 1.0, 5) == found[:1]
+    items = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=N, diversity=1.0))
+    assert sorted(ids(items)) == list(range(1, N + 1))
+    assert diversify(items[:1], model.movies(), 1.0, 5) == items[:1]
     assert diversify([], model.movies(), 1.0, 5) == []
 
 
@@ -165,18 +165,18 @@ def test_similar_movies_and_popular_ones_take_the_setting():
         assert sum(i % 2 == 0 for i in broad) == 5
 
 
-def test_scores_are_measured_by_the_best_hundred():
+def test_scores_are_standardised_by_the_best_hundred():
     scores = np.concatenate([np.linspace(3, 1, 100), np.full(50, -9.0)])
-    found = list_z_scores(scores)
-    assert found[:100].mean() == pytest.approx(0)
-    assert found[:100].std() == pytest.approx(1)
-    assert list_z_scores(3 * scores + 5) == pytest.approx(found)
+    z_scores = list_z_scores(scores)
+    assert z_scores[:100].mean() == pytest.approx(0)
+    assert z_scores[:100].std() == pytest.approx(1)
+    assert list_z_scores(3 * scores + 5) == pytest.approx(z_scores)
     assert list_z_scores(np.ones(5)).tolist() == [0] * 5
     assert list_z_scores(np.zeros(0)).tolist() == []
 
 
 class Tastes:
-    """Movie 1 is for everybody; of the others each user gets that which follows what he rated."""
+    """Ranks movie 1 first for all users, then the movie that follows the rated one."""
 
     def movies(self) -> MovieTable:
         return MovieTable.of(MOVIES, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
@@ -189,22 +189,21 @@ class Tastes:
                 for r in top(scores, mask, k)]  # fmt: skip
 
 
-def test_a_mark_is_what_a_hundredth_of_the_users_reach():
-    """Movie 1 is best for all, so its mark is high; any other movie is best for few users."""
+def test_a_threshold_is_the_score_that_a_hundredth_of_the_users_reach():
+    """Movie 1 is best for all, so its threshold is high; any other is best for few users."""
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N) for _ in range(10)]
     table = fit_exposure_thresholds(model, users)
     assert table.exposure_thresholds[0] > table.exposure_thresholds[2:].max() > 0
     table = fit_exposure_thresholds(model, users[:1])
-    found = model.recommend(users[0], table, table.movie_ids != 2, POOL)
-    expected = list_z_scores(np.array([item.score for item in found]))
-    assert table.exposure_thresholds[table.indexes(ids(found))] == pytest.approx(expected)
-    assert table.exposure_thresholds[1] == pytest.approx(
-        expected[-1]
-    )  # the rated movie is no candidate
+    items = model.recommend(users[0], table, table.movie_ids != 2, POOL)
+    expected = list_z_scores(np.array([item.score for item in items]))
+    assert table.exposure_thresholds[table.indexes(ids(items))] == pytest.approx(expected)
+    rated = table.exposure_thresholds[1]  # no candidate of its user
+    assert rated == pytest.approx(expected[-1])
 
 
-def test_marked_movies_come_to_the_users_whom_they_suit():
+def test_movies_above_their_threshold_reach_the_users_whom_they_suit():
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N)]
     table = fit_exposure_thresholds(model, users)
@@ -212,11 +211,11 @@ def test_marked_movies_come_to_the_users_whom_they_suit():
         ids(diversify(model.recommend(user, table, table.movie_ids > 0, POOL), table, 0.1, 10))
         for user in users
     ]
-    assert all(found[0] == 1 for found in shown)
-    assert len({found[-1] for found in shown}) > len(users) // 2
+    assert all(movie_ids[0] == 1 for movie_ids in shown)
+    assert len({movie_ids[-1] for movie_ids in shown}) > len(users) // 2
 
 
-def test_without_users_marks_are_nothing_and_a_movie_added_later_stands_as_the_most_shown():
+def test_thresholds_are_0_without_users_and_a_new_movie_gets_the_highest():
     assert not fit_exposure_thresholds(Tastes(), []).exposure_thresholds.any()
     movies = Famous().movies()
     movies.put(999, 1, 2000, np.zeros(1, np.float32), 0)
@@ -232,19 +231,19 @@ def test_without_users_marks_are_nothing_and_a_movie_added_later_stands_as_the_m
     assert not MovieTable.from_arrays(arrays).exposure_thresholds.any()
 
 
-def test_users_are_drawn_by_how_much_is_known_of_them_and_something_stays_unknown():
+def test_users_are_drawn_with_parts_of_their_histories():
     starts = np.array([0, 1, 11, 31])
     rows = RatingRows(starts, np.r_[0, np.arange(10), np.arange(20)], np.full(31, 9, np.uint8))
     movie_ids = np.arange(100, 130)
-    found = draw_users(rows, movie_ids, (3, 50), 1)
-    assert {len(user.rated.movie_ids) for user in found} == {3, 9, 19}
-    assert all((user.rated.stars == 4.5).all() for user in found)
-    assert all(user.rated.movie_ids.min() >= 100 for user in found)
+    users = draw_users(rows, movie_ids, (3, 50), 1)
+    assert {len(user.rated.movie_ids) for user in users} == {3, 9, 19}
+    assert all((user.rated.stars == 4.5).all() for user in users)
+    assert all(user.rated.movie_ids.min() >= 100 for user in users)
     shares = draw_users(rows, movie_ids, (0.8,), 1, viewed=True)
     assert {len(user.viewed) for user in shares} == {8, 16}
     assert not any(len(user.rated.movie_ids) for user in shares)
-    assert [v.rated.movie_ids.tolist() for v in draw_users(rows, movie_ids, (3, 50), 1)] == [
-        v.rated.movie_ids.tolist() for v in found
+    assert [user.rated.movie_ids.tolist() for user in draw_users(rows, movie_ids, (3, 50), 1)] == [
+        user.rated.movie_ids.tolist() for user in users
     ]
     many = RatingRows(
         np.arange(0, 4 * LISTS, 2), np.arange(4 * LISTS) % 30, np.full(4 * LISTS, 9, np.uint8)

@@ -1,4 +1,4 @@
-"""The model of few ratings: its closed form, its two ways to solve, and what it leaves out."""
+"""Linear autoencoder: closed form, both ways to invert its system, and limits of its size."""
 
 from pathlib import Path
 

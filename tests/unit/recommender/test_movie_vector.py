@@ -1,4 +1,4 @@
-"""Movie vectors: blocks, vocabulary, and what stands for a movie nobody has rated."""
+"""Movie vectors: blocks, vocabulary, and movies without ratings."""
 
 from pathlib import Path
 

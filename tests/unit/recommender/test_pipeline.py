@@ -1,4 +1,4 @@
-"""scaler → encoder → KMeans: what scikit-learn fitted and what the services apply are equal."""
+"""Feature pipeline: numpy gives the same as the fitted objects of scikit-learn."""
 
 from pathlib import Path
 

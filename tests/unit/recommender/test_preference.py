@@ -1,4 +1,4 @@
-"""What routes share to tell a taste: fitted once, served as fitted, the same for a seed."""
+"""Preference scorers: fitted once a training, served as fitted, the same for a seed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,31 +42,30 @@ def test_models_of_one_training_share_one_fit(fitted: FittedPreference) -> None:
     content = fit_content(DATA, ContentConfig(taste=SMALL_TASTE), 0)
     hybrid = fit_hybrid(DATA, HybridConfig(taste=SMALL_TASTE), 0)
     user_model = fit_user_model(DATA, UserModelConfig(taste=SMALL_TASTE, segments=None), 0)
-    assert content.preference is user_model.taste is fitted.scorers
+    assert content.preference is user_model.preference is fitted.scorers
     assert hybrid.preference.autoencoder is fitted.scorers.autoencoder
 
 
-def test_other_ratings_or_another_seed_are_fitted_anew(fitted: FittedPreference) -> None:
+def test_other_ratings_or_another_seed_are_fitted_again(fitted: FittedPreference) -> None:
     flipped = replace(ROWS, half_stars=ROWS.half_stars[::-1].copy())
     assert fit_preference(flipped, N_MOVIES, SMALL_TASTE, 0).scorers is not fitted.scorers
     other = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 1)
     assert not np.array_equal(other.scorers.rows(), fitted.scorers.rows())
 
 
-def test_a_seed_gives_the_same_taste_when_fitted_again(fitted: FittedPreference) -> None:
-    for seed in (1, 2, 3):  # pushes the first fit out of what is kept
+def test_a_seed_gives_the_same_scorers_when_fitted_again(fitted: FittedPreference) -> None:
+    for seed in (1, 2, 3):  # pushes the first fit out of the cache
         fit_preference(ROWS, N_MOVIES, SMALL_TASTE, seed)
     again = fit_preference(ROWS, N_MOVIES, SMALL_TASTE, 0)
     assert again is not fitted
     assert np.array_equal(again.scorers.rows(), fitted.scorers.rows())
 
 
-def test_the_scorers_to_judge_by_know_no_user_held_out(fitted: FittedPreference) -> None:
+def test_the_trial_scorers_know_no_user_held_out(fitted: FittedPreference) -> None:
     assert fitted.trial is not None
-    alone = fit_over_movies(
-        ROWS.of_users(fitted.train_users), ROWS.of_users(fitted.train_users).sums(N_MOVIES),
-        SMALL_TASTE.min_ratings, SMALL_TASTE.autoencoder, 0,
-    )  # fmt: skip
+    rows = ROWS.of_users(fitted.train_users)
+    sums, config = rows.sums(N_MOVIES), SMALL_TASTE
+    alone = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, 0)
     assert np.array_equal(fitted.trial.autoencoder.outputs, alone.outputs)
     assert not set(fitted.train_users.tolist()) & set(fitted.held_out_users.tolist())
 
@@ -98,7 +97,7 @@ def test_low_ratings_lead_away_from_their_kind(fitted: FittedPreference) -> None
     assert low[others[others % 2 == 1]].mean() > low[others[others % 2 == 0]].mean()
 
 
-def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
+def test_a_compressed_network_gives_the_logits_of_the_wide_one() -> None:
     sums = ROWS.sums(N_MOVIES)
     whole = AutoencoderConfig(width=8, epochs=60, batch_size=16, dropout=0.1, seen_share=0.3)
     wide = fit_over_movies(ROWS, sums, 1, whole, 0)
@@ -106,8 +105,8 @@ def test_a_condensed_network_gives_the_logits_of_the_whole_one() -> None:
     assert narrow.outputs.shape[1] == 4
     liked = STARS >= 8
     expected = wide.logits(wide.code(LIKED, liked))
-    found = narrow.logits(narrow.code(LIKED, liked))
-    assert np.corrcoef(expected, found)[0, 1] > 0.98
+    logits = narrow.logits(narrow.code(LIKED, liked))
+    assert np.corrcoef(expected, logits)[0, 1] > 0.98
 
 
 def test_codes_of_whole_rows_are_those_that_serving_computes(fitted: FittedPreference) -> None:

@@ -1,4 +1,4 @@
-"""The shortlist of a large table: what is in it, when it is enough, and that it follows changes."""
+"""Shortlist of a large table: its rows, when it suffices, and how it follows changes."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ D = 3
 
 
 def sums_of(likes: list[int]) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Return sums of movies with so many likes, each rated once more than liked; -1: not rated."""
+    """Return sums of movies by their likes, each rated once more than liked; -1: not rated."""
     positive = np.maximum(likes, 0)
     rated = np.array(likes) + 1
     return np.stack([rated, positive, 8 * rated], axis=1).astype(np.int64)
@@ -35,14 +35,14 @@ def large(n: int = 30_000) -> tuple[MovieTable, np.ndarray[tuple[int, int], np.d
     return table(n).with_shortlist(sums), sums
 
 
-def test_the_most_liked_movies_and_all_without_ratings_have_a_chance() -> None:
+def test_the_most_liked_movies_and_all_without_ratings_are_candidates() -> None:
     likes = [5, 0, -1, 9, 1, 0, -1, 2, 0, 0]
-    found = candidate_rows(sums_of(likes), limit=2)
-    assert found is not None
-    assert found.tolist() == [0, 2, 3, 6]
+    rows = candidate_rows(sums_of(likes), limit=2)
+    assert rows is not None
+    assert rows.tolist() == [0, 2, 3, 6]
 
 
-def test_a_table_is_not_shortened_where_that_would_not_spare_half_of_it() -> None:
+def test_a_table_has_no_shortlist_where_that_would_not_prune_half_of_it() -> None:
     assert candidate_rows(sums_of([3] * 10), limit=10) is None
     assert candidate_rows(sums_of([3] * 10), limit=6) is None
     assert candidate_rows(sums_of([3] * 10), limit=5) is not None
@@ -50,19 +50,19 @@ def test_a_table_is_not_shortened_where_that_would_not_spare_half_of_it() -> Non
     assert movies.select_rows(np.ones(20, bool), 10).rows == slice(None)
 
 
-def test_what_is_chosen_are_rows_of_the_table_and_the_most_liked_are_among_them() -> None:
+def test_the_selection_holds_rows_of_the_table_with_the_most_liked_among_them() -> None:
     movies, sums = large()
-    chosen = movies.select_rows(movies.alive, 10)
-    assert isinstance(chosen.rows, np.ndarray)
-    assert len(chosen.rows) < 15_000
-    assert (np.diff(chosen.rows) > 0).all()
-    assert np.array_equal(chosen.vectors, movies.vectors[chosen.rows])
-    assert set(np.argsort(-sums[:, 1])[:5_000]) <= set(chosen.rows.tolist())
-    assert set(np.flatnonzero(sums[:, 0] == 0)) <= set(chosen.rows.tolist())
-    assert chosen.table_rows(np.array([0, 7])).tolist() == chosen.rows[[0, 7]].tolist()
+    selection = movies.select_rows(movies.alive, 10)
+    assert isinstance(selection.rows, np.ndarray)
+    assert len(selection.rows) < 15_000
+    assert (np.diff(selection.rows) > 0).all()
+    assert np.array_equal(selection.vectors, movies.vectors[selection.rows])
+    assert set(np.argsort(-sums[:, 1])[:5_000]) <= set(selection.rows.tolist())
+    assert set(np.flatnonzero(sums[:, 0] == 0)) <= set(selection.rows.tolist())
+    assert selection.table_rows(np.array([0, 7])).tolist() == selection.rows[[0, 7]].tolist()
 
 
-def test_all_rows_are_scored_where_a_mask_leaves_few_or_many_are_asked_for() -> None:
+def test_all_rows_are_scored_where_a_mask_leaves_few_or_many_are_requested() -> None:
     movies, _ = large()
     listed = movies.select_rows(movies.alive, 10).rows
     assert isinstance(listed, np.ndarray)
@@ -85,28 +85,28 @@ def test_a_new_movie_is_on_the_list_at_once_and_changed_rows_change_in_it() -> N
         movies.put(100_000 + i, 1, 2020, np.full(D, i, np.float32), 0)
     movies.put(int(movies.movie_ids[known[5]]), 1, 2020, np.full(D, -1, np.float32), 0)
     movies.put(100_003, 1, 2020, np.full(D, -2, np.float32), 0)
-    chosen = movies.select_rows(movies.alive, 10)
-    assert isinstance(chosen.rows, np.ndarray)
-    assert chosen.rows.tolist() == [*known.tolist(), *range(30_000, 30_200)]
-    assert np.array_equal(chosen.vectors, movies.vectors[chosen.rows])
+    selection = movies.select_rows(movies.alive, 10)
+    assert isinstance(selection.rows, np.ndarray)
+    assert selection.rows.tolist() == [*known.tolist(), *range(30_000, 30_200)]
+    assert np.array_equal(selection.vectors, movies.vectors[selection.rows])
     assert np.array_equal(before, known)
 
 
-def test_a_changed_movie_that_had_no_chance_is_still_not_on_the_list() -> None:
+def test_a_changed_movie_that_was_no_candidate_is_still_not_on_the_list() -> None:
     movies, _ = large()
-    chosen = movies.select_rows(movies.alive, 10)
-    assert isinstance(chosen.rows, np.ndarray)
-    outside = int(np.setdiff1d(np.arange(30_000), chosen.rows)[0])
+    selection = movies.select_rows(movies.alive, 10)
+    assert isinstance(selection.rows, np.ndarray)
+    outside = int(np.setdiff1d(np.arange(30_000), selection.rows)[0])
     movies.put(int(movies.movie_ids[outside]), 1, 2020, np.zeros(D, np.float32), 0)
     again = movies.select_rows(movies.alive, 10).rows
     assert isinstance(again, np.ndarray)
     assert outside not in again
 
 
-def test_values_of_the_first_movies_are_spread_over_the_chosen_ones() -> None:
+def test_values_of_the_first_movies_are_aligned_with_the_selected_ones() -> None:
     movies, _ = large()
     values = np.arange(29_000, dtype=np.float64)
     movies.put(100_000, 1, 2020, np.zeros(D, np.float32), 0)
-    for chosen in (movies.select_rows(movies.alive, 10), all_rows(movies.vectors)):
-        found, rows = chosen.align(values), np.arange(len(movies))[chosen.rows]
-        assert np.array_equal(found, np.where(rows < 29_000, rows, 0))
+    for selection in (movies.select_rows(movies.alive, 10), all_rows(movies.vectors)):
+        aligned, rows = selection.align(values), np.arange(len(movies))[selection.rows]
+        assert np.array_equal(aligned, np.where(rows < 29_000, rows, 0))

@@ -27,15 +27,15 @@ def fit_content_embedding(
         dimensions: of the codes, at most.
         seed: of the PCA.
     """
-    chosen = matrix[known] if known.sum() > 1 else matrix
-    if not len(chosen):
-        chosen = np.zeros((1, vectors.d), np.float32)
+    rows = matrix[known] if known.sum() > 1 else matrix
+    if not len(rows):
+        rows = np.zeros((1, vectors.d), np.float32)
     content = vectors.content
     scaler, encoder = fit_encoder(
-        chosen[:, content],
+        rows[:, content],
         vectors.column_weights(1.0)[content],
         dimensions,
         seed,
-        vectors.variance_floor(chosen)[content],
+        vectors.variance_floor(rows)[content],
     )
     return ContentEmbedding(scaler, encoder)

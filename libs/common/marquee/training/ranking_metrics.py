@@ -52,8 +52,8 @@ def ndcg_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -
     """
     if not len(relevant):
         return 0.0
-    found = hits(ranked[:k], relevant)
-    return float((found * discounts(len(found))).sum() / discounts(min(k, len(relevant))).sum())
+    is_hit = hits(ranked[:k], relevant)
+    return float((is_hit * discounts(len(is_hit))).sum() / discounts(min(k, len(relevant))).sum())
 
 
 def average_precision_at_k(
@@ -73,9 +73,9 @@ def average_precision_at_k(
     """
     if not len(relevant):
         return 0.0
-    found = hits(ranked[:k], relevant)
-    precisions = np.cumsum(found) / np.arange(1, len(found) + 1)
-    return float((precisions * found).sum() / min(k, len(relevant)))
+    is_hit = hits(ranked[:k], relevant)
+    precisions = np.cumsum(is_hit) / np.arange(1, len(is_hit) + 1)
+    return float((precisions * is_hit).sum() / min(k, len(relevant)))
 
 
 def graded_ndcg_at_k(predicted: Reals, grades: Reals, k: int) -> float:
@@ -111,8 +111,8 @@ def ndcg_of_rows(scores: Matrix, relevant: Mask, n_relevant: Ints) -> tuple[Real
     depth = min(_LONG, scores.shape[1])
     nearest = np.argpartition(-scores, depth - 1, axis=1)[:, :depth]
     order = np.argsort(-np.take_along_axis(scores, nearest, 1), axis=1, kind="stable")
-    found = np.take_along_axis(relevant, np.take_along_axis(nearest, order, 1), 1)
-    gains = found * discounts(depth)
+    is_hit = np.take_along_axis(relevant, np.take_along_axis(nearest, order, 1), 1)
+    gains = is_hit * discounts(depth)
     ideal = np.concatenate([[0.0], np.cumsum(discounts(_LONG))])
     at_10: Reals = gains[:, :_SHORT].sum(1) / ideal[np.minimum(n_relevant, _SHORT)]
     at_100: Reals = gains.sum(1) / ideal[np.minimum(n_relevant, _LONG)]

@@ -1,4 +1,4 @@
-"""The contract with producers, made from the event classes: AsyncAPI 3 and JSON Schemas."""
+"""The event contract as documents, generated from the event classes: AsyncAPI 3, JSON Schema."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from marquee.events.payloads import Data
 from trainer.contracts.examples import EXAMPLES
 
 VERSION = "1.0.0"
-"""Of the contract: a new field or type raises the second number; old forms are read for ever."""
+"""Version of the contract: a new field or type raises the minor number; old forms stay readable."""
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REQUIRED = ["specversion", "id", "source", "type", "data"]
 _ATTRIBUTES = {
@@ -46,16 +46,18 @@ Events are CloudEvents 1.0 in JSON, one a message, of at most 1,000,000 bytes.
 
 
 def files() -> dict[str, str]:
-    """Return every file of the contract: its name under the folder of documents, and its text."""
-    made = {"asyncapi.yaml": yaml.dump(document(), Dumper=_Dumper, sort_keys=False, width=100)}
+    """Return the text of each file of the contract, by its path in the folder of documents."""
+    texts = {
+        "asyncapi.yaml": yaml.dump(document(), Dumper=_PlainDumper, sort_keys=False, width=100)
+    }
     for name, kind in EVENT_TYPES.items():
         text = json.dumps(schema(kind), indent=2, ensure_ascii=False)
-        made[_schema_file(name)] = f"{text}\n"
-    return made
+        texts[_schema_file(name)] = f"{text}\n"
+    return texts
 
 
 def schema(kind: type[Event]) -> dict[str, Any]:
-    """Return the JSON Schema of a type of event as producers have to send it."""
+    """Return the JSON Schema of an event type as producers have to send it."""
     name = kind.model_fields["type"].default
     made = kind.model_json_schema(by_alias=True)
     made["required"] = _REQUIRED
@@ -83,9 +85,9 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": {"kafka": _server()},
-        "channels": {one: channel for topic in ordered for one, channel in _channels(topic)},
+        "channels": {name: channel for topic in ordered for name, channel in _channels(topic)},
         "operations": {
-            one: operation for topic in ordered for one, operation in _operations(topic)
+            name: operation for topic in ordered for name, operation in _operations(topic)
         },
         "components": {"messages": {n: _message(k) for n, k in EVENT_TYPES.items()} | _letter()},
     }
@@ -114,7 +116,7 @@ def _channels(topic: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _operations(topic: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return what a client of Marquee does with a topic, said from its side as Marquee's peer."""
+    """Return the operations on a topic, from the side of Marquee."""
     sends = {
         "action": "send",
         "channel": _ref(f"channels/{dead_letter_topic(topic)}"),
@@ -173,13 +175,13 @@ def _schema_file(name: str) -> str:
 
 
 def _name_genres(node: Any) -> None:
-    """Say in a schema which genres there are: pydantic checks that by a function."""
+    """List the genres in a schema, which pydantic checks by a function."""
     if isinstance(node, dict):
         genres = node.get("properties", {}).get("genres")
         if isinstance(genres, dict):
-            for one in (genres, *genres.get("anyOf", ())):
-                if one.get("type") == "array":
-                    one["items"] = {"type": "string", "enum": list(GENRES)}
+            for variant in (genres, *genres.get("anyOf", ())):
+                if variant.get("type") == "array":
+                    variant["items"] = {"type": "string", "enum": list(GENRES)}
         for value in node.values():
             _name_genres(value)
     elif isinstance(node, list):
@@ -187,8 +189,8 @@ def _name_genres(node: Any) -> None:
             _name_genres(value)
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and nothing as a reference."""
+class _PlainDumper(yaml.SafeDumper):
+    """Writes multi-line texts as blocks, and no references."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True
@@ -199,4 +201,4 @@ def _text(dumper: yaml.SafeDumper, text: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_PlainDumper.add_representer(str, _text)

@@ -1,4 +1,4 @@
-"""One example of each type of event, for the contract: the tests publish and apply every one."""
+"""One example of each event type for the contract; the tests publish and apply all of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,4 +59,4 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     }
     for number, (name, data) in enumerate(_DATA.items(), 1)
 }
-"""Type → an event as a producer sends it."""
+"""Event type → an event as a producer sends it."""

@@ -1,4 +1,4 @@
-"""Tables of a MovieLens release, row by row checked: what is malformed is reported, not loaded."""
+"""Tables of a MovieLens release, checked row by row: malformed rows are reported, not loaded."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True)
 class Malformed:
-    """A row that could not be used: the file, its line (from 1), and why."""
+    """A malformed row: the file, its line (from 1), and why."""
 
     file: str
     line: int
@@ -31,7 +31,7 @@ class Malformed:
 
 @dataclass
 class Tally:
-    """Rows read and malformed of one file; the first 20 malformed ones are kept."""
+    """Counts of rows and malformed rows of one file, with the first 20 malformed ones."""
 
     file: str
     rows: int = 0
@@ -45,7 +45,11 @@ class Tally:
             self.examples.append(Malformed(self.file, line, reason))
 
     def check(self, max_share: float) -> None:
-        """Raise DataError with the first rows when more than `max_share` of them are malformed."""
+        """Check the share of malformed rows.
+
+        Raises:
+            DataError: More than `max_share` of the rows are malformed.
+        """
         if self.malformed <= max_share * self.rows:
             return
         first = "; ".join(map(str, self.examples[:3]))
@@ -57,7 +61,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Column:
-    """A numeric column: its values (times `factor`) are whole numbers from `low` to `high`."""
+    """A numeric column whose values, times `factor`, lie from `low` to `high`.
+
+    With `whole` they are whole numbers. `allowed` describes the valid values for error messages.
+    """
 
     name: str
     allowed: str
@@ -67,7 +74,7 @@ class Column:
     whole: bool = True
 
     def reason(self, text: str) -> str | None:
-        """Return why a field cannot be used, or None."""
+        """Return why a field is invalid, or None."""
         try:
             value = float(text) if self.factor > 1 or not self.whole else int(text)
         except ValueError:
@@ -79,11 +86,11 @@ class Column:
 
     @property
     def dtype(self) -> type[np.float64] | type[np.int64]:
-        """How the column is parsed."""
+        """The type that the column is parsed as."""
         return np.float64 if self.factor > 1 or not self.whole else np.int64
 
     def good(self, values: npt.NDArray[Any]) -> bool:
-        """Return whether all values can be used (a NaN cannot)."""
+        """Return whether all values are valid; NaN is not."""
         scaled = values * self.factor if self.factor > 1 else values
         inside = bool(((scaled >= self.low) & (scaled <= self.high)).all())
         if not self.whole or scaled.dtype == np.int64:
@@ -91,7 +98,7 @@ class Column:
         return inside and bool((scaled == np.floor(scaled)).all())
 
     def stored(self, values: npt.NDArray[Any]) -> npt.NDArray[np.generic]:
-        """Return the values as they are kept: whole numbers times the factor, or float32."""
+        """Return the values in their stored type: whole numbers times the factor, or float32."""
         if not self.whole:
             return values.astype(np.float32)
         return (values * self.factor).astype(np.uint8 if self.high <= 255 else np.int64)
@@ -100,10 +107,23 @@ class Column:
 def read_numbers(
     stream: BinaryIO, columns: Sequence[Column], tally: Tally, separator: str, header: str | None
 ) -> list[npt.NDArray[np.generic]]:
-    """Return the columns of a numeric table; further columns of a row make it malformed.
+    """Read the columns of a numeric table; malformed rows are left out.
 
-    Blocks that parse as a whole go through pandas' C parser; a block that does not is read again
-    line by line, so that each malformed row is known by its line.
+    Blocks without a malformed row go through pandas' C parser; other blocks are read again line by
+    line, so that each malformed row is known by its line.
+
+    Args:
+        stream: The table.
+        columns: All columns, in their order.
+        tally: Counts the rows.
+        separator: Separator of the fields.
+        header: Expected first line; None: the table has none.
+
+    Returns:
+        One array per column, in its stored type.
+
+    Raises:
+        DataError: The first line is not the expected header.
     """
     line = _skip_header(stream, header, tally.file)
     parts: list[list[npt.NDArray[np.generic]]] = []
@@ -124,7 +144,18 @@ def read_numbers(
 def read_rows(
     stream: BinaryIO, width: int, tally: Tally, separator: str, header: str | None
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, fields) of a table with text, UTF-8 or, where it is not, Latin-1."""
+    """Yield (line, fields) of a table with text, in UTF-8 or else in Latin-1.
+
+    Args:
+        stream: The table.
+        width: Number of fields of a row.
+        tally: Counts the rows.
+        separator: Separator of the fields.
+        header: Expected first line; None: the table has none.
+
+    Raises:
+        DataError: The first line is not the expected header.
+    """
     text = _text(stream.read())
     lines = _split(text, separator)
     if header is not None:
@@ -163,31 +194,31 @@ def _split_csv(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _skip_header(stream: BinaryIO, header: str | None, file: str) -> int:
-    """Read the header line, if the format has one; return the number of the first row's line."""
+    """Skip the header line, if the format has one; return the line number of the first row."""
     if header is None:
         return 1
     _check_header(_text(stream.readline()).strip().split(","), header, file)
     return 2
 
 
-def _check_header(found: list[str], header: str, file: str) -> None:
-    if [name.strip().strip('"') for name in found] != header.split(","):
-        names = ",".join(found)[:100]
+def _check_header(fields: list[str], header: str, file: str) -> None:
+    if [name.strip().strip('"') for name in fields] != header.split(","):
+        names = ",".join(fields)[:100]
         raise DataError(f"{file}: the first line should be {header!r}, but is {names!r}")
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the rest of a stream in blocks that end at the end of a line."""
-    rest = b""
+    """Yield the remainder of a stream in blocks that end at the end of a line."""
+    pending = b""
     while block := stream.read(_BLOCK):
         whole, newline, tail = block.rpartition(b"\n")
         if newline:
-            yield rest + whole + newline
-            rest = tail
+            yield pending + whole + newline
+            pending = tail
         else:
-            rest += tail
-    if rest:
-        yield rest
+            pending += tail
+    if pending:
+        yield pending
 
 
 def _parse_block(
@@ -198,8 +229,8 @@ def _parse_block(
         if b"," in block:
             return None
         block, separator = block.replace(separator.encode(), b","), ","
-    # pandas would cut a row that is too long: the count of separators tells, and one that is too
-    # short has a missing number.
+    # pandas cuts rows that are too long, so the separators are counted; a row that is too short has
+    # a missing number.
     if block.count(separator.encode()) != lines * (len(columns) - 1):
         return None
     names = [column.name for column in columns]
@@ -207,10 +238,15 @@ def _parse_block(
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
-                io.BytesIO(block), sep=separator, header=None, names=names, engine="c",
-                dtype={column.name: column.dtype for column in columns}, index_col=False,
+                io.BytesIO(block),
+                sep=separator,
+                header=None,
+                names=names,
+                engine="c",
+                dtype={column.name: column.dtype for column in columns},
+                index_col=False,
                 quoting=csv.QUOTE_NONE,
-            )  # fmt: skip
+            )
     except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning):
         return None
     values = [frame[name].to_numpy() for name in names]

@@ -1,4 +1,4 @@
-"""Downloads a MovieLens release by name from where it is published, and checks what arrived."""
+"""Download of a MovieLens release by name from its publisher, with checks of the file."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from marquee.errors import DataError, Unavailable
 from marquee.files import staged
 
 ALLOWED_HOSTS = frozenset({"files.grouplens.org"})
-"""Nothing is fetched from any other host, redirects included."""
+"""The only hosts that are contacted; redirects to others are refused."""
 
 _FOLDER = "https://files.grouplens.org/datasets/movielens/"
 
@@ -27,7 +27,7 @@ RELEASES: dict[str, str | None] = {
     "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
     "ml-32m": "d472be332d4daa821edc399621853b57",
 }
-"""Releases by name, with the published md5; None: it changes, and is read beside the file."""
+"""Published md5 by release; None: the release changes, and its md5 is fetched with it."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have arrived and the total, if known."""
@@ -39,10 +39,20 @@ def download(
     client: httpx.Client | None = None,
     progress: Progress = lambda _arrived, _total: None,
 ) -> Path:
-    """Fetch a release into `directory`; return its zip. A zip that is there and whole is kept.
+    """Fetch a release; a complete zip that is there already is not fetched again.
 
-    DataError: an unknown name, or what arrived is not what was published (nothing is left behind).
-    Unavailable: the host cannot be reached.
+    Args:
+        name: A release, such as `ml-25m`.
+        directory: Folder to write into.
+        client: HTTP client; None: a new one.
+        progress: Called with the bytes that have arrived.
+
+    Returns:
+        Path of the zip.
+
+    Raises:
+        DataError: The name is unknown, or the file is not the published one; it is not kept.
+        Unavailable: The host cannot be reached.
     """
     if name not in RELEASES:
         raise DataError(f"no release {name!r}; there are {', '.join(RELEASES)}", "name")
@@ -54,7 +64,7 @@ def download(
     if client is None:
         with httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0)) as own:
             return download(name, directory, own, progress)
-    with _reaching(name):
+    with _translated_errors(name):
         expected = known or _published_md5(client, name)
         return _fetch(client, target, expected, progress)
 
@@ -62,9 +72,9 @@ def download(
 def _fetch(client: httpx.Client, target: Path, expected: str, progress: Progress) -> Path:
     with staged(target) as part:
         _stream(client, _FOLDER + target.name, part, progress)
-        found = _md5(part)
-        if found != expected:
-            raise DataError(f"{target.name}: md5 is {found}, published is {expected}")
+        actual = _md5(part)
+        if actual != expected:
+            raise DataError(f"{target.name}: md5 is {actual}, published is {expected}")
         if not zipfile.is_zipfile(part):
             raise DataError(f"{target.name}: what arrived is not a zip")
         part.replace(target)
@@ -86,10 +96,10 @@ def _stream(client: httpx.Client, url: str, part: Path, progress: Progress) -> N
 def _published_md5(client: httpx.Client, name: str) -> str:
     response = client.get(_allowed(f"{_FOLDER}{name}.zip.md5"))
     _check(response)
-    found = re.search(r"\b[0-9a-fA-F]{32}\b", response.text)
-    if not found:
+    digest = re.search(r"\b[0-9a-fA-F]{32}\b", response.text)
+    if not digest:
         raise DataError(f"{response.url}: no md5 in it")
-    return found[0].lower()
+    return digest[0].lower()
 
 
 def _allowed(url: str) -> str:
@@ -99,13 +109,13 @@ def _allowed(url: str) -> str:
 
 
 def _check(response: httpx.Response) -> None:
-    """Refuse everything but a plain answer: a redirect could lead to another host."""
+    """Refuse every status but 200: a redirect could lead to another host."""
     if response.status_code != httpx.codes.OK:
         raise DataError(f"{response.url}: the host answered {response.status_code}")
 
 
 @contextmanager
-def _reaching(name: str) -> Iterator[None]:
+def _translated_errors(name: str) -> Iterator[None]:
     try:
         yield
     except httpx.TransportError as error:

@@ -1,12 +1,11 @@
-"""Reads any MovieLens release as published, from a folder or a zip."""
+"""Reader of MovieLens releases as published, from a folder or a zip."""
 
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -15,16 +14,19 @@ from pydantic import ValidationError
 
 from marquee.arrays import Ints
 from marquee.domain.movies import Movie
-from marquee.errors import DataError
 from marquee.features.dataset import Dataset, make_dataset, position_in
 from trainer.datasets.csv_tables import Column, Tally, read_numbers, read_rows
+from trainer.datasets.release_files import (
+    ReleaseFiles,
+    ReleaseFormat,
+    format_of,
+    open_release,
+)
 from trainer.datasets.tag_relevance import MAX_LENGTH, Tags, clean_tag, genome_tags, user_tags
 from trainer.datasets.titles import split_genres, split_title
 
 MAX_MALFORMED_SHARE = 0.01
-"""An import stops when more than this share of a file's rows is malformed."""
-
-Files = Mapping[str, Callable[[], BinaryIO]]
+"""Tolerated share of malformed rows of a file."""
 
 _USER = Column("user id", "a whole number from 1", 1, 2**63 - 1)
 _MOVIE = Column("movie id", "a whole number from 1 to 2147483647", 1, 2**31 - 1)
@@ -34,30 +36,6 @@ _TAG = Column("tag id", "a whole number from 1", 1, 2**31 - 1)
 _RELEVANCE = Column("relevance", "between 0 and 1", 0, 1, whole=False)
 
 
-@dataclass(frozen=True)
-class _Format:
-    """Names of a release's files, and how their rows are written."""
-
-    ratings: str
-    movies: str
-    tags: str
-    separator: str
-    movie_separator: str
-    movie_width: int
-    ratings_header: str | None = None
-    movies_header: str | None = None
-    tags_header: str | None = None
-
-
-_FORMATS = (
-    _Format(
-        "ratings.csv", "movies.csv", "tags.csv", ",", ",", 3,
-        "userId,movieId,rating,timestamp", "movieId,title,genres", "userId,movieId,tag,timestamp",
-    ),
-    _Format("ratings.dat", "movies.dat", "tags.dat", "::", "::", 3),
-    _Format("u.data", "u.item", "", "\t", "|", 24),
-)  # fmt: skip
-
 _ML_100K_GENRES = (
     "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir"
     "|Horror|Musical|Mystery|Romance|Sci-Fi|Thriller|War|Western"
@@ -66,7 +44,7 @@ _ML_100K_GENRES = (
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import read and what it left out."""
+    """Counts of the rows that an import read and left out."""
 
     files: tuple[Tally, ...]
     ratings: int
@@ -78,27 +56,39 @@ class ImportReport:
 
     @property
     def malformed(self) -> int:
-        """How many rows could not be used, over all files."""
+        """Number of malformed rows in all files."""
         return sum(tally.malformed for tally in self.files)
 
 
 def read_movielens(
     path: Path, max_malformed_share: float = MAX_MALFORMED_SHARE
 ) -> tuple[Dataset, ImportReport]:
-    """Return the data set of a MovieLens release, a folder or a zip, and what was left out.
+    """Read a MovieLens release.
 
-    Read are `ratings` and `movies`, and where they exist `tags`, `genome-scores` and `genome-tags`.
-    Movies that the tag genome does not cover get their tags from users. DataError: there is no
-    release at `path`, or more than `max_malformed_share` of a file's rows are malformed.
+    The files are `ratings` and `movies`, and if they exist `tags`, `genome-scores` and
+    `genome-tags`. Movies that the tag genome does not cover get their tags from users.
+
+    Args:
+        path: A folder or a zip.
+        max_malformed_share: Tolerated share of malformed rows of a file.
+
+    Returns:
+        The data set, and a report on what was left out.
+
+    Raises:
+        DataError: There is no release at `path`, or more than `max_malformed_share` of a file's
+            rows are malformed.
     """
-    with _open_release(path) as files:
-        return _ReleaseReader(files, _format_of(files, path), max_malformed_share).run()
+    with open_release(path) as files:
+        return _ReleaseReader(files, format_of(files, path), max_malformed_share).run()
 
 
 class _ReleaseReader:
-    """One import: its files, and what was counted on the way."""
+    """Reads one release and counts what is left out."""
 
-    def __init__(self, files: Files, form: _Format, max_malformed_share: float) -> None:
+    def __init__(
+        self, files: ReleaseFiles, form: ReleaseFormat, max_malformed_share: float
+    ) -> None:
         self._files = files
         self._format = form
         self._max_share = max_malformed_share
@@ -111,22 +101,31 @@ class _ReleaseReader:
         user_ids, movie_ids, half_stars, times = self._ratings()
         tags = self._tags(set(rows)) | self._genome()
         movies = [
-            Movie(movie_id=movie_id, title=title, year=year, genres=genres,
-                 tags=tags.get(movie_id, {}))
+            Movie(
+                movie_id=movie_id,
+                title=title,
+                year=year,
+                genres=genres,
+                tags=tags.get(movie_id, {}),
+            )
             for movie_id, (title, year, genres) in rows.items()
-        ]  # fmt: skip
+        ]
         dataset = make_dataset(user_ids, movie_ids, half_stars, times, movies)
         known = np.fromiter(sorted(rows), np.int64, len(rows))
         unknown = int((~position_in(known, movie_ids)[1]).sum())
         report = ImportReport(
-            tuple(self._tallies), len(dataset), len(user_ids) - unknown - len(dataset), unknown,
-            self._tags_without_movie, dict(self._genres),
-        )  # fmt: skip
+            files=tuple(self._tallies),
+            ratings=len(dataset),
+            replaced=len(user_ids) - unknown - len(dataset),
+            ratings_without_movie=unknown,
+            tags_without_movie=self._tags_without_movie,
+            unknown_genres=dict(self._genres),
+        )
         return dataset, report
 
     @contextmanager
     def _file(self, name: str) -> Iterator[tuple[BinaryIO, Tally]]:
-        """Open a file and check, once it is read, how much of it was malformed."""
+        """Open a file, and check the share of malformed rows once it is read."""
         tally = Tally(name)
         with self._files[name]() as stream:
             yield stream, tally
@@ -158,7 +157,7 @@ class _ReleaseReader:
         return *split_title(row[1]), row[2].split("|")
 
     def _item_row(self) -> Callable[[list[str]], tuple[str, int | None, list[str]]]:
-        """Return how to read a row of `u.item`: a date, and a column a genre."""
+        """Return the parser of rows of `u.item`, which have a date and one column per genre."""
         names = _ML_100K_GENRES.split("|")
         if "u.genre" in self._files:
             with self._files["u.genre"]() as stream:
@@ -175,8 +174,8 @@ class _ReleaseReader:
         form = self._format
         columns = (_USER, _MOVIE, _RATING, _TIME)
         with self._file(form.ratings) as (stream, tally):
-            read = read_numbers(stream, columns, tally, form.separator, form.ratings_header)
-        return cast(tuple[Ints, Ints, npt.NDArray[np.uint8], Ints], tuple(read))
+            arrays = read_numbers(stream, columns, tally, form.separator, form.ratings_header)
+        return cast(tuple[Ints, Ints, npt.NDArray[np.uint8], Ints], tuple(arrays))
 
     def _tags(self, known: set[int]) -> Tags:
         """Return the relevance of the tags that users gave to movies of the catalogue."""
@@ -234,47 +233,3 @@ def _year_of(date: str) -> int | None:
         return datetime.strptime(date, "%d-%b-%Y").year
     except ValueError:
         return None
-
-
-def _format_of(files: Files, path: Path) -> _Format:
-    for form in _FORMATS:
-        if form.ratings in files and form.movies in files:
-            return form
-    looked = ", ".join(f"{form.ratings} with {form.movies}" for form in _FORMATS)
-    raise DataError(f"{path}: no MovieLens data here; looked for {looked}", "path")
-
-
-@contextmanager
-def _open_release(path: Path) -> Iterator[Files]:
-    """Yield what opens each file of the folder (or zip) in which the data files stand."""
-    if path.is_dir():
-        found = (file for file in (*path.glob("*"), *path.glob("*/*")) if file.is_file())
-        yield _innermost({file.relative_to(path).as_posix(): _opener(file) for file in found})
-    elif path.is_file():
-        try:
-            with zipfile.ZipFile(path) as archive:
-                yield _innermost({name: _zip_opener(archive, name) for name in archive.namelist()})
-        except zipfile.BadZipFile as error:
-            raise DataError(f"{path}: not a readable zip: {error}", "path") from None
-    else:
-        raise DataError(f"{path}: no such folder or zip", "path")
-
-
-def _innermost(members: Files) -> Files:
-    """Return the files, by their own name, of the topmost folder that holds a release, if any."""
-    folders: dict[PurePosixPath, dict[str, Callable[[], BinaryIO]]] = {}
-    for name, opener in members.items():
-        path = PurePosixPath(name)
-        folders.setdefault(path.parent, {})[path.name] = opener
-    for _, files in sorted(folders.items(), key=lambda item: (len(item[0].parts), item[0])):
-        if any(form.ratings in files and form.movies in files for form in _FORMATS):
-            return files
-    return {}
-
-
-def _opener(file: Path) -> Callable[[], BinaryIO]:
-    return lambda: file.open("rb")
-
-
-def _zip_opener(archive: zipfile.ZipFile, name: str) -> Callable[[], BinaryIO]:
-    return lambda: cast(BinaryIO, archive.open(name))

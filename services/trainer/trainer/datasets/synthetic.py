@@ -1,10 +1,10 @@
-"""Generates a data set in the format of MovieLens with latent structure, at any size.
+"""Synthetic data sets of any size in the format of MovieLens, with latent structure.
 
-Movies and users are points in one space of tastes: a movie lies near the directions of its genres, a
-user near one of a few archetypes. A user picks movies by popularity (a power law over the ranks, cut
-off at the tail) times e^affinity, and rates them by the movie's quality, the own mean and the
-affinity. Tags are directions in the same space, so they say something about who likes a movie. What
-is written depends on the arguments alone.
+Movies and users are points in one vector space: a movie lies near the directions of its genres, a
+user near one of a few archetypes. Users choose movies by popularity (a power law over the ranks,
+cut off at the tail) times e^affinity, and rate them by the movie's quality, their own mean and the
+affinity. Tags are directions in the same space, so that they predict who likes a movie. The output
+depends on the arguments alone.
 """
 
 import csv
@@ -27,18 +27,18 @@ _ARCHETYPES = 16
 _BLOCK = 256
 _CANDIDATES = 2000
 _MIN_RATINGS = 20
-# So strong that co-watching finds twice as many held-out movies as popularity does, as in MovieLens.
+# With it, co-watching finds twice as many held-out movies as popularity does, as in MovieLens.
 _PICKINESS = 5.0
 _START, _DAYS = 1_104_537_600, 5_800
-# Shares of movies with a genre, in the order of GENRES, about those of the published data.
+# Shares of movies with a genre in percent, in the order of GENRES, as in the published data.
 _GENRE_SHARES = np.array(
     [19, 13, 6, 7, 39, 12, 5, 45, 8, 1, 10, 2, 3, 6, 16, 10, 19, 4, 2], np.float64
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
 class _World:
-    """What there is before anybody rates: m movies and u users in the space of tastes."""
+    """Latent structure behind the ratings: m movies and u users in one vector space."""
 
     genres: npt.NDArray[np.bool_]
     movie_vectors: Vector
@@ -51,11 +51,22 @@ class _World:
 def generate(
     users: int, movies: int, ratings: int, seed: int, directory: Path, genome_tags: int = 0
 ) -> Path:
-    """Write `ratings.csv`, `movies.csv` and `tags.csv` into a folder; return it.
+    """Write `ratings.csv`, `movies.csv` and `tags.csv` into a folder.
 
-    Exactly so many users, movies and ratings; each user has at least 20 ratings, where there are
-    enough. With `genome_tags` also a tag genome of the more popular half of the movies. DataError:
-    the numbers contradict each other, or there is data in the folder.
+    Args:
+        users: Number of users.
+        movies: Number of movies.
+        ratings: Number of ratings; each user has at least 20 if there are enough.
+        seed: Seed of all random draws.
+        directory: Folder to write into.
+        genome_tags: Number of tags of a tag genome for the more popular half of the movies; 0: no
+            genome is written.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: The numbers contradict each other, or there is data in the folder.
     """
     _check(users, movies, ratings, directory)
     random = np.random.default_rng(seed)
@@ -123,7 +134,7 @@ def _movie_genres(movies: int, random: np.random.Generator) -> npt.NDArray[np.bo
 
 
 def _activity(users: int, movies: int, ratings: int, random: np.random.Generator) -> Ints:
-    """Return how many movies each user rates: log-normal above a floor, `ratings` in all."""
+    """Return the number of ratings of each user: log-normal above a floor, `ratings` in total."""
     floor = min(_MIN_RATINGS, ratings // users)
     extra = ratings - floor * users
     limit = movies // 2 - floor
@@ -141,25 +152,26 @@ def _activity(users: int, movies: int, ratings: int, random: np.random.Generator
 def _rate(
     world: _World, counts: Ints, random: np.random.Generator
 ) -> tuple[Ints, Ints, npt.NDArray[np.uint8]]:
-    """Return user, movie (row numbers) and half stars of each rating, by user, then movie."""
+    """Return user row, movie row and half stars of each rating, sorted by user, then movie."""
     by_activity = np.argsort(counts, kind="stable")
-    movie_vectors: list[Ints] = []
+    chosen: list[Ints] = []
     for start in range(0, len(counts), _BLOCK):
         block = by_activity[start : start + _BLOCK]
-        movie_vectors.append(_choose(world, world.users[block], counts[block], random))
+        chosen.append(_choose(world, world.users[block], counts[block], random))
     user_rows = np.repeat(by_activity, counts[by_activity])
-    movie_rows = np.concatenate(movie_vectors)
+    movie_rows = np.concatenate(chosen)
     order = np.lexsort((movie_rows, user_rows))
     user_rows, movie_rows = user_rows[order], movie_rows[order]
     return user_rows, movie_rows, _half_stars(world, user_rows, movie_rows, random)
 
 
 def _choose(world: _World, tastes: Vector, counts: Ints, random: np.random.Generator) -> Ints:
-    """Return the movies of a block of users, counts[0] of the first, and so on.
+    """Draw the movies of a block of users: counts[0] movies of the first user, and so on.
 
-    A block shares a pool of candidates, drawn by popularity; each user draws from the pool by
-    e^affinity and what popularity the draw of the pool has left out. Both draws are without
-    replacement: the smallest of exponential variates over weights (Efraimidis and Spirakis 2006).
+    A block shares a pool of candidates, drawn by popularity. Each user draws from the pool with
+    weights of e^affinity times the popularity, divided by the probability of being in the pool.
+    Both draws are without replacement: the smallest of exponential variates over weights
+    (Efraimidis and Spirakis 2006).
     """
     movies = len(world.popularity)
     size = min(movies, max(_CANDIDATES, 4 * int(counts.max())))
@@ -183,16 +195,16 @@ def _half_stars(
     half_stars = np.empty(len(user_rows), np.uint8)
     for start in range(0, len(user_rows), 1 << 20):
         part = slice(start, start + (1 << 20))
-        users, movie_vectors = user_rows[part], movie_rows[part]
-        affinity = np.einsum("nd,nd->n", world.users[users], world.movie_vectors[movie_vectors])
-        stars = world.means[users] + world.quality[movie_vectors] + 1.5 * (affinity - 0.4)
+        users, movies = user_rows[part], movie_rows[part]
+        affinity = np.einsum("nd,nd->n", world.users[users], world.movie_vectors[movies])
+        stars = world.means[users] + world.quality[movies] + 1.5 * (affinity - 0.4)
         stars += 0.8 * random.standard_normal(len(users), np.float32)
         half_stars[part] = np.clip(np.rint(2 * stars), 1, 10)
     return half_stars
 
 
 def _times(counts: Ints, random: np.random.Generator) -> Ints:
-    """Return the times of the ratings by user: a first day, a first session, later ones."""
+    """Return the times of the ratings by user: a first session, and later ones."""
     starts = np.repeat(_START + random.integers(0, _DAYS * 86_400, len(counts)), counts)
     n = len(starts)
     later = random.random(n) < 0.4
@@ -242,7 +254,7 @@ def _write_tags(
     vocabulary: list[str],
     random: np.random.Generator,
 ) -> None:
-    """Write one tag for each rating given: one of the movie's strongest, the first most often."""
+    """Write one tag for each of the given ratings: one of the movie's strongest tags."""
     user_rows, movie_rows, times = given
     strongest = np.argsort(-scores, axis=1, kind="stable")[:, :6]
     choice = np.minimum(random.geometric(0.4, len(user_rows)) - 1, strongest.shape[1] - 1)
@@ -255,15 +267,13 @@ def _write_tags(
     _write(directory / "tags.csv", table)
 
 
-def _write_genome(
-    directory: Path, movie_vectors: Ints, scores: Vector, vocabulary: list[str]
-) -> None:
+def _write_genome(directory: Path, movie_rows: Ints, scores: Vector, vocabulary: list[str]) -> None:
     n = len(vocabulary)
-    relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[movie_vectors] - 5.0)))
+    relevances = 1.0 / (1.0 + np.exp(-(10.0 * scores[movie_rows] - 5.0)))
     _write(directory / "genome-tags.csv", {"tagId": np.arange(1, n + 1), "tag": vocabulary})
     table = {
-        "movieId": np.repeat(movie_vectors + 1, n),
-        "tagId": np.tile(np.arange(1, n + 1), len(movie_vectors)),
+        "movieId": np.repeat(movie_rows + 1, n),
+        "tagId": np.tile(np.arange(1, n + 1), len(movie_rows)),
         "relevance": np.round(relevances.ravel().astype(np.float64), 5),
     }
     _write(directory / "genome-scores.csv", table)

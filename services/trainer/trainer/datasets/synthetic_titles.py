@@ -1,4 +1,4 @@
-"""Titles for generated movies: word patterns that read like the real ones, no two alike."""
+"""Titles and tags of synthetic movies, made from word patterns; all are different."""
 
 from collections import Counter
 
@@ -31,14 +31,21 @@ Lisbon, Montana, Havana, Berlin, the Desert, Brooklyn, Kyoto, the North, Naples,
 Texas, Cairo, Marseille, the Dark, Prague, Alaska, Bombay, the Hills
 """)
 _PATTERNS = (
-    "{adjective} {noun}", "{adjective} {noun}, The", "{noun} in {place}", "{name}'s {noun}",
-    "{noun} of {place}", "{name} and the {noun}", "{noun}, A", "{adjective} {name}",
-    "{noun} and the {other}, The", "Return to {place}: The {adjective} {noun}",
-)  # fmt: skip
+    "{adjective} {noun}",
+    "{adjective} {noun}, The",
+    "{noun} in {place}",
+    "{name}'s {noun}",
+    "{noun} of {place}",
+    "{name} and the {noun}",
+    "{noun}, A",
+    "{adjective} {name}",
+    "{noun} and the {other}, The",
+    "Return to {place}: The {adjective} {noun}",
+)
 
 
 def make_titles(n: int, random: np.random.Generator) -> list[str]:
-    """Return n different titles, with a leading article at the end as MovieLens has it."""
+    """Return n different titles, with leading articles at the end as in MovieLens."""
     picks = {
         "adjective": random.choice(_ADJECTIVES, n),
         "noun": random.choice(_NOUNS, n),
@@ -57,7 +64,7 @@ def make_titles(n: int, random: np.random.Generator) -> list[str]:
 
 
 def make_tags(n: int, random: np.random.Generator) -> list[str]:
-    """Return n different tags, lower case."""
+    """Return n different tags in lower case."""
     moods = [word.lower() for word in _ADJECTIVES]
     themes = [word.lower() for word in _NOUNS]
     pairs = [*themes, *moods, *(f"{mood} {theme}" for mood in moods for theme in themes)]

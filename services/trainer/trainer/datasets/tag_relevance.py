@@ -1,4 +1,4 @@
-"""The relevance of tags to movies, 0 to 1: from the tag genome, or from the tags that users gave."""
+"""Relevance of tags to movies, 0 to 1: by the tag genome, or by the tags that users gave."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_RELEVANCE = 0.5
-"""A genome tag below this says more of what a movie is not."""
+"""Genome tags below this rather say what a movie is not."""
 TAGS_PER_MOVIE = 20
-"""Only the most relevant tags of a movie are kept."""
+"""Number of the most relevant tags of a movie that are stored."""
 MAX_LENGTH = 100
 
 Tags = dict[int, dict[str, float]]
 
 
 def clean_tag(text: str) -> str:
-    """Return a tag in the form in which equal tags are equal: casefolded, single spaces."""
+    """Normalise a tag: casefolded, with single spaces."""
     return " ".join(text.casefold().split())
 
 
@@ -25,10 +25,16 @@ def genome_tags(
     relevances: npt.NDArray[np.float32],
     names: Mapping[int, str],
 ) -> Tags:
-    """Return the tags of each movie, most relevant first, of the n scores of the tag genome.
+    """Return the tags of each movie by the tag genome, most relevant first.
 
-    Vig, Sen and Riedl 2012, The Tag Genome. Kept are relevances of at least 0.5, the 20 highest of
-    a movie, at equal relevance the smaller tag id; scores of tags without a name are left out.
+    The tag genome is that of Vig, Sen and Riedl (2012). A movie gets its 20 highest relevances of
+    at least 0.5, at equal relevance those with smaller tag ids; tags without a name are left out.
+
+    Args:
+        movie_ids: Movie of each of the n scores.
+        tag_ids: Tag of each score, n.
+        relevances: Relevance of the tag to the movie, 0 to 1, n.
+        names: Names of tags by id.
     """
     keep = (relevances >= MIN_RELEVANCE) & np.isin(tag_ids, np.fromiter(names, np.int64))
     movies, tag_ids, relevances = movie_ids[keep], tag_ids[keep], relevances[keep]
@@ -43,12 +49,15 @@ def genome_tags(
 
 
 def user_tags(given: Iterable[tuple[int, int, str]]) -> Tags:
-    """Return the tags of each movie, most relevant first, of (user id, movie id, clean tag) given.
+    """Return the tags of each movie by the tags that users gave, most relevant first.
 
-    A TF-IDF scaled to 0..1, the same for the same counts in any movie: given by n users, on `df` of
-    the N tagged movies, a tag's relevance is (1 - 2^-n) · log(1 + N / df) / log(1 + N). The first
-    factor is the trust in n voices (one: a half), the second is 1 for a tag of one movie only. Kept
-    are the 20 highest of a movie, at equal relevance in the order of the alphabet.
+    The relevance is a TF-IDF scaled to 0..1: for a tag given by n users to the movie, and to `df`
+    of the N tagged movies, it is (1 - 2^-n) · log(1 + N / df) / log(1 + N). The first factor is the
+    confidence in n users (a half for one), the second is 1 for a tag of a single movie. A movie
+    gets its 20 highest relevances, at equal relevance in alphabetical order.
+
+    Args:
+        given: (user id, movie id, clean tag) of each tag given.
     """
     counts: dict[int, dict[str, int]] = {}
     for _, movie_id, tag in set(given):

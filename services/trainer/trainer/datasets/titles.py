@@ -1,4 +1,4 @@
-"""Titles and genres as MovieLens writes them, in the form that the catalogue shows."""
+"""Conversion of MovieLens titles and genres to those of the catalogue."""
 
 import re
 
@@ -8,7 +8,7 @@ _ARTICLES = (
     "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|I|El|Los|Las|Una|Der|Die|Das|Ein|Eine|Den|Det|De|Het"
 )
 _YEAR = re.compile(r"\s*\(\s*(\d{4})\s*(?:[-–—]\s*(?:\d{4})?\s*)?\)\s*$")
-# An article after the last comma of the title, or of one of the titles in brackets behind it.
+# An article after the last comma of the title, or of an alternative title in brackets.
 _ARTICLE_LAST = re.compile(rf"(^|\()((?:a\.k\.a\. )?)([^()]+), ({_ARTICLES})(?=\)|\s*\(|$)")
 _YEARS = range(1850, 2201)
 _RENAMED = {"Children's": "Children", "SciFi": "Sci-Fi"}
@@ -16,19 +16,19 @@ _NO_GENRE = {"", "(no genres listed)", "unknown"}
 
 
 def split_title(text: str) -> tuple[str, int | None]:
-    """Return title and year: `"Matrix, The (1999)"` gives `("The Matrix", 1999)`.
+    """Split a MovieLens title: `"Matrix, The (1999)"` gives `("The Matrix", 1999)`.
 
-    Of a span of years (`(2006–2007)`, `(2007-)`) the first counts; without one the year is None.
+    Of a span of years (`(2006–2007)`, `(2007-)`) the first counts; without a year it is None.
     """
     text = " ".join(text.split())
-    found = _YEAR.search(text)
-    if not found or int(found[1]) not in _YEARS or not text[: found.start()]:
+    year = _YEAR.search(text)
+    if not year or int(year[1]) not in _YEARS or not text[: year.start()]:
         return _articles_first(text), None
-    return _articles_first(text[: found.start()]), int(found[1])
+    return _articles_first(text[: year.start()]), int(year[1])
 
 
 def split_genres(names: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the genres in our vocabulary, and the names that are not in it."""
+    """Return the genres of the catalogue's vocabulary, and the names that are not in it."""
     renamed = [_RENAMED.get(name.strip(), name.strip()) for name in names]
     known = tuple(name for name in renamed if name in GENRES)
     unknown = [name for name in renamed if name not in GENRES and name not in _NO_GENRE]
@@ -39,7 +39,7 @@ def _articles_first(title: str) -> str:
     return _ARTICLE_LAST.sub(_article_first, title)
 
 
-def _article_first(found: re.Match[str]) -> str:
-    opening, also_known_as, title, article = found.groups()
+def _article_first(match: re.Match[str]) -> str:
+    opening, also_known_as, title, article = match.groups()
     space = "" if article.endswith("'") else " "
     return f"{opening}{also_known_as}{article}{space}{title}"

@@ -83,6 +83,7 @@ class Job:
     environment: str
     marks: str
     files: list[str]
+    workers: int
 
     @property
     def name(self) -> str:
@@ -124,15 +125,14 @@ class Runner:
             print(text, flush=True)
 
     def _command(self, job: Job, report: Path) -> list[str]:
-        kind = KINDS[job.kind]
         command = [f"{ROOT}/{job.environment}/bin/python", "-m", "pytest", "-q", "-m", job.marks]
         command += [
             "--continue-on-collection-errors",
             f"--junitxml={report}",
-            f"--timeout={kind.limit_s * PATIENCE:g}",
+            f"--timeout={KINDS[job.kind].limit_s * PATIENCE:g}",
             "--durations=3",
         ]
-        if (workers := min(kind.workers, len(job.files))) > 1:
+        if (workers := min(job.workers, len(job.files))) > 1:
             command += ["-n", str(workers), "--dist", "loadfile"]
         if self.coverage:
             command += ["--cov", "--cov-report=", "--cov-fail-under=0"]
@@ -208,8 +208,9 @@ def jobs(kind: str) -> list[Job]:
     serving = [file for file, text in files.items() if not ALL_FOR_TRAINER.search(text)]
     training = [file for file, text in files.items() if FOR_TRAINER.search(text)]
     both = (
-        Job(kind, ".venv", "not trainer", serving),
-        Job(kind, ".venv-trainer", "trainer", training),
+        Job(kind, ".venv", "not trainer", serving, KINDS[kind].workers),
+        # These compute all the time, and each process would load torch.
+        Job(kind, ".venv-trainer", "trainer", training, 1),
     )
     return [job for job in both if job.files]
 

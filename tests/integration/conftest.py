@@ -11,18 +11,18 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.settings import Settings
-from marquee_testing.servers.raw_producers import OnKafka, OnRedis, RawProducer
+from marquee_testing.servers.raw_producers import RawKafkaProducer, RawProducer, RawRedisProducer
 from marquee_testing.servers.system import System, running
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem
 from trainer.history.history import History
 
 
 def on_redis(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnRedis(request.getfixturevalue("redis_url"), namespace)
+    return RawRedisProducer(request.getfixturevalue("redis_url"), namespace)
 
 
 def on_kafka(request: pytest.FixtureRequest, namespace: str) -> RawProducer:
-    return OnKafka(request.getfixturevalue("kafka_servers"), namespace)
+    return RawKafkaProducer(request.getfixturevalue("kafka_servers"), namespace)
 
 
 @pytest.fixture(

@@ -15,9 +15,9 @@ from marquee.events import MOVIES, RATINGS, RatingAdded
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.api import Command
 from marquee.store.keys import Keys, PartitionKeys
-from marquee_testing.simulation.loop import Simulation, Trouble, TroubledBus, TroubledStore
+from marquee_testing.simulation.loop import FaultRates, FaultyBus, FaultyStore, Simulation
 from marquee_testing.simulation.reference_model import check
-from marquee_testing.simulation.scenario import THROWING, Story
+from marquee_testing.simulation.scenario import THROWING, Scenario
 
 PARTITIONS = 2
 COUNTS = {
@@ -27,7 +27,7 @@ COUNTS = {
     dead_letter_topic(RATINGS): 1,
 }
 KEYS = Keys("sim", "content", PARTITIONS)
-TROUBLE = Trouble(fail=0.04, unsure=0.04, crash=0.02, switch=0.15)
+RATES = FaultRates(fail=0.04, unsure=0.04, crash=0.02, switch=0.15)
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "10000"))
 BATCH = 250
 KEPT_SEEDS = (7, 588, 605, 15558)
@@ -63,7 +63,7 @@ class NoSnapshots:
         return None
 
 
-def make_worker(bus: TroubledBus, store: TroubledStore, kind: type[Worker] = Worker) -> Worker:
+def make_worker(bus: FaultyBus, store: FaultyStore, kind: type[Worker] = Worker) -> Worker:
     topics = (MOVIES, RATINGS)
     pace = Pace(batch=4, pauses=(), compare_seconds=0.0)
     return kind(KEYS, topics, bus, store, NoSnapshots(), AllFactsProjection(), pace)
@@ -71,12 +71,12 @@ def make_worker(bus: TroubledBus, store: TroubledStore, kind: type[Worker] = Wor
 
 def play(seed: int, make: Callable[..., Worker] = make_worker) -> Simulation:
     """Play the story of a seed to its end and return how things stand."""
-    simulation = Simulation(seed, COUNTS, make, TROUBLE)
-    story = Story(simulation)
+    simulation = Simulation(seed, COUNTS, make, RATES)
+    scenario = Scenario(simulation)
     for _ in range(30):
-        if simulation.fate.happens(0.7):
-            story.send()
-        if simulation.fate.happens(0.03):
+        if simulation.faults.happens(0.7):
+            scenario.send()
+        if simulation.faults.happens(0.03):
             simulation.fall_back()
         simulation.turn()
     simulation.heal()
@@ -106,7 +106,7 @@ def test_a_seed_that_once_failed(seed: int) -> None:
 # --- the simulation finds what is broken on purpose
 
 
-class NoFence(TroubledStore):
+class NoFence(FaultyStore):
     """Writes whatever the stored position is."""
 
     def write(
@@ -119,7 +119,7 @@ class NoFence(TroubledStore):
         super().write(keys, self.position(keys), position, commands)
 
 
-class PositionFirst(TroubledStore):
+class PositionFirst(FaultyStore):
     """Writes the position, and then the results."""
 
     def write(
@@ -156,10 +156,10 @@ class Forgetful(UnitOfWork):
 
 
 def remade(
-    worker: type[Worker] = Worker, store: type[TroubledStore] = TroubledStore
-) -> Callable[[TroubledBus, TroubledStore], Worker]:
-    def make(bus: TroubledBus, whole: TroubledStore) -> Worker:
-        return make_worker(bus, store(whole.store, whole.fate), worker)
+    worker: type[Worker] = Worker, store: type[FaultyStore] = FaultyStore
+) -> Callable[[FaultyBus, FaultyStore], Worker]:
+    def make(bus: FaultyBus, whole: FaultyStore) -> Worker:
+        return make_worker(bus, store(whole.store, whole.faults), worker)
 
     return make
 

@@ -18,14 +18,14 @@ from marquee.domain.ratings import Ratings
 from marquee.events import MODELS, MOVIES, RATINGS, ModelPublished, ModelVersion
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.keys import Keys, PartitionKeys
-from marquee_testing.simulation.loop import Simulation, Trouble, TroubledBus, TroubledStore
-from marquee_testing.simulation.scenario import Story
+from marquee_testing.simulation.loop import FaultRates, FaultyBus, FaultyStore, Simulation
+from marquee_testing.simulation.scenario import Scenario
 
 COUNTS = {MOVIES: 2, RATINGS: 2, MODELS: 1} | {
     dead_letter_topic(t): 1 for t in (MOVIES, RATINGS, MODELS)
 }
 KEYS = Keys("sim", "tiny", 2)
-TROUBLE = Trouble(fail=0.03, unsure=0.03, crash=0.02, switch=0.15)
+RATES = FaultRates(fail=0.03, unsure=0.03, crash=0.02, switch=0.15)
 BATCH, BATCHES = 250, 8
 
 
@@ -65,7 +65,7 @@ class NoSnapshots:
 
 
 def make_worker(
-    bus: TroubledBus, store: TroubledStore, kind: type[ModelProjection[Tiny]] = ModelProjection
+    bus: FaultyBus, store: FaultyStore, kind: type[ModelProjection[Tiny]] = ModelProjection
 ) -> Worker:
     projection = kind(
         KEYS, store, Registry(), lambda path: Tiny(path.name), CONTENT_HANDLERS, derive_rows,
@@ -80,7 +80,7 @@ def publish(simulation: Simulation, number: int) -> None:
     ends = {
         p: len(log) for p, log in simulation.log.messages.items() if p.topic in (MOVIES, RATINGS)
     }
-    cut = {str(p): simulation.fate.random.randint(0, end) for p, end in ends.items()}
+    cut = {str(p): simulation.faults.random.randint(0, end) for p, end in ends.items()}
     version = ModelVersion(
         name="tiny", version=f"v{number}", address=f"v{number}", sha256="0" * 64, cut=cut
     )
@@ -88,15 +88,15 @@ def publish(simulation: Simulation, number: int) -> None:
 
 
 def play(seed: int, make: Callable[..., Worker] = make_worker) -> Simulation:
-    simulation = Simulation(seed, COUNTS, make, TROUBLE)
-    story, number = Story(simulation), 0
+    simulation = Simulation(seed, COUNTS, make, RATES)
+    scenario, number = Scenario(simulation), 0
     for _ in range(30):
-        if simulation.fate.happens(0.7):
-            story.send()
-        if simulation.fate.happens(0.1):
+        if simulation.faults.happens(0.7):
+            scenario.send()
+        if simulation.faults.happens(0.1):
             publish(simulation, number)
             number += 1
-        if simulation.fate.happens(0.02):
+        if simulation.faults.happens(0.02):
             simulation.fall_back()
         simulation.turn()
         check_complete(simulation)
@@ -164,7 +164,7 @@ class MarksOnly(ModelProjection[Tiny]):
 
 
 def test_a_version_without_what_came_after_its_cut_is_found_out() -> None:
-    def make(bus: TroubledBus, store: TroubledStore) -> Worker:
+    def make(bus: FaultyBus, store: FaultyStore) -> Worker:
         return make_worker(bus, store, MarksOnly)
 
     assert any(violation(seed, make) for seed in range(100))

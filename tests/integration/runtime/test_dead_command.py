@@ -15,7 +15,7 @@ from marquee.bus.api import TopicPartition
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
-from marquee_testing.servers.raw_producers import OnRedis
+from marquee_testing.servers.raw_producers import RawRedisProducer
 from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until, until_async
 from trainer.cli.main import app
@@ -26,12 +26,12 @@ AWAY = (HOME + 1) % PARTITIONS
 
 
 @pytest.fixture
-def place(redis_url: str, namespace: str) -> OnRedis:
-    return OnRedis(redis_url, namespace)
+def place(redis_url: str, namespace: str) -> RawRedisProducer:
+    return RawRedisProducer(redis_url, namespace)
 
 
 @pytest.fixture
-def group(place: OnRedis, redis_url: str, namespace: str) -> Iterator[System]:
+def group(place: RawRedisProducer, redis_url: str, namespace: str) -> Iterator[System]:
     """A gateway's consumer that has put two messages of user 1 aside."""
     with running(place.bus, redis_url, namespace) as made:
         made.start(GatewayProjection())

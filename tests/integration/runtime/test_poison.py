@@ -13,7 +13,7 @@ from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.dead_letters.retry import DeadLetterRetrier
 from marquee.events import RATINGS, RatingAdded
 from marquee.events.partitioning import partition_of
-from marquee_testing.servers.raw_producers import OnRedis, RawProducer
+from marquee_testing.servers.raw_producers import RawProducer, RawRedisProducer
 from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until
 
@@ -121,7 +121,7 @@ def test_headers_that_are_no_text_or_too_many_do_not_stop_the_stream(
 def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
     redis_url: str, namespace: str
 ) -> None:
-    place = OnRedis(redis_url, namespace)
+    place = RawRedisProducer(redis_url, namespace)
     with running(place.bus, redis_url, namespace) as group:
         worker = group.start(GatewayProjection())
         client, name = place.bus.client, place.bus.streams.key(HOME)

@@ -25,7 +25,13 @@ from marquee.serving.update_stream import Tail, connect
 from marquee.settings import Settings
 from marquee.store.redis import RedisStore
 from marquee_testing import until
-from marquee_testing.simulation.facts_system import PARTITIONS, SERVICES, FactsSystem, empty, story
+from marquee_testing.simulation.facts_system import (
+    PARTITIONS,
+    SERVICES,
+    FactsSystem,
+    empty,
+    random_events,
+)
 from marquee_testing.waiting import until_async
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
@@ -35,7 +41,7 @@ from trainer.operations.verify import Verification
 
 def settled(system: FactsSystem, history: History, seed: int, n: int = 500) -> None:
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
-        system.wait(system.publish(*story(seed, n)))
+        system.wait(system.publish(*random_events(seed, n)))
 
 
 def rebuild(settings: Settings, replace: bool = False) -> list[RebuiltPartition]:
@@ -121,13 +127,13 @@ def test_consumers_at_work_wait_and_go_on_and_nothing_is_corrupted(
     def produce(_: threading.Event) -> None:
         for seed in range(100, 160):
             if not done.is_set():
-                system.publish(*story(seed, 40))
+                system.publish(*random_events(seed, 40))
 
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run, produce):
         for _ in range(2):
             assert len(rebuild(settings, replace=True)) == len(SERVICES) * 2 * PARTITIONS
         done.set()
-        system.wait(system.publish(*story(5, 100)))
+        system.wait(system.publish(*random_events(5, 100)))
     assert unequal(settings) == []
 
 

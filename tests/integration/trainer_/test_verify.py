@@ -10,7 +10,7 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.events import RATINGS, Event
 from marquee.settings import Settings
-from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, story
+from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, random_events
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
 from trainer.operations.verify import Verdict, Verification
@@ -35,7 +35,7 @@ def settled(system: FactsSystem, history: History, events: list[Event]) -> None:
 def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, story(1, 1500))
+    settled(system, history, random_events(1, 1500))
     found = verdicts(settings)
     assert len(found) == len(ALL) * 2 * PARTITIONS
     assert [v for v in found if not v.equal] == []
@@ -47,19 +47,19 @@ def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
 def test_after_a_compaction_and_more_events_all_partitions_are_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, story(2, 800))
+    settled(system, history, random_events(2, 800))
     history.compact()
-    settled(system, history, story(3, 800))
+    settled(system, history, random_events(3, 800))
     assert [v for v in verdicts(settings) if not v.equal] == []
 
 
 def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, story(4, 800))
+    settled(system, history, random_events(4, 800))
     history.compact()
     empty(settings)
-    settled(system, history, story(5, 300))
+    settled(system, history, random_events(5, 300))
     assert [v for v in verdicts(settings) if not v.equal] == []
 
 
@@ -67,7 +67,7 @@ def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
 def test_a_fact_that_was_altered_added_or_lost_is_named(
     system: FactsSystem, history: History, settings: Settings, kind: str
 ) -> None:
-    settled(system, history, story(6, 600))
+    settled(system, history, random_events(6, 600))
     service = "content" if kind == "sums" else "gateway"
     expected = {alter(system, settings, service, kind, way) for way in ("alter", "add", "lose")}
     bad = [v for v in verdicts(settings) if not v.equal]
@@ -103,14 +103,14 @@ def alter(system: FactsSystem, settings: Settings, service: str, kind: str, way:
 def test_it_is_right_beside_consumers_at_work(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, story(7, 200))
+    settled(system, history, random_events(7, 200))
     done = threading.Event()
 
     def produce(_: threading.Event) -> None:
         for seed in range(100, 140):
             if done.is_set():
                 return
-            system.publish(*story(seed, 50))
+            system.publish(*random_events(seed, 50))
 
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run, produce):
         found = [v for _ in range(2) for v in verdicts(settings)]
@@ -122,7 +122,7 @@ def test_a_service_that_was_never_loaded_is_not_equal_and_says_so(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
     system.services = ("gateway",)
-    settled(system, history, story(8, 100))
+    settled(system, history, random_events(8, 100))
     found = verdicts(settings, ["gateway", "content"])
     assert {v.service for v in found if v.equal} == {"gateway"}
     assert {v.note for v in found if not v.equal} == {"no position: never loaded"}
@@ -131,7 +131,7 @@ def test_a_service_that_was_never_loaded_is_not_equal_and_says_so(
 def test_where_the_log_no_longer_begins_at_0_the_replay_goes_on_from_the_snapshot(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, story(9, 600))
+    settled(system, history, random_events(9, 600))
     history.compact()
     assert isinstance(system.bus, RedisBus)
     for p in range(PARTITIONS):

@@ -8,7 +8,7 @@ import pytest
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.topics import create_topics
 from marquee.settings import Settings
-from marquee_testing.simulation.facts_system import SERVICES, FactsSystem, empty, story
+from marquee_testing.simulation.facts_system import SERVICES, FactsSystem, empty, random_events
 from trainer.consumer import HistoryConsumer
 from trainer.history.history import History
 from trainer.operations.rebuild import Rebuilder
@@ -43,7 +43,7 @@ def test_facts_are_equal_live_replayed_restored_and_rebuilt(system: FactsSystem)
     settings = system.settings
     history = History(settings.history, 2)
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
-        system.wait(system.publish(*story(1, 400)))
+        system.wait(system.publish(*random_events(1, 400)))
     assert unequal(settings) == []
     history.compact()
     empty(settings, SERVICES)
@@ -51,5 +51,5 @@ def test_facts_are_equal_live_replayed_restored_and_rebuilt(system: FactsSystem)
     assert len(list(rebuilding.run(system.services, replace=False))) == 8
     rebuilding.close()
     with system.running():
-        system.wait(system.publish(*story(2, 100)))
+        system.wait(system.publish(*random_events(2, 100)))
     assert unequal(settings) == []

@@ -1,4 +1,4 @@
-"""What tests share: the contracts that every implementation keeps, and what they need."""
+"""The test kit: contracts of implementations, in-memory fakes, real servers, and simulation."""
 
 from marquee_testing.contracts.bus import BusContract
 from marquee_testing.contracts.recommender import FittedModel, RecommenderContract

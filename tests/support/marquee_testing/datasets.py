@@ -1,4 +1,4 @@
-"""Small data sets whose answers are known, and poor ones."""
+"""Small data sets with known answers, and degenerate ones."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Settings with which models fit data of a few users in a moment."""
+"""Configurations with which models fit a few users within a moment."""
 
 from marquee.training.als import AlsConfig
 from marquee.training.autoencoder import AutoencoderConfig

@@ -1,5 +1,7 @@
 """A server that takes nothing for now is waited for; a wrong command is an error of ours."""
 
+from collections.abc import Callable
+
 import pytest
 import redis
 
@@ -7,7 +9,7 @@ from marquee.errors import StoreUnavailable
 from marquee.store.redis import translate_errors
 
 
-def raising(error: Exception) -> object:
+def raising(error: Exception) -> Callable[[], None]:
     def call() -> None:
         raise error
 

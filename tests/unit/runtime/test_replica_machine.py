@@ -33,7 +33,7 @@ from marquee.events import (
 from marquee.features.movie_table import MovieTable
 from marquee.serving.replica import ModelReplica
 from marquee.store.keys import Keys
-from marquee_testing.fakes.batches import Batches
+from marquee_testing.fakes.batches import BatchApplier
 from marquee_testing.fakes.redis_client import MemoryClient
 from marquee_testing.fakes.store import MemoryStore
 
@@ -92,7 +92,9 @@ class Following(RuleBasedStateMachine):
             restore_sums,
             check_seconds=0.0,
         )
-        self.batches = Batches(KEYS, self.projection.handlers, self.projection.derive_rows, store)
+        self.batches = BatchApplier(
+            KEYS, self.projection.handlers, self.projection.derive_rows, store
+        )
         for keys in EVERY:
             self.batches.store.write(keys, None, 0, [])
         self.number = 0

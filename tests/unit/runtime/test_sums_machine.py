@@ -13,7 +13,7 @@ from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErase
 from marquee.snapshots.partition import PartitionSnapshot, chunks
 from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys
-from marquee_testing.fakes.batches import Batches
+from marquee_testing.fakes.batches import BatchApplier
 
 KEYS = Keys("machine", "content", 2)
 USERS, MOVIES = st.integers(1, 5), st.integers(1, 4)
@@ -26,7 +26,7 @@ class Counting(RuleBasedStateMachine):
 
     @initialize(snapshot=st.dictionaries(USERS, st.dictionaries(MOVIES, st.integers(1, 10))))
     def begin(self, snapshot: dict[int, dict[int, int]]) -> None:
-        self.batches = Batches(KEYS, HANDLERS)
+        self.batches = BatchApplier(KEYS, HANDLERS)
         self.rated = {user: dict(rated) for user, rated in snapshot.items()}
         for number in range(KEYS.partitions):
             self.restore(TopicPartition(RATINGS, number), snapshot)

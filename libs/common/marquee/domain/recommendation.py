@@ -14,7 +14,7 @@ from marquee.domain.ratings import RatedMovies, Stars, UserId
 
 
 class Route(StrEnum):
-    """The routes, from the least known user to the best known one."""
+    """Who answers, from the least known viewer to the best known one."""
 
     POPULAR = "popular"
     SIMILAR = "similar"
@@ -24,7 +24,7 @@ class Route(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a movie is recommended: the published codes."""
+    """Why a film is in an answer: the published codes."""
 
     POPULAR = "popular"
     POPULAR_IN_GENRE = "popular_in_genre"

@@ -1,4 +1,4 @@
-"""What every bus keeps."""
+"""Contract of every event bus."""
 
 import threading
 import time

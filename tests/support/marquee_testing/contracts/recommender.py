@@ -1,4 +1,4 @@
-"""What every fitted model keeps."""
+"""Contract of every fitted model."""
 
 from pathlib import Path
 from typing import Protocol, Self

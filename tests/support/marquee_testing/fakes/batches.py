@@ -1,4 +1,4 @@
-"""Events applied in batches to a store in memory, as the loop applies them, by real handlers."""
+"""Application of event batches to an in-memory store by real handlers, without a loop."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from marquee_testing.fakes.store import MemoryStore
 DeriveRows = Callable[[UnitOfWork], str | None]
 
 
-class Batches:
+class BatchApplier:
     """The store of one service; what is applied stands there once the batch is written."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Batches:
         return TopicPartition(event.topic, partition_of(event.key, count))
 
     def write(self) -> None:
-        """Apply what was added, a step for each partition."""
+        """Apply the added events, one unit of work for each partition."""
         for partition, events in sorted(self._batches.items()):
             self._write(self.keys.of(partition), events)
         self._batches.clear()

@@ -1,4 +1,4 @@
-"""A bus in the memory of one process, with the semantics of the real ones: for tests."""
+"""In-memory event bus with the semantics of the real ones."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""A store in memory that does with a step what Redis does: all commands if the fence holds."""
+"""In-memory store with the semantics of the one on Redis: fenced writes, all or nothing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

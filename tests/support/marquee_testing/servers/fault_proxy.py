@@ -1,4 +1,4 @@
-"""A TCP proxy that makes the faults of a network: delay, partition, reset, a lost reply."""
+"""TCP proxy that injects network faults: delay, partition, reset, a lost reply."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Users who all rate a movie, and how many of them a store has counted."""
+"""Users who rate one movie, and the count of their ratings in a store."""
 
 from collections.abc import Callable
 

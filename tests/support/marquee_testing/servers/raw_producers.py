@@ -1,4 +1,4 @@
-"""Producers that put any message on any partition, which no producer of ours does."""
+"""Producers that put any bytes on any partition, to write invalid messages."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.redis.log import RedisLog
 
 
-class OnRedis:
+class RawRedisProducer:
     """On Redis Streams."""
 
     def __init__(self, url: str, namespace: str) -> None:
@@ -32,7 +32,7 @@ class OnRedis:
         """The bus is closed by whoever consumes from it."""
 
 
-class OnKafka:
+class RawKafkaProducer:
     """On Kafka."""
 
     def __init__(self, servers: str, namespace: str) -> None:
@@ -59,4 +59,4 @@ class OnKafka:
         self.log.close()
 
 
-RawProducer = OnRedis | OnKafka
+RawProducer = RawRedisProducer | RawKafkaProducer

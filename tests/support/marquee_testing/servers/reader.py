@@ -1,4 +1,4 @@
-"""Servers that a test stops and starts, and a reader of a bus that remembers all it read."""
+"""Restartable servers, and a bus reader that records all messages."""
 
 import subprocess
 import sys

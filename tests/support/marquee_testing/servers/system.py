@@ -1,4 +1,4 @@
-"""A bus and a store on real servers, with consumer loops in threads, for tests."""
+"""Test system: bus and store on real servers, consumer loops in threads."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ from functools import partial
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.bus.topics import create_topics
-from marquee.consumer.projection import Projection, Snapshots
 from marquee.consumer.batches import Pace
+from marquee.consumer.projection import Projection, Snapshots
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings

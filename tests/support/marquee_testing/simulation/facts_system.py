@@ -1,4 +1,4 @@
-"""A running system of facts alone, on a real bus and store: a thread for each consumer."""
+"""System of fact-keeping consumers on a real bus and store, one thread each."""
 
 import random
 import threading
@@ -144,7 +144,7 @@ class FactsSystem:
         store.close()
 
 
-def story(seed: int, n: int) -> list[Event]:
+def random_events(seed: int, n: int) -> list[Event]:
     """Return events of every kind about few movies and users; some come twice, and late."""
     draw = random.Random(seed)
     events: list[Event] = []

@@ -1,8 +1,8 @@
-"""The real consumer loop on a log, a store and a group in memory, in trouble that a seed decides.
+"""Simulation of the real consumer loop on an in-memory log, store and group, with seeded faults.
 
-Every call of the store or the log is a point at which the seed may let another process run, let the
-call fail before or after it was carried out, or end the process. One thread runs it all, so a seed
-tells one story, each time the same.
+At every call of the store or the log, the seed may let another process run, let the call fail
+before or after it takes effect, or end the process. One thread runs everything, so a seed gives the
+same run each time.
 """
 
 import random
@@ -22,28 +22,28 @@ from marquee_testing.fakes.store import MemoryStore
 
 
 class Crash(BaseException):
-    """The process ends here; nothing of it is carried out any more."""
+    """The end of a process: nothing more of it runs."""
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """How often what goes wrong, as a share of the points at which it could."""
+class FaultRates:
+    """Rates of faults, as shares of the points at which they may happen."""
 
     fail: float = 0.0
-    """A call fails before it is carried out."""
+    """A call fails before it takes effect."""
     unsure: float = 0.0
-    """A call is carried out, and then fails."""
+    """A call takes effect, and then fails."""
     crash: float = 0.0
     switch: float = 0.0
-    """Another process has a turn meanwhile."""
+    """Another process takes a turn meanwhile."""
 
 
-class Fate:
-    """Decides by a seed; `trouble` may be changed on the way."""
+class SeededFaults:
+    """Decides by a seed; `rates` may be changed on the way."""
 
-    def __init__(self, seed: int, trouble: Trouble) -> None:
+    def __init__(self, seed: int, rates: FaultRates) -> None:
         self.random = random.Random(seed)
-        self.trouble = trouble
+        self.rates = rates
         self.others: Callable[[], None] = lambda: None
         self._depth = 0
 
@@ -51,31 +51,31 @@ class Fate:
         return share > 0 and self.random.random() < share
 
     def call(self, carry_out: Callable[[], Any], failure: type[Exception]) -> Any:
-        """Carry a call out, or not, or seemingly not."""
-        trouble = self.trouble
-        if self._depth < 2 and self.happens(trouble.switch):
+        """Make a call, with or without effect, with or without an error."""
+        rates = self.rates
+        if self._depth < 2 and self.happens(rates.switch):
             self._depth += 1
             try:
                 self.others()
             finally:
                 self._depth -= 1
-        if self.happens(trouble.crash):
+        if self.happens(rates.crash):
             raise Crash
-        if self.happens(trouble.fail):
+        if self.happens(rates.fail):
             raise failure("no connection")
         value = carry_out()
-        if self.happens(trouble.crash):
+        if self.happens(rates.crash):
             raise Crash
-        if self.happens(trouble.unsure):
+        if self.happens(rates.unsure):
             raise failure("the reply was lost")
         return value
 
 
-class TroubledStore:
+class FaultyStore:
     """A store as a process reaches it."""
 
-    def __init__(self, store: MemoryStore, fate: Fate) -> None:
-        self.store, self.fate = store, fate
+    def __init__(self, store: MemoryStore, faults: SeededFaults) -> None:
+        self.store, self.faults = store, faults
 
     def position(self, keys: PartitionKeys) -> int | None:
         found: int | None = self._call(lambda: self.store.position(keys))
@@ -108,10 +108,10 @@ class TroubledStore:
         self._call(lambda: self.store.write(keys, expected, position, commands))
 
     def _call(self, carry_out: Callable[[], Any]) -> Any:
-        return self.fate.call(carry_out, StoreUnavailable)
+        return self.faults.call(carry_out, StoreUnavailable)
 
 
-class Log:
+class SimulatedLog:
     """The partitions of all topics, and which member of the one group holds which."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
@@ -144,11 +144,13 @@ class Log:
         return {p: token for p, (owner, token) in self.owners.items() if owner == member}
 
 
-class TroubledBus:
+class FaultyBus:
     """The log as one process reaches it."""
 
-    def __init__(self, log: Log, fate: Fate, member: int, stale: Callable[[], bool]) -> None:
-        self.log, self.fate, self.member, self.stale = log, fate, member, stale
+    def __init__(
+        self, log: SimulatedLog, faults: SeededFaults, member: int, stale: Callable[[], bool]
+    ) -> None:
+        self.log, self.faults, self.member, self.stale = log, faults, member, stale
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
         """Topics are there."""
@@ -161,13 +163,13 @@ class TroubledBus:
         """See `Bus.topic`."""
         return TopicState("the only one", self.log.counts[topic])
 
-    def producer(self) -> "TroubledBus":
+    def producer(self) -> "FaultyBus":
         """Return itself, which publishes."""
         return self
 
     def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
         """See `Producer.publish`."""
-        published: list[Published] = self.fate.call(
+        published: list[Published] = self.faults.call(
             lambda: self.log.append(messages), BusUnavailable
         )
         return published
@@ -178,18 +180,18 @@ class TroubledBus:
         _topics: Iterable[str],
         on_assigned: Callable[[TopicPartition], int],
         on_revoked: Callable[[TopicPartition], None],
-    ) -> "TroubledSubscription":
+    ) -> "FaultySubscription":
         """See `Bus.subscribe`."""
-        return TroubledSubscription(self, Assignment(on_assigned, on_revoked))
+        return FaultySubscription(self, Assignment(on_assigned, on_revoked))
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-class TroubledSubscription:
+class FaultySubscription:
     """A member that may learn late that it lost a partition, and gets any number of messages."""
 
-    def __init__(self, bus: TroubledBus, announced: Assignment) -> None:
+    def __init__(self, bus: FaultyBus, announced: Assignment) -> None:
         self._bus, self._assignment = bus, announced
         self._held: dict[TopicPartition, int] = {}
 
@@ -204,7 +206,7 @@ class TroubledSubscription:
         if not self._held or not bus.stale():
             self._held = bus.log.held(bus.member)
         self._assignment.reconcile(self._held)
-        found: dict[TopicPartition, list[Message]] = bus.fate.call(
+        found: dict[TopicPartition, list[Message]] = bus.faults.call(
             lambda: self._read(limit), BusUnavailable
         )
         for partition, messages in found.items():
@@ -231,13 +233,13 @@ class TroubledSubscription:
             log = self._bus.log.messages[partition]
             if position > len(log):
                 raise PositionLost(f"{partition}: position {position} of {len(log)}")
-            n = self._bus.fate.random.randint(0, limit)
+            n = self._bus.faults.random.randint(0, limit)
             if messages := log[position : position + n]:
                 found[partition] = messages
         return found
 
 
-class History:
+class StoreHistory:
     """States of the store that it may fall back to, as after the loss of its last second."""
 
     def __init__(self, store: MemoryStore, kept: int = 8) -> None:
@@ -248,16 +250,16 @@ class History:
         """Keep the present state."""
         self._states = [*self._states[1 - self._kept :], deepcopy(self._store.values)]
 
-    def fall_back(self, fate: Fate) -> None:
+    def fall_back(self, faults: SeededFaults) -> None:
         """Go back to a state of before; what came after it is forgotten."""
         if self._states:
-            at = fate.random.randrange(len(self._states))
+            at = faults.random.randrange(len(self._states))
             self._store.values = deepcopy(self._states[at])
             del self._states[at + 1 :]
 
 
 @dataclass(eq=False)
-class Process:
+class SimulatedProcess:
     """One member of the group; a crash leaves it without memory."""
 
     member: int
@@ -273,37 +275,37 @@ class Simulation:
         self,
         seed: int,
         counts: Mapping[str, int],
-        make: Callable[[TroubledBus, TroubledStore], Worker],
-        trouble: Trouble,
+        make: Callable[[FaultyBus, FaultyStore], Worker],
+        rates: FaultRates,
         processes: int = 2,
     ) -> None:
-        self.fate = Fate(seed, trouble)
-        self.store, self.log = MemoryStore(), Log(counts)
+        self.faults = SeededFaults(seed, rates)
+        self.store, self.log = MemoryStore(), SimulatedLog(counts)
         self.stale = 0.5
         """How often a member has not heard yet of what it lost and got."""
-        self._history = History(self.store)
+        self._history = StoreHistory(self.store)
         self._make = make
-        self._processes = [Process(i, self._worker(i)) for i in range(processes)]
-        self.fate.others = self._another_turn
+        self._processes = [SimulatedProcess(i, self._worker(i)) for i in range(processes)]
+        self.faults.others = self._another_turn
         for partition in self._read_partitions():
-            self.log.give(partition, self.fate.random.randrange(processes))
+            self.log.give(partition, self.faults.random.randrange(processes))
 
     def turn(self) -> None:
         """Let a process have a turn of its loop; sometimes partitions change hands before."""
-        if self.fate.happens(0.15):
-            partition = self.fate.random.choice(self._read_partitions())
-            self.log.give(partition, self.fate.random.randrange(len(self._processes)))
-        if self.fate.happens(0.2):
+        if self.faults.happens(0.15):
+            partition = self.faults.random.choice(self._read_partitions())
+            self.log.give(partition, self.faults.random.randrange(len(self._processes)))
+        if self.faults.happens(0.2):
             self._history.remember()
         self._another_turn()
 
     def fall_back(self) -> None:
         """Let the store lose what it was told last."""
-        self._history.fall_back(self.fate)
+        self._history.fall_back(self.faults)
 
     def heal(self, turns: int = 200) -> None:
         """End all trouble, and let the loop read all that there is."""
-        self.fate.trouble, self.stale = Trouble(), 0.0
+        self.faults.rates, self.stale = FaultRates(), 0.0
         for _ in range(turns):
             for process in self._processes:
                 self._run(process)
@@ -326,9 +328,9 @@ class Simulation:
     def _another_turn(self) -> None:
         free = [process for process in self._processes if not process.busy]
         if free:
-            self._run(self.fate.random.choice(free))
+            self._run(self.faults.random.choice(free))
 
-    def _run(self, process: Process) -> None:
+    def _run(self, process: SimulatedProcess) -> None:
         process.busy = True
         try:
             if process.subscription is None:
@@ -342,5 +344,5 @@ class Simulation:
             process.busy = False
 
     def _worker(self, member: int) -> Worker:
-        bus = TroubledBus(self.log, self.fate, member, lambda: self.fate.happens(self.stale))
-        return self._make(bus, TroubledStore(self.store, self.fate))
+        bus = FaultyBus(self.log, self.faults, member, lambda: self.faults.happens(self.stale))
+        return self._make(bus, FaultyStore(self.store, self.faults))

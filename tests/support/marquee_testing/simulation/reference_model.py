@@ -1,4 +1,4 @@
-"""The facts that a log leads to, found by the simplest way, and their comparison with a store."""
+"""Reference model: facts computed from a log in the simplest way, compared with a store."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from marquee_testing.simulation.loop import Simulation
 from marquee_testing.simulation.scenario import THROWING
 
 
-class Expected:
+class ReferenceModel:
     """The facts of a partition as a reader of its whole log finds them, by the simplest way."""
 
     def __init__(self, partition: TopicPartition, log: list[Message], partitions: int) -> None:
@@ -98,14 +98,16 @@ def check(simulation: Simulation) -> None:
     """Compare the store with what the log says, and the update streams with the store."""
     for partition, log in simulation.log.messages.items():
         if partition.topic in (MOVIES, RATINGS):
-            expected = Expected(partition, log, simulation.log.counts[partition.topic])
+            expected = ReferenceModel(partition, log, simulation.log.counts[partition.topic])
             _check_movies(simulation, partition, expected)
             _check_users(simulation, partition, expected)
             _check_dead(simulation, partition, expected.dead)
             _check_updates(simulation, partition, len(log))
 
 
-def _check_movies(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+def _check_movies(
+    simulation: Simulation, partition: TopicPartition, expected: ReferenceModel
+) -> None:
     keys, store = simulation.keys(partition), simulation.store
     movies = [Movie.model_validate_json(value) for value in store.scan(keys.movies).values()]
     _equal({f.movie_id: {"title": f.title, "year": f.year} for f in movies}, expected.movies)
@@ -115,7 +117,9 @@ def _check_movies(simulation: Simulation, partition: TopicPartition, expected: E
     _equal(rules, {i: kinds for i, kinds in expected.rules.items() if kinds})
 
 
-def _check_users(simulation: Simulation, partition: TopicPartition, expected: Expected) -> None:
+def _check_users(
+    simulation: Simulation, partition: TopicPartition, expected: ReferenceModel
+) -> None:
     keys, store = simulation.keys(partition), simulation.store
     for user_id in range(1, 5):
         found = Ratings.unpack(store.get(keys.user(user_id)))

@@ -1,4 +1,4 @@
-"""What producers send to a simulated log, decided by its seed."""
+"""Scenario: the messages that producers send to a simulated log, drawn from its seed."""
 
 import json
 from collections.abc import Callable
@@ -12,11 +12,11 @@ THROWING = 666
 """A rating of this movie is meant to make its handler throw."""
 
 
-class Story:
+class Scenario:
     """What producers send, decided by the seed: good events, late duplicates, poison."""
 
     def __init__(self, simulation: Simulation) -> None:
-        self._sim, self._random = simulation, simulation.fate.random
+        self._sim, self._random = simulation, simulation.faults.random
         self._sent: list[Outgoing] = []
         self._number = 0
 

@@ -29,7 +29,7 @@ from marquee.events import (
     UserErased,
 )
 from marquee.store.keys import Keys
-from marquee_testing.fakes.batches import Batches
+from marquee_testing.fakes.batches import BatchApplier
 
 KEYS = Keys("machine", "gateway", 2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ class Filtering(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.batches = Batches(KEYS, HANDLERS)
+        self.batches = BatchApplier(KEYS, HANDLERS)
         self.now = START
         self.blocks: dict[int, Rule] = {}
         self.promotions: dict[int, Rule] = {}

@@ -18,7 +18,7 @@ from marquee.events import (
     UserErased,
 )
 from marquee.store.keys import Keys
-from marquee_testing.fakes.batches import Batches
+from marquee_testing.fakes.batches import BatchApplier
 
 KEYS = Keys("machine", "gateway", 2)
 USERS, MOVIES = st.integers(1, 3), st.integers(1, 5)
@@ -29,7 +29,7 @@ class Profiles(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.batches = Batches(KEYS, HANDLERS)
+        self.batches = BatchApplier(KEYS, HANDLERS)
         self.rated: dict[int, dict[int, int]] = {}
         self.viewed: dict[int, list[int]] = {}
         self.dismissed: dict[int, list[int]] = {}

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
-from gateway.api.requests import BlockBody, MovieId, PromotionBody, RuleQuery, RulesQuery
+from gateway.api.field_types import MovieId
+from gateway.api.requests import BlockBody, PromotionBody, RuleQuery, RulesQuery
 from gateway.api.responses import ReceiptDocument, RulesDocument
 from gateway.http.pagination import paginate
 from gateway.http.problem_details import FieldError, InvalidFields
@@ -30,7 +31,8 @@ _STORED = documents(ReceiptDocument, 200, 202)
 @routes.put("/v1/movies/{movie_id}/promotion", responses=_STORED)
 async def put_promotion(request: Request, movie_id: MovieId, body: PromotionBody) -> Response:
     """Place a film in lists; a second promotion replaces the first. 200 once it is stored and
-    holds for every next request, 202 when that takes more than a second."""
+    holds for every next request, 202 when that takes more than a second.
+    """
     if body.starts and body.until and body.until <= body.starts:
         raise InvalidFields([FieldError("until", "must be later than from")])
     context = context_of(request)
@@ -51,7 +53,8 @@ async def delete_promotion(
 @routes.put("/v1/movies/{movie_id}/block", responses=_STORED)
 async def put_block(request: Request, movie_id: MovieId, body: BlockBody) -> Response:
     """Keep a film out of every list, until a moment or for good; it wins over a promotion. 200
-    once it is stored and holds for every next request, 202 when that takes more than a second."""
+    once it is stored and holds for every next request, 202 when that takes more than a second.
+    """
     context = context_of(request)
     await context.require_movie(movie_id)
     data = Block.model_validate(body.model_dump() | {"movie_id": movie_id})

@@ -29,7 +29,8 @@ async def publish_events(request: Request) -> Response:
     """Publish up to 1,000 events (CloudEvents of the topics `movies` and `ratings`). Each is
     reported: accepted; a duplicate, whose `source` and `id` the log has had before, and which is
     not written again; or rejected, with each field that is wrong and what is allowed. The token
-    covers all that the log has. An event that is sent again takes effect once."""
+    covers all that the log has. An event that is sent again takes effect once.
+    """
     if "json" not in request.headers.get("content-type", ""):
         raise InvalidFields([FieldError("Content-Type", "must be application/json")])
     context, items = context_of(request), []

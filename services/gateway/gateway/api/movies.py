@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
+from gateway.api.field_types import MovieId
 from gateway.api.presenters import item_document
-from gateway.api.requests import MovieBody, MovieId, MoviePatch, MoviesQuery, SimilarQuery
+from gateway.api.requests import MovieBody, MoviePatch, MoviesQuery, SimilarQuery
 from gateway.api.responses import (
     AddedMovieDocument,
     GenresDocument,
@@ -37,7 +38,8 @@ routes = router("Films")
 @routes.get("/v1/movies", responses=documents(MoviesDocument))
 async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) -> Response:
     """Films by popularity; with `query` those whose titles have its words (or words that begin
-    so), best match first."""
+    so), best match first.
+    """
     context = context_of(request)
     movie_ids, cursor = paginate(_matching(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
@@ -62,7 +64,8 @@ async def list_similar_movies(
     request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
 ) -> Response:
     """The films nearest to one by content alone; blocked films are left out. Without an answer of
-    the content service popular films of the same genres, and `degraded: true`."""
+    the content service popular films of the same genres, and `degraded: true`.
+    """
     context = context_of(request)
     await context.require_movie(movie_id)
     profile = await context.profiles.read(None)

@@ -21,7 +21,8 @@ routes = router("Recommendations")
 @routes.post("/v1/predictions", responses=documents(PredictionsDocument))
 async def predict(request: Request, body: PredictionBody) -> Response:
     """The rating that a viewer (or a session's ratings) can be expected to give each film. Without
-    the network's answer it is the film's mean rating, with confidence 0, and `degraded`."""
+    the network's answer it is the film's mean rating, with confidence 0, and `degraded`.
+    """
     context = context_of(request)
     ratings = await _ratings(context, body)
     movie_ids = list(dict.fromkeys(body.movie_ids))

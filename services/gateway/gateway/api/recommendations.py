@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import UserSnapshot, context_of
-from gateway.api.requests import SessionBody, SessionQuery, UserId, UserQuery
+from gateway.api.field_types import UserId
+from gateway.api.requests import SessionBody, SessionQuery, UserQuery
 from gateway.api.responses import RecommendationsDocument
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import documents, router
@@ -23,7 +24,8 @@ _ANSWER = documents(RecommendationsDocument)
 @routes.get("/v1/recommendations", responses=_ANSWER, summary="Recommend to anyone")
 async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -> Response:
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
-    those most like them. Genres are a union and a hard filter."""
+    those most like them. Genres are a union and a hard filter.
+    """
     movies = MovieFilter(tuple(query.genre))
     list_request = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
     facts = Ratings(viewed=dict.fromkeys(query.viewed))
@@ -33,7 +35,8 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
 @routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
 async def recommend_session(request: Request, body: SessionBody) -> Response:
     """The same for a session that is not a user: what it has seen and rated travels along, and
-    decides the route as a viewer's profile would."""
+    decides the route as a viewer's profile would.
+    """
     rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
     facts = Ratings(rated, dict.fromkeys(body.viewed))
     movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
@@ -48,7 +51,8 @@ async def recommend_user(
     request: Request, user_id: UserId, query: Annotated[UserQuery, Query()]
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
-    (the token of a write) the list follows that write, or says `fresh: false`."""
+    (the token of a write) the list follows that write, or says `fresh: false`.
+    """
     snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
     list_request = ListRequest(query.k, query.movie_filter(), frozenset(query.exclude), diversity)

@@ -36,7 +36,8 @@ MAX_TYPICAL = 10
 @routes.get("/v1/segments/{kind}", responses=documents(SegmentsDocument))
 async def list_segments(request: Request, kind: Kind) -> Response:
     """The segments of films or of viewers, with what sets each apart, its size and typical films;
-    and how their number was chosen."""
+    and how their number was chosen.
+    """
     context = context_of(request)
     segments = await _segments(context, kind)
     items = [_segment_document(segment, context) for segment in segments["items"]]
@@ -65,7 +66,8 @@ async def recommend_segment(
     request: Request, kind: Kind, segment_id: SegmentId, query: Annotated[SegmentQuery, Query()]
 ) -> Response:
     """The most popular films of a segment of films, or those that a segment of viewers likes more
-    than others do; within the rules, with the promotions for that segment of viewers."""
+    than others do; within the rules, with the promotions for that segment of viewers.
+    """
     context = context_of(request)
     seconds = context.settings.deadline_ms / 1000
     k = query.k + MAX_RESERVE
@@ -93,7 +95,8 @@ async def put_segment(
     request: Request, kind: Kind, segment_id: SegmentId, body: SegmentBody
 ) -> Response:
     """Name a segment, and keep it: the next trainings make it again from its typical films. With
-    `keep` false only the name stays, for as long as there is a segment like it."""
+    `keep` false only the name stays, for as long as there is a segment like it.
+    """
     context = context_of(request)
     segment = await _segment(context, kind, segment_id)
     preference = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import UserSnapshot, context_of
-from gateway.api.requests import FreshQuery, MovieId, PageQuery, RatingBody, UserId, ViewBody
+from gateway.api.field_types import MovieId, UserId
+from gateway.api.requests import FreshQuery, PageQuery, RatingBody, ViewBody
 from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
 from gateway.http.pagination import paginate
@@ -36,7 +37,8 @@ async def get_user(
     request: Request, user_id: UserId, query: Annotated[FreshQuery, Query()]
 ) -> Response:
     """What is known of a viewer: counts, the route that answers him and why, his cluster and
-    segment. An unknown viewer is a new one."""
+    segment. An unknown viewer is a new one.
+    """
     context = context_of(request)
     snapshot = await context.read_user(user_id, query.after, query.wait_ms)
     facts = snapshot.profile.facts

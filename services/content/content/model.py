@@ -79,11 +79,13 @@ class Content(BlendedModel[Ints]):
     ) -> dict[str, Vector]:
         """Return the signals of the blend by name, one number a row of the table, or selected."""
         selection = all_rows(movies.vectors) if selection is None else selection
-        current, at_training, imputer = self.popularity_signals(popularity, selection)
+        imputer = self.imputer(selection)
+        current = self.log_popularity(selection, imputer, popularity)
         if not len(history):
             return {"popularity": current}
         codes = self.layout.block(selection.vectors, "code")
         known = movies.vectors[history, self.layout["code"]]
+        at_training = self.log_popularity(selection, imputer)
         return {
             "popularity": current,
             **self.preference.signals(history, None, movies.vectors, imputer, selection=selection),

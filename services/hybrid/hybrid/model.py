@@ -136,7 +136,8 @@ class Hybrid(BlendedModel[RatedRows]):
     ) -> dict[str, Vector]:
         """Return the signals of the blend by name, one number a row of the table, or selected."""
         selection = all_rows(movies.vectors) if selection is None else selection
-        current, at_training, imputer = self.popularity_signals(popularity, selection)
+        imputer = self.imputer(selection)
+        current = self.log_popularity(selection, imputer, popularity)
         rated, half_stars, liked = history.rows, history.half_stars, history.liked
         if not len(rated):
             return {"popularity": current}
@@ -144,6 +145,7 @@ class Hybrid(BlendedModel[RatedRows]):
         codes = self.layout.block(selection.vectors, "code")
         known = movies.vectors[rated, self.layout["code"]]
         rates = self.layout.block(selection.vectors, "rates")
+        at_training = self.log_popularity(selection, imputer)
         return {
             "popularity": current,
             **self.preference.signals(

@@ -192,16 +192,18 @@ class BlendedModel(ABC, Generic[H]):
         cold = self.layout.column(selection.vectors, "cold")
         return scores + self.cold_start.offset * cold
 
-    def popularity_signals(
-        self, popularity: Popularity | None, selection: RowSelection
-    ) -> tuple[Vector, Vector, ColdStartImputer]:
-        """Return the selected rows' log popularity, now and at the training, and an imputer."""
+    def imputer(self, selection: RowSelection) -> ColdStartImputer:
+        """Return the imputer of the selected rows, which also holds their priors."""
         columns = self.layout.start("prior"), self.layout.start("cold")
         prior, cold = selection.columns(*columns)
+        return ColdStartImputer(self.cold_start, prior, cold)
+
+    def log_popularity(
+        self, selection: RowSelection, imputer: ColdStartImputer, current: Popularity | None = None
+    ) -> Vector:
+        """Return the log popularity of the selected rows, at the training or now (`current`)."""
         base = self._base_popularity
-        current = popularity_signal(selection, base, popularity, prior, cold)
-        at_training = popularity_signal(selection, base, None, prior, cold)
-        return current, at_training, ColdStartImputer(self.cold_start, prior, cold)
+        return popularity_signal(selection, base, current, imputer.prior, imputer.cold)
 
     @property
     def clusters(self) -> int:

@@ -33,10 +33,18 @@ from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
 
 _TYPES = {
-    "SET": "string", "HSET": "hash", "HDEL": "hash", "ZADD": "zset", "ZREM": "zset",
-    "ZREMRANGEBYRANK": "zset", "XADD": "stream", "DEL": "", "EXPIRE": "", "PERSIST": "",
+    "SET": "string",
+    "HSET": "hash",
+    "HDEL": "hash",
+    "ZADD": "zset",
+    "ZREM": "zset",
+    "ZREMRANGEBYRANK": "zset",
+    "XADD": "stream",
+    "DEL": "",
+    "EXPIRE": "",
+    "PERSIST": "",
     "UNLINK": "",
-}  # fmt: skip
+}
 """Commands that a write may contain, with the type that their key must have (empty: any)."""
 _WRITE = """
 local held = redis.call('GET', KEYS[1])
@@ -147,8 +155,15 @@ def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[A
 
 
 _REFUSALS = (
-    "OOM ", "MISCONF", "READONLY", "BUSY ", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN",
-)  # fmt: skip
+    "OOM ",
+    "MISCONF",
+    "READONLY",
+    "BUSY ",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MASTERDOWN",
+)
 """Codes of errors by which a server refuses any write: its memory or disk is full, and so on."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from marquee import telemetry
+from marquee.domain.models import Versioned
 from marquee.domain.ratings import Ratings
 from marquee.errors import ArtifactError, ModelUnavailable
 from marquee.events import MODELS, MOVIES, ModelVersion
@@ -23,13 +24,8 @@ from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
-class ServableModel(Protocol):
+class ServableModel(Versioned, Protocol):
     """A fitted model as an app uses it."""
-
-    @property
-    def version(self) -> str:
-        """The version's name."""
-        ...
 
     def movies(self) -> MovieTable:
         """Return a new table of the rows that the model was fitted with."""

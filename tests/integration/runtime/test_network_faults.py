@@ -30,7 +30,7 @@ PARTITIONS = 4
 USERS = range(1, 41)
 
 
-class SumsReaction(GatewayProjection):
+class SumsProjection(GatewayProjection):
     """The facts of the content service without its model: sums show what is applied twice."""
 
     handlers = CONTENT_HANDLERS
@@ -80,7 +80,7 @@ class Service:
             RedisBus(f"redis://{bus_link.address}/0", self.namespace, timeout_s=1.0),
             RedisStore(f"redis://{store_link.address}/0", timeout=seconds),
             NoSnapshots(),
-            SumsReaction(),
+            SumsProjection(),
             Pace(pauses=(0.001,), batch=8),
         )
         self.consumers.append(Consumer(worker, store_link, bus_link))

@@ -33,7 +33,7 @@ WHERE = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-class ContentReaction(GatewayProjection):
+class ContentProjection(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
@@ -116,7 +116,7 @@ def put(
 
 def test_ratings_of_an_unknown_movie_are_kept_and_count_once_it_arrives(system: System) -> None:
     system.start()
-    system.start(ContentReaction(), "content")
+    system.start(ContentProjection(), "content")
     early = system.publish(*(rating(77, 5.0, user) for user in range(1, 9)))
     system.wait(early)
     system.wait(early, "content")
@@ -190,7 +190,7 @@ def test_a_loop_that_is_told_to_stop_does_not_wait_for_the_next_try(
         assert store.position(keys.of(WHERE)) == 0
 
 
-def _fail(tries: list[int], _step: UnitOfWork, event: RatingAdded) -> None:
+def _fail(tries: list[int], _unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     tries.append(event.data.movie_id)
     raise ValueError("never")
 

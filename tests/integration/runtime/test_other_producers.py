@@ -1,4 +1,4 @@
-"""The producers of docs/how-to/send-events.md, run as they stand there: what they send is applied."""
+"""The producers of docs/how-to/send-events.md, run as written there: their events are applied."""
 
 import gc
 import logging

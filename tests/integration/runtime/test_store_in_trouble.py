@@ -37,7 +37,7 @@ FULL = 300_000
 """Bytes that a file of the server may have before its disk counts as full."""
 
 
-class SumsReaction(GatewayProjection):
+class SumsProjection(GatewayProjection):
     """The facts of the content service without its model: sums show what is applied twice."""
 
     handlers = CONTENT_HANDLERS
@@ -60,7 +60,7 @@ class Running:
             bus,
             RedisStore(url),
             NoSnapshots(),
-            SumsReaction(),
+            SumsProjection(),
             Pace(pauses=(0.001, 0.001), compare_seconds=0.2),
         )
         self._stop = threading.Event()

@@ -45,7 +45,7 @@ class OneSnapshot:
         return PartitionSnapshot(partition, self.position, users=users)
 
 
-class ContentReaction(GatewayProjection):
+class ContentProjection(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
@@ -102,7 +102,7 @@ def test_a_late_duplicate_does_not_bring_back_an_older_rating(system: System) ->
 
 
 def test_sums_follow_replaced_removed_and_erased_ratings(system: System) -> None:
-    system.start(ContentReaction(), "content")
+    system.start(ContentProjection(), "content")
     removed = RatingRemoved.model_validate({"data": {"user_id": 2, "movie_id": 7}})
     erased = UserErased.model_validate({"data": {"user_id": 3}})
     published = system.publish(
@@ -115,7 +115,7 @@ def test_sums_follow_replaced_removed_and_erased_ratings(system: System) -> None
 def test_a_step_whose_outcome_is_unknown_is_not_applied_twice(system: System) -> None:
     store = UnsureStore(system.url)
     store.fail_at = 10  # after the eight positions that an empty store gets, and one step
-    system.start(ContentReaction(), "content", store)
+    system.start(ContentProjection(), "content", store)
     system.wait(system.publish(*(rating(user, 1, 5.0) for user in USERS)), "content")
     assert store.writes >= 10
     assert system.sums(1) == (len(USERS), len(USERS), 10 * len(USERS))
@@ -184,7 +184,7 @@ def test_an_empty_store_is_filled_from_the_snapshot_before_events_are_read(syste
     users: dict[TopicPartition, dict[int, Ratings]] = {}
     for user in USERS:
         users.setdefault(keys.user(user).partition, {})[user] = Ratings({1: 8})
-    system.start(ContentReaction(), "content", snapshots=OneSnapshot(0, users))
+    system.start(ContentProjection(), "content", snapshots=OneSnapshot(0, users))
     system.wait(system.publish(rating(1, 1, 1.0)), "content")
     wanted = (len(USERS), len(USERS) - 1, 8 * (len(USERS) - 1) + 2)
     until(lambda: system.sums(1) == wanted)

@@ -54,8 +54,8 @@ def test_cases_show_warm_movies_and_want_cold_and_warm_ones() -> None:
     assert cases
     for case in cases:
         assert not split.cold[case.movies].any()
-        assert split.cold[split.wanting(case, True).targets].all()
-        assert not split.cold[split.wanting(case, False).targets].any()
+        assert split.cold[split.with_targets(case, True).targets].all()
+        assert not split.cold[split.with_targets(case, False).targets].any()
 
 
 def test_every_route_is_tried_with_tags_and_a_missing_model_is_not() -> None:
@@ -71,7 +71,7 @@ class Told(EvaluationCache):
     """Knows outcomes that nobody has computed: ours finds each case's first target, others none;
     among all movies ours shows one cold movie in ten places."""
 
-    def kept(self, name, _key, _compute):
+    def get_or_compute(self, name, _key, _compute):
         number = int(name.split("-")[1])
         content = BARE if name.endswith("bare") else TAGS
         found = {}
@@ -83,7 +83,7 @@ class Told(EvaluationCache):
         for rival in NAMES:
             found[rival] = Measurement(zeros, np.full((len(cases), 10), -1))
         ours = np.full((len(cases), 10), -1)
-        ours[:, 0] = [split.wanting(case, True).targets[0] for case in cases]
+        ours[:, 0] = [split.with_targets(case, True).targets[0] for case in cases]
         found[OURS] = Measurement(zeros + 0.5, ours)
         lists = np.tile([cold[0], *warm[:9]], (len(cases), 1))
         found[ALL] = Measurement(zeros + 0.3, lists)

@@ -6,17 +6,17 @@ import pytest
 from marquee.domain.movies import Movie
 from marquee.errors import InvalidInput
 from marquee.features.dataset import Dataset, make_dataset
+from marquee.training.ranking_metrics import graded_ndcg_at_k
 from neural.confidence import Confidence, fit_confidence
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.rating_prediction.evaluate import (
-    below,
-    graded_ndcg,
+    mean_below_biases,
     prediction_metrics,
     reliability,
 )
 from trainer.evaluation.rating_prediction.splits import (
     GIVEN,
-    Biases,
+    BiasPredictor,
     PredictionTask,
     PredictionTrial,
     by_movies,
@@ -45,10 +45,10 @@ def pairs_of(dataset: Dataset, rows: np.ndarray | None = None) -> set[tuple[int,
 def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_user():
     whole = world()
     trial = by_ratings(whole, 0)
-    asked = pairs_of(whole, np.concatenate([q.asked for q in trial.questions]))
+    asked = pairs_of(whole, np.concatenate([q.targets for q in trial.tasks]))
     assert not asked & pairs_of(trial.train)
     assert asked | pairs_of(trial.train) == pairs_of(whole)
-    for question in trial.questions:
+    for question in trial.tasks:
         mine = {pair for pair in pairs_of(trial.train) if pair[0] == question.user_id}
         assert pairs_of(whole, question.given) == mine
 
@@ -56,10 +56,10 @@ def test_what_is_asked_is_in_no_training_and_what_is_given_is_the_rest_of_the_us
 def test_no_rating_of_an_unseen_movie_is_trained_on_or_given():
     whole = world()
     trial = by_movies(whole, 1)
-    unseen = set(whole.movie_ids[np.concatenate([q.asked for q in trial.questions])].tolist())
+    unseen = set(whole.movie_ids[np.concatenate([q.targets for q in trial.tasks])].tolist())
     assert unseen
     assert not unseen & set(trial.train.movie_ids.tolist())
-    for question in trial.questions:
+    for question in trial.tasks:
         assert not unseen & set(whole.movie_ids[question.given].tolist())
 
 
@@ -68,14 +68,14 @@ def test_an_unseen_user_is_asked_the_same_whatever_is_given():
     trials = by_users(whole, 2)
     assert tuple(trials) == GIVEN
     for n, trial in trials.items():
-        for question, most in zip(trial.questions, trials[20].questions, strict=True):
+        for question, most in zip(trial.tasks, trials[20].tasks, strict=True):
             assert question.user_id not in trial.train.user_ids
             assert len(question.given) == n
             assert question.given.tolist() == most.given[:n].tolist()
-            assert question.asked.tolist() == most.asked.tolist()
-            assert not set(question.asked.tolist()) & set(most.given.tolist())
+            assert question.targets.tolist() == most.targets.tolist()
+            assert not set(question.targets.tolist()) & set(most.given.tolist())
             size = int((whole.user_ids == question.user_id).sum())
-            assert len(question.asked) == size - 20
+            assert len(question.targets) == size - 20
 
 
 def two_ratings_and_one_asked() -> PredictionTrial:
@@ -89,7 +89,7 @@ def two_ratings_and_one_asked() -> PredictionTrial:
 
 def test_biases_are_damped_as_by_hand():
     trial = two_ratings_and_one_asked()
-    biases, question = Biases(trial.train, 3.0, 5.0), trial.questions[0]
+    biases, question = BiasPredictor(trial.train, 3.0, 5.0), trial.tasks[0]
     # mean 3, movie 1 has bias 0, the user gave 2: -1/6; movie 2 is unknown.
     assert biases.predict(trial, question) == pytest.approx([3 - 1 / 6])
     assert biases.predict_by_user(trial, question) == pytest.approx([3 - 1 / 6])
@@ -102,9 +102,9 @@ def test_errors_are_judged_after_clipping_to_half_a_star_and_five():
 
 
 def test_graded_ndcg_by_hand():
-    worst = graded_ndcg(np.array([1.0, 2.0]), np.array([2.0, 1.0]))
+    worst = graded_ndcg_at_k(np.array([1.0, 2.0]), np.array([2.0, 1.0]), 10)
     assert worst == pytest.approx((1 + 3 / np.log2(3)) / (3 + 1 / np.log2(3)))
-    assert graded_ndcg(np.array([2.0, 1.0]), np.array([2.0, 1.0])) == pytest.approx(1.0)
+    assert graded_ndcg_at_k(np.array([2.0, 1.0]), np.array([2.0, 1.0]), 10) == pytest.approx(1.0)
 
 
 def test_reliability_sets_what_was_said_beside_what_was_found():
@@ -143,14 +143,14 @@ def test_confidence_never_falls_with_what_is_known_nor_rises_with_the_spread():
 
 
 def test_a_gain_has_the_interval_of_its_splits():
-    found = below(np.array([0.9, 0.8, 0.85]), np.array([0.88, 0.77, 0.84]))
+    found = mean_below_biases(np.array([0.9, 0.8, 0.85]), np.array([0.88, 0.77, 0.84]))
     assert found is not None
     # gains .02 .03 .01: deviation .01, Student's t of two degrees 4.303.
     half = 4.303 * 0.01 / 3**0.5
     assert (found.mean, found.low, found.high) == pytest.approx(
         (0.02, 0.02 - half, 0.02 + half), abs=1e-5
     )
-    assert below(np.array([0.9]), np.array([0.8])) is None
+    assert mean_below_biases(np.array([0.9]), np.array([0.8])) is None
 
 
 def test_a_report_of_ratings_alone_has_no_table_of_lists():

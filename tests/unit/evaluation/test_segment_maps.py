@@ -16,7 +16,7 @@ from trainer.runs.records import TrainingRecord
 from trainer.segments.maps import maps_of, maps_of_record, project
 from user_model.fit import UserModelConfig, fit
 from user_model.segments.fit import SegmentsConfig
-from user_model.segments.model import LEAST_USERS
+from user_model.segments.model import MIN_USERS
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_every_movie_and_user_is_on_its_map_in_its_segment(bundle: Path) -> None
     for one in (*movies.markers, *users.markers):
         assert len(one.places) == one.size
         assert one.name
-    assert all(one.size >= LEAST_USERS for one in users.markers)
+    assert all(one.size >= MIN_USERS for one in users.markers)
     assert movies.choice["curves"]
 
 

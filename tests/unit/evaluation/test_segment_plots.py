@@ -8,7 +8,7 @@ import numpy as np
 from marquee.arrays import save_json
 from trainer.segments.tracking import track_segments
 from trainer.tracking.mlflow import NoTracking
-from user_model.segments.cluster_count import METHODS, choose
+from user_model.segments.cluster_count import METHODS, choose_cluster_count
 
 
 class Told(NoTracking):
@@ -36,8 +36,8 @@ class Told(NoTracking):
 def test_curves_votes_and_plots_are_told(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = np.eye(3)[np.arange(90) % 3] * 9 + rng.normal(size=(90, 3))
-    chosen = choose(rows, 0, 4, range(1, 6)).as_json()
-    none = choose(rows[:0], 0, 4).as_json()
+    chosen = choose_cluster_count(rows, 0, 4, range(1, 6)).as_json()
+    none = choose_cluster_count(rows[:0], 0, 4).as_json()
     about = {"movies": {"choice": chosen}, "users": {"choice": none, "pca_error": 0.5}}
     save_json(tmp_path / "segments.json", about)
     told = Told()

@@ -10,9 +10,9 @@ from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
 from trainer.evaluation.baselines.models import fit_ease
 from trainer.evaluation.baselines.two_channel_ease import (
-    both_of,
     measure_two_channel_ease,
-    shown_to,
+    two_channel_fold_ins,
+    two_channel_matrix,
 )
 from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
 from trainer.evaluation.splits import split_by_user
@@ -30,10 +30,10 @@ def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
     viewed = EvaluationCase(
         1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True
     )
-    shown = shown_to([rated, viewed], 40)
+    shown = two_channel_fold_ins([rated, viewed], 40)
     assert sorted(shown[0].indices.tolist()) == [3, 45, 48]
     assert sorted(shown[1].indices.tolist()) == [3, 8]
-    both = both_of(checkerboard(60, 40))
+    both = two_channel_matrix(checkerboard(60, 40))
     assert both.shape == (60, 80)
     assert both[:, :40].sum() + both[:, 40:].sum() == both.nnz
 
@@ -41,7 +41,9 @@ def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
 def test_dislikes_alone_tell_what_is_liked():
     """On the checkerboard whoever dislikes the odd movies likes the even ones."""
     case = EvaluationCase(1, np.array([1, 3, 5]), np.array([2, 2, 2], np.uint8), np.array([2]))
-    scores = fit_ease(both_of(checkerboard(200, 40)), 10).scores(shown_to([case], 40))[0]
+    scores = fit_ease(two_channel_matrix(checkerboard(200, 40)), 10).scores(
+        two_channel_fold_ins([case], 40)
+    )[0]
     even, odd = scores[0:40:2], scores[7:40:2]
     assert even.mean() > odd.mean() + 5 * odd.std() / len(odd) ** 0.5
 

@@ -1,4 +1,4 @@
-"""What each part of a model is worth: the model fitted without it, weights learned anew."""
+"""Ablation: each model fitted without one signal of its blend, with weights learned again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from trainer.report.model import Ablation
 
 @dataclass(frozen=True, eq=False)
 class AblationRun:
-    """The folds of trials of a plan, on which each model is asked without each of its signals."""
+    """The ablation of all models of a plan, on its extra folds."""
 
     dataset: Dataset
     plan: EvaluationPlan
@@ -27,64 +27,63 @@ class AblationRun:
     thresholds: Thresholds
 
     def fill(self, fold: int) -> str:
-        """Compute and keep all of a fold; return what it was."""
-        one_fold = replace(self, plan=replace(self.plan, folds=(fold,)))
-        one_fold.run()
+        """Fill the cache for a fold; return a description of the work."""
+        replace(self, plan=replace(self.plan, folds=(fold,))).run()
         return f"ablation on fold {fold}"
 
     def run(self) -> tuple[list[Ablation], list[str]]:
-        """Return what each part is worth, and notes on models that can leave none out.
+        """Return a row a model and signal, and notes on models without signals to leave out.
 
-        A model is judged on the cases of all slices that are routed to it.
+        A model is measured on the cases of all slices that are routed to it.
         """
-        found: list[Ablation] = []
+        rows: list[Ablation] = []
         notes = []
         for model in (name for name in self.plan.models if name not in self.recommenders.missing):
             signals = parts_of(model, self.plan)
             if not signals:
                 notes.append(f"{model}: no ablation, its config does not name its parts")
                 continue
-            cases, whole = self._outcome(model, ())
+            cases, whole = self._measure(model, ())
             if not cases:
                 continue
             for signal in signals:
-                _, lesser = self._outcome(model, (signal,))
-                found.append(_judged(model, signal, whole, lesser, cases))
-        return found, notes
+                _, ablated = self._measure(model, (signal,))
+                rows.append(_row(model, signal, whole, ablated, cases))
+        return rows, notes
 
-    def _outcome(
+    def _measure(
         self, model: str, without: tuple[str, ...]
     ) -> tuple[list[EvaluationCase], Measurement]:
-        """Return the cases of all folds and slices that a model answers, and how it did."""
+        """Return the cases of all folds and slices that a model answers, and its measurement."""
         own: list[EvaluationCase] = []
-        outcomes = []
-        for fold in self.plan.trials:
+        parts = []
+        for fold in self.plan.extra_folds:
             split = split_by_user(self.dataset, fold)
             cases = draw(split, (*self.plan.slices, *self.plan.curve))
-            found = self.recommenders.model(model, split, cases, without)
-            for one in self.plan.slices:
-                own += cases_routed_to(model, cases[one.name], self.thresholds)
-                outcomes.append(found[one.name])
-        return own, concatenated(outcomes)
+            measurements = self.recommenders.model(model, split, cases, without)
+            for name in (user_slice.name for user_slice in self.plan.slices):
+                own += cases_routed_to(model, cases[name], self.thresholds)
+                parts.append(measurements[name])
+        return own, concatenated(parts)
 
 
 def parts_of(model: str, plan: EvaluationPlan) -> tuple[str, ...]:
-    """Return the signals of a model's mix that can be left out: its config names them."""
+    """Return the signals of a model's blend, as its config class names them."""
     return tuple(getattr(plan.fits[model]().config, "signals", ()))
 
 
-def _judged(
+def _row(
     model: str,
     signal: str,
     whole: Measurement,
-    lesser: Measurement,
+    ablated: Measurement,
     cases: Sequence[EvaluationCase],
 ) -> Ablation:
     users = users_of(cases)
     return Ablation(
         model=model,
         signal=signal,
-        ndcg_at_10=float(np.mean(mean_by_user(lesser.values[:, PRIMARY_METRIC], users))),
-        over_whole=ndcg_difference(lesser, whole, users),
+        ndcg_at_10=float(np.mean(mean_by_user(ablated.values[:, PRIMARY_METRIC], users))),
+        over_whole=ndcg_difference(ablated, whole, users),
         cases=len(cases),
     )

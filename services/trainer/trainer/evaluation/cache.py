@@ -1,4 +1,4 @@
-"""Outcomes that are kept: each is found again while data, code and settings are the same."""
+"""Cache of measurements on disk, keyed by digests of data, code and settings."""
 
 import hashlib
 import importlib.util
@@ -19,12 +19,12 @@ from trainer.evaluation.metrics import Measurement
 
 @dataclass(frozen=True)
 class EvaluationCache:
-    """A folder with a file for each split and recommender; None keeps nothing."""
+    """A folder with a file for each split and recommender; None caches nothing."""
 
     folder: Path | None
 
     def get(self, name: str, key: str) -> dict[str, Measurement] | None:
-        """Return the outcomes kept under a name, if their key is this one."""
+        """Return the cached measurements of a name; None if there are none of this key."""
         path = self._path(name)
         if path is None or not path.exists():
             return None
@@ -34,52 +34,53 @@ class EvaluationCache:
                 return None
             words: dict[str, str] = about["words"]
             return {
-                name: Measurement(file[f"{name}:values"], file[f"{name}:shown"], said)
-                for name, said in words.items()
+                name: Measurement(file[f"{name}:values"], file[f"{name}:shown"], text)
+                for name, text in words.items()
             }
 
-    def put(self, name: str, key: str, outcomes: Mapping[str, Measurement]) -> None:
-        """Keep outcomes under a name in place of those before."""
+    def put(self, name: str, key: str, measurements: Mapping[str, Measurement]) -> None:
+        """Store measurements under a name in place of those before."""
         path = self._path(name)
         if path is None:
             return
         arrays: dict[str, Any] = {}
-        for slice_name, outcome in outcomes.items():
-            arrays[f"{slice_name}:values"] = outcome.values
-            arrays[f"{slice_name}:shown"] = outcome.shown
-        about = {"key": key, "words": {name: outcome.words for name, outcome in outcomes.items()}}
+        for slice_name, measurement in measurements.items():
+            arrays[f"{slice_name}:values"] = measurement.values
+            arrays[f"{slice_name}:shown"] = measurement.shown
+        words = {slice_name: measurement.words for slice_name, measurement in measurements.items()}
+        about = {"key": key, "words": words}
         with staged(path) as part:
             with part.open("wb") as file:
                 np.savez(file, about=np.array(json.dumps(about)), **arrays)
             part.replace(path)
 
-    def kept(
+    def get_or_compute(
         self, name: str, key: str, compute: Callable[[], Mapping[str, Measurement]]
     ) -> Mapping[str, Measurement]:
-        """Return what is kept under a name; if that is not of this key, compute and keep it."""
-        if (found := self.get(name, key)) is not None:
-            return found
+        """Return the cached measurements of a name and key; compute and store them if missing."""
+        if (cached := self.get(name, key)) is not None:
+            return cached
         started = time.perf_counter()
-        outcomes = compute()
+        measurements = compute()
         seconds = round(time.perf_counter() - started, 1)
         telemetry.log.info("evaluated", what=name, seconds=seconds)
-        self.put(name, key, outcomes)
-        return outcomes
+        self.put(name, key, measurements)
+        return measurements
 
     def _path(self, name: str) -> Path | None:
         return None if self.folder is None else self.folder / f"{name}.npz"
 
 
 def key_of(*parts: object) -> str:
-    """Return a digest of what an outcome depends on."""
+    """Return a digest of what a measurement depends on."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Return a digest of the sources of modules, packages with all that they hold.
+    """Return a digest of the sources of modules; of a package, those of all its modules.
 
-    Read once a process, since what was imported stays as it was.
+    Read once a process, since imported code does not change.
     """
     digest = hashlib.sha256()
     for module in modules:

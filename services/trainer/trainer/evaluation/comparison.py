@@ -1,4 +1,4 @@
-"""What the outcomes of several splits say together, slice by slice."""
+"""Comparison of recommenders on the cases of all splits, slice by slice."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,42 +34,42 @@ from trainer.report.model import (
 
 @dataclass
 class SliceMeasurements:
-    """The cases of a slice over all splits, and the outcomes of all recommenders on them.
+    """The cases of a slice over all splits, and the measurements of all recommenders on them.
 
-    `parts`: one outcome a split, by recommender. `models`: the same by model, on routed cases only.
+    `rivals`: a measurement a split, by baseline. `models`: a measurement a split, by model, on the
+    cases that are routed to it. `by_diversity`: those of the models by setting of diversity.
     """
 
     cases: list[EvaluationCase] = field(default_factory=list)
-    parts: dict[str, list[Measurement]] = field(default_factory=dict)
+    rivals: dict[str, list[Measurement]] = field(default_factory=dict)
     models: dict[str, list[Measurement]] = field(default_factory=dict)
-    diverse: dict[float, dict[str, list[Measurement]]] = field(default_factory=dict)
-    """Those of the models at settings of diversity."""
+    by_diversity: dict[float, dict[str, list[Measurement]]] = field(default_factory=dict)
 
 
 def compare(
-    one: Slice,
+    user_slice: Slice,
     measured: SliceMeasurements,
     thresholds: Thresholds,
     catalogue: CatalogueStatistics,
     missing: Mapping[str, str],
 ) -> SliceReport:
-    """Return the report of a slice; `missing` says of models why they could not be asked."""
-    route = str(one.route)
-    if reason := missing.get(MODEL_BY_ROUTE[one.route]):
-        return SliceReport(name=one.name, route=route, note=reason)
+    """Return the report of a slice; `missing` maps models that were not measured to the reason."""
+    route = str(user_slice.route)
+    if reason := missing.get(MODEL_BY_ROUTE[user_slice.route]):
+        return SliceReport(name=user_slice.name, route=route, note=reason)
     if not measured.cases:
-        return SliceReport(name=one.name, route=route, note="no user has so many ratings")
+        return SliceReport(name=user_slice.name, route=route, note="no user has so many ratings")
     models = np.array([MODEL_BY_ROUTE[route_of(case, thresholds)] for case in measured.cases])
     answered = ~np.isin(models, list(missing))
     outcomes = {
-        name: _rows(concatenated(parts), answered) for name, parts in measured.parts.items()
+        name: _rows(concatenated(parts), answered) for name, parts in measured.rivals.items()
     }
     outcomes[OURS] = _rows(_merged(measured.models, models), answered)
-    cases = [case for case, there in zip(measured.cases, answered, strict=True) if there]
-    slice_report = _SliceComparison(one, outcomes, cases, catalogue).report(thresholds)
+    cases = [case for case, has_answer in zip(measured.cases, answered, strict=True) if has_answer]
+    slice_report = _SliceComparison(user_slice, outcomes, cases, catalogue).report(thresholds)
     diverse = {
         setting: _rows(_merged(by_model, models), answered)
-        for setting, by_model in measured.diverse.items()
+        for setting, by_model in measured.by_diversity.items()
     }
     return slice_report.model_copy(
         update={
@@ -82,9 +82,9 @@ def compare(
 def model_metrics(
     model: str, own: Sequence[SliceMeasurements], thresholds: Thresholds
 ) -> dict[str, float]:
-    """Return the mean figures of a model over its slices, on the cases that are routed to it.
+    """Return the mean metrics of a model over its slices, on the cases that are routed to it.
 
-    `gain_ndcg@10` is NDCG@10 less that of popularity. Nothing where no case is.
+    `gain_ndcg@10` is NDCG@10 less that of popularity. Empty if no case is routed to the model.
     """
     rows = []
     for measured in own:
@@ -93,7 +93,7 @@ def model_metrics(
         )
         if chosen.any():
             ours = concatenated(measured.models[model]).values.mean(axis=0)
-            floor = concatenated(measured.parts[POPULARITY]).values[chosen].mean(axis=0)
+            floor = concatenated(measured.rivals[POPULARITY]).values[chosen].mean(axis=0)
             rows.append([*ours, ours[PRIMARY_METRIC] - floor[PRIMARY_METRIC]])
     if not rows:
         return {}
@@ -103,7 +103,7 @@ def model_metrics(
 
 @dataclass(frozen=True)
 class _SliceComparison:
-    """The outcomes of all recommenders on the same cases."""
+    """Measurements of all recommenders on the same cases."""
 
     slice: Slice
     outcomes: Mapping[str, Measurement]
@@ -111,10 +111,10 @@ class _SliceComparison:
     catalogue: CatalogueStatistics
 
     def report(self, thresholds: Thresholds) -> SliceReport:
-        """Return the report but for what differs by setting."""
-        figures = tuple(self._figures(name, found) for name, found in self.outcomes.items())
-        rivals = [one for one in figures if one.name not in (OURS, POPULARITY, TWO_CHANNEL_EASE)]
-        best = max(rivals, key=lambda found: found.ndcg_at_10).name if rivals else POPULARITY
+        """Return the report without the trade-off of diversity."""
+        figures = tuple(self._metrics(name, measured) for name, measured in self.outcomes.items())
+        bars = [row for row in figures if row.name not in (OURS, POPULARITY, TWO_CHANNEL_EASE)]
+        best = max(bars, key=lambda row: row.ndcg_at_10).name if bars else POPULARITY
         counts = Counter(str(route_of(case, thresholds)) for case in self.cases)
         return SliceReport(
             name=self.slice.name,
@@ -143,11 +143,11 @@ class _SliceComparison:
         )
         return {genre: (share, theirs[genre]) for genre, share in ours.items()}
 
-    def _figures(self, name: str, found: Measurement) -> RecommenderMetrics:
-        recall, at_10, at_100 = _mean(found.values, self._users)
+    def _metrics(self, name: str, measurement: Measurement) -> RecommenderMetrics:
+        recall, at_10, at_100 = _mean(measurement.values, self._users)
         precisions = [
             average_precision_at_k(shown, case.targets.tolist(), LIST_SIZE)
-            for shown, case in zip(found.shown, self.cases, strict=True)
+            for shown, case in zip(measurement.shown, self.cases, strict=True)
         ]
         return RecommenderMetrics(
             name=name,
@@ -155,8 +155,8 @@ class _SliceComparison:
             ndcg_at_10=at_10,
             ndcg_at_100=at_100,
             map_at_10=_mean(np.array(precisions), self._users)[0],
-            words=found.words,
-            **_beyond_accuracy(found.shown, self._users, self.catalogue),
+            words=measurement.words,
+            **_beyond_accuracy(measurement.shown, self._users, self.catalogue),
         )
 
 
@@ -166,11 +166,9 @@ def users_of(cases: Sequence[EvaluationCase]) -> Ints:
 
 
 def ndcg_difference(ours: Measurement, theirs: Measurement, users: Ints) -> Interval:
-    """Return by how much one NDCG@10 is above another, paired by user."""
-    found = paired_difference(
-        ours.values[:, PRIMARY_METRIC], theirs.values[:, PRIMARY_METRIC], users
-    )
-    return Interval(mean=found.mean, low=found.low, high=found.high)
+    """Return the mean difference of two NDCG@10, paired by user."""
+    gap = paired_difference(ours.values[:, PRIMARY_METRIC], theirs.values[:, PRIMARY_METRIC], users)
+    return Interval(mean=gap.mean, low=gap.low, high=gap.high)
 
 
 def _trade_off(
@@ -184,11 +182,11 @@ def _trade_off(
     return tuple(
         TradeOff(
             setting=setting,
-            ndcg_at_10=_mean(found.values, users)[PRIMARY_METRIC],
-            over_best=ndcg_difference(found, outcomes[best], users),
-            **_beyond_accuracy(found.shown, users, catalogue),
+            ndcg_at_10=_mean(measurement.values, users)[PRIMARY_METRIC],
+            over_best=ndcg_difference(measurement, outcomes[best], users),
+            **_beyond_accuracy(measurement.shown, users, catalogue),
         )
-        for setting, found in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
+        for setting, measurement in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
     )
 
 
@@ -201,14 +199,14 @@ def _beyond_accuracy(shown: Ints, users: Ints, catalogue: CatalogueStatistics) -
 
 
 def _mean(values: Reals, users: Ints) -> list[float]:
-    """Return the means over users of n values or n × m."""
+    """Return the means over users of n values, or of each of m columns of n × m."""
     by_user = mean_by_user(values, users)
     means: list[float] = np.atleast_1d(by_user.mean(axis=0)).tolist()
     return means
 
 
 def concatenated(parts: Sequence[Measurement]) -> Measurement:
-    """Return one outcome of the cases of several splits."""
+    """Return one measurement of the cases of several splits."""
     words = " | ".join(dict.fromkeys(part.words for part in parts if part.words))
     return Measurement(
         np.concatenate([part.values for part in parts]),
@@ -220,19 +218,19 @@ def concatenated(parts: Sequence[Measurement]) -> Measurement:
 def _merged(
     by_model: Mapping[str, Sequence[Measurement]], models: npt.NDArray[np.str_]
 ) -> Measurement:
-    """Return one outcome of all cases from those of the models that answered them."""
+    """Return one measurement of all cases from those of the models that answer them."""
     of_model = {name: concatenated(parts) for name, parts in by_model.items()}
-    some = next(iter(of_model.values()))
-    values = np.zeros((len(models), some.values.shape[1]))
-    shown = np.full((len(models), some.shown.shape[1]), -1, np.int64)
-    for name, found in of_model.items():
-        values[models == name] = found.values
-        shown[models == name] = found.shown
+    values = np.zeros((len(models), len(METRICS)))
+    shown = np.full((len(models), LIST_SIZE), -1, np.int64)
+    for name, measurement in of_model.items():
+        values[models == name] = measurement.values
+        shown[models == name] = measurement.shown
     return Measurement(values, shown)
 
 
-def _rows(found: Measurement, chosen: Mask) -> Measurement:
-    return Measurement(found.values[chosen], found.shown[chosen], found.words)
+def _rows(measurement: Measurement, chosen: Mask) -> Measurement:
+    values, shown = measurement.values[chosen], measurement.shown[chosen]
+    return Measurement(values, shown, measurement.words)
 
 
 def _left_out(answered: Mask) -> str:

@@ -1,4 +1,4 @@
-"""The offline evaluation: every route on the users that it serves, against what it must beat."""
+"""Offline evaluation: each route on held-out users that it serves, compared with baselines."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -32,27 +32,33 @@ def evaluate(
     cache: EvaluationCache | None = None,
     say: Say = lambda _words: None,
 ) -> Report:
-    """Return how each route does on its slice of held-out users, beside the baselines.
+    """Return the report of each route on its slices of held-out users, beside the baselines.
 
-    What is in `cache` is not computed again; `say` is called with what is being computed.
+    Args:
+        dataset: All ratings and movies.
+        parameters: Seed and parameters of the models.
+        thresholds: Those of the routing rule.
+        plan: What is measured; two folds and the cut by time by default.
+        cache: Measurements that need not be computed again.
+        say: Called with a description of each computation.
     """
     started = time.perf_counter()
     plan, cache = plan or EvaluationPlan(), cache or EvaluationCache(None)
     run = EvaluationRun(plan, parameters, thresholds, cache, say)
     splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
-    found: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
+    sections: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
     notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
     if plan.rating_splits and "neural" not in run.missing:
-        found["rating_trials"], found["reliability"] = measure_ratings(
+        sections["rating_trials"], sections["reliability"] = measure_ratings(
             dataset, parameters, plan.rating_splits, say, others=comparisons()
         )
     if plan.extras:
         say("predicted ratings")
-        found["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
-        work = EvaluationJob(dataset, plan, parameters, thresholds, cache)
-        more, said = _extras(work, run, catalogue, found["slices"], say)
-        found |= more
-        notes += said
+        sections["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
+        job = EvaluationJob(dataset, plan, parameters, thresholds, cache)
+        extras, extra_notes = _extras(job, run, catalogue, sections["slices"], say)
+        sections |= extras
+        notes += extra_notes
     return Report(
         data_version=dataset.version,
         code_version=code_version(),
@@ -63,27 +69,24 @@ def evaluate(
         by_ratings=tuple(run.by_ratings(catalogue)),
         notes=tuple(notes),
         seconds=round(time.perf_counter() - started, 1),
-        **found,
+        **sections,
     )
 
 
 def _extras(
-    work: EvaluationJob,
+    job: EvaluationJob,
     run: EvaluationRun,
     catalogue: CatalogueStatistics,
     slices: Sequence[SliceReport],
     say: Say,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what is measured beside the slices: cold movies, validation users, the ablation."""
-    movies, places = ColdStartRun(work.dataset, work.parameters, work.cache, say).reports(
-        cold_start_trials(run.missing)
-    )
-    ablation, notes = AblationRun(
-        work.dataset, work.plan, work.recommenders(say), work.thresholds
-    ).run()
-    validated = ValidationRun(
-        work.dataset, work.plan, work.on_validation(say), work.thresholds
-    ).run(catalogue, {one.name: one for one in slices})
+    """Return the sections on cold movies, ablation and validation users, with notes."""
+    cold_run = ColdStartRun(job.dataset, job.parameters, job.cache, say)
+    movies, places = cold_run.reports(cold_start_trials(run.missing))
+    ablation_run = AblationRun(job.dataset, job.plan, job.recommenders(say), job.thresholds)
+    ablation, notes = ablation_run.run()
+    validation = ValidationRun(job.dataset, job.plan, job.on_validation(say), job.thresholds)
+    validated = validation.run(catalogue, {report.name: report for report in slices})
     return {
         "cold_films": tuple(movies),
         "cold_places": tuple(places),
@@ -95,5 +98,5 @@ def _extras(
 def curves_of(
     curves: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> dict[str, tuple[dict[str, float], ...]]:
-    """Return the learning curves of a training as a report keeps them."""
+    """Return the learning curves of a training in the form of a report, without empty ones."""
     return {name: tuple(map(dict, epochs)) for name, epochs in curves.items() if epochs}

@@ -1,4 +1,4 @@
-"""What is measured on ranked lists, and how sure a difference between two recommenders is."""
+"""Metrics of ranked lists by case, and bootstrap intervals of differences between recommenders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,17 @@ PRIMARY_METRIC = METRICS.index("ndcg@10")
 DEPTH = 100
 """Length of the lists that are asked for."""
 LIST_SIZE = 10
-"""Movies of a list that count for the coverage: what a user sees."""
+"""Movies of a list that a user sees: those that count for coverage, novelty and diversity."""
 _RESAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a recommender did on n cases: `values` float64 n × 3 by `METRICS`, `shown` int64 n × 10
-    (movie rows, filled up with -1), and a few words on its settings."""
+    """The lists of a recommender on n cases, measured.
+
+    `values`: n × 3, by `METRICS`. `shown`: n × 10 movie rows, padded with -1. `words`: the settings
+    of the recommender, for readers.
+    """
 
     values: Reals
     shown: Ints
@@ -30,7 +33,6 @@ class Measurement:
 
 
 MeasurementsBySlice = Mapping[str, Measurement]
-"""By the name of the slice."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Difference:
 
 
 def measure(cases: Sequence[EvaluationCase], lists: Sequence[Ints], words: str = "") -> Measurement:
-    """Return the outcome of one list of movie rows a case, best first."""
+    """Return the measurement of lists of movie rows, best first, one a case."""
     values = np.zeros((len(cases), len(METRICS)))
     shown = np.full((len(cases), LIST_SIZE), -1, np.int64)
     for i, (case, ranked) in enumerate(zip(cases, lists, strict=True)):
@@ -57,13 +59,8 @@ def measure(cases: Sequence[EvaluationCase], lists: Sequence[Ints], words: str =
     return Measurement(values, shown, words)
 
 
-def coverage(shown: Ints, n_movies: int) -> float:
-    """Return the share of the n movies of a catalogue that are in any list of m × 10 movie rows."""
-    return len(np.setdiff1d(shown, [-1])) / n_movies if n_movies else 0.0
-
-
 def mean_by_user(values: Reals, users: Ints) -> Reals:
-    """Return the means of n values (n or n × m) over the cases of each user, users in order."""
+    """Return the means of n values (n or n × m) over the cases of each user, by rising user id."""
     _, owners = np.unique(users, return_inverse=True)
     sums = np.zeros((owners.max(initial=-1) + 1, *values.shape[1:]))
     np.add.at(sums, owners, values)
@@ -72,7 +69,14 @@ def mean_by_user(values: Reals, users: Ints) -> Reals:
 
 
 def paired_difference(ours: Reals, theirs: Reals, users: Ints) -> Difference:
-    """Return ours - theirs (n cases each), paired; the interval is a bootstrap over users."""
+    """Return the mean of ours - theirs over users, with a percentile bootstrap (Efron 1979).
+
+    Args:
+        ours: n values, one a case.
+        theirs: n values of the same cases.
+        users: The user of each case. Users are resampled, since the cases of one are not
+            independent.
+    """
     by_user = mean_by_user(ours - theirs, users)
     if not len(by_user):
         return Difference(0.0, 0.0, 0.0)

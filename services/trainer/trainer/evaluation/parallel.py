@@ -1,20 +1,18 @@
-"""An evaluation in several processes: they fill the cache, and the run then reads it.
+"""Parallel evaluation: worker processes fill the cache, which the run then reads.
 
-What one of them has computed is kept at once, so a run that was killed goes on where it was.
+Each measurement is stored when it is computed, so a killed evaluation resumes where it was.
 """
 
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from marquee import telemetry
+from marquee.child_process import exit_after
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
 from trainer.evaluation.ablation import AblationRun
@@ -29,7 +27,7 @@ from trainer.models.parameters import TrainingParameters
 
 @dataclass(frozen=True, eq=False)
 class EvaluationJob:
-    """An evaluation: the data, the plan, and where what was computed is kept."""
+    """An evaluation: data, plan, parameters, thresholds and the cache."""
 
     dataset: Dataset
     plan: EvaluationPlan
@@ -38,32 +36,32 @@ class EvaluationJob:
     cache: EvaluationCache
 
     def recommenders(self, say: Say = lambda _words: None) -> Recommenders:
-        """Return what is compared on tested users."""
+        """Return the recommenders on test users."""
         return Recommenders(self.plan, self.parameters, self.thresholds, self.cache, say)
 
     def on_validation(self, say: Say = lambda _words: None) -> Recommenders:
-        """Return what is compared on validation users."""
+        """Return the recommenders on validation users."""
         plan = self.plan.on_validation
         return Recommenders(plan, self.parameters, self.thresholds, self.cache, say)
 
 
 Task = Callable[[EvaluationJob], str]
 
-_work: list[EvaluationJob] = []
-"""What a process of the pool has been given at its start: once, since the data may be large."""
+_job: list[EvaluationJob] = []
+"""The job of a worker process: sent once, at its start, since the data may be large."""
 
 
-def fill_cache(work: EvaluationJob, jobs: int, say: Say) -> None:
-    """Compute in so many processes what the cache lacks; nothing where one is to do it all.
+def fill_cache(job: EvaluationJob, jobs: int, say: Say) -> None:
+    """Compute what the cache lacks in `jobs` processes; do nothing if one is to do it all.
 
-    An error of any of them is raised, and what has not begun is left.
+    The first error of a process is raised; tasks that have not begun are cancelled.
     """
-    if jobs < 2 or work.cache.folder is None:
+    if jobs < 2 or job.cache.folder is None:
         return
     # Not forked: threads of the libraries for linear algebra do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (work,)) as pool:
-        running = [pool.submit(_do, task) for task in tasks_of(work)]
+    with ProcessPoolExecutor(jobs, context, _begin, (job,)) as pool:
+        running = [pool.submit(_do, task) for task in tasks_of(job)]
         try:
             for done, task in enumerate(as_completed(running), 1):
                 say(f"{task.result()} done: {done} of {len(running)}")
@@ -72,60 +70,53 @@ def fill_cache(work: EvaluationJob, jobs: int, say: Say) -> None:
             raise
 
 
-def tasks_of(work: EvaluationJob) -> Iterator[Task]:
-    """Yield the parts of an evaluation that can be computed apart, the tested users first."""
-    for number, _ in enumerate(splits_of(work.plan, work.dataset)):
+def tasks_of(job: EvaluationJob) -> Iterator[Task]:
+    """Yield the independent parts of an evaluation, those on test users first."""
+    for number, _ in enumerate(splits_of(job.plan, job.dataset)):
         yield partial(measure_split, number=number)
-    if not work.plan.extras:
+    if not job.plan.extras:
         return
-    for trial in cold_start_trials(work.recommenders().missing):
+    for trial in cold_start_trials(job.recommenders().missing):
         yield partial(measure_cold, trial=trial)
-    for fold in work.plan.trials:
+    for fold in job.plan.extra_folds:
         yield partial(measure_validation, fold=fold)
         yield partial(measure_ablation, fold=fold)
 
 
-def measure_split(work: EvaluationJob, number: int) -> str:
+def measure_split(job: EvaluationJob, number: int) -> str:
     """Measure all recommenders on one split; return its name."""
-    for i, (split, slices, curve) in enumerate(splits_of(work.plan, work.dataset)):
+    for i, (split, slices, curve) in enumerate(splits_of(job.plan, job.dataset)):
         if i == number:
-            work.recommenders().run(split, slices, curve)
+            job.recommenders().run(split, slices, curve)
             return split.name
     raise IndexError(number)
 
 
-def measure_cold(work: EvaluationJob, trial: ColdStartTrial) -> str:
-    """Measure a model on movies that nobody rated; return the trial's name."""
-    run_trial(work.dataset, trial, work.parameters, work.cache)
+def measure_cold(job: EvaluationJob, trial: ColdStartTrial) -> str:
+    """Measure a model on unrated movies; return the trial's name."""
+    run_trial(job.dataset, trial, job.parameters, job.cache)
     return trial.name
 
 
-def measure_validation(work: EvaluationJob, fold: int) -> str:
+def measure_validation(job: EvaluationJob, fold: int) -> str:
     """Measure all recommenders on the validation users of a fold."""
-    run = ValidationRun(work.dataset, work.plan, work.on_validation(), work.thresholds)
+    run = ValidationRun(job.dataset, job.plan, job.on_validation(), job.thresholds)
     return run.fill(fold)
 
 
-def measure_ablation(work: EvaluationJob, fold: int) -> str:
-    """Measure all models without each of their parts on a fold."""
-    return AblationRun(work.dataset, work.plan, work.recommenders(), work.thresholds).fill(fold)
+def measure_ablation(job: EvaluationJob, fold: int) -> str:
+    """Measure all models without each of their signals on a fold."""
+    return AblationRun(job.dataset, job.plan, job.recommenders(), job.thresholds).fill(fold)
 
 
-def _begin(work: EvaluationJob) -> None:
-    """Let a process keep to one core for as long as it lives, and say on standard error alone what
-    it does."""
+def _begin(job: EvaluationJob) -> None:
+    """Set up a worker process: one core, logs to standard error, an end with its parent."""
     threadpool_limits(1)
     telemetry.log_to_stderr()
     if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    _work[:] = [work]
-
-
-def _end_with(parent: Any) -> None:
-    """End this process once its parent has: one that was killed could not say so."""
-    parent.join()
-    os._exit(1)
+        exit_after(parent.join)
+    _job[:] = [job]
 
 
 def _do(task: Task) -> str:
-    return task(_work[0])
+    return task(_job[0])

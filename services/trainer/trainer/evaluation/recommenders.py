@@ -1,8 +1,9 @@
-"""All that is compared, split by split: each outcome is computed once and kept."""
+"""Measurements of all baselines and models on a split, computed once and cached."""
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from functools import partial
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from trainer.evaluation.baselines.tuning import measure_baseline
 from trainer.evaluation.baselines.two_channel_ease import GRID, measure_two_channel_ease
 from trainer.evaluation.baselines.validation_run import measure_on_validation
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation.metrics import Measurement
+from trainer.evaluation.metrics import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.served_models import measure_model
 from trainer.evaluation.slices import CasesBySlice, Slice, draw, draw_slice
@@ -23,14 +24,15 @@ from trainer.evaluation.splits import Split
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import TWO_CHANNEL_EASE
 
-Outcomes = Mapping[str, Measurement]
-
 _BASELINES = ("trainer.evaluation", "marquee.features", "marquee.scoring", "marquee.training")
-"""The code that figures of baselines depend on; those of the models depend on theirs as well."""
+"""Code that measurements of baselines depend on; those of a model also depend on its service."""
 
 
 class Recommenders:
-    """The rivals and the models of a plan; `missing` says of models why they are not measured."""
+    """The baselines and models of a plan.
+
+    `missing` maps models that are not measured to the reason.
+    """
 
     def __init__(
         self,
@@ -45,62 +47,52 @@ class Recommenders:
         self.missing = _missing(plan)
 
     def run(self, split: Split, slices: Sequence[Slice], curve: Sequence[Slice] = ()) -> None:
-        """Compute and keep all that is measured on a split."""
+        """Fill the cache with all that is measured on a split."""
         cases = draw(split, (*slices, *curve))
         self.rivals(split, cases, slices)
         self.models(split, cases)
 
     def rivals(
         self, split: Split, cases: CasesBySlice, slices: Sequence[Slice]
-    ) -> dict[str, Mapping[str, Measurement]]:
-        """Return the outcomes of each baseline on the slices, by its name."""
-        asked = {one.name: cases[one.name] for one in slices}
+    ) -> dict[str, MeasurementsBySlice]:
+        """Return the measurements of each tuned baseline on the slices, by its name."""
+        own = {user_slice.name: cases[user_slice.name] for user_slice in slices}
 
         def validation(held_out: Dataset) -> CasesBySlice:
             rows, user_ids = RatingRows.of(held_out), np.unique(held_out.user_ids)
-            return {one.name: draw_slice(rows, user_ids, one) for one in slices}
-
-        def kept(name: str, grid: object, code: str, compute: Callable[[], Outcomes]) -> Outcomes:
-            return self._kept(
-                split, name, key_of(_about(split), tuple(slices), grid, code), compute
-            )
-
-        def tuned(family: BaselineFamily) -> Outcomes:
-            return measure_baseline(family, split, asked, validation)
+            return {s.name: draw_slice(rows, user_ids, s) for s in slices}
 
         code = code_digest(*_BASELINES)
-        found = {
-            family.name: kept(family.name, family.grid, code, lambda f=family: tuned(f))  # type: ignore[misc]
+        grids: dict[str, object] = {family.name: family.grid for family in self._plan.families}
+        compute: dict[str, Callable[[], MeasurementsBySlice]] = {
+            family.name: partial(measure_baseline, family, split, own, validation)
             for family in self._plan.families
         }
         if self._plan.two_channel_ease:
-            found[TWO_CHANNEL_EASE] = kept(
-                TWO_CHANNEL_EASE,
-                GRID,
-                code,
-                lambda: measure_two_channel_ease(split, asked, validation),
-            )
-        return found
+            grids[TWO_CHANNEL_EASE] = GRID
+            compute[TWO_CHANNEL_EASE] = partial(measure_two_channel_ease, split, own, validation)
+        keys = {n: key_of(_about(split), tuple(slices), grid, code) for n, grid in grids.items()}
+        return {name: self._cached(split, name, keys[name], compute[name]) for name in compute}
 
-    def tuned(
+    def rival_on_validation(
         self, family: BaselineFamily, split: Split, cases: CasesBySlice
-    ) -> Mapping[str, Measurement]:
-        """Return the outcomes of a baseline on the very users of a split that it is tuned on."""
+    ) -> MeasurementsBySlice:
+        """Return the measurements of a baseline on the users of a split that it is tuned on."""
         code = code_digest(*_BASELINES)
         key = key_of(_about(split), tuple(cases), family.grid, code)
-        return self._kept(
+        return self._cached(
             split, family.name, key, lambda: measure_on_validation(family, split.train, cases)
         )
 
-    def models(self, split: Split, cases: CasesBySlice) -> dict[str, Mapping[str, Measurement]]:
-        """Return the outcomes of each model on the cases routed to it."""
+    def models(self, split: Split, cases: CasesBySlice) -> dict[str, MeasurementsBySlice]:
+        """Return the measurements of each model on the cases routed to it."""
         names = [name for name in self._plan.models if name not in self.missing]
         return {name: self.model(name, split, cases) for name in names}
 
     def model(
         self, name: str, split: Split, cases: CasesBySlice, without: tuple[str, ...] = ()
-    ) -> Mapping[str, Measurement]:
-        """Return the outcomes of a model, fitted without some signals of its mix."""
+    ) -> MeasurementsBySlice:
+        """Return the measurements of a model, fitted without some signals of its blend."""
         thresholds, parameters = self._thresholds, self._parameters
         diversities = () if without else self._plan.diversities
         if without:
@@ -113,18 +105,18 @@ class Recommenders:
         code = code_digest("trainer.evaluation", "marquee", name.replace("-", "_"))
         key = key_of(_about(split), tuple(cases), config, code, diversities)
         fits = self._plan.fits
-        return self._kept(
+        return self._cached(
             split,
             "-".join((name, *(f"without-{signal}" for signal in without))),
             key,
             lambda: measure_model(name, split, cases, thresholds, parameters, fits, diversities),
         )
 
-    def _kept(
-        self, split: Split, name: str, key: str, compute: Callable[[], Outcomes]
-    ) -> Mapping[str, Measurement]:
+    def _cached(
+        self, split: Split, name: str, key: str, compute: Callable[[], MeasurementsBySlice]
+    ) -> MeasurementsBySlice:
         self._say(f"{split.name}: {name}")
-        return self._cache.kept(f"{split.name}-{name}", key, compute)
+        return self._cache.get_or_compute(f"{split.name}-{name}", key, compute)
 
 
 def _about(split: Split) -> str:

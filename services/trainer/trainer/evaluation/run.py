@@ -1,4 +1,4 @@
-"""A run of the evaluation: what all recommenders did, split by split, joined by slice."""
+"""Run of an evaluation: all recommenders measured split by split, reported by slice."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import SliceMeasurements, compare, model_metrics
-from trainer.evaluation.metrics import Measurement
+from trainer.evaluation.metrics import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import key_at
@@ -20,7 +20,7 @@ from trainer.report.model import OURS, POPULARITY, RatingCountPoint, SliceReport
 
 
 class EvaluationRun:
-    """Outcomes as they come; `missing` says of models why they are not measured."""
+    """Measurements of a plan, collected by slice; split after split is added."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class EvaluationRun:
 
     @property
     def missing(self) -> Mapping[str, str]:
+        """The models that are not measured, with the reason."""
         return self._recommenders.missing
 
     @property
@@ -57,65 +58,63 @@ class EvaluationRun:
     def add(self, split: Split, slices: tuple[Slice, ...], curve: tuple[Slice, ...] = ()) -> None:
         """Measure all recommenders on the cases of a split."""
         cases = draw(split, (*slices, *curve))
-        self._slices |= {one.name: one for one in slices}
-        self._curve |= {one.name: one for one in curve}
-        for one in (*slices, *curve):
-            self._measured.setdefault(one.name, SliceMeasurements()).cases += cases[one.name]
-            self._users |= {case.user_id for case in cases[one.name]}
-        self._add_parts(POPULARITY, measure_popularity(split, cases))
-        for name, outcomes in self._recommenders.rivals(split, cases, slices).items():
-            self._add_parts(name, outcomes)
-        for name, outcomes in self._recommenders.models(split, cases).items():
-            self._add_model(name, outcomes, cases)
+        self._slices |= {user_slice.name: user_slice for user_slice in slices}
+        self._curve |= {user_slice.name: user_slice for user_slice in curve}
+        for name in (user_slice.name for user_slice in (*slices, *curve)):
+            self._measured.setdefault(name, SliceMeasurements()).cases += cases[name]
+            self._users |= {case.user_id for case in cases[name]}
+        self._add_rival(POPULARITY, measure_popularity(split, cases))
+        for name, measurements in self._recommenders.rivals(split, cases, slices).items():
+            self._add_rival(name, measurements)
+        for name, measurements in self._recommenders.models(split, cases).items():
+            self._add_model(name, measurements, cases)
 
     def reports(self, catalogue: CatalogueStatistics) -> list[SliceReport]:
         """Return the report of each slice."""
         return [
-            compare(one, self._measured[name], self._thresholds, catalogue, self.missing)
-            for name, one in self._slices.items()
+            compare(user_slice, self._measured[name], self._thresholds, catalogue, self.missing)
+            for name, user_slice in self._slices.items()
         ]
 
     def by_ratings(self, catalogue: CatalogueStatistics) -> list[RatingCountPoint]:
-        """Return ours and popularity by the number of ratings given, in rising order."""
-        given = [one for one in (*self._slices.values(), *self._curve.values()) if _counts(one)]
+        """Return NDCG@10 of ours and of popularity by the number of ratings shown, ascending."""
+        slices = (*self._slices.values(), *self._curve.values())
         points = []
-        for one in sorted(given, key=lambda one: one.given):
-            measured = self._measured[one.name]
-            found = compare(one, measured, self._thresholds, catalogue, self.missing)
-            ours, popular = found.of(OURS), found.of(POPULARITY)
-            if ours is not None and popular is not None:
+        for user_slice in sorted(filter(_is_rating_count, slices), key=lambda s: s.given):
+            measured = self._measured[user_slice.name]
+            report = compare(user_slice, measured, self._thresholds, catalogue, self.missing)
+            ours, popularity = report.of(OURS), report.of(POPULARITY)
+            if ours is not None and popularity is not None:
                 points.append(
                     RatingCountPoint(
-                        ratings=one.given,
-                        users=found.users,
+                        ratings=user_slice.given,
+                        users=report.users,
                         ours=ours.ndcg_at_10,
-                        popularity=popular.ndcg_at_10,
+                        popularity=popularity.ndcg_at_10,
                     )
                 )
         return points
 
     def figures(self, model: str) -> dict[str, float]:
-        """Return the mean figures of a model over its slices, on the cases routed to it."""
+        """Return the mean metrics of a model over its slices, on the cases routed to it."""
         own = [
-            self._measured[k]
-            for k, one in self._slices.items()
-            if MODEL_BY_ROUTE[one.route] == model
+            self._measured[name]
+            for name, user_slice in self._slices.items()
+            if MODEL_BY_ROUTE[user_slice.route] == model
         ]
         return model_metrics(model, own, self._thresholds)
 
-    def _add_parts(self, name: str, outcomes: Mapping[str, Measurement]) -> None:
-        for key, outcome in outcomes.items():
-            self._measured[key].parts.setdefault(name, []).append(outcome)
+    def _add_rival(self, name: str, measurements: MeasurementsBySlice) -> None:
+        for key, measurement in measurements.items():
+            self._measured[key].rivals.setdefault(name, []).append(measurement)
 
-    def _add_model(
-        self, name: str, outcomes: Mapping[str, Measurement], cases: CasesBySlice
-    ) -> None:
+    def _add_model(self, name: str, measurements: MeasurementsBySlice, cases: CasesBySlice) -> None:
         for key in cases:
             measured = self._measured[key]
-            measured.models.setdefault(name, []).append(outcomes[key])
+            measured.models.setdefault(name, []).append(measurements[key])
             for setting in self._plan.diversities:
-                found = measured.diverse.setdefault(setting, {})
-                found.setdefault(name, []).append(outcomes[key_at(key, setting)])
+                by_model = measured.by_diversity.setdefault(setting, {})
+                by_model.setdefault(name, []).append(measurements[key_at(key, setting)])
 
 
 def splits_of(
@@ -128,6 +127,8 @@ def splits_of(
         yield split_by_time(dataset), (BY_TIME,), ()
 
 
-def _counts(one: Slice) -> bool:
-    """Whether a slice is one of so many ratings, of any user."""
-    return one.given > 0 and not one.viewed and one.name == str(one.given)
+def _is_rating_count(user_slice: Slice) -> bool:
+    """Return whether a slice shows a fixed number of ratings."""
+    return (
+        user_slice.given > 0 and not user_slice.viewed and user_slice.name == str(user_slice.given)
+    )

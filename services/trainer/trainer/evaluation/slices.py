@@ -1,4 +1,4 @@
-"""Slices of users by how much is known of them, and the fold-ins on which each is tested."""
+"""Slices: fold-ins of test users by how much of their history is shown, and what is held out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from trainer.evaluation.splits import SEED, Split
 
 @dataclass(frozen=True)
 class Slice:
-    """How much is shown of a user: `given` movies, or a `share` of his ratings.
+    """How much of a user's history is shown: `given` movies, or a `share` of the ratings.
 
-    `viewed`: movies without their ratings. `draws`: fold-ins a user. `route`: who should answer.
+    `viewed`: movies are shown without their ratings. `draws`: fold-ins a user. `route`: the route
+    that the gateway takes with that much.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Slice:
     viewed: bool = False
     draws: int = 2
     at_least: int = 2
-    """Ratings that a user of the slice has."""
+    """Least number of ratings of a user of the slice."""
 
     def size(self, n: int) -> int:
         """Return how many of n ratings are shown."""
@@ -36,7 +37,7 @@ class Slice:
 
 
 BY_TIME = Slice("earlier ones", Route.USER_CLUSTER, given=10, draws=1)
-"""Of the split by time: all earlier ratings; of a newcomer, who has none, his first ten."""
+"""Of the split by time: all earlier ratings are shown, or the first ten of a user without any."""
 
 SLICES = (
     Slice("1 viewed", Route.SIMILAR, given=1, viewed=True),
@@ -45,18 +46,21 @@ SLICES = (
     *(Slice(f"{n}", Route.USER_CLUSTER, given=n) for n in (5, 10, 15)),
     Slice("80 % of 20+", Route.NEURAL, share=0.8, draws=1, at_least=20),
 )
-QUICK = tuple(one for one in SLICES if one.name in {"3 viewed", "1", "3", "5", "10", "80 % of 20+"})
+_QUICK_NAMES = {"3 viewed", "1", "3", "5", "10", "80 % of 20+"}
+QUICK = tuple(user_slice for user_slice in SLICES if user_slice.name in _QUICK_NAMES)
 
 CURVE = tuple(
     Slice(f"{n}", Route.NEURAL, given=n, draws=1, at_least=n + 5) for n in (20, 30, 40, 50)
 )
-"""Beside `SLICES`: how quality goes on with more ratings, against popularity alone."""
+"""Larger histories, to plot quality by number of ratings; compared with popularity alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationCase:
-    """A fold-in: `movies` (rows, in the order shown) and `half_stars`; `targets` are the rows of the
-    user's other liked movies."""
+    """A fold-in of a test user: `movies` (rows, in the order shown) with their `half_stars`.
+
+    `targets` are the rows of the user's other liked movies, which a list should contain.
+    """
 
     user_id: int
     movies: Ints
@@ -66,12 +70,11 @@ class EvaluationCase:
 
     @property
     def liked(self) -> Ints:
-        """Rows of what speaks for a taste: liked movies, or viewed ones where no rating is known."""
+        """Rows of positive feedback: liked movies, or viewed ones where no rating is known."""
         return self.movies if self.viewed else self.movies[self.half_stars >= POSITIVE]
 
 
 CasesBySlice = Mapping[str, Sequence[EvaluationCase]]
-"""By the name of their slice."""
 
 
 def route_of(case: EvaluationCase, thresholds: Thresholds) -> Route:
@@ -87,24 +90,25 @@ def draw(split: Split, slices: Sequence[Slice]) -> dict[str, list[EvaluationCase
     """Return the cases of each slice among the tested users of a split."""
     if split.cut is not None:
         return {BY_TIME.name: _by_time(split, split.cut)}
-    return {one.name: draw_slice(RatingRows.of(split.test), _users(split), one) for one in slices}
+    rows, user_ids = RatingRows.of(split.test), _users(split)
+    return {user_slice.name: draw_slice(rows, user_ids, user_slice) for user_slice in slices}
 
 
-def draw_slice(rows: RatingRows, user_ids: Ints, one: Slice) -> list[EvaluationCase]:
+def draw_slice(rows: RatingRows, user_ids: Ints, user_slice: Slice) -> list[EvaluationCase]:
     """Return the cases of a slice; a user whose other ratings hold no liked movie has none.
 
     A draw shows the first movies of an order that is the same in every slice, so that slices differ
-    by what is shown and not by luck.
+    by what is shown and not by chance.
     """
     cases = []
     for user, user_id in enumerate(user_ids.tolist()):
         movies, half_stars = rows.of_user(user)
-        if len(movies) < one.at_least:
+        if len(movies) < user_slice.at_least:
             continue
-        for number in range(one.draws):
+        for number in range(user_slice.draws):
             order = np.random.default_rng((SEED, user_id, number)).permutation(len(movies))
-            size = one.size(len(movies))
-            case = _case(user_id, movies[order], half_stars[order], size, one.viewed)
+            size = user_slice.size(len(movies))
+            case = _case(user_id, movies[order], half_stars[order], size, user_slice.viewed)
             if case is not None:
                 cases.append(case)
     return cases
@@ -114,11 +118,10 @@ def _by_time(split: Split, cut: int) -> list[EvaluationCase]:
     rows = RatingRows.of(split.test)
     cases = []
     for user, user_id in enumerate(_users(split).tolist()):
-        at = slice(int(rows.starts[user]), int(rows.starts[user + 1]))
+        own = slice(int(rows.starts[user]), int(rows.starts[user + 1]))
         movies, half_stars = rows.of_user(user)
-        earlier = int(
-            (split.test.times[at] < cut).sum()
-        )  # a data set is ordered by user, then time
+        # A data set is ordered by user, then time.
+        earlier = int((split.test.times[own] < cut).sum())
         case = _case(user_id, movies, half_stars, earlier or BY_TIME.given, False)
         if case is not None:
             cases.append(case)

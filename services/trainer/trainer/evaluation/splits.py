@@ -1,4 +1,8 @@
-"""Who is tested: every user once, in folds (Liang et al. 2018), or what came after a moment."""
+"""Splits into training and test users: ten folds (strong generalization), or a cut by time.
+
+In strong generalization no rating of a test user is trained on; some are shown as fold-ins (Liang
+et al. 2018, "Variational Autoencoders for Collaborative Filtering").
+"""
 
 from dataclasses import dataclass
 from typing import cast
@@ -10,7 +14,7 @@ from marquee.features.dataset import Dataset
 
 FOLDS = 10
 SEED = 42
-"""Of the folds and of every draw. A user's fold depends on his id alone, so that it stays his."""
+"""Of the folds and of every draw. A user's fold depends on the user id alone: it never changes."""
 
 TIME_SHARE = 0.8
 """Share of the ratings before the moment at which the data are cut by time."""
@@ -20,7 +24,7 @@ TIME_SHARE = 0.8
 class Split:
     """`train`: what all that is fitted sees. `test`: all ratings of the tested users.
 
-    `cut`: the moment from which on ratings are to be foretold; None where users are held out whole.
+    `cut`: the time from which on ratings are to be predicted; None where users are held out whole.
     """
 
     name: str
@@ -29,7 +33,7 @@ class Split:
     cut: int | None = None
 
     def tuning(self) -> tuple[Dataset, Dataset]:
-        """Return the training users' ratings as (kept, validation): a tenth of them is held out."""
+        """Return the ratings of training users as (training, validation), a tenth of the users."""
         held_out = fold_of(self.train.user_ids, SEED + 1) == 0
         return self.train.of_rows(~held_out), self.train.of_rows(held_out)
 
@@ -41,7 +45,7 @@ def split_by_user(dataset: Dataset, fold: int) -> Split:
 
 
 def split_by_time(dataset: Dataset) -> Split:
-    """Return the split at the moment before which lie four fifths of the ratings.
+    """Return the split at the time before which lie four fifths of the ratings.
 
     Tested are the users who rated after it; what they rated before is trained.
     """

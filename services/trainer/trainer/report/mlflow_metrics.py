@@ -1,4 +1,4 @@
-"""A report as numbers with names, for a tracking server."""
+"""Metrics of a report by name, for MLflow."""
 
 import re
 
@@ -6,44 +6,49 @@ from trainer.report.model import Report, SliceReport
 
 
 def metrics_of(report: Report) -> dict[str, float]:
-    """Return the figures of a report by names of letters, digits, `_`, `.` and `/`."""
-    found: dict[str, float] = {}
-    for one in report.slices:
-        found |= _of_slice(one)
+    """Return the metrics of a report by names of letters, digits, `_`, `.` and `/`."""
+    metrics: dict[str, float] = {}
+    for row in report.slices:
+        metrics |= _of_slice(row)
     for error in report.rating_errors:
-        found |= {f"ratings/{error.name}/rmse": error.rmse, f"ratings/{error.name}/mae": error.mae}
+        metrics |= {
+            f"ratings/{error.name}/rmse": error.rmse,
+            f"ratings/{error.name}/mae": error.mae,
+        }
     for cold in report.cold_films:
         key = f"cold/{cold.content}/{cold.route}/{cold.name}/hit_rate_at_10"
-        found[key] = cold.hit_rate_at_10.mean
-    for place in report.cold_places:
-        key = f"cold/{place.content}/{place.route}"
-        found |= {
-            f"{key}/share_of_places": place.share_of_places,
-            f"{key}/cost": place.cost.mean,
+        metrics[key] = cold.hit_rate_at_10.mean
+    for exposure in report.cold_places:
+        key = f"cold/{exposure.content}/{exposure.route}"
+        metrics |= {
+            f"{key}/share_of_places": exposure.share_of_places,
+            f"{key}/cost": exposure.cost.mean,
         }
     for part in report.ablation:
-        found[f"ablation/{part.model}/{part.signal}"] = part.over_whole.mean
-    return {_clean(name): value for name, value in found.items()}
+        metrics[f"ablation/{part.model}/{part.signal}"] = part.over_whole.mean
+    return {_clean(name): value for name, value in metrics.items()}
 
 
-def _of_slice(one: SliceReport) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for figures in one.figures:
-        for name, value in figures.model_dump(exclude={"name", "words"}).items():
-            found[f"slice/{one.name}/{figures.name}/{name}"] = value
+def _of_slice(row: SliceReport) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for recommender in row.figures:
+        for name, value in recommender.model_dump(exclude={"name", "words"}).items():
+            metrics[f"slice/{row.name}/{recommender.name}/{name}"] = value
     differences = {
-        "popularity": one.over_popularity, "bar": one.over_best, "second_bar": one.over_second,
-    }  # fmt: skip
+        "popularity": row.over_popularity,
+        "bar": row.over_best,
+        "second_bar": row.over_second,
+    }
     for name, interval in differences.items():
         if interval is not None:
-            found[f"slice/{one.name}/over_{name}"] = interval.mean
-    for point in one.trade_off:
+            metrics[f"slice/{row.name}/over_{name}"] = interval.mean
+    for point in row.trade_off:
         values = point.model_dump(exclude={"setting", "over_best"})
-        found |= {
-            f"slice/{one.name}/diversity_{point.setting:g}/{name}": value
+        metrics |= {
+            f"slice/{row.name}/diversity_{point.setting:g}/{name}": value
             for name, value in values.items()
         }
-    return found
+    return metrics
 
 
 def _clean(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a value; `report_pages` and `report_tables` show it."""
+"""Evaluation report as a value, stored as JSON; `writers` and `tables` render it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict
 OURS = "Marquee"
 POPULARITY = "popularity"
 BY_TIME = "earlier ones"
-"""The slice that is split in the order of time, not by user."""
+"""The slice of the split by time."""
 TWO_CHANNEL_EASE = "EASE of likes and dislikes"
-"""The rival that sees low ratings as well; no part of the bar."""
+"""The baseline that also sees low ratings; it is not the best baseline, the bar."""
 
 
 class ReportPart(BaseModel):
-    """A part of a report: it never changes."""
+    """A part of a report, immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,10 +31,10 @@ class Interval(ReportPart):
 
 
 class RecommenderMetrics(ReportPart):
-    """What one recommender reaches on a slice: means over users.
+    """Metrics of one recommender on a slice, as means over users.
 
-    Of the lists of ten: `coverage`, the share of the catalogue that is in any; `novelty` in bits;
-    `diversity`, the mean of 1 - cosine over the pairs of a list.
+    `coverage`, `novelty` and `diversity` are of lists of ten: the share of the catalogue that is in
+    any, self-information in bits, and the mean of 1 - cosine over the pairs of a list.
     """
 
     name: str
@@ -49,7 +49,7 @@ class RecommenderMetrics(ReportPart):
 
 
 class TradeOff(ReportPart):
-    """What lists are at one setting of diversity; `over_best` is NDCG@10 less that of the bar."""
+    """Metrics of lists at one setting of diversity; `over_best` is NDCG@10 less that of the bar."""
 
     setting: float
     ndcg_at_10: float
@@ -60,9 +60,9 @@ class TradeOff(ReportPart):
 
 
 class SliceReport(ReportPart):
-    """A slice: who answered, how all recommenders did, and how ours differs in NDCG@10.
+    """A slice: routes, metrics of all recommenders, and differences of ours in NDCG@10.
 
-    `figures` are those of users whose cases could be answered; `note` says why a slice has none.
+    `figures` are of users whose cases could be answered; `note` gives the reason if there are none.
     """
 
     name: str
@@ -75,15 +75,15 @@ class SliceReport(ReportPart):
     over_best: Interval | None = None
     best: str = ""
     over_second: Interval | None = None
-    """Ours less the second bar."""
+    """Ours less two-channel EASE."""
     genres: dict[str, tuple[float, float]] = {}
-    """The shares of each genre's movies that ours and the best show."""
+    """The share of each genre's movies in lists of ours, and in those of the best baseline."""
     trade_off: tuple[TradeOff, ...] = ()
     note: str = ""
 
     @property
     def holds(self) -> bool | None:
-        """Whether ours is not below popularity; None where it was not measured."""
+        """Whether ours is not below popularity; None if it was not measured."""
         if self.over_popularity is None:
             return None
         return self.over_popularity.mean >= 0
@@ -97,12 +97,12 @@ class SliceReport(ReportPart):
 
     @property
     def at_the_bar(self) -> TradeOff | None:
-        """The broadest lists whose mean NDCG@10 is that of the best baseline at least."""
-        reached = [one for one in self.trade_off if one.over_best.mean >= 0]
-        return max(reached, key=lambda one: one.coverage, default=None)
+        """The lists of largest coverage whose NDCG@10 is at least that of the best baseline."""
+        eligible = [point for point in self.trade_off if point.over_best.mean >= 0]
+        return max(eligible, key=lambda point: point.coverage, default=None)
 
     def of(self, name: str) -> RecommenderMetrics | None:
-        """Return the figures of one recommender."""
+        """Return the metrics of one recommender; None if it was not measured."""
         return next((figures for figures in self.figures if figures.name == name), None)
 
 
@@ -115,10 +115,11 @@ class RatingErrors(ReportPart):
 
 
 class RatingTrials(ReportPart):
-    """Means over splits of one kind: errors in stars, and NDCG@10 (gain 2^stars - 1) over the
-    ratings asked of users with five and more; None where there is no such user.
+    """Means over splits of one kind of trial.
 
-    `below_biases`: RMSE of the damped biases less this one, paired by split; `rmses`: each split's.
+    Errors are in stars. NDCG@10 (gain 2^stars - 1) is over users with at least five targets; None
+    if there are none. `rmses`: of each split. `below_biases`: RMSE of the damped biases less this
+    one, paired by split.
     """
 
     trial: str
@@ -132,7 +133,7 @@ class RatingTrials(ReportPart):
 
 
 class Reliability(ReportPart):
-    """Predictions of like confidence: the mean that was said, and the share within half a star."""
+    """A band of predictions by confidence: its mean, and the true share within half a star."""
 
     said: float
     found: float
@@ -151,7 +152,7 @@ class MeanInterval(ReportPart):
 
 
 class ColdStartQuality(ReportPart):
-    """How lists of ten movies that nobody had rated do, cold movies alone being candidates.
+    """Metrics of lists of ten among cold movies alone, which have no ratings.
 
     `content`: what is known of the movies.
     """
@@ -163,12 +164,15 @@ class ColdStartQuality(ReportPart):
     ndcg_at_10: float
     cases: int
     over_content: Interval | None = None
-    """Ours: its hit rate less that of content cosine and predicted popularity."""
+    """Of ours: the hit rate less that of content cosine and predicted popularity."""
 
 
 class ColdStartExposure(ReportPart):
-    """Cold movies where all movies are candidates: their share of the places of lists of ten, of the
-    positive ratings, and what it costs the rated movies in NDCG@10 (below 0: a loss)."""
+    """Exposure of cold movies where all movies are candidates.
+
+    `share_of_places`: of the places of lists of ten. `share_of_ratings`: of the positive ratings.
+    `cost`: change of the NDCG@10 of rated movies (below 0: a loss).
+    """
 
     content: str
     route: str
@@ -179,7 +183,7 @@ class ColdStartExposure(ReportPart):
 
 
 class Ablation(ReportPart):
-    """A model without a signal of its mix, less the whole model, in NDCG@10 on its own cases."""
+    """A model without one signal of its blend; `over_whole` is NDCG@10 less that of the whole."""
 
     model: str
     signal: str
@@ -189,7 +193,7 @@ class Ablation(ReportPart):
 
 
 class ValidationComparison(ReportPart):
-    """NDCG@10 on validation users, who are none of the tested ones, and on tested users."""
+    """NDCG@10 of ours and of the best baseline on validation users and on test users."""
 
     name: str
     best: str
@@ -201,7 +205,7 @@ class ValidationComparison(ReportPart):
 
 
 class MapMarker(ReportPart):
-    """Members of a segment on a map: their places, and the segment's name and size."""
+    """A segment on a map: name, size and the coordinates of members."""
 
     name: str
     size: int
@@ -209,7 +213,7 @@ class MapMarker(ReportPart):
 
 
 class SegmentMap(ReportPart):
-    """Segments of a kind: how their number was chosen, and where their members lie."""
+    """Segments of a kind: the choice of their number, and a map of their members."""
 
     kind: str
     choice: dict[str, Any]
@@ -217,7 +221,7 @@ class SegmentMap(ReportPart):
 
 
 class RatingCountPoint(ReportPart):
-    """NDCG@10 of ours and of popularity when so many ratings are known of a user."""
+    """NDCG@10 of ours and of popularity with a number of ratings known of each user."""
 
     ratings: int
     users: int
@@ -226,7 +230,7 @@ class RatingCountPoint(ReportPart):
 
 
 class Report(ReportPart):
-    """All that an evaluation found."""
+    """All results of an evaluation."""
 
     data_version: str
     code_version: str
@@ -245,22 +249,22 @@ class Report(ReportPart):
     segments: tuple[SegmentMap, ...] = ()
     by_ratings: tuple[RatingCountPoint, ...] = ()
     curves: dict[str, tuple[dict[str, float], ...]] = {}
-    """What each epoch of the newest training told, by model."""
+    """Metrics of each epoch of the newest training, by model."""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
     def below(self) -> Sequence[str]:
         """The slices on which ours is below popularity."""
-        return [one.name for one in self.slices if one.holds is False]
+        return [row.name for row in self.slices if row.holds is False]
 
     @property
     def verdict(self) -> str:
         """One line: whether a route falls below popularity on its slice."""
         if self.below:
             return f"Below popularity in NDCG@10 on: {', '.join(self.below)}."
-        silent = [one.name for one in self.slices if one.holds is None]
-        if len(silent) == len(self.slices):
+        unmeasured = [row.name for row in self.slices if row.holds is None]
+        if len(unmeasured) == len(self.slices):
             return "No slice was measured."
-        rest = f" Not measured: {', '.join(silent)}." if silent else ""
-        return f"No route falls below popularity on its slice.{rest}"
+        note = f" Not measured: {', '.join(unmeasured)}." if unmeasured else ""
+        return f"No route falls below popularity on its slice.{note}"

@@ -1,4 +1,4 @@
-"""The plots of a report, as SVG that a page holds in itself; equal reports give equal plots."""
+"""Plots of a report as SVG to embed in a page; equal reports give equal plots."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,31 +10,31 @@ from trainer.report.trade_off_plots import draw_ablation, draw_trade_off
 
 
 def plots(report: Report) -> dict[str, str]:
-    """Return the SVG of each plot that a report has figures for, by title."""
-    found = {}
+    """Return the SVG of each plot that a report has data for, by title."""
+    svgs = {}
     if report.by_ratings:
         title = "NDCG@10 by how many ratings of a viewer are known"
-        found[title] = _by_ratings(report.by_ratings)
-    if any(one.trade_off for one in report.slices):
-        found["What the setting of diversity brings and costs, by ratings given"] = figure_of(
+        svgs[title] = _by_ratings(report.by_ratings)
+    if any(row.trade_off for row in report.slices):
+        svgs["What the setting of diversity brings and costs, by ratings given"] = figure_of(
             lambda figure: draw_trade_off(figure, report), (10, 5.6)
         )
     if report.ablation:
         title = f"NDCG@10 of a model without a part, less the whole model, of {OURS}"
-        found[title] = figure_of(lambda figure: draw_ablation(figure, report), (10, 3.6))
+        svgs[title] = figure_of(lambda figure: draw_ablation(figure, report), (10, 3.6))
     for name, epochs in report.curves.items():
-        found[f"Learning curves of the {name} model"] = _curves(epochs)
-    for one in report.segments:
-        found |= segment_figures(one)
-    return found
+        svgs[f"Learning curves of the {name} model"] = _curves(epochs)
+    for segment_map in report.segments:
+        svgs |= segment_figures(segment_map)
+    return svgs
 
 
 def _by_ratings(points: Sequence[RatingCountPoint]) -> str:
     def draw(axes: Any) -> None:
         ratings = [point.ratings for point in points]
         axes.plot(ratings, [point.ours for point in points], marker="o", label=OURS)
-        popular = [point.popularity for point in points]
-        axes.plot(ratings, popular, marker="o", linestyle="--", label=POPULARITY)
+        popularity = [point.popularity for point in points]
+        axes.plot(ratings, popularity, marker="o", linestyle="--", label=POPULARITY)
         axes.set_xlabel("ratings given")
         axes.set_ylabel("NDCG@10")
         axes.set_xlim(left=0)

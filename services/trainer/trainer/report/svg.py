@@ -1,13 +1,21 @@
-"""Figures as SVG that a page holds in itself; equal data give equal text."""
+"""Matplotlib figures as SVG to embed in a page; equal data give equal text."""
 
 import io
 from collections.abc import Callable
 from typing import Any
 
 COLOURS = (
-    "#b3261e", "#5b6478", "#1f6feb", "#2e7d32", "#b26a00", "#6a3fa0", "#00838f", "#ad1457",
-    "#7a5c3e", "#9e9d24",
-)  # fmt: skip
+    "#b3261e",
+    "#5b6478",
+    "#1f6feb",
+    "#2e7d32",
+    "#b26a00",
+    "#6a3fa0",
+    "#00838f",
+    "#ad1457",
+    "#7a5c3e",
+    "#9e9d24",
+)
 
 _SETTINGS: Any = {
     "svg.hashsalt": "marquee",
@@ -24,7 +32,7 @@ _SETTINGS: Any = {
 
 
 def figure_of(draw: Callable[[Any], None], size: tuple[float, float]) -> str:
-    """Return what `draw` draws in a figure of so many inches."""
+    """Return the SVG of a figure of `size` (width, height in inches) that `draw` fills."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""The tables of a report, and how they look on the terminal."""
+"""All tables of a report in their order, and their output on the terminal."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from rich.table import Table
 from trainer.report.beyond_accuracy_tables import beyond_accuracy_tables
 from trainer.report.extra_tables import extra_tables
 from trainer.report.model import OURS, POPULARITY, TWO_CHANNEL_EASE, Report, SliceReport
+from trainer.report.rating_tables import rating_error_tables, rating_trial_tables
 from trainer.report.table import TextTable
 
 RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", TWO_CHANNEL_EASE, OURS)
@@ -16,9 +17,9 @@ RECOMMENDERS = (POPULARITY, "ItemKNN", "ALS", "EASE", TWO_CHANNEL_EASE, OURS)
 def print_report(report: Report, console: Console) -> None:
     """Print all tables and the verdict."""
     console.print(heading(report), style="bold")
-    for found in tables(report):
-        table = Table(*found.columns, title=found.title, title_justify="left")
-        for row in found.rows:
+    for text_table in tables(report):
+        table = Table(*text_table.columns, title=text_table.title, title_justify="left")
+        for row in text_table.rows:
             table.add_row(*row)
         console.print(table)
     for note in report.notes:
@@ -27,7 +28,7 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def heading(report: Report) -> str:
-    """Return what the figures were measured on, and how long it took."""
+    """Return a line on the data that were measured and the time that it took."""
     return (
         f"{report.users} tested users, {report.films} films, {', '.join(report.splits)}, "
         f"seed {report.seed}, {report.seconds:.0f} s"
@@ -37,108 +38,86 @@ def heading(report: Report) -> str:
 def tables(report: Report) -> Iterator[TextTable]:
     """Yield the tables that a report has rows for."""
     if report.slices:
-        yield _figures(report)
+        yield _metrics(report)
         yield _differences(report)
         yield from beyond_accuracy_tables(report)
-    if report.rating_errors:
-        yield TextTable(
-            "Predicted ratings, a random tenth held out, in stars",
-            ("predictor", "RMSE", "MAE"),
-            [(one.name, f"{one.rmse:.4f}", f"{one.mae:.4f}") for one in report.rating_errors],
-        )
+    yield from rating_error_tables(report)
     if report.by_ratings:
-        yield TextTable(
-            "NDCG@10 by how many ratings of a viewer are known",
-            ("ratings", "users", OURS, POPULARITY),
-            [
-                (str(p.ratings), str(p.users), f"{p.ours:.3f}", f"{p.popularity:.3f}")
-                for p in report.by_ratings
-            ],
-        )
-    if report.rating_trials:
-        yield _rating_trials(report)
-    if report.reliability:
-        yield TextTable(
-            "Confidence, and the share of predictions at most half a star off",
-            ("said", "found", "ratings"),
-            [(f"{r.said:.3f}", f"{r.found:.3f}", str(r.ratings)) for r in report.reliability],
-        )
+        yield _by_ratings(report)
+    yield from rating_trial_tables(report)
     yield from extra_tables(report)
 
 
 def tuned_settings_table(report: Report) -> TextTable:
-    """Return what validation chose for the baselines."""
+    """Return the settings of the baselines that were chosen on validation users."""
     rows = [
-        (one.name, figures.name, figures.words)
-        for one in report.slices
-        for figures in one.figures
-        if figures.words
+        (row.name, metrics.name, metrics.words)
+        for row in report.slices
+        for metrics in row.figures
+        if metrics.words
     ]
     columns = ("given", "baseline", "settings in each split")
     return TextTable("What validation chose for the baselines", columns, rows)
 
 
-def _figures(report: Report) -> TextTable:
+def _metrics(report: Report) -> TextTable:
     rows = [
         (
-            one.name,
-            str(one.users) if one.figures else one.note,
-            *(_cell(one, name) for name in RECOMMENDERS),
+            row.name,
+            str(row.users) if row.figures else row.note,
+            *(_metrics_cell(row, name) for name in RECOMMENDERS),
         )
-        for one in report.slices
+        for row in report.slices
     ]
     return TextTable("recall@20 / NDCG@10 / NDCG@100", ("given", "users", *RECOMMENDERS), rows)
 
 
+def _metrics_cell(row: SliceReport, name: str) -> str:
+    """Return recall@20/NDCG@10/NDCG@100 of a recommender on a slice."""
+    metrics = row.of(name)
+    if metrics is None:
+        return ""
+    values = (metrics.recall_at_20, metrics.ndcg_at_10, metrics.ndcg_at_100)
+    return "/".join(f"{value:.3f}".removeprefix("0") for value in values)
+
+
 def _differences(report: Report) -> TextTable:
-    rows = [
-        (
-            one.name,
-            _answered_by(one),
-            str(one.over_popularity),
-            str(one.over_best),
-            one.best,
-            "" if one.over_second is None else str(one.over_second),
-            {True: "yes", False: "NO", None: ""}[one.holds],
-        )
-        for one in report.slices
-        if one.figures
-    ]
-    columns = ("given", "answered by", "- popularity", "- bar", "bar", "- second bar",
-               "≥ popularity")  # fmt: skip
+    columns = (
+        "given",
+        "answered by",
+        "- popularity",
+        "- bar",
+        "bar",
+        "- second bar",
+        "≥ popularity",
+    )
+    rows = [_difference_row(row) for row in report.slices if row.figures]
     return TextTable(f"NDCG@10 of {OURS}, paired by user, with 95 % intervals", columns, rows)
 
 
-def _rating_trials(report: Report) -> TextTable:
-    rows = [
-        (one.trial, one.name, f"{one.rmse:.4f}", " ".join(f"{rmse:.3f}" for rmse in one.rmses),
-         str(one.below_biases or ""), f"{one.mae:.4f}",
-         "" if one.ndcg_at_10 is None else f"{one.ndcg_at_10:.3f}")
-        for one in report.rating_trials
-    ]  # fmt: skip
-    columns = (
-        "trial",
-        "predictor",
-        "RMSE",
-        "each split",
-        "below biases",
-        "MAE",
-        "NDCG@10 of asked",
+def _difference_row(row: SliceReport) -> tuple[str, ...]:
+    return (
+        row.name,
+        _answered_by(row),
+        str(row.over_popularity),
+        str(row.over_best),
+        row.best,
+        "" if row.over_second is None else str(row.over_second),
+        {True: "yes", False: "NO", None: ""}[row.holds],
     )
-    return TextTable("Predicted ratings by kind of trial, in stars", columns, rows)
 
 
-def _cell(one: SliceReport, name: str) -> str:
-    """Return recall@20/NDCG@10/NDCG@100 of a recommender on a slice."""
-    found = one.of(name)
-    if found is None:
-        return ""
-    figures = (found.recall_at_20, found.ndcg_at_10, found.ndcg_at_100)
-    return "/".join(f"{figure:.3f}".removeprefix("0") for figure in figures)
+def _answered_by(row: SliceReport) -> str:
+    """Return the routes, with the share of cases if there are several, and what was left out."""
+    shares = [f"{route} {share:.0%}" for route, share in row.answered.items()]
+    routes = ", ".join(shares) if len(shares) > 1 else next(iter(row.answered), "")
+    return f"{routes} ({row.note})" if row.note else routes
 
 
-def _answered_by(one: SliceReport) -> str:
-    """Return the routes, with the share of cases where there are several, and what was left out."""
-    shares = [f"{route} {share:.0%}" for route, share in one.answered.items()]
-    routes = ", ".join(shares) if len(shares) > 1 else next(iter(one.answered), "")
-    return f"{routes} ({one.note})" if one.note else routes
+def _by_ratings(report: Report) -> TextTable:
+    rows = [
+        (str(point.ratings), str(point.users), f"{point.ours:.3f}", f"{point.popularity:.3f}")
+        for point in report.by_ratings
+    ]
+    columns = ("ratings", "users", OURS, POPULARITY)
+    return TextTable("NDCG@10 by how many ratings of a viewer are known", columns, rows)

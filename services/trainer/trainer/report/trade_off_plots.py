@@ -1,4 +1,4 @@
-"""Plots of the trade-off between good lists and broad ones, and of the ablation."""
+"""Plots of the trade-off between accuracy and diversity, and of the ablation."""
 
 from typing import Any
 
@@ -17,17 +17,19 @@ _LINES = 6
 
 
 def draw_trade_off(figure: Any, report: Report) -> None:
-    """Draw what lists are at each setting, a line a slice (six at most, from few ratings to many);
-    a cross is the bar, which has no setting."""
-    measured = [one for one in report.slices if one.trade_off and one.name != BY_TIME]
+    """Draw metrics by setting of diversity, a line a slice; a cross is the bar, without a setting.
+
+    At most six slices are drawn, from few ratings to many.
+    """
+    measured = [row for row in report.slices if row.trade_off and row.name != BY_TIME]
     chosen = np.linspace(0, len(measured) - 1, min(_LINES, len(measured))).round().astype(int)
     axes = figure.subplots(2, 2)
     for panel, (field, title) in zip(axes.ravel(), _PANELS, strict=True):
-        for i, one in enumerate(measured[at] for at in chosen):
-            settings = [point.setting for point in one.trade_off]
-            values = [getattr(point, field) for point in one.trade_off]
-            panel.plot(settings, values, marker=".", color=f"C{i}", label=one.name)
-            if (bar := one.of(one.best)) is not None:
+        for i, row in enumerate(measured[index] for index in chosen):
+            settings = [point.setting for point in row.trade_off]
+            values = [getattr(point, field) for point in row.trade_off]
+            panel.plot(settings, values, marker=".", color=f"C{i}", label=row.name)
+            if (bar := row.of(row.best)) is not None:
                 panel.plot([-0.04], [getattr(bar, field)], marker="x", color=f"C{i}")
         panel.set_title(title, fontsize="medium")
         panel.set_xlabel("setting (× left of 0: the bar)")
@@ -35,22 +37,23 @@ def draw_trade_off(figure: Any, report: Report) -> None:
 
 
 def draw_ablation(figure: Any, report: Report) -> None:
-    """Draw a panel a model, a bar a part: how much worse (left of 0) the model is without it.
+    """Draw a panel a model and a bar a signal: the change of NDCG@10 without it.
 
-    Each panel has a scale of its own: one part may matter ten times as much as any other.
+    Each panel has its own scale: one signal may matter ten times as much as any other.
     """
     by_model: dict[str, list[Ablation]] = {}
-    for one in report.ablation:
-        by_model.setdefault(one.model, []).append(one)
+    for row in report.ablation:
+        by_model.setdefault(row.model, []).append(row)
     panels = figure.subplots(1, len(by_model), squeeze=False)[0]
     for panel, (model, parts) in zip(panels, by_model.items(), strict=True):
         names = [part.signal for part in parts][::-1]
-        found = [part.over_whole for part in parts][::-1]
-        reach = [
-            [one.mean - one.low for one in found],
-            [one.high - one.mean for one in found],
+        changes = [part.over_whole for part in parts][::-1]
+        errors = [
+            [change.mean - change.low for change in changes],
+            [change.high - change.mean for change in changes],
         ]
-        panel.barh(names, [one.mean for one in found], xerr=reach, color="#1f6feb", alpha=0.7)
+        means = [change.mean for change in changes]
+        panel.barh(names, means, xerr=errors, color="#1f6feb", alpha=0.7)
         panel.axvline(0, color="#1c2230", linewidth=1)
         panel.locator_params(axis="x", nbins=3)
         panel.set_title(model, fontsize="medium")

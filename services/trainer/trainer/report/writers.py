@@ -1,4 +1,4 @@
-"""A report as files: JSON for programs, Markdown and HTML for readers."""
+"""Writers of a report: JSON for programs, Markdown and HTML for readers."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,8 +9,8 @@ from trainer.report.plots import plots
 from trainer.report.table import TextTable
 from trainer.report.tables import heading, tables, tuned_settings_table
 
-FIRST = 2
-"""Tables, those of the verdict, that stand before the plots."""
+TABLES_BEFORE_PLOTS = 2
+"""The tables of the verdict."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1.5rem;
@@ -50,15 +50,15 @@ def markdown(report: Report) -> str:
 
 
 def html(report: Report) -> str:
-    """Return the report as one page that needs nothing else."""
-    shown = [_table(table) for table in (*tables(report), tuned_settings_table(report))]
+    """Return the report as one self-contained HTML page."""
+    rendered = [_table(table) for table in (*tables(report), tuned_settings_table(report))]
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
         f"<p>{escape(heading(report))}. <strong>{escape(report.verdict)}</strong></p>",
-        *shown[:FIRST],
+        *rendered[:TABLES_BEFORE_PLOTS],
         *(_figure(title, svg) for title, svg in plots(report).items()),
-        *shown[FIRST:],
+        *rendered[TABLES_BEFORE_PLOTS:],
         *(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
     return "\n".join(parts) + "\n"

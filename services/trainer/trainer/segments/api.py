@@ -1,4 +1,4 @@
-"""The trainer's calls about segments: how many there shall be, and what they are called."""
+"""Internal HTTP calls on segments: their number and their names."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from trainer.segments.preferences import SegmentKind, SegmentName, SegmentPrefer
 
 
 class SegmentCount(BaseModel):
-    """How many segments the next training makes; None: the data choose."""
+    """Number of segments of the next training; None: chosen from the data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +18,7 @@ class SegmentCount(BaseModel):
 
 
 class ServedSegment(BaseModel):
-    """A segment of the serving version, known by its typical movies."""
+    """A segment of the serving version, identified by its typical movies."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class ServedSegment(BaseModel):
 
 
 class NamesRequest(BaseModel):
-    """The segments whose names are asked for."""
+    """The segments whose names are requested."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,22 +36,24 @@ class NamesRequest(BaseModel):
 
 def add_segments(app: FastAPI, settings: Settings) -> None:
     """Mount the calls."""
-    wishes = SegmentPreferences(settings.state)
+    preferences = SegmentPreferences(settings.state)
 
     @app.put("/internal/segments/{kind}")
     def fix(kind: SegmentKind, number: SegmentCount) -> dict[str, Any]:
-        wishes.fix(kind, number.k)
+        preferences.fix(kind, number.k)
         return {"kind": kind, "k": number.k}
 
     @app.put("/internal/segments/{kind}/names")
     def name(kind: SegmentKind, given: SegmentName) -> dict[str, Any]:
-        wishes.name(kind, given)
+        preferences.name(kind, given)
         return {"kind": kind, "name": given.name, "keep": given.keep}
 
     @app.post("/internal/segments/{kind}/names")
     def names(kind: SegmentKind, asked: NamesRequest) -> dict[str, Any]:
-        held = wishes.get(kind)
-        found = match_names(held.names, {one.id: one.films for one in asked.segments})
-        names = {str(segment): given.name for segment, given in found.items()}
-        kept = [segment for segment, given in found.items() if given.keep]
-        return {"k": held.k, "names": names, "kept": sorted(kept)}
+        stored = preferences.get(kind)
+        matched = match_names(
+            stored.names, {segment.id: segment.films for segment in asked.segments}
+        )
+        names = {str(segment): given.name for segment, given in matched.items()}
+        kept = sorted(segment for segment, given in matched.items() if given.keep)
+        return {"k": stored.k, "names": names, "kept": kept}

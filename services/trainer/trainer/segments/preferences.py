@@ -1,4 +1,4 @@
-"""What operators decided of segments: how many, and their names; kept in the state folder."""
+"""Preferences of operators on segments, their number and names, stored in the state folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +11,16 @@ from marquee.files import locked, replace_file
 
 SegmentKind = Literal["movies", "users"]
 ALIKE = 0.25
-"""Share of typical movies in common from which on two segments are one."""
+"""Jaccard index of typical movies from which on two segments count as the same."""
 
 C = TypeVar("C", bound=BaseModel)
 
 
 class SegmentName(BaseModel):
-    """A name, and the typical movies of the segment that it was given to; with `keep` the next
-    trainings make such a segment again, whatever else they find."""
+    """A name, and the typical movies of the segment that it was given to.
+
+    With `keep` the next trainings keep a segment with these movies.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +30,7 @@ class SegmentName(BaseModel):
 
 
 class KindPreferences(BaseModel):
-    """What holds for one kind; `k` None: the data choose the number."""
+    """Preferences for one kind; `k` None: the number is chosen from the data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,28 +46,32 @@ class _File(BaseModel):
 
 
 class SegmentPreferences:
-    """Wishes in `<state>/segments.json`, written whole or not at all, one writer at a time."""
+    """Preferences in `<state>/segments.json`, written atomically by one writer at a time."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "segments.json"
 
     def get(self, kind: SegmentKind) -> KindPreferences:
-        """Return what holds for a kind. DataError: the file cannot be read."""
-        wishes: KindPreferences = getattr(self._read(), kind)
-        return wishes
+        """Return the preferences for a kind.
+
+        Raises:
+            DataError: The file is invalid.
+        """
+        preferences: KindPreferences = getattr(self._read(), kind)
+        return preferences
 
     def fix(self, kind: SegmentKind, k: int | None) -> None:
-        """Set how many segments the next training makes."""
-        self._change(kind, lambda wishes: wishes.model_copy(update={"k": k}))
+        """Set the number of segments of the next training."""
+        self._change(kind, lambda preferences: preferences.model_copy(update={"k": k}))
 
     def name(self, kind: SegmentKind, name: SegmentName) -> None:
-        """Name a segment; the name that it had before is replaced."""
-        self._change(kind, lambda wishes: _renamed(wishes, name))
+        """Name a segment; replace the name that it had before."""
+        self._change(kind, lambda preferences: _renamed(preferences, name))
 
     def _change(self, kind: SegmentKind, change: Any) -> None:
         with locked(self._path.with_name(".segments.lock")):
-            held = self._read()
-            changed = held.model_copy(update={kind: change(getattr(held, kind))})
+            stored = self._read()
+            changed = stored.model_copy(update={kind: change(getattr(stored, kind))})
             replace_file(self._path, changed.model_dump_json(indent=1) + "\n")
 
     def _read(self) -> _File:
@@ -80,45 +86,59 @@ class SegmentPreferences:
 def match_names(
     names: Sequence[SegmentName], segments: Mapping[int, Sequence[int]]
 ) -> dict[int, SegmentName]:
-    """Return the names of segments (id → typical movies): the most alike pairs first, each name
-    and each segment once, none that are not alike (Jaccard index of their movies)."""
+    """Return the stored names of segments by greedy matching, the most similar pairs first.
+
+    Args:
+        names: Stored names with typical movies.
+        segments: Typical movies by id of a segment.
+
+    Returns:
+        A name by id of a segment. Each name and each segment is matched at most once, by a Jaccard
+        index of their movies of `ALIKE` or more.
+    """
     pairs = sorted(
-        ((_alike(name.films, movies), -i, -segment) for i, name in enumerate(names)
-         for segment, movies in segments.items()),
+        (
+            (_jaccard(name.films, movies), -i, -segment)
+            for i, name in enumerate(names)
+            for segment, movies in segments.items()
+        ),
         reverse=True,
-    )  # fmt: skip
-    found: dict[int, SegmentName] = {}
+    )
+    matched: dict[int, SegmentName] = {}
     used: set[int] = set()
-    for alike, i, segment in pairs:
-        if alike >= ALIKE and -segment not in found and i not in used:
-            found[-segment] = names[-i]
+    for similarity, i, segment in pairs:
+        if similarity >= ALIKE and -segment not in matched and i not in used:
+            matched[-segment] = names[-i]
             used.add(i)
-    return found
+    return matched
 
 
 def with_preferences(config: C, state: Path) -> C:
-    """Return a model's config, if it has segments, with what operators decided of them."""
+    """Return a model's config with the preferences on segments, if the model has any."""
     segments = getattr(config, "segments", None)
     if segments is None:
         return config
-    held, kinds = SegmentPreferences(state), get_args(SegmentKind)
-    wishes = {kind: held.get(kind) for kind in kinds}
+    stored, kinds = SegmentPreferences(state), get_args(SegmentKind)
+    by_kind = {kind: stored.get(kind) for kind in kinds}
     fixed: dict[str, Any] = {
-        f"{kind}_k": wish.k for kind, wish in wishes.items() if wish.k is not None
+        f"{kind}_k": preferences.k
+        for kind, preferences in by_kind.items()
+        if preferences.k is not None
     }
-    for kind, wish in wishes.items():
-        if kept := tuple(name.films for name in wish.names if name.keep):
+    for kind, preferences in by_kind.items():
+        if kept := tuple(name.films for name in preferences.names if name.keep):
             fixed[f"{kind}_kept"] = kept
     return config.model_copy(update={"segments": segments.model_copy(update=fixed)})
 
 
-def _renamed(wishes: KindPreferences, name: SegmentName) -> KindPreferences:
-    alike = [_alike(held.films, name.films) for held in wishes.names]
-    same = alike.index(max(alike)) if alike and max(alike) >= ALIKE else -1
-    others = [held for i, held in enumerate(wishes.names) if i != same]
-    return wishes.model_copy(update={"names": (*others, name)})
+def _renamed(preferences: KindPreferences, name: SegmentName) -> KindPreferences:
+    similarities = [_jaccard(before.films, name.films) for before in preferences.names]
+    most = max(similarities, default=0.0)
+    same = similarities.index(most) if most >= ALIKE else -1
+    others = [before for i, before in enumerate(preferences.names) if i != same]
+    return preferences.model_copy(update={"names": (*others, name)})
 
 
-def _alike(one: Sequence[int], other: Sequence[int]) -> float:
-    union = len({*one, *other})
-    return len({*one} & {*other}) / union if union else 0.0
+def _jaccard(left: Sequence[int], right: Sequence[int]) -> float:
+    union = len({*left, *right})
+    return len({*left} & {*right}) / union if union else 0.0

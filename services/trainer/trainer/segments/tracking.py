@@ -1,4 +1,4 @@
-"""The choice of the number of segments in MLflow: each method's curve, and a plot of them all."""
+"""Tracking of the choice of the number of segments in MLflow: curves and a plot."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,18 +12,21 @@ KINDS = ("movies", "users")
 
 
 def track_segments(tracking: Tracking, name: str, bundle: Path, folder: Path) -> None:
-    """Tell of the choices that a bundle describes, if it has segments: metrics whose step is the
-    number of clusters, and a plot a kind, drawn in `folder`."""
+    """Track the choices that a bundle describes, if it has segments.
+
+    Curves are metrics whose step is the number of clusters. The plot of each kind is drawn in
+    `folder`, logged and deleted.
+    """
     if not (bundle / "segments.json").is_file():
         return
     about = load_json(bundle / "segments.json")
     for kind in KINDS:
         choice = about[kind]["choice"]
-        tracking.add_metrics(name, _figures(kind, about[kind]))
+        tracking.add_metrics(name, _metrics(kind, about[kind]))
         if not choice["curves"]:
             continue
-        for at, k in enumerate(choice["ks"]):
-            values = {method: curve[at] for method, curve in choice["curves"].items()}
+        for i, k in enumerate(choice["ks"]):
+            values = {method: curve[i] for method, curve in choice["curves"].items()}
             known = {f"{kind}_k/{m}": v for m, v in values.items() if v is not None}
             tracking.epoch(name, k, known)
         path = folder / f"segments-{kind}.png"
@@ -33,7 +36,7 @@ def track_segments(tracking: Tracking, name: str, bundle: Path, folder: Path) ->
 
 
 def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
-    """Draw each method's curve, its vote, and the number chosen."""
+    """Draw the curve and the vote of each method, and the number chosen, to a file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6), layout="constrained")
@@ -42,12 +45,12 @@ def plot(choice: Mapping[str, Any], title: str, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _figures(kind: str, about: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(kind: str, about: Mapping[str, Any]) -> dict[str, float]:
     choice = about["choice"]
-    figures = {
+    metrics = {
         f"{kind}_segments": float(choice["k"]),
         f"{kind}_structure": float(choice["structure"]),
     }
     votes = {f"{kind}_k_voted/{method}": float(k) for method, k in (choice["votes"] or {}).items()}
     errors = {f"segments_{key}": float(about[key]) for key in about if key.endswith("_error")}
-    return figures | votes | errors
+    return metrics | votes | errors

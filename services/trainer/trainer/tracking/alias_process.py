@@ -1,4 +1,4 @@
-"""Lets MLflow's alias follow a rollback, in a process of its own: MLflow is no part of the app."""
+"""Process that moves MLflow's alias after a rollback: the app itself does not load MLflow."""
 
 import json
 import sys
@@ -9,11 +9,11 @@ from trainer.tracking.mlflow import mirror_rollback
 
 
 def main() -> None:
-    """Do what the first line of standard input orders."""
-    order = json.loads(sys.stdin.readline())
-    settings = Settings.model_validate(order["settings"])
+    """Move the alias to the version in the request, a JSON object on standard input."""
+    request = json.loads(sys.stdin.readline())
+    settings = Settings.model_validate(request["settings"])
     telemetry.configure_logging("trainer mirror", settings.log_level)
-    mirror_rollback(settings, order["name"], order["version"])
+    mirror_rollback(settings, request["name"], request["version"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Versions that MLflow holds: those that the registry holds no more lose their files there too.
+"""Cleanup of model versions in MLflow that the registry no longer holds.
 
 Runs stay, with parameters, figures, curves, plots and the report: they are small.
 """
@@ -17,19 +17,24 @@ BUNDLE = "bundle"
 def forget_versions(
     settings: Settings, kept: Mapping[str, Collection[str]], newest: int
 ) -> list[str]:
-    """Delete the versions of each model that are not kept, bear no alias and are not among the
-    newest; return them, as `<registered name>/<number>`. Where nothing is tracked: none."""
+    """Delete model versions with their files; return them as `<registered name>/<number>`.
+
+    Args:
+        settings: Where MLflow is; without it nothing is deleted.
+        kept: Versions in the registry, by model.
+        newest: Number of the newest versions of each model that stay; those with an alias stay too.
+    """
     tracked = settings.mlflow_uri or (settings.state / "mlflow" / "mlflow.db").exists()
     if not kept or not tracked or importlib.util.find_spec("mlflow") is None:
         return []
-    gone: list[str] = []
+    deleted: list[str] = []
     try:
         client = open_client(settings)
         for name, versions in kept.items():
-            gone += _forget(client, registered_name(name), versions, newest)
+            deleted += _forget(client, registered_name(name), versions, newest)
     except errors() as error:
         telemetry.log.warning("tracked versions were not tidied", reason=str(error))
-    return gone
+    return deleted
 
 
 def _forget(client: Any, model: str, kept: Collection[str], newest: int) -> list[str]:
@@ -38,15 +43,15 @@ def _forget(client: Any, model: str, kept: Collection[str], newest: int) -> list
     aliased = {str(number) for number in client.get_registered_model(model).aliases.values()}
     versions = client.search_model_versions(f"name='{model}'")
     versions = sorted(versions, key=lambda version: -int(version.version))
-    gone = []
+    deleted = []
     for version in versions[newest:]:
         if version.tags.get("marquee") in kept or str(version.version) in aliased:
             continue
         _delete_files(client, version.run_id)
         client.delete_model_version(model, version.version)
         client.set_tag(version.run_id, BUNDLE, "expired")
-        gone.append(f"{model}/{version.version}")
-    return gone
+        deleted.append(f"{model}/{version.version}")
+    return deleted
 
 
 def _delete_files(client: Any, run_id: str) -> None:

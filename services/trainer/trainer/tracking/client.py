@@ -1,4 +1,4 @@
-"""A client of MLflow, which is no part of what serves, and may be away."""
+"""Client of MLflow, which serving does not need and which may be unavailable."""
 
 import logging
 import os
@@ -9,14 +9,14 @@ from marquee.settings import Settings
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
-    # A server that is away shall cost a training seconds, not minutes.
+    # An unavailable server costs a training seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
 
 def tracking_uri(settings: Settings) -> str:
-    """Return the server of the settings, or the database in the state folder."""
+    """Return the address of the server in the settings, or of the database in the state folder."""
     if settings.mlflow_uri:
         return settings.mlflow_uri
     folder = (settings.state / "mlflow").resolve()
@@ -25,7 +25,7 @@ def tracking_uri(settings: Settings) -> str:
 
 
 def open_client(settings: Settings) -> Any:
-    """Return a client of MLflow, which sends nothing to anybody else."""
+    """Return a client of MLflow, with telemetry to its makers off."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -36,7 +36,7 @@ def open_client(settings: Settings) -> Any:
 
 
 def log_data(client: Any, run_id: str, version: str) -> None:
-    """Name the data that a run has used."""
+    """Log the version of the data that a run used."""
     from mlflow.entities import Dataset, DatasetInput
 
     data = Dataset("history", version[:12], "local", f'{{"data_version": "{version}"}}')
@@ -44,12 +44,12 @@ def log_data(client: Any, run_id: str, version: str) -> None:
 
 
 def registered_name(name: str) -> str:
-    """Return the name under which MLflow's registry holds a model."""
+    """Return the name of a model in MLflow's registry."""
     return f"marquee-{name}"
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return what MLflow raises where it is away or does not know what is asked for."""
+    """Return the exceptions of MLflow if it is unavailable or does not know an object."""
     from mlflow.exceptions import MlflowException
 
     return MlflowException, OSError, StopIteration

@@ -1,7 +1,7 @@
-"""Tracking of trainings in MLflow: a run per training, and in it a run per model with its curve.
+"""Tracking of trainings in MLflow: a run per training, with a child run per model.
 
-The files of a version are the registry's; MLflow mirrors which of them serves by an alias. Tracking
-never stops a training: what MLflow does not take is said in the log.
+Versions live in the registry; MLflow mirrors by an alias which of them serves. Tracking never stops
+a training: errors of MLflow are logged.
 """
 
 import importlib.util
@@ -22,16 +22,16 @@ from trainer.tracking.client import errors, log_data, open_client, registered_na
 
 EXPERIMENT = "marquee"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-"""What serves, the newest version that does not (yet), and what served before."""
+"""Aliases of the serving version, the newest other version, and the one that served before."""
 _LARGEST = 50 * 2**20
-"""Bytes of the largest file that is logged; larger ones are in the registry alone."""
+"""Bytes of the largest file that is logged; larger ones are only in the registry."""
 _AT_ONCE = 1000
-
+"""Metrics that a server accepts in one call."""
 
 KIND = "mlflow.experimentKind"
-"""Tag of an experiment by which MLflow shows its pages of models, not those of language models."""
+"""Tag of an experiment that selects MLflow's pages for models, not for language models."""
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
-"""Tags by which MLflow's pages put runs under another, and describe a run."""
+"""Tags of a run: its parent, and its description."""
 _TRAINING = """\
 A training: the run of each model is below this one. `seconds/…` and `peak_mib/…` tell what each
 stage took; the artifact `report/report.html` is the evaluation."""
@@ -41,78 +41,78 @@ on held-out ratings) is the epoch; that of `movies_k/…` and `users_k/…` the 
 
 
 class Tracking(Protocol):
-    """What is told of a training, in this order for each model."""
+    """Receiver of the progress of a training; calls come in this order for each model."""
 
     def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
-        """A model is about to be fitted."""
+        """Begin the run of a model before its fit."""
         ...
 
     def epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """One epoch of a fit is over."""
+        """Log the metrics of an epoch."""
         ...
 
     def finish_model(self, name: str, bundle: Path, manifest: Manifest) -> None:
-        """A bundle is sealed."""
+        """Log a sealed bundle and end the run of its model."""
         ...
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
-        """The evaluation has figures."""
+        """Log metrics of the evaluation."""
         ...
 
     def report(self, report: Report) -> None:
-        """The evaluation has a report."""
+        """Log the report of the evaluation."""
         ...
 
     def add_file(self, name: str, path: Path) -> None:
-        """A file says more of a model than its bundle."""
+        """Log a file on a model that is not in its bundle."""
         ...
 
     def published(self, name: str, version: str) -> None:
-        """A version serves from now on."""
+        """Move the aliases to a version that serves from now on."""
         ...
 
     def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
-        """A stage is over; `figures` says what it took, `tags` what is known of the training."""
+        """Log the costs of a finished stage, and tags of the training."""
         ...
 
     def end(self, error: str | None) -> None:
-        """The training is over."""
+        """End all runs, as failed if there is an error."""
         ...
 
 
 class NoTracking:
-    """Tells nobody."""
+    """Tracking that is off."""
 
     def start_model(self, name: str, parameters: Mapping[str, Any]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def epoch(self, name: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finish_model(self, name: str, bundle: Path, manifest: Manifest) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def add_metrics(self, name: str, metrics: Mapping[str, float]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def report(self, report: Report) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def add_file(self, name: str, path: Path) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def published(self, name: str, version: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def stage(self, name: str, figures: Mapping[str, float], tags: Mapping[str, str]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self, error: str | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -> Tracking:
-    """Return tracking by MLflow where it is installed and answers."""
+    """Return tracking by MLflow; tracking that is off if it is not installed or unavailable."""
     if importlib.util.find_spec("mlflow") is None:
         telemetry.log.info("tracking is off", reason="mlflow is not installed here")
         return NoTracking()
@@ -124,22 +124,21 @@ def open_tracking(settings: Settings, training_id: str, stages: Sequence[str]) -
 
 
 def mirror(client: Any, name: str, version: str) -> None:
-    """Point the alias `champion` to a version, and `previous` to the champion before."""
+    """Point the alias `champion` to a version, and `previous` to the champion before it."""
     model = registered_name(name)
-    wanted = next(
-        v for v in client.search_model_versions(f"name='{model}'") if v.tags["marquee"] == version
-    )
+    versions = client.search_model_versions(f"name='{model}'")
+    target = next(v for v in versions if v.tags["marquee"] == version)
     aliases = client.get_registered_model(model).aliases
     before = aliases.get(CHAMPION)
-    if before is not None and str(before) != str(wanted.version):
+    if before is not None and str(before) != str(target.version):
         client.set_registered_model_alias(model, PREVIOUS, before)
-    if str(aliases.get(CHALLENGER)) == str(wanted.version):
+    if str(aliases.get(CHALLENGER)) == str(target.version):
         client.delete_registered_model_alias(model, CHALLENGER)
-    client.set_registered_model_alias(model, CHAMPION, wanted.version)
+    client.set_registered_model_alias(model, CHAMPION, target.version)
 
 
 def mirror_rollback(settings: Settings, name: str, version: str) -> None:
-    """Point the alias to a version that serves again, where trainings are tracked."""
+    """Point the alias to a version that serves again, if trainings are tracked."""
     tracked = settings.mlflow_uri or (settings.state / "mlflow" / "mlflow.db").exists()
     if not tracked or importlib.util.find_spec("mlflow") is None:
         return
@@ -150,7 +149,7 @@ def mirror_rollback(settings: Settings, name: str, version: str) -> None:
 
 
 class MlflowTracking:
-    """See `Tracking`. After an error of MLflow the rest of the training is not tracked."""
+    """Tracking by MLflow; after an error the rest of the training is not tracked."""
 
     def __init__(
         self, client: Any, settings: Settings, training_id: str, stages: Sequence[str]
@@ -234,9 +233,9 @@ class MlflowTracking:
         self._guard(end)
 
     def _known(self) -> tuple[str | None, dict[str, str]]:
-        """Return the runs that stages in other processes began: the training's, and by model."""
-        wanted = f"tags.training_id = '{self._training_id}'"
-        runs = self._client.search_runs([self._experiment], wanted, max_results=100)
+        """Return the runs begun by stages in other processes: of the training, and by model."""
+        condition = f"tags.training_id = '{self._training_id}'"
+        runs = self._client.search_runs([self._experiment], condition, max_results=100)
         models = {run.data.tags.get("model"): str(run.info.run_id) for run in reversed(runs)}
         return models.pop(None, None), models
 
@@ -253,11 +252,14 @@ class MlflowTracking:
         if not self._client.search_registered_models(f"name='{model}'"):
             self._client.create_registered_model(model)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/bundle"
-        made = self._client.create_model_version(
-            model, source, run_id, tags={"marquee": manifest.version},
+        created = self._client.create_model_version(
+            model,
+            source,
+            run_id,
+            tags={"marquee": manifest.version},
             description=f"data {manifest.data_version[:12]}, code {manifest.code_version}",
-        )  # fmt: skip
-        self._client.set_registered_model_alias(model, CHALLENGER, made.version)
+        )
+        self._client.set_registered_model_alias(model, CHALLENGER, created.version)
 
     def _guard(self, call: Callable[[], None]) -> None:
         if not self._on:
@@ -270,13 +272,13 @@ class MlflowTracking:
 
 
 def _experiment(client: Any, settings: Settings) -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is not None:
-        return str(found.experiment_id)
-    where = None
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    artifacts = None
     if not settings.mlflow_uri:
-        where = (settings.state / "mlflow" / "artifacts").resolve().as_uri()
-    return str(client.create_experiment(EXPERIMENT, where, {KIND: "custom_model_development"}))
+        artifacts = (settings.state / "mlflow" / "artifacts").resolve().as_uri()
+    return str(client.create_experiment(EXPERIMENT, artifacts, {KIND: "custom_model_development"}))
 
 
 def _params(parameters: Mapping[str, Any]) -> list[Any]:
@@ -286,12 +288,12 @@ def _params(parameters: Mapping[str, Any]) -> list[Any]:
 
 
 def _metrics(report: Report) -> list[list[Any]]:
-    """Return the figures of a report in calls of a size that the server allows."""
+    """Return the metrics of a report in batches that a server accepts."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    found = [Metric(name, value, now, 0) for name, value in metrics_of(report).items()]
-    return [found[at : at + _AT_ONCE] for at in range(0, len(found), _AT_ONCE)]
+    metrics = [Metric(name, value, now, 0) for name, value in metrics_of(report).items()]
+    return [metrics[at : at + _AT_ONCE] for at in range(0, len(metrics), _AT_ONCE)]
 
 
 def _metric_name(key: str) -> str:

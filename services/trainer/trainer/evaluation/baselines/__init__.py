@@ -1,1 +1,1 @@
-"""The baselines that every route is compared with, and their tuning."""
+"""Baselines that every route is compared with, and their tuning."""

@@ -1,4 +1,4 @@
-"""What any recommender has to beat: item neighbours, implicit ALS, EASE, from liked movies alone."""
+"""Baseline recommenders from liked movies alone: ItemKNN, implicit ALS and EASE."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from trainer.evaluation.slices import EvaluationCase
 from trainer.evaluation.splits import SEED
 
 MAX_MOVIES = 8000
-"""Neighbours and EASE know only so many movies, the most liked: they need movies × movies."""
+"""ItemKNN and EASE take the most liked movies only: they need a matrix movies × movies."""
 
 
 class Scorer(Protocol):
     """A fitted baseline."""
 
     def scores(self, shown: sparse.csr_matrix) -> Matrix:
-        """Return m × movies scores of m users who are known by the movies they like (m × movies)."""
+        """Return the scores of all movies, m × n, for m users with the likes `shown`, m × n."""
         ...
 
 
 @dataclass(frozen=True)
 class BaselineFamily:
-    """A kind of baseline, and the settings that are tried on validation users: six of each kind."""
+    """A kind of baseline, with the settings tried on validation users: six of each kind."""
 
     name: str
     grid: tuple[Mapping[str, float], ...]
@@ -37,7 +37,7 @@ class BaselineFamily:
 
 
 def like_matrix(dataset: Dataset) -> sparse.csr_matrix:
-    """Return who likes which movie, users × movies, 1 or 0."""
+    """Return the likes of a data set, users × movies, 1 or 0."""
     rows = RatingRows.of(dataset)
     liked = rows.liked
     place = (rows.owners[liked], rows.movies[liked])
@@ -46,7 +46,7 @@ def like_matrix(dataset: Dataset) -> sparse.csr_matrix:
 
 
 def fold_in_matrix(cases: Sequence[EvaluationCase], n_movies: int) -> sparse.csr_matrix:
-    """Return what baselines see of m cases: liked (or viewed) movies, m × movies."""
+    """Return the input of baselines for m cases: liked (or viewed) movies, m × movies, 1 or 0."""
     starts = np.cumsum([0, *(len(case.liked) for case in cases)])
     movies = np.concatenate([np.zeros(0, np.int64), *(case.liked for case in cases)])
     return sparse.csr_matrix(
@@ -56,7 +56,7 @@ def fold_in_matrix(cases: Sequence[EvaluationCase], n_movies: int) -> sparse.csr
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """Scores = shown · weights among the `head`, h movies; the others score 0."""
+    """Linear scores: shown · weights (h × h) among the movies `head`; the others score 0."""
 
     head: Ints
     weights: Matrix
@@ -68,7 +68,13 @@ class _Weights:
 
 
 def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) -> Scorer:
-    """Return neighbours by shrunk cosine (Sarwar et al. 2001), the nearest of each movie alone."""
+    """Return ItemKNN by shrunk cosine (Sarwar et al. 2001, "Item-based collaborative filtering").
+
+    Args:
+        likes: users × movies, 1 or 0.
+        shrinkage: Added to the product of norms, so that few common users count less.
+        neighbours: Weights kept of each movie, the largest ones.
+    """
     head = _head(likes)
     chosen = likes[:, head]
     together = np.asarray((chosen.T @ chosen).todense(), np.float32)
@@ -83,7 +89,11 @@ def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) 
 
 
 def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
-    """Return EASE (Steck 2019): the ridge from liked movies to liked movies, no movie to itself."""
+    """Return EASE (Steck 2019, "Embarrassingly shallow autoencoders for sparse data").
+
+    A ridge regression of liked movies on liked movies with a zero diagonal: B = I - P / diag(P),
+    P = (X'X + penalty · I)^-1.
+    """
     head = _head(likes)
     chosen = likes[:, head]
     if chosen.shape[0] < len(head):
@@ -98,10 +108,11 @@ def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
 
 @dataclass(frozen=True, eq=False)
 class _FewUsersEase:
-    """EASE where users are fewer than movies; by Woodbury only users × users is inverted.
+    """EASE with fewer users than movies: by Woodbury's identity only users × users is inverted.
 
     `left` (movies × users) · `right` (users × movies) is the inverse's low-rank part, `share` its
-    diagonal. A user's own movies get scores of no meaning: they are in no list.
+    diagonal. The diagonal of the weights is not zeroed, so scores of a user's own movies are
+    meaningless: no list contains them.
     """
 
     head: Ints
@@ -124,7 +135,7 @@ def _few_users_ease(chosen: Matrix, head: Ints, penalty: float) -> Scorer:
 
 @dataclass(frozen=True, eq=False)
 class _Als:
-    """Item factors; a user's factor is solved from the movies he likes (Hu et al. 2008)."""
+    """Item factors; a user's factors are solved from the liked movies (Hu et al. 2008)."""
 
     items: Matrix
     regularization: float
@@ -142,7 +153,7 @@ class _Als:
 
 
 def fit_als(likes: sparse.csr_matrix, regularization: float, confidence: float) -> Scorer:
-    """Return implicit ALS on liked movies, which count `confidence` times a movie not rated."""
+    """Return implicit ALS (Hu et al. 2008); a liked movie has `confidence`, any other has 1."""
     with threadpool_limits(1):
         als = AlternatingLeastSquares(
             64, regularization=regularization, iterations=15, num_threads=1, random_state=SEED

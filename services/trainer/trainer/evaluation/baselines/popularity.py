@@ -1,4 +1,4 @@
-"""Popularity as the floor that every route has to clear: the same list for everybody."""
+"""Popularity, the baseline that every route has to beat: the same list for all users."""
 
 import numpy as np
 
@@ -10,7 +10,10 @@ from trainer.evaluation.splits import Split
 
 
 def measure_popularity(split: Split, cases: CasesBySlice) -> dict[str, Measurement]:
-    """Return how the most popular movies of the training users do, those shown left out."""
+    """Return the measurements of the most popular movies of the training users, by slice.
+
+    Movies that a case shows are left out of its list.
+    """
     movies = split.train.movies
     popularity = Popularity(RatingRows.of(split.train).sums(len(movies)))
     movie_ids = np.array([movie.movie_id for movie in movies], np.int64)

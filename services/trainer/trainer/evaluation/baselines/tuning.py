@@ -1,4 +1,4 @@
-"""Baselines at their best: settings and share of popularity chosen by slice on validation users."""
+"""Tuning of baselines: settings and weight of popularity by slice, on validation users."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,23 +16,23 @@ from trainer.evaluation.slices import CasesBySlice, EvaluationCase
 from trainer.evaluation.splits import Split
 
 POPULARITY_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""z-scores of log popularity that are added to one z-score of the baseline."""
+"""Weights tried of the z-score of log popularity, beside 1 for that of the baseline."""
 
 _CHUNK = 256
-"""Cases that are scored at once, since each has a score of every movie."""
+"""Cases that are scored at once: each has a score of every movie."""
 
 
 @dataclass(frozen=True)
 class TunedSettings:
-    """Settings of a baseline with its weight of popularity, and the quality on validation."""
+    """Settings of a baseline, its weight of popularity, and their `mean_ndcg` on validation."""
 
     settings: Mapping[str, float] = field(default_factory=dict)
     popularity: float = 1.0
-    reached: float = -1.0
+    score: float = -1.0
 
     def __str__(self) -> str:
-        said = [f"{name} {value:g}" for name, value in self.settings.items()]
-        return ", ".join([*said, f"popularity {self.popularity:g}"])
+        settings = [f"{name} {value:g}" for name, value in self.settings.items()]
+        return ", ".join([*settings, f"popularity {self.popularity:g}"])
 
 
 def measure_baseline(
@@ -41,48 +41,54 @@ def measure_baseline(
     cases: CasesBySlice,
     draw: Callable[[Dataset], CasesBySlice],
 ) -> dict[str, Measurement]:
-    """Return how the baseline does on each slice, tuned on the validation users of the split.
+    """Return the measurements of a baseline by slice, tuned on validation users of the split.
 
-    `draw` returns the cases of a data set's users. Fitted anew on all training users once tuned.
+    Args:
+        family: The baseline.
+        split: Training and test users. After tuning the baseline is fitted to all training users.
+        cases: Cases of test users.
+        draw: Returns the cases of a data set's users by slice.
     """
-    kept, held_out = split.tuning()
-    choices = tune_by_slice(family, like_matrix(kept), draw(held_out))
+    training, validation = split.tuning()
+    tuned = tune_by_slice(family, like_matrix(training), draw(validation))
     likes = like_matrix(split.train)
     fitted: dict[str, Scorer] = {}
-    outcomes = {}
-    for name, chosen_cases in cases.items():
-        choice = choices.get(name, TunedSettings(family.grid[0]))
-        key = str(choice.settings)
+    measurements = {}
+    for name, own in cases.items():
+        chosen = tuned.get(name, TunedSettings(family.grid[0]))
+        key = str(chosen.settings)
         if key not in fitted:
-            fitted[key] = family.fit(likes, **choice.settings)
-        lists = ranked_lists(fitted[key], choice.popularity, likes, chosen_cases)
-        outcomes[name] = measure(chosen_cases, lists, str(choice))
-    return outcomes
+            fitted[key] = family.fit(likes, **chosen.settings)
+        lists = ranked_lists(fitted[key], chosen.popularity, likes, own)
+        measurements[name] = measure(own, lists, str(chosen))
+    return measurements
 
 
 def tune_by_slice(
     family: BaselineFamily, likes: sparse.csr_matrix, validation: CasesBySlice
 ) -> dict[str, TunedSettings]:
-    """Return the best choice for each slice that has a validation case."""
+    """Return the best settings for each slice that has a validation case."""
     best: dict[str, TunedSettings] = {}
     for settings in family.grid:
         scorer = family.fit(likes, **settings)
         for name, cases in validation.items():
-            found = _best_popularity(scorer, settings, likes, cases) if cases else None
-            if found and found.reached > best.get(name, TunedSettings()).reached:
-                best[name] = found
+            if not cases:
+                continue
+            tuned = _best_popularity(scorer, settings, likes, cases)
+            if tuned.score > best.get(name, TunedSettings()).score:
+                best[name] = tuned
     return best
 
 
 def ranked_lists(
     scorer: Scorer, popularity: float, likes: sparse.csr_matrix, cases: Sequence[EvaluationCase]
 ) -> list[Ints]:
-    """Return the best movie rows of each case, those that were shown left out."""
+    """Return the best movie rows of each case, without the movies that it shows."""
     lists: list[Ints] = []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
-        own, popular = _signals(scorer, likes, chunk)
-        scores = _hide(own + np.float32(popularity) * popular, chunk)
+        own, popularities = _signals(scorer, likes, chunk)
+        scores = _hide(own + np.float32(popularity) * popularities, chunk)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
         lists += [
             row[hidden > -np.inf].astype(np.int64)
@@ -97,30 +103,30 @@ def _best_popularity(
     likes: sparse.csr_matrix,
     cases: Sequence[EvaluationCase],
 ) -> TunedSettings:
-    own, popular = _signals(scorer, likes, cases)
+    own, popularities = _signals(scorer, likes, cases)
     relevant = np.zeros(own.shape, bool)
     for i, case in enumerate(cases):
         relevant[i, case.targets] = True
     counts = np.array([len(case.targets) for case in cases], np.int64)
-    reached = [
-        mean_ndcg(_hide(own + np.float32(weight) * popular, cases), relevant, counts)
+    scores = [
+        mean_ndcg(_hide(own + np.float32(weight) * popularities, cases), relevant, counts)
         for weight in POPULARITY_WEIGHTS
     ]
-    i = int(np.argmax(reached))
-    return TunedSettings(settings, POPULARITY_WEIGHTS[i], reached[i])
+    i = int(np.argmax(scores))
+    return TunedSettings(settings, POPULARITY_WEIGHTS[i], scores[i])
 
 
 def _signals(
     scorer: Scorer, likes: sparse.csr_matrix, cases: Sequence[EvaluationCase]
 ) -> tuple[Matrix, Matrix]:
-    """Return z-scores over the movies not shown, m × movies: of the baseline, of log popularity."""
+    """Return z-scores over unseen movies, m × movies: of the baseline, and of log popularity."""
     n_movies = likes.shape[1]
-    popular = np.log1p(np.asarray(likes.sum(axis=0)).ravel()).astype(np.float32)
+    log_likes = np.log1p(np.asarray(likes.sum(axis=0)).ravel()).astype(np.float32)
     unseen = np.ones((len(cases), n_movies), bool)
     for i, case in enumerate(cases):
         unseen[i, case.movies] = False
     own = scorer.scores(fold_in_matrix(cases, n_movies))
-    return _standardised(own, unseen), _standardised(np.tile(popular, (len(cases), 1)), unseen)
+    return _standardised(own, unseen), _standardised(np.tile(log_likes, (len(cases), 1)), unseen)
 
 
 def _standardised(scores: Matrix, unseen: npt.NDArray[np.bool_]) -> Matrix:

@@ -1,4 +1,4 @@
-"""A baseline on the very cases that it is tuned on."""
+"""Measurement of a baseline on the cases that it is tuned on."""
 
 from marquee.features.dataset import Dataset
 from trainer.evaluation.baselines.models import BaselineFamily, Scorer, like_matrix
@@ -8,17 +8,17 @@ from trainer.evaluation.slices import CasesBySlice
 
 
 def measure_on_validation(
-    family: BaselineFamily, kept: Dataset, cases: CasesBySlice
+    family: BaselineFamily, train: Dataset, cases: CasesBySlice
 ) -> dict[str, Measurement]:
-    """Return how a baseline does on the cases that it is tuned on, slice by slice."""
-    likes = like_matrix(kept)
-    choices = tune_by_slice(family, likes, cases)
+    """Return the measurements of a baseline on the cases that it is tuned on, by slice."""
+    likes = like_matrix(train)
+    tuned = tune_by_slice(family, likes, cases)
     fitted: dict[str, Scorer] = {}
-    outcomes = {}
-    for name, choice in choices.items():
-        key = str(choice.settings)
+    measurements = {}
+    for name, chosen in tuned.items():
+        key = str(chosen.settings)
         if key not in fitted:
-            fitted[key] = family.fit(likes, **choice.settings)
-        lists = ranked_lists(fitted[key], choice.popularity, likes, cases[name])
-        outcomes[name] = measure(cases[name], lists, str(choice))
-    return {name: outcomes.get(name, measure([], [])) for name in cases}
+            fitted[key] = family.fit(likes, **chosen.settings)
+        lists = ranked_lists(fitted[key], chosen.popularity, likes, cases[name])
+        measurements[name] = measure(cases[name], lists, str(chosen))
+    return {name: measurements.get(name, measure([], [])) for name in cases}

@@ -1,1 +1,1 @@
-"""Evaluation on movies without ratings."""
+"""Evaluation on movies without ratings (item cold start)."""

@@ -1,4 +1,4 @@
-"""Rivals for movies that nobody rated: what content alone says of them."""
+"""Content baselines for unrated movies: predicted popularity, cosine, and both."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ NAMES = (POPULAR, COSINE, BOTH)
 
 
 class ContentBaselines:
-    """Nearness to what was liked, and the popularity that content predicts."""
+    """Cosine to the liked movies, and popularity predicted from content by ridge regression."""
 
     def __init__(self, train: Dataset) -> None:
         sums = RatingRows.of(train).sums(len(train.movies))
@@ -29,10 +29,10 @@ class ContentBaselines:
         self._codes = unit((content - content.mean(axis=0)) / np.where(deviation > 0, deviation, 1))
 
     def scores(self, name: str, case: EvaluationCase, cold: npt.NDArray[np.bool_]) -> Floating:
-        """Return the score of each movie by one of `NAMES`."""
+        """Return the score of each movie, n, by one of `NAMES`; `cold` are the candidates."""
         liked = case.liked
         cosine = self._codes @ self._codes[liked].sum(axis=0) if len(liked) else self._popularity
         if name == COSINE:
             return cosine
-        popular = standardise(self._popularity, cold)
-        return popular if name == POPULAR else popular + standardise(cosine, cold)
+        popularity = standardise(self._popularity, cold)
+        return popularity if name == POPULAR else popularity + standardise(cosine, cold)

@@ -1,9 +1,10 @@
-"""What the trials with unrated movies say together."""
+"""Results of cold-start trials, over all draws of unrated movies."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from marquee.arrays import Reals
 from marquee.features.dataset import Dataset
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.cold_start.baselines import BOTH, NAMES
@@ -24,7 +25,7 @@ from trainer.report.model import OURS, ColdStartExposure, ColdStartQuality, Inte
 
 
 class ColdStartRun:
-    """The outcomes of the trials of each content and route, over all draws of cold movies."""
+    """The cold-start trials of each kind of content and route."""
 
     def __init__(
         self, dataset: Dataset, parameters: TrainingParameters, cache: EvaluationCache, say: Say
@@ -35,37 +36,39 @@ class ColdStartRun:
     def reports(
         self, trials: Sequence[ColdStartTrial]
     ) -> tuple[list[ColdStartQuality], list[ColdStartExposure]]:
-        """Return how lists of cold movies do, and what becomes of them in the whole catalogue."""
-        movies: list[ColdStartQuality] = []
-        places: list[ColdStartExposure] = []
+        """Return the quality of lists of cold movies, and their exposure in the whole catalogue."""
+        qualities: list[ColdStartQuality] = []
+        exposures: list[ColdStartExposure] = []
         kinds = dict.fromkeys((trial.content, trial.slice) for trial in trials)
-        for content, one in kinds:
-            own = [ColdStartTrial(content, one, number) for number in range(len(MOVIE_SEEDS))]
-            found, of_all = self._kind(own)
-            movies += found
-            if of_all is not None:
-                places.append(of_all)
-        return movies, places
+        for content, user_slice in kinds:
+            draws = range(len(MOVIE_SEEDS))
+            own = [ColdStartTrial(content, user_slice, number) for number in draws]
+            rows, exposure = self._kind(own)
+            qualities += rows
+            if exposure is not None:
+                exposures.append(exposure)
+        return qualities, exposures
 
     def _kind(
         self, trials: Sequence[ColdStartTrial]
     ) -> tuple[list[ColdStartQuality], ColdStartExposure | None]:
         splits = [ColdStartSplit.of(self._dataset, trial) for trial in trials]
-        outcomes = []
+        measured = []
         for trial in trials:
             self._say(f"cold films: {trial.model}, {trial.content}, draw {trial.draw}")
-            outcomes.append(run_trial(self._dataset, trial, self._parameters, self._cache))
+            measured.append(run_trial(self._dataset, trial, self._parameters, self._cache))
         names = (OURS, *NAMES, ALL, WARM)
-        by_name = {name: concatenated([found[name] for found in outcomes]) for name in names}
+        by_name = {name: concatenated([by_list[name] for by_list in measured]) for name in names}
         cases = [split.cases(trials[0].slice) for split in splits]
-        wanted = [s.wanting(c, True) for s, own in zip(splits, cases, strict=True) for c in own]
-        if not wanted:
+        pairs = zip(splits, cases, strict=True)
+        cold = [split.with_targets(case, cold=True) for split, own in pairs for case in own]
+        if not cold:
             return [], None
-        found = [_movies(trials[0], name, by_name, wanted) for name in (*NAMES, OURS)]
-        return found, _places(trials[0], by_name, splits, cases)
+        rows = [_quality(trials[0], name, by_name, cold) for name in (*NAMES, OURS)]
+        return rows, _exposure(trials[0], by_name, splits, cases)
 
 
-def _movies(
+def _quality(
     trial: ColdStartTrial,
     name: str,
     by_name: dict[str, Measurement],
@@ -75,8 +78,8 @@ def _movies(
     rate = paired_difference(hits, np.zeros(len(hits)), users)
     gain = None
     if name == OURS:
-        more = paired_difference(hits, _hits(by_name[BOTH], cases), users)
-        gain = Interval(mean=more.mean, low=more.low, high=more.high)
+        gap = paired_difference(hits, _hits(by_name[BOTH], cases), users)
+        gain = Interval(mean=gap.mean, low=gap.low, high=gap.high)
     ndcg = paired_difference(by_name[name].values[:, PRIMARY_METRIC], np.zeros(len(hits)), users)
     return ColdStartQuality(
         content=trial.content,
@@ -89,13 +92,13 @@ def _movies(
     )
 
 
-def _places(
+def _exposure(
     trial: ColdStartTrial,
     by_name: dict[str, Measurement],
     splits: Sequence[ColdStartSplit],
     cases: Sequence[Sequence[EvaluationCase]],
 ) -> ColdStartExposure:
-    """Return what becomes of cold movies where all movies are candidates."""
+    """Return the exposure of cold movies where all movies are candidates, and its cost."""
     cold = np.stack([split.cold for split in splits])
     draws = np.repeat(np.arange(len(splits)), [len(own) for own in cases])
     shown = by_name[ALL].shown
@@ -112,7 +115,7 @@ def _places(
     )
 
 
-def _hits(found: Measurement, cases: Sequence[EvaluationCase]) -> "np.typing.NDArray[np.float64]":
-    """Return 1 for each case with a target among the first ten, else 0."""
-    pairs = zip(found.shown, cases, strict=True)
+def _hits(measurement: Measurement, cases: Sequence[EvaluationCase]) -> Reals:
+    """Return 1 for each case with a target among the first ten (hit rate@10), else 0."""
+    pairs = zip(measurement.shown, cases, strict=True)
     return np.array([float(np.isin(shown, case.targets).any()) for shown, case in pairs])

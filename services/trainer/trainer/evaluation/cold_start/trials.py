@@ -1,7 +1,7 @@
-"""How well unrated movies are recommended: a tenth of the movies is kept from the training.
+"""Cold-start trials: the ratings of a tenth of the movies are held out from the training.
 
-Three such tenths, each with the users of another fold, by all that is known of the movies and by
-their genres and year alone; among cold movies only, and in the whole catalogue.
+Three random tenths, each with the test users of another fold; with all content of the movies, and
+with genres and year alone; among cold movies only, and in the whole catalogue.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,9 +25,9 @@ from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
 
 SHARE = 0.1
-"""Of the movies, those that are cold."""
+"""Share of the movies that are cold."""
 MOVIE_SEEDS = (SEED, SEED + 1, SEED + 2)
-"""Of the draws of cold movies; the users of fold i are asked about draw i."""
+"""Of the draws of cold movies; draw i is tested on the users of fold i."""
 SLICES = (
     Slice("cold, viewed", Route.SIMILAR, given=3, viewed=True),
     Slice("cold, 3 rated", Route.HYBRID, given=3),
@@ -36,14 +36,14 @@ SLICES = (
 )
 TAGS, BARE = "tags, genres and year", "genres and year"
 ALL, WARM = "all films", "warm films"
-"""Candidates of the lists of ours that are judged on warm targets."""
+"""Candidates of our lists that are measured on warm targets."""
 
 _CODE = ("trainer.evaluation", "marquee")
 
 
 @dataclass(frozen=True)
 class ColdStartTrial:
-    """One model's slice, one draw of cold movies (its number), and what is known of the movies."""
+    """A slice of one model, the number of a draw of cold movies, and the content they have."""
 
     content: str
     slice: Slice
@@ -51,30 +51,32 @@ class ColdStartTrial:
 
     @property
     def model(self) -> str:
+        """The model that the route of the slice asks."""
         return MODEL_BY_ROUTE[self.slice.route]
 
     @property
     def name(self) -> str:
-        """How its outcomes are kept."""
+        """The name in the cache."""
         return f"cold-{self.draw}-{self.model}{'' if self.content == TAGS else '-bare'}"
 
 
 def cold_start_trials(missing: Mapping[str, str] | None = None) -> list[ColdStartTrial]:
-    """Return all trials; without tags only the routes that few ratings lead to."""
-    found = [
-        ColdStartTrial(TAGS, one, number) for one in SLICES for number in range(len(MOVIE_SEEDS))
+    """Return all trials of models that are not missing; without tags, those of short histories."""
+    draws = range(len(MOVIE_SEEDS))
+    trials = [ColdStartTrial(TAGS, user_slice, draw) for user_slice in SLICES for draw in draws]
+    trials += [
+        ColdStartTrial(BARE, user_slice, draw) for user_slice in SLICES[:2] for draw in draws
     ]
-    found += [
-        ColdStartTrial(BARE, one, number)
-        for one in SLICES[:2]
-        for number in range(len(MOVIE_SEEDS))
-    ]
-    return [one for one in found if one.model not in (missing or {})]
+    return [trial for trial in trials if trial.model not in (missing or {})]
 
 
 @dataclass(frozen=True, eq=False)
 class ColdStartSplit:
-    """`train` without ratings of cold movies and tested users; `cold` which movies are, n."""
+    """A split by movies and users.
+
+    `train`: without ratings of cold movies and of test users. `cold`: which movies are cold, n.
+    `test`: all ratings of the test users.
+    """
 
     train: Dataset
     cold: Mask
@@ -91,13 +93,13 @@ class ColdStartSplit:
         split = split_by_user(dataset, trial.draw)
         return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)
 
-    def cases(self, one: Slice) -> list[EvaluationCase]:
-        """Return cases with warm movies shown, of users with a cold and a warm movie to find."""
-        drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), one)
+    def cases(self, user_slice: Slice) -> list[EvaluationCase]:
+        """Return cases that show warm movies, and have a cold and a warm target."""
+        drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), user_slice)
         return list(self._warm(drawn))
 
-    def wanting(self, case: EvaluationCase, cold: bool) -> EvaluationCase:
-        """Return a case whose targets are the cold ones, or the warm ones."""
+    def with_targets(self, case: EvaluationCase, cold: bool) -> EvaluationCase:
+        """Return a case with its cold targets alone, or its warm ones."""
         return replace(case, targets=case.targets[self.cold[case.targets] == cold])
 
     @property
@@ -109,20 +111,23 @@ class ColdStartSplit:
 
     def _warm(self, cases: Sequence[EvaluationCase]) -> Iterator[EvaluationCase]:
         for case in cases:
-            shown, wanted = ~self.cold[case.movies], self.cold[case.targets]
-            if shown.any() and wanted.any() and not wanted.all():
+            shown, cold = ~self.cold[case.movies], self.cold[case.targets]
+            if shown.any() and cold.any() and not cold.all():
                 yield replace(case, movies=case.movies[shown], half_stars=case.half_stars[shown])
 
 
 def run_trial(
     dataset: Dataset, trial: ColdStartTrial, parameters: TrainingParameters, cache: EvaluationCache
 ) -> Mapping[str, Measurement]:
-    """Return the outcomes of ours and of content alone among cold movies, by name, and of ours on
-    warm targets with all movies or warm ones as candidates; kept, so computed once."""
+    """Return the measurements of a trial by name, from the cache if it has them.
+
+    `OURS` and the content baselines: cold targets among cold movies. `ALL` and `WARM`: our lists on
+    warm targets, with all movies or the warm ones as candidates.
+    """
     config = (parameters.seed, sorted(parameters.sections.get(trial.model, {}).items()))
     code = code_digest(*_CODE, trial.model.replace("-", "_"))
     key = key_of(trial.name, dataset.version, config, code)
-    return cache.kept(trial.name, key, lambda: _run(dataset, trial, parameters))
+    return cache.get_or_compute(trial.name, key, lambda: _run(dataset, trial, parameters))
 
 
 def _run(
@@ -130,20 +135,20 @@ def _run(
 ) -> dict[str, Measurement]:
     split = ColdStartSplit.of(dataset, trial)
     cases, contents = split.cases(trial.slice), ContentBaselines(split.train)
-    asked = fit_served_model(trial.model, split.train, parameters)
+    model = fit_served_model(trial.model, split.train, parameters)
 
-    def judged(cold: bool, rank: Callable[[EvaluationCase], Ints]) -> Measurement:
-        wanted = [split.wanting(case, cold) for case in cases]
-        return measure(wanted, [rank(case) for case in cases])
+    def measured(cold: bool, rank: Callable[[EvaluationCase], Ints]) -> Measurement:
+        own = [split.with_targets(case, cold) for case in cases]
+        return measure(own, [rank(case) for case in cases])
 
     def by_content(name: str) -> Callable[[EvaluationCase], Ints]:
         return lambda case: top(contents.scores(name, case, split.cold), split.cold, 10)
 
     return {
-        OURS: judged(True, lambda case: asked.list_for(case, split.cold)),
-        **{name: judged(True, by_content(name)) for name in NAMES},
-        ALL: judged(False, asked.list_for),
-        WARM: judged(False, lambda case: asked.list_for(case, ~split.cold)),
+        OURS: measured(True, lambda case: model.list_for(case, split.cold)),
+        **{name: measured(True, by_content(name)) for name in NAMES},
+        ALL: measured(False, model.list_for),
+        WARM: measured(False, lambda case: model.list_for(case, ~split.cold)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Errors of predicted ratings on a random tenth of all ratings, against means and biases."""
+"""Errors of predicted ratings on a random tenth of all ratings, beside means and biases."""
 
 from collections.abc import Mapping
 
@@ -19,23 +19,29 @@ from trainer.report.model import RatingErrors
 def evaluate_ratings(
     dataset: Dataset, parameters: TrainingParameters, missing: Mapping[str, str]
 ) -> tuple[RatingErrors, ...]:
-    """Return the errors of the global mean, of damped biases and, unless missing, of neural."""
+    """Return the errors of the global mean, of damped biases and, unless missing, of neural.
+
+    Empty if there is no rating to train on or to test.
+    """
     held_out = np.random.default_rng(SEED).random(len(dataset)) < 0.1
     train, test = dataset.of_rows(~held_out), dataset.of_rows(held_out)
     if not len(train) or not len(test):
         return ()
     stars = test.half_stars / 2
-    found = {
+    predictions = {
         "global mean": np.full(len(test), float(train.half_stars.mean()) / 2),
         "damped biases": predict_by_biases(train, test),
     }
     if "neural" not in missing:
-        found["neural"] = _predict_by_network(train, test, parameters)
-    return tuple(_errors(name, predicted - stars) for name, predicted in found.items())
+        predictions["neural"] = _predict_by_network(train, test, parameters)
+    return tuple(_errors(name, predicted - stars) for name, predicted in predictions.items())
 
 
 def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
-    """Return mean + movie bias + user bias for each row of `test`, both biases damped."""
+    """Return mean + movie bias + user bias in stars for each row of `test`, both biases damped.
+
+    A movie or user without ratings in `train` has a bias of 0.
+    """
     half_stars = train.half_stars.astype(np.float64) / 2
     mean = half_stars.mean()
     movies, movie_of_test = _shared(train.movie_ids, test.movie_ids)
@@ -48,27 +54,28 @@ def predict_by_biases(train: Dataset, test: Dataset) -> Reals:
 
 
 def _predict_by_network(train: Dataset, test: Dataset, parameters: TrainingParameters) -> Reals:
-    asked = fit_served_model("neural", train, parameters)
-    model, movies = asked.model, asked.model.movies()
+    served = fit_served_model("neural", train, parameters)
+    model, movies = served.model, served.model.movies()
     rows, user_ids = RatingRows.of(train), np.unique(train.user_ids)
     predicted = np.zeros(len(test))
     for user_id in np.unique(test.user_ids).tolist():
         place, known = position_in(user_ids, np.array([user_id]))
         shown, half_stars = rows.of_user(int(place[0])) if known[0] else rows.of_user(0)
-        ids = asked.movie_ids[shown].tolist() if known[0] else []
+        ids = served.movie_ids[shown].tolist() if known[0] else []
         user = UserHistory.of(list(zip(ids, (half_stars / 2).tolist(), strict=False)))
-        at = np.flatnonzero(test.user_ids == user_id)
-        predicted[at], _ = model.predict(user.rated, test.movie_ids[at].tolist(), movies)
+        rows_of_user = np.flatnonzero(test.user_ids == user_id)
+        movie_ids = test.movie_ids[rows_of_user].tolist()
+        predicted[rows_of_user], _ = model.predict(user.rated, movie_ids, movies)
     return predicted
 
 
 def _shared(
     train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return dense numbers of the ids in `train`, and of those in `test`, -1 where unknown."""
+    """Return dense numbers of the ids in `train`, and of those in `test`; -1 if not in `train`."""
     known, numbers = np.unique(train, return_inverse=True)
-    places, found = position_in(known, test)
-    return numbers, np.where(found, places, -1)
+    places, is_known = position_in(known, test)
+    return numbers, np.where(is_known, places, -1)
 
 
 def _errors(name: str, errors: Reals) -> RatingErrors:

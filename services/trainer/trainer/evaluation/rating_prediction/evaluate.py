@@ -1,4 +1,4 @@
-"""How good predicted ratings are: warm, for unseen users, for unseen movies, and how sure."""
+"""Quality of predicted ratings: warm, for unseen users and movies; reliability of confidence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,8 +10,9 @@ from marquee.arrays import Reals
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
 from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING
+from marquee.training.ranking_metrics import graded_ndcg_at_k
 from trainer.evaluation.rating_prediction.splits import (
-    Biases,
+    BiasPredictor,
     PredictionTask,
     PredictionTrial,
     by_movies,
@@ -42,7 +43,7 @@ _BARE = {
     "many": {"head": 50, "kept": 50},
     "candidates": 50,
 }
-"""Fits hardly what recommends: it has no part in a predicted rating."""
+"""Least sizes of what recommends, which has no part in a predicted rating."""
 
 _BINS = np.arange(0.0, 1.0, 0.05)
 
@@ -55,11 +56,18 @@ def measure_ratings(
     others: Mapping[str, Callable[[PredictionTrial], list[Reals]]] | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> tuple[tuple[RatingTrials, ...], tuple[Reliability, ...]]:
-    """Return errors by kind of trial, means over `splits`, and how often confidence was right.
+    """Return errors by kind of trial, as means over splits, and the reliability of confidence.
 
-    `others` predict a trial of `by_ratings` question by question, and stand beside ours.
+    Args:
+        dataset: All ratings and movies.
+        parameters: Seed and parameters of the neural model.
+        splits: Number of random splits of each kind.
+        say: Called with a description of each computation.
+        others: Further predictors by name, measured on warm trials: they return an array of stars
+            for each task of a trial.
+        kinds: Kinds of trials, of `KINDS`.
     """
-    found: dict[tuple[str, str], list[PredictionMetrics]] = {}
+    measured: dict[tuple[str, str], list[PredictionMetrics]] = {}
     pairs: list[tuple[Reals, Reals]] = []
     for split in range(splits):
         for name in kinds:
@@ -71,54 +79,52 @@ def measure_ratings(
                 for other, predict in (others or {}).items() if name == WARM else ():
                     answers[other] = predict(trial)
                 for predictor, predicted in answers.items():
-                    found.setdefault((words, predictor), []).append(
+                    measured.setdefault((words, predictor), []).append(
                         prediction_metrics(trial, predicted)
                     )
             pairs += network.pairs
     rows = [
-        _row(words, name, measures, found[words, BIASES])
-        for (words, name), measures in found.items()
+        _row(words, name, metrics, measured[words, BIASES])
+        for (words, name), metrics in measured.items()
     ]
     return tuple(rows), reliability(pairs)
 
 
 def prediction_metrics(trial: PredictionTrial, predicted: Sequence[Reals]) -> PredictionMetrics:
-    """Return RMSE, MAE, and NDCG@10 over the ratings asked of users with five and more."""
-    bounded = [np.clip(one, 0.5, 5.0) for one in predicted]
+    """Return RMSE, MAE and graded NDCG@10 of predictions, task by task.
+
+    NDCG@10 is a mean over tasks with at least five targets; NaN if there are none.
+    """
+    bounded = [np.clip(stars, 0.5, 5.0) for stars in predicted]
     errors = np.concatenate(bounded) - trial.truth
-    gains = [
-        graded_ndcg(one, trial.whole.half_stars[question.asked] / 2)
-        for one, question in zip(predicted, trial.questions, strict=True)
-        if len(question.asked) >= 5
+    ndcg = [
+        graded_ndcg_at_k(stars, trial.whole.half_stars[task.targets] / 2, 10)
+        for stars, task in zip(predicted, trial.tasks, strict=True)
+        if len(task.targets) >= 5
     ]
     return (
         float(np.sqrt((errors**2).mean())),
         float(np.abs(errors).mean()),
-        float(np.mean(gains)) if gains else float("nan"),
+        float(np.mean(ndcg)) if ndcg else float("nan"),
     )
 
 
-def graded_ndcg(predicted: Reals, stars: Reals, k: int = 10) -> float:
-    """Return the NDCG@k of an order by prediction, with the gain 2^stars - 1."""
-    gains = 2.0**stars - 1
-    weights = 1 / np.log2(np.arange(2, min(k, len(stars)) + 2))
-    order = np.argsort(-predicted, kind="stable")[: len(weights)]
-    return float(gains[order] @ weights / (np.sort(gains)[::-1][: len(weights)] @ weights))
-
-
 def reliability(pairs: Sequence[tuple[Reals, Reals]]) -> tuple[Reliability, ...]:
-    """Return for each band of confidence what was said, and how often it was right.
+    """Return the reliability diagram of confidences: predicted and true shares by band.
 
-    `pairs`: confidences and errors in stars.
+    A prediction is right if it is at most half a star off.
+
+    Args:
+        pairs: Arrays of confidences and of errors in stars.
     """
     if not pairs:
         return ()
-    said = np.concatenate([confidence for confidence, _ in pairs])
+    confidences = np.concatenate([confidence for confidence, _ in pairs])
     right = np.abs(np.concatenate([errors for _, errors in pairs])) <= 0.5
-    bands = np.digitize(said, _BINS)
+    bands = np.digitize(confidences, _BINS)
     return tuple(
         Reliability(
-            said=float(said[bands == band].mean()),
+            said=float(confidences[bands == band].mean()),
             found=float(right[bands == band].mean()),
             ratings=int((bands == band).sum()),
         )
@@ -127,7 +133,7 @@ def reliability(pairs: Sequence[tuple[Reals, Reals]]) -> tuple[Reliability, ...]
 
 
 def _drawn(kind: str, dataset: Dataset, split: int) -> list[PredictionTrial]:
-    """Return the trials of a kind and split; they share their training set."""
+    """Return the trials of a kind and split; they share a training set."""
     if kind == WARM:
         return [by_ratings(dataset, split)]
     if kind == UNSEEN_USER:
@@ -141,48 +147,49 @@ def _drawn(kind: str, dataset: Dataset, split: int) -> list[PredictionTrial]:
 def _words(name: str, trials: Sequence[PredictionTrial]) -> list[str]:
     if len(trials) == 1:
         return [name]
-    return [f"{name}, {len(trial.questions[0].given)} given" for trial in trials]
+    return [f"{name}, {len(trial.tasks[0].given)} given" for trial in trials]
 
 
 def _answers(trial: PredictionTrial, network: "_Network") -> dict[str, list[Reals]]:
-    biases = Biases(trial.train, MOVIE_DAMPING, USER_DAMPING)
+    biases = BiasPredictor(trial.train, MOVIE_DAMPING, USER_DAMPING)
     predictors: dict[str, Predict] = {
         USER: biases.predict_by_user,
         BIASES: biases.predict,
         NEURAL: network.predict,
     }
     return {
-        name: [predict(trial, question) for question in trial.questions]
-        for name, predict in predictors.items()
+        name: [predict(trial, task) for task in trial.tasks] for name, predict in predictors.items()
     }
 
 
 class _Network:
-    """The neural model as served, without what recommends; `pairs` are confidences and errors."""
+    """The rating predictor as served; `pairs` collects confidences and errors in stars."""
 
     def __init__(self, train: Dataset, parameters: TrainingParameters) -> None:
         section = {**parameters.sections.get("neural", {}), **_BARE}
-        asked = fit_served_model("neural", train, replace(parameters, sections={"neural": section}))
-        self._model, self._movies = asked.model, asked.movies
+        served = fit_served_model(
+            "neural", train, replace(parameters, sections={"neural": section})
+        )
+        self._model, self._movies = served.model, served.movies
         self.pairs: list[tuple[Reals, Reals]] = []
 
-    def predict(self, trial: PredictionTrial, question: PredictionTask) -> Reals:
-        """Return the stars that the service would answer."""
+    def predict(self, trial: PredictionTrial, task: PredictionTask) -> Reals:
+        """Return the stars that the service would predict for the targets of a task."""
         movie_ids = trial.whole.movie_ids
-        stars = (trial.whole.half_stars / 2)[question.given].tolist()
-        user = UserHistory.of(list(zip(movie_ids[question.given].tolist(), stars, strict=True)))
-        asked = movie_ids[question.asked].tolist()
-        predicted, confidences = self._model.predict(user.rated, asked, self._movies)
-        truth = trial.whole.half_stars[question.asked] / 2
+        stars = (trial.whole.half_stars / 2)[task.given].tolist()
+        user = UserHistory.of(list(zip(movie_ids[task.given].tolist(), stars, strict=True)))
+        targets = movie_ids[task.targets].tolist()
+        predicted, confidences = self._model.predict(user.rated, targets, self._movies)
+        truth = trial.whole.half_stars[task.targets] / 2
         self.pairs.append((confidences, predicted - truth))
         answer: Reals = predicted.astype(np.float64)
         return answer
 
 
-def below(biases: Reals, ours: Reals) -> Interval | None:
+def mean_below_biases(biases: Reals, ours: Reals) -> Interval | None:
     """Return the mean of biases - ours over paired splits, with Student's 95 % interval.
 
-    None of one split, that says nothing of others.
+    None for a single split, which has no variance.
     """
     gains = biases - ours
     mean, splits = float(gains.mean()), len(gains)
@@ -195,18 +202,18 @@ def below(biases: Reals, ours: Reals) -> Interval | None:
 def _row(
     words: str,
     name: str,
-    measures: Sequence[PredictionMetrics],
+    metrics: Sequence[PredictionMetrics],
     biases: Sequence[PredictionMetrics],
 ) -> RatingTrials:
-    rmse, mae, ndcg = np.mean(measures, axis=0).tolist()
-    rmses, theirs = (np.array([one[0] for one in some]) for some in (measures, biases))
+    rmse, mae, ndcg = np.mean(metrics, axis=0).tolist()
+    rmses, theirs = (np.array([rmse for rmse, _, _ in rows]) for rows in (metrics, biases))
     return RatingTrials(
         trial=words,
         name=name,
         rmse=rmse,
         mae=mae,
         ndcg_at_10=None if np.isnan(ndcg) else ndcg,
-        splits=len(measures),
+        splits=len(metrics),
         rmses=tuple(rmses.tolist()),
-        below_biases=None if name == BIASES else below(theirs, rmses),
+        below_biases=None if name == BIASES else mean_below_biases(theirs, rmses),
     )

@@ -1,4 +1,4 @@
-"""Predicted ratings of myFM (Bayesian factorization machines), where a reader installed it."""
+"""Rating predictions of myFM (Bayesian factorization machines), if it is installed."""
 
 import importlib
 import importlib.util
@@ -15,20 +15,24 @@ from marquee.features.movie_vector import MovieVectors
 from trainer.evaluation.rating_prediction.splits import PredictionTrial
 
 RANK, SAMPLES = 10, 300
-"""Factors, and rounds of Gibbs sampling."""
+"""Number of factors, and rounds of Gibbs sampling."""
 
 
 def comparisons() -> Mapping[str, Callable[[PredictionTrial], list[Reals]]]:
-    """Return the predictors that are installed beside ours."""
+    """Return the further predictors that are installed, by name."""
     return {"myFM": predict_by_myfm} if importlib.util.find_spec("myfm") else {}
 
 
 def predict_by_myfm(trial: PredictionTrial) -> list[Reals]:
-    """Return the predictions of each question: ids, both implicit bags, and content as blocks."""
+    """Return the predicted stars of each task.
+
+    The relation blocks of users and movies hold their ids and implicit feedback (as SVD++), that of
+    movies their content too.
+    """
     myfm: Any = importlib.import_module("myfm")
     user_ids = np.unique(trial.whole.user_ids)
     movie_ids = np.array([movie.movie_id for movie in trial.whole.movies], np.int64)
-    train, asked = trial.train, np.concatenate([question.asked for question in trial.questions])
+    train, targets = trial.train, np.concatenate([task.targets for task in trial.tasks])
     users = np.searchsorted(user_ids, train.user_ids)
     movies, _ = position_in(movie_ids, train.movie_ids)
     blocks = _blocks(trial, users, movies, len(user_ids))
@@ -40,17 +44,17 @@ def predict_by_myfm(trial: PredictionTrial) -> list[Reals]:
         n_iter=SAMPLES,
         n_kept_samples=SAMPLES * 2 // 3,
     )
-    asked_users = np.searchsorted(user_ids, trial.whole.user_ids[asked])
-    asked_movies, _ = position_in(movie_ids, trial.whole.movie_ids[asked])
-    predicted = machine.predict(None, _related(myfm, blocks, asked_users, asked_movies))
-    ends = np.cumsum([len(question.asked) for question in trial.questions])
+    target_users = np.searchsorted(user_ids, trial.whole.user_ids[targets])
+    target_movies, _ = position_in(movie_ids, trial.whole.movie_ids[targets])
+    predicted = machine.predict(None, _related(myfm, blocks, target_users, target_movies))
+    ends = np.cumsum([len(task.targets) for task in trial.tasks])
     return np.split(np.asarray(predicted, np.float64), ends[:-1])
 
 
 def _blocks(
     trial: PredictionTrial, users: Ints, movies: Ints, n_users: int
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return what is said of each user, and of each movie."""
+    """Return the rows of features of all users, and of all movies."""
     n_movies = len(trial.whole.movies)
     seen = sparse.csr_matrix((np.ones(len(users)), (users, movies)), (n_users, n_movies))
     sums = RatingRows.of(trial.train).sums(n_movies)
@@ -62,7 +66,7 @@ def _blocks(
 
 
 def _scaled(bags: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return each row over the root of how many it holds."""
+    """Return each row divided by the root of its number of entries."""
     counts = np.maximum(np.diff(bags.indptr), 1)
     return sparse.diags(1 / np.sqrt(counts)) @ bags
 

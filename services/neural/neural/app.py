@@ -1,4 +1,4 @@
-"""The neural service: the networks rank candidates, and predict ratings."""
+"""HTTP app of the neural service: ranks candidates, and predicts ratings."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from neural.model import Neural
 
 async def predict(overlay: ModelReplica[Neural], request: Request) -> dict[str, Any]:
     """Answer the ratings that a user would give to movies that the model knows."""
-    asked: PredictRequest = await body(request, PredictRequest)
+    query: PredictRequest = await body(request, PredictRequest)
     serving = overlay.serving
-    known = [i for i in dict.fromkeys(asked.movie_ids) if serving.movies.index(i) >= 0]
-    rated = UserHistory.of(asked.ratings).rated
+    known = [i for i in dict.fromkeys(query.movie_ids) if serving.movies.index(i) >= 0]
+    rated = UserHistory.of(query.ratings).rated
     ratings, confidences = serving.model.predict(rated, known, serving.movies)
     items = tuple(
         Prediction(movie_id=movie_id, rating=float(rating), confidence=float(confidence))

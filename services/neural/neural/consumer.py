@@ -1,4 +1,4 @@
-"""What the neural service does with events: vectors of users and movies by its networks."""
+"""Consumer of the neural service: derives vectors of users and movies by its networks."""
 
 from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.by_service import handlers_of

@@ -1,1 +1,1 @@
-"""User-model service: tastes of a user, from ratings and clusters."""
+"""User-model service: clusters, neighbours and segments of users, from their ratings."""

@@ -1,4 +1,4 @@
-"""The user-model service: what the user's cluster and the near users in it liked; segments."""
+"""HTTP app of the user-model service: movies that similar users liked, and segments."""
 
 from marquee.process import serve
 from marquee.serving.app import ModelService, create_app, rank_candidates

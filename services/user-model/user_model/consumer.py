@@ -1,4 +1,4 @@
-"""What the user-model service does with events: codes and clusters of users, rows of movies."""
+"""Consumer of the user-model service: derives codes and clusters of users, rows of movies."""
 
 from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.by_service import handlers_of

@@ -1,27 +1,34 @@
-"""The model without users who were erased after its training: nobody is near to them any more."""
+"""Masking of users erased after the training: they are nobody's neighbours any more."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from marquee.events.erasure import erased_among
-from user_model.model import Training, UserModel
+from user_model.model import TrainingRatings, UserModel
 
 
 def without(model: UserModel, erased: frozenset[bytes]) -> UserModel:
-    """Return the model without the ids, codes and ratings of the users of these digests.
+    """Return the model without the ids, codes and ratings of the erased users.
 
-    Others keep their places, so clusters stay the slices that they are; a code of zeros is near to
-    nobody.
+    The others keep their places, so that clusters remain slices; a code of zeros has no weight as
+    a neighbour.
+
+    Args:
+        model: The model as trained.
+        erased: Digests of the ids of the erased users.
     """
     training = model.training
-    gone = erased_among(training.user_ids, erased)
-    if not gone.any():
+    is_erased = erased_among(training.user_ids, erased)
+    if not is_erased.any():
         return model
     counts = np.diff(training.starts)
-    stays = np.repeat(~gone, counts)
-    starts = np.concatenate([[0], np.cumsum(np.where(gone, 0, counts))])
-    user_ids = np.where(gone, 0, training.user_ids)
-    left = Training(user_ids, starts, training.movies[stays], training.half_stars[stays])
-    codes = np.where(gone[:, None], np.float32(0), model.codes)
-    return replace(model, training=left, codes=codes)
+    remains = np.repeat(~is_erased, counts)
+    masked = TrainingRatings(
+        user_ids=np.where(is_erased, 0, training.user_ids),
+        starts=np.concatenate([[0], np.cumsum(np.where(is_erased, 0, counts))]),
+        movies=training.movies[remains],
+        half_stars=training.half_stars[remains],
+    )
+    codes = np.where(is_erased[:, None], np.float32(0), model.codes)
+    return replace(model, training=masked, codes=codes)

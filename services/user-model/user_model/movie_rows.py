@@ -1,75 +1,98 @@
-"""How a movie's row is laid out, and how the row of a movie without ratings is predicted."""
+"""Layout of a movie's row, and the row that content predicts of a movie without ratings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Ints, Matrix, Vector
 from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
+from marquee.features.row_layout import RowLayout
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
 
-PATIENCE = 5.0
-"""After this many ratings a new movie's bonus is half of what it was."""
+COLDNESS_HALVED_AT = 5.0
+"""After this many ratings the cold-start offset of a new movie is half of what it was."""
 
-_LEAST = 1e-4
+_MIN_RATE = 1e-4
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The numbers of a movie's row: its taste, `factors` of ALS and then `outputs` of the
-    autoencoder with their prior; the share of each of `clusters` clusters of users who liked it,
-    log popularity, coldness (1: new), and the code of its `content`. All before the coldness is
-    `learned` from users."""
+class UserModelRowLayout:
+    """The columns of a movie's row.
+
+    The row of the preference scorers: ALS factor (`factors`), autoencoder output (`width`) and its
+    prior; the share of each of `clusters` user clusters who liked the movie, log popularity,
+    coldness (1: without ratings, falling to 0 with them), and the code of its `content`. All that
+    precedes the coldness is `learned` from users.
+    """
 
     factors: int
     width: int
     clusters: int
     content: int
 
+    @classmethod
+    def of(
+        cls, preference: PreferenceScorers, learned: int, embedding: ContentEmbedding
+    ) -> "UserModelRowLayout":
+        """Return the layout of rows with `learned` columns: clusters are what the rest leaves."""
+        factors, width = preference.factors.f, int(preference.autoencoder.outputs.shape[1])
+        return cls(factors, width, learned - preference.d - 1, embedding.e)
+
+    @cached_property
+    def columns(self) -> RowLayout:
+        """The columns by name."""
+        return RowLayout(
+            factor=self.factors,
+            output=self.width,
+            output_prior=1,
+            rates=self.clusters,
+            popularity=1,
+            coldness=1,
+            code=self.content,
+        )
+
     @property
     def learned(self) -> int:
-        return self.factors + self.width + self.clusters + 2
+        """How many columns, the first ones, are learned from users."""
+        return self.columns.start("coldness")
 
     @property
     def d(self) -> int:
-        return self.learned + 1 + self.content
-
-    def taste(self, rows: Matrix) -> Matrix:
-        return rows[:, : self.factors + self.width + 1]
+        """Length of a row."""
+        return self.columns.width
 
     def outputs(self, rows: Matrix) -> Matrix:
-        return rows[:, self.factors : self.factors + self.width]
+        """Return the autoencoder's outputs, m × width, a view."""
+        return self.columns.block(rows, "output")
 
     def rates(self, rows: Matrix) -> Matrix:
-        start = self.factors + self.width + 1
-        return rows[:, start : start + self.clusters]
+        """Return the share of each cluster's users who liked the movies, m × clusters, a view."""
+        return self.columns.block(rows, "rates")
 
-    def popularity(self, rows: Matrix) -> Matrix:
-        return rows[:, self.learned - 1]
+    def popularity(self, rows: Matrix) -> Vector:
+        """Return log(1 + positive ratings), m; predicted where nobody has rated the movie."""
+        return self.columns.column(rows, "popularity")
 
-    def coldness(self, rows: Matrix) -> Matrix:
-        return rows[:, self.learned]
+    def coldness(self, rows: Matrix) -> Vector:
+        """Return the coldness, m, a view."""
+        return self.columns.column(rows, "coldness")
 
     def codes(self, rows: Matrix) -> Matrix:
-        return rows[:, self.learned + 1 :]
+        """Return the codes of the movies' content, m × content."""
+        return self.columns.block(rows, "code")
 
-    def likers(self, rows: Matrix) -> npt.NDArray[np.int16]:
-        """Return for each row the cluster of users that likes it most beyond the average."""
+    def fan_clusters(self, rows: Matrix) -> npt.NDArray[np.int16]:
+        """Return for each row the user cluster that likes it most beyond the average, m."""
         rates = self.rates(rows)
-        lifts = rates / np.maximum(rates.mean(axis=1, keepdims=True), _LEAST)
-        likers: npt.NDArray[np.int16] = lifts.argmax(axis=1).astype(np.int16)
-        return likers
-
-
-def layout_of(taste: PreferenceScorers, learned: int, space: ContentEmbedding) -> Layout:
-    """Return the layout of rows with so many numbers `learned`: what is no taste is clusters'."""
-    factors, width = taste.factors.f, int(taste.autoencoder.outputs.shape[1])
-    return Layout(factors, width, learned - factors - width - 2, space.e)
+        lifts = rates / np.maximum(rates.mean(axis=1, keepdims=True), _MIN_RATE)
+        clusters: npt.NDArray[np.int16] = lifts.argmax(axis=1).astype(np.int16)
+        return clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +101,11 @@ class ColdRows:
 
     vectors: MovieVectors
     ridge: Ridge
-    space: ContentEmbedding
-    layout: Layout
+    embedding: ContentEmbedding
+    layout: UserModelRowLayout
 
-    def predict(self, movies: Sequence[Movie], ratings: npt.NDArray[np.int64]) -> Matrix:
-        """Return the rows, m × d, of m movies that have so many `ratings` (m)."""
+    def predict(self, movies: Sequence[Movie], ratings: Ints) -> Matrix:
+        """Return the rows, m × d, of m movies with this many `ratings` each (m)."""
         return self.complete(self.content(movies), ratings)
 
     def content(self, movies: Sequence[Movie]) -> Matrix:
@@ -90,10 +113,16 @@ class ColdRows:
         sums = np.zeros((len(movies), 3), np.int64)
         return self.vectors.matrix(movies, sums)[:, self.vectors.content]
 
-    def complete(self, content: Matrix, ratings: npt.NDArray[np.int64]) -> Matrix:
+    def complete(self, content: Matrix, ratings: Ints) -> Matrix:
         """Return m × d rows from m content rows."""
-        coldness = (PATIENCE / (PATIENCE + ratings)).astype(np.float32)[:, None]
-        rows: Matrix = np.hstack([self.ridge.apply(content), coldness, self.space.codes(content)])
+        coldness = COLDNESS_HALVED_AT / (COLDNESS_HALVED_AT + ratings)
+        rows: Matrix = np.hstack(
+            [
+                self.ridge.apply(content),
+                coldness.astype(np.float32)[:, None],
+                self.embedding.codes(content),
+            ]
+        )
         rates = self.layout.rates(rows)
-        np.clip(rates, _LEAST, 1, out=rates)
+        np.clip(rates, _MIN_RATE, 1, out=rates)
         return rows

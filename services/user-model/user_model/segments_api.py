@@ -1,4 +1,4 @@
-"""The internal calls about segments: what there is, what suits one, and which a user is in."""
+"""Internal routes of segments: their list, the movies that suit one, and the one of a user."""
 
 from typing import Any, Literal, cast, get_args
 
@@ -9,21 +9,21 @@ from pydantic import BaseModel, ConfigDict
 from marquee.domain.movies import MovieId
 from marquee.domain.ratings import POSITIVE, RatedMovies, Stars
 from marquee.domain.recommendation import Reason, Scored, UserHistory
-from marquee.errors import InvalidInput, NotFound
+from marquee.errors import NotFound
 from marquee.scoring.top_k import top
-from marquee.serving.app import body, recommend_answer
+from marquee.serving.app import body, recommend_answer, requested_k
 from marquee.serving.replica import ModelReplica, ServingState
 from user_model.model import UserModel
 from user_model.segments.model import Segments
 
-_DRAWN = 10.0
-"""Users that the share of all weighs in a segment's share of users who liked a movie."""
+_PSEUDO_USERS = 10.0
+"""Users with average likes that count beside those of a segment."""
 
-Kind = Literal["movies", "users"]
+SegmentKind = Literal["movies", "users"]
 
 
-class Rated(BaseModel):
-    """What a user rated; it travels in the request, so that any replica can answer."""
+class SegmentRequest(BaseModel):
+    """The ratings of a user; they travel in the request, so that any replica can answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,20 +31,22 @@ class Rated(BaseModel):
 
 
 async def user(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
-    """Answer what events have derived for a user, with the segment that his ratings put him in
-    and, where nothing has changed since the training, the cluster."""
+    """Answer a user's derived row with their segment.
+
+    Where nothing has changed since the training there is no derived cluster: it is computed.
+    """
     user_id = int(request.path_params["user_id"])
-    found, facts = await overlay.user(user_id), await overlay.facts(user_id)
+    answer, facts = await overlay.user(user_id), await overlay.facts(user_id)
     model, rated = overlay.serving.model, RatedMovies.of(facts)
-    if found["cluster"] is None and len(rated.movie_ids):
-        found["cluster"] = model.encode(rated)[1]
-    return found | {"segment": model.segment(rated)}
+    if answer["cluster"] is None and len(rated.movie_ids):
+        answer["cluster"] = model.encode(rated)[1]
+    return answer | {"segment": model.segment(rated)}
 
 
 async def segment_of(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
-    """Answer which segment ratings put a user in."""
-    asked: Rated = await body(request, Rated)
-    return {"segment": overlay.serving.model.segment(UserHistory.of(asked.ratings).rated)}
+    """Answer the segment of a user with these ratings."""
+    history: SegmentRequest = await body(request, SegmentRequest)
+    return {"segment": overlay.serving.model.segment(UserHistory.of(history.ratings).rated)}
 
 
 async def listed(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
@@ -53,25 +55,25 @@ async def listed(overlay: ModelReplica[UserModel], request: Request) -> dict[str
     segments = _segments(serving)
     items = segments.described(kind)
     if kind == "movies":
-        now = np.bincount(movie_segments(serving)[serving.movies.alive], minlength=len(items) + 1)
-        items = [one | {"size": int(now[one["id"]])} for one in items]
-    rest = {key: value for key, value in segments.about[kind].items() if key != "segments"}
-    return {"items": items, "model_version": serving.model.version, **rest}
+        sizes = np.bincount(movie_segments(serving)[serving.movies.alive], minlength=len(items) + 1)
+        items = [segment | {"size": int(sizes[segment["id"]])} for segment in items]
+    about = {key: value for key, value in segments.about[kind].items() if key != "segments"}
+    return {"items": items, "model_version": serving.model.version, **about}
 
 
 async def recommended(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
-    """Answer the movies of a segment of movies by popularity, or what a segment of users likes."""
+    """Answer the most popular movies of a segment of movies, or the best liked of one of users."""
     serving, kind = overlay.serving, _kind(request)
     segment, segments = int(request.path_params["segment"]), _segments(serving)
-    if all(one["id"] != segment for one in segments.described(kind)):
+    if all(item["id"] != segment for item in segments.described(kind)):
         raise NotFound(f"there is no segment {segment} of {kind}")
     answer = _popular_in if kind == "movies" else _liked_by
-    items = answer(serving, segment, _k(request))
+    items = answer(serving, segment, requested_k(request))
     return recommend_answer(items, serving.model.version, overlay.positions, True)
 
 
 def movie_segments(serving: ServingState[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
-    """Return the segment of each movie as it is now: events have put its genres and ratings."""
+    """Return the segment of each movie by its current genres and ratings."""
     return _segments(serving).movies.assign(serving.movies.genres, serving.popularity.now().sums)
 
 
@@ -92,8 +94,10 @@ def _liked_by(serving: ServingState[UserModel], segment: int, k: int) -> list[Sc
 
 
 def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return how much each base movie is liked by the users of a segment, n: the share of them
-    who do, drawn to that of all users, times the logarithm of 1 + its lift."""
+    """Return how much the users of a segment like each base movie, n.
+
+    The share of them who do, damped by the share of all users, times the log of 1 + its lift.
+    """
     assert model.segments is not None
     training, n = model.training, len(model.base)
     liked = training.half_stars >= POSITIVE
@@ -101,7 +105,7 @@ def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.floa
     inside = model.segments.of_users == segment
     everywhere = np.bincount(training.movies[liked], minlength=n) / max(1, len(inside))
     here = np.bincount(training.movies[liked & inside[owners]], minlength=n)
-    share = (here + _DRAWN * everywhere) / (inside.sum() + _DRAWN)
+    share = (here + _PSEUDO_USERS * everywhere) / (inside.sum() + _PSEUDO_USERS)
     return np.asarray(share * np.log1p(share / np.maximum(everywhere, 1e-9)))
 
 
@@ -119,15 +123,8 @@ def _segments(serving: ServingState[UserModel]) -> Segments:
     return segments
 
 
-def _kind(request: Request) -> Kind:
+def _kind(request: Request) -> SegmentKind:
     kind = request.path_params["kind"]
-    if kind not in get_args(Kind):
+    if kind not in get_args(SegmentKind):
         raise NotFound(f"there are no segments of {kind}, only of movies and of users")
-    return cast(Kind, kind)
-
-
-def _k(request: Request) -> int:
-    try:
-        return max(1, min(1000, int(request.query_params.get("k", 10))))
-    except ValueError:
-        raise InvalidInput("k: a whole number from 1 to 1000", "k") from None
+    return cast(SegmentKind, kind)

@@ -14,9 +14,9 @@ from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
 from user_model.model import UserModel
 from user_model.segments.fit import SegmentsConfig, fit_segments
-from user_model.segments.model import LEAST_USERS, Segments
-from user_model.segments.naming import describe
-from user_model.segments.pinned_kmeans import kept_clusters
+from user_model.segments.model import MIN_USERS, Segments
+from user_model.segments.naming import describe_segments
+from user_model.segments.pinned_kmeans import pinned_kmeans
 from user_model.segments_api import liked_in
 
 KINDS = (("Comedy",), ("Western",), ("Sci-Fi",))
@@ -74,7 +74,7 @@ def test_a_new_movie_gets_its_segment_from_its_genres(model: UserModel) -> None:
     assert new.tolist() == [old[model.base.index(1)], old[model.base.index(3)]]
 
 
-def test_a_user_moves_to_another_segment_with_his_ratings(model: UserModel) -> None:
+def test_a_user_moves_to_another_segment_with_their_ratings(model: UserModel) -> None:
     comedies, westerns = segment_of(model, 3, 6, 9, 12), segment_of(model, 1, 4, 7, 10)
     assert comedies != westerns
     assert segment_of(model, 3, 6, *range(1, 60, 3)) == westerns
@@ -90,27 +90,29 @@ def test_only_likes_count(model: UserModel) -> None:
 def test_a_segment_is_named_by_its_genre_and_decade(model: UserModel) -> None:
     assert model.segments is not None
     for kind in ("movies", "users"):
-        names = {one["name"] for one in model.segments.described(kind)}
+        names = {segment["name"] for segment in model.segments.described(kind)}
         assert names == {"Comedy · 1960s", "Western · 1970s", "Sci-Fi · 1980s"}
 
 
 def test_what_a_segment_likes_is_of_its_genre(model: UserModel) -> None:
     assert model.segments is not None
-    for one in model.segments.described("users"):
-        best = np.argsort(-liked_in(model, one["id"]))[:10]
+    for segment in model.segments.described("users"):
+        best = np.argsort(-liked_in(model, segment["id"]))[:10]
         kinds = {model.base.genres[row] for row in best}
-        assert kinds == {genre_mask([one["name"].partition(" ")[0]])}
-        assert {movie(i).genres[0] for i in one["typical"][:10]} == {one["name"].partition(" ")[0]}
+        assert kinds == {genre_mask([segment["name"].partition(" ")[0]])}
+        assert {movie(i).genres[0] for i in segment["typical"][:10]} == {
+            segment["name"].partition(" ")[0]
+        }
 
 
 def test_a_segment_of_few_users_is_not_shown(model: UserModel) -> None:
     assert model.segments is not None
     about = {
         "movies": {"segments": [{"size": 1}]},
-        "users": {"segments": [{"size": LEAST_USERS - 1}, {"size": LEAST_USERS}]},
+        "users": {"segments": [{"size": MIN_USERS - 1}, {"size": MIN_USERS}]},
     }
     segments = replace(model.segments, about=about)
-    assert segments.described("users") == [{"size": LEAST_USERS}]
+    assert segments.described("users") == [{"size": MIN_USERS}]
     assert segments.described("movies") == [{"size": 1}]
 
 
@@ -172,24 +174,24 @@ def test_poor_ratings_make_few_segments_and_say_why(
 
 def test_a_movie_alone_is_a_segment() -> None:
     segments = segments_of([(1, 1, 9)], n_movies=1)
-    assert [one["size"] for one in segments.described("movies")] == [1]
+    assert [segment["size"] for segment in segments.described("movies")] == [1]
 
 
-def test_kept_clusters_stay_and_the_others_find_theirs() -> None:
+def test_pinned_kmeans_stay_and_the_others_find_theirs() -> None:
     rng = np.random.default_rng(0)
     places = np.array([[0, 0], [10, 0], [0, 10], [10, 10]], np.float32)
     rows = (np.repeat(places, 50, axis=0) + rng.normal(0, 0.5, (200, 2))).astype(np.float32)
     kept = np.array([[4, 4], [10, 10]], np.float32)  # one of them where there is nothing
-    found = kept_clusters(rows, 5, kept, 0)
+    found = pinned_kmeans(rows, 5, kept, 0)
     assert found[:2].tolist() == kept.tolist()
     others = np.array(sorted(found[2:].tolist(), key=lambda at: (round(at[1]), round(at[0]))))
     assert np.abs(others - [[0, 0], [10, 0], [0, 10]]).max() < 0.3
-    assert np.array_equal(kept_clusters(rows, 5, kept, 0), found)
+    assert np.array_equal(pinned_kmeans(rows, 5, kept, 0), found)
 
 
-def test_rows_that_are_all_the_same_give_the_kept_clusters_alone() -> None:
+def test_rows_that_are_all_the_same_give_the_pinned_kmeans_alone() -> None:
     kept = np.zeros((1, 2), np.float32)
-    assert kept_clusters(np.zeros((9, 2), np.float32), 4, kept, 0).shape == (1, 2)
+    assert pinned_kmeans(np.zeros((9, 2), np.float32), 4, kept, 0).shape == (1, 2)
 
 
 @pytest.mark.parametrize(("kind", "k"), [("movies", 2), ("users", 3)])
@@ -216,14 +218,14 @@ def test_more_kept_segments_than_were_asked_for_are_all_made(dataset: Dataset) -
     config = SegmentsConfig(movies_k=2, users_k=1, movies_kept=(*kept, (999,)), users_kept=kept)
     rows = RatingRows.of(dataset)
     segments = fit_segments(dataset.movies, rows, np.zeros(60, np.int16), config, 0)
-    assert [one["size"] for one in segments.described("movies")] == [20, 20, 20]
+    assert [segment["size"] for segment in segments.described("movies")] == [20, 20, 20]
     assert len(segments.about["users"]["segments"]) == 3
 
 
 def test_segments_with_the_same_words_have_different_names() -> None:
     movies = [movie(3), movie(6)]
-    described = describe(np.eye(2), [1, 1], movies, np.eye(2))
-    assert [one["name"] for one in described] == ["Mixed", "Mixed (2)"]
+    described = describe_segments(np.eye(2), [1, 1], movies, np.eye(2))
+    assert [segment["name"] for segment in described] == ["Mixed", "Mixed (2)"]
 
 
 def test_a_tag_names_a_segment_that_carries_it() -> None:
@@ -231,4 +233,4 @@ def test_a_tag_names_a_segment_that_carries_it() -> None:
         Movie(movie_id=i, title="T", tags={"heist": 0.9} if i <= 6 else {}) for i in range(1, 21)
     ]
     weights = np.array([[i <= 6 for i in range(1, 21)], [i > 6 for i in range(1, 21)]], float)
-    assert describe(weights, [6, 14], tagged, weights)[0]["name"] == "Mixed · “heist”"
+    assert describe_segments(weights, [6, 14], tagged, weights)[0]["name"] == "Mixed · “heist”"

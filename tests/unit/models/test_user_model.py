@@ -71,18 +71,18 @@ def test_each_part_moves_scores(model: UserModel, part: str) -> None:
     weights = dict.fromkeys(UserModelConfig.signals, 1.0)
     rated, half_stars = movies.indexes([10, 13]), np.array([10, 4])
     code = model.code(rated, half_stars)
-    signals = model.signals(rated, half_stars, code, model.near(code), movies.vectors)
+    signals = model.signals(rated, half_stars, code, model.neighbourhood(code), movies.vectors)
 
     def scores(weights: dict[str, float]) -> np.ndarray:
-        judged = replace(model, mix=replace(model.mix, weights=weights))
-        return judged.total(signals, judged.cold.layout.coldness(movies.vectors))
+        weighted = replace(model, blend=replace(model.blend, weights=weights))
+        return weighted.blend.total(signals, weighted.cold_rows.layout.coldness(movies.vectors))
 
     assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
 
 
 def test_a_part_left_out_has_no_weight() -> None:
     without = SMALL.model_copy(update={"without": ("content",)})
-    assert "content" not in fit(checkerboard(), without, 0).mix.weights
+    assert "content" not in fit(checkerboard(), without, 0).blend.weights
 
 
 def test_content_counts_more_the_more_ratings_are_known(model: UserModel) -> None:
@@ -91,7 +91,9 @@ def test_content_counts_more_the_more_ratings_are_known(model: UserModel) -> Non
     def content(*movie_ids: int) -> np.ndarray:
         rated, half_stars = movies.indexes(list(movie_ids)), np.full(len(movie_ids), 10)
         code = model.code(rated, half_stars)
-        return model.signals(rated, half_stars, code, model.near(code), movies.vectors)["content"]
+        return model.signals(rated, half_stars, code, model.neighbourhood(code), movies.vectors)[
+            "content"
+        ]
 
     kind = movies.movie_ids % 2 == 0
     assert content(10)[kind].min() > content(10)[~kind].max()
@@ -99,7 +101,7 @@ def test_content_counts_more_the_more_ratings_are_known(model: UserModel) -> Non
 
 
 def test_a_changed_movie_keeps_what_users_taught_and_is_alike_to_others(model: UserModel) -> None:
-    movies, layout = model.movies(), model.cold.layout
+    movies, layout = model.movies(), model.cold_rows.layout
     movie = checkerboard().movies[0]
     changed = movie.model_copy(update={"genres": ("Romance",), "tags": {"letters": 0.9}})
     (before, cluster), (row, same) = (model.row(f, model.sums(10)) for f in (movie, changed))
@@ -112,7 +114,7 @@ def test_a_changed_movie_keeps_what_users_taught_and_is_alike_to_others(model: U
 
 
 def test_live_popularity_counts(model: UserModel) -> None:
-    loud = replace(model, mix=replace(model.mix, weights={"popularity": 1.0}))
+    loud = replace(model, blend=replace(model.blend, weights={"popularity": 1.0}))
     movies = loud.movies()
     sums = np.ones((len(movies), 3), np.int64)
     sums[movies.index(21)] = (90, 80, 700)
@@ -125,7 +127,7 @@ def test_a_new_movie_has_a_bonus_that_fades_with_ratings(model: UserModel) -> No
     movie = Movie(movie_id=500, title="New", year=1990, genres=("Action",))
     fresh, _ = model.row(movie, (0, 0, 0))
     rated, _ = model.row(movie, (5, 4, 40))
-    coldness = model.cold.layout.coldness(np.stack([fresh, rated]))
+    coldness = model.cold_rows.layout.coldness(np.stack([fresh, rated]))
     assert coldness.tolist() == [1.0, 0.5]
 
 
@@ -140,9 +142,9 @@ def test_sums_are_those_of_the_training(model: UserModel) -> None:
 def test_near_users_weigh_by_nearness() -> None:
     near = Neighbourhood(np.array([3.0, 1.0]), np.array([0, 0, 1]), np.array([0, 1, 1]))
     assert near.rates(3).tolist() == [0.75, 1.0, 0.0]
-    ties = near.ties(np.array([1]), np.array([0, 2]), 3)
-    assert ties[0, 0] == pytest.approx(3 / np.sqrt(3))
-    assert ties[0, 1] == 0
+    co_likes = near.co_likes(np.array([1]), np.array([0, 2]), 3)
+    assert co_likes[0, 0] == pytest.approx(3 / np.sqrt(3))
+    assert co_likes[0, 1] == 0
 
 
 def test_a_data_set_without_movies_is_refused() -> None:

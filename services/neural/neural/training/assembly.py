@@ -15,14 +15,10 @@ from marquee.features.popularity import Popularity
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import fit_ridge
-from marquee.training.autoencoder import (
-    encode,
-    fit_over_movies,
-    fit_user_clusters,
-    learned_movies,
-)
+from marquee.training.autoencoder import encode, fit_over_movies, learned_movies
 from marquee.training.linear_autoencoder import fit_linear_autoencoder
 from marquee.training.pipeline import fit_pipeline
+from marquee.training.user_clusters import fit_user_clusters
 from neural.blend import NeuralBlend
 from neural.model import Neural
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout

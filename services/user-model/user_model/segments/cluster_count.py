@@ -1,8 +1,11 @@
-"""How many clusters data have: seven methods, a vote among them, and a gate against no structure.
+"""Choice of the number of clusters: a vote of seven methods, and a test for having none.
 
-Elbow (Satopää et al. 2011, Kneedle), silhouette (Rousseeuw 1987), Davies-Bouldin (1979),
-Caliński-Harabasz (1974), gap statistic (Tibshirani et al. 2001), BIC of a Gaussian mixture with
-diagonal covariances (Fraley & Raftery 1998), stability of subsamples (Ben-Hur et al. 2002).
+- Elbow: the farthest point below the chord of the inertia ("Finding a Kneedle in a Haystack",
+  Satopää et al. 2011).
+- Silhouette (Rousseeuw 1987), Davies-Bouldin index (1979), Caliński-Harabasz index (1974).
+- Gap statistic (Tibshirani, Walther & Hastie 2001), with the wider margin of `_gap`.
+- BIC (Schwarz 1978) of a Gaussian mixture with diagonal covariances (Fraley & Raftery 1998).
+- Stability of fits to subsamples (Ben-Hur, Elisseeff & Guyon 2002).
 """
 
 import warnings
@@ -27,18 +30,31 @@ from marquee.arrays import Reals
 Curve = list[float | None]
 
 GRID = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
-"""Up to what an operator can keep in mind; genres alone would go on splitting."""
-STABLE = 0.8
-_SAMPLE = 1500
+"""Numbers to try, up to what an operator can keep in mind; genres alone would go on splitting."""
+MIN_STABILITY = 0.8
+"""Mean adjusted Rand index from which on a number of clusters is stable."""
+_MAX_ROWS = 1500
+"""Rows that the methods are computed on."""
+_MIN_DISTINCT = 8
 _REFERENCES, _PAIRS, _STARTS = 10, 6, 4
-_CLEAR = 4
-_NEAR = 0.01
-"""Stabilities that differ by less are the same; the larger number says more."""
+_GAP_ERRORS = 4
+"""Standard errors that a gap may lie below the widest; see `_gap`."""
+_STABILITY_MARGIN = 0.01
+"""Stabilities that differ by less are equal; the larger number of clusters tells more."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The number chosen, why, each method's choice, and its curve over `ks` (None: not defined)."""
+class ClusterCount:
+    """The number of clusters chosen.
+
+    Attributes:
+        k: The number.
+        structure: Whether the data have clusters.
+        reason: In words, for operators.
+        ks: The numbers tried.
+        votes: Each method's choice.
+        curves: Each method's values over `ks`; None where it is not defined.
+    """
 
     k: int
     structure: bool
@@ -48,32 +64,45 @@ class Choice:
     curves: Mapping[str, Curve] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it all."""
+        """Return all fields."""
         return asdict(self)
 
 
-def choose(rows: Reals, seed: int, otherwise: int, grid: Sequence[int] = GRID) -> Choice:
-    """Return the number of clusters of n × d rows; `otherwise` where they have no structure.
+def choose_cluster_count(
+    rows: Reals, seed: int, default: int, grid: Sequence[int] = GRID
+) -> ClusterCount:
+    """Return the number of clusters with most votes of the seven methods, among the stable ones.
 
-    The number with most votes of the seven methods, among those whose stability is 0.8 or more;
-    ties go to the better silhouette. There is no structure where the gap statistic says 1, or
+    Ties go to the better silhouette. There is no structure where the gap statistic chooses 1, or
     where no number that has a vote is stable.
+
+    Args:
+        rows: n × d.
+        seed: Of all draws and fits.
+        default: The number where the rows have no structure.
+        grid: The numbers to try.
     """
     distinct = len(np.unique(rows.round(6), axis=0)) if len(rows) else 0
-    if distinct < 8:
-        k = max(1, min(otherwise, distinct))
-        return Choice(k, False, f"only {distinct} rows differ: too few to choose a number by")
+    if distinct < _MIN_DISTINCT:
+        k = max(1, min(default, distinct))
+        return ClusterCount(k, False, f"only {distinct} rows differ: too few to choose a number by")
     rng = np.random.default_rng(seed)
-    sample = rows[rng.permutation(len(rows))[:_SAMPLE]]
+    sample = rows[rng.permutation(len(rows))[:_MAX_ROWS]]
     most = min(len(np.unique(sample.round(6), axis=0)) - 2, max(3, len(sample) // 10))
     ks = tuple(k for k in grid if k <= most)
-    found, error = curves(sample, ks, seed)
-    votes = {name: vote(ks, found, error) for name, vote in METHODS.items()}
-    return _decide(ks, votes, found, min(otherwise, max(ks)))
+    values, error = curves(sample, ks, seed)
+    votes = {name: vote(ks, values, error) for name, vote in METHODS.items()}
+    return _count_votes(ks, votes, values, min(default, max(ks)))
 
 
 def curves(rows: Reals, ks: Sequence[int], seed: int) -> tuple[dict[str, Curve], list[float]]:
-    """Return each method's curve over `ks`, and the standard error of the gaps."""
+    """Return each method's curve over `ks`, and the standard errors of the gaps.
+
+    Args:
+        rows: n × d.
+        ks: The numbers of clusters.
+        seed: Of all draws and fits.
+    """
     fits = {k: _kmeans(rows, k, seed) for k in ks}
     labels = {k: fit.labels_ for k, fit in fits.items()}
     gaps, error = _gaps(rows, ks, [float(fits[k].inertia_) for k in ks], seed)
@@ -83,17 +112,20 @@ def curves(rows: Reals, ks: Sequence[int], seed: int) -> tuple[dict[str, Curve],
         "calinski_harabasz": lambda k: calinski_harabasz_score(rows, labels[k]),
         "stability": lambda k: stability(rows, k, seed),
     }
-    found: dict[str, Curve] = {
+    values: dict[str, Curve] = {
         name: [float(score(k)) if k > 1 else None for k in ks] for name, score in scores.items()
     }
-    found["elbow"] = [float(fits[k].inertia_) for k in ks]
-    found["gap"] = list(gaps)
-    found["bic"] = [_bic(rows, k, seed) for k in ks]
-    return found, error
+    values["elbow"] = [float(fits[k].inertia_) for k in ks]
+    values["gap"] = list(gaps)
+    values["bic"] = [_bic(rows, k, seed) for k in ks]
+    return values, error
 
 
 def stability(rows: Reals, k: int, seed: int) -> float:
-    """Return the mean adjusted Rand index of pairs of fits, each to 80 % of the rows."""
+    """Return the mean adjusted Rand index (Hubert & Arabie 1985) of pairs of fits to subsamples.
+
+    Each subsample is 80 % of the rows; both fits of a pair label all rows.
+    """
     rng = np.random.default_rng(seed)
     size = max(k, round(0.8 * len(rows)))
     indexes = []
@@ -106,65 +138,67 @@ def stability(rows: Reals, k: int, seed: int) -> float:
     return float(np.mean(indexes))
 
 
-def _elbow(ks: Sequence[int], found: Mapping[str, Curve], _: Sequence[float]) -> int:
-    """Return the point farthest below the chord of the curve of inertia."""
-    y, x = np.array(found["elbow"], float), np.array(ks, float)
+def _elbow(ks: Sequence[int], values: Mapping[str, Curve], _: Sequence[float]) -> int:
+    """Return the number whose inertia lies farthest below the chord of the curve."""
+    y, x = np.array(values["elbow"], float), np.array(ks, float)
     height, width = max(np.ptp(y), 1e-12), max(np.ptp(x), 1e-12)
     return ks[int(np.argmax((y.max() - y) / height - (x - x[0]) / width))]
 
 
-def _gap(ks: Sequence[int], found: Mapping[str, Curve], error: Sequence[float]) -> int:
+def _gap(ks: Sequence[int], values: Mapping[str, Curve], error: Sequence[float]) -> int:
     """Return the smallest number whose gap is within four standard errors of the widest.
 
     Dudoit & Fridlyand 2002: the first number that the next one does not surpass can be 1 for
     clusters that are all equally far apart, as no split in two is better than another. On uniform
     noise the widest of ten gaps surpasses the first by up to 2.3 errors, on blobs by 30 and more.
     """
-    gaps = np.array(found["gap"], float)
+    gaps = np.array(values["gap"], float)
     widest = int(np.argmax(gaps))
-    return ks[int(np.argmax(gaps >= gaps[widest] - _CLEAR * error[widest]))]
+    return ks[int(np.argmax(gaps >= gaps[widest] - _GAP_ERRORS * error[widest]))]
 
 
-def _best(name: str, sign: int) -> Callable[..., int]:
-    def best(ks: Sequence[int], found: Mapping[str, Curve], _: Sequence[float]) -> int:
-        return max(_defined(ks, found[name]), key=lambda pair: sign * pair[1])[0]
+def _extreme(name: str, sign: int) -> Callable[..., int]:
+    """Return the method that chooses the largest value (`sign` 1) or the smallest (-1)."""
+
+    def best(ks: Sequence[int], values: Mapping[str, Curve], _: Sequence[float]) -> int:
+        return max(_defined(ks, values[name]), key=lambda pair: sign * pair[1])[0]
 
     return best
 
 
-def _stablest(ks: Sequence[int], found: Mapping[str, Curve], _: Sequence[float]) -> int:
-    pairs = _defined(ks, found["stability"])
+def _stablest(ks: Sequence[int], values: Mapping[str, Curve], _: Sequence[float]) -> int:
+    pairs = _defined(ks, values["stability"])
     most = max(value for _, value in pairs)
-    return max(k for k, value in pairs if value >= most - _NEAR)
+    return max(k for k, value in pairs if value >= most - _STABILITY_MARGIN)
 
 
 METHODS: Mapping[str, Callable[[Sequence[int], Mapping[str, Curve], Sequence[float]], int]] = {
     "elbow": _elbow,
-    "silhouette": _best("silhouette", 1),
-    "davies_bouldin": _best("davies_bouldin", -1),
-    "calinski_harabasz": _best("calinski_harabasz", 1),
+    "silhouette": _extreme("silhouette", 1),
+    "davies_bouldin": _extreme("davies_bouldin", -1),
+    "calinski_harabasz": _extreme("calinski_harabasz", 1),
     "gap": _gap,
-    "bic": _best("bic", -1),
+    "bic": _extreme("bic", -1),
     "stability": _stablest,
 }
-"""Each method's choice by the curves and the standard error of the gaps."""
+"""Each method's choice by the curves and the standard errors of the gaps."""
 
 
-def _decide(
-    ks: tuple[int, ...], votes: Mapping[str, int], found: Mapping[str, Curve], otherwise: int
-) -> Choice:
+def _count_votes(
+    ks: tuple[int, ...], votes: Mapping[str, int], values: Mapping[str, Curve], default: int
+) -> ClusterCount:
     if votes["gap"] == 1:
         reason = "no structure: the gap statistic finds no more than one cluster"
-        return Choice(otherwise, False, reason, ks, votes, found)
-    stable = dict(_defined(ks, found["stability"]))
-    counted = Counter(k for k in votes.values() if k > 1 and stable[k] >= STABLE)
+        return ClusterCount(default, False, reason, ks, votes, values)
+    stabilities = dict(_defined(ks, values["stability"]))
+    counted = Counter(k for k in votes.values() if k > 1 and stabilities[k] >= MIN_STABILITY)
     if not counted:
-        reason = f"no structure: no number that a method chose has a stability of {STABLE}"
-        return Choice(otherwise, False, reason, ks, votes, found)
-    silhouette = dict(_defined(ks, found["silhouette"]))
+        reason = f"no structure: no number that a method chose has a stability of {MIN_STABILITY}"
+        return ClusterCount(default, False, reason, ks, votes, values)
+    silhouette = dict(_defined(ks, values["silhouette"]))
     k, n = max(counted.items(), key=lambda pair: (pair[1], silhouette[pair[0]]))
-    return Choice(
-        k, True, f"{n} of {len(votes)} methods, stability {stable[k]:.2f}", ks, votes, found
+    return ClusterCount(
+        k, True, f"{n} of {len(votes)} methods, stability {stabilities[k]:.2f}", ks, votes, values
     )
 
 

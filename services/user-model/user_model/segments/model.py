@@ -1,8 +1,8 @@
 """Segments of movies and of users, as served: nothing is fitted here.
 
-A movie's segment follows from its genres and mean rating; a user's from what he liked: his
-genres, how he rated in each movie cluster, and how his likes spread over the movie segments, encoded
-and given to KMeans. Both are functions of facts, so they follow events.
+A movie's segment follows from its genres and mean rating. A user's follows from their likes: the
+genres, how they rated in each movie cluster, and how the likes spread over the movie segments,
+encoded and given to KMeans. Both are functions of facts, so they follow events.
 """
 
 from collections.abc import Mapping
@@ -13,22 +13,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints, Matrix, load_arrays, load_json, save_arrays, save_json
+from marquee.arrays import (
+    Integer,
+    Ints,
+    Matrix,
+    Vector,
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+)
 from marquee.domain.movies import genre_matrix
 from marquee.domain.ratings import POSITIVE
 from marquee.features.pipeline import KMeans, Scaler
 
-DRAW = 25.0
-"""Ratings of average height that a movie's mean is drawn by."""
-PRIOR = 5.0
-"""Likes of average kind that a user's profile is drawn by, so that one like is not a taste."""
-LEAST_USERS = 5
-"""A segment with fewer users is not shown: it would tell of persons."""
+PSEUDO_RATINGS = 25.0
+"""Ratings of the overall mean that count beside those of a movie in its mean."""
+PSEUDO_LIKES = 5.0
+"""Likes of the average kind that count beside those of a user: one like is not a taste."""
+MIN_USERS = 5
+"""A segment with fewer users is not shown: it would reveal persons."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovieSegments:
-    """Genres and mean rating → scaler → KMeans; `mean` is the mean of all ratings in stars."""
+    """Genres and mean rating → scaler → KMeans; `mean` is the mean of all ratings, in stars."""
 
     mean: float
     scaler: Scaler
@@ -36,45 +45,66 @@ class MovieSegments:
 
     def assign(self, genres: npt.NDArray[np.uint32], sums: Ints) -> npt.NDArray[np.int16]:
         """Return the segments of n movies from their genre masks and sums (n × 3)."""
-        return self.kmeans.assign(self.scaler.transform(movie_rows(genres, sums, self.mean)))
+        return self.kmeans.assign(self.scaler.transform(segment_rows(genres, sums, self.mean)))
 
 
-def movie_rows(genres: npt.NDArray[np.uint32], sums: Ints, mean: float) -> Matrix:
-    """Return the rows, n × 20: multi-hot genres, and the mean rating drawn to that of all."""
-    means = (sums[:, 2] / 2 + DRAW * mean) / (sums[:, 0] + DRAW)
+def segment_rows(genres: npt.NDArray[np.uint32], sums: Ints, mean: float) -> Matrix:
+    """Return n rows that movies are segmented by: multi-hot genres, then the damped mean rating.
+
+    Args:
+        genres: Genre masks, n.
+        sums: Ratings, positive ones and half stars, n × 3.
+        mean: Mean of all ratings in stars, which the mean of few ratings is pulled towards.
+    """
+    means = (sums[:, 2] / 2 + PSEUDO_RATINGS * mean) / (sums[:, 0] + PSEUDO_RATINGS)
     return np.concatenate([genre_matrix(genres), means[:, None]], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Profiles:
-    """What likes say of a user. `kinds` float32 n × (19 + s): a movie's genres and segment;
-    `clusters` n: its cluster; `prior` 19 + s: the mean of `kinds` over all likes."""
+class ProfileBuilder:
+    """Describes users by their likes, given what is known of n movies.
+
+    Attributes:
+        kinds: Multi-hot genres and segment of each movie, n × (19 + s).
+        clusters: Cluster of each movie, n.
+        n_clusters: Number of movie clusters, c.
+        prior: Mean of `kinds` over all likes, 19 + s.
+    """
 
     kinds: Matrix
     clusters: npt.NDArray[np.int16]
     n_clusters: int
-    prior: Matrix
+    prior: Vector
 
-    def of(self, movies: Ints, half_stars: npt.NDArray[np.integer]) -> Matrix | None:
-        """Return the profile, 19 + s + c, of a user by rows of movies; None without a like."""
+    def profile(self, movies: Ints, half_stars: Integer) -> Vector | None:
+        """Return the profile of a user, 19 + s + c; None without a like.
+
+        It holds the share of each genre and segment among the likes, and by how much the user rates
+        each cluster's liked movies above their mean like; both are pulled towards the average.
+
+        Args:
+            movies: Rows of the rated movies.
+            half_stars: The ratings.
+        """
         liked = half_stars >= POSITIVE
         rows, stars = movies[liked], half_stars[liked] / 2
         if not len(rows):
             return None
-        shares = (self.kinds[rows].sum(axis=0) + PRIOR * self.prior) / (len(rows) + PRIOR)
+        kinds = self.kinds[rows].sum(axis=0) + PSEUDO_LIKES * self.prior
+        shares = kinds / (len(rows) + PSEUDO_LIKES)
         clusters = self.clusters[rows]
         above = np.bincount(clusters, stars - stars.mean(), self.n_clusters)
         counts = np.bincount(clusters, minlength=self.n_clusters)
-        return np.concatenate([shares, above / (counts + PRIOR)]).astype(np.float32)
+        return np.concatenate([shares, above / (counts + PSEUDO_LIKES)]).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class ProfileEncoder:
-    """code = tanh(scaled · weights + bias): the first half of `user_segment_autoencoder`."""
+    """code = tanh(scaled · weights + bias): the encoder of an autoencoder of profiles."""
 
     scaler: Scaler
     weights: Matrix
-    bias: Matrix
+    bias: Vector
 
     def encode(self, profiles: Matrix) -> Matrix:
         """Return the codes, n × e, of n × d profiles."""
@@ -86,13 +116,13 @@ class ProfileEncoder:
 class UserSegments:
     """Profile → encoder → KMeans."""
 
-    profiles: Profiles
+    profiles: ProfileBuilder
     encoder: ProfileEncoder
     kmeans: KMeans
 
-    def assign(self, movies: Ints, half_stars: npt.NDArray[np.integer]) -> int | None:
-        """Return the segment of a user by rows of base movies; None: he liked none of them."""
-        profile = self.profiles.of(movies, half_stars)
+    def assign(self, movies: Ints, half_stars: Integer) -> int | None:
+        """Return the segment of a user by rows of base movies; None if they liked none of them."""
+        profile = self.profiles.profile(movies, half_stars)
         if profile is None:
             return None
         return int(self.kmeans.assign(self.encoder.encode(profile[None]))[0])
@@ -100,9 +130,15 @@ class UserSegments:
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """Both kinds of segments. `users` is None where nobody liked anything; `of_users` (int16)
-    are the segments of the users of the training (-1: none), `codes` u × e what they rest on.
-    `about` describes the segments of each kind and how their number was chosen."""
+    """Segments of movies and of users.
+
+    Attributes:
+        movies: Assigns movies.
+        users: Assigns users; None where nobody liked anything.
+        codes: Codes of the u users of the training, u × e.
+        of_users: Their segments (-1: none), u.
+        about: By kind, descriptions of the segments and how their number was chosen.
+    """
 
     movies: MovieSegments
     users: UserSegments | None
@@ -111,34 +147,27 @@ class Segments:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def described(self, kind: str) -> list[dict[str, Any]]:
-        """Return the segments of a kind (`movies`, `users`) that may be shown."""
-        least = LEAST_USERS if kind == "users" else 1
-        return [one for one in self.about[kind]["segments"] if one["size"] >= least]
+        """Return the segments of a kind (`movies`, `users`) that may be shown, as described."""
+        least = MIN_USERS if kind == "users" else 1
+        return [segment for segment in self.about[kind]["segments"] if segment["size"] >= least]
 
     def save(self, directory: Path) -> None:
-        """Write `movie_segments.npz`, `user_segment_autoencoder.npz`, `user_segments.npz`,
-        `encoded_user_vectors.npz` and `segments.json`."""
+        """Write `segments.json` and the arrays: `film_segments`, `encoded_user_vectors`, and those
+        of the users' steps, `user_segment_autoencoder` and `user_segments`."""
         movies = self.movies
         save_arrays(
-            directory / "film_segments.npz", all_mean=np.array(movies.mean),
-            mean=movies.scaler.mean, scale=movies.scaler.scale, centers=movies.kmeans.centers,
-        )  # fmt: skip
+            directory / "film_segments.npz",
+            all_mean=np.array(movies.mean),
+            mean=movies.scaler.mean,
+            scale=movies.scaler.scale,
+            centers=movies.kmeans.centers,
+        )
         save_json(directory / "segments.json", dict(self.about))
         save_arrays(
             directory / "encoded_user_vectors.npz", codes=self.codes, segments=self.of_users
         )
-        if self.users is None:
-            return
-        encoder, profiles = self.users.encoder, self.users.profiles
-        save_arrays(
-            directory / "user_segment_autoencoder.npz", mean=encoder.scaler.mean,
-            scale=encoder.scaler.scale, weights=encoder.weights, bias=encoder.bias,
-        )  # fmt: skip
-        save_arrays(
-            directory / "user_segments.npz", centers=self.users.kmeans.centers,
-            kinds=profiles.kinds, clusters=profiles.clusters, prior=profiles.prior,
-            n_clusters=np.array(profiles.n_clusters),
-        )  # fmt: skip
+        if self.users is not None:
+            _save_users(directory, self.users)
 
     @classmethod
     def load(cls, directory: Path) -> "Segments | None":
@@ -148,27 +177,54 @@ class Segments:
         movies = load_arrays(directory / "film_segments.npz")
         vectors = load_arrays(directory / "encoded_user_vectors.npz")
         return cls(
-            MovieSegments(
-                float(movies["all_mean"]),
-                Scaler(movies["mean"], movies["scale"]),
-                KMeans(movies["centers"]),
+            movies=MovieSegments(
+                mean=float(movies["all_mean"]),
+                scaler=Scaler(movies["mean"], movies["scale"]),
+                kmeans=KMeans(movies["centers"]),
             ),
-            _load_users(directory),
-            vectors["codes"],
-            vectors["segments"],
-            load_json(directory / "segments.json"),
+            users=_load_users(directory),
+            codes=vectors["codes"],
+            of_users=vectors["segments"],
+            about=load_json(directory / "segments.json"),
         )
 
 
+def _save_users(directory: Path, users: UserSegments) -> None:
+    encoder, profiles = users.encoder, users.profiles
+    save_arrays(
+        directory / "user_segment_autoencoder.npz",
+        mean=encoder.scaler.mean,
+        scale=encoder.scaler.scale,
+        weights=encoder.weights,
+        bias=encoder.bias,
+    )
+    save_arrays(
+        directory / "user_segments.npz",
+        centers=users.kmeans.centers,
+        kinds=profiles.kinds,
+        clusters=profiles.clusters,
+        prior=profiles.prior,
+        n_clusters=np.array(profiles.n_clusters),
+    )
+
+
 def _load_users(directory: Path) -> UserSegments | None:
+    """Read the users' part; None where the training had no likes."""
     if not (directory / "user_segments.npz").is_file():
         return None
-    encoder = load_arrays(directory / "user_segment_autoencoder.npz")
-    held = load_arrays(directory / "user_segments.npz")
+    autoencoder = load_arrays(directory / "user_segment_autoencoder.npz")
+    segments = load_arrays(directory / "user_segments.npz")
     return UserSegments(
-        Profiles(held["kinds"], held["clusters"], int(held["n_clusters"]), held["prior"]),
-        ProfileEncoder(
-            Scaler(encoder["mean"], encoder["scale"]), encoder["weights"], encoder["bias"]
+        profiles=ProfileBuilder(
+            kinds=segments["kinds"],
+            clusters=segments["clusters"],
+            n_clusters=int(segments["n_clusters"]),
+            prior=segments["prior"],
         ),
-        KMeans(held["centers"]),
+        encoder=ProfileEncoder(
+            scaler=Scaler(autoencoder["mean"], autoencoder["scale"]),
+            weights=autoencoder["weights"],
+            bias=autoencoder["bias"],
+        ),
+        kmeans=KMeans(segments["centers"]),
     )

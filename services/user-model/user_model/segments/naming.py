@@ -1,64 +1,80 @@
-"""What sets a segment apart, in words: genres, decade and tag by lift, and typical movies."""
+"""Names and descriptions of segments: genres, decade and tag by lift, and typical movies."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Reals
+from marquee.arrays import Floating, Reals
 from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
 
-_COMMON = {"genres": 0.25, "decades": 0.3, "tags": 0.05}
-"""Share of a segment that a word must hold for."""
-_LIFT = 1.25
-_TAGGED = 0.5
+_MIN_SHARES = {"genres": 0.25, "decades": 0.3, "tags": 0.05}
+"""Share of a segment that a word must hold for, by kind of word."""
+_MIN_LIFT = 1.25
+"""Ratio of this share to that everywhere from which on a word is distinctive."""
+_MIN_RELEVANCE = 0.5
+"""Relevance from which on a movie carries a tag."""
+_MAX_TAGS, _MIN_TAGGED = 300, 5
+"""Tags that are looked at: the most frequent, of movies that are not too few."""
 _TYPICAL = 30
-"""Movies that a description lists: enough to know the segment again in another version."""
+"""Movies that a description lists: enough to find the segment again in another version."""
 
 
-def describe(
+def describe_segments(
     weights: Reals, sizes: Sequence[int], movies: Sequence[Movie], likes: Reals
 ) -> list[dict[str, Any]]:
-    """Return a description of each of s segments; `weights` s × n tells how much of each movie
-    is in it (a movie of the segment, or a like of its users), `likes` s × n what is typical."""
+    """Return a description of each of s segments, for operators.
+
+    Args:
+        weights: How much of each movie is in each segment, s × n: 1 for a movie of the segment, or
+            the likes of the segment's users.
+        sizes: Movies or users of each segment, s.
+        movies: The movies, n.
+        likes: Likes that tell which movies are typical of a segment, s × n.
+
+    Returns:
+        By segment: `id`, `name`, `size`, shares of all `genres`, distinctive words (`apart`) and
+        the ids of the most `typical` movies.
+    """
     genres = genre_matrix(np.array([genre_mask(movie.genres) for movie in movies], np.uint32))
     decades, decade_names = _decades(movies)
     tags, tag_names = _tags(movies)
+    everything = weights.sum(axis=0, keepdims=True)
     shares = [_shares(weights, flags) for flags in (genres, decades, tags)]
-    everywhere = [
-        _shares(weights.sum(axis=0, keepdims=True), f)[0] for f in (genres, decades, tags)
-    ]
-    taken: dict[str, int] = {}
-    described = []
+    overall = [_shares(everything, flags)[0] for flags in (genres, decades, tags)]
+    vocabularies = (GENRES, decade_names, tag_names)
+    used: dict[str, int] = {}
+    descriptions = []
     for i, size in enumerate(sizes):
         words = [
-            _apart(share[i], overall, names, _COMMON[kind])
-            for kind, share, overall, names in zip(
-                _COMMON, shares, everywhere, (GENRES, decade_names, tag_names), strict=True
+            _distinctive(share[i], everywhere, names, min_share)
+            for share, everywhere, names, min_share in zip(
+                shares, overall, vocabularies, _MIN_SHARES.values(), strict=True
             )
         ]
-        described.append({
+        description = {
             "id": i,
-            "name": _unique(_name(*words), taken),
+            "name": _unique(_name(*words), used),
             "size": int(size),
             "genres": {name: round(float(shares[0][i, g]), 4) for g, name in enumerate(GENRES)},
-            "apart": dict(zip(_COMMON, words, strict=True)),
+            "apart": dict(zip(_MIN_SHARES, words, strict=True)),
             "typical": _typical(likes, i, movies),
-        })  # fmt: skip
-    return described
+        }
+        descriptions.append(description)
+    return descriptions
 
 
-def _shares(weights: Reals, flags: npt.NDArray[np.floating]) -> Reals:
+def _shares(weights: Reals, flags: Floating) -> Reals:
+    """Return the share of each segment's weight with each of w flags (n × w), s × w."""
     total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     shares: Reals = (weights @ flags) / total
     return shares
 
 
-def _apart(share: Reals, overall: Reals, names: Sequence[str], least: float) -> list[str]:
+def _distinctive(share: Reals, overall: Reals, names: Sequence[str], min_share: float) -> list[str]:
     """Return up to three names, those most frequent here compared with everywhere first."""
     lift = share / np.maximum(overall, 1e-9)
-    fitting = np.flatnonzero((share >= least) & (lift >= _LIFT))
+    fitting = np.flatnonzero((share >= min_share) & (lift >= _MIN_LIFT))
     order = fitting[np.argsort(-(lift * np.sqrt(share))[fitting], kind="stable")][:3]
     return [names[i] for i in order]
 
@@ -68,13 +84,14 @@ def _name(genres: list[str], decades: list[str], tags: list[str]) -> str:
     return " · ".join(words)
 
 
-def _unique(name: str, taken: dict[str, int]) -> str:
-    taken[name] = taken.get(name, 0) + 1
-    return name if taken[name] == 1 else f"{name} ({taken[name]})"
+def _unique(name: str, used: dict[str, int]) -> str:
+    """Return the name, with its number where it was used before."""
+    used[name] = used.get(name, 0) + 1
+    return name if used[name] == 1 else f"{name} ({used[name]})"
 
 
 def _typical(likes: Reals, segment: int, movies: Sequence[Movie]) -> list[int]:
-    """Return the movies that weigh most, by how much more than elsewhere."""
+    """Return the ids of the movies with the largest share · log(1 + lift) of a segment's likes."""
     share = likes[segment] / max(likes[segment].sum(), 1e-12)
     overall = likes.sum(axis=0) / max(likes.sum(), 1e-12)
     score = share * np.log1p(share / np.maximum(overall, 1e-12))
@@ -83,20 +100,27 @@ def _typical(likes: Reals, segment: int, movies: Sequence[Movie]) -> list[int]:
 
 
 def _decades(movies: Sequence[Movie]) -> tuple[Reals, list[str]]:
+    """Return which of w decades each movie is of, n × w, and their names."""
     years = np.array([movie.year or 0 for movie in movies]) // 10 * 10
-    known = sorted(set(years[years > 0].tolist()))
-    return (years[:, None] == np.array(known)[None, :]).astype(float), [f"{y}s" for y in known]
+    decades = sorted(set(years[years > 0].tolist()))
+    flags = years[:, None] == np.array(decades)[None, :]
+    return flags.astype(float), [f"{decade}s" for decade in decades]
 
 
 def _tags(movies: Sequence[Movie]) -> tuple[Reals, list[str]]:
+    """Return which of w frequent tags each movie carries, n × w, and their names."""
     counts: dict[str, int] = {}
-    carried = [[t for t, relevance in f.tags.items() if relevance >= _TAGGED] for f in movies]
-    for tags in carried:
+    tags_of = [
+        [tag for tag, relevance in movie.tags.items() if relevance >= _MIN_RELEVANCE]
+        for movie in movies
+    ]
+    for tags in tags_of:
         for tag in tags:
             counts[tag] = counts.get(tag, 0) + 1
-    names = sorted((t for t, n in counts.items() if n >= 5), key=lambda t: (-counts[t], t))[:300]
+    frequent = (tag for tag, n in counts.items() if n >= _MIN_TAGGED)
+    names = sorted(frequent, key=lambda tag: (-counts[tag], tag))[:_MAX_TAGS]
     columns = {tag: i for i, tag in enumerate(names)}
     flags = np.zeros((len(movies), len(names)))
-    for row, tags in enumerate(carried):
+    for row, tags in enumerate(tags_of):
         flags[row, [columns[tag] for tag in tags if tag in columns]] = 1
     return flags, names

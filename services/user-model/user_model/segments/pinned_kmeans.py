@@ -1,66 +1,67 @@
-"""KMeans of which some clusters are held where they are: those that an operator keeps."""
+"""K-means in which some centers are pinned: those of the clusters that operators keep."""
 
 import numpy as np
-import numpy.typing as npt
 
-from marquee.arrays import Matrix
+from marquee.arrays import Matrix, Vector
 from marquee.features.pipeline import KMeans
 
-_STARTS, _ROUNDS = 8, 50
-
-Labels = npt.NDArray[np.int16]
+_STARTS, _MAX_ITERATIONS = 8, 50
 
 
-def kept_clusters(rows: Matrix, k: int, kept: Matrix, seed: int) -> Matrix:
-    """Return k × d centers of n × d rows, of which the first are `kept` (c × d).
+def pinned_kmeans(rows: Matrix, k: int, pinned: Matrix, seed: int) -> Matrix:
+    """Return k × d centers of n × d rows, of which the first are `pinned` (c × d).
 
-    These stay while the others move (Lloyd 1982), begun as by k-means++ (Arthur & Vassilvitskii
-    2007); the best of some starts.
+    These stay while the others move (Lloyd 1982, "Least Squares Quantization in PCM"), seeded as by
+    greedy k-means++ (Arthur & Vassilvitskii 2007). The best of several starts is returned: fewer
+    than k centers where all rows lie on centers already.
     """
     rng = np.random.default_rng(seed)
-    rows, kept = rows.astype(np.float64), kept.astype(np.float64)
-    found = [_lloyd(rows, _begin(rows, kept, k, rng), len(kept)) for _ in range(_STARTS)]
-    best = min(found, key=lambda centers: float(_squares(rows, centers).min(axis=1).sum()))
+    rows, pinned = rows.astype(np.float64), pinned.astype(np.float64)
+    runs = [_lloyd(rows, _seed_centers(rows, pinned, k, rng), len(pinned)) for _ in range(_STARTS)]
+    best = min(runs, key=lambda centers: float(_squared_distances(rows, centers).min(axis=1).sum()))
     return np.ascontiguousarray(best, np.float32)
 
 
-def around(rows: Matrix, place: Matrix, n: int) -> Matrix:
-    """Return the mean of the n rows nearest to a place, d."""
-    nearest = np.argsort(_squares(rows, place[None])[:, 0], kind="stable")[:n]
-    mean: Matrix = rows[nearest].mean(axis=0)
+def mean_of_nearest(rows: Matrix, point: Vector, n: int) -> Vector:
+    """Return the mean, d, of the n rows nearest to a point."""
+    nearest = np.argsort(_squared_distances(rows, point[None])[:, 0], kind="stable")[:n]
+    mean: Vector = rows[nearest].mean(axis=0)
     return mean
 
 
-def _begin(rows: Matrix, kept: Matrix, k: int, rng: np.random.Generator) -> Matrix:
-    """Return the kept centers and rows far from all others, each the best of a few drawn."""
-    centers, least = kept, _squares(rows, kept).min(axis=1).astype(np.float64)
-    drawn = 2 + int(np.log(k))
-    for _ in range(k - len(kept)):
-        if least.sum() <= 0:
+def _seed_centers(rows: Matrix, pinned: Matrix, k: int, rng: np.random.Generator) -> Matrix:
+    """Return the pinned centers and rows drawn by squared distance to the nearest center.
+
+    Of several candidates for a center the one that lowers the inertia most is taken.
+    """
+    centers, nearest = pinned, _squared_distances(rows, pinned).min(axis=1).astype(np.float64)
+    n_candidates = 2 + int(np.log(k))
+    for _ in range(k - len(pinned)):
+        if nearest.sum() <= 0:
             break
-        some = rows[rng.choice(len(rows), drawn, p=least / least.sum())]
-        lower = np.minimum(least[:, None], _squares(rows, some))
-        best = int(lower.sum(axis=0).argmin())
-        centers, least = np.concatenate([centers, some[best][None]]), lower[:, best]
+        candidates = rows[rng.choice(len(rows), n_candidates, p=nearest / nearest.sum())]
+        lowered = np.minimum(nearest[:, None], _squared_distances(rows, candidates))
+        best = int(lowered.sum(axis=0).argmin())
+        centers, nearest = np.concatenate([centers, candidates[best][None]]), lowered[:, best]
     return centers
 
 
-def _lloyd(rows: Matrix, centers: Matrix, held: int) -> Matrix:
-    """Move all centers but the first `held` to the means of their rows until they stay."""
-    before = None
-    for _ in range(_ROUNDS):
-        labels = _squares(rows, centers).argmin(axis=1)
-        if before is not None and np.array_equal(labels, before):
+def _lloyd(rows: Matrix, centers: Matrix, n_pinned: int) -> Matrix:
+    """Move all centers but the first `n_pinned` to the means of their rows until none changes."""
+    previous = None
+    for _ in range(_MAX_ITERATIONS):
+        labels = _squared_distances(rows, centers).argmin(axis=1)
+        if previous is not None and np.array_equal(labels, previous):
             break
-        before, counts = labels, np.bincount(labels, minlength=len(centers))
+        previous, counts = labels, np.bincount(labels, minlength=len(centers))
         sums = np.stack([np.bincount(labels, column, len(centers)) for column in rows.T], axis=1)
-        moving = counts > 0
-        moving[:held] = False
+        moves = counts > 0
+        moves[:n_pinned] = False
         centers = centers.copy()
-        centers[moving] = sums[moving] / counts[moving][:, None]
+        centers[moves] = sums[moves] / counts[moves][:, None]
     return centers
 
 
-def _squares(rows: Matrix, centers: Matrix) -> Matrix:
+def _squared_distances(rows: Matrix, centers: Matrix) -> Matrix:
     squares: Matrix = KMeans(centers).distances(rows)
     return squares

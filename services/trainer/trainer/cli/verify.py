@@ -1,5 +1,4 @@
-"""`marquee verify`, `rebuild` and `erasure`: compare stored facts with the log, refill Redis, show
-receipts of erasures."""
+"""`marquee verify`, `rebuild` and `erasure`: check, refill and search the stores."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any

@@ -116,7 +116,7 @@ BREAKS = (
           "        _count(unit_of_work, movie_id, half, -1)\n", "        pass\n", SUMS),
     Break("the ratings of a snapshot are not counted", COUNTED,
           "(piece.sums or {}).items()", "{}.items()", SUMS),
-    Break("an erased user's key stays", f"{COMMON}/consumer/unit_of_work.py",
+    Break("an erased user's key stays", f"{COMMON}/consumer/unit_of_work/changes.py",
           "if user_id in self._erased:", "if False:", PROFILE),
     Break("a rating that is replaced keeps its place", f"{COMMON}/domain/ratings.py",
           "before = self.rated.pop(movie_id, None)", "before = self.rated.get(movie_id)", PROFILE),

@@ -4,7 +4,7 @@ import pytest
 
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.consumer.update_entries import ENTRY_VALUES
+from marquee.consumer.unit_of_work.update_entries import ENTRY_VALUES
 from marquee.store.api import ReadRequest, ReadResult
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore

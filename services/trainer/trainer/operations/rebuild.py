@@ -18,7 +18,7 @@ from marquee.bus.factory import open_bus
 from marquee.consumer.decoding import DecodedMessage, decode_message
 from marquee.consumer.deduplication import LOOKBACK
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
-from marquee.consumer.update_entries import MAX_UPDATES
+from marquee.consumer.unit_of_work.update_entries import MAX_UPDATES
 from marquee.errors import Conflict, FenceLost
 from marquee.events import MODELS, MOVIES, RATINGS, ModelEvent
 from marquee.settings import Settings

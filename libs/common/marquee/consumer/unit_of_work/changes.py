@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from marquee.consumer.fact_cache import FactCache
-from marquee.consumer.update_entries import update_entries
+from marquee.consumer.unit_of_work.fact_cache import FactCache
+from marquee.consumer.unit_of_work.update_entries import update_entries
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, Event, MovieEvent, RatingEvent

@@ -65,8 +65,8 @@ def test_it_starts_with_its_models_and_leaves_no_process(
         output = trained / "demo.txt"
         wait_until(lambda: "is ready" in output.read_text(), 300.0)
         assert "training" not in output.read_text(), "it trains although models are there"
-        answer = httpx.get(f"http://127.0.0.1:{port}/v1/users/1/recommendations", timeout=60).json()
-        assert answer["route"] == "neural"
+        url = f"http://127.0.0.1:{port}/v1/users/1/recommendations"
+        wait_until(lambda: httpx.get(url, timeout=60).json()["route"] == "neural")
         assert len(members(process.pid)) > 12
         if number is signal.SIGINT:
             os.killpg(process.pid, number)

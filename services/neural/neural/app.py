@@ -12,10 +12,10 @@ from marquee.settings import Settings
 from neural.model import Neural
 
 
-async def predict(overlay: ModelReplica[Neural], request: Request) -> dict[str, Any]:
+async def predict(replica: ModelReplica[Neural], request: Request) -> dict[str, Any]:
     """Answer the ratings that a user would give to movies that the model knows."""
     query: PredictRequest = await body(request, PredictRequest)
-    serving = overlay.serving
+    serving = replica.serving
     known = [i for i in dict.fromkeys(query.movie_ids) if serving.movies.index(i) >= 0]
     rated = UserHistory.of(query.ratings).rated
     ratings, confidences = serving.model.predict(rated, known, serving.movies)

@@ -30,28 +30,28 @@ class SegmentRequest(BaseModel):
     ratings: tuple[tuple[MovieId, Stars], ...] = ()
 
 
-async def user(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
+async def user(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer a user's derived row with their segment.
 
     Where nothing has changed since the training there is no derived cluster: it is computed.
     """
     user_id = int(request.path_params["user_id"])
-    answer, facts = await overlay.user(user_id), await overlay.facts(user_id)
-    model, rated = overlay.serving.model, RatedMovies.of(facts)
+    answer, facts = await replica.user(user_id), await replica.facts(user_id)
+    model, rated = replica.serving.model, RatedMovies.of(facts)
     if answer["cluster"] is None and len(rated.movie_ids):
         answer["cluster"] = model.encode(rated)[1]
     return answer | {"segment": model.segment(rated)}
 
 
-async def segment_of(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
+async def segment_of(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer the segment of a user with these ratings."""
     history: SegmentRequest = await body(request, SegmentRequest)
-    return {"segment": overlay.serving.model.segment(UserHistory.of(history.ratings).rated)}
+    return {"segment": replica.serving.model.segment(UserHistory.of(history.ratings).rated)}
 
 
-async def listed(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
+async def listed(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer the segments of a kind, and how their number was chosen."""
-    serving, kind = overlay.serving, _kind(request)
+    serving, kind = replica.serving, _kind(request)
     segments = _segments(serving)
     items = segments.described(kind)
     if kind == "movies":
@@ -61,15 +61,15 @@ async def listed(overlay: ModelReplica[UserModel], request: Request) -> dict[str
     return {"items": items, "model_version": serving.model.version, **about}
 
 
-async def recommended(overlay: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
+async def recommended(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
     """Answer the most popular movies of a segment of movies, or the best liked of one of users."""
-    serving, kind = overlay.serving, _kind(request)
+    serving, kind = replica.serving, _kind(request)
     segment, segments = int(request.path_params["segment"]), _segments(serving)
     if all(item["id"] != segment for item in segments.described(kind)):
         raise NotFound(f"there is no segment {segment} of {kind}")
     answer = _popular_in if kind == "movies" else _liked_by
     items = answer(serving, segment, requested_k(request))
-    return recommend_answer(items, serving.model.version, overlay.positions, True)
+    return recommend_answer(items, serving.model.version, replica.positions, True)
 
 
 def movie_segments(serving: ServingState[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:

@@ -37,7 +37,7 @@ def dataset_of(rows, n_movies: int) -> Dataset:
     return make_dataset(users, movies, halves.astype(np.uint8), np.arange(len(rows)), catalogue)
 
 
-def test_popularity_is_what_a_hand_reckons():
+def test_popularity_is_as_computed_by_hand():
     likes = {1: 5, 2: 4, 3: 3, 4: 2}
     rows = [(user, movie, 10) for movie, n in likes.items() for user in range(100, 100 + n)]
     train = dataset_of(rows, 6)
@@ -138,7 +138,7 @@ def test_an_interval_is_that_of_the_mean_over_users():
     assert found.high - found.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
 
 
-def test_each_user_counts_once_however_many_cases_he_has():
+def test_each_user_counts_once_however_many_cases_there_are():
     ours = np.array([1.0, 1.0, 1.0, 0.0])
     found = paired_difference(ours, np.zeros(4), np.array([1, 1, 1, 2]))
     assert found.mean == pytest.approx(0.5)

@@ -48,7 +48,7 @@ def test_the_draws_differ_and_without_tags_no_movie_has_one() -> None:
     assert any(movie.genres for movie in bare.train.movies)
 
 
-def test_cases_show_warm_movies_and_want_cold_and_warm_ones() -> None:
+def test_cases_show_warm_movies_and_have_cold_and_warm_targets() -> None:
     split = ColdStartSplit.of(DATA, ColdStartTrial(TAGS, SLICES[1], 0))
     cases = split.cases(SLICES[1])
     assert cases
@@ -91,7 +91,7 @@ class Told(EvaluationCache):
         return found
 
 
-def test_hits_places_and_cost_are_what_a_hand_reckons() -> None:
+def test_hits_exposure_and_cost_are_as_computed_by_hand() -> None:
     said: list[str] = []
     run = ColdStartRun(DATA, TrainingParameters(), Told(Path("nowhere")), said.append)
     movies, places = run.reports(cold_start_trials())

@@ -1,4 +1,4 @@
-"""Who is tested on what, and by whom he is answered."""
+"""Who is tested on which fold-ins, and which route answers them."""
 
 import numpy as np
 import pytest

@@ -99,7 +99,7 @@ def main() -> None:
     python = os.path.join(ROOT, ".venv", "bin", "python")
     wanted["STATE"], wanted["DATA"] = map(os.path.abspath, (wanted["STATE"], wanted["DATA"]))
     arguments = ["%s=%s" % pair for pair in sorted(wanted.items())]
-    os.execv(python, [python, "-P", "-m", "marquee_local.demo"] + arguments)
+    os.execv(python, [python, "-P", "-m", "marquee_local.demo", *arguments])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ command line from the typer application, events from the JSON Schemas under docs
 """
 
 import ast
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -121,7 +122,7 @@ def meanings() -> dict[str, str]:
     )
     return {
         field.target.id: re.sub(r"\s+", " ", text.value.value)
-        for field, text in zip(body, body[1:], strict=False)
+        for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)

@@ -1,4 +1,4 @@
-"""The results as tables: on the terminal, as JSON, and as Markdown for docs/reference/performance.md."""
+"""The results as tables: on the terminal, as JSON, and as Markdown for the performance page."""
 
 import json
 import os

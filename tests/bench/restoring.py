@@ -26,7 +26,7 @@ from marquee_local.servers import valkey
 from trainer.datasets.movielens import read_movielens
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
-from trainer.operations.rebuild import Rebuilding
+from trainer.operations.rebuild import Rebuilder
 from trainer.operations.verify import Verification
 
 SERVICES = [name for name in FACTS_BY_SERVICE if name != "trainer"]
@@ -76,7 +76,7 @@ def _import(state: Path, asked: argparse.Namespace) -> int:
 
 
 def _rebuild(settings: Settings) -> None:
-    rebuilding = Rebuilding(settings)
+    rebuilding = Rebuilder(settings)
     for _ in rebuilding.run(SERVICES, replace=True):
         pass
     rebuilding.close()

@@ -1,4 +1,4 @@
-"""What `make demo` says on the way: each step before it is done, the open page long before training ends."""
+"""What `make demo` says: each step before it is done, the open page before the training."""
 
 from typing import Any
 

@@ -18,12 +18,11 @@ _ROUNDS = 25
 
 @dataclass(frozen=True)
 class Confidence:
-    """P(|error| ≤ half a star) = σ(constant + user · log(1 + m) + movie · log(1 + n)
-    + spread · log(s)).
+    """Probability that a predicted rating is at most half a star off, by logistic regression.
 
-    m: ratings that the user gave, n: those that the movie got, s: the spread of the user's ratings.
-    Coefficients are sign-constrained: confidence never falls with more ratings, nor rises with
-    their spread.
+    P = σ(constant + user · log(1 + m) + movie · log(1 + n) + spread · log(s)), with m ratings of
+    the user, n of the movie, and s the spread of the user's ratings. Coefficients are
+    sign-constrained: confidence never falls with more ratings, nor rises with their spread.
     """
 
     constant: float = 0.0

@@ -69,7 +69,7 @@ class Neural:
     kmeans: KMeans
     long_history: LinearAutoencoder
     blend: NeuralBlend
-    confidence: Confidence = Confidence()
+    confidence: Confidence = field(default_factory=Confidence)
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
 

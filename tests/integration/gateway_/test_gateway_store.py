@@ -49,7 +49,7 @@ class NoSnapshots:
         return None
 
 
-class ContentReaction(GatewayProjection):
+class ContentProjection(GatewayProjection):
     """The facts of the content service without its model."""
 
     handlers = CONTENT_HANDLERS
@@ -75,7 +75,7 @@ def consumed(redis_url: str, namespace: str) -> Iterator[str]:
     """The namespace in which the consumers of gateway and content run."""
     bus, stop, threads = RedisBus(redis_url, namespace), threading.Event(), []
     create_topics(bus, PARTITIONS)
-    for service, projection in (("gateway", GatewayProjection()), ("content", ContentReaction())):
+    for service, projection in (("gateway", GatewayProjection()), ("content", ContentProjection())):
         worker = Worker(
             Keys(namespace, service, PARTITIONS),
             (MOVIES, RATINGS),

@@ -24,7 +24,7 @@ from trainer.datasets.movielens import read_movielens  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.history.history import History  # noqa: E402
 from trainer.models.parameters import TrainingParameters  # noqa: E402
-from trainer.runs.options import TrainingOptions
+from trainer.runs.options import TrainingOptions  # noqa: E402
 from trainer.runs.run import run  # noqa: E402
 from trainer.runs.stages import STAGES  # noqa: E402
 from user_model.model import UserModel  # noqa: E402

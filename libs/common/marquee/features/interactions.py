@@ -91,7 +91,9 @@ def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
     """Split n users at random.
 
     Args:
+        n: number of users.
         share: the part of the users that is held out.
+        seed: seed of the draw.
 
     Returns:
         Indexes of the training users, at least one of them, and of those held out; both ascending.

@@ -39,7 +39,8 @@ def diversify(
     The first k' < k movies are the list of k', so that a list may be cut or filled up.
 
     Args:
-        candidates: movies of the table `movies`, best first.
+        candidates: a model's recommendations, best first.
+        movies: the table that they are rows of.
         diversity: share of places that are reserved, 0 to 1, the last ones of every page of ten; 0
             leaves the model's order.
         k: length of the list.

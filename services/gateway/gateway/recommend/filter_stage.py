@@ -44,7 +44,7 @@ class ListRequest:
     """
 
     k: int = 10
-    filter: MovieFilter = MovieFilter()
+    filter: MovieFilter = field(default_factory=MovieFilter)
     exclude: frozenset[int] = frozenset()
     diversity: float = 0.0
 

@@ -74,7 +74,7 @@ class NeuralConfig(BlendConfig):
     """Most fold-ins, drawn at random, on which the blend is learned."""
     candidates: int = Field(1500, ge=1)
     """The most popular movies: those that weights are learned on."""
-    weights: dict[str, float] = {"preference": 0.3, "many": 2.0, "popularity": -0.3}
+    weights: dict[str, float] = Field({"preference": 0.3, "many": 2.0, "popularity": -0.3})
     """Default weights; validation moves them where that gains beyond noise."""
     rating_weights: tuple[float, ...] = (0.02, 0.05, 0.1)
     """Weights, in standard deviations of a list's scores, that the predicted rating may have."""

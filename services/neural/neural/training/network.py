@@ -169,8 +169,11 @@ class MovieEncoder(nn.Module):
 
 
 class _RaterSums(NamedTuple):
-    """Sums over a movie's raters, m × d each: of `value` embeddings, of these weighted with the
-    residuals of the ratings, and of `seen` embeddings."""
+    """Sums over a movie's raters, m × d each.
+
+    Of `value` embeddings, of these weighted with the residuals of the ratings, and of `seen`
+    embeddings.
+    """
 
     weighted: Tensor
     value: Tensor

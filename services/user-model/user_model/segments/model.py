@@ -152,8 +152,11 @@ class Segments:
         return [segment for segment in self.about[kind]["segments"] if segment["size"] >= least]
 
     def save(self, directory: Path) -> None:
-        """Write `segments.json` and the arrays: `film_segments`, `encoded_user_vectors`, and those
-        of the users' steps, `user_segment_autoencoder` and `user_segments`."""
+        """Write `segments.json` and the arrays.
+
+        These are `film_segments`, `encoded_user_vectors`, and those of the users' steps,
+        `user_segment_autoencoder` and `user_segments`.
+        """
         movies = self.movies
         save_arrays(
             directory / "film_segments.npz",

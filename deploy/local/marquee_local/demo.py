@@ -92,17 +92,19 @@ class Demo:
 
         Positions of one bus mean nothing on another, so a state stays on the bus it began with.
         """
-        said, asked = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
+        options_file, options = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
         if newest_snapshot(self.state / "history") is None:
             say(f"[2/4] Import of {self.data.name}: films and ratings to begin with")
             if self.run_marquee("data", "import", str(self.data)) != 0:
                 sys.exit(2)
-            said.write_text(json.dumps(asked) + "\n")
+            options_file.write_text(json.dumps(options) + "\n")
             return
-        held = json.loads(said.read_text()) if said.exists() else asked
-        for name in asked:
-            if held[name] != asked[name]:
-                refuse(f"{self.state} is on {name} {held[name]}: choose another folder with STATE=")
+        former = json.loads(options_file.read_text()) if options_file.exists() else options
+        for name in options:
+            if former[name] != options[name]:
+                refuse(
+                    f"{self.state} is on {name} {former[name]}: choose another folder with STATE="
+                )
 
     def run_marquee(self, *arguments: str) -> int:
         """Run the command `marquee` with the system's settings; return its status."""
@@ -295,16 +297,16 @@ class Demo:
 def main() -> int:
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
-    asked = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    state = Path(asked["STATE"])
-    if asked["BUS"] == "kafka" and (lacks := kafka_lacks()):
+    options = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    state = Path(options["STATE"])
+    if options["BUS"] == "kafka" and (lacks := kafka_lacks()):
         refuse(f"BUS=kafka: {lacks}")
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(state / "demo.lock", wait=False))
         except BlockingIOError:
             refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
-        return Demo(int(asked["PORT"]), state, Path(asked["DATA"]), asked["BUS"]).run()
+        return Demo(int(options["PORT"]), state, Path(options["DATA"]), options["BUS"]).run()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,6 @@ def holds_movies(port: int) -> bool:
     with contextlib.suppress(OSError):
         address = f"http://127.0.0.1:{port}/health/ready"
         with urllib.request.urlopen(address, timeout=2) as answer:
-            said = json.load(answer)
-            return bool(said["redis"] and said["films"])
+            state = json.load(answer)
+            return bool(state["redis"] and state["films"])
     return False

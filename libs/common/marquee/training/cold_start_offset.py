@@ -12,7 +12,7 @@ from marquee.training.ranking_metrics import mean_ndcg
 DEPTH = 20
 """Length of the lists that an unrated movie has to enter."""
 
-REACH = 0.02
+REACHED_USER_SHARE = 0.02
 """Share of users that an unrated movie has to reach, those whom it suits best."""
 
 MAX_CASES = 200
@@ -48,7 +48,7 @@ def cold_start_offset(gaps: Sequence[Vector], share: float) -> float:
     """
     if not gaps:
         return 0.0
-    needed = np.quantile(np.stack(gaps), REACH, axis=0)
+    needed = np.quantile(np.stack(gaps), REACHED_USER_SHARE, axis=0)
     return float(np.quantile(needed, share))
 
 

@@ -35,15 +35,15 @@ def list_(
 ) -> None:
     """Show the open letters, with the reason, who put them aside, where they stood, and when."""
     with _letters(context.obj) as dead:
-        letters = dead.all(topic)
-    listed = [letter for letter in letters if settled or letter.state == "open"]
+        dead_letters = dead.all(topic)
+    listed = [letter for letter in dead_letters if settled or letter.state == "open"]
     if as_json:
         print_json([_brief(letter) for letter in listed])
         return
     columns = ("id", "state", "groups", "time", "key", "reason")
     print_table(columns, [_row(letter) for letter in listed])
     session: Session = context.obj
-    for line in _counts(letters):
+    for line in _counts(dead_letters):
         session.say(line)
 
 
@@ -92,10 +92,10 @@ def retry(
     bus, refused = open_bus(session.settings), False
     with _letters(session) as dead:
         chosen = _chosen(dead, ids, every, topic)
-        for outcome in DeadLetterRetrier(dead, bus.partitions, _who(actor)).retry(chosen):
-            refused |= not outcome.published
-            words = outcome.text if outcome.published else f"refused: {outcome.text}"
-            print_lines([f"{outcome.dead_letter.id}: {words}"])
+        for result in DeadLetterRetrier(dead, bus.partitions, _who(actor)).retry(chosen):
+            refused |= not result.published
+            words = result.text if result.published else f"refused: {result.text}"
+            print_lines([f"{result.dead_letter.id}: {words}"])
     bus.close()
     if refused:
         raise typer.Exit(2)
@@ -121,11 +121,11 @@ def discard(
 def _letters(session: Session) -> Iterator["DeadLetterQueue"]:
     from marquee.dead_letters.queue import open_dead_letters
 
-    letters = open_dead_letters(session.settings)
+    dead_letters = open_dead_letters(session.settings)
     try:
-        yield letters
+        yield dead_letters
     finally:
-        letters.close()
+        dead_letters.close()
 
 
 def _chosen(
@@ -178,9 +178,9 @@ def _moment(time: Any) -> str:
     return "" if time is None else time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _counts(letters: list["DeadLetter"]) -> list[str]:
+def _counts(dead_letters: list["DeadLetter"]) -> list[str]:
     counts: dict[str, int] = {}
-    for letter in letters:
+    for letter in dead_letters:
         if letter.state == "open":
             counts[letter.partition.topic] = counts.get(letter.partition.topic, 0) + 1
     if not counts:

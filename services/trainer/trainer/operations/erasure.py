@@ -66,9 +66,9 @@ class ErasureReceipts:
         """Clean history and dead letters at once, rather than at the next training or expiry."""
         if self._history.erases():
             self._history.compact()
-        letters = open_dead_letters(self._settings)
-        letters.remove_user(user_id)
-        letters.close()
+        dead_letters = open_dead_letters(self._settings)
+        dead_letters.remove_user(user_id)
+        dead_letters.close()
 
     def receipt(self, user_id: int) -> list[StoreReceipt]:
         """Return what each store holds of an erased user, with dates.
@@ -139,9 +139,9 @@ class ErasureReceipts:
         return f"{', '.join(files)}: until the next compaction, at the latest after a training"
 
     def _left_in_letters(self, user_id: int) -> str:
-        letters = open_dead_letters(self._settings)
-        n = sum(letter.names_user(user_id) for letter in letters.all())
-        letters.close()
+        dead_letters = open_dead_letters(self._settings)
+        n = sum(letter.names_user(user_id) for letter in dead_letters.all())
+        dead_letters.close()
         return f"{n} dead letters: until they are removed or expire" if n else ""
 
     def _left_in_log(self, user_id: int) -> str:

@@ -81,12 +81,12 @@ def dead_letter_offsets(bus: Bus, log: LogReader) -> OffsetsByGroup:
 
 
 def _dead_letter_headers(bus: Bus, log: LogReader, topic: str) -> Iterator[Mapping[str, str]]:
-    letters = dead_letter_topic(topic)
+    dead_letters = dead_letter_topic(topic)
     try:
-        count = bus.partitions(letters)
+        count = bus.partitions(dead_letters)
     except NotFound:
         return
     for number in range(count):
-        partition = TopicPartition(letters, number)
+        partition = TopicPartition(dead_letters, number)
         for page in log.read(partition, *log.range(partition)):
             yield from (message.headers for message in page)

@@ -46,11 +46,11 @@ class TidyResult:
         return [*lines, *(["history   compacted"] if self.compacted else [])]
 
 
-Serving = Callable[[Settings, Sequence[str]], Mapping[str, str]]
+ServingVersions = Callable[[Settings, Sequence[str]], Mapping[str, str]]
 """Returns the serving version of each model for which it is known."""
 
 
-def tidy(settings: Settings, serving: Serving = serving_versions) -> TidyResult:
+def tidy(settings: Settings, serving: ServingVersions = serving_versions) -> TidyResult:
     """Remove what has expired; errors are logged.
 
     Args:
@@ -87,7 +87,7 @@ def versions_to_keep(
     return {version for version in ordered if version in named or version in ordered[-newest:]}
 
 
-def _expire_versions(settings: Settings, serving: Serving, result: TidyResult) -> None:
+def _expire_versions(settings: Settings, serving: ServingVersions, result: TidyResult) -> None:
     """Remove versions of the models whose serving version is known."""
     registry = Registry(settings.registry)
     keep: dict[str, set[str]] = {}

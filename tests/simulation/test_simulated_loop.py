@@ -164,6 +164,13 @@ def remade(
     return make
 
 
+@pytest.mark.parametrize("broken", [NoFence, PositionFirst, ReadsOn, NeverCompares, Forgetful])
+def test_what_is_broken_on_purpose_is_a_method_that_there_is(broken: type) -> None:
+    own = {name for name, value in vars(broken).items() if callable(value)}
+    assert own
+    assert own <= set(dir(broken.__base__))
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -34,7 +34,7 @@ from gateway.http.middleware import SecurityMiddleware
 from gateway.http.route import Allow, router
 from gateway.http.scopes import Scope
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
-from gateway.state.deduplication import RedisDedupLookup
+from gateway.state.dedup_lookup import RedisDedupLookup
 from gateway.state.live_view import LiveView
 from gateway.state.publisher import Publisher
 from gateway.state.redis_profiles import RedisProfiles

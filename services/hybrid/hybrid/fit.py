@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from hybrid.als_fold_in_fit import choose_trust
+from hybrid.als_fold_in_trust import choose_trust
 from hybrid.model import Hybrid, RatedRows
 from marquee.arrays import Matrix
 from marquee.features.dataset import Dataset

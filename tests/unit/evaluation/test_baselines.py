@@ -23,7 +23,7 @@ from trainer.evaluation.baselines.models import (
 )
 from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.baselines.tuning import measure_baseline, ranked_lists, tune_by_slice
-from trainer.evaluation.metrics import measure, paired_difference
+from trainer.evaluation.measurements import measure, paired_difference
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings, predict_by_biases
 from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
 from trainer.evaluation.splits import Split, split_by_user

@@ -21,7 +21,7 @@ from trainer.evaluation.cold_start.trials import (
     ColdStartTrial,
     cold_start_trials,
 )
-from trainer.evaluation.metrics import Measurement
+from trainer.evaluation.measurements import Measurement
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from marquee.arrays import save_json
-from trainer.segments.tracking import track_segments
+from trainer.segments.mlflow_plots import track_segments
 from trainer.tracking.mlflow import NoTracking
 from user_model.segments.cluster_count import METHODS, choose_cluster_count
 

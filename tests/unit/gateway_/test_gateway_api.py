@@ -25,7 +25,7 @@ from gateway.http.scopes import SCOPES, Scope
 from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
-from gateway.state.deduplication import RedisDedupLookup
+from gateway.state.dedup_lookup import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply

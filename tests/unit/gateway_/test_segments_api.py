@@ -13,7 +13,7 @@ from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.http.idempotency_store import RedisIdempotency
 from gateway.recommend.orchestrator import Orchestrator
-from gateway.state.deduplication import RedisDedupLookup
+from gateway.state.dedup_lookup import RedisDedupLookup
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply

@@ -18,7 +18,7 @@ from gateway.http.route import json_response
 from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
 from gateway.state import consistency_token
 from gateway.state.consistency_token import Positions
-from gateway.state.deduplication import DedupLookup
+from gateway.state.dedup_lookup import DedupLookup
 from gateway.state.profiles import Profile, Profiles
 from gateway.upstream.models import Models
 from marquee.bus.api import Published

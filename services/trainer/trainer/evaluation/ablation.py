@@ -8,7 +8,7 @@ import numpy as np
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
 from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
-from trainer.evaluation.metrics import PRIMARY_METRIC, Measurement, mean_by_user
+from trainer.evaluation.measurements import PRIMARY_METRIC, Measurement, mean_by_user
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import cases_routed_to

@@ -14,7 +14,7 @@ import numpy as np
 
 from marquee import telemetry
 from marquee.files import staged
-from trainer.evaluation.metrics import Measurement
+from trainer.evaluation.measurements import Measurement
 
 
 @dataclass(frozen=True)

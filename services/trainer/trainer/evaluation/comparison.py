@@ -12,7 +12,7 @@ from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.routing import Thresholds
 from marquee.training.ranking_metrics import average_precision_at_k
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
-from trainer.evaluation.metrics import (
+from trainer.evaluation.measurements import (
     LIST_SIZE,
     METRICS,
     PRIMARY_METRIC,

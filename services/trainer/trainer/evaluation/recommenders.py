@@ -16,7 +16,7 @@ from trainer.evaluation.baselines.tuning import measure_baseline
 from trainer.evaluation.baselines.two_channel_ease import GRID, measure_two_channel_ease
 from trainer.evaluation.baselines.validation_run import measure_on_validation
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
-from trainer.evaluation.metrics import MeasurementsBySlice
+from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.served_models import measure_model
 from trainer.evaluation.slices import CasesBySlice, Slice, draw, draw_slice

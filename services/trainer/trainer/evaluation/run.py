@@ -9,7 +9,7 @@ from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import SliceMeasurements, compare, model_metrics
-from trainer.evaluation.metrics import MeasurementsBySlice
+from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import key_at

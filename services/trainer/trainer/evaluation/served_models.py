@@ -18,7 +18,7 @@ from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
-from trainer.evaluation.metrics import DEPTH, LIST_SIZE, Measurement, measure
+from trainer.evaluation.measurements import DEPTH, LIST_SIZE, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice, EvaluationCase, route_of
 from trainer.evaluation.splits import Split
 from trainer.models.fitting import MODEL_FITS, ModelFit

@@ -12,7 +12,7 @@ from marquee.features.dataset import Dataset
 from trainer.evaluation.baselines.popularity import measure_popularity
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.comparison import SliceMeasurements, compare
-from trainer.evaluation.metrics import MeasurementsBySlice
+from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.slices import draw

@@ -21,8 +21,8 @@ from trainer.models.fitting import MODEL_FITS, FittedModel, ModelFit
 from trainer.runs.context import TrainingContext
 from trainer.runs.evaluation_stage import evaluate_training, worse
 from trainer.runs.publishing import ModelPublisher
+from trainer.segments.mlflow_plots import track_segments
 from trainer.segments.preferences import with_preferences
-from trainer.segments.tracking import track_segments
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 
 from marquee.features.interactions import RatingRows
 from marquee.features.popularity import Popularity
-from trainer.evaluation.metrics import DEPTH, Measurement, measure
+from trainer.evaluation.measurements import DEPTH, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice
 from trainer.evaluation.splits import Split
 

@@ -11,7 +11,7 @@ from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.training.ranking_metrics import mean_ndcg
 from trainer.evaluation.baselines.models import BaselineFamily, Scorer, fold_in_matrix, like_matrix
-from trainer.evaluation.metrics import DEPTH, Measurement, measure
+from trainer.evaluation.measurements import DEPTH, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice, EvaluationCase
 from trainer.evaluation.splits import Split
 

@@ -19,7 +19,7 @@ from marquee.scoring.top_k import top
 from marquee.training.ranking_metrics import mean_ndcg
 from trainer.evaluation.baselines.models import Scorer, fit_ease, like_matrix
 from trainer.evaluation.baselines.tuning import POPULARITY_WEIGHTS, TunedSettings
-from trainer.evaluation.metrics import DEPTH, Measurement, measure
+from trainer.evaluation.measurements import DEPTH, Measurement, measure
 from trainer.evaluation.slices import CasesBySlice, EvaluationCase
 from trainer.evaluation.splits import Split
 

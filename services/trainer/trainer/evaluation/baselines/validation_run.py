@@ -3,7 +3,7 @@
 from marquee.features.dataset import Dataset
 from trainer.evaluation.baselines.models import BaselineFamily, Scorer, like_matrix
 from trainer.evaluation.baselines.tuning import ranked_lists, tune_by_slice
-from trainer.evaluation.metrics import Measurement, measure
+from trainer.evaluation.measurements import Measurement, measure
 from trainer.evaluation.slices import CasesBySlice
 
 

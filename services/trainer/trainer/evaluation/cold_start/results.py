@@ -17,7 +17,7 @@ from trainer.evaluation.cold_start.trials import (
     run_trial,
 )
 from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
-from trainer.evaluation.metrics import PRIMARY_METRIC, Measurement, paired_difference
+from trainer.evaluation.measurements import PRIMARY_METRIC, Measurement, paired_difference
 from trainer.evaluation.plan import Say
 from trainer.evaluation.slices import EvaluationCase
 from trainer.models.parameters import TrainingParameters

@@ -17,7 +17,7 @@ from marquee.features.interactions import RatingRows
 from marquee.scoring.top_k import top
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.cold_start.baselines import NAMES, ContentBaselines
-from trainer.evaluation.metrics import Measurement, measure
+from trainer.evaluation.measurements import Measurement, measure
 from trainer.evaluation.served_models import fit_served_model
 from trainer.evaluation.slices import EvaluationCase, Slice, draw_slice
 from trainer.evaluation.splits import SEED, split_by_user

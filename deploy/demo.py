@@ -1,4 +1,4 @@
-"""`make demo`: look at what was asked for, make the environment, then run the system in it.
+"""`make demo`: check the arguments, make the environment, then run the system in it.
 
 Only the standard library, and no syntax newer than Python 3.6, so that an old Python is told so.
 """
@@ -75,7 +75,7 @@ def say(line: str) -> None:
 
 
 def make_environment() -> int:
-    """Make .venv, or find that it is right; say every few seconds that it goes on."""
+    """Make .venv unless it is up to date; print every few seconds that the work goes on."""
     say("[1/4] Environment .venv: packages are fetched once (some 20 s), then found")
     started = told = time.time()
     process = subprocess.Popen(["make", "-s", "-C", ROOT, "install"])

@@ -67,19 +67,19 @@ def main() -> int:
 
 
 def fail(message: str) -> int:
-    """Say in one line what is wrong; the exit status that goes with it."""
+    """Print an error as one line; return the exit status for it."""
     print(f"kafka: {message}", file=sys.stderr)
     return 2
 
 
 def fetched(lib: Path = LIB) -> bool:
-    """Tell whether a folder holds the jars that pom.xml names now."""
+    """Return whether a folder contains the jars that pom.xml names now."""
     stamp = lib / "pom.sha256"
     return stamp.exists() and stamp.read_text() == pom_digest()
 
 
 def pom_digest() -> str:
-    """Return what tells one list of jars from another."""
+    """Return the SHA-256 digest of pom.xml, which identifies its list of jars."""
     return hashlib.sha256((HERE / "pom.xml").read_bytes()).hexdigest()
 
 
@@ -104,7 +104,7 @@ def fetch() -> bool:
 
 
 def add(partial: Path, lib: Path = LIB) -> None:
-    """Take over the jars that `lib` lacks; a broker that runs from it keeps those that it has."""
+    """Move the jars that `lib` lacks into it; its other jars stay for brokers that use them."""
     lib.mkdir(exist_ok=True)
     for jar in partial.glob("*.jar"):
         if not (lib / jar.name).exists():
@@ -115,16 +115,16 @@ def add(partial: Path, lib: Path = LIB) -> None:
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
+    """Return a free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def run(java: str, port: int, advertised: int, data: Path) -> int:
-    """Start the broker, say when it answers, and wait for its end.
+    """Start the broker, print when it answers, and wait for its end.
 
-    Clients go on at the `advertised` port, wherever they have come in first.
+    After the first call clients connect to the `advertised` port, as the broker tells them to.
     """
     data.mkdir(parents=True, exist_ok=True)
     config = data / "server.properties"
@@ -159,7 +159,7 @@ def storage(java: str, classpath: list[str], config: Path) -> bool:
 
 
 def java_stamp(java: str) -> str:
-    """Name this very Java: an archive of another one is of no use."""
+    """Return a name of this Java installation: a class archive of another one is of no use."""
     binary = Path(java).resolve()
     return f"classes-{binary.parent.parent.name}-{int(binary.stat().st_mtime)}"
 
@@ -194,7 +194,7 @@ def serve(broker: subprocess.Popen[bytes], port: int, data: Path) -> int:
 
 
 def answers(port: int) -> bool:
-    """Tell whether the broker lists itself in an answer to a Metadata request (version 1)."""
+    """Return whether the broker lists itself in its answer to a Metadata request (version 1)."""
     request = struct.pack(">hhihi", 3, 1, 1, -1, 0)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as link:

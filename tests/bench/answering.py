@@ -1,6 +1,6 @@
-"""Times the answers of one model service in this process, on a bundle; no network, no store.
+"""Latency of one model service's answers, in this process on a bundle: no network, no store.
 
-python tests/bench/answering.py MODEL BUNDLE prints what it found as JSON.
+`python tests/bench/answering.py MODEL BUNDLE` prints its results as JSON.
 """
 
 import importlib
@@ -40,9 +40,9 @@ _USERS = 40
 
 @dataclass(frozen=True)
 class Answered:
-    """What a call takes in ms: p50 by the clock, and of CPU, which others here do not lengthen.
+    """Duration of a call in ms: p50 by the clock, and CPU time, free of other load.
 
-    `ratings` None: a new movie or user and not an answer.
+    `ratings` None: the derivation of a new movie or user, not an answer.
     """
 
     model: str
@@ -56,7 +56,7 @@ class Answered:
 
 
 def answers_of(model: str, bundle: Path) -> list[Answered]:
-    """Return what a model's answers cost, measured in a process of their own; none: no bundle."""
+    """Return the cost of a model's answers, measured in a child process; empty without a bundle."""
     if not bundle.is_dir():
         return []
     command = [sys.executable, __file__, model, str(bundle)]
@@ -114,7 +114,7 @@ def _sums(model: Any) -> MovieSums:
 
 
 def _users(model: Any, count: int) -> list[Ratings]:
-    """Return users with so many ratings of movies drawn by their number of ratings."""
+    """Return users with this number of ratings, of movies drawn by popularity."""
     rng = np.random.default_rng(count)
     n = model.base_sums[:, 0]
     share = n / n.sum()

@@ -1,4 +1,4 @@
-"""`make bench-events`: the figures of the event side against what is wished, on both buses.
+"""`make bench-events`: figures of event handling compared with their goals, on both buses.
 
 Medians over the runs: how soon a write is visible while 200 events a second stream in, how fast one
 consumer process brings a log into the store, and how many writes a second the API accepts.
@@ -51,7 +51,7 @@ QUICK = Size(runs=1, ratings=30, others=6, calls=4, seconds=1.0, replayed=6_000)
 
 @dataclass(frozen=True)
 class Figure:
-    """A median against what is wished: the least, or the most where less is better."""
+    """A median beside its goal: a lower bound, or an upper one where less is better."""
 
     what: str
     bus: str

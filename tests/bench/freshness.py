@@ -1,4 +1,4 @@
-"""How long after a write is accepted the answers follow it, while other events stream in."""
+"""Freshness: delay from an accepted write to the first answer that shows it, under load."""
 
 import asyncio
 import itertools
@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Freshness:
-    """What the samples of one kind of write come to, in ms."""
+    """Summary of the samples of one kind of write, in ms."""
 
     bus: str
     write: str

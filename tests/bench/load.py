@@ -24,7 +24,7 @@ _ROUTE = b'"route":"'
 
 @dataclass
 class Measured:
-    """What one run of the load generator saw; latencies in seconds, in order of arrival."""
+    """Results of one run of the load generator; latencies in seconds, in order of arrival."""
 
     connections: int
     seconds: float = 0.0

@@ -29,7 +29,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class StoreMemory:
-    """What the store holds, in MiB, and how many keys and users there are."""
+    """Memory of the store in MiB, with its numbers of keys and users."""
 
     used_mib: float
     peak_mib: float
@@ -79,7 +79,7 @@ def _sizes(folder: Path) -> tuple[float, float]:
 
 
 def store_memory(system: System) -> StoreMemory:
-    """Return what the demo's store holds."""
+    """Return the memory that the demo's store uses."""
     with redis.Redis.from_url(system.settings()["MARQUEE_REDIS_URL"]) as client:
         info = client.info("memory")
         assert isinstance(info, dict)

@@ -1,4 +1,4 @@
-"""Events a second: through the API in bulk and one by one, and how soon all is applied."""
+"""Event rates: writes a second through the API, in bulk and singly, and the time to apply all."""
 
 import itertools
 import random

@@ -1,4 +1,4 @@
-"""Events a second from the log to the store by one consumer process that has fallen behind."""
+"""Replay rate: events a second that one consumer process applies while it catches up."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ LIMIT_S = 300.0
 
 @dataclass(frozen=True)
 class Replay:
-    """What one consumer process has handled in how many seconds."""
+    """Number of events that one consumer process handled, and the seconds it took."""
 
     bus: str
     consumer: str

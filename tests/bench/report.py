@@ -1,4 +1,4 @@
-"""The results as tables: on the terminal, as JSON, and as Markdown for the performance page."""
+"""Tables of results: on the terminal, as JSON, and as Markdown for the performance page."""
 
 import json
 import os
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass
 class Report:
-    """All that one run of the bench has measured."""
+    """All results of one run of the bench."""
 
     quick: bool
     machine: dict[str, Any] = field(default_factory=lambda: machine())
@@ -87,7 +87,7 @@ class Report:
             console.print(f"note: {note}")
 
     def setting(self) -> str:
-        """Return in one line where and under which load it was measured."""
+        """Return one line on the machine and its load during the measurement."""
         loads = ", ".join(f"{part} {load:.1f}" for part, load in self.loads.items())
         where = f"{self.machine['cores']} cores ({self.machine['processor']})"
         return f"{self.machine['time']}, {where}; load average at the start of {loads}"
@@ -103,7 +103,7 @@ class Report:
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on."""
+    """Return a description of the machine: cores, memory, versions."""
     processor, memory = "", ""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

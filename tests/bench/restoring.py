@@ -1,4 +1,4 @@
-"""Seconds to rebuild an empty Redis from a snapshot, and to verify it, at a size of generated data.
+"""Time to rebuild an empty Redis from a snapshot, and to verify it, on generated data.
 
 `python tests/bench/restoring.py --ratings 1000000` writes data once into --state, imports it as
 snapshot 0, starts a Valkey of its own, and prints what `marquee rebuild` and `marquee verify` take.

@@ -1,4 +1,4 @@
-"""Measures the running system: latency, freshness, event rates, start times, memory."""
+"""Measurement of the running system: latency, freshness, event rates, start times, memory."""
 
 import argparse
 import contextlib

@@ -1,4 +1,4 @@
-"""The data sets that a training is measured on: one that comes with the code, others generated."""
+"""Data sets for measuring a training: the bundled release, and generated ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from system import ROOT
 
 @dataclass(frozen=True)
 class Size:
-    """How large; `users` 0: the bundled release."""
+    """Size of a data set; `users` 0: the bundled release."""
 
     name: str
     words: str

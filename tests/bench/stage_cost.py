@@ -1,4 +1,4 @@
-"""What a command costs, its children with it: wall and CPU seconds, the most memory."""
+"""Cost of a command with its children: wall time, CPU time, peak memory."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class Limits:
-    """When a process is stopped: at so many seconds of CPU, which others here do not lengthen."""
+    """Limits at which a process is stopped, in CPU seconds (free of other load) and memory."""
 
     seconds: float
     gib: float
@@ -25,7 +25,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took; `outcome` is empty where it ended well."""
+    """Cost of a process; `outcome` is empty if it succeeded."""
 
     name: str
     wall_s: float

@@ -1,4 +1,4 @@
-"""The running system that is measured: the demo, started for it or found by its address."""
+"""The system under measurement: a demo that is started, or one that runs at an address."""
 
 import contextlib
 import os

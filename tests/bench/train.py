@@ -1,6 +1,7 @@
-"""Measures a training on data of a chosen size: each stage a process of its own, or all in one.
+"""Measurement of a training on data of a chosen size: one process for each stage, or for all.
 
-Beside it: one answer of each model service, and a new movie and user, by the models trained.
+It also measures answers of each model service and the derivation of a new movie and user, with
+the trained models.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the stages of a training cost, and what answers cost: kept in JSON, shown as tables."""
+"""Cost of training stages and of answers: stored as JSON, shown as tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Found:
 
     @classmethod
     def read(cls, folder: Path) -> "Found":
-        """Return what earlier runs left in a folder."""
+        """Return the figures of earlier runs in a folder."""
         path = folder / _FILE
         if not path.exists():
             return cls()
@@ -41,7 +41,7 @@ class Found:
         )
 
     def add(self, one: Cost | Answered) -> None:
-        """Take a figure in the place of an older one of the same thing."""
+        """Add a figure; it replaces an older one of the same kind."""
         if isinstance(one, Cost):
             self.costs[one.name] = one
             return
@@ -51,7 +51,7 @@ class Found:
 
 
 def note(folder: Path, *figures: Cost | Answered) -> None:
-    """Keep figures in a folder, beside those that are there."""
+    """Store figures in a folder, beside those of earlier runs."""
     found = Found.read(folder)
     for one in figures:
         found.add(one)

@@ -1,4 +1,4 @@
-"""Users for the measurements, made through the API: as many ratings as each route asks for."""
+"""Users for the measurements, made through the API: some for each route."""
 
 import random
 import time
@@ -12,7 +12,7 @@ from marquee.events import Event, MovieViewed, Rating, RatingAdded, UserMovie
 STARS = (4.5, 3.0, 4.0, 2.5, 5.0, 4.0, 3.5)
 """Ratings in turn: of any 5, at least 3 are positive."""
 MOVIES = 1000
-"""Movies are taken from so many of the most popular ones."""
+"""Movies are taken from this number of the most popular ones."""
 IN_CALL = 1000
 
 
@@ -40,7 +40,7 @@ KNOWN = ("8 ratings", "30 ratings", "300 ratings")
 
 
 def popular_movies(client: httpx.Client, n: int = MOVIES, seconds: float = 60.0) -> list[int]:
-    """Return the ids of the n most popular movies, once the gateway holds so many."""
+    """Return the ids of the n most popular movies, once the gateway has that many."""
     deadline = time.monotonic() + seconds
     while len(movie_ids := _listed(client, n)) < n:
         if time.monotonic() > deadline:
@@ -77,7 +77,7 @@ def make_users(client: httpx.Client, movies: Sequence[int], n: int) -> dict[str,
 
 
 def new_user() -> int:
-    """Return an id from where no data set has one, and no earlier run either."""
+    """Return an id outside the range of all data sets and earlier runs."""
     return (1 << 40) + random.SystemRandom().randrange(1 << 40)
 
 
@@ -99,7 +99,7 @@ def publish(client: httpx.Client, events: Sequence[Event]) -> list[str]:
 
 
 def follow(client: httpx.Client, tokens: Sequence[str], seconds: float = 180.0) -> None:
-    """Wait until profiles and movies have passed tokens, and every app what it needs of them."""
+    """Wait until the gateway and every model app have passed the tokens."""
     for token in tokens:
         for user_id in range(1, 17):  # between them they lie on every partition
             for _ in range(int(seconds / 10)):

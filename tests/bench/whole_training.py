@@ -1,4 +1,4 @@
-"""A training as `marquee train` does it: one process for all stages, which share what they can."""
+"""A training in one process, as `marquee train` runs it: stages share their common fits."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def run_whole(folder: Path, release: Path, limits: Limits, params: Path) -> Iter
 
 
 def _record(log: Path) -> dict[str, Any]:
-    """Return the record that a training has written as JSON, after whatever it said before."""
+    """Return the record that a training wrote as JSON at the end of its output."""
     text = log.read_text()
     start = text.find("{\n")
     return dict(json.loads(text[start:])) if start >= 0 else {}

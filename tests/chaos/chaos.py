@@ -1,4 +1,4 @@
-"""`make chaos`: the real system under load and in trouble, then a checker that knows what was sent.
+"""`make chaos`: the real system under load and faults, then a check against what was sent.
 
 The whole system runs on each bus in turn, behind a proxy that can cut it apart. A schedule drawn
 from the seed kills, stops and cuts; writers and readers go on meanwhile. In the end another program

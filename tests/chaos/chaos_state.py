@@ -1,4 +1,4 @@
-"""A state folder with a small data set and models of it, from which every run starts."""
+"""State folder with a small data set and its models, from which every run starts."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ WITHOUT_TORCH = "content,hybrid,user-model"
 
 
 def prepared(folder: Path, neural: bool) -> Path:
-    """Return `folder` with a history and a registry; what is there already is used again."""
+    """Return `folder` with a history and a registry; existing ones are used again."""
     url_folder = folder.with_name(f"{folder.name}-training")
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {"content": WITHOUT_TORCH} | ({"neural": "neural"} if neural else {})

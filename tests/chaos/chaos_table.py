@@ -1,4 +1,4 @@
-"""The table of a run: what each trouble did to writes and reads, and what the checker found."""
+"""Table of a run: effect of each fault on writes and reads, and the checker's findings."""
 
 import collections
 import json
@@ -24,7 +24,7 @@ class Begun:
 
 
 def table(bus: str, begun: list[Begun], journal: Path, verdict: Path) -> Table:
-    """Return one line a trouble: entries belong to the round that began last before them."""
+    """Return one line for each trouble; entries belong to the last round that began before them."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for one in begun:
         counts[one.round.trouble]["rounds"] += 1
@@ -71,6 +71,6 @@ def _during(begun: list[Begun], moment: float) -> str:
 
 
 def counted(verdict: Path) -> dict[str, Any]:
-    """Return what the checker counted, with the number of violations."""
+    """Return the checker's counts, with the number of violations."""
     said = json.loads(verdict.read_text())
     return dict(said["counts"]) | {"violations": sum(map(len, said["found"].values()))}

@@ -1,8 +1,8 @@
-"""The checker, another program: what was sent and accepted against what the system holds.
+"""The checker, a separate program: compares accepted writes with the state of the system.
 
-`checker.py before JSON` notes what there is before the load; `checker.py after JSON` waits until
-every consumer has come to the end of the log, recomputes the facts from the journal and the log
-with code of its own, compares them with every service's, and leaves its verdict as JSON.
+`checker.py before JSON` records the state before the load. `checker.py after JSON` waits until
+every consumer is at the end of the log, recomputes the facts from the journal and the log with
+its own code, compares them with those of every service, and writes its verdict as JSON.
 """
 
 import collections
@@ -25,7 +25,7 @@ SHOWN = 12
 
 
 class Verdict:
-    """What was found, by kind: lost, twice, reads, shown, writes, other."""
+    """Violations by kind: lost, twice, reads, shown, writes, other."""
 
     def __init__(self) -> None:
         self.found: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
@@ -51,7 +51,7 @@ class Checker:
         self.verdict = Verdict()
 
     def before(self) -> None:
-        """Keep the movies, rules and sums that there are before the load."""
+        """Record the movies, rules and sums before the load."""
         movies = {service: self._store.movies(service) for service in SERVICES}
         kept = {"films": movies, "rules": self._store.rules(), "sums": self._store.sums()}
         self._before.write_text(json.dumps(kept))
@@ -78,7 +78,7 @@ class Checker:
         }  # fmt: skip
 
     def _settled(self) -> dict[str, list[Sent]]:
-        """Return the logs once every service has come to their ends."""
+        """Return the logs once every service has reached their ends."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             logs = {f"{t}:{p}": self._logs.log(t, p) for t in TOPICS for p in range(PARTITIONS)}
@@ -228,7 +228,7 @@ class Checker:
         self.verdict.counts["blocks"] = sum(map(len, times.values()))
 
     def _check_answers(self, world: World) -> None:
-        """What the gateway answers from its memory is what the store holds, in the end."""
+        """Check that the gateway's answers from memory equal the store in the end."""
         sums = self._store.sums()
         with httpx.Client(base_url=self._asked["url"], timeout=10.0, trust_env=False) as client:
             for movie in {*self._asked["films"], *(i for i in world.movies if i > 10**9)}:
@@ -245,7 +245,7 @@ class Checker:
 
 
 def main() -> int:
-    """Do what the command line says; the exit status tells whether the verdict is clean."""
+    """Run the command of the command line; the exit status is 0 without violations."""
     checker = Checker(json.loads(sys.argv[2]))
     if sys.argv[1] == "before":
         checker.before()

@@ -1,4 +1,4 @@
-"""How the checker compares an event with what was sent, and when a movie was surely blocked."""
+"""Comparison of events with what was sent, and the spans in which a movie was surely blocked."""
 
 import collections
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def among(event: dict[str, Any], writes: list[dict[str, Any]]) -> bool:
-    """Whether an event is what one of these writes said; each accounts for one event."""
+    """Return whether an event matches one of these writes; each accounts for one event."""
     for i, write in enumerate(writes):
         if says(event, write):
             del writes[i]
@@ -29,9 +29,9 @@ def movie_of(movie: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def blocked(writes: list[dict[str, Any]]) -> dict[int, list[tuple[float, float]]]:
-    """Return when each movie was blocked for certain: said to hold, and no end of it sent yet.
+    """Return the spans in which each movie was certainly blocked: accepted, and no end sent yet.
 
-    After an end of unknown outcome nothing is certain of a movie any more.
+    After an end with an unknown outcome nothing is certain about the movie.
     """
     found: dict[int, list[tuple[float, float]]] = collections.defaultdict(list)
     unsure: set[int] = set()

@@ -1,4 +1,4 @@
-"""The facts that a log leads to, by the simplest way: code of the checker's own, on plain JSON."""
+"""Reference fold of a log into facts: the checker's own simple code, on plain JSON."""
 
 import json
 import struct
@@ -26,7 +26,7 @@ class Sent:
 
 @dataclass
 class Person:
-    """What one user has said."""
+    """Facts of one user."""
 
     rated: dict[int, int] = field(default_factory=dict)
     viewed: list[int] = field(default_factory=list)
@@ -45,7 +45,7 @@ class World:
     """By id: partition and offset of the first time, and the event."""
 
     def follow(self, log: list[Sent]) -> None:
-        """Take over the messages of one partition, in the order of the log."""
+        """Apply the messages of one partition, in the order of the log."""
         for message in log:
             event = parsed(message.value)
             if event is None:
@@ -107,7 +107,7 @@ def _tell(person: Person, name: str, data: dict[str, Any]) -> None:
 
 
 def parsed(value: bytes) -> dict[str, Any] | None:
-    """Return an event, None for what no service can read."""
+    """Return an event, None for a message that no service can read."""
     try:
         event = json.loads(value)
     except (ValueError, RecursionError):
@@ -122,7 +122,7 @@ def parsed(value: bytes) -> dict[str, Any] | None:
 
 
 def person_of(packed: bytes | None) -> Person:
-    """Return what a packed profile holds, by its published format."""
+    """Return the facts of a packed profile, by its published format."""
     if not packed:
         return Person()
     version, rated, viewed, dismissed = _HEAD.unpack_from(packed)
@@ -137,5 +137,5 @@ def person_of(packed: bytes | None) -> Person:
 
 
 def sums_of(packed: bytes) -> list[int]:
-    """Return a movie's sums by their published format."""
+    """Return a movie's sums, by their published format."""
     return list(_SUMS.unpack(packed))

@@ -1,4 +1,4 @@
-"""What the checker reads, with plain clients and none of Marquee's code: the store and the logs."""
+"""The checker's access to store and logs: plain clients, no code of Marquee."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ class Holdings:
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=20.0)
 
     def position(self, service: str, topic: str, partition: int) -> int:
-        """Return how far a service has come."""
+        """Return the position of a service in a partition."""
         return int(self._redis.get(_key(service, topic, partition, "position")) or 0)
 
     def movies(self, service: str) -> dict[int, dict[str, Any]]:
@@ -44,7 +44,7 @@ class Holdings:
         return total
 
     def people(self, service: str, users: set[int]) -> dict[int, Person]:
-        """Return what a service holds of users; each is in one partition at most."""
+        """Return a service's facts of users; each user is in one partition at most."""
         found: dict[int, Person] = {}
         for partition in range(PARTITIONS):
             names = [_key(service, "ratings", partition, f"user:{i}") for i in users]

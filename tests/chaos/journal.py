@@ -1,4 +1,4 @@
-"""The journal: what was sent and asked, when, and what came back; one JSON object a line."""
+"""The journal: every write and read with its times and outcome; one JSON object a line."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What one writer does, drawn from a seed: it alone writes about its users and its movies."""
+"""Random operations of one writer, by a seed; its users and movies have no other writer."""
 
 import random
 from collections.abc import Callable
@@ -19,17 +19,17 @@ _WEIGHTS = {
 
 @dataclass(frozen=True)
 class Operation:
-    """What an event says, by its type."""
+    """Type and data of an event."""
 
     type: str
     data: dict[str, Any]
 
 
 class Writer:
-    """An endless story of one writer: `known` are movies that stay, `ruled` those it sets rules of.
+    """Endless operations of one writer: `known` movies stay, `ruled` ones get its rules.
 
-    Nobody else writes about its users, its new movies and the rules of its movies, so the order
-    in which its writes are accepted is the order in which they must take effect.
+    No other writer has its users, its new movies and the rules of its movies, so its writes must
+    take effect in the order in which they are accepted.
     """
 
     def __init__(self, seed: str, number: int, known: list[int], ruled: list[int]) -> None:
@@ -39,7 +39,7 @@ class Writer:
         self._movies = [FIRST_MOVIE + number * MOVIES + i for i in range(MOVIES)]
 
     def operation(self) -> Operation:
-        """Return what it does next."""
+        """Return the next operation."""
         [name] = self.draw.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
         return Operation(name, self._data(name))
 

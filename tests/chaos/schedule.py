@@ -1,4 +1,4 @@
-"""What goes wrong when: named troubles, drawn from a seed that gives the same list again."""
+"""Schedule of faults: named troubles at random times; the same seed gives the same list."""
 
 import random
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ TROUBLES = (
 
 @dataclass(frozen=True)
 class Round:
-    """One trouble: when it begins, in seconds from the start, whom it meets, for how long."""
+    """One trouble: its start in seconds from the beginning, its targets, and its duration."""
 
     number: int
     at: float

@@ -1,4 +1,4 @@
-"""`make soak`: steady load for long, and what grows meanwhile: memory, open files, keys.
+"""`make soak`: steady load for a long time, to find growth of memory, open files and keys.
 
 Exit status 1: something grows. Slopes are medians of the slopes between all pairs of samples
 (Theil and Sen), so that a single step, such as a table that doubles, is no trend.
@@ -38,14 +38,14 @@ LOG = "valkey memory without the log"
 
 @dataclass
 class Series:
-    """What was measured of one thing: minutes and values."""
+    """Measurements of one quantity: minutes and values."""
 
     unit: str
     minutes: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
     def slope(self) -> float:
-        """Return what is added a minute, once warm."""
+        """Return the growth a minute after the warm-up."""
         warm = self.minutes[-1] * WARM_SHARE
         points = [p for p in zip(self.minutes, self.values, strict=True) if p[0] >= warm]
         pairs = itertools.combinations(points, 2)
@@ -87,7 +87,7 @@ def main() -> int:
 
 
 def watched(run: Run, hands: Hands, minutes: float) -> dict[str, Series]:
-    """Measure every five seconds for so many minutes."""
+    """Measure every five seconds for the given number of minutes."""
     series: dict[str, Series] = {}
     started = time.monotonic()
     with redis.Redis.from_url(f"redis://127.0.0.1:{run.redis}/0") as client:
@@ -101,7 +101,7 @@ def watched(run: Run, hands: Hands, minutes: float) -> dict[str, Series]:
 
 
 def measured(hands: Hands, client: Any) -> dict[tuple[str, str], float]:
-    """Return memory, files and threads of each process, and what the store holds."""
+    """Return memory, files and threads of each process, and memory and keys of the store."""
     found: dict[tuple[str, str], float] = defaultdict(float)
     for name in (*PROCESSES, "kafka.Kafka"):
         for pid in hands.pids(name):

@@ -1,4 +1,4 @@
-"""The whole system as the demo runs it, with each process behind links of its own: a program.
+"""A program that runs the demo's whole system, each process behind its own proxy links.
 
 `stack.py JSON`: ports of servers and links. It ends by SIGTERM, and everything it started with it.
 """

@@ -1,4 +1,4 @@
-"""Load for a system in trouble, a program: `traffic.py JSON`; by SIGTERM it ends what is under way.
+"""Load generator of chaos runs: `traffic.py JSON`; SIGTERM lets pending operations finish.
 
 Writers send through the API, one by one and in bulk, and straight on the bus; readers ask for
 recommendations with one retry. All of it is noted in a journal for the checker.
@@ -258,7 +258,7 @@ def _outcome(status: int) -> Outcome:
 
 
 def _places(token: str | None) -> dict[str, int]:
-    """Return where a token of one event says that the log has it."""
+    """Return the place of an event in the log, from the token of its write."""
     if not token:
         return {}
     text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))

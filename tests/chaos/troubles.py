@@ -1,4 +1,4 @@
-"""How each trouble of the schedule is made, and how it ends."""
+"""Injection of each trouble of the schedule, and its end."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ REPLIES = 3
 
 
 class Hands:
-    """Reaches the processes of a stack, by their names, and the links between them."""
+    """Access to the processes of a stack, by name, and to the links between them."""
 
     def __init__(self, stack: int, links: dict[str, Link]) -> None:
         self._stack, self._links = stack, links
 
     @contextlib.contextmanager
     def trouble(self, one: Round) -> Iterator[None]:
-        """Make the trouble of a round; it is over at the end of the block."""
+        """Inject the trouble of a round; it ends with the block."""
         verb = one.trouble.split()[0]
         if verb == "kill":
             self._signal(one, signal.SIGKILL)

@@ -1,1 +1,1 @@
-"""Runs the whole system on one machine: servers, supervisor, demo."""
+"""The whole system on one machine: servers, supervisor, demo."""

@@ -1,4 +1,4 @@
-"""Runs the whole system on this machine: servers, first training, every service, then torch."""
+"""The demo: servers, first training, all services on this machine, and at last torch."""
 
 import json
 import os

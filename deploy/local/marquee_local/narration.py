@@ -35,7 +35,7 @@ class Narrator:
 
     @contextmanager
     def going_on(self, words: str) -> Iterator[None]:
-        """Say that `words` goes on, with the seconds it took, whenever nothing else is said."""
+        """Print `words` and the elapsed seconds whenever nothing else was printed for a while."""
         ended = threading.Event()
         thread = threading.Thread(target=self._remind, args=(words, ended), daemon=True)
         thread.start()

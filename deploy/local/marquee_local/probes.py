@@ -1,4 +1,4 @@
-"""What the demo asks of its processes, to know when they are ready."""
+"""Probes of the demo's processes: whether each is ready."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ def listens(port: int) -> bool:
 
 
 def holds_movies(port: int) -> bool:
-    """Whether the gateway, which is ready without them too, holds the movies of the store."""
+    """Return whether the gateway, which is ready without them too, has the movies of the store."""
     with contextlib.suppress(OSError):
         address = f"http://127.0.0.1:{port}/health/ready"
         with urllib.request.urlopen(address, timeout=2) as answer:

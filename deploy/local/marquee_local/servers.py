@@ -23,10 +23,13 @@ START_S = 60.0
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on.
+    """Return a free port of the loopback address.
 
-    It is below those that Linux gives to outgoing connections, one of which could take it before
-    the server that it is meant for is there. Unavailable when a hundred are taken.
+    It is below the range that Linux gives to outgoing connections, one of which could take it
+    before the server listens on it.
+
+    Raises:
+        Unavailable: A hundred randomly chosen ports are taken.
     """
     draw = random.SystemRandom()
     for _ in range(100):
@@ -41,7 +44,8 @@ def free_port() -> int:
 def valkey(directory: Path, port: int = 0, appendfsync: str = "everysec") -> Iterator[str]:
     """Run Valkey on loopback with its append-only file in `directory`; yield its URL.
 
-    Unavailable when there is no server program or it does not answer.
+    Raises:
+        Unavailable: There is no server program, or it does not answer.
     """
     port = port or free_port()
     with _running(valkey_command(directory, port, appendfsync)) as process:
@@ -51,7 +55,7 @@ def valkey(directory: Path, port: int = 0, appendfsync: str = "everysec") -> Ite
 
 
 def valkey_command(directory: Path, port: int, appendfsync: str = "everysec") -> list[str]:
-    """Return the command that runs Valkey on loopback; makes `directory`, which it needs."""
+    """Return the command that runs Valkey on loopback; create `directory`, which it needs."""
     directory.mkdir(parents=True, exist_ok=True)
     options = {
         "port": str(port),
@@ -73,7 +77,8 @@ def valkey_command(directory: Path, port: int, appendfsync: str = "everysec") ->
 def kafka(directory: Path, port: int = 0) -> Iterator[str]:
     """Run a Kafka broker on loopback with its log in `directory`; yield its address.
 
-    Unavailable when it cannot run: `kafka_lacks` says why beforehand.
+    Raises:
+        Unavailable: It cannot run; `kafka_lacks` gives the reason beforehand.
     """
     address = f"127.0.0.1:{port or free_port()}"
     directory.mkdir(parents=True, exist_ok=True)
@@ -100,7 +105,7 @@ def valkey_program() -> str:
 
 
 def kafka_lacks() -> str | None:
-    """Return what is missing to run a broker here, None when nothing is."""
+    """Return a description of what a broker needs and this machine lacks, None if nothing."""
     if not BROKER.exists():
         return f"{BROKER.name} is not there: run from a checkout of the repository"
     if shutil.which("java") is None:
@@ -139,7 +144,7 @@ def _wait_for_ping(process: "subprocess.Popen[bytes]", url: str, directory: Path
 
 
 def _still_starting(process: "subprocess.Popen[bytes]", deadline: float, log: Path) -> None:
-    """Pause a little, or raise Unavailable with the end of the server's own words."""
+    """Pause a little; raise Unavailable, with the server's last output, if it ended or is late."""
     ended = process.poll()
     if ended is None and time.monotonic() < deadline:
         time.sleep(0.02)

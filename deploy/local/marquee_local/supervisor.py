@@ -1,4 +1,4 @@
-"""Keeps processes running: a dead one comes back after 0.2 s, then later and later up to 5 s."""
+"""Supervisor of processes: restarts a dead one after 0.2 s, with back-off up to 5 s."""
 
 import contextlib
 import ctypes
@@ -73,7 +73,7 @@ class Supervisor:
         return child
 
     def turn(self) -> None:
-        """Look at every child once; start those whose time has come."""
+        """Check every child once; restart those whose back-off is over."""
         now = time.monotonic()
         for child in self.children:
             if child.running:

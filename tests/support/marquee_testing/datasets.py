@@ -13,7 +13,7 @@ from marquee.features.popularity import sums_of
 def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
     """Return ratings in two halves: even users like even movies, odd users odd ones, a kind each.
 
-    Of the movies of his kind a user leaves out a quarter; he has seen a quarter of the others too.
+    A user leaves out a quarter of the movies of their kind, and rated a quarter of the others too.
     Some movies are less known than others.
     """
     catalogue = [

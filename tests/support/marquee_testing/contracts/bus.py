@@ -25,7 +25,7 @@ from marquee_testing.waiting import until
 
 
 class BusContract:
-    """What each bus promises. Subclasses give the fixture `bus` and what breaks it."""
+    """Contract of each bus; subclasses give the fixture `bus` and its faults."""
 
     patience = 15.0
     """Seconds within which members agree who reads what, also after one has died."""

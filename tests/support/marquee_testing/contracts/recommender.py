@@ -52,7 +52,7 @@ class FittedModel(Recommender, Protocol):
 
 
 class RecommenderContract:
-    """What every fitted recommender keeps; a test class gives `fit`."""
+    """Contract of every fitted recommender; a test class gives `fit`."""
 
     @classmethod
     def fit(cls, dataset: Dataset, seed: int = 0) -> FittedModel:
@@ -68,7 +68,7 @@ class RecommenderContract:
     def ask(
         self, model: FittedModel, user: UserHistory, k: int = 5, movies: MovieTable | None = None
     ) -> list[Scored]:
-        """Return the answer for a user, from whom the movies that he rated or viewed are kept."""
+        """Return the answer for a user, without movies that the user rated or viewed."""
         movies = movies or model.movies()
         request = RecommendRequest(
             route=Route.HYBRID,

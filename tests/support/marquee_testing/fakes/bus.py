@@ -120,7 +120,7 @@ class MemoryBus:
                 del log.messages[:drop]
 
     def committed(self, group: str) -> dict[TopicPartition, int]:
-        """Return what the members of a group have committed."""
+        """Return the positions that the members of a group have committed."""
         with self._changed:
             return dict(self._groups[group].offsets)
 
@@ -155,7 +155,11 @@ class MemoryBus:
             return {p: token for p, (owner, token) in state.owners.items() if owner == member}
 
     def slice(self, partition: TopicPartition, position: int, limit: int) -> list[Message]:
-        """Return up to `limit` messages from `position` on; PositionLost outside of the log."""
+        """Return up to `limit` messages from `position` on.
+
+        Raises:
+            PositionLost: The position is outside of the log.
+        """
         with self._answering():
             log = self._logs[partition]
             if not log.begin <= position <= log.end:

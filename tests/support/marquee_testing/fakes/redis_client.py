@@ -1,6 +1,4 @@
-"""The store in memory as an app's client sees it, with streams that are trimmed and connections
-that are lost.
-"""
+"""In-memory Redis client of an app, with trimmed streams and lost connections."""
 
 import asyncio
 import itertools
@@ -16,7 +14,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 class MemoryClient:
-    """What `Overlay` and `Tail` call of an asyncio client. Ids of entries ascend over all streams.
+    """The calls of an asyncio client that apps use; entry ids ascend over all streams.
 
     Call `note` after each write, since an entry's id is given when it is first seen.
     """

@@ -33,7 +33,7 @@ class Link:
 
     @property
     def address(self) -> str:
-        """Where clients connect to, as `host:port`."""
+        """Address for clients, as `host:port`."""
         return f"127.0.0.1:{self.port}"
 
     def cut(self) -> None:
@@ -45,7 +45,7 @@ class Link:
         self._cut_at = about
 
     def refuse(self) -> None:
-        """Reset what is connected, and everybody who comes."""
+        """Reset all connections, and each new one."""
         self._refusing = True
         self.reset()
 
@@ -56,12 +56,12 @@ class Link:
     def lose_replies(self, n: int, about: bytes = b"") -> None:
         """Let the next n requests that hold `about` reach the server, and reset before the reply.
 
-        This is the unknown outcome: the server has done it, and the client cannot know.
+        The outcome is unknown to the client: the server has carried out the request.
         """
         self._losing, self._about = n, about
 
     def heal(self) -> None:
-        """End every fault; what was held back goes on its way."""
+        """End every fault; held-back bytes are sent."""
         self.delay_up = self.delay_down = 0.0
         self._refusing, self._losing, self._cut_at = False, 0, None
         self._call(self._flowing.set)
@@ -177,7 +177,7 @@ class FaultProxy:
         return link
 
     def close(self) -> None:
-        """Reset what is connected and listen no more."""
+        """Reset all connections and stop listening."""
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -19,12 +19,12 @@ def rate(bus: Bus, movie_id: int) -> None:
 
 
 def publish(bus: Bus, *events: Event) -> None:
-    """Publish events by a producer of their own."""
+    """Publish events by a new producer."""
     bus.producer().publish([Outgoing.of(event) for event in events])
 
 
 def raters(url: str, keys: Keys) -> dict[int, int]:
-    """Return by how many users each movie is rated, as the store has it."""
+    """Return the number of users who rated each movie, from the store."""
     store, found = RedisStore(url), dict[int, int]()
     for partition in keys.all(RATINGS):
         for name, packed in store.scan(partition.sums).items():
@@ -34,5 +34,5 @@ def raters(url: str, keys: Keys) -> dict[int, int]:
 
 
 def all_rated(url: str, keys: Keys, movies: int) -> Callable[[], bool]:
-    """Return what tells whether each movie from 1 on is rated once by every user."""
+    """Return a condition: every user has rated each movie from 1 on exactly once."""
     return lambda: raters(url, keys) == dict.fromkeys(range(1, movies + 1), len(USERS))

@@ -26,7 +26,7 @@ class RawRedisProducer:
         self.bus.client.xadd(self.bus.streams.key(at), fields, id="0-*")
 
     def allow_large(self, topic: str) -> None:
-        """Redis takes what is large as it is."""
+        """Do nothing: Redis Streams take large messages as they are."""
 
     def close(self) -> None:
         """The bus is closed by whoever consumes from it."""

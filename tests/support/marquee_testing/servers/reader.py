@@ -15,7 +15,7 @@ KEYS = tuple(str(key) for key in range(1, 41))
 
 
 def numbered(count: int, start: int = 0) -> list[Outgoing]:
-    """Return messages that say their number, over all keys in turn."""
+    """Return messages that contain their number, over all keys in turn."""
     return [
         Outgoing(TOPIC, KEYS[n % len(KEYS)].encode(), b"%d" % n)
         for n in range(start, start + count)
@@ -51,7 +51,7 @@ class Restartable:
 
 @contextmanager
 def killable(code: str, *arguments: str) -> Iterator[Callable[[], object]]:
-    """Run Python code in a process of its own; what is yielded kills it, as the end does."""
+    """Run Python code in a child process; yield a function that kills it, as the end does."""
     command = [sys.executable, "-c", code, *arguments]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
@@ -75,7 +75,7 @@ class Reader:
         )
 
     def step(self, seconds: float = 0.1, limit: int = 500) -> int:
-        """Poll once and keep what came with the new positions; return how much it was."""
+        """Poll once; keep the messages and new positions; return the number of messages."""
         found = self.subscription.poll(seconds, limit)
         for partition, messages in found.items():
             assert partition in self.subscription.assigned
@@ -85,7 +85,7 @@ class Reader:
         return sum(map(len, found.values()))
 
     def by_partition(self) -> dict[TopicPartition, list[Message]]:
-        """Return what was read, in order, by partition."""
+        """Return the messages read, in order, by partition."""
         found = defaultdict(list)
         for partition, message in self.read:
             found[partition].append(message)

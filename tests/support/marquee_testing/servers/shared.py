@@ -10,7 +10,7 @@ from typing import IO
 
 @contextmanager
 def shared_server(directory: Path, run: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    """Yield the address of a server of which one runs for all processes that name `directory`.
+    """Yield the address of the one server shared by all processes that name `directory`.
 
     The first process starts it by `run`, and stops it once no other holds it. A process that dies
     holds nothing any more: the kernel gives its lock back.
@@ -36,7 +36,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _leave(directory: Path, holders: IO[str], address: Path) -> None:
-    """Wait until nobody holds the server, and forget its address."""
+    """Wait until no process holds the server, and forget its address."""
     while address.exists():
         with _locked(directory), suppress(BlockingIOError):
             fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)

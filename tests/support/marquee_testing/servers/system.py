@@ -33,7 +33,7 @@ class NoSnapshots:
 
 @dataclass
 class System:
-    """A bus and a store of their own, with workers that end with the test."""
+    """A separate bus and store, with workers that end with the test."""
 
     bus: Bus
     url: str
@@ -128,7 +128,7 @@ class System:
 def running(
     bus: Bus, url: str, namespace: str, facts: Callable[[], Projection] | None = None
 ) -> Iterator[System]:
-    """Give a system with its topics; end its workers and the bus afterwards."""
+    """Yield a system with its topics; end its workers and the bus afterwards."""
     create_topics(bus, PARTITIONS)
     system = System(bus, url, namespace, facts)
     try:

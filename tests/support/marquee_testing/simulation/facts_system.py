@@ -57,7 +57,7 @@ _OF_USER: dict[type[Event], int] = {
 
 
 class FactsProjection:
-    """What a service does with events, less its model."""
+    """A service's projection without its model."""
 
     def __init__(self, service: str) -> None:
         self.handlers: Handlers = handlers_of(service)

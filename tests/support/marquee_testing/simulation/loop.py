@@ -218,7 +218,7 @@ class FaultySubscription:
         self._assignment.positions[partition] = offset
 
     def commit(self, _positions: Mapping[TopicPartition, int]) -> None:
-        """Nobody looks at the lag."""
+        """Do nothing: lag is not measured here."""
 
     def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
         """See `Subscription.ranges`."""
@@ -300,7 +300,7 @@ class Simulation:
         self._another_turn()
 
     def fall_back(self) -> None:
-        """Let the store lose what it was told last."""
+        """Let the store lose its last writes."""
         self._history.fall_back(self.faults)
 
     def heal(self, turns: int = 200) -> None:

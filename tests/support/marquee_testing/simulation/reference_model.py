@@ -14,7 +14,7 @@ from marquee_testing.simulation.scenario import THROWING
 
 
 class ReferenceModel:
-    """The facts of a partition as a reader of its whole log finds them, by the simplest way."""
+    """The facts of a partition, computed from its whole log in the simplest way."""
 
     def __init__(self, partition: TopicPartition, log: list[Message], partitions: int) -> None:
         self.movies: dict[int, dict[str, Any]] = {}

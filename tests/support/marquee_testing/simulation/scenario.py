@@ -13,7 +13,7 @@ THROWING = 666
 
 
 class Scenario:
-    """What producers send, decided by the seed: good events, late duplicates, poison."""
+    """Messages of producers, chosen by the seed: valid events, late duplicates, poison."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._sim, self._random = simulation, simulation.faults.random

@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, also when it was killed and could not say so."""
+"""Child processes that end with their parent, even if it is killed."""
 
 import os
 import sys

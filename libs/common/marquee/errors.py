@@ -6,9 +6,9 @@ MarqueeError
 │   └── SettingsError          a setting is wrong or unknown
 ├── NotFound              404
 ├── Conflict              409
-├── UnreadableEvent       422  a message on the bus that is no event of ours
+├── UnreadableEvent       422  a message on the bus that is no valid event
 ├── ArtifactError         500  a model's files are missing, altered or of an unknown format
-└── Unavailable           503  something that we depend on does not answer
+└── Unavailable           503  a dependency does not answer
     ├── BusUnavailable
     ├── StoreUnavailable
     └── ModelUnavailable
@@ -55,7 +55,7 @@ class SettingsError(InvalidInput):
 
 
 class NotFound(MarqueeError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
     status = 404
     code = "not_found"
@@ -69,7 +69,7 @@ class Conflict(MarqueeError):
 
 
 class UnreadableEvent(MarqueeError):
-    """A message that is not one of our events."""
+    """A message that is not a valid event of Marquee."""
 
     status = 422
     code = "unreadable_event"
@@ -82,7 +82,7 @@ class ArtifactError(MarqueeError):
 
 
 class Unavailable(MarqueeError):
-    """Something that we depend on does not answer; trying again later may help."""
+    """A dependency does not answer; trying again later may help."""
 
     status = 503
     code = "unavailable"
@@ -107,7 +107,7 @@ class ModelUnavailable(Unavailable):
 
 
 class FenceLost(MarqueeError):
-    """The stored position is not the one that this step started from: another has moved it."""
+    """The stored position is not the one that this step started from: another consumer moved it."""
 
     code = "fence_lost"
 
@@ -119,6 +119,6 @@ class PositionLost(MarqueeError):
 
 
 class LogChanged(PositionLost):
-    """A topic was made anew, is gone, or has other partitions: positions in it mean nothing."""
+    """A topic was re-created, is gone, or has other partitions: stored positions are invalid."""
 
     code = "log_changed"

@@ -1,4 +1,4 @@
-"""Answers to probes, the same in every process: liveness, readiness, and metrics."""
+"""Health endpoints of every process: liveness, readiness, and metrics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The processes of a service: which role runs, what it connects to, and how it stops."""
+"""The processes of a service: choice of the role, settings, and an orderly stop."""
 
 import importlib
 import os

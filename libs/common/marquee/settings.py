@@ -58,19 +58,19 @@ class Settings(BaseModel):
     wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """How long a read with `after` waits at most."""
     few_ratings: Annotated[int, Field(ge=1)] = 5
-    """From so many ratings on, clusters of users answer."""
+    """Number of ratings from which clusters of users answer."""
     many_ratings: Annotated[int, Field(ge=1)] = 20
-    """From so many ratings on, the neural ranker answers."""
+    """Number of ratings from which the neural ranker answers."""
     positive_ratings: Annotated[int, Field(ge=1)] = 3
-    """So many positive ratings are needed for the two."""
+    """Number of positive ratings that both need."""
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the places of a list that are kept for movies that few are shown, where a request
-    does not say it."""
+    """Share of the places of a list that is reserved for rarely shown movies, where a request does
+    not give it."""
 
     batch: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Events that a consumer handles in one step."""
     consumer_nice: Annotated[int, Field(ge=0, le=19)] = 5
-    """How far consumers stand back, where cores are short, behind what answers and accepts."""
+    """Nice value of consumers: where cores are short, apps, which answer requests, go first."""
     train_every_s: Annotated[float, Field(ge=0)] = 24 * 3600.0
     """Seconds between scheduled trainings; 0: none."""
     train_after_ratings: Annotated[int, Field(ge=0)] = 10_000

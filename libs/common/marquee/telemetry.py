@@ -1,4 +1,4 @@
-"""Logging as JSON lines, and the measures that every process exports."""
+"""Logging as JSON lines, and the metrics that every process exports."""
 
 import logging
 import sys
@@ -69,7 +69,7 @@ def configure_logging(process: str, level: str) -> None:
 
 
 def log_to_stderr() -> None:
-    """Send structlog's records to stderr, for a command whose output somebody reads."""
+    """Send structlog's records to stderr, for a command whose output people read."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 

@@ -20,7 +20,7 @@ HANDLERS: Handlers = handlers_of("gateway")
 
 
 class GatewayProjection:
-    """Keeps facts alone: the gateway has no model, so nothing is derived."""
+    """Projection of facts alone: the gateway has no model, so nothing is derived."""
 
     handlers = HANDLERS
 

@@ -169,7 +169,7 @@ class Hybrid(BlendedModel[RatedRows]):
 
     @cached_property
     def _code_per_factor(self) -> Matrix:
-        """What a factor adds to a code, f × e, scaler and encoder being linear."""
+        """Change of a code per unit of each factor, f × e: scaler and encoder are linear."""
         f, pipeline = self.factors.f, self.pipeline
         added: Matrix = pipeline.encoder.components[:, :f].T / pipeline.scaler.scale[:f, None]
         return added

@@ -1,4 +1,4 @@
-"""How sure a predicted rating is: the probability that it is at most half a star off."""
+"""Confidence of predicted ratings: the probability of an error of at most half a star."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

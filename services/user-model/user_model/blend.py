@@ -14,7 +14,7 @@ _FILE = "mix.json"
 
 @dataclass(frozen=True)
 class UserModelBlend:
-    """How signals become a score.
+    """The blend of signals into a score.
 
     Attributes:
         weights: Learned weights by signal.

@@ -1,4 +1,4 @@
-"""Masking of users erased after the training: they are nobody's neighbours any more."""
+"""Masking of users erased after the training: they are no longer neighbours of any user."""
 
 from dataclasses import replace
 

@@ -49,7 +49,7 @@ _FOLDS = 5
 
 
 class UserModelConfig(BlendConfig):
-    """How the user model is trained; `without` leaves out signals of its blend."""
+    """Parameters of the user model; `without` leaves out signals of its blend."""
 
     signals: ClassVar[tuple[str, ...]] = tuple(DEFAULT_WEIGHTS)
 
@@ -65,7 +65,7 @@ class UserModelConfig(BlendConfig):
     cold_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of the prediction from content."""
     cold_share: float = Field(0.05, ge=0, le=1)
-    """Share of movies that, were they new, come before the users whom they suit best."""
+    """Share of movies that would reach the users with the highest scores if they were new."""
     sizes: tuple[int, ...] = (5, 10, 15)
     """Fold-in sizes of the validation; only cases with `positive` liked movies count."""
     positive: int = Field(3, ge=0)
@@ -183,7 +183,7 @@ def _fit_cold_rows(
 
 
 def _importance(sums: Ints, config: UserModelConfig) -> Reals:
-    """Return what each movie weighs in the ridge; 0 where the autoencoder did not learn it."""
+    """Return each movie's weight in the ridge; 0 where the autoencoder did not learn it."""
     is_learned = learned_movies(sums, config.taste.min_ratings, config.taste.autoencoder.head)
     return np.where(is_learned, np.sqrt(sums[:, 0]), 0.0)
 

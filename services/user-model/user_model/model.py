@@ -62,7 +62,7 @@ class UserModel:
         codes: Unit codes of the u users of the training, ordered by cluster.
         bounds: Cluster c is the slice of these users from bounds[c] to bounds[c + 1].
         training: The same users and their ratings.
-        blend: How signals become a score.
+        blend: The blend of signals into a score.
         segments: Segments of movies and users, if they were fitted.
         version: From the bundle's manifest.
     """

@@ -59,7 +59,7 @@ class UserModelRowLayout:
 
     @property
     def learned(self) -> int:
-        """How many columns, the first ones, are learned from users."""
+        """Number of columns, the first ones, that are learned from users."""
         return self.columns.start("coldness")
 
     @property

@@ -1,4 +1,4 @@
-"""Health of a consumer process: liveness of its loop, and the reasons why it does not work."""
+"""Health of a consumer process: liveness of its loop, and reasons why it waits or stopped."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Health:
     waiting_for: str | None = None
     """The fault that the loop waits out, such as a bus out of reach."""
     stopped: dict[str, str] = field(default_factory=dict)
-    """What is not worked on until somebody intervenes, with the reason: partitions, topics, log."""
+    """Stopped parts that need an operator, with the reason: partitions, topics, log."""
 
     def beat(self) -> None:
         """Record a sign of life."""
@@ -24,10 +24,10 @@ class Health:
 
     @property
     def live(self) -> bool:
-        """Whether the loop has given a sign of life lately."""
+        """Whether the loop has given a sign of life recently."""
         return time.monotonic() - self.last_beat < LIVE_SECONDS
 
     @property
     def ready(self) -> bool:
-        """Whether everything is being worked on."""
+        """Whether the consumer works on all partitions."""
         return self.waiting_for is None and not self.stopped

@@ -17,7 +17,7 @@ MAX_OBSERVATIONS = 1000
 
 @dataclass(frozen=True)
 class PartitionLag:
-    """How far a consumer is behind the log of a partition."""
+    """Lag of a consumer behind the log of a partition."""
 
     messages: int
     seconds: float

@@ -51,7 +51,7 @@ class PartitionPositions:
         self._uncommitted.discard(partition)
 
     def commit_new(self, subscription: Subscription) -> None:
-        """Tell the bus where partitions begin, so that lag is known before their first batch."""
+        """Commit the start of new partitions, so that lag is known before their first batch."""
         if self._uncommitted:
             subscription.commit({p: self.current[p] for p in self._uncommitted})
             self._uncommitted.clear()

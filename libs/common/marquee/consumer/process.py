@@ -93,7 +93,7 @@ def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | 
             self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
-            """Log nothing: probes come every second."""
+            """Log nothing: probes arrive every second."""
 
     server = ThreadingHTTPServer((settings.host, settings.consumer_port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

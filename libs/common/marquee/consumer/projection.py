@@ -8,7 +8,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 
 
 class Projection(Protocol):
-    """What one service makes of events: facts, and rows derived from them."""
+    """One service's projection of events: facts, and rows derived from them."""
 
     handlers: Handlers
     """The change of facts by each type of event; other events are ignored."""

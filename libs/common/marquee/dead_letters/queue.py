@@ -59,7 +59,7 @@ class DeadLetterQueue:
         return [by_id[name] for name in wanted]
 
     def resolve(self, dead_letter: DeadLetter, state: State, actor: str, note: str = "") -> None:
-        """Record the decision about a dead letter, by whom, and when."""
+        """Record the decision about a dead letter, its actor and its time."""
         resolution = Resolution(id=dead_letter.id, state=state, actor=actor, time=now(), note=note)
         topic = dead_letter_topic(dead_letter.partition.topic)
         value, headers = resolution.model_dump_json().encode(), {RESOLVES_HEADER: dead_letter.id}

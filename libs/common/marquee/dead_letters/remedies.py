@@ -1,4 +1,4 @@
-"""Remedies: what to do about each reason for which a message becomes a dead letter."""
+"""Remedies for each reason for which a message becomes a dead letter."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ _REMEDIES: Mapping[str, str] = {
 
 
 def remedy_for(dead_letter: DeadLetter) -> str:
-    """Return what to do about the reason of a dead letter."""
+    """Return the remedy for the reason of a dead letter."""
     for words, remedy in _REMEDIES.items():
         if words in dead_letter.reason:
             return remedy

@@ -18,16 +18,16 @@ class Versioned(Protocol):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What one model is to the processes that train, publish, serve and check it."""
+    """Description of one model for the processes that train, publish, serve and check it."""
 
     name: str
-    """Of the service, the registry's folder, the Redis keys and the section of `params.yaml`."""
+    """Name of the service, the registry's folder, the Redis keys, the section of `params.yaml`."""
     routes: tuple[Route, ...]
     """Routes that the model answers."""
     model_class: str
-    """In `<package>.model`."""
+    """Name of the model's class in `<package>.model`."""
     config_class: str
-    """The parameters of the fit, in `<package>.fit`."""
+    """Name of the class of the fit's parameters in `<package>.fit`."""
     epochs_key: str = ""
     """Dotted key of the config with the most epochs, where the fit reports each; else empty."""
     derives_user_rows: bool = False
@@ -76,7 +76,7 @@ NEURAL = ModelSpec(
 MODEL_SPECS: Mapping[str, ModelSpec] = {
     spec.name: spec for spec in (CONTENT, HYBRID, USER_MODEL, NEURAL)
 }
-"""By name, in the order in which they are trained."""
+"""The models by name, in the order of training."""
 
 MODEL_NAMES: tuple[str, ...] = tuple(MODEL_SPECS)
 

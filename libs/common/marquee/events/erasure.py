@@ -1,4 +1,4 @@
-"""The erasure list: which users were erased, kept without naming anybody.
+"""The erasure list: digests of the ids of erased users, which name nobody.
 
 It contains a digest of each id with the offset of the erasure, so that older data (a snapshot, a
 model version, a row read a moment ago) can be told from events of a user who came back since.

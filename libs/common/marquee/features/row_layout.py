@@ -1,4 +1,4 @@
-"""Names for the columns of a row of numbers, so that no reader counts positions."""
+"""Named blocks of columns in a row of numbers."""
 
 from collections.abc import Iterator, Mapping
 

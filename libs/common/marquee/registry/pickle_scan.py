@@ -1,4 +1,4 @@
-"""Reads numbers out of pickles without executing them.
+"""Reader of the numbers in pickles, without executing them.
 
 A pickle is a program of stack operations. They are listed by `pickletools`, never carried out, and
 a pickle that names any class or function beyond an allow-list is refused.

@@ -80,7 +80,7 @@ class BlendedModel(ABC, Generic[H]):
 
     @abstractmethod
     def pipeline_input(self, learned: Matrix, movie_vectors: Matrix) -> Matrix:
-        """Return what the pipeline takes, for the learned columns and the vectors of n movies."""
+        """Return the input of the pipeline from the learned columns and the vectors of n movies."""
 
     @abstractmethod
     def history(self, user: UserHistory, movies: MovieTable) -> H:
@@ -146,7 +146,7 @@ class BlendedModel(ABC, Generic[H]):
         return np.hstack(columns), clusters
 
     def code_columns(self, codes: Matrix) -> Matrix:
-        """Return what a row holds of its codes, n × e, besides their direction: nothing here."""
+        """Return further columns of a row from n × e codes, besides their direction: none here."""
         return np.zeros((len(codes), 0), np.float32)
 
     def recommend(

@@ -89,7 +89,7 @@ def with_prior_popularity(
 ) -> Matrix:
     """Return n × d movie vectors in which cold movies have their expected popularity.
 
-    Unknown is not unpopular: with 0 a new movie would resemble those that nobody likes.
+    Unknown is not unpopular: with 0 a new movie would resemble movies without likes.
     """
     rows, block = rows.copy(), movie_vectors.blocks["popularity"]
     rows[:, block] = log_popularity(rows[:, block.start], prior, cold)[:, None]

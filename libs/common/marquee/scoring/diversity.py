@@ -2,7 +2,7 @@
 
 A model's scores follow popularity, so that all users share a small head of movies. A reserved
 place goes, among the model's best candidates, to the movie with the highest lift: its score above
-its exposure threshold, the score that only the hundredth of the users whom it suits best reach
+its exposure threshold, the score that only the top 1 % of users reach for this movie
 (`marquee.training.exposure_threshold`). So each movie finds about as many users as any other,
 those who like it most. The method is that of Adomavicius and Kwon 2012 (Improving Aggregate
 Recommendation Diversity Using Ranking-Based Techniques), with a threshold for each movie in place

@@ -36,7 +36,7 @@ class LinearAutoencoder:
     values: Matrix
 
     def deviation(self, movies: Ints, half_stars: Integer, n_rows: int) -> Vector:
-        """Return what ratings add to the intercept, n_rows; rows past the fitted ones get 0."""
+        """Return the deviation from the intercept by ratings, n_rows; 0 past the fitted rows."""
         known = movies < len(self.inputs)
         inputs = self.inputs[movies[known]]
         channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)

@@ -1,4 +1,4 @@
-"""Damped means, of which baseline predictors of ratings consist: r ≈ μ + b_movie + b_user.
+"""Damped means for baseline predictors of ratings: r ≈ μ + b_movie + b_user.
 
 After Koren, "Factor in the Neighbors" (TKDD 2010), section 2.1: a mean over few ratings is pulled
 towards 0 as if `damping` further ratings with a residual of 0 had been given.

@@ -33,7 +33,7 @@ InternalCall = Callable[[ModelReplica[M], Request], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class ModelService(Generic[M]):
-    """What distinguishes one model service.
+    """The parts in which one model service differs from the others.
 
     Attributes:
         name: of the service.
@@ -177,5 +177,5 @@ def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> li
 
 
 async def user_features(replica: ModelReplica[Any], request: Request) -> dict[str, Any]:
-    """Return what events have derived for a user under the serving version."""
+    """Return the derived features of a user under the serving version."""
     return await replica.user(int(request.path_params["user_id"]))

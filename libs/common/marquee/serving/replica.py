@@ -156,7 +156,7 @@ class ModelReplica(Generic[M]):
         return await self.tail.passed(wanted, seconds)
 
     async def user(self, user_id: int) -> dict[str, Any]:
-        """Return what events have derived for a user: cluster, version, position."""
+        """Return the derived features of a user: cluster, version, position."""
         return await self._reader.user_features(user_id, self.serving.model.version)
 
     async def facts(self, user_id: int) -> Ratings:

@@ -60,7 +60,7 @@ class ReplicaReader:
                 rows.put_part(movie_id, keys.partition.partition, part)
 
     async def user_features(self, user_id: int, version: str) -> dict[str, Any]:
-        """Return what events have derived for a user under a version, as `UserFeatures`."""
+        """Return the derived features of a user under a version, as `UserFeatures`."""
         keys = self._keys.user(user_id)
         pipe = self._redis.pipeline(transaction=False)
         pipe.hget(keys.rows(version), user_id)

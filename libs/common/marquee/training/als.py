@@ -20,7 +20,7 @@ class AlsConfig(BaseModel):
     factors: int = Field(64, ge=1)
     iterations: int = Field(15, ge=1)
     max_users: int = Field(20_000, ge=1)
-    """Of more users a sample gives item factors, which two passes over all users then refine."""
+    """With more users, a sample gives item factors, which two passes over all users refine."""
     regularization: float = Field(60.0, gt=0)
     liked: float = Field(8.0, ge=1)
     """Confidence in a liked movie; that in a movie not rated is 1."""

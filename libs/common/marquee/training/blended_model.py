@@ -62,7 +62,7 @@ M = TypeVar("M", bound=BlendedModel[Any])
 
 
 class BlendedModelFit(ABC, Generic[C, M]):
-    """What is fitted to movies and ratings before anything is validated, and the model of it."""
+    """The fitted parts of a model before validation, and their assembly into the model."""
 
     default_weights: ClassVar[Mapping[str, float]]
     """Weights that are known to be good; validation moves them where that gains beyond noise."""

@@ -1,4 +1,4 @@
-"""Fit of cold-start predictions: what ratings would tell of a movie, from its content."""
+"""Fit of cold-start predictions: the rating-based columns of a movie, from its content."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

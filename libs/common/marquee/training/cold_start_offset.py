@@ -1,4 +1,4 @@
-"""Cold-start offset: what to add to the score of an unrated movie for a minimum of exposure."""
+"""Cold-start offset: an addition to unrated movies' scores that gives them minimum exposure."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ DEPTH = 20
 """Length of the lists that an unrated movie has to enter."""
 
 REACHED_USER_SHARE = 0.02
-"""Share of users that an unrated movie has to reach, those whom it suits best."""
+"""Share of users that an unrated movie has to reach, those with the highest scores for it."""
 
 MAX_CASES = 200
 """Fold-ins that suffice for the offset."""

@@ -1,7 +1,7 @@
 """Fit of exposure thresholds for diversity re-ranking (`marquee.scoring.diversity`).
 
-A movie's threshold is the score that the hundredth of users whom it suits best reach, in the
-model's own lists for sampled users.
+A movie's threshold is the score that the top 1 % of users reach for it, in the model's own lists
+for sampled users.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LISTS = 1000
 _DRAWS = 4
 """Lists a user, where there are few users."""
 _SHARE = 0.01
-"""Share of the users, those whom a movie suits best."""
+"""Share of the users, those with the highest scores for a movie."""
 
 
 def fit_exposure_thresholds(model: Ranker, users: Sequence[UserHistory]) -> MovieTable:

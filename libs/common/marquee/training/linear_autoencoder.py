@@ -39,7 +39,7 @@ class LinearAutoencoderConfig(BaseModel):
     channels: int = Field(2, ge=1, le=2)
     """2: liked and not liked apart. 1: a movie counts as seen, whatever its rating."""
     max_users: int = Field(50_000, ge=1)
-    """Of more users a sample is taken."""
+    """With more users, a sample is taken."""
 
 
 def fit_linear_autoencoder(

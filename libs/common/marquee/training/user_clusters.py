@@ -15,7 +15,7 @@ _SHRINKAGE = 30.0
 """Pseudo-users, at the share of all users, in a cluster's share of users who liked a movie."""
 
 _MAX_USERS = 20_000
-"""Of more users a sample makes the clusters."""
+"""With more users, clusters are fitted to a sample."""
 
 
 def fit_user_clusters(codes: Matrix, clusters: int | None, seed: int) -> KMeans:

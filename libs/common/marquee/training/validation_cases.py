@@ -1,4 +1,4 @@
-"""Samples of fold-ins and of movies that validation is done on."""
+"""Samples of fold-ins and movies for validation."""
 
 from collections.abc import Sequence
 

@@ -64,7 +64,7 @@ class StoredResponse:
 
 
 class Idempotency(Protocol):
-    """Store of keys; no method raises because the store does not response."""
+    """Store of keys; no method raises if the store does not respond."""
 
     async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """Return the stored response, or the call to handle.

@@ -1,1 +1,1 @@
-"""The way from a request to a list: orchestration of routes and the filter stage."""
+"""From a request to a list: orchestration of routes, and the filter stage."""

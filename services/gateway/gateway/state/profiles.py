@@ -1,4 +1,4 @@
-"""User profiles: a user's facts with the rules of the same moment, and where they are read."""
+"""User profiles: a user's facts with the rules of the same moment, and their source."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Curation rules: promotions and blocks of movies, and when each is in force."""
+"""Curation rules: promotions and blocks of movies, and their periods of validity."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -67,7 +67,7 @@ class HttpClient:
 
 @dataclass
 class _CallTrace:
-    """Whether a call went over a reused connection."""
+    """Trace of a call: whether it used a connection of an earlier call."""
 
     reused: bool = False
 

@@ -34,7 +34,7 @@ _FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class PreferenceFit:
-    """What `rows` taught of each movie's preference: autoencoder, item weights, sums (i × 3)."""
+    """Preference scorers fitted to `rows`: autoencoder, item weights, and rating sums (i × 3)."""
 
     rows: RatingRows
     network: Autoencoder
@@ -42,7 +42,7 @@ class PreferenceFit:
     sums: Ints
 
     def targets(self) -> Matrix:
-        """Return what a ridge learns to predict from content: output, prior, log popularity."""
+        """Return the targets of a ridge from content: output, prior, log popularity."""
         popularity = np.log1p(self.sums[:, 1:2])
         targets: Matrix = np.concatenate(
             [self.network.outputs, self.network.prior[:, None], popularity],
@@ -136,7 +136,7 @@ class NeuralAssembly:
         return np.where((sums[:, :1] > 0), learned, predicted), clusters
 
     def importance(self, sums: Ints) -> Reals:
-        """Return what each movie weighs in the ridge; 0 where the autoencoder did not learn it."""
+        """Return each movie's weight in the ridge; 0 where the autoencoder did not learn it."""
         learned = learned_movies(sums, self.config.min_ratings, self.config.autoencoder.head)
         return np.where(learned, np.sqrt(sums[:, 0]), 0.0)
 

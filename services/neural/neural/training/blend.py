@@ -27,7 +27,7 @@ _NO_SCORE = np.float32(-1e6)
 def learn_blend(
     model: Neural, cases: Sequence[FoldIn], hidden_rows: Matrix, config: NeuralConfig
 ) -> NeuralBlend:
-    """Learn the blend on users whom the model has not seen.
+    """Learn the blend on users that the model has not seen.
 
     Args:
         model: Fitted without the held-out users.

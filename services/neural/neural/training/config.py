@@ -31,7 +31,7 @@ class NetworkConfig(BaseModel):
     embedding_pull: float = Field(2400.0, ge=0)
     """Weight decay of the embeddings, times the steps of a training: more steps pull less each."""
     short_rows: float = Field(0.5, ge=0, le=1)
-    """Share of users whom a step takes once more, with few ratings, as if they were new."""
+    """Share of users that a step takes once more, with few ratings, as if they were new."""
     cold_movies: float = Field(0.4, ge=0, le=1)
     """Share of targets that a step predicts once more, as if their movie was new."""
     unknown_movies: float = Field(0.1, ge=0, le=1)
@@ -49,7 +49,7 @@ class NetworkConfig(BaseModel):
 
 
 class NeuralConfig(BlendConfig):
-    """How the neural model is trained; the weights of its blend (`without` some) are learned."""
+    """Parameters of the neural model; `without` leaves out signals of its blend."""
 
     signals: ClassVar[tuple[str, ...]] = ("preference", "many", "popularity", "rating")
 
@@ -66,7 +66,7 @@ class NeuralConfig(BlendConfig):
     cold_penalty: float = Field(30.0, gt=0)
     """Ridge penalty of the prediction from content."""
     cold_share: float = Field(0.4, ge=0, le=1)
-    """Share of movies that, were they new, come before the users whom they suit best."""
+    """Share of movies that would reach the users with the highest scores if they were new."""
     validation_share: float = Field(0.1, ge=0, lt=1)
     long_history: int = Field(20, ge=2)
     """Least ratings of the users that this model serves."""

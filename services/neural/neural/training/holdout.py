@@ -18,8 +18,8 @@ class CalibrationHoldout:
 
     Attributes:
         single: Single ratings of users who are trained on, a mask over all ratings.
-        users: Rows of the users of whom all ratings are held out.
-        movies: Rows of the movies of which all ratings are held out.
+        users: Rows of the users whose ratings are all held out.
+        movies: Rows of the movies whose ratings are all held out.
     """
 
     single: Mask
@@ -39,7 +39,7 @@ def hold_out_ratings(
 
     Args:
         rows: All ratings.
-        long_history: Least ratings of a user of whom some are held out.
+        long_history: Least ratings of a user with held-out ratings.
         share: Of all users to draw; at least one user keeps all ratings.
         seed: Of the draw.
 

@@ -40,7 +40,7 @@ class TrainingFailed(MarqueeError):
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """What a network learns: all `rows`, over movies with `content` (i × c)."""
+    """Job of training a network: all `rows`, over movies with `content` (i × c)."""
 
     rows: RatingRows
     content: Matrix

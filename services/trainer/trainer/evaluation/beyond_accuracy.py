@@ -16,7 +16,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True, eq=False)
 class CatalogueStatistics:
-    """What the metrics need to know of the n movies of a data set.
+    """Statistics of the n movies of a data set, as the metrics need them.
 
     `genres`: n × 19, 1 or 0. `codes`: n × d unit vectors of genres, year and tags.
     `self_information`: n, in bits.

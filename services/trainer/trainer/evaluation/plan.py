@@ -19,7 +19,7 @@ EXTRA_FOLDS = 2
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is evaluated: folds of users (of ten), slices, models, baselines, and a cut by time."""
+    """Plan of an evaluation: folds of users (of ten), slices, models, baselines, a cut by time."""
 
     folds: tuple[int, ...] = (0, 1)
     slices: tuple[Slice, ...] = SLICES

@@ -47,7 +47,7 @@ class Recommenders:
         self.missing = _missing(plan)
 
     def run(self, split: Split, slices: Sequence[Slice], curve: Sequence[Slice] = ()) -> None:
-        """Fill the cache with all that is measured on a split."""
+        """Fill the cache with all measurements on a split."""
         cases = draw(split, (*slices, *curve))
         self.rivals(split, cases, slices)
         self.models(split, cases)

@@ -44,7 +44,7 @@ class EvaluationRun:
 
     @property
     def users(self) -> int:
-        """How many users were tested."""
+        """Number of users tested."""
         return len(self._users)
 
     def add_all(self, dataset: Dataset) -> list[str]:
@@ -77,7 +77,7 @@ class EvaluationRun:
         ]
 
     def by_ratings(self, catalogue: CatalogueStatistics) -> list[RatingCountPoint]:
-        """Return NDCG@10 of ours and of popularity by the number of ratings shown, ascending."""
+        """Return NDCG@10 of Marquee and of popularity by the number of ratings shown, ascending."""
         slices = (*self._slices.values(), *self._curve.values())
         points = []
         for user_slice in sorted(filter(_is_rating_count, slices), key=lambda s: s.given):

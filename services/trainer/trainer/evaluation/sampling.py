@@ -1,4 +1,4 @@
-"""Samples of users, where measuring all of them would take as long as the training itself."""
+"""Samples of users, where measuring all of them would take too long."""
 
 import numpy as np
 

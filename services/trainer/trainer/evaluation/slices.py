@@ -16,7 +16,7 @@ from trainer.evaluation.splits import SEED, Split
 
 @dataclass(frozen=True)
 class Slice:
-    """How much of a user's history is shown: `given` movies, or a `share` of the ratings.
+    """Cases by the shown part of a user's history: `given` movies, or a `share` of the ratings.
 
     `viewed`: movies are shown without their ratings. `draws`: fold-ins a user. `route`: the route
     that the gateway takes with that much.
@@ -29,7 +29,7 @@ class Slice:
     viewed: bool = False
     draws: int = 2
     at_least: int = 2
-    """Least number of ratings of a user of the slice."""
+    """Least number of ratings of the slice's users."""
 
     def size(self, n: int) -> int:
         """Return how many of n ratings are shown."""
@@ -37,7 +37,7 @@ class Slice:
 
 
 BY_TIME = Slice("earlier ones", Route.USER_CLUSTER, given=10, draws=1)
-"""Of the split by time: all earlier ratings are shown, or the first ten of a user without any."""
+"""Slice of the split by time: all earlier ratings are shown, or the first ten if there are none."""
 
 SLICES = (
     Slice("1 viewed", Route.SIMILAR, given=1, viewed=True),

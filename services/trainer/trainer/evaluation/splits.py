@@ -14,7 +14,7 @@ from marquee.features.dataset import Dataset
 
 FOLDS = 10
 SEED = 42
-"""Of the folds and of every draw. A user's fold depends on the user id alone: it never changes."""
+"""Seed of the folds and of every draw. A user's fold depends on the id alone: it never changes."""
 
 TIME_SHARE = 0.8
 """Share of the ratings before the moment at which the data are cut by time."""

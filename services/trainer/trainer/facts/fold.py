@@ -1,4 +1,4 @@
-"""Facts (ratings, marks, movies, rules), and the fold of events into them by whole arrays."""
+"""Facts (ratings, marks, movies, rules), and the vectorised fold of events into them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

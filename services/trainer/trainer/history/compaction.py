@@ -1,4 +1,4 @@
-"""Compaction of a history: when it is due, which small segments are merged, what is deleted."""
+"""Compaction of a history: when it is due, merging of segments, deletion of replaced files."""
 
 import shutil
 import time
@@ -18,7 +18,7 @@ from trainer.history.log_segments import (
 
 _SMALL_EVENTS = 50_000
 _SMALL_SEGMENTS = 32
-"""As many small segments are merged into one."""
+"""Number of small segments that are merged into one."""
 _MANY = 0.05
 """Share of events since the snapshot, relative to its ratings, that makes a compaction due."""
 _OLD_S = 7 * 24 * 3600.0

@@ -26,7 +26,7 @@ class MissingOffsets(DataError):
 
 @dataclass(frozen=True)
 class HistoryFiles:
-    """Where the files of a history lie, for a fixed number of partitions of each topic."""
+    """Paths of a history's files, for a fixed number of partitions of each topic."""
 
     directory: Path
     partitions: int

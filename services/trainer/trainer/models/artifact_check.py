@@ -31,7 +31,7 @@ _USERS = 200
 """Users whose codes are computed as serving does, and compared with the stored ones."""
 
 Comparisons = Mapping[str, Callable[[], bool]]
-"""By file: returns whether it agrees with the files that serving reads."""
+"""Comparisons by file: each returns whether it agrees with the files that serving reads."""
 
 NAMED: Mapping[str, Mapping[str, str]] = {
     CONTENT.name: {
@@ -68,7 +68,7 @@ NAMED: Mapping[str, Mapping[str, str]] = {
         "neural_model_best.pt": "its weights are those of neural_model.safetensors, which is read",
     },
 }
-"""By model and file: how serving uses the file."""
+"""Use of each named file in serving, by model and file."""
 
 
 @dataclass(frozen=True)

@@ -45,4 +45,4 @@ def _number_at(key: str) -> Callable[[Any], int]:
 MODEL_FITS: Mapping[str, Callable[[], ModelFit]] = {
     name: functools.partial(_load, spec) for name, spec in MODEL_SPECS.items()
 }
-"""By model; a call imports the fit function and the libraries that it needs."""
+"""Fits by model; a call imports the fit function and the libraries that it needs."""

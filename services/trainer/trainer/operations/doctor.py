@@ -1,4 +1,4 @@
-"""Checks of what Marquee needs to run on this machine, each problem with its remedy."""
+"""Checks of Marquee's requirements on this machine, each problem with its remedy."""
 
 import os
 import shutil

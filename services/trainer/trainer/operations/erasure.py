@@ -1,4 +1,4 @@
-"""Receipts of erasures: which stores hold nothing of a user any more, and since when.
+"""Receipts of erasures: the stores that no longer hold data of a user, with dates.
 
 Every store is searched each time. The time when a store was first found clean is kept in
 `STATE/erasures`, under a digest of the user's id.
@@ -37,7 +37,7 @@ MASKED = USER_MODEL.name
 
 @dataclass(frozen=True)
 class StoreReceipt:
-    """What one store holds of a user; `left` is empty if that is nothing."""
+    """The data of a user in one store; `left` is empty if there are none."""
 
     store: str
     left: str = ""
@@ -71,7 +71,7 @@ class ErasureReceipts:
         dead_letters.close()
 
     def receipt(self, user_id: int) -> list[StoreReceipt]:
-        """Return what each store holds of an erased user, with dates.
+        """Return the data of an erased user in each store, with dates.
 
         Raises:
             NotFound: The gateway has no such user on its erasure list.

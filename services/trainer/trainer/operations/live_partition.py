@@ -1,4 +1,4 @@
-"""A consistent reading of one partition from Redis while consumers go on: all at one position."""
+"""Consistent read of one partition from Redis at one position, while consumers write."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,7 +149,7 @@ class PartitionReader:
                 self._rows[name] = row
 
     def _catch_up(self) -> int:
-        """Return the position at which all that was read stands."""
+        """Return the position of all data read so far."""
         for _ in range(ROUNDS):
             self._read_entries()
             before, ids = self._redis.get(self._keys.position), self._changed()

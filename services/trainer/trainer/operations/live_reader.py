@@ -1,4 +1,4 @@
-"""Reads the facts of a partition from Redis while consumers go on: all at one position.
+"""Consistent reads of facts from Redis at one position of each partition, while consumers write.
 
 Nothing is locked and no call is long: keys are listed by SCAN, values are read in pages. What a
 unit of work changes meanwhile is read afterwards: the update stream carries new movies, rules and
@@ -70,7 +70,7 @@ class LiveReader:
         raise Conflict(f"{keys.partition} of {keys.prefix} changes faster than it can be read")
 
     def stored_facts(self, keys: PartitionKeys) -> PackedFacts:
-        """Return the facts of a partition that nobody changes, complete or not."""
+        """Return the facts of a partition that no consumer changes, complete or not."""
         user_ids = set(self._users.get(keys.user(0)[:-1], ()))
         with _translated_errors():
             user_ids |= {int(i) for i, _ in self._redis.zscan_iter(keys.changed, count=PAGE)}

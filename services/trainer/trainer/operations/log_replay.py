@@ -26,7 +26,7 @@ class ReplayRun:
     reached: dict[int, Entries] = field(default_factory=dict)
 
     def note_stops(self) -> None:
-        """Keep the facts of the stops that the replay has come to."""
+        """Keep the facts of the stops that the replay has reached."""
         while self.stops and self.stops[0] <= self.replay.position:
             self.reached[self.stops.pop(0)] = self.replay.facts.entries()
 

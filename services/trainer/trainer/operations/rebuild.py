@@ -57,7 +57,7 @@ class RebuiltPartition:
 
 @dataclass
 class PartitionContent:
-    """What a partition of a service shall hold.
+    """The intended content of a service's partition.
 
     `changed` maps movies or users to the offsets of their last changes, `window` the digests of
     recent events to their offsets.
@@ -184,7 +184,7 @@ class Rebuilder:
     def _final_commands(
         self, keys: PartitionKeys, fact_set: FactSet, position: int
     ) -> list[Command]:
-        """Return what is written together with the position.
+        """Return the commands that are written together with the position.
 
         Derived rows are deleted: the consumer derives them again. An update entry tells apps to
         read everything again. The topic's id is deleted too: the position counts in the topic that
@@ -224,7 +224,7 @@ def _content(
     messages: list[DecodedMessage],
     end: int,
 ) -> PartitionContent:
-    """Return what a service shall hold: the history's facts with the rest of the log applied."""
+    """Return the intended content: the history's facts, with the rest of the log applied."""
     facts = packed(start, fact_set)
     start_users = frozenset(facts.users)
     changed = dict.fromkeys(facts.movies or facts.users, start.since - 1)

@@ -39,7 +39,7 @@ HISTORY = "trainer"
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of one partition of one service; digests that could not be had are empty."""
+    """The comparison of one partition of one service; unavailable digests are empty."""
 
     service: str
     partition: TopicPartition
@@ -57,7 +57,7 @@ class Verdict:
 
     @property
     def equal(self) -> bool:
-        """Whether the live facts exist and equal all others that could be had."""
+        """Whether the live facts exist and equal all others that are available."""
         digests = {value for value in (self.live, self.replayed, self.restored) if value}
         return self.sound and self.position is not None and len(digests) == 1
 
@@ -115,7 +115,7 @@ class Verification:
         return PartitionFacts(0) if not snapshots and begin == 0 else None
 
     def snapshot_fault(self, partition: TopicPartition) -> str:
-        """Return what is wrong if the newest snapshot has not the digest it states, else ""."""
+        """Return a fault if the newest snapshot differs from its stated digest, else ""."""
         snapshot = newest_snapshot(self._settings.history)
         stated = snapshot.manifest.digests.get(str(partition)) if snapshot else None
         if snapshot is None or stated is None:

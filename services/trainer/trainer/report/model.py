@@ -60,7 +60,7 @@ class TradeOff(ReportPart):
 
 
 class SliceReport(ReportPart):
-    """A slice: routes, metrics of all recommenders, and differences of ours in NDCG@10.
+    """A slice: routes, metrics of all recommenders, and differences of Marquee in NDCG@10.
 
     `figures` are of users whose cases could be answered; `note` gives the reason if there are none.
     """
@@ -77,13 +77,13 @@ class SliceReport(ReportPart):
     over_second: Interval | None = None
     """Ours less two-channel EASE."""
     genres: dict[str, tuple[float, float]] = {}
-    """The share of each genre's movies in lists of ours, and in those of the best baseline."""
+    """The share of each genre's movies in Marquee's lists, and in those of the best baseline."""
     trade_off: tuple[TradeOff, ...] = ()
     note: str = ""
 
     @property
     def holds(self) -> bool | None:
-        """Whether ours is not below popularity; None if it was not measured."""
+        """Whether Marquee is not below popularity; None if it was not measured."""
         if self.over_popularity is None:
             return None
         return self.over_popularity.mean >= 0
@@ -164,7 +164,7 @@ class ColdStartQuality(ReportPart):
     ndcg_at_10: float
     cases: int
     over_content: Interval | None = None
-    """Of ours: the hit rate less that of content cosine and predicted popularity."""
+    """Hit rate of Marquee less that of content cosine and predicted popularity."""
 
 
 class ColdStartExposure(ReportPart):
@@ -193,7 +193,7 @@ class Ablation(ReportPart):
 
 
 class ValidationComparison(ReportPart):
-    """NDCG@10 of ours and of the best baseline on validation users and on test users."""
+    """NDCG@10 of Marquee and of the best baseline on validation users and on test users."""
 
     name: str
     best: str
@@ -221,7 +221,7 @@ class SegmentMap(ReportPart):
 
 
 class RatingCountPoint(ReportPart):
-    """NDCG@10 of ours and of popularity with a number of ratings known of each user."""
+    """NDCG@10 of Marquee and of popularity with a number of known ratings of each user."""
 
     ratings: int
     users: int
@@ -255,7 +255,7 @@ class Report(ReportPart):
 
     @property
     def below(self) -> Sequence[str]:
-        """The slices on which ours is below popularity."""
+        """The slices on which Marquee is below popularity."""
         return [row.name for row in self.slices if row.holds is False]
 
     @property

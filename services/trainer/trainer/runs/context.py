@@ -1,4 +1,4 @@
-"""The context of a training: what its stages read and leave to later stages."""
+"""Context of a training: the inputs of its stages, and their results for later stages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

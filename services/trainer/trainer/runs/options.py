@@ -1,11 +1,11 @@
-"""The options of a training: which stages run, and on whose behalf."""
+"""Options of a training: its stages, and the reason for its start."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What to train: stages by name (empty: all that can run here), and whether to publish.
+    """Options of one run: stages by name (empty: all that can run here), and whether to publish.
 
     The stages that a named stage needs run too, and so does `publish` if requested.
     """

@@ -143,7 +143,7 @@ class TrainingRecords:
         return [path.name for path in expired]
 
     def _clear(self, training_id: str) -> None:
-        """Delete what earlier trainings left, and write down which of them were killed."""
+        """Delete the work folders of earlier trainings, and record which of them were killed."""
         for path in self._folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -31,7 +31,7 @@ _DAY_S = 24 * 3600.0
 
 @dataclass
 class TidyResult:
-    """What was removed: versions by model, files, tracked versions; `compacted` the history."""
+    """Removed versions by model, files, tracked versions; whether the history was `compacted`."""
 
     versions: dict[str, list[str]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)

@@ -147,7 +147,7 @@ class _Run:
     def _failure_recorded(self) -> Iterator[None]:
         """Write an error into the record, and raise it.
 
-        A training that was refused at once leaves no record, unless its id is known to somebody.
+        A training that was refused at once leaves no record, unless a caller already knows its id.
         """
         try:
             yield

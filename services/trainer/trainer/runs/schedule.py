@@ -1,4 +1,4 @@
-"""The schedule of trainings: when one is due, and the loop that starts it."""
+"""Schedule of trainings: the rule for when one is due, and the loop that starts it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

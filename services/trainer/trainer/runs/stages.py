@@ -140,7 +140,7 @@ STAGES: tuple[Stage, ...] = (
     evaluate_stage(),
     publish_stage(),
 )
-"""In the order in which they run."""
+"""The stages in the order in which they run."""
 
 
 def _fitted(

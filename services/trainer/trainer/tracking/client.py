@@ -1,4 +1,4 @@
-"""Client of MLflow, which serving does not need and which may be unavailable."""
+"""Client of MLflow, which is optional and may be unavailable."""
 
 import logging
 import os

@@ -1,1 +1,1 @@
-"""The search for better parameters."""
+"""Search for better hyperparameters."""

@@ -68,7 +68,11 @@ def tune(
 
 
 def without_reported(dataset: Dataset) -> Dataset:
-    """Return the ratings of users whom no default report tests. DataError: there are none."""
+    """Return the ratings of users that no default report tests.
+
+    Raises:
+        DataError: There are no such users.
+    """
     tested = [np.unique(split_by_user(dataset, fold).test.user_ids) for fold in REPORTED]
     remaining = dataset.of_rows(~np.isin(dataset.user_ids, np.concatenate(tested)))
     if not len(remaining):

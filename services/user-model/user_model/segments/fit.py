@@ -32,16 +32,16 @@ from user_model.segments.naming import describe_segments
 from user_model.segments.pinned_kmeans import mean_of_nearest, pinned_kmeans
 
 _NO_MEAN = 3.5
-"""Mean in stars where nobody rated anything."""
+"""Mean in stars where there are no ratings."""
 
 _NO_LIKES = 1e-3
-"""Likes of a movie that nobody liked: where there is no other, it is typical all the same."""
+"""Likes of a movie without likes, so that it can be typical where there is no other movie."""
 
 _NO_USERS = "no viewer rated a film above 3.5 stars: no segments of viewers"
 
 
 class SegmentsConfig(BaseModel):
-    """How segments are fitted; a number of clusters of None is chosen by the data."""
+    """Parameters of the segments; a number of clusters of None is chosen by the data."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +71,7 @@ def fit_segments(
 ) -> Segments:
     """Fit the segments of movies and users.
 
-    Where nobody liked anything there are no segments of users, and the description says so.
+    Without any likes there are no segments of users, and the description says so.
 
     Args:
         movies: The movies, n.

@@ -134,7 +134,7 @@ class Segments:
 
     Attributes:
         movies: Assigns movies.
-        users: Assigns users; None where nobody liked anything.
+        users: Assigns users; None where there are no likes.
         codes: Codes of the u users of the training, u × e.
         of_users: Their segments (-1: none), u.
         about: By kind, descriptions of the segments and how their number was chosen.

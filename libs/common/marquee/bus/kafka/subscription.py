@@ -1,4 +1,4 @@
-"""Subscription on Kafka: a member of a consumer group that keeps its positions itself."""
+"""Subscription on Kafka: a member of a consumer group whose positions are kept by the reader."""
 
 import contextlib
 import itertools

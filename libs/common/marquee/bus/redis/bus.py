@@ -151,4 +151,4 @@ class RedisProducer:
         return published
 
     def close(self) -> None:
-        """Do nothing: no message is pending."""
+        """Close nothing: no message is ever pending."""

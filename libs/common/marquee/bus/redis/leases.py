@@ -1,4 +1,4 @@
-"""Leases: how a member of a group owns partitions on Redis, renewed by a thread of its own.
+"""Leases: ownership of partitions by group members on Redis, renewed by a thread.
 
 The members of a group are in a sorted set for each topic, scored by the moment until which they
 count as alive. Each member computes the same assignment from it and takes a lease for each of its

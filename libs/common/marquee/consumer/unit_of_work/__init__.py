@@ -1,4 +1,4 @@
-"""Unit of work: what a batch of one partition reads and writes, applied together or not at all."""
+"""Unit of work: the reads and writes of a batch of one partition, applied atomically."""
 
 from marquee.consumer.unit_of_work.changes import Handler, Handlers, UnitOfWork, prefetch
 

@@ -97,7 +97,7 @@ class UnitOfWork:
         self._announce_row(entity, b"")
 
     def announce(self, name: str, value: bytes) -> None:
-        """Tell the apps a changed value, through the update stream."""
+        """Send the apps a changed value, through the update stream."""
         self._updates[name] = value
 
     def write(self, name: str, key: str, *arguments: bytes | str | int | float) -> None:
@@ -121,7 +121,7 @@ class UnitOfWork:
         self._changed_at[entity] = self.offset
 
     def _announce_row(self, entity: int, row: bytes) -> None:
-        """Tell the apps a movie's row; no app keeps users' rows, and a stream is not erased."""
+        """Send the apps a movie's row; no app keeps users' rows, and a stream is not erased."""
         if self.keys.partition.topic == MOVIES:
             self.announce(f"row:{entity}", row)
 

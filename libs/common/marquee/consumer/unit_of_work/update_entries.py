@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from marquee.store.api import Command
 
 MAX_UPDATES = 10_000
-"""Entries that a partition's update stream keeps, about; an app that falls behind reads anew."""
+"""Approximate length of an update stream; an app that falls behind reads all rows again."""
 
 ENTRY_VALUES = 1000
 """Values of one entry; larger updates take several, as Lua cannot pass on 8,000 arguments."""

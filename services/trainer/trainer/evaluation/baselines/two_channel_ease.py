@@ -1,4 +1,4 @@
-"""Two-channel EASE: a baseline that sees likes and dislikes, as our own models do.
+"""Two-channel EASE: a baseline that sees likes and dislikes, like Marquee's own models.
 
 The other baselines see liked movies alone, so a gain over them may be owed to the low ratings and
 not to the models. Here every movie has two columns, liked and not liked (3.5 stars and less), and

@@ -1,4 +1,4 @@
-"""Measurement of a baseline on the cases that it is tuned on."""
+"""Measurement of a baseline on its tuning cases."""
 
 from marquee.features.dataset import Dataset
 from trainer.evaluation.baselines.models import BaselineFamily, Scorer, like_matrix

@@ -27,7 +27,7 @@ from trainer.report.model import OURS
 SHARE = 0.1
 """Share of the movies that are cold."""
 MOVIE_SEEDS = (SEED, SEED + 1, SEED + 2)
-"""Of the draws of cold movies; draw i is tested on the users of fold i."""
+"""Seeds of the draws of cold movies; draw i is tested on the users of fold i."""
 SLICES = (
     Slice("cold, viewed", Route.SIMILAR, given=3, viewed=True),
     Slice("cold, 3 rated", Route.HYBRID, given=3),

@@ -13,7 +13,7 @@ from marquee_testing import Restartable
 from marquee_testing.servers.shared import shared_server
 from marquee_testing.waiting import PATIENCE
 
-# The same examples each time, so that a test fails for who changed the code and for nobody else.
+# The same examples each time, so that only a change of the code makes a test fail.
 # `HYPOTHESIS_PROFILE=search` looks for other ones, and for longer.
 settings.register_profile(
     "same", derandomize=True, deadline=None, database=None, print_blob=True,
@@ -24,7 +24,7 @@ settings.register_profile("search", settings.get_profile("same"), derandomize=Fa
 settings.register_profile(
     "unshrunk", settings.get_profile("same"), phases=[Phase.explicit, Phase.generate]
 )
-# Between two tests nobody captures what the threads of Kafka's clients log: not on the terminal.
+# Between two tests pytest does not capture logs: keep those of Kafka's threads off the terminal.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

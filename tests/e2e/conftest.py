@@ -169,7 +169,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_user() -> int:
-    """Return a user whom nobody knows."""
+    """Return the id of an unknown user."""
     return int.from_bytes(os.urandom(6), "big") | 1 << 40
 
 

@@ -16,7 +16,7 @@ expect.set_options(timeout=DEADLINE)
 
 @pytest.fixture
 def visit(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page as a user whom nobody knows."""
+    """Opens the page as an unknown user."""
     contexts: list[BrowserContext] = []
 
     def opened() -> Page:

@@ -1,4 +1,4 @@
-"""Who answers whom: the routing table, seen from outside on real data."""
+"""The routing table, seen from outside on real data."""
 
 import csv
 import io

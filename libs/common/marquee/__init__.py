@@ -1,3 +1,3 @@
-"""What the services of Marquee share: an event runtime and a recommender library."""
+"""Shared library of the services: an event runtime and a recommender."""
 
 __version__ = "0.1.0"

@@ -54,7 +54,7 @@ def tastes(users: int, movies: int, share: float = 0.5) -> Rows:
 
 
 def write(folder: Path, rows: Rows, movies: int, tags: bool = True) -> None:
-    """Write a release with so many movies, rated or not."""
+    """Write a release with the given number of movies, rated or not."""
     folder.mkdir()
     lines = [f"{user},{movie},{stars},{1000 + n}" for n, (user, movie, stars) in enumerate(rows)]
     _write(folder / "ratings.csv", "userId,movieId,rating,timestamp", lines)

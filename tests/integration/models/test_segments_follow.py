@@ -1,4 +1,4 @@
-"""A user's segment follows his rating events, and operators' segments outlive a new training."""
+"""A user's segment follows their rating events, and operators' segments outlive a new training."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ USER = 900
 
 
 def fitted() -> UserModel:
-    """Return a model of 60 users, each of whom loves one of three genres."""
+    """Return a model of 60 users; each loves one of three genres."""
     rng = np.random.default_rng(0)
     movies = [
         Movie(movie_id=i, title=f"F{i}", year=1990, genres=KINDS[i % 3]) for i in range(1, 61)

@@ -153,7 +153,7 @@ def handle(place: Place, *movie_ids: int) -> Worker:
 
 
 def make_anew(place: Place, messages: int) -> None:
-    """Delete the topic, and make another of its name with so many ratings."""
+    """Delete the topic, and create another of its name with the given number of ratings."""
     place.operator.delete()
     bus = place.again()
 

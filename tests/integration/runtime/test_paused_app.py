@@ -1,4 +1,4 @@
-"""An app that was stopped for a while, on a real Valkey: it follows on, or reads all anew."""
+"""An app that was stopped for a while, on a real Valkey: it follows on, or reads all rows again."""
 
 import asyncio
 from collections.abc import AsyncIterator

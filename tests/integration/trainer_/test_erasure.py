@@ -1,4 +1,4 @@
-"""An erased user on a real Valkey: gone from every store, and no older version knows him."""
+"""An erased user on a real Valkey: gone from every store, and unknown to every older version."""
 
 import asyncio
 import struct

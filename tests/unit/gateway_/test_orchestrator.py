@@ -1,4 +1,4 @@
-"""The walk of one request: who is asked, what is done when he does not answer, what comes out."""
+"""One request: the services asked, the fallbacks without an answer, and the result."""
 
 import time
 from collections.abc import Mapping

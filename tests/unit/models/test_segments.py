@@ -30,7 +30,7 @@ def movie(movie_id: int) -> Movie:
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    """60 users, each of whom loves one of three genres and dislikes the others."""
+    """60 users; each loves one of three genres and dislikes the others."""
     rng = np.random.default_rng(0)
     movies = [movie(i) for i in range(1, 61)]
     rows = [

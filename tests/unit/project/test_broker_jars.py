@@ -1,4 +1,4 @@
-"""The development broker fetches its jars anew when pom.xml names others, and keeps what it has."""
+"""The development broker fetches its jars again when pom.xml changes, and keeps those it has."""
 
 import importlib.util
 from pathlib import Path

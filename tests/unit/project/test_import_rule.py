@@ -1,4 +1,4 @@
-"""Who may import whom: read from the sources, and from what a serving process really loads."""
+"""Rules of imports, checked in the sources and in the modules that a serving process loads."""
 
 import ast
 import json

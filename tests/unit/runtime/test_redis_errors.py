@@ -1,4 +1,4 @@
-"""A server that takes nothing for now is waited for; a wrong command is an error of ours."""
+"""A server that refuses writes for now is waited for; a wrong command is a programming error."""
 
 from collections.abc import Callable
 

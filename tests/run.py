@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "reports"
-PATIENCE = float(os.environ.get("MARQUEE_TEST_PATIENCE", "1"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 """Factor on the time limits of tests, as on the deadlines of the waits within them."""
 LANES = min(4, max(2, os.cpu_count() or 2))
 """How many kinds run at a time: on one core too, since they wait for servers most of the time."""

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 
-PATIENCE = float(os.environ.get("MARQUEE_TEST_PATIENCE", "1"))
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
 """Factor on every deadline of a wait and of a test, for a machine that is very slow or busy."""
 DEADLINE_S = 90.0
 _PAUSE_S = 0.01

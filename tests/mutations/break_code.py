@@ -20,6 +20,8 @@ from breaks import BREAKS, Break
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("libs", "services", "tests", "pyproject.toml")
 SEEDS = "500"
+PATIENCE = "0.2"
+"""Waits of a test that has to fail end soon."""
 TIMEOUT = 180
 FAILED = 1
 """pytest's status when tests ran and some failed; others say that they did not run."""
@@ -96,6 +98,7 @@ def run(tree: Path, test: str, only: str) -> Outcome:
         "PYTHONDONTWRITEBYTECODE": "1",
         "SIMULATION_SEEDS": SEEDS,
         "HYPOTHESIS_PROFILE": "unshrunk",
+        "TEST_PATIENCE": PATIENCE,
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
     options = ["-k", only] if only else []

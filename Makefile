@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer install-pipeline lock format check docs test kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
+.PHONY: help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -93,6 +93,9 @@ docs: .venv-docs/READY ## build the documentation into site/, strictly
 
 test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
+
+coverage: .venv/READY .venv-trainer/READY kafka-jars ## the tests that run the code in their own process, with coverage and its floor
+	$(PYTHON) tests/run.py --coverage unit contract simulation
 
 kafka-jars:
 	@if command -v java >/dev/null && command -v mvn >/dev/null; \

@@ -44,7 +44,7 @@ def run_stage(name: str, folder: Path, release: Path, limits: Limits, params: Pa
 
 def run_command(name: str, arguments: Sequence[str], folder: Path, limits: Limits) -> Cost:
     """Run a `marquee` command, its output in `<folder>/<name>.log`; return its cost."""
-    command = [sys.executable, "-m", "trainer.cli.main", "--quiet", *arguments]
+    command = [sys.executable, "-m", "trainer.cli", "--quiet", *arguments]
     environ = os.environ | {"MARQUEE_STATE": str(folder / "state")}
     began = time.perf_counter()
     with (folder / f"{name}.log").open("wb") as log:

@@ -141,7 +141,7 @@ def test_dvc_repro_on_two_clean_clones_gives_the_same_metrics_and_models(
 
 
 def test_the_trainer_makes_the_models_that_dvc_makes(clone: Path, tmp_path: Path) -> None:
-    marquee = (clone / ".venv-trainer" / "bin" / "python", "-m", "trainer.cli.main")
+    marquee = (clone / ".venv-trainer" / "bin" / "python", "-m", "trainer.cli")
     state = ("--state", tmp_path)
     run_in(clone, *marquee, *state, "data", "import", "data/ml-latest-small.zip")
     run_in(clone, *marquee, *state, "train", "--no-publish")

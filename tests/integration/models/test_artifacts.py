@@ -270,7 +270,7 @@ def test_an_artifact_that_says_other_than_what_serves_is_told(
 
 def test_the_command_lists_them_and_fails_on_a_fault(state: Path, registry: Registry) -> None:
     environ = os.environ | {"MARQUEE_STATE": str(state), "MARQUEE_REDIS_URL": "redis://127.0.0.1:1"}
-    command = [sys.executable, "-m", "trainer.cli.main", "models", "check"]
+    command = [sys.executable, "-m", "trainer.cli", "models", "check"]
     said = subprocess.run(command, env=environ, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     for name in MODEL_NAMES:

@@ -184,7 +184,7 @@ class Operator:
             "MARQUEE_STATE": str(self.state),
             "MARQUEE_REDIS_URL": self.redis_url,
         }
-        command = [sys.executable, "-m", "trainer.cli.main", "-q", *arguments]
+        command = [sys.executable, "-m", "trainer.cli", "-q", *arguments]
         done = subprocess.run(command, env=environ, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 

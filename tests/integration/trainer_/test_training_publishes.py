@@ -99,7 +99,7 @@ def answers(client: httpx.Client) -> bool:
 
 
 def marquee(environ: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "trainer.cli.main", *arguments]
+    command = [sys.executable, "-m", "trainer.cli", *arguments]
     return subprocess.check_output(command, env=os.environ | environ, text=True)
 
 

@@ -71,7 +71,7 @@ class Running:
         return Registry(Path(self.environ["MARQUEE_STATE"]) / "registry")
 
     def marquee(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "trainer.cli.main", *arguments]
+        command = [sys.executable, "-m", "trainer.cli", *arguments]
         return subprocess.check_output(command, env=os.environ | self.environ, text=True)
 
     def training(self, how: str, when: str, at: str) -> int:
@@ -195,7 +195,7 @@ def test_one_can_go_back_after_old_versions_have_expired(running: Running) -> No
     assert listed["serving"] == before
     assert [version["version"] for version in listed["versions"]] == [after, before]
     refused = subprocess.run(
-        [sys.executable, "-m", "trainer.cli.main", "models", "rollback", "content", "--yes"],
+        [sys.executable, "-m", "trainer.cli", "models", "rollback", "content", "--yes"],
         env=os.environ | running.environ, capture_output=True, text=True,
     )  # fmt: skip
     assert (refused.returncode, "no version before" in refused.stderr) == (2, True)

@@ -89,7 +89,3 @@ def main() -> None:
             raise
         print_error(f"marquee: unexpected {type(error).__name__}: {error} (--debug shows where)")
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

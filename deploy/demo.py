@@ -93,7 +93,7 @@ def main() -> None:
     check_bus(wanted["BUS"])
     check_data(wanted["DATA"])
     check_port(wanted["PORT"])
-    say("Marquee on this machine: environment, data, servers, training. Stop it with Ctrl-C.")
+    say("Marquee on this machine, all of it in this folder. Stop it with Ctrl-C.")
     if make_environment() != 0:
         refuse("the environment could not be made; see above")
     python = os.path.join(ROOT, ".venv", "bin", "python")

@@ -47,12 +47,10 @@ class Narrator:
             self._end_status()
 
     def run(self, words: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Run a command, pass its lines on as they come; return its status."""
+        """Run a command, pass on its lines as they come, its errors as they are; return its status."""
         with (
             self.going_on(words),
-            subprocess.Popen(
-                command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            ) as process,
+            subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process,
         ):
             assert process.stdout is not None
             for line in process.stdout:

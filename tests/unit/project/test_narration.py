@@ -6,6 +6,8 @@ import re
 import sys
 import threading
 
+import pytest
+
 from marquee_local.narration import Narrator
 
 
@@ -31,12 +33,15 @@ def test_a_silent_step_says_that_it_goes_on_and_a_talkative_one_does_not() -> No
     assert all(re.fullmatch(r"  … training: \d+ s", line) for line in lines)
 
 
-def test_what_a_command_prints_is_passed_on_line_by_line_with_its_status() -> None:
+def test_what_a_command_prints_is_passed_on_line_by_line_with_its_status(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     out = io.StringIO()
-    code = "import sys; print('one'); print('two', file=sys.stderr); sys.exit(3)"
+    code = "import sys; print('one'); print('two'); print('wrong', file=sys.stderr); sys.exit(3)"
     status = Narrator(out).run("import", [sys.executable, "-u", "-c", code], os.environ)
     assert status == 3
     assert out.getvalue().splitlines() == ["  one", "  two"]
+    assert capfd.readouterr().err == "wrong\n"
 
 
 def test_a_terminal_has_one_line_that_is_rewritten_and_cleared() -> None:

@@ -47,7 +47,7 @@ class Narrator:
             self._end_status()
 
     def run(self, words: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
-        """Run a command, pass on its lines as they come, its errors as they are; return its status."""
+        """Run a command, pass on its lines as they come; return its status. Errors go to stderr."""
         with (
             self.going_on(words),
             subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process,

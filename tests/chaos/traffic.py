@@ -210,7 +210,7 @@ class Traffic:
                 began, tries = time.monotonic(), 2
                 fault, shown = await self._list(path)
             self.journal.read(
-                began=began, ended=time.monotonic(), tries=tries, fault=fault, movies=shown
+                began=began, ended=time.monotonic(), tries=tries, fault=fault, films=shown
             )
 
     async def _list(self, path: str) -> tuple[str, list[int]]:

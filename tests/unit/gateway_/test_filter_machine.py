@@ -218,4 +218,4 @@ def _merged(places: dict[int, int], natural: list[int], k: int) -> list[int]:
 
 
 TestFiltering = Filtering.TestCase
-TestFiltering.settings = settings(max_examples=120, stateful_step_count=30)
+TestFiltering.settings = settings(max_examples=600, stateful_step_count=30)

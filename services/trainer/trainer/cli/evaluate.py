@@ -83,6 +83,12 @@ def main(
         track(report, settings)
     if docs is not None:
         docs.write_text(quality_document(report))
+    _print(report, as_json)
+    return report
+
+
+def _print(report: Report, as_json: bool) -> None:
+    """Print a report as tables, wide where the output is no terminal, or as JSON."""
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 200
@@ -90,7 +96,6 @@ def main(
         console.file.write(report.model_dump_json(indent=1) + "\n")
     else:
         print_report(report, console)
-    return report
 
 
 def track(report: Report, settings: Settings) -> None:

@@ -42,19 +42,19 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 
 .venv-trainer/READY: .venv/READY requirements-trainer.txt
 	test -x .venv-trainer/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-trainer
-	$(UV) pip install -q -p .venv-trainer --require-hashes $(EXTRA_INDEX) -r requirements-trainer.txt
+	$(UV) pip install -q -p .venv-trainer --require-hashes --compile-bytecode $(EXTRA_INDEX) -r requirements-trainer.txt
 	$(UV) pip install -q -p .venv-trainer --no-deps --no-build-isolation $(LOCAL) $(DEVELOPMENT)
 	@touch $@
 
 .venv-docs/READY: .venv/READY requirements-docs.txt
 	test -x .venv-docs/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-docs
-	$(UV) pip install -q -p .venv-docs --require-hashes -r requirements-docs.txt
+	$(UV) pip install -q -p .venv-docs --require-hashes --compile-bytecode -r requirements-docs.txt
 	$(UV) pip install -q -p .venv-docs --no-deps --no-build-isolation $(LOCAL)
 	@touch $@
 
 .venv-pipeline/READY .venv-airflow/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt
 	test -x .venv-$*/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-$*
-	$(UV) pip install -q -p .venv-$* --require-hashes -r requirements-$*.txt
+	$(UV) pip install -q -p .venv-$* --require-hashes --compile-bytecode -r requirements-$*.txt
 	@touch $@
 
 install-pipeline: .venv-pipeline/READY .venv-airflow/READY ## DVC and Airflow, an environment each

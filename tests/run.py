@@ -140,7 +140,10 @@ class Runner:
         return command + job.files
 
     def _environ(self, job: Job) -> dict[str, str]:
-        return os.environ | {"COVERAGE_FILE": str(REPORTS / f".coverage.{job.name}")}
+        environ = os.environ | {"COVERAGE_FILE": str(REPORTS / f".coverage.{job.name}")}
+        # The tests start hundreds of processes: compiling the sources in each would take minutes.
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        return environ
 
 
 def main(arguments: list[str]) -> int:

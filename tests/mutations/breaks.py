@@ -92,8 +92,10 @@ BREAKS = (
           "for start in range(0, len(changed), CHUNK):", "for start in ():", VERSIONS),
     Break("a version stays complete though an older one wrote", VERSIONING,
           'unit_of_work.write("DEL", unit_of_work.keys.complete)', "pass", VERSIONS),
-    Break("a new owner trusts what the last one did", VERSIONING,
-          "        self._complete.pop(partition, None)\n", "        return\n", VERSIONS),
+    Break("a mark that was lost is not set again", VERSIONING,
+          "        self._load_published()\n        if self._model is not None:\n",
+          "        before = self._published\n        self._load_published()\n"
+          "        if self._model is not None and self._published != before:\n", VERSIONS),
     # --- the apps' memory
     Break("a gap in the updates is not seen", f"{COMMON}/serving/update_stream.py",
           "if update.start > position or update.end < position:", "if False:", OVERLAY),

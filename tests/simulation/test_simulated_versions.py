@@ -101,6 +101,12 @@ def play(seed: int, make: Callable[..., Worker] = make_worker) -> Simulation:
         simulation.turn()
         check_complete(simulation)
     publish(simulation, number)
+    # No event follows: what happens to hands and store now, only the idle loop can make good.
+    for _ in range(simulation.faults.random.randrange(15)):
+        if simulation.faults.happens(0.05):
+            simulation.fall_back()
+        simulation.turn()
+        check_complete(simulation)
     simulation.heal()
     simulation.heal(1)  # the turn after the last event follows the version
     pointer = simulation.store.get(KEYS.model)

@@ -77,6 +77,9 @@ class Settings(BaseModel):
     """New ratings after which a training starts; 0: never by count."""
     keep_versions: Annotated[int, Field(ge=1)] = 5
     """Newest versions of each model that stay, besides the serving one and those to go back to."""
+    params: Path = Path("params.yaml")
+    """File with the seed and the models' parameters; without a file of the default name, their
+    defaults apply."""
     trainer_python: str = ""
     """Python that has torch and mlflow; empty: the trainer's own."""
     mlflow_uri: str = ""

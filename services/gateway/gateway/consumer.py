@@ -34,9 +34,6 @@ class GatewayProjection:
         for event in piece.rules:
             HANDLERS[type(event)](unit_of_work, event)
 
-    def on_assigned(self, _: TopicPartition) -> None:
-        """Keep nothing of partitions."""
-
     def on_idle(self, _: frozenset[TopicPartition]) -> None:
         """Have nothing to do between steps."""
 

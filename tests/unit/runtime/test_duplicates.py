@@ -24,9 +24,6 @@ class FactsOnly:
     def restore(self, _: UnitOfWork, __: PartitionSnapshot) -> None:
         return
 
-    def on_assigned(self, _: TopicPartition) -> None:
-        return
-
     def on_idle(self, _: frozenset[TopicPartition]) -> None:
         return
 

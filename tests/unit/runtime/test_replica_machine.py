@@ -209,8 +209,6 @@ class Following(RuleBasedStateMachine):
         """Let Redis come back as it was: its last second is lost, and so is the connection."""
         self.batches.store.values.clear()
         self.batches.store.values.update(deepcopy(self.saved))
-        for keys in EVERY:
-            self.projection.on_assigned(keys.partition)
         self.client.broken = True
         self.run()
 

@@ -21,7 +21,7 @@ from marquee.events import (
 )
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.store.api import Store
-from marquee.store.keys import Keys
+from marquee.store.keys import Keys, PartitionKeys
 
 CHECK_SECONDS = 0.5
 """How often the published version is looked up."""
@@ -80,7 +80,6 @@ class ModelProjection(Generic[M]):
         self._model: M | None = None
         self._published: ModelVersion | None = None
         self._refused: ModelVersion | None = None
-        self._complete: dict[TopicPartition, str] = {}
         self._checked = 0.0
         self._check_seconds = check_seconds
         self.progress: Callable[[], None] = lambda: None
@@ -94,7 +93,7 @@ class ModelProjection(Generic[M]):
         )
         if partition.topic == MODELS:
             return version
-        if version is None or not self._is_complete(unit_of_work, version):
+        if version is None or not self._is_complete(unit_of_work.keys, version):
             # Whichever version is marked as complete lacks the changes of this batch.
             unit_of_work.write("DEL", unit_of_work.keys.complete)
             if version is not None:
@@ -105,18 +104,13 @@ class ModelProjection(Generic[M]):
             self._drop_others(unit_of_work, version)
         return version
 
-    def _is_complete(self, unit_of_work: UnitOfWork, version: str) -> bool:
+    def _is_complete(self, keys: PartitionKeys, version: str) -> bool:
         """Return whether all rows of the partition are those of a version.
 
-        The store is asked too: it may have fallen back to a moment before the mark without losing
-        an event.
+        The mark in the store is the one authority: another consumer may have had the partition
+        meanwhile, and a store may fall back to a moment before the mark without losing an event.
         """
-        partition = unit_of_work.keys.partition
-        if self._complete.get(partition) != version:
-            return False
-        if self._store.get(unit_of_work.keys.complete) != version.encode():
-            del self._complete[partition]
-        return partition in self._complete
+        return self._store.get(keys.complete) == version.encode()
 
     def _drop_others(self, unit_of_work: UnitOfWork, version: str | None) -> None:
         """Drop the rows of versions that do not serve: they may describe a user erased now.
@@ -128,10 +122,6 @@ class ModelProjection(Generic[M]):
                 unit_of_work.write("UNLINK", unit_of_work.keys.rows(other))
                 unit_of_work.write("HDEL", unit_of_work.keys.versions, other)
 
-    def on_assigned(self, partition: TopicPartition) -> None:
-        """Forget what is known of a partition: another consumer may have had it meanwhile."""
-        self._complete.pop(partition, None)
-
     def on_idle(self, partitions: frozenset[TopicPartition]) -> None:
         """Load a newly published version and re-derive rows, at most every `check_seconds`."""
         if time.monotonic() - self._checked < self._check_seconds:
@@ -140,10 +130,7 @@ class ModelProjection(Generic[M]):
         self._load_published()
         if self._model is not None:
             for partition in sorted(partitions):
-                if (
-                    partition.topic != MODELS
-                    and self._complete.get(partition) != self._model.version
-                ):
+                if partition.topic != MODELS:
                     self._rederive(partition, self._model)
 
     def _set_published(self, unit_of_work: UnitOfWork, event: ModelEvent) -> None:
@@ -170,13 +157,15 @@ class ModelProjection(Generic[M]):
         telemetry.log.info("model loaded", version=published.version)
 
     def _rederive(self, partition: TopicPartition, model: M) -> None:
-        """Derive the rows of all changes since the training cut, then mark it complete."""
+        """Derive the rows of all changes since the training cut, then mark it complete.
+
+        Nothing is left to do where it is marked.
+        """
         keys = self._keys.of(partition)
-        position = self._store.position(keys)
-        if position is None or position < 0 or self._published is None:
+        if self._published is None or self._is_complete(keys, model.version):
             return
-        if self._store.get(keys.complete) == model.version.encode():
-            self._complete[partition] = model.version
+        position = self._store.position(keys)
+        if position is None or position < 0:
             return
         cut = self._published.cut.get(str(partition), 0)
         changed = self._store.changed_since(keys, cut)
@@ -209,7 +198,6 @@ class ModelProjection(Generic[M]):
             elif int(expiries[old]) < now:
                 unit_of_work.write("HDEL", keys.versions, old)
         self._store.write(keys, position, position, unit_of_work.row_commands(position, version))
-        self._complete[partition] = version
 
 
 def _mark_changed(unit_of_work: UnitOfWork, ids: list[int]) -> None:

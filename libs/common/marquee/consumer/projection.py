@@ -21,10 +21,6 @@ class Projection(Protocol):
         """Put the facts of a piece of a snapshot."""
         ...
 
-    def on_assigned(self, partition: TopicPartition, /) -> None:
-        """Prepare for a partition that this consumer reads from now on."""
-        ...
-
     def on_idle(self, partitions: frozenset[TopicPartition], /) -> None:
         """Do what is due between batches, such as re-deriving rows for a new model version."""
         ...

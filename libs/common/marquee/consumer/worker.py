@@ -69,7 +69,9 @@ class Worker:
 
     def subscribe(self) -> Subscription:
         """Join the group of the service, each partition to be read from its stored position."""
-        return self.bus.subscribe(self.keys.service, self.topics, self._assigned, self._revoked)
+        return self.bus.subscribe(
+            self.keys.service, self.topics, self._positions.load, self._revoked
+        )
 
     def turn(self, subscription: Subscription) -> None:
         """Poll once and apply the messages.
@@ -101,10 +103,6 @@ class Worker:
         self._compare_positions(subscription)
         self._metrics.report_lag(subscription, self._positions.current)
 
-    def _assigned(self, partition: TopicPartition) -> int:
-        self.projection.on_assigned(partition)
-        return self._positions.load(partition)
-
     def _revoked(self, partition: TopicPartition) -> None:
         self._positions.forget(partition)
         self._batches.forget(partition)
@@ -118,7 +116,7 @@ class Worker:
         would be skipped for good.
         """
         for partition in subscription.assigned:
-            subscription.seek(partition, self._assigned(partition))
+            subscription.seek(partition, self._positions.load(partition))
         self._unsure = False
 
     def _compare_positions(self, subscription: Subscription) -> None:

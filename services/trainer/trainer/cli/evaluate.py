@@ -52,7 +52,7 @@ def main(
     Args:
         settings: Settings of the system.
         options: What to evaluate.
-        parameters: Hyperparameters; None: those of the default file.
+        parameters: Hyperparameters; None: those of the setting `params`.
         data: A MovieLens release; None: the history.
         docs: Markdown file to write for readers of the repository.
         as_json: Print JSON instead of tables.
@@ -68,7 +68,7 @@ def main(
     work = EvaluationJob(
         dataset,
         plan,
-        parameters or read_parameters(),
+        parameters or read_parameters(settings.params),
         Thresholds.of(settings),
         EvaluationCache(folder / "cache"),
     )

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +15,17 @@ from trainer.cli.terminal import (
     stage_progress,
     stage_row,
 )
-from trainer.models.parameters import FILE
 from trainer.runs.records import TrainingRecord, TrainingRecords
 from trainer.runs.training_lock import TrainingInProgress
 
+if TYPE_CHECKING:
+    from trainer.models.parameters import TrainingParameters
+
 Json = Annotated[bool, typer.Option("--json", help="Write the record of the training as JSON.")]
 
-Parameters = Annotated[Path, typer.Option("--params", help="File with the models' parameters.")]
+Parameters = Annotated[
+    Path | None, typer.Option("--params", help="File with the models' parameters.")
+]
 
 
 def train(
@@ -33,7 +37,7 @@ def train(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for a training that is under way.")
     ] = False,
-    parameters: Parameters = FILE,
+    parameters: Parameters = None,
     as_json: Json = False,
 ) -> None:
     """Train models on the history and publish them.
@@ -42,14 +46,13 @@ def train(
 
     Without --only: every model that can be trained here, and the evaluation.
     """
-    from trainer.models.parameters import read_parameters
     from trainer.runs.options import TrainingOptions
     from trainer.runs.run import run
     from trainer.runs.stages import STAGES
 
     session: Session = context.obj
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    options, values = TrainingOptions(names, publish), read_parameters(parameters)
+    options, values = TrainingOptions(names, publish), _parameters(session, parameters)
     if wait:
         _wait_for_others(session)
     with stage_progress(session) as progress:
@@ -70,18 +73,17 @@ def stage(
     track: Annotated[
         bool, typer.Option("--track", help="Log to MLflow, under the folder's name.")
     ] = False,
-    parameters: Parameters = FILE,
+    parameters: Parameters = None,
 ) -> None:
     """Run one stage of a training in a process of its own, as dvc.yaml and Airflow do.
 
     marquee stage data --data data/ml-latest-small.zip; marquee stage content
     """
-    from trainer.models.parameters import read_parameters
     from trainer.runs.stage_process import StageRun, StageWork
     from trainer.runs.stages import STAGES
 
     session: Session = context.obj
-    run = StageRun(session.settings, read_parameters(parameters), StageWork(work), data, track)
+    run = StageRun(session.settings, _parameters(session, parameters), StageWork(work), data, track)
     print_lines([f"{name}: {run.run(name, STAGES)}"])
 
 
@@ -106,7 +108,7 @@ def tune(
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")
     ] = None,
-    parameters: Parameters = FILE,
+    parameters: Parameters = None,
 ) -> None:
     """Search for better parameters and write them into the file: hours, and never needed.
 
@@ -115,7 +117,6 @@ def tune(
     """
     from trainer.cli.evaluate import read_data
     from trainer.models.fitting import MODEL_FITS
-    from trainer.models.parameters import read_parameters
     from trainer.tuning.tune import tune as find
     from trainer.tuning.tune import write_parameters
 
@@ -123,10 +124,11 @@ def tune(
     models = [name.strip() for name in only.split(",") if name.strip()] or list(MODEL_FITS)
     if unknown := [name for name in models if name not in MODEL_FITS]:
         raise InvalidInput(f"no model {unknown[0]}; there are {', '.join(MODEL_FITS)}", "only")
-    dataset, values = read_data(session.settings, data), read_parameters(parameters)
+    dataset, values = read_data(session.settings, data), _parameters(session, parameters)
     found = find(dataset, session.settings, values, models, session.say)
-    write_parameters(found, parameters)
-    session.say(f"wrote {parameters}; next: marquee train")
+    file = parameters or session.settings.params
+    write_parameters(found, file)
+    session.say(f"wrote {file}; next: marquee train")
 
 
 def evaluate(  # noqa: PLR0913 (each is an option of the command)
@@ -142,7 +144,7 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
     ratings: Annotated[
         int, typer.Option(min=0, help="Splits to measure predicted ratings on; 5 in full.")
     ] = 0,
-    parameters: Parameters = FILE,
+    parameters: Parameters = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
     docs: Annotated[
         Path | None, typer.Option(help="Write the report, explained, to a Markdown file.")
@@ -155,12 +157,17 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
     from marquee import telemetry
     from trainer.cli.evaluate import EvaluationOptions, main
     from trainer.evaluation.plan import EvaluationPlan
-    from trainer.models.parameters import read_parameters
 
     session: Session = context.obj
     telemetry.log_to_stderr()
     options = EvaluationOptions(EvaluationPlan.of(folds, quick, ratings), jobs)
-    main(session.settings, options, read_parameters(parameters), data, docs, as_json)
+    main(session.settings, options, _parameters(session, parameters), data, docs, as_json)
+
+
+def _parameters(session: Session, file: Path | None) -> "TrainingParameters":
+    from trainer.models.parameters import read_parameters
+
+    return read_parameters(file or session.settings.params)
 
 
 def _wait_for_others(session: Session) -> None:

@@ -13,7 +13,7 @@ from marquee.domain.models import MODEL_NAMES
 from marquee.errors import SettingsError
 
 FILE = Path("params.yaml")
-"""Read by default from the working directory; without it the models' defaults apply."""
+"""The default of the setting `params`; without it the models' defaults apply."""
 
 C = TypeVar("C", bound=BaseModel)
 

@@ -42,7 +42,7 @@ def train(settings: Settings, options: TrainingOptions) -> None:
     from trainer.runs.run import run
     from trainer.runs.stages import STAGES
 
-    run(STAGES, settings, options, read_parameters())
+    run(STAGES, settings, options, read_parameters(settings.params))
 
 
 def _stop(*_: object) -> NoReturn:

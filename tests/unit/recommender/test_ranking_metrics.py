@@ -4,6 +4,8 @@ from math import log2
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from marquee.arrays import Mask, Matrix
@@ -14,6 +16,7 @@ from marquee.training.ranking_metrics import (
     ndcg_at_k,
     ndcg_of_rows,
     recall_at_k,
+    weighted_recall_at_k,
 )
 
 RANKED, RELEVANT = [7, 3, 9, 1, 4], {3, 1, 100}
@@ -40,6 +43,34 @@ def test_the_best_list_has_1_and_the_worst_0(measure: object) -> None:
     assert measure([4, 5, 6], [1, 2, 3], 3) == 0
     assert measure([4, 5, 6], [], 3) == 0
     assert measure([], [1], 3) == 0
+
+
+def test_weighted_recall_counts_weights_over_the_best_k() -> None:
+    relevant, weights = np.array([3, 1, 100]), np.array([1.0, 2.0, 4.0])
+    assert weighted_recall_at_k(RANKED, relevant, weights, 2) == pytest.approx(1 / 6)
+    assert weighted_recall_at_k(RANKED, relevant, weights, 5) == pytest.approx(3 / 7)
+    assert weighted_recall_at_k(RANKED, relevant[:0], weights[:0], 5) == 0
+    assert weighted_recall_at_k([], relevant, weights, 5) == 0
+
+
+@given(
+    st.permutations(range(12)),
+    st.sets(st.integers(0, 15), min_size=1),
+    st.integers(1, 12),
+    st.data(),
+)
+def test_weighted_recall_is_recall_where_weights_are_equal(
+    ranked: list[int], relevant: set[int], k: int, data: st.DataObject
+) -> None:
+    targets = np.array(sorted(relevant))
+    equal = np.full(len(targets), 0.3)
+    plain = recall_at_k(ranked, relevant, k)
+    assert weighted_recall_at_k(ranked, targets, equal, k) == pytest.approx(plain)
+    weight = st.floats(0.01, 1)
+    weights = np.array(data.draw(st.lists(weight, min_size=len(targets), max_size=len(targets))))
+    best = targets[np.argsort(-weights, kind="stable")].tolist()
+    assert weighted_recall_at_k(best, targets, weights, k) == pytest.approx(1)
+    assert 0 <= weighted_recall_at_k(ranked, targets, weights, k) <= 1 + 1e-9
 
 
 def test_batched_quality_is_the_mean_of_the_single_measures() -> None:

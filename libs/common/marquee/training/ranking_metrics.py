@@ -36,6 +36,29 @@ def recall_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int)
     return float(hits(ranked[:k], relevant).sum() / min(k, len(relevant)))
 
 
+def weighted_recall_at_k(
+    ranked: Sequence[int] | Ints, relevant: Ints, weights: Reals, k: int
+) -> float:
+    """Return recall@k with a weight a relevant item (Steck 2011, popularity-stratified recall).
+
+    The weights of the relevant items among the first k, over those of the k heaviest relevant
+    items, so that the best list reaches 1. With equal weights it is `recall_at_k`.
+
+    Args:
+        ranked: Item ids or rows, best first.
+        relevant: Ids or rows of the r relevant items, without repetition.
+        weights: Weight of each relevant item, r, above 0.
+        k: Cutoff.
+
+    Returns:
+        A share from 0 to 1; 0 if no item is relevant.
+    """
+    if not len(relevant):
+        return 0.0
+    found = np.isin(relevant, np.asarray(ranked[:k], np.int64))
+    return float(weights[found].sum() / np.sort(weights)[::-1][:k].sum())
+
+
 def ndcg_at_k(ranked: Sequence[int] | Ints, relevant: Collection[int], k: int) -> float:
     """Return NDCG@k with binary gains (Järvelin & Kekäläinen 2002).
 

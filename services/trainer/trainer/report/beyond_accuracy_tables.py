@@ -1,7 +1,8 @@
-"""Tables of coverage, novelty and diversity, and of their trade-off with NDCG."""
+"""Tables of the second quality of lists beside NDCG, and of the setting that trades them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from trainer.report.diversity_choice import SettingQuality, best_by_both, mean_qualities
 from trainer.report.model import OURS, POPULARITY, TWO_CHANNEL_EASE, Report, SliceReport, TradeOff
 from trainer.report.table import TextTable
 
@@ -11,9 +12,21 @@ def beyond_accuracy_tables(report: Report) -> Iterator[TextTable]:
     measured = [row for row in report.slices if row.figures]
     if not measured:
         return
+    yield _second_quality(measured)
     yield _lists(measured)
     yield _genres(measured)
     if any(row.trade_off for row in measured):
+        yield _choices(measured)
+        yield _by_setting(
+            measured,
+            "The setting of diversity: NDCG@10 / popularity-weighted recall@20",
+            lambda point: f"{point.ndcg_at_10:.3f} / {point.weighted_recall_at_20:.3f}",
+        )
+        yield _by_setting(
+            measured,
+            "The setting of diversity: most shown film in / ten most shown films' places",
+            lambda point: f"{point.most_shown:.0%} / {point.ten_most_shown:.0%}",
+        )
         yield _by_setting(
             measured,
             "The setting of diversity: NDCG@10 / coverage",
@@ -25,6 +38,61 @@ def beyond_accuracy_tables(report: Report) -> Iterator[TextTable]:
             lambda point: f"{point.diversity:.3f} / {point.novelty:.2f}",
         )
         yield _at_the_bar(measured)
+
+
+def _second_quality(slices: Sequence[SliceReport]) -> TextTable:
+    """Return a row a slice and recommender."""
+    rows = [
+        (
+            row.name,
+            metrics.name,
+            f"{metrics.weighted_recall_at_20:.3f}",
+            f"{metrics.most_shown:.0%}",
+            f"{metrics.ten_most_shown:.0%}",
+            f"{metrics.coverage:.1%}",
+            f"{metrics.calibration:.2f}",
+        )
+        for row in slices
+        for metrics in row.figures
+    ]
+    columns = (
+        "given",
+        "recommender",
+        "weighted recall@20",
+        "most shown film in",
+        "ten most shown films' places",
+        "coverage",
+        "genres off by, nats",
+    )
+    return TextTable("Not the same for everybody: the second quality of lists", columns, rows)
+
+
+def _choices(slices: Sequence[SliceReport]) -> TextTable:
+    """Return the setting that is best by both qualities, by slice and over all."""
+    rows = [
+        (row.name, *_choice_cells({p.setting: p for p in row.trade_off}, row.trade_off))
+        for row in slices
+        if row.trade_off
+    ]
+    means = mean_qualities(slices)
+    if means:
+        rows.append(("all", *_choice_cells({p.setting: p for p in means}, means)))
+    columns = ("given", "setting", "NDCG@10", "at 0", "weighted recall@20", "at 0")
+    return TextTable("The setting of diversity that is best by both qualities", columns, rows)
+
+
+def _choice_cells(
+    by_setting: Mapping[float, TradeOff | SettingQuality],
+    points: Sequence[TradeOff | SettingQuality],
+) -> tuple[str, ...]:
+    chosen, none = by_setting[best_by_both(points) or 0.0], by_setting[0.0]
+    return (
+        f"{chosen.setting:g}",
+        f"{chosen.ndcg_at_10:.3f}",
+        f"{none.ndcg_at_10:.3f}",
+        f"{chosen.weighted_recall_at_20:.3f}",
+        f"{none.weighted_recall_at_20:.3f}",
+    )
 
 
 def _lists(slices: Sequence[SliceReport]) -> TextTable:

@@ -42,6 +42,15 @@ lists: `diversity` is the share of the places, the last ones of every ten, that 
 films that suit the viewer more than they suit others (after Adomavicius and Kwon 2012). The
 trade-off is measured at each setting, as is the broadest list that is as good as the bar.
 
+**Not the same for everybody.** Two qualities judge a list. NDCG rewards what is popular, since the
+held-out likes are; so recall@20 is told a second time with targets weighted by their popularity:
+likes of the film in the data set to the power of -1/2 (Steck 2011). With the exponent 0 it would be
+recall, with 1 films liked once or twice would decide. Beside it: in which share of the lists the
+most shown film stands, which share of the places the ten most shown films take, and by how much
+the genres of a list differ from those of the viewer's known likes (Kullback-Leibler divergence in
+nats, smoothed by .01; Steck 2018). The setting of diversity that is best by both is the one of the
+largest weighted recall among those whose NDCG@10 is within .003 of the best.
+
 **Films that nobody rated.** Three draws of a tenth of the films, each with the users of another
 fold; the ratings of those films are held out from the training. Candidates are these films alone,
 and then all films. The cost is the loss of NDCG@10 on rated films when the others may enter.

@@ -17,7 +17,7 @@ from marquee.settings import Settings
 
 def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
     """Return movies like the user's history, or popular ones without a history or on that route."""
-    user = UserHistory.of(request.ratings, request.viewed)
+    user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
     has_history = bool(user.rated.liked.any()) or len(user.viewed) > 0
     if request.route is Route.POPULAR or not has_history:
         return popular(serving, request)

@@ -48,6 +48,8 @@ class RecommendRequest(Body):
     route: Route
     user_id: UserId | None = None
     ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    rated_at: tuple[int, ...] = ()
+    """Times of the ratings in seconds since 1970, 0 where unknown; empty: all are."""
     viewed: tuple[MovieId, ...] = ()
     dismissed: tuple[MovieId, ...] = ()
     exclude: tuple[MovieId, ...] = ()
@@ -126,11 +128,21 @@ class UserHistory:
 
     @classmethod
     def of(
-        cls, ratings: Sequence[tuple[int, float]] = (), viewed: Sequence[int] = ()
+        cls,
+        ratings: Sequence[tuple[int, float]] = (),
+        viewed: Sequence[int] = (),
+        rated_at: Sequence[int] = (),
     ) -> "UserHistory":
-        """Build a history from (movie id, stars) pairs and viewed movie ids."""
+        """Build a history from (movie id, stars) pairs, viewed movie ids, and times of ratings.
+
+        Args:
+            ratings: Movie ids with stars, oldest first.
+            viewed: Movie ids.
+            rated_at: Seconds since 1970 of the ratings, 0 where unknown; empty: all are.
+        """
         movie_ids, stars = zip(*ratings, strict=True) if ratings else ((), ())
-        rated = RatedMovies(np.array(movie_ids, np.int64), np.array(stars, np.float32))
+        times = np.array(rated_at, np.int64) if len(rated_at) == len(ratings) else None
+        rated = RatedMovies(np.array(movie_ids, np.int64), np.array(stars, np.float32), times)
         return cls(rated, np.asarray(viewed, np.int64))
 
 

@@ -170,7 +170,7 @@ async def _metrics(_: Request) -> Response:
 def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
     """Return the model's list within the request's filters, diversified: the usual answer."""
     model: Ranker = serving.model
-    user = UserHistory.of(request.ratings, request.viewed)
+    user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
     mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
     items = model.recommend(user, serving.movies, mask, wanted)
     return diversify(items, serving.movies, request.diversity, request.k)

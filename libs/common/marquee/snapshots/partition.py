@@ -6,8 +6,9 @@ from itertools import islice
 from typing import TypeVar
 
 from marquee.bus.api import TopicPartition
+from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie
-from marquee.domain.ratings import POSITIVE, Ratings
+from marquee.domain.ratings import Ratings
 from marquee.events import Event
 
 RatingSums = tuple[int, int, int]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.ratings import POSITIVE, Ratings
+from marquee.domain.likes import POSITIVE
+from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
 from marquee.snapshots.format import (
@@ -64,15 +65,23 @@ class StoredSnapshots:
 
 
 def _users(table: Any) -> dict[int, Ratings]:
-    users, movies, halves = (_column(table, n) for n in ("user_id", "movie_id", "half_stars"))
+    names = ("user_id", "movie_id", "half_stars", "time")
+    users, movies, halves, times = (_column(table, name) for name in names)
     order = np.argsort(users, kind="stable")
     ids, starts = np.unique(users[order], return_index=True)
-    movies, halves = movies[order], halves[order]
+    movies, halves, times = movies[order], halves[order], times[order]
     ends = np.append(starts, len(users))[1:]
     return {
-        int(user_id): Ratings(dict(zip(movies[a:b].tolist(), halves[a:b].tolist(), strict=True)))
+        int(user_id): _ratings(movies[a:b], halves[a:b], times[a:b])
         for user_id, a, b in zip(ids, starts, ends, strict=True)
     }
+
+
+def _ratings(movies: Any, halves: Any, times: Any) -> Ratings:
+    ratings = Ratings()
+    for movie_id, half, at in zip(movies.tolist(), halves.tolist(), times.tolist(), strict=True):
+        ratings.rate(movie_id, half, at)
+    return ratings
 
 
 def _sums(table: Any) -> dict[int, tuple[int, int, int]]:

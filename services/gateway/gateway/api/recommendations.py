@@ -37,8 +37,7 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     """The same for a session that is not a user: what it has seen and rated travels along, and
     decides the route as a viewer's profile would.
     """
-    rated = {r.movie_id: half_stars(r.rating) for r in body.ratings}
-    facts = Ratings(rated, dict.fromkeys(body.viewed))
+    facts = _facts_of(body)
     movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
     list_request = ListRequest(body.k, movies, frozenset(body.exclude), diversity)
     return await _session(request, facts, list_request, body.explain)
@@ -57,6 +56,20 @@ async def recommend_user(
     diversity = _diversity(request, query.diversity)
     list_request = ListRequest(query.k, query.movie_filter(), frozenset(query.exclude), diversity)
     return await _answer(request, snapshot, list_request, user_id, query.explain)
+
+
+def _facts_of(body: SessionBody) -> Ratings:
+    """Return a session's facts, its ratings in the order of their times, or as given."""
+    facts = Ratings(viewed=dict.fromkeys(body.viewed))
+    timed = [(r.at.timestamp(), r) for r in body.ratings if r.at is not None]
+    if len(timed) == len(body.ratings):
+        ordered = [rating for _, rating in sorted(timed, key=lambda pair: pair[0])]
+    else:
+        ordered = list(body.ratings)
+    for rating in ordered:
+        at = int(rating.at.timestamp()) if rating.at is not None else 0
+        facts.rate(rating.movie_id, half_stars(rating.rating), at)
+    return facts
 
 
 def _diversity(request: Request, diversity: float | None) -> float:

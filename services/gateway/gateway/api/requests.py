@@ -123,6 +123,8 @@ class SessionRating(Closed):
 
     movie_id: StrictMovieId
     rating: Stars
+    at: AwareDatetime | None = None
+    """When; without it the order given counts."""
 
 
 class SessionBody(Closed):

@@ -239,6 +239,7 @@ def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str,
     return {
         "user_id": query.user_id,
         "ratings": [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()],
+        **({"rated_at": [facts.times.get(i, 0) for i in facts.rated]} if facts.times else {}),
         "viewed": list(facts.viewed),
         "dismissed": list(facts.dismissed),
         "genres": movies.genres,

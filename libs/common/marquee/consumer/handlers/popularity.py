@@ -2,7 +2,8 @@
 
 from marquee.consumer.handlers.restore import restore_movies
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.domain.ratings import POSITIVE, Ratings, half_stars
+from marquee.domain.likes import POSITIVE
+from marquee.domain.ratings import Ratings, half_stars
 from marquee.events import RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot
 
@@ -10,7 +11,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     """Count a rating, and take back the one that it replaces."""
     ratings, half = unit_of_work.facts.ratings(event.data.user_id), half_stars(event.data.rating)
-    before = ratings.rate(event.data.movie_id, half)
+    before = ratings.rate(event.data.movie_id, half, int(event.time.timestamp()))
     unit_of_work.put_ratings(event.data.user_id, ratings)
     _count(unit_of_work, event.data.movie_id, before, -1)
     _count(unit_of_work, event.data.movie_id, half, 1)
@@ -39,7 +40,9 @@ def restore_sums(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
     restore_movies(unit_of_work, piece)
     for user_id, ratings in (piece.users or {}).items():
         if ratings.rated:
-            unit_of_work.put_ratings(user_id, Ratings(dict(ratings.rated)))
+            unit_of_work.put_ratings(
+                user_id, Ratings(dict(ratings.rated), times=dict(ratings.times))
+            )
     for movie_id, sums in (piece.sums or {}).items():
         unit_of_work.put_sums(movie_id, sums)
 

@@ -18,9 +18,8 @@ from marquee.events import (
 
 def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     """Set the user's rating of a movie."""
-    _change(
-        unit_of_work, event, lambda r: r.rate(event.data.movie_id, half_stars(event.data.rating))
-    )
+    half, at = half_stars(event.data.rating), int(event.time.timestamp())
+    _change(unit_of_work, event, lambda r: r.rate(event.data.movie_id, half, at))
 
 
 def unrate(unit_of_work: UnitOfWork, event: RatingRemoved) -> None:

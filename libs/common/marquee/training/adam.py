@@ -22,8 +22,11 @@ class Adam:
         """Take the arrays, and the number of steps of the schedule; vectors do not decay."""
         self._learning_rate, self._decay, self._steps = learning_rate, decay, steps
         self._step = 0
+        # A view of each array, never a copy, which would take the updates alone.
+        flat = [np.reshape(array, -1, copy=False) for array in arrays]
         self._states = [
-            (array, np.zeros_like(array), np.zeros_like(array), array.ndim == 2) for array in arrays
+            (one, np.zeros_like(one), np.zeros_like(one), array.ndim == 2)
+            for one, array in zip(flat, arrays, strict=True)
         ]
         self._buffer = np.empty(_BLOCK, np.float32)
 
@@ -37,10 +40,10 @@ class Adam:
             self._states, gradients, strict=True
         ):
             kept = np.float32(1 - rate * self._decay) if self._decay and is_matrix else None
-            flat = [np.reshape(one, -1) for one in (array, gradient, first, second)]
-            for start in range(0, array.size, _BLOCK):
+            flat = (array, gradient.reshape(-1), first, second)
+            for start in range(0, len(array), _BLOCK):
                 block = [one[start : start + _BLOCK] for one in flat]
-                self._update(*block, kept, np.float32(rate * correction))
+                self._update(*block, kept=kept, rate=np.float32(rate * correction))
 
     def _update(
         self,
@@ -48,6 +51,7 @@ class Adam:
         gradient: Floating,
         first: Floating,
         second: Floating,
+        *,
         kept: np.float32 | None,
         rate: np.float32,
     ) -> None:

@@ -42,6 +42,8 @@ class AutoencoderConfig(BaseModel):
     dropout: float = Field(0.3, ge=0, lt=1)
     long_share: float = Field(0.3, ge=0, le=1)
     """Share of fold-ins whose size is uniform up to 90 % of a history; others are log-uniform."""
+    time_share: float = Field(0.0, ge=0, le=1)
+    """Share of fold-ins that are the first ratings in the order of time; others are random."""
     seen_share: float = Field(0.0, ge=0, lt=1)
     """Share of fold-ins shown as movies seen, ratings unknown; 0: there is no such channel."""
     condensed: int | None = Field(None, ge=1)
@@ -163,7 +165,7 @@ def _sample_layers(
     sample = rows.of_users(users)
     layers = []
     for _ in range(_COMPRESSION_DRAWS):
-        shown = _draw_shown(sample.sizes, sample.owners, config.long_share, rng)
+        shown = _draw_shown(sample.sizes, sample.owners, config, rng)
         inputs = _batch_inputs(sample, shown, network.movies, config, rng, dropout=0.0)
         layers.append(np.tanh(inputs @ network.inputs + network.bias))
     return np.concatenate(layers)
@@ -197,7 +199,7 @@ def _gradients(
     """Return the gradients of the arrays, in the order of `_arrays`, for a batch of users."""
     batch = rows.of_users(users)
     movies, liked, owners = batch.movies, batch.liked, batch.owners
-    shown = _draw_shown(batch.sizes, owners, config.long_share, rng)
+    shown = _draw_shown(batch.sizes, owners, config, rng)
     inputs = _batch_inputs(batch, shown, network.movies, config, rng, config.dropout)
     hidden = np.tanh(inputs @ network.inputs + network.bias)
     errors = hidden @ network.outputs.T
@@ -207,12 +209,20 @@ def _gradients(
     return [inputs.T @ back, back.sum(0), errors.T @ hidden, errors.sum(0)]
 
 
-def _draw_shown(sizes: Ints, owners: Ints, long_share: float, rng: np.random.Generator) -> Mask:
-    """Return a mask of the ratings shown, n: a random part of each history, of a random size."""
+def _draw_shown(
+    sizes: Ints, owners: Ints, config: AutoencoderConfig, rng: np.random.Generator
+) -> Mask:
+    """Return a mask of the ratings shown, n: of each history the first ones or random ones."""
     short = np.exp(rng.random(len(sizes)) * np.log(np.maximum(1.0, 0.8 * sizes)))
     long = rng.random(len(sizes)) * 0.9 * sizes
-    counts = np.maximum(1, np.where(rng.random(len(sizes)) < long_share, long, short)).astype(int)
-    order = np.argsort(owners + rng.random(len(owners)))  # by owner, at random within each
+    counts = np.maximum(
+        1, np.where(rng.random(len(sizes)) < config.long_share, long, short)
+    ).astype(int)
+    keys = rng.random(len(owners))
+    if config.time_share:  # a key that rises along the history keeps its order
+        in_time = (rng.random(len(sizes)) < config.time_share)[owners]
+        keys[in_time] = (np.arange(len(owners)) / len(owners))[in_time]
+    order = np.argsort(owners + keys)  # by owner, at random within each
     ranks = np.empty(len(owners), np.int64)
     ranks[order] = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     shown: Mask = ranks < counts[owners]

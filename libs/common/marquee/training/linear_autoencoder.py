@@ -30,6 +30,8 @@ class LinearAutoencoderConfig(BaseModel):
 
     n: int = Field(3, ge=1)
     """Ratings in a fold-in."""
+    time_share: float = Field(0.0, ge=0, le=1)
+    """Share of fold-ins that are the first ratings in the order of time; others are random."""
     penalty: float = Field(1.0, gt=0)
     """Ridge penalty on the weights."""
     head: int = Field(2500, ge=1)
@@ -47,7 +49,9 @@ def fit_linear_autoencoder(
 ) -> LinearAutoencoder:
     """Return the model of n_movies movie rows, fitted to users' ratings; `seed` samples users."""
     sample = _sample(rows, config.max_users, seed)
-    gram = ExpectedGram.of(sample, n_movies, config.n, config.head, config.channels)
+    gram = ExpectedGram.of(
+        sample, n_movies, config.n, config.head, config.channels, config.time_share
+    )
     weights = _solve(gram, config.penalty)
     intercept = gram.base_rate.copy()
     intercept[gram.head] -= (gram.means @ weights) / gram.total

@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from marquee import telemetry
+from marquee.domain.likes import use_likes
 from marquee.errors import MarqueeError
 from marquee.settings import Settings, read
 
@@ -28,6 +29,7 @@ def run(app: str, consumer: str) -> None:
     except MarqueeError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is set up
         sys.exit(2)
+    use_likes(settings.likes)
     service = roles[role].partition(".")[0].replace("_", "-")
     telemetry.configure_logging(f"{service} {role}", settings.log_level)
     importlib.import_module(roles[role]).main(settings)

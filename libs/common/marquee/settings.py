@@ -67,6 +67,9 @@ class Settings(BaseModel):
     """Share of the places of a list that is reserved for rarely shown movies, where a request does
     not give it."""
 
+    likes: Literal["from-ratings", "every-rating"] = "from-ratings"
+    """Which ratings count as likes: those of more than 3.5 stars, or every one, for shops without
+    stars. It holds for trainings, services and evaluation; after a change, train again."""
     batch: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Events that a consumer handles in one step."""
     consumer_nice: Annotated[int, Field(ge=0, le=19)] = 5

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from marquee.arrays import Ints, Mask, Matrix
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import is_like
 from marquee.features.interactions import RatingRows, split_users
 from marquee.scoring.als import AlsFactors
 
@@ -80,7 +80,7 @@ class _HiddenMovies:
         known, unknown = order[:_REVEALED], order[_REVEALED:]
         equations = factors.equations(self._users[self._owners[known]], self._half_stars[known])
         scores = self._users @ factors.refine(self._predicted[movie], *equations)
-        likers = self._owners[unknown[self._half_stars[unknown] >= POSITIVE]]
+        likers = self._owners[unknown[is_like(self._half_stars[unknown])]]
         others = np.sort(np.delete(scores, self._owners[order]))
         if not len(others):
             return 0.0

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hybrid.als_fold_in import refine_factor
 from marquee.arrays import Ints, Mask, Matrix, Vector, direction, load_arrays, save_arrays, unit
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import is_like, like_weights
 from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import KMeans
@@ -35,8 +35,8 @@ class RatedRows:
 
     @property
     def liked(self) -> Mask:
-        """Mask of the positive ratings."""
-        return self.half_stars >= POSITIVE
+        """Mask of the likes."""
+        return is_like(self.half_stars)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +125,7 @@ class Hybrid(BlendedModel[RatedRows]):
     def sources(self, history: RatedRows) -> tuple[Ints, npt.NDArray[np.number]]:
         """Return the liked movies, weighted by how much they were liked."""
         liked = history.liked
-        return history.rows[liked], history.half_stars[liked] - POSITIVE + 1
+        return history.rows[liked], like_weights(history.half_stars[liked])
 
     def signals(
         self,

@@ -19,8 +19,9 @@ from marquee.arrays import (
     save_json,
     unit,
 )
+from marquee.domain.likes import is_like
 from marquee.domain.movies import Movie
-from marquee.domain.ratings import POSITIVE, RatedMovies
+from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
@@ -154,7 +155,7 @@ class Neural:
         order = np.argsort(-final[:POOL], kind="stable")
         order = np.concatenate([order, np.arange(len(reranked), len(pool))])[:k]
         rows = chosen.table_rows(pool[order])
-        explanations = self._explain(user_movies[half_stars >= POSITIVE], movies, rows)
+        explanations = self._explain(user_movies[is_like(half_stars)], movies, rows)
         items = zip(
             movies.movie_ids[rows].tolist(), final[order].tolist(), explanations, strict=True
         )
@@ -201,7 +202,7 @@ class Neural:
 
     def code(self, user_movies: Ints, half_stars: Integer) -> Vector:
         """Return the code (e) of a user from rows of base movies and half stars, n each."""
-        return self._network.code(user_movies, half_stars >= POSITIVE)
+        return self._network.code(user_movies, is_like(half_stars))
 
     def _rating_part(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
         weight = self.blend.weights.get("rating", 0.0)

@@ -10,8 +10,8 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Matrix, Reals, Vector, unit
+from marquee.domain.likes import is_like
 from marquee.domain.movies import Movie
-from marquee.domain.ratings import POSITIVE
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
@@ -122,7 +122,7 @@ def _fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
 
 
 def _has_enough_likes(case: FoldIn, config: UserModelConfig) -> bool:
-    return int((case.half_stars >= POSITIVE).sum()) >= config.positive
+    return int(is_like(case.half_stars).sum()) >= config.positive
 
 
 def _default_blend(config: UserModelConfig) -> UserModelBlend:

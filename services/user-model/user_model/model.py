@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Integer, Ints, Mask, Matrix, Vector, load_arrays, save_arrays, unit
+from marquee.domain.likes import is_like
 from marquee.domain.movies import Movie
-from marquee.domain.ratings import POSITIVE, RatedMovies
+from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.dataset import position_in
@@ -179,7 +180,7 @@ class UserModel:
             log_popularity = np.where(coldness > 0, np.maximum(live, base_popularity), live)
         imputer = ColdStartImputer(self.cold_start, base_popularity, coldness)
         preference = self.preference.signals(user_movies, half_stars, table, imputer, code, chosen)
-        liked = table[user_movies[half_stars >= POSITIVE]]
+        liked = table[user_movies[is_like(half_stars)]]
         similarity = likeness(layout.codes(rows), layout.codes(liked))
         rates = neighbourhood.rates(chosen.n)[chosen.rows]
         return preference | {
@@ -200,7 +201,7 @@ class UserModel:
 
     @cached_property
     def _neighbours(self) -> Neighbours:
-        liked = self.training.half_stars >= POSITIVE
+        liked = is_like(self.training.half_stars)
         starts = np.concatenate([[0], np.cumsum(liked)])[self.training.starts]
         return Neighbours(self.codes, self.bounds, starts, self.training.movies[liked])
 

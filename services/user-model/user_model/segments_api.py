@@ -6,8 +6,9 @@ import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
+from marquee.domain.likes import is_like
 from marquee.domain.movies import MovieId
-from marquee.domain.ratings import POSITIVE, RatedMovies, Stars
+from marquee.domain.ratings import RatedMovies, Stars
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.errors import NotFound
 from marquee.scoring.top_k import top
@@ -100,7 +101,7 @@ def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.floa
     """
     assert model.segments is not None
     training, n = model.training, len(model.base)
-    liked = training.half_stars >= POSITIVE
+    liked = is_like(training.half_stars)
     owners = np.repeat(np.arange(len(model.codes)), np.diff(training.starts))
     inside = model.segments.of_users == segment
     everywhere = np.bincount(training.movies[liked], minlength=n) / max(1, len(inside))

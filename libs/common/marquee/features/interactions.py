@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import is_like
 from marquee.features.dataset import Dataset, position_in
 
 
@@ -50,8 +50,8 @@ class RatingRows:
 
     @property
     def liked(self) -> Mask:
-        """Mask of the positive ratings, n."""
-        return self.half_stars >= POSITIVE
+        """Mask of the likes, n (`marquee.domain.likes`)."""
+        return is_like(self.half_stars)
 
     def of_user(self, user: int) -> tuple[Ints, npt.NDArray[np.uint8]]:
         """Return the movie rows and half stars of one user."""
@@ -114,7 +114,7 @@ def draw_fold_ins(
         for size in (size for size in sizes for _ in range(draws)):
             order = generator.permutation(len(movies))
             shown, others = order[:size], order[size:]
-            held_out = movies[others][half_stars[others] >= POSITIVE]
+            held_out = movies[others][is_like(half_stars[others])]
             if len(held_out) and len(shown) == size:
                 fold_ins.append(FoldIn(movies[shown], half_stars[shown], held_out))
     return fold_ins

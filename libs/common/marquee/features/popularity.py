@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Reals
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import POSITIVE, likes_rule
 from marquee.features.movie_table import MovieTable
 
 SHRINKAGE = 25.0
@@ -17,7 +17,8 @@ SHRINKAGE = 25.0
 class MovieSums:
     """Sums of each movie over all users: ratings, positive ratings, half stars.
 
-    Keyed by movie id, not by row, since ratings may arrive before their movie.
+    Keyed by movie id, not by row, since ratings may arrive before their movie. Stored are positive
+    ratings by stars; where every rating is a like (`marquee.domain.likes`), all are read as such.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,7 @@ class MovieSums:
         for part in self._parts.values():
             if (sums := part.get(movie_id)) is not None:
                 n, positive, half = n + sums[0], positive + sums[1], half + sums[2]
-        return n, positive, half
+        return n, n if likes_rule() == "every-rating" else positive, half
 
     def arrays(self, movie_ids: Ints) -> Ints:
         """Return the sums of m movies, int64 m × 3: ratings, positive, half stars."""
@@ -47,6 +48,8 @@ class MovieSums:
             for movie_id, sums in part.items():
                 if (row := rows.get(movie_id)) is not None:
                     totals[row] += sums
+        if likes_rule() == "every-rating":
+            totals[:, 1] = totals[:, 0]
         return totals
 
 

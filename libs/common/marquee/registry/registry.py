@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from marquee import telemetry
+from marquee.domain.likes import likes_rule
 from marquee.errors import ArtifactError, NotFound
 from marquee.files import delete, replace_file, staged
 from marquee.files import locked as file_lock
@@ -121,7 +123,9 @@ class Registry:
         directory = (self.root / address).resolve()
         if not directory.is_relative_to(self.root.resolve()):
             raise ArtifactError(f"address {address!r} leaves the registry")
-        check_bundle(directory, verify(directory, sha256))
+        manifest = verify(directory, sha256)
+        check_bundle(directory, manifest)
+        _warn_of_other_likes(manifest)
         return directory
 
     def load(self, address: str, sha256: str, load: Callable[[Path], M]) -> M:
@@ -135,3 +139,16 @@ class Registry:
             return load(directory)
         except (KeyError, ValueError, TypeError, OSError) as error:
             raise ArtifactError(f"{address}: cannot be read by this version: {error!r}") from error
+
+
+def _warn_of_other_likes(manifest: Manifest) -> None:
+    """Warn where a version learned another meaning of ratings than this process has."""
+    learned = manifest.parameters.get("likes", "from-ratings")
+    if learned != likes_rule():
+        telemetry.log.warning(
+            "version trained with other likes: train again",
+            model=manifest.name,
+            version=manifest.version,
+            trained_with=learned,
+            setting=likes_rule(),
+        )

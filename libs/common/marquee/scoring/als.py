@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from marquee.arrays import Integer, Matrix, Reals, Vector, load_arrays, save_arrays
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import is_like
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class AlsFactors:
 
     def fold_in(self, rows: Matrix, half_stars: Integer) -> Vector:
         """Return the factor, f, of a user who rated movies with factors `rows`, n × f."""
-        likes = half_stars >= POSITIVE
+        likes = is_like(half_stars)
         confidence = np.where(likes, self.liked, self.other)
         system = self.gram + (rows.T * (confidence - 1)) @ rows
         right = rows.T @ (confidence * likes)
@@ -59,7 +59,7 @@ class AlsFactors:
         Returns:
             Σ c·xxᵀ (f × f) and Σ c·p·x (f) for confidence c, preference p, factor x of each rater.
         """
-        likes = half_stars >= POSITIVE
+        likes = is_like(half_stars)
         confidence = np.where(likes, self.liked, self.other)
         x = users.astype(np.float64)
         return (x.T * confidence) @ x, x.T @ (confidence * likes)

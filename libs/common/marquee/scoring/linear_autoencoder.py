@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Integer, Ints, Matrix, Vector, load_arrays, save_arrays
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import is_like
 from marquee.features.shortlist import RowSelection
 
 _CHUNK = 64
@@ -39,7 +39,7 @@ class LinearAutoencoder:
         """Return the deviation from the intercept by ratings, n_rows; 0 past the fitted rows."""
         known = movies < len(self.inputs)
         inputs = self.inputs[movies[known]]
-        channels = np.where(half_stars[known] >= POSITIVE, 0, len(self.columns) - 1)
+        channels = np.where(is_like(half_stars[known]), 0, len(self.columns) - 1)
         channels, inputs = channels[inputs >= 0], inputs[inputs >= 0]
         sums = np.zeros(n_rows)
         for start in range(0, len(inputs), _CHUNK):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from marquee.arrays import Floating, Integer, Ints, Matrix, Vector, load_arrays, save_arrays
-from marquee.domain.ratings import POSITIVE
+from marquee.domain.likes import POSITIVE, is_like
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.als import AlsFactors
@@ -95,7 +95,7 @@ class PreferenceScorers:
     def code(self, movies: Ints, half_stars: Integer | None) -> Vector:
         """Return the autoencoder's code, e, of a user; arguments as of `signals`."""
         known = movies < self.autoencoder.movies
-        liked = None if half_stars is None else half_stars[known] >= POSITIVE
+        liked = None if half_stars is None else is_like(half_stars[known])
         return self.autoencoder.code(movies[known], liked)
 
     def signals(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from marquee.domain.likes import use_likes
 from marquee.errors import MarqueeError
 from marquee.settings import read, with_state_file
 from trainer.cli import data, dead_letters, inspect, models, schemas, train, verify
@@ -77,6 +78,7 @@ def root(
     """
     log_to_stderr("debug" if debug else "warning")
     settings = read(with_state_file(os.environ, state), state=state, bus=bus, namespace=namespace)
+    use_likes(settings.likes)
     context.obj = Session(settings, quiet)
 
 

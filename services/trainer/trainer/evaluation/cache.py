@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from marquee import telemetry
+from marquee.domain.likes import likes_rule
 from marquee.files import staged
 from trainer.evaluation.measurements import Measurement
 
@@ -72,8 +73,8 @@ class EvaluationCache:
 
 
 def key_of(*parts: object) -> str:
-    """Return a digest of what a measurement depends on."""
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+    """Return a digest of what a measurement depends on; the likes rule is always part of it."""
+    return hashlib.sha256("\n".join(map(str, (likes_rule(), *parts))).encode()).hexdigest()
 
 
 @cache

@@ -9,8 +9,8 @@ from marquee.arrays import Ints
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UnitOfWork
+from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie
-from marquee.domain.ratings import POSITIVE
 from marquee.events import MOVIES, decode
 from marquee.store.codec import pack_sums
 from marquee.store.keys import Keys

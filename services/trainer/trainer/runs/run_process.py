@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from marquee import telemetry
 from marquee.child_process import exit_after, wait_for_end_of_input
+from marquee.domain.likes import use_likes
 from marquee.errors import MarqueeError
 from marquee.settings import Settings
 from trainer.runs.options import TrainingOptions
@@ -16,6 +17,7 @@ def main() -> None:
     """Run the training that the first line of standard input requests; exit when the input ends."""
     request: dict[str, Any] = json.loads(sys.stdin.readline())
     settings = Settings.model_validate(request["settings"])
+    use_likes(settings.likes)
     telemetry.configure_logging("trainer training", settings.log_level)
     signal.signal(signal.SIGTERM, _stop)
     exit_after(wait_for_end_of_input)

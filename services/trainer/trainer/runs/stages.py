@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from marquee import telemetry
+from marquee.domain.likes import likes_rule
 from marquee.domain.models import MODEL_SPECS
 from marquee.errors import DataError
 from marquee.registry.bundle import add_metrics, seal, verify
@@ -68,7 +69,10 @@ def model_stage(
         config = context.parameters.config(name, fit.config)
         if MODEL_SPECS[name].has_segments:
             config = with_preferences(config, context.settings.state)
-        values = config.model_dump(mode="json") | {"seed": context.parameters.seed}
+        values = config.model_dump(mode="json") | {
+            "seed": context.parameters.seed,
+            "likes": likes_rule(),
+        }
         context.tracking.start_model(name, values)
         model, metrics = _fitted(context, name, fit, config)
         bundle = _save(context, name, model, values, metrics)

@@ -15,8 +15,8 @@ from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Matrix, Vector
+from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie, genre_mask, genre_matrix
-from marquee.domain.ratings import POSITIVE
 from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans, Scaler
 from user_model.segments.cluster_count import ClusterCount, choose_cluster_count

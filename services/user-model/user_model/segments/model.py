@@ -23,8 +23,8 @@ from marquee.arrays import (
     save_arrays,
     save_json,
 )
+from marquee.domain.likes import is_like
 from marquee.domain.movies import genre_matrix
-from marquee.domain.ratings import POSITIVE
 from marquee.features.pipeline import KMeans, Scaler
 
 PSEUDO_RATINGS = 25.0
@@ -86,7 +86,7 @@ class ProfileBuilder:
             movies: Rows of the rated movies.
             half_stars: The ratings.
         """
-        liked = half_stars >= POSITIVE
+        liked = is_like(half_stars)
         rows, stars = movies[liked], half_stars[liked] / 2
         if not len(rows):
             return None

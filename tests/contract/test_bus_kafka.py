@@ -51,7 +51,8 @@ class TestKafkaBus(BusContract):
         # Records of its log would keep the sockets past the end of the test.
         caplog.set_level(logging.CRITICAL, logger="kafka")
         self.server, self.namespace = kafka_server, namespace
-        bus = KafkaBus(kafka_server.address, namespace, session_s=SESSION_S)
+        # Of members that live: a busy machine must not have them expelled, and partitions moved.
+        bus = KafkaBus(kafka_server.address, namespace, session_s=5 * SESSION_S)
         yield bus
         bus.close()
         gc.collect()

@@ -13,11 +13,11 @@ from gateway.state.rules import MovieRules, Rules
 from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
-from marquee.features.interactions import RatingRows
 from marquee.training.ranking_metrics import ndcg_at_k
 from trainer.datasets.movielens import read_movielens
-from trainer.evaluation.slices import SLICES, draw_slice
-from trainer.evaluation.splits import split_by_user
+from trainer.evaluation.protocols.cases import draw_slice
+from trainer.evaluation.protocols.slices import SLICES
+from trainer.evaluation.protocols.splits import split_by_user
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -34,8 +34,7 @@ class Offline:
         model = fit(split.train, ContentConfig(), 0)
         movies = model.movies()
         one = next(found for found in SLICES if found.name == "3 viewed")
-        rows, users = RatingRows.of(split.test), np.unique(split.test.user_ids)
-        self.cases = draw_slice(rows, users, one)
+        self.cases = draw_slice(split.test, one)
         self.ids = movies.movie_ids
         self.catalogue = Catalogue(Row.of(movie) for movie in split.train.movies)
         self.viewed = [dict.fromkeys(self.ids[case.movies].tolist()) for case in self.cases]

@@ -8,9 +8,10 @@ from marquee.domain.routing import Thresholds
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.slices import QUICK
+from trainer.evaluation.protocols.slices import QUICK
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, POPULARITY
+from trainer.report.verdict import verdict
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -26,7 +27,7 @@ LEAST_GAIN = {"similar": 0.02, "hybrid": 0.01, "user-cluster": 0.04, "neural": 0
 def report():
     """Return the report of one fold, popularity being the only rival."""
     dataset, _ = read_movielens(DATA)
-    plan = EvaluationPlan((0,), QUICK, families=(), by_time=False, diversities=(0.2,))
+    plan = EvaluationPlan((0,), QUICK, families=(), diversities=(0.2,))
     return evaluate(dataset, ONE_NETWORK, Thresholds(), plan)
 
 
@@ -48,7 +49,7 @@ def test_lists_of_two_users_differ_more_than_popular_lists_do(report):
 def test_every_route_answered(report):
     routes = {route for one in report.slices for route in one.answered}
     assert routes == {"similar", "hybrid", "user-cluster", "neural"}
-    assert "No route falls below" in report.verdict
+    assert "No route falls below" in verdict(report)
 
 
 @pytest.mark.parametrize("name", [one.name for one in QUICK])

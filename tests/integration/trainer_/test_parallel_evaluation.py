@@ -13,12 +13,12 @@ from marquee.domain.recommendation import Route
 from marquee.domain.routing import Thresholds
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
-from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.baselines.families import EASE, EASE_OF_BOTH
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.slices import Slice
+from trainer.evaluation.protocols.slices import Slice
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import TWO_CHANNEL_EASE
 
@@ -32,9 +32,7 @@ PLAN = EvaluationPlan(
     (8, 9),
     SLICES,
     ("content",),
-    FAMILIES[2:],
-    by_time=False,
-    two_channel_ease=True,
+    (EASE, EASE_OF_BOTH),
     diversities=(0.5,),
 )
 
@@ -76,16 +74,16 @@ from pathlib import Path
 from marquee.domain.recommendation import Route
 from marquee.domain.routing import Thresholds
 from marquee_testing import checkerboard
-from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.baselines.families import EASE, ITEM_KNN
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
 from trainer.models.parameters import TrainingParameters
-from trainer.evaluation.slices import Slice
+from trainer.evaluation.protocols.slices import Slice
 
 if __name__ == "__main__":
     slices = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
-    plan = EvaluationPlan(tuple(range(10)), slices, ("content",), FAMILIES, by_time=False)
+    plan = EvaluationPlan(tuple(range(10)), slices, ("content",), (EASE, ITEM_KNN))
     cache = EvaluationCache(Path(sys.argv[1]))
     work = EvaluationJob(checkerboard(120, 40), plan, TrainingParameters(), Thresholds(), cache)
     fill_cache(work, 2, lambda _words: None)

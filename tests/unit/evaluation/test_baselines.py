@@ -5,16 +5,14 @@ import pytest
 from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import CosineRecommender
 from scipy import sparse
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import ElasticNet, Ridge
 
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, make_dataset
-from marquee.features.interactions import RatingRows
 from marquee_testing import checkerboard
+from trainer.evaluation.baselines.families import EASE, FAMILIES, BaselineFamily
 from trainer.evaluation.baselines.models import (
-    FAMILIES,
-    BaselineFamily,
     fit_als,
     fit_ease,
     fit_item_knn,
@@ -22,12 +20,21 @@ from trainer.evaluation.baselines.models import (
     like_matrix,
 )
 from trainer.evaluation.baselines.popularity import measure_popularity
-from trainer.evaluation.baselines.tuning import measure_baseline, ranked_lists, tune_by_slice
+from trainer.evaluation.baselines.recent_popularity import age_matrix, fit_recent_popularity
+from trainer.evaluation.baselines.slim import fit_slim
+from trainer.evaluation.baselines.tuning import (
+    FittedFamily,
+    TunedSettings,
+    measure_baseline,
+    tune_by_slice,
+)
 from trainer.evaluation.measurements import measure, paired_difference
+from trainer.evaluation.protocols.cases import EvaluationCase, draw
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import Split, split_by_user
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings, predict_by_biases
-from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
-from trainer.evaluation.splits import Split, split_by_user
 from trainer.models.parameters import TrainingParameters
+from trainer.report.model import RECENT_POPULARITY
 
 
 def dataset_of(rows, n_movies: int) -> Dataset:
@@ -46,22 +53,26 @@ def test_popularity_is_as_computed_by_hand():
     # After movie 1, which was shown: 2, 3, 4, 5, 6. Wanted are movie 3, second, and movie 6, fifth.
     gain = (1 / np.log2(3) + 1 / np.log2(6)) / (1 + 1 / np.log2(3))
     assert outcome.values[0] == pytest.approx([1.0, gain, gain])
-    assert outcome.shown[0].tolist() == [1, 2, 3, 4, 5, -1, -1, -1, -1, -1]
+    assert outcome.shown[0].tolist() == [1, 2, 3, 4, 5, *[-1] * 15]
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+PERSONAL = [family for family in FAMILIES if family.name != RECENT_POPULARITY]
+
+
+def test_every_family_has_six_settings_of_its_own():
+    assert {len({str(settings) for settings in family.grid}) for family in FAMILIES} == {6}
+    names = [family.name for family in FAMILIES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("family", PERSONAL, ids=lambda family: family.name)
 def test_a_baseline_solves_the_checkerboard(family):
     dataset = checkerboard(200, 60)
     split = split_by_user(dataset, 0)
     slices = (Slice("4", Route.HYBRID, given=4), Slice("8", Route.USER_CLUSTER, given=8))
-
-    def validation(held_out):
-        rows, users = RatingRows.of(held_out), np.unique(held_out.user_ids)
-        return {one.name: draw_slice(rows, users, one) for one in slices}
-
     cases = draw(split, slices)
-    outcomes = measure_baseline(family, split, cases, validation)
-    for case, shown in zip(cases["8"], outcomes["8"].shown, strict=True):
+    outcomes = measure_baseline(family, split, cases, slices)
+    for case, shown in zip(cases["8"], outcomes["8"].first_page, strict=True):
         if len(case.liked):
             assert {row % 2 for row in shown.tolist()} == {(case.user_id - 1) % 2}
     assert "popularity" in outcomes["8"].words
@@ -82,7 +93,7 @@ def test_ease_of_few_users_is_ease(users):
 
 
 def test_baselines_see_liked_movies_and_never_recommend_shown_ones():
-    likes = like_matrix(checkerboard(60, 40))
+    fitted = FittedFamily(EASE, checkerboard(60, 40))
     rated = EvaluationCase(1, np.array([3, 8, 5]), np.array([10, 2, 7], np.uint8), np.array([1]))
     viewed = EvaluationCase(
         1, np.array([3, 8]), np.array([10, 2], np.uint8), np.array([1]), viewed=True
@@ -90,9 +101,8 @@ def test_baselines_see_liked_movies_and_never_recommend_shown_ones():
     shown = fold_in_matrix([rated, viewed], 40)
     assert shown[0].indices.tolist() == [3]
     assert sorted(shown[1].indices.tolist()) == [3, 8]
-    for case, rows in zip(
-        (rated, viewed), ranked_lists(fit_ease(likes, 7), 0.0, likes, [rated, viewed]), strict=True
-    ):
+    lists = fitted.lists([rated, viewed], TunedSettings({"penalty": 7}, 0.0))
+    for case, rows in zip((rated, viewed), lists, strict=True):
         assert sorted([*rows, *case.movies]) == list(range(40))
 
 
@@ -107,7 +117,7 @@ class Fixed:
 
 
 def test_validation_chooses_the_better_settings_and_the_share_of_popularity():
-    likes = like_matrix(dataset_of([(u, f, 10) for f in range(1, 31) for u in range(f)], 30))
+    train = dataset_of([(u, f, 10) for f in range(1, 31) for u in range(f)], 30)
     good = np.zeros(30)
     good[1] = 1.0
     family = BaselineFamily(
@@ -115,7 +125,7 @@ def test_validation_chooses_the_better_settings_and_the_share_of_popularity():
     )
     one = EvaluationCase(1, np.array([5]), np.array([10], np.uint8), np.array([1]))
     popular = EvaluationCase(1, np.array([5]), np.array([10], np.uint8), np.array([29]))
-    choices = tune_by_slice(family, likes, {"odd": [one], "usual": [popular]})
+    choices = tune_by_slice(family, train, {"odd": [one], "usual": [popular]})
     assert choices["odd"].settings == {"right": 1}
     assert choices["odd"].score == pytest.approx(1.0)
     assert choices["usual"].popularity > 0
@@ -171,7 +181,7 @@ def test_lists_are_measured_one_by_one():
     case = EvaluationCase(1, np.array([0]), np.array([10], np.uint8), np.array([4]))
     outcome = measure([case, case], [np.array([4, 1]), np.array([], np.int64)])
     assert outcome.values.tolist() == [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
-    assert outcome.shown[1].tolist() == [-1] * 10
+    assert outcome.shown[1].tolist() == [-1] * 20
 
 
 @pytest.fixture
@@ -214,3 +224,47 @@ def test_users_are_folded_into_als_as_implicit_does(likes: sparse.csr_matrix) ->
     model.item_factors = ours.items  # type: ignore[attr-defined]
     factors = model.recalculate_user(np.arange(likes.shape[0]), likes * np.float32(8.0))
     assert ours.scores(likes) == pytest.approx(factors @ model.item_factors.T, abs=1e-3)
+
+
+def test_popularity_of_the_last_weeks_is_as_computed_by_hand() -> None:
+    catalogue = [Movie(movie_id=i, title=f"Film {i}") for i in range(1, 5)]
+    day = 86_400
+    # Movie 1: liked twice, long ago. Movie 2: once, now. Movie 3: disliked now. Movie 4: never.
+    dataset = make_dataset(
+        np.array([1, 2, 3, 4]),
+        np.array([1, 1, 2, 3]),
+        np.array([10, 10, 10, 2], np.uint8),
+        np.array([0, 14 * day, 28 * day, 28 * day]),
+        catalogue,
+    )
+    scores = fit_recent_popularity(age_matrix(dataset), 14).scores(sparse.csr_matrix((2, 4)))
+    assert scores[0] == pytest.approx(np.log1p([0.25 + 0.5, 1.0, 0.0, 0.0]), abs=1e-5)
+    assert (scores[0] == scores[1]).all()
+
+
+def test_slim_is_the_elastic_net_without_the_movie_itself(likes: sparse.csr_matrix) -> None:
+    dense, l1, l2 = likes.toarray().astype(np.float64), 2.0, 20.0
+    scores = fit_slim(likes, l1, l2).scores(sparse.csr_matrix(np.eye(25, dtype=np.float32)))
+    for movie in range(25):
+        others = dense.copy()
+        others[:, movie] = 0
+        net = ElasticNet(
+            alpha=(l1 + l2) / len(dense),
+            l1_ratio=l1 / (l1 + l2),
+            positive=True,
+            fit_intercept=False,
+            tol=1e-8,
+        )
+        assert scores[:, movie] == pytest.approx(net.fit(others, dense[:, movie]).coef_, abs=5e-3)
+    assert (np.diagonal(scores) == 0).all()
+    assert scores.min() >= 0
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_equal_data_give_equal_baselines(family: BaselineFamily) -> None:
+    case = EvaluationCase(1, np.array([3, 7]), np.array([10, 9], np.uint8), np.array([1]))
+    chosen = TunedSettings(family.grid[0], 0.1)
+    first, second = (
+        FittedFamily(family, checkerboard(60, 40)).lists([case], chosen)[0] for _ in range(2)
+    )
+    assert first.tolist() == second.tolist()

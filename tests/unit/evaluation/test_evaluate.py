@@ -14,18 +14,20 @@ from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.movie_table import MovieTable
 from marquee.registry.bundle import Manifest
 from marquee.settings import Settings
-from trainer.evaluation.baselines.models import FAMILIES, BaselineFamily, fit_ease, like_matrix
+from trainer.evaluation.baselines.families import EASE, BaselineFamily
+from trainer.evaluation.baselines.models import fit_ease, like_matrix
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import SliceMeasurements, compare
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import split_by_user
 from trainer.evaluation.run import EvaluationRun
-from trainer.evaluation.slices import Slice
-from trainer.evaluation.splits import split_by_user
 from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import OURS, POPULARITY, Interval, Report, SliceReport
+from trainer.report.model import OURS, POPULARITY, Interval, Protocol, Report, SliceReport
+from trainer.report.verdict import verdict
 from trainer.report.writers import html, markdown
 from trainer.runs.context import TrainingContext
 from trainer.runs.evaluation_stage import MARGIN, evaluate_training, worse
@@ -105,7 +107,7 @@ def oracle(right: bool = True):
 
 
 def plan_of(fits, families=()) -> EvaluationPlan:
-    return EvaluationPlan((0,), (FEW, SOME), ("hybrid", "user-model"), families, False, fits)
+    return EvaluationPlan((0,), (FEW, SOME), ("hybrid", "user-model"), families, fits)
 
 
 def test_no_rating_of_a_tested_user_is_trained():
@@ -131,7 +133,7 @@ def test_no_rating_of_a_tested_user_is_trained():
         assert tested.isdisjoint(trained.user_ids.tolist())
         assert len(trained) + len(split.test) == len(dataset)
     assert (seen[-1] != like_matrix(split.train)).nnz == 0
-    kept, held_out = split.tuning()
+    kept, held_out = split.tuning().train, split.tuning().test
     shapes = [likes.shape[0] for likes in seen]
     assert shapes == [len(np.unique(kept.user_ids)), len(np.unique(split.train.user_ids))]
     assert set(kept.user_ids.tolist()).isdisjoint(held_out.user_ids.tolist())
@@ -148,7 +150,7 @@ def test_a_perfect_recommender_reaches_one_and_its_opposite_nothing():
             assert found.ndcg_at_10 == pytest.approx(reached, abs=1e-9)
             assert one.holds is right
         assert report.below == ([] if right else ["4", "8"])
-        assert ("No route falls below" in report.verdict) is right
+        assert ("No route falls below" in verdict(report)) is right
 
 
 def test_a_slice_without_its_model_says_why_in_one_line():
@@ -165,7 +167,7 @@ def test_cases_whose_model_is_missing_are_left_out_of_every_figure():
     dataset = checkerboard()
     _, fits = oracle()
     five = Slice("5", Route.USER_CLUSTER, given=5)
-    plan = EvaluationPlan((0,), (five,), ("user-model",), (), False, fits)
+    plan = EvaluationPlan((0,), (five,), ("user-model",), (), fits)
     one = evaluate(dataset, TrainingParameters(), THRESHOLDS, plan).slices[0]
     assert list(one.answered) == ["user-cluster"]
     assert "left out" in one.note
@@ -200,6 +202,9 @@ def test_a_training_gets_figures_of_the_models_that_it_made(tmp_path):
     found = evaluate_training(training)
     assert list(found) == ["hybrid"]
     assert found["hybrid"]["gain_ndcg@10"] > 0.2
+    assert found["hybrid"]["time_gain_ndcg@10"] > 0.2
+    assert training.report is not None
+    assert training.report.slices[0].protocol is Protocol.FIRST
     assert {stage for stage, _, _ in said} == {"evaluate"}
     assert all(0 < done < 1 for _, done, _ in said)
 
@@ -220,11 +225,11 @@ def test_what_was_measured_is_not_measured_again_until_data_change(tmp_path):
 
 def test_the_pages_tell_what_the_report_holds():
     _, fits = oracle()
-    report = evaluate(checkerboard(), TrainingParameters(), THRESHOLDS, plan_of(fits, FAMILIES[2:]))
+    report = evaluate(checkerboard(), TrainingParameters(), THRESHOLDS, plan_of(fits, (EASE,)))
     for text in (markdown(report), html(report)):
         assert "EASE" in text
-        assert "1.000/1.000/1.000" in text
-        assert report.verdict in text
+        assert "1.000/1.000" in text
+        assert verdict(report) in text
     assert Report.model_validate_json(report.model_dump_json()) == report
     named = report.model_copy(update={"notes": ("<b>",)})
     assert "<b>" not in html(named)
@@ -236,7 +241,7 @@ def test_a_slice_below_popularity_is_named():
     report = Report(
         data_version="", code_version="", users=1, films=1, splits=(), seed=1, slices=(one,)
     )
-    assert report.verdict == "Below popularity in NDCG@10 on: 3."
+    assert verdict(report) == "Below popularity in NDCG@10 on: 3."
 
 
 def test_the_gate_refuses_what_is_clearly_worse_and_nothing_else():
@@ -251,6 +256,24 @@ def test_the_gate_refuses_what_is_clearly_worse_and_nothing_else():
     assert worse(manifest(), serving) is None
     assert worse(serving, manifest()) is None
     assert "behind" in str(worse(manifest(**{"gain_ndcg@10": clearly}), serving))
+
+
+def test_the_gate_judges_by_time_where_both_versions_were_measured_so():
+    def manifest(random: float, time: float | None = None) -> Manifest:
+        metrics = {"gain_ndcg@10": random}
+        if time is not None:
+            metrics["time_gain_ndcg@10"] = time
+        return Manifest(
+            name="hybrid", version="1", created="", files={}, data_version="", metrics=metrics
+        )
+
+    lost = 2 * MARGIN
+    assert worse(manifest(0.05 - lost, 0.03), manifest(0.05, 0.03)) is None
+    assert "in the order of time" in str(worse(manifest(0.05, 0.03 - lost), manifest(0.05, 0.03)))
+    # A version of before, or of data without usable times, is compared by random fold-ins.
+    assert worse(manifest(0.05, 0.03 - lost), manifest(0.05)) is None
+    assert "behind" in str(worse(manifest(0.05 - lost, 0.3), manifest(0.05)))
+    assert "behind" in str(worse(manifest(0.05 - lost), manifest(0.05, 0.03)))
 
 
 def test_popularity_is_among_the_figures_of_every_slice():

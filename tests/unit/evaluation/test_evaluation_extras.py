@@ -14,14 +14,15 @@ from marquee.errors import InvalidInput
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from trainer.evaluation.ablation import AblationRun, parts_of
-from trainer.evaluation.baselines.models import FAMILIES
+from trainer.evaluation.baselines.families import EASE, EASE_OF_BOTH
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.slices import Slice
+from trainer.evaluation.protocols.slices import Slice
 from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters
+from trainer.report.model import TWO_CHANNEL_EASE, Protocol
 
 SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
 SMALL = {
@@ -31,9 +32,7 @@ PLAN = EvaluationPlan(
     (8, 9),
     SLICES,
     ("content",),
-    FAMILIES[2:],
-    by_time=False,
-    two_channel_ease=True,
+    (EASE, EASE_OF_BOTH),
     diversities=(0.5,),
 )
 EXTRAS = replace(PLAN, folds=(8,), extras=True)
@@ -67,7 +66,7 @@ def test_the_extras_are_tasks_of_their_own_and_in_the_report(tmp_path: Path) -> 
     assert {one.name for one in report.cold_films} >= {"content cosine"}
     [point] = [p for p in report.slices[0].trade_off if p.setting == 0.5]
     assert point.coverage > 0
-    assert report.slices[0].over_second is not None
+    assert report.slices[0].of(TWO_CHANNEL_EASE) is not None
 
 
 def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
@@ -88,5 +87,30 @@ def test_a_model_that_names_no_parts_is_told_of_and_not_ablated() -> None:
 def test_folds_are_from_1_to_10() -> None:
     assert EvaluationPlan.of(10, quick=False).folds == tuple(range(10))
     assert EvaluationPlan.of(3, quick=True).extra_folds == ()
+    assert EvaluationPlan.of(2, quick=False).extra_folds == (0, 1)
     with pytest.raises(InvalidInput):
         EvaluationPlan.of(11, quick=False)
+
+
+def test_a_plan_of_some_protocols_measures_their_slices_alone() -> None:
+    first = EvaluationPlan.of(2, quick=False, protocols=(Protocol.FIRST,))
+    assert {row.protocol for row in first.slices} == {Protocol.FIRST}
+    assert not first.extras
+    assert first.cut_slices == ()
+    cut = EvaluationPlan.of(2, quick=True, protocols=(Protocol.CUT,))
+    assert cut.fold_slices == ()
+    assert len(cut.cuts) == 1
+    assert {row.protocol for row in EvaluationPlan.of(1, quick=True).slices} == {
+        Protocol.FIRST,
+        Protocol.RANDOM,
+    }
+
+
+def test_without_usable_times_random_fold_ins_are_measured_and_the_reason_is_told() -> None:
+    rows = checkerboard(40, 24)  # rated movie by movie
+    plan, reason = EvaluationPlan().usable(rows)
+    assert "one order" in reason
+    assert {row.protocol for row in plan.slices} == {Protocol.RANDOM}
+    assert plan.usable(rows) == (plan, "")
+    only_time = EvaluationPlan.of(1, quick=True, protocols=(Protocol.FIRST,))
+    assert {row.protocol for row in only_time.usable(rows)[0].slices} == {Protocol.RANDOM}

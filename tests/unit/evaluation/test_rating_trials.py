@@ -173,6 +173,6 @@ def test_a_report_of_ratings_alone_has_no_table_of_lists():
 
 def test_a_plan_without_folds_measures_ratings_alone():
     plan = EvaluationPlan.of(0, False, 5)
-    assert (plan.folds, plan.by_time, plan.extras, plan.rating_splits) == ((), False, False, 5)
+    assert (plan.folds, plan.slices, plan.extras, plan.rating_splits) == ((), (), False, 5)
     with pytest.raises(InvalidInput):
         EvaluationPlan.of(0, False, 0)

@@ -1,6 +1,6 @@
 """The plots of a report and the document of the repository: what they show, and the same again."""
 
-from trainer.report.model import RatingCountPoint, Report
+from trainer.report.model import Protocol, RatingCountPoint, Report
 from trainer.report.plots import plots
 from trainer.report.quality_doc import quality_document
 from trainer.report.writers import html
@@ -19,7 +19,11 @@ def report(**parts: object) -> Report:
     return Report.model_validate(values | parts)
 
 
-POINTS = tuple(RatingCountPoint(ratings=n, users=60, ours=0.4, popularity=0.3) for n in (1, 5, 50))
+POINTS = tuple(
+    RatingCountPoint(ratings=n, users=60, ours=0.4, popularity=0.3, best=0.35, protocol=protocol)
+    for protocol in (Protocol.FIRST, Protocol.RANDOM)
+    for n in (1, 5, 50)
+)
 CURVES = {"neural": ({"loss": 1.0, "rmse": 0.9}, {"loss": 0.5, "rmse": 0.8})}
 
 
@@ -42,5 +46,7 @@ def test_equal_reports_give_equal_plots() -> None:
 def test_the_document_explains_and_then_shows_the_figures() -> None:
     text = quality_document(report(by_ratings=POINTS))
     assert text.startswith("# Quality\n")
-    assert text.index("How it is measured") < text.index("| 50 | 60 | 0.400 | 0.300 |")
+    assert text.index("How it is measured") < text.index(
+        "| in time | 50 | 60 | 0.400 | 0.350 | 0.300 |"
+    )
     assert text.count("\n# ") == 0

@@ -89,7 +89,7 @@ def test_figures_of_a_report_have_names_that_a_tracking_server_takes() -> None:
                 "name": "EASE of likes and dislikes", "recall_at_20": 0.1, "ndcg_at_10": 0.2,
                 "ndcg_at_100": 0.3, "coverage": 0.4,
             },),
-            "over_second": interval,
+            "over_recent": interval,
             "trade_off": ({
                 "setting": 0.2, "ndcg_at_10": 0.5, "over_best": interval, "coverage": 0.6,
                 "novelty": 1.0, "diversity": 0.7,
@@ -102,6 +102,6 @@ def test_figures_of_a_report_have_names_that_a_tracking_server_takes() -> None:
     found = metrics_of(report(slices=slices, ablation=(part,)))
     key = "slice/80_percent_of_20_and_more"
     assert found[f"{key}/EASE_of_likes_and_dislikes/ndcg_at_10"] == 0.2
-    assert found[f"{key}/over_second_bar"] == 0.01
+    assert found[f"{key}/over_recent_popularity"] == 0.01
     assert found[f"{key}/diversity_0.2/coverage"] == 0.6
     assert found["ablation/hybrid/als"] == 0.01

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from marquee_testing import checkerboard
-from trainer.evaluation.splits import split_by_user
+from trainer.evaluation.protocols.splits import split_by_user
 from trainer.models.fitting import MODEL_FITS
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.tuning.parameter_search import SearchSpace, Values, nested, open_study, search

@@ -1,28 +1,21 @@
-"""The second bar: what it sees, that dislikes count, and that it is EASE where there are none."""
+"""EASE of likes and dislikes: what it sees, and that dislikes count."""
 
 import numpy as np
 import pytest
 
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
-from marquee.features.dataset import Dataset, make_dataset
-from marquee.features.interactions import RatingRows
+from marquee.features.dataset import make_dataset
 from marquee_testing import checkerboard
+from trainer.evaluation.baselines.families import EASE_OF_BOTH
 from trainer.evaluation.baselines.models import fit_ease
-from trainer.evaluation.baselines.two_channel_ease import (
-    measure_two_channel_ease,
-    two_channel_fold_ins,
-    two_channel_matrix,
-)
-from trainer.evaluation.slices import EvaluationCase, Slice, draw, draw_slice
-from trainer.evaluation.splits import split_by_user
+from trainer.evaluation.baselines.tuning import measure_baseline
+from trainer.evaluation.baselines.two_channel_ease import two_channel_fold_ins, two_channel_matrix
+from trainer.evaluation.protocols.cases import EvaluationCase, draw
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import split_by_user
 
 SLICE = Slice("4", Route.HYBRID, given=4)
-
-
-def validation(held_out: Dataset) -> dict[str, list[EvaluationCase]]:
-    rows, users = RatingRows.of(held_out), np.unique(held_out.user_ids)
-    return {SLICE.name: draw_slice(rows, users, SLICE)}
 
 
 def test_liked_and_not_liked_movies_are_in_columns_of_their_own():
@@ -52,7 +45,7 @@ def test_dislikes_alone_tell_what_is_liked():
 def test_it_solves_the_checkerboard_and_says_what_was_chosen(users):
     split = split_by_user(checkerboard(users, 60), 0)
     cases = draw(split, (SLICE,))
-    outcome = measure_two_channel_ease(split, cases, validation)["4"]
+    outcome = measure_baseline(EASE_OF_BOTH, split, cases, (SLICE,))["4"]
     assert len(cases["4"])
     assert outcome.values[:, 1].mean() > 0.9
     assert "penalty" in outcome.words
@@ -67,8 +60,7 @@ def test_a_slice_without_a_validation_user_gets_an_answer_all_the_same():
     train = make_dataset(np.array([1, 1, 1, 2, 2, 2]), ids, halves, ids, movies)
     split = split_by_user(train, 3)
     case = EvaluationCase(9, np.array([0]), np.array([10], np.uint8), np.array([2]))
-    outcome = measure_two_channel_ease(
-        split, {"a": [case], "b": []}, lambda _data: {"a": [], "b": []}
-    )
-    assert outcome["a"].shown.shape == (1, 10)
+    slices = (Slice("a", Route.HYBRID, given=3), Slice("b", Route.HYBRID, given=3))
+    outcome = measure_baseline(EASE_OF_BOTH, split, {"a": [case], "b": []}, slices)
+    assert outcome["a"].shown.shape[0] == 1
     assert outcome["b"].values.shape == (0, 3)

@@ -63,7 +63,8 @@ def main(
     Raises:
         DataError: There are no ratings.
     """
-    plan, dataset = options.plan, read_data(settings, data)
+    dataset = read_data(settings, data)
+    plan, _ = options.plan.usable(dataset)
     folder = settings.state / "evaluation"
     work = EvaluationJob(
         dataset,
@@ -75,7 +76,7 @@ def main(
     with Console(stderr=True).status("evaluation") as status:
         fill_cache(work, options.jobs, status.update)
         report = evaluate(
-            dataset, work.parameters, work.thresholds, plan, work.cache, say=status.update
+            dataset, work.parameters, work.thresholds, options.plan, work.cache, say=status.update
         )
     report = with_training(report, settings)
     write_report(report, folder)

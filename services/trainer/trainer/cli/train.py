@@ -20,6 +20,9 @@ from trainer.runs.training_lock import TrainingInProgress
 
 if TYPE_CHECKING:
     from trainer.models.parameters import TrainingParameters
+    from trainer.report.model import Protocol
+
+PROTOCOLS = ("first", "cut", "random")
 
 Json = Annotated[bool, typer.Option("--json", help="Write the record of the training as JSON.")]
 
@@ -137,6 +140,13 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
         int, typer.Option(min=0, help="Folds of users, of ten; 0: predicted ratings alone.")
     ] = 2,
     quick: Annotated[bool, typer.Option("--quick", help="One fold, fewer sizes.")] = False,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="Which ratings of a viewer are known: first (in time), cut (all before a cut), "
+            "random; with commas between."
+        ),
+    ] = ",".join(PROTOCOLS),
     data: Annotated[
         Path | None, typer.Option(help="A MovieLens release instead of the history.")
     ] = None,
@@ -150,7 +160,9 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
         Path | None, typer.Option(help="Write the report, explained, to a Markdown file.")
     ] = None,
 ) -> None:
-    """Measure each route on the viewers that it serves, against popularity, ItemKNN, ALS, EASE.
+    """Measure each route on the viewers that it serves, against popularity and tuned rivals.
+
+    marquee evaluate --folds 1 --protocol first
 
     What was measured is kept: a run that was stopped goes on where it was.
     """
@@ -160,8 +172,19 @@ def evaluate(  # noqa: PLR0913 (each is an option of the command)
 
     session: Session = context.obj
     telemetry.log_to_stderr()
-    options = EvaluationOptions(EvaluationPlan.of(folds, quick, ratings), jobs)
+    plan = EvaluationPlan.of(folds, quick, ratings, _protocols(protocol))
+    options = EvaluationOptions(plan, jobs)
     main(session.settings, options, _parameters(session, parameters), data, docs, as_json)
+
+
+def _protocols(text: str) -> "tuple[Protocol, ...]":
+    from trainer.report.model import Protocol
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in PROTOCOLS]:
+        words = f"no protocol {unknown[0]}; there are {', '.join(PROTOCOLS)}"
+        raise InvalidInput(words, "protocol")
+    return tuple(map(Protocol, names or PROTOCOLS))
 
 
 def _parameters(session: Session, file: Path | None) -> "TrainingParameters":

@@ -10,10 +10,10 @@ from marquee.features.dataset import Dataset
 from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
 from trainer.evaluation.measurements import PRIMARY_METRIC, Measurement, mean_by_user
 from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.protocols.cases import EvaluationCase, draw
+from trainer.evaluation.protocols.splits import split_by_user
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import cases_routed_to
-from trainer.evaluation.slices import EvaluationCase, draw
-from trainer.evaluation.splits import split_by_user
 from trainer.report.model import Ablation
 
 
@@ -59,9 +59,9 @@ class AblationRun:
         parts = []
         for fold in self.plan.extra_folds:
             split = split_by_user(self.dataset, fold)
-            cases = draw(split, (*self.plan.slices, *self.plan.curve))
+            cases = draw(split, self.plan.fold_slices)
             measurements = self.recommenders.model(model, split, cases, without)
-            for name in (user_slice.name for user_slice in self.plan.slices):
+            for name in (user_slice.name for user_slice in self.plan.fold_slices):
                 own += cases_routed_to(model, cases[name], self.thresholds)
                 parts.append(measurements[name])
         return own, concatenated(parts)

@@ -11,8 +11,13 @@ from marquee.arrays import Ints, Mask, Reals
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.routing import Thresholds
 from marquee.training.ranking_metrics import average_precision_at_k
-from trainer.evaluation.beyond_accuracy import CatalogueStatistics
+from trainer.evaluation.beyond_accuracy import (
+    CatalogueStatistics,
+    head_share,
+    most_shown_share,
+)
 from trainer.evaluation.measurements import (
+    KEPT_PLACES,
     LIST_SIZE,
     METRICS,
     PRIMARY_METRIC,
@@ -20,11 +25,12 @@ from trainer.evaluation.measurements import (
     mean_by_user,
     paired_difference,
 )
-from trainer.evaluation.slices import EvaluationCase, Slice, route_of
+from trainer.evaluation.protocols.cases import EvaluationCase, route_of
+from trainer.evaluation.protocols.slices import Slice
 from trainer.report.model import (
     OURS,
     POPULARITY,
-    TWO_CHANNEL_EASE,
+    RECENT_POPULARITY,
     Interval,
     RecommenderMetrics,
     SliceReport,
@@ -54,11 +60,14 @@ def compare(
     missing: Mapping[str, str],
 ) -> SliceReport:
     """Return the report of a slice; `missing` maps models that were not measured to the reason."""
-    route = str(user_slice.route)
-    if reason := missing.get(MODEL_BY_ROUTE[user_slice.route]):
-        return SliceReport(name=user_slice.name, route=route, note=reason)
-    if not measured.cases:
-        return SliceReport(name=user_slice.name, route=route, note="no user has so many ratings")
+    reason = missing.get(MODEL_BY_ROUTE[user_slice.route], "")
+    if reason or not measured.cases:
+        return SliceReport(
+            name=user_slice.name,
+            route=str(user_slice.route),
+            protocol=user_slice.protocol,
+            note=reason or "no user has such ratings",
+        )
     models = np.array([MODEL_BY_ROUTE[route_of(case, thresholds)] for case in measured.cases])
     answered = ~np.isin(models, list(missing))
     outcomes = {
@@ -113,20 +122,23 @@ class _SliceComparison:
     def report(self, thresholds: Thresholds) -> SliceReport:
         """Return the report without the trade-off of diversity."""
         figures = tuple(self._metrics(name, measured) for name, measured in self.outcomes.items())
-        bars = [row for row in figures if row.name not in (OURS, POPULARITY, TWO_CHANNEL_EASE)]
-        best = max(bars, key=lambda row: row.ndcg_at_10).name if bars else POPULARITY
+        rivals = [row for row in figures if row.name != OURS]
+        best = max(rivals, key=lambda row: row.ndcg_at_10).name
         counts = Counter(str(route_of(case, thresholds)) for case in self.cases)
         return SliceReport(
             name=self.slice.name,
             route=str(self.slice.route),
+            protocol=self.slice.protocol,
             answered={route: n / len(self.cases) for route, n in counts.most_common()},
             users=len(np.unique(self._users)),
             cases=len(self.cases),
             figures=figures,
             over_popularity=self._over(POPULARITY),
+            over_recent=self._over(RECENT_POPULARITY)
+            if RECENT_POPULARITY in self.outcomes
+            else None,
             over_best=self._over(best),
             best=best,
-            over_second=self._over(TWO_CHANNEL_EASE) if TWO_CHANNEL_EASE in self.outcomes else None,
             genres=self._genres(best),
         )
 
@@ -139,7 +151,8 @@ class _SliceComparison:
 
     def _genres(self, best: str) -> dict[str, tuple[float, float]]:
         ours, theirs = (
-            self.catalogue.coverage_by_genre(self.outcomes[name].shown) for name in (OURS, best)
+            self.catalogue.coverage_by_genre(self.outcomes[name].first_page)
+            for name in (OURS, best)
         )
         return {genre: (share, theirs[genre]) for genre, share in ours.items()}
 
@@ -147,7 +160,7 @@ class _SliceComparison:
         recall, at_10, at_100 = _mean(measurement.values, self._users)
         precisions = [
             average_precision_at_k(shown, case.targets.tolist(), LIST_SIZE)
-            for shown, case in zip(measurement.shown, self.cases, strict=True)
+            for shown, case in zip(measurement.first_page, self.cases, strict=True)
         ]
         return RecommenderMetrics(
             name=name,
@@ -156,7 +169,7 @@ class _SliceComparison:
             ndcg_at_100=at_100,
             map_at_10=_mean(np.array(precisions), self._users)[0],
             words=measurement.words,
-            **_beyond_accuracy(measurement.shown, self._users, self.catalogue),
+            **_beyond_accuracy(measurement, self.cases, self.catalogue),
         )
 
 
@@ -184,14 +197,25 @@ def _trade_off(
             setting=setting,
             ndcg_at_10=_mean(measurement.values, users)[PRIMARY_METRIC],
             over_best=ndcg_difference(measurement, outcomes[best], users),
-            **_beyond_accuracy(measurement.shown, users, catalogue),
+            **_beyond_accuracy(measurement, cases, catalogue),
         )
         for setting, measurement in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
     )
 
 
-def _beyond_accuracy(shown: Ints, users: Ints, catalogue: CatalogueStatistics) -> dict[str, float]:
+def _beyond_accuracy(
+    measurement: Measurement, cases: Sequence[EvaluationCase], catalogue: CatalogueStatistics
+) -> dict[str, float]:
+    users, shown = users_of(cases), measurement.first_page
+    targets = [case.targets for case in cases]
+    weighted = catalogue.weighted_recall(measurement.shown, targets, KEPT_PLACES)
+    divergences = catalogue.calibration(shown, [case.liked for case in cases])
+    known = ~np.isnan(divergences)
     return {
+        "weighted_recall_at_20": _mean(weighted, users)[0],
+        "most_shown": most_shown_share(shown),
+        "ten_most_shown": head_share(shown),
+        "calibration": _mean(divergences[known], users[known])[0] if known.any() else 0.0,
         "coverage": catalogue.coverage(shown),
         "novelty": _mean(catalogue.novelty(shown), users)[0],
         "diversity": _mean(catalogue.diversity(shown), users)[0],
@@ -221,7 +245,7 @@ def _merged(
     """Return one measurement of all cases from those of the models that answer them."""
     of_model = {name: concatenated(parts) for name, parts in by_model.items()}
     values = np.zeros((len(models), len(METRICS)))
-    shown = np.full((len(models), LIST_SIZE), -1, np.int64)
+    shown = np.full((len(models), KEPT_PLACES), -1, np.int64)
     for name, measurement in of_model.items():
         values[models == name] = measurement.values
         shown[models == name] = measurement.shown

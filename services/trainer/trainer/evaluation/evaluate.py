@@ -13,11 +13,11 @@ from trainer.evaluation.cold_start.results import ColdStartRun
 from trainer.evaluation.cold_start.trials import cold_start_trials
 from trainer.evaluation.parallel import EvaluationJob
 from trainer.evaluation.plan import EvaluationPlan, Say
+from trainer.evaluation.protocols.splits import SEED
 from trainer.evaluation.rating_prediction.errors import evaluate_ratings
 from trainer.evaluation.rating_prediction.evaluate import measure_ratings
 from trainer.evaluation.rating_prediction.myfm import comparisons
-from trainer.evaluation.run import EvaluationRun
-from trainer.evaluation.splits import SEED
+from trainer.evaluation.run import EvaluationRun, rating_count_points
 from trainer.evaluation.validation import ValidationRun
 from trainer.models.code_version import code_version
 from trainer.models.parameters import TrainingParameters
@@ -38,15 +38,18 @@ def evaluate(
         dataset: All ratings and movies.
         parameters: Seed and parameters of the models.
         thresholds: Those of the routing rule.
-        plan: What is measured; two folds and the cut by time by default.
+        plan: What is measured; two folds and three cuts by time by default. Random fold-ins alone
+            where the times of the data order nothing.
         cache: Measurements that need not be computed again.
         say: Called with a description of each computation.
     """
     started = time.perf_counter()
-    plan, cache = plan or EvaluationPlan(), cache or EvaluationCache(None)
+    plan, reason = (plan or EvaluationPlan()).usable(dataset)
+    cache = cache or EvaluationCache(None)
     run = EvaluationRun(plan, parameters, thresholds, cache, say)
     splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
-    sections: dict[str, Any] = {"slices": tuple(run.reports(catalogue))}
+    slices = run.reports(catalogue)
+    sections: dict[str, Any] = {"slices": tuple(slices)}
     notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
     if plan.rating_splits and "neural" not in run.missing:
         sections["rating_trials"], sections["reliability"] = measure_ratings(
@@ -56,7 +59,7 @@ def evaluate(
         say("predicted ratings")
         sections["rating_errors"] = evaluate_ratings(dataset, parameters, run.missing)
         job = EvaluationJob(dataset, plan, parameters, thresholds, cache)
-        extras, extra_notes = _extras(job, run, catalogue, sections["slices"], say)
+        extras, extra_notes = _extras(job, run, catalogue, slices, say)
         sections |= extras
         notes += extra_notes
     return Report(
@@ -65,8 +68,9 @@ def evaluate(
         users=run.users,
         films=len(dataset.movies),
         splits=tuple(splits),
+        unusable_times=reason,
         seed=SEED,
-        by_ratings=tuple(run.by_ratings(catalogue)),
+        by_ratings=tuple(rating_count_points(slices)),
         notes=tuple(notes),
         seconds=round(time.perf_counter() - started, 1),
         **sections,

@@ -7,8 +7,8 @@ import numpy as np
 
 from marquee.arrays import Ints, Reals
 from marquee.training.ranking_metrics import ndcg_at_k, recall_at_k
-from trainer.evaluation.slices import EvaluationCase
-from trainer.evaluation.splits import SEED
+from trainer.evaluation.protocols.cases import EvaluationCase
+from trainer.evaluation.protocols.splits import SEED
 
 METRICS = ("recall@20", "ndcg@10", "ndcg@100")
 PRIMARY_METRIC = METRICS.index("ndcg@10")
@@ -16,6 +16,8 @@ DEPTH = 100
 """Length of the lists that are asked for."""
 LIST_SIZE = 10
 """Movies of a list that a user sees: those that count for coverage, novelty and diversity."""
+KEPT_PLACES = 20
+"""Places of a list that a measurement keeps: those of recall@20."""
 _RESAMPLES = 2000
 
 
@@ -23,13 +25,18 @@ _RESAMPLES = 2000
 class Measurement:
     """The lists of a recommender on n cases, measured.
 
-    `values`: n × 3, by `METRICS`. `shown`: n × 10 movie rows, padded with -1. `words`: the settings
-    of the recommender, for readers.
+    `values`: n × 3, by `METRICS`. `shown`: n × 20 movie rows, best first, padded with -1. `words`:
+    the settings of the recommender, for readers.
     """
 
     values: Reals
     shown: Ints
     words: str = ""
+
+    @property
+    def first_page(self) -> Ints:
+        """The movie rows of the lists of ten, n × 10."""
+        return self.shown[:, :LIST_SIZE]
 
 
 MeasurementsBySlice = Mapping[str, Measurement]
@@ -47,7 +54,7 @@ class Difference:
 def measure(cases: Sequence[EvaluationCase], lists: Sequence[Ints], words: str = "") -> Measurement:
     """Return the measurement of lists of movie rows, best first, one a case."""
     values = np.zeros((len(cases), len(METRICS)))
-    shown = np.full((len(cases), LIST_SIZE), -1, np.int64)
+    shown = np.full((len(cases), KEPT_PLACES), -1, np.int64)
     for i, (case, ranked) in enumerate(zip(cases, lists, strict=True)):
         targets = case.targets.tolist()
         values[i] = (
@@ -55,7 +62,7 @@ def measure(cases: Sequence[EvaluationCase], lists: Sequence[Ints], words: str =
             ndcg_at_k(ranked, targets, 10),
             ndcg_at_k(ranked, targets, 100),
         )
-        shown[i, : len(ranked[:LIST_SIZE])] = ranked[:LIST_SIZE]
+        shown[i, : len(ranked[:KEPT_PLACES])] = ranked[:KEPT_PLACES]
     return Measurement(values, shown, words)
 
 

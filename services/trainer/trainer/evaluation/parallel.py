@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from marquee import telemetry
 from marquee.child_process import exit_after
+from marquee.domain.likes import LikesRule, likes_rule, use_likes
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
 from trainer.evaluation.ablation import AblationRun
@@ -60,7 +61,7 @@ def fill_cache(job: EvaluationJob, jobs: int, say: Say) -> None:
         return
     # Not forked: threads of the libraries for linear algebra do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (job,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _begin, (job, likes_rule())) as pool:
         running = [pool.submit(_do, task) for task in tasks_of(job)]
         try:
             for done, task in enumerate(as_completed(running), 1):
@@ -85,9 +86,9 @@ def tasks_of(job: EvaluationJob) -> Iterator[Task]:
 
 def measure_split(job: EvaluationJob, number: int) -> str:
     """Measure all recommenders on one split; return its name."""
-    for i, (split, slices, curve) in enumerate(splits_of(job.plan, job.dataset)):
+    for i, (split, slices) in enumerate(splits_of(job.plan, job.dataset)):
         if i == number:
-            job.recommenders().run(split, slices, curve)
+            job.recommenders().run(split, slices)
             return split.name
     raise IndexError(number)
 
@@ -109,8 +110,9 @@ def measure_ablation(job: EvaluationJob, fold: int) -> str:
     return AblationRun(job.dataset, job.plan, job.recommenders(), job.thresholds).fill(fold)
 
 
-def _begin(job: EvaluationJob) -> None:
-    """Set up a worker process: one core, logs to standard error, an end with its parent."""
+def _begin(job: EvaluationJob, likes: LikesRule) -> None:
+    """Set up a worker: likes rule, one core, logs to standard error, an end with its parent."""
+    use_likes(likes)
     threadpool_limits(1)
     telemetry.log_to_stderr()
     if (parent := multiprocessing.parent_process()) is not None:

@@ -5,24 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from functools import partial
 
-import numpy as np
-
 from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.domain.routing import Thresholds
-from marquee.features.dataset import Dataset
-from marquee.features.interactions import RatingRows
-from trainer.evaluation.baselines.models import BaselineFamily
-from trainer.evaluation.baselines.tuning import measure_baseline
-from trainer.evaluation.baselines.two_channel_ease import GRID, measure_two_channel_ease
-from trainer.evaluation.baselines.validation_run import measure_on_validation
+from trainer.evaluation.baselines.families import BaselineFamily
+from trainer.evaluation.baselines.tuning import measure_baseline, measure_on_validation
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
+from trainer.evaluation.protocols.cases import CasesBySlice, draw
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import Split
 from trainer.evaluation.served_models import measure_model
-from trainer.evaluation.slices import CasesBySlice, Slice, draw, draw_slice
-from trainer.evaluation.splits import Split
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import TWO_CHANNEL_EASE
 
 _BASELINES = ("trainer.evaluation", "marquee.features", "marquee.scoring", "marquee.training")
 """Code that measurements of baselines depend on; those of a model also depend on its service."""
@@ -46,9 +40,9 @@ class Recommenders:
         self._cache, self._say = cache, say
         self.missing = _missing(plan)
 
-    def run(self, split: Split, slices: Sequence[Slice], curve: Sequence[Slice] = ()) -> None:
+    def run(self, split: Split, slices: Sequence[Slice]) -> None:
         """Fill the cache with all measurements on a split."""
-        cases = draw(split, (*slices, *curve))
+        cases = draw(split, slices)
         self.rivals(split, cases, slices)
         self.models(split, cases)
 
@@ -56,23 +50,13 @@ class Recommenders:
         self, split: Split, cases: CasesBySlice, slices: Sequence[Slice]
     ) -> dict[str, MeasurementsBySlice]:
         """Return the measurements of each tuned baseline on the slices, by its name."""
-        own = {user_slice.name: cases[user_slice.name] for user_slice in slices}
-
-        def validation(held_out: Dataset) -> CasesBySlice:
-            rows, user_ids = RatingRows.of(held_out), np.unique(held_out.user_ids)
-            return {s.name: draw_slice(rows, user_ids, s) for s in slices}
-
         code = code_digest(*_BASELINES)
-        grids: dict[str, object] = {family.name: family.grid for family in self._plan.families}
-        compute: dict[str, Callable[[], MeasurementsBySlice]] = {
-            family.name: partial(measure_baseline, family, split, own, validation)
-            for family in self._plan.families
-        }
-        if self._plan.two_channel_ease:
-            grids[TWO_CHANNEL_EASE] = GRID
-            compute[TWO_CHANNEL_EASE] = partial(measure_two_channel_ease, split, own, validation)
-        keys = {n: key_of(_about(split), tuple(slices), grid, code) for n, grid in grids.items()}
-        return {name: self._cached(split, name, keys[name], compute[name]) for name in compute}
+        measured: dict[str, MeasurementsBySlice] = {}
+        for family in self._plan.families:
+            key = key_of(_about(split), tuple(slices), family.grid, code)
+            compute = partial(measure_baseline, family, split, cases, slices)
+            measured[family.name] = self._cached(split, family.name, key, compute)
+        return measured
 
     def rival_on_validation(
         self, family: BaselineFamily, split: Split, cases: CasesBySlice

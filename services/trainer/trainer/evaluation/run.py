@@ -1,6 +1,6 @@
 """Run of an evaluation: all recommenders measured split by split, reported by slice."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.routing import Thresholds
@@ -11,12 +11,18 @@ from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.comparison import SliceMeasurements, compare, model_metrics
 from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan, Say
+from trainer.evaluation.protocols.cases import CasesBySlice, draw
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import Split, split_by_time, split_by_user
 from trainer.evaluation.recommenders import Recommenders
 from trainer.evaluation.served_models import key_at
-from trainer.evaluation.slices import BY_TIME, CasesBySlice, Slice, draw
-from trainer.evaluation.splits import Split, split_by_time, split_by_user
 from trainer.models.parameters import TrainingParameters
-from trainer.report.model import OURS, POPULARITY, RatingCountPoint, SliceReport
+from trainer.report.model import OURS, POPULARITY, Protocol, RatingCountPoint, SliceReport
+
+GAIN = "gain_ndcg@10"
+"""Ends the name of a model's NDCG@10 over popularity."""
+TIME_LEAD = "time_"
+"""Leads the names of figures that were measured in the order of time."""
 
 
 class EvaluationRun:
@@ -33,7 +39,6 @@ class EvaluationRun:
         self._plan, self._thresholds = plan, thresholds
         self._recommenders = Recommenders(plan, parameters, thresholds, cache, say)
         self._slices: dict[str, Slice] = {}
-        self._curve: dict[str, Slice] = {}
         self._measured: dict[str, SliceMeasurements] = {}
         self._users: set[int] = set()
 
@@ -50,17 +55,16 @@ class EvaluationRun:
     def add_all(self, dataset: Dataset) -> list[str]:
         """Measure all splits of the plan; return their names."""
         names = []
-        for split, slices, curve in splits_of(self._plan, dataset):
-            self.add(split, slices, curve)
-            names.append(split.name.replace("-", " ") if split.cut is None else "a cut by time")
+        for split, slices in splits_of(self._plan, dataset):
+            self.add(split, slices)
+            names.append(split.title)
         return names
 
-    def add(self, split: Split, slices: tuple[Slice, ...], curve: tuple[Slice, ...] = ()) -> None:
+    def add(self, split: Split, slices: tuple[Slice, ...]) -> None:
         """Measure all recommenders on the cases of a split."""
-        cases = draw(split, (*slices, *curve))
+        cases = draw(split, slices)
         self._slices |= {user_slice.name: user_slice for user_slice in slices}
-        self._curve |= {user_slice.name: user_slice for user_slice in curve}
-        for name in (user_slice.name for user_slice in (*slices, *curve)):
+        for name in (user_slice.name for user_slice in slices):
             self._measured.setdefault(name, SliceMeasurements()).cases += cases[name]
             self._users |= {case.user_id for case in cases[name]}
         self._add_rival(POPULARITY, measure_popularity(split, cases))
@@ -76,31 +80,23 @@ class EvaluationRun:
             for name, user_slice in self._slices.items()
         ]
 
-    def by_ratings(self, catalogue: CatalogueStatistics) -> list[RatingCountPoint]:
-        """Return NDCG@10 of Marquee and of popularity by the number of ratings shown, ascending."""
-        slices = (*self._slices.values(), *self._curve.values())
-        points = []
-        for user_slice in sorted(filter(_is_rating_count, slices), key=lambda s: s.given):
-            measured = self._measured[user_slice.name]
-            report = compare(user_slice, measured, self._thresholds, catalogue, self.missing)
-            ours, popularity = report.of(OURS), report.of(POPULARITY)
-            if ours is not None and popularity is not None:
-                points.append(
-                    RatingCountPoint(
-                        ratings=user_slice.given,
-                        users=report.users,
-                        ours=ours.ndcg_at_10,
-                        popularity=popularity.ndcg_at_10,
-                    )
-                )
-        return points
-
     def figures(self, model: str) -> dict[str, float]:
-        """Return the mean metrics of a model over its slices, on the cases routed to it."""
+        """Return the mean metrics of a model over its slices, on the cases routed to it.
+
+        Those of the slices in the order of time are named `time_…`, all others as they are.
+        """
+        return {
+            f"{lead}{name}": value
+            for lead, is_random in (("", True), (TIME_LEAD, False))
+            for name, value in self._figures(model, is_random).items()
+        }
+
+    def _figures(self, model: str, is_random: bool) -> dict[str, float]:
         own = [
             self._measured[name]
             for name, user_slice in self._slices.items()
             if MODEL_BY_ROUTE[user_slice.route] == model
+            and (user_slice.protocol is Protocol.RANDOM) == is_random
         ]
         return model_metrics(model, own, self._thresholds)
 
@@ -117,18 +113,33 @@ class EvaluationRun:
                 by_model.setdefault(name, []).append(measurements[key_at(key, setting)])
 
 
-def splits_of(
-    plan: EvaluationPlan, dataset: Dataset
-) -> Iterator[tuple[Split, tuple[Slice, ...], tuple[Slice, ...]]]:
-    """Yield the splits of a plan, each with its slices and those of the curve."""
-    for fold in plan.folds:
-        yield split_by_user(dataset, fold), plan.slices, plan.curve
-    if plan.by_time:
-        yield split_by_time(dataset), (BY_TIME,), ()
+def splits_of(plan: EvaluationPlan, dataset: Dataset) -> Iterator[tuple[Split, tuple[Slice, ...]]]:
+    """Yield the splits of a plan, each with its slices."""
+    if plan.fold_slices:
+        for fold in plan.folds:
+            yield split_by_user(dataset, fold), plan.fold_slices
+    if plan.cut_slices:
+        for share in plan.cuts:
+            split = split_by_time(dataset, share)
+            if len(split.train) and len(split.test):
+                yield split, plan.cut_slices
 
 
-def _is_rating_count(user_slice: Slice) -> bool:
-    """Return whether a slice shows a fixed number of ratings."""
-    return (
-        user_slice.given > 0 and not user_slice.viewed and user_slice.name == str(user_slice.given)
-    )
+def rating_count_points(reports: Sequence[SliceReport]) -> list[RatingCountPoint]:
+    """Return NDCG@10 by the number of ratings shown, of slices that show a fixed number."""
+    points = []
+    for report in reports:
+        ours, popularity, best = (report.of(name) for name in (OURS, POPULARITY, report.best))
+        number = report.name.removeprefix("first ")
+        if number.isdecimal() and ours and popularity and best:
+            points.append(
+                RatingCountPoint(
+                    ratings=int(number),
+                    users=report.users,
+                    ours=ours.ndcg_at_10,
+                    popularity=popularity.ndcg_at_10,
+                    best=best.ndcg_at_10,
+                    protocol=report.protocol,
+                )
+            )
+    return points

@@ -3,7 +3,7 @@
 import numpy as np
 
 from marquee.features.dataset import Dataset, position_in
-from trainer.evaluation.splits import SEED
+from trainer.evaluation.protocols.splits import SEED
 
 MAX_RATINGS = 300_000
 """Ratings that the evaluation within a training fits and measures on; ml-latest-small has less.

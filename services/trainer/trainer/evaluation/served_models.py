@@ -18,9 +18,9 @@ from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
-from trainer.evaluation.measurements import DEPTH, LIST_SIZE, Measurement, measure
-from trainer.evaluation.slices import CasesBySlice, EvaluationCase, route_of
-from trainer.evaluation.splits import Split
+from trainer.evaluation.measurements import DEPTH, KEPT_PLACES, Measurement, measure
+from trainer.evaluation.protocols.cases import CasesBySlice, EvaluationCase, route_of
+from trainer.evaluation.protocols.splits import Split
 from trainer.models.fitting import MODEL_FITS, ModelFit
 from trainer.models.parameters import TrainingParameters
 
@@ -55,9 +55,9 @@ class ServedModel:
 
     def lists_for(self, case: EvaluationCase, diversities: Sequence[float]) -> list[Ints]:
         """Return the movie rows that a service would recommend at each setting of diversity."""
-        scored = self._scored(case, k=pool_size(LIST_SIZE, max(diversities)))
+        scored = self._scored(case, k=pool_size(KEPT_PLACES, max(diversities)))
         return [
-            self._rows(diversify(scored, self.movies, setting, LIST_SIZE))
+            self._rows(diversify(scored, self.movies, setting, KEPT_PLACES))
             for setting in diversities
         ]
 
@@ -85,7 +85,8 @@ class ServedModel:
         movie_ids = self.movie_ids[case.movies].tolist()
         if case.viewed:
             return UserHistory.of(viewed=movie_ids)
-        return UserHistory.of(list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True)))
+        ratings = list(zip(movie_ids, (case.half_stars / 2).tolist(), strict=True))
+        return UserHistory.of(ratings, rated_at=case.times.tolist())
 
 
 def measure_model(

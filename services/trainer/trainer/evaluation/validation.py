@@ -14,16 +14,15 @@ from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.comparison import SliceMeasurements, compare
 from trainer.evaluation.measurements import MeasurementsBySlice
 from trainer.evaluation.plan import EvaluationPlan
+from trainer.evaluation.protocols.cases import draw
+from trainer.evaluation.protocols.splits import Split, split_by_user
 from trainer.evaluation.recommenders import Recommenders
-from trainer.evaluation.slices import draw
-from trainer.evaluation.splits import Split, split_by_user
 from trainer.report.model import OURS, POPULARITY, SliceReport, ValidationComparison
 
 
 def validation_split(dataset: Dataset, fold: int) -> Split:
     """Return the split of the training users of a fold; `test` are the validation users."""
-    split = split_by_user(dataset, fold)
-    return Split(f"{split.name}-validation", *split.tuning())
+    return split_by_user(dataset, fold).tuning()
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +38,12 @@ class ValidationRun:
         self, catalogue: CatalogueStatistics, tested: Mapping[str, SliceReport]
     ) -> list[ValidationComparison]:
         """Return a row for each slice that was also measured on test users."""
-        measured = {user_slice.name: SliceMeasurements() for user_slice in self.plan.slices}
+        measured = {user_slice.name: SliceMeasurements() for user_slice in self.plan.fold_slices}
         for fold in self.plan.extra_folds:
             self.add(fold, measured)
         missing = self.recommenders.missing
         rows = []
-        for user_slice in self.plan.slices:
+        for user_slice in self.plan.fold_slices:
             own = measured[user_slice.name]
             if not own.cases:
                 continue
@@ -55,13 +54,15 @@ class ValidationRun:
 
     def fill(self, fold: int) -> str:
         """Fill the cache for a fold; return a description of the work."""
-        self.add(fold, {user_slice.name: SliceMeasurements() for user_slice in self.plan.slices})
+        self.add(
+            fold, {user_slice.name: SliceMeasurements() for user_slice in self.plan.fold_slices}
+        )
         return f"validation users of fold {fold}"
 
     def add(self, fold: int, measured: Mapping[str, SliceMeasurements]) -> None:
         """Measure all on the validation users of a fold."""
         split = validation_split(self.dataset, fold)
-        cases = draw(split, self.plan.slices)
+        cases = draw(split, self.plan.fold_slices)
         rivals: dict[str, MeasurementsBySlice] = {
             family.name: self.recommenders.rival_on_validation(family, split, cases)
             for family in self.plan.families

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from trainer.report.diversity_choice import SettingQuality, best_by_both, mean_qualities
-from trainer.report.model import OURS, POPULARITY, TWO_CHANNEL_EASE, Report, SliceReport, TradeOff
+from trainer.report.model import OURS, POPULARITY, Report, SliceReport, TradeOff
 from trainer.report.table import TextTable
 
 
@@ -14,7 +14,7 @@ def beyond_accuracy_tables(report: Report) -> Iterator[TextTable]:
         return
     yield _second_quality(measured)
     yield _lists(measured)
-    yield _genres(measured)
+    yield _genres(report.leading)
     if any(row.trade_off for row in measured):
         yield _choices(measured)
         yield _by_setting(
@@ -98,7 +98,7 @@ def _choice_cells(
 def _lists(slices: Sequence[SliceReport]) -> TextTable:
     rows = []
     for row in slices:
-        for name in dict.fromkeys((POPULARITY, row.best, TWO_CHANNEL_EASE, OURS)):
+        for name in dict.fromkeys((POPULARITY, row.best, OURS)):
             if (metrics := row.of(name)) is None:
                 continue
             cells = (

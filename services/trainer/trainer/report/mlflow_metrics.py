@@ -37,7 +37,7 @@ def _of_slice(row: SliceReport) -> dict[str, float]:
     differences = {
         "popularity": row.over_popularity,
         "bar": row.over_best,
-        "second_bar": row.over_second,
+        "recent_popularity": row.over_recent,
     }
     for name, interval in differences.items():
         if interval is not None:

@@ -279,17 +279,11 @@ class Report(ReportPart):
     seconds: float = 0.0
 
     @property
+    def leading(self) -> Sequence[SliceReport]:
+        """The slices of the first protocol, by which a reader judges."""
+        return [row for row in self.slices if row.protocol is self.slices[0].protocol]
+
+    @property
     def below(self) -> Sequence[str]:
         """The slices on which Marquee is below popularity."""
         return [row.name for row in self.slices if row.holds is False]
-
-    @property
-    def verdict(self) -> str:
-        """One line: whether a route falls below popularity on its slice."""
-        if self.below:
-            return f"Below popularity in NDCG@10 on: {', '.join(self.below)}."
-        unmeasured = [row.name for row in self.slices if row.holds is None]
-        if len(unmeasured) == len(self.slices):
-            return "No slice was measured."
-        note = f" Not measured: {', '.join(unmeasured)}." if unmeasured else ""
-        return f"No route falls below popularity on its slice.{note}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from trainer.report.model import OURS, POPULARITY, RatingCountPoint, Report
+from trainer.report.model import OURS, POPULARITY, Protocol, RatingCountPoint, Report
 from trainer.report.segment_plots import segment_figures
 from trainer.report.svg import figure_of
 from trainer.report.trade_off_plots import draw_ablation, draw_trade_off
@@ -15,7 +15,7 @@ def plots(report: Report) -> dict[str, str]:
     if report.by_ratings:
         title = "NDCG@10 by how many ratings of a viewer are known"
         svgs[title] = _by_ratings(report.by_ratings)
-    if any(row.trade_off for row in report.slices):
+    if any(row.trade_off for row in report.leading):
         svgs["What the setting of diversity brings and costs, by ratings given"] = figure_of(
             lambda figure: draw_trade_off(figure, report), (10, 5.6)
         )
@@ -30,18 +30,29 @@ def plots(report: Report) -> dict[str, str]:
 
 
 def _by_ratings(points: Sequence[RatingCountPoint]) -> str:
-    def draw(axes: Any) -> None:
-        ratings = [point.ratings for point in points]
-        axes.plot(ratings, [point.ours for point in points], marker="o", label=OURS)
-        popularity = [point.popularity for point in points]
-        axes.plot(ratings, popularity, marker="o", linestyle="--", label=POPULARITY)
-        axes.set_xlabel("ratings given")
-        axes.set_ylabel("NDCG@10")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
+    """Return a panel an order, in time and at random, with a line a recommender."""
+    panels = {
+        "first ratings in time": [p for p in points if p.protocol is Protocol.FIRST],
+        "random ratings": [p for p in points if p.protocol is Protocol.RANDOM],
+    }
+    drawn = {label: own for label, own in panels.items() if own}
 
-    return _axes(draw)
+    def draw(figure: Any) -> None:
+        all_axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+        for axes, (label, own) in zip(all_axes, drawn.items(), strict=True):
+            ratings = [point.ratings for point in own]
+            axes.plot(ratings, [point.ours for point in own], marker="o", label=OURS)
+            best = [point.best for point in own]
+            axes.plot(ratings, best, marker="s", linestyle=":", label="best rival")
+            popularity = [point.popularity for point in own]
+            axes.plot(ratings, popularity, marker="^", linestyle="--", label=POPULARITY)
+            axes.set_xlabel(label)
+            axes.set_xlim(left=0)
+            axes.set_ylim(bottom=0)
+        all_axes[0].set_ylabel("NDCG@10")
+        all_axes[0].legend(frameon=False)
+
+    return figure_of(draw, (4.5 + 4 * (len(drawn) - 1), 3.6))
 
 
 def _curves(epochs: Sequence[Mapping[str, float]]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.report.model import BY_TIME, Ablation, Report
+from trainer.report.model import Ablation, Report
 
 _PANELS = (
     ("ndcg_at_10", "NDCG@10"),
@@ -19,9 +19,9 @@ _LINES = 6
 def draw_trade_off(figure: Any, report: Report) -> None:
     """Draw metrics by setting of diversity, a line a slice; a cross is the bar, without a setting.
 
-    At most six slices are drawn, from few ratings to many.
+    At most six slices of the leading protocol are drawn, from few ratings to many.
     """
-    measured = [row for row in report.slices if row.trade_off and row.name != BY_TIME]
+    measured = [row for row in report.leading if row.trade_off]
     chosen = np.linspace(0, len(measured) - 1, min(_LINES, len(measured))).round().astype(int)
     axes = figure.subplots(2, 2)
     for panel, (field, title) in zip(axes.ravel(), _PANELS, strict=True):

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from trainer.report.model import Report
 from trainer.report.plots import plots
+from trainer.report.slice_tables import slice_tables
 from trainer.report.table import TextTable
 from trainer.report.tables import heading, tables, tuned_settings_table
-
-TABLES_BEFORE_PLOTS = 2
-"""The tables of the verdict."""
+from trainer.report.verdict import verdict
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1.5rem;
@@ -40,7 +39,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
 def markdown(report: Report) -> str:
     """Return the report in Markdown."""
-    lines = ["# Quality", "", f"{heading(report)}. {report.verdict}", ""]
+    lines = ["# Quality", "", f"{heading(report)}. {verdict(report)}", ""]
     for table in (*tables(report), tuned_settings_table(report)):
         rule = ["---"] * len(table.columns)
         lines += [f"## {table.title}", "", _line(table.columns), _line(rule)]
@@ -52,13 +51,14 @@ def markdown(report: Report) -> str:
 def html(report: Report) -> str:
     """Return the report as one self-contained HTML page."""
     rendered = [_table(table) for table in (*tables(report), tuned_settings_table(report))]
+    n_leading = sum(1 for _ in slice_tables(report))
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Quality</title>',
         f"<style>{_STYLE}</style><h1>Quality</h1>",
-        f"<p>{escape(heading(report))}. <strong>{escape(report.verdict)}</strong></p>",
-        *rendered[:TABLES_BEFORE_PLOTS],
+        f"<p>{escape(heading(report))}. <strong>{escape(verdict(report))}</strong></p>",
+        *rendered[:n_leading],
         *(_figure(title, svg) for title, svg in plots(report).items()),
-        *rendered[TABLES_BEFORE_PLOTS:],
+        *rendered[n_leading:],
         *(f"<p>{escape(note)}</p>" for note in report.notes),
     ]
     return "\n".join(parts) + "\n"

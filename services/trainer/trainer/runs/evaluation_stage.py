@@ -9,10 +9,10 @@ from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.run import EvaluationRun
+from trainer.evaluation.protocols.slices import QUICK
+from trainer.evaluation.protocols.splits import SEED
+from trainer.evaluation.run import GAIN, TIME_LEAD, EvaluationRun, rating_count_points
 from trainer.evaluation.sampling import sample_of
-from trainer.evaluation.slices import QUICK
-from trainer.evaluation.splits import SEED
 from trainer.report.model import Report
 from trainer.runs.context import TrainingContext
 from trainer.segments.maps import MODEL, maps_of
@@ -21,20 +21,19 @@ MARGIN = 0.02
 """Tolerated loss in NDCG@10 over popularity against the serving version; noise is smaller."""
 
 
-_GAIN = "gain_ndcg@10"
-
-
 def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
     """Measure the models of a training, fitted again without the users of one fold.
 
-    Of a large data set a sample of its users is fitted and measured. The report is left in the
-    context.
+    The same fits are asked with random parts of the users' histories and with their beginnings,
+    where the times of the data are usable. Of a large data set a sample of its users is fitted and
+    measured. The report is left in the context.
 
     Returns:
         Metrics by model.
     """
     models = tuple(name for name in MODEL_NAMES if name in context.bundles)
-    plan = EvaluationPlan((0,), QUICK, models, families=(), by_time=False)
+    sample = sample_of(context.dataset)
+    plan, reason = EvaluationPlan((0,), QUICK, models, families=()).usable(sample)
     done = iter(range(1, len(models) + 1))
 
     def say(words: str) -> None:
@@ -43,17 +42,19 @@ def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
     thresholds = Thresholds.of(context.settings)
     run = EvaluationRun(plan, context.parameters, thresholds, EvaluationCache(None), say)
     started = time.perf_counter()
-    splits = run.add_all(sample_of(context.dataset))
+    splits = run.add_all(sample)
     catalogue = CatalogueStatistics.of(context.dataset)
+    slices = run.reports(catalogue)
     context.report = Report(
         data_version=context.dataset.version,
         code_version=context.code_version,
         users=run.users,
         films=len(catalogue),
         splits=tuple(splits),
+        unusable_times=reason,
         seed=SEED,
-        slices=tuple(run.reports(catalogue)),
-        by_ratings=tuple(run.by_ratings(catalogue)),
+        slices=tuple(slices),
+        by_ratings=tuple(rating_count_points(slices)),
         curves=curves_of(context.curves),
         segments=maps_of(context.bundles[MODEL]) if MODEL in context.bundles else (),
         notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
@@ -65,14 +66,20 @@ def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
 def worse(new: Manifest, serving: Manifest) -> str | None:
     """Return why a new version shall not serve: its gain over popularity is smaller.
 
-    None if either version was not evaluated, or the loss is within `MARGIN`.
+    What is compared is the gain in the order of time; where a version has none, which was made
+    before it was measured or of data without usable times, the gain of random fold-ins. None if
+    either version was not evaluated, or the loss is within `MARGIN`.
     """
-    if _GAIN not in new.metrics or _GAIN not in serving.metrics:
-        return None
-    before, now = serving.metrics[_GAIN], new.metrics[_GAIN]
+    for key, order in ((f"{TIME_LEAD}{GAIN}", " in the order of time"), (GAIN, "")):
+        if key in new.metrics and key in serving.metrics:
+            return _loss(new.metrics[key], serving.metrics[key], order)
+    return None
+
+
+def _loss(now: float, before: float, order: str) -> str | None:
     if now >= before - MARGIN:
         return None
     return (
-        f"its NDCG@10 over popularity is {now:+.3f}, that of the serving version {before:+.3f}: "
-        f"more than {MARGIN} behind"
+        f"its NDCG@10 over popularity{order} is {now:+.3f}, that of the serving version "
+        f"{before:+.3f}: more than {MARGIN} behind"
     )

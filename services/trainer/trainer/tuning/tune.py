@@ -15,9 +15,9 @@ from marquee.files import replace_file
 from marquee.settings import Settings
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.run import EvaluationRun
-from trainer.evaluation.slices import QUICK
-from trainer.evaluation.splits import split_by_user
+from trainer.evaluation.protocols.slices import QUICK
+from trainer.evaluation.protocols.splits import split_by_user
+from trainer.evaluation.run import GAIN, EvaluationRun
 from trainer.models.diff import flat
 from trainer.models.fitting import MODEL_FITS
 from trainer.models.parameters import TrainingParameters
@@ -37,8 +37,9 @@ def tune(
 ) -> TrainingParameters:
     """Return parameters that are better on validation users.
 
-    The score is NDCG@10 over popularity, on one tenth of the users that remain for training. Trials
-    are kept in `<state>/tuning/<model>.journal`; a search that was stopped goes on with them while
+    The score is NDCG@10 over popularity, on one tenth of the users that remain for training: the
+    mean of random fold-ins and, where times are usable, of those in the order of time. Trials are
+    kept in `<state>/tuning/<model>.journal`; a search that was stopped goes on with them while
     data, code, seed and the parameters that it began with are the same.
 
     Raises:
@@ -93,7 +94,8 @@ def _score(
 ) -> float:
     sections: dict[str, Any] = {**parameters.sections, name: nested(values)}
     changed = TrainingParameters(parameters.seed, sections, parameters.source)
-    plan = EvaluationPlan((REPORTED[-1] + 1,), QUICK, (name,), families=(), by_time=False)
+    whole = EvaluationPlan((REPORTED[-1] + 1,), QUICK, (name,), families=())
+    plan, _ = whole.usable(dataset)
     run = EvaluationRun(
         plan, changed, Thresholds.of(settings), EvaluationCache(None), lambda _words: None
     )
@@ -101,4 +103,5 @@ def _score(
     figures = run.figures(name)
     if not figures:
         raise DataError(f"too few users to tune {name} on: no case is routed to it")
-    return figures["gain_ndcg@10"]
+    gains = [value for key, value in figures.items() if key.endswith(GAIN)]
+    return float(np.mean(gains))

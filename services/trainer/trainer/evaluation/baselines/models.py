@@ -1,6 +1,6 @@
 """Baseline recommenders from liked movies alone: ItemKNN, implicit ALS and EASE."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from trainer.evaluation.slices import EvaluationCase
-from trainer.evaluation.splits import SEED
+from trainer.evaluation.protocols.cases import EvaluationCase
+from trainer.evaluation.protocols.splits import SEED
 
 MAX_MOVIES = 8000
 """ItemKNN and EASE take the most liked movies only: they need a matrix movies × movies."""
@@ -25,15 +25,6 @@ class Scorer(Protocol):
     def scores(self, shown: sparse.csr_matrix) -> Matrix:
         """Return the scores of all movies, m × n, for m users with the likes `shown`, m × n."""
         ...
-
-
-@dataclass(frozen=True)
-class BaselineFamily:
-    """A kind of baseline, with the settings tried on validation users: six of each kind."""
-
-    name: str
-    grid: tuple[Mapping[str, float], ...]
-    fit: Callable[..., Scorer]
 
 
 def like_matrix(dataset: Dataset) -> sparse.csr_matrix:
@@ -55,7 +46,7 @@ def fold_in_matrix(cases: Sequence[EvaluationCase], n_movies: int) -> sparse.csr
 
 
 @dataclass(frozen=True, eq=False)
-class _Weights:
+class MovieWeights:
     """Linear scores: shown · weights (h × h) among the movies `head`; the others score 0."""
 
     head: Ints
@@ -75,7 +66,7 @@ def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) 
         shrinkage: Added to the product of norms, so that few common users count less.
         neighbours: Weights kept of each movie, the largest ones.
     """
-    head = _head(likes)
+    head = most_liked(likes)
     chosen = likes[:, head]
     together = np.asarray((chosen.T @ chosen).todense(), np.float32)
     norms: Matrix = np.sqrt(np.diagonal(together))
@@ -85,7 +76,7 @@ def fit_item_knn(likes: sparse.csr_matrix, shrinkage: float, neighbours: float) 
     if k < len(head):
         least = np.partition(weights, -k, axis=1)[:, -k, None]
         weights[weights < least] = 0.0
-    return _Weights(head, weights)
+    return MovieWeights(head, weights)
 
 
 def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
@@ -94,7 +85,7 @@ def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
     A ridge regression of liked movies on liked movies with a zero diagonal: B = I - P / diag(P),
     P = (X'X + penalty · I)^-1.
     """
-    head = _head(likes)
+    head = most_liked(likes)
     chosen = likes[:, head]
     if chosen.shape[0] < len(head):
         return _few_users_ease(chosen.toarray(), head, penalty)
@@ -103,7 +94,7 @@ def fit_ease(likes: sparse.csr_matrix, penalty: float) -> Scorer:
     inverse = np.linalg.inv(gram)
     weights = -inverse / np.diagonal(inverse)
     np.fill_diagonal(weights, 0.0)
-    return _Weights(head, weights.astype(np.float32))
+    return MovieWeights(head, weights.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +125,7 @@ def _few_users_ease(chosen: Matrix, head: Ints, penalty: float) -> Scorer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Als:
+class FoldedFactors:
     """Item factors; a user's factors are solved from the liked movies (Hu et al. 2008)."""
 
     items: Matrix
@@ -159,24 +150,11 @@ def fit_als(likes: sparse.csr_matrix, regularization: float, confidence: float) 
             64, regularization=regularization, iterations=15, num_threads=1, random_state=SEED
         )
         als.fit(likes * np.float32(confidence), show_progress=False)
-    return _Als(np.nan_to_num(np.asarray(als.item_factors)), regularization, confidence)
+    return FoldedFactors(np.nan_to_num(np.asarray(als.item_factors)), regularization, confidence)
 
 
-def _head(likes: sparse.csr_matrix) -> Ints:
+def most_liked(likes: sparse.csr_matrix, limit: int = MAX_MOVIES) -> Ints:
+    """Return the rows of the most liked movies, at most `limit`, ascending; all have a like."""
     counts = np.asarray(likes.sum(axis=0)).ravel()
-    order = np.argsort(-counts, kind="stable")[:MAX_MOVIES]
+    order = np.argsort(-counts, kind="stable")[:limit]
     return np.sort(order[counts[order] > 0]).astype(np.int64)
-
-
-def _grid(**settings: Sequence[float]) -> tuple[Mapping[str, float], ...]:
-    (first, firsts), (second, seconds) = settings.items()
-    return tuple({first: a, second: b} for a in firsts for b in seconds)
-
-
-FAMILIES = (
-    BaselineFamily("ItemKNN", _grid(shrinkage=(1, 10, 100), neighbours=(200, 2000)), fit_item_knn),
-    BaselineFamily("ALS", _grid(regularization=(3, 30, 100), confidence=(2, 8)), fit_als),
-    BaselineFamily(
-        "EASE", tuple({"penalty": p} for p in (30, 100, 300, 1000, 3000, 10000)), fit_ease
-    ),
-)

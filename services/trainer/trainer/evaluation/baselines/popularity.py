@@ -5,8 +5,8 @@ import numpy as np
 from marquee.features.interactions import RatingRows
 from marquee.features.popularity import Popularity
 from trainer.evaluation.measurements import DEPTH, Measurement, measure
-from trainer.evaluation.slices import CasesBySlice
-from trainer.evaluation.splits import Split
+from trainer.evaluation.protocols.cases import CasesBySlice
+from trainer.evaluation.protocols.splits import Split
 
 
 def measure_popularity(split: Split, cases: CasesBySlice) -> dict[str, Measurement]:

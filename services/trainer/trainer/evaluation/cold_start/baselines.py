@@ -9,7 +9,7 @@ from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.blending import standardise
 from marquee.scoring.ridge import fit_ridge
-from trainer.evaluation.slices import EvaluationCase
+from trainer.evaluation.protocols.cases import EvaluationCase
 
 POPULAR, COSINE, BOTH = "predicted popularity", "content cosine", "cosine + popularity"
 NAMES = (POPULAR, COSINE, BOTH)

@@ -19,7 +19,7 @@ from trainer.evaluation.cold_start.trials import (
 from trainer.evaluation.comparison import concatenated, ndcg_difference, users_of
 from trainer.evaluation.measurements import PRIMARY_METRIC, Measurement, paired_difference
 from trainer.evaluation.plan import Say
-from trainer.evaluation.slices import EvaluationCase
+from trainer.evaluation.protocols.cases import EvaluationCase
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS, ColdStartExposure, ColdStartQuality, Interval, MeanInterval
 
@@ -101,7 +101,7 @@ def _exposure(
     """Return the exposure of cold movies where all movies are candidates, and its cost."""
     cold = np.stack([split.cold for split in splits])
     draws = np.repeat(np.arange(len(splits)), [len(own) for own in cases])
-    shown = by_name[ALL].shown
+    shown = by_name[ALL].first_page
     taken = np.where(shown >= 0, cold[draws[:, None], shown], False)
     return ColdStartExposure(
         content=trial.content,
@@ -117,5 +117,5 @@ def _exposure(
 
 def _hits(measurement: Measurement, cases: Sequence[EvaluationCase]) -> Reals:
     """Return 1 for each case with a target among the first ten (hit rate@10), else 0."""
-    pairs = zip(measurement.shown, cases, strict=True)
+    pairs = zip(measurement.first_page, cases, strict=True)
     return np.array([float(np.isin(shown, case.targets).any()) for shown, case in pairs])

@@ -18,9 +18,10 @@ from marquee.scoring.top_k import top
 from trainer.evaluation.cache import EvaluationCache, code_digest, key_of
 from trainer.evaluation.cold_start.baselines import NAMES, ContentBaselines
 from trainer.evaluation.measurements import Measurement, measure
+from trainer.evaluation.protocols.cases import EvaluationCase, draw_slice
+from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.protocols.splits import SEED, split_by_user
 from trainer.evaluation.served_models import fit_served_model
-from trainer.evaluation.slices import EvaluationCase, Slice, draw_slice
-from trainer.evaluation.splits import SEED, split_by_user
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import OURS
 
@@ -95,8 +96,7 @@ class ColdStartSplit:
 
     def cases(self, user_slice: Slice) -> list[EvaluationCase]:
         """Return cases that show warm movies, and have a cold and a warm target."""
-        drawn = draw_slice(RatingRows.of(self.test), np.unique(self.test.user_ids), user_slice)
-        return list(self._warm(drawn))
+        return list(self._warm(draw_slice(self.test, user_slice)))
 
     def with_targets(self, case: EvaluationCase, cold: bool) -> EvaluationCase:
         """Return a case with its cold targets alone, or its warm ones."""
@@ -113,7 +113,12 @@ class ColdStartSplit:
         for case in cases:
             shown, cold = ~self.cold[case.movies], self.cold[case.targets]
             if shown.any() and cold.any() and not cold.all():
-                yield replace(case, movies=case.movies[shown], half_stars=case.half_stars[shown])
+                yield replace(
+                    case,
+                    movies=case.movies[shown],
+                    half_stars=case.half_stars[shown],
+                    times=case.times[shown],
+                )
 
 
 def run_trial(

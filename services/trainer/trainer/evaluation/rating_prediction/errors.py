@@ -10,8 +10,8 @@ from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
 from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING, damped_means
+from trainer.evaluation.protocols.splits import SEED
 from trainer.evaluation.served_models import fit_served_model
-from trainer.evaluation.splits import SEED
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import RatingErrors
 

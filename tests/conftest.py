@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from marquee.domain.likes import use_likes
 from marquee_local import servers
 from marquee_testing import Restartable
 from marquee_testing.servers.shared import shared_server
@@ -50,6 +51,14 @@ def logging_handlers() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def every_rating() -> Iterator[None]:
+    """Count every rating as a like during a test."""
+    use_likes("every-rating")
+    yield
+    use_likes("from-ratings")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def test_a_rating_taken_back_is_forgotten(system: Any, new_user: int) -> None:
     system.rate(new_user, {318: 5.0})
     token = system.send("DELETE", f"/v1/users/{new_user}/ratings/318")["token"]
     answer = system.recommend(new_user, after=token)
-    assert answer["evidence"] == {"ratings": 0, "positive": 0, "viewed": 0}
+    assert answer["evidence"] == {"ratings": 0, "positive": 0, "viewed": 0, "unknown": 0}
     assert answer["route"] == "popular"
 
 

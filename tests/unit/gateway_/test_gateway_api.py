@@ -246,11 +246,83 @@ async def test_a_session_is_routed_by_what_it_sends(api: ApiHarness, stars, rout
     assert response.json()["route"] == route
 
 
+async def test_ratings_of_films_that_nobody_knows_are_no_evidence(api: ApiHarness) -> None:
+    unknown = [{"movie_id": 1000 + i, "rating": 5} for i in range(20)]
+    response = await api.client.post("/v1/recommendations", json={"ratings": unknown})
+    body = response.json()
+    assert (body["route"], body["evidence"]["ratings"]) == ("popular", 0)
+    assert body["evidence"]["unknown"] == 20
+    assert body["reason"] == "no rating, no viewed film, 20 films not in the catalogue"
+    known = [{"movie_id": i, "rating": 5} for i in (1, 2, 3)]
+    response = await api.client.post("/v1/recommendations", json={"ratings": unknown + known})
+    body = response.json()
+    assert (body["route"], body["evidence"]["ratings"]) == ("hybrid", 3)
+    assert body["reason"] == (
+        "3 ratings, 3 positive, 20 films not in the catalogue: fewer than 5 ratings"
+    )
+
+
+async def test_a_user_is_routed_by_ratings_of_known_films_and_all_are_counted(
+    api: ApiHarness,
+) -> None:
+    api.profiles.facts[7] = Ratings({**dict.fromkeys(range(1000, 1020), 10), 1: 10}, {2000: None})
+    body = (await api.get("/v1/users/7")).json()
+    assert (body["ratings"], body["positive"], body["viewed"]) == (21, 21, 1)
+    assert (body["route"], body["reason"]) == (
+        "hybrid",
+        "1 rating, 1 positive, 21 films not in the catalogue: fewer than 5 ratings",
+    )
+    seen_unknown = await api.get("/v1/recommendations?viewed=2000")
+    assert seen_unknown.json()["route"] == "popular"
+
+
+async def test_the_newest_thousand_ratings_of_a_session_count_and_it_is_said(
+    api: ApiHarness,
+) -> None:
+    ratings = [{"movie_id": i, "rating": 5} for i in range(1, 1201)]
+    response = await api.client.post("/v1/recommendations", json={"ratings": ratings[::-1]})
+    assert movie_ids(response) == []  # the older ones are not recommended either
+    body = response.json()
+    assert body["notes"] == ["the newest 1,000 of 1,200 ratings count"]
+    assert body["evidence"] == {"ratings": 40, "positive": 40, "viewed": 0, "unknown": 960}
+    response = await api.client.post("/v1/recommendations", json={"ratings": ratings})
+    assert movie_ids(response) == []
+    assert response.json()["evidence"]["ratings"] == 0
+    few = await api.client.post("/v1/recommendations", json={"ratings": ratings[:1000]})
+    assert few.json()["notes"] == []
+
+
+async def test_predictions_use_the_newest_thousand_ratings_of_a_session(api: ApiHarness) -> None:
+    answer = {"items": [], "model_version": "n-1"}
+    api.models.replies["neural"] = Reply(200, answer)
+    ratings = [{"movie_id": i, "rating": 5} for i in range(1, 1201)]
+    response = await api.client.post("/v1/predictions", json={"ratings": ratings, "movie_ids": [1]})
+    assert response.json()["notes"] == ["the newest 1,000 of 1,200 ratings count"]
+    [(_, call)] = api.models.calls
+    assert call.body is not None
+    assert [movie_id for movie_id, _ in call.body["ratings"]] == list(range(201, 1201))
+
+
+@pytest.mark.usefixtures("every_rating")
+async def test_where_every_rating_is_a_like_each_counts_for_the_route(
+    api: ApiHarness,
+) -> None:
+    ratings = [{"movie_id": i, "rating": 1} for i in range(1, 6)]
+    response = await api.client.post("/v1/recommendations", json={"ratings": ratings})
+    body = response.json()
+    assert (body["route"], body["evidence"]["positive"]) == ("user-cluster", 5)
+
+
 async def test_a_users_list_leaves_out_what_he_knows_and_what_he_excludes(api: ApiHarness) -> None:
     api.profiles.facts[7] = Ratings({40: 10}, {39: None}, {38: None})
     response = await api.get("/v1/users/7/recommendations?k=2&exclude=37")
     assert movie_ids(response) == [36, 35]
-    assert response.json()["evidence"] == {"ratings": 1, "positive": 1, "viewed": 1}
+    assert response.json()["evidence"] == {
+        "ratings": 1,
+        "positive": 1,
+        "viewed": 1,
+        "unknown": 0,
+    }
 
 
 async def test_an_unknown_user_is_a_new_one(api: ApiHarness) -> None:

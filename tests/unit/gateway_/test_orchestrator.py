@@ -287,7 +287,7 @@ async def test_the_document_shows_movies_with_titles_and_grounds() -> None:
         answer, RecommendationQuery(Profile(NOVICE), ListRequest(1), 3), CATALOGUE
     )
     assert shown["reason"] == shown["route_reason"] == "1 rating, 1 positive: fewer than 5 ratings"
-    assert shown["evidence"] == {"ratings": 1, "positive": 1, "viewed": 0}
+    assert shown["evidence"] == {"ratings": 1, "positive": 1, "viewed": 0, "unknown": 0}
     assert (shown["user_id"], shown["degraded"], shown["profile"]) == (3, False, "known")
     assert shown["items"] == [
         {

@@ -48,7 +48,23 @@ def test_thresholds_are_settings():
 
 def test_evidence_counts_ratings_above_three_and_a_half_stars_as_positive():
     facts = Ratings({1: 7, 2: 8, 3: 10}, {9: None}, {4: None})
-    assert Evidence.of(facts) == Evidence(ratings=3, positive=2, viewed=1)
+    catalogue = range(100)
+    assert Evidence.of(facts, catalogue) == Evidence(ratings=3, positive=2, viewed=1)
+
+
+def test_evidence_counts_films_of_the_catalogue_alone():
+    facts = Ratings({1: 8, 200: 8, 201: 2}, {9: None, 300: None})
+    evidence = Evidence.of(facts, range(100))
+    assert evidence == Evidence(ratings=1, positive=1, viewed=1, unknown=3)
+    assert decide(evidence, THRESHOLDS).reason == (
+        "1 rating, 1 positive, 3 films not in the catalogue: fewer than 5 ratings"
+    )
+
+
+@pytest.mark.usefixtures("every_rating")
+def test_every_rating_counts_as_a_like_where_the_setting_says_so():
+    facts = Ratings({1: 1, 2: 8}, {9: None}, {4: None})
+    assert Evidence.of(facts, range(100)) == Evidence(ratings=2, positive=2, viewed=1)
 
 
 def test_the_chain_ends_with_popular():

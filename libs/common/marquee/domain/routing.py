@@ -1,7 +1,9 @@
 """The routing rule: which route answers a user by the evidence about them, and its fallbacks."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
+from marquee.domain.likes import is_like
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
 from marquee.settings import Settings
@@ -23,16 +25,24 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Evidence about a user: number of ratings, of positive ones, of viewed movies."""
+    """Evidence about a user: number of ratings, of likes among them, of viewed movies.
+
+    `unknown`: movies rated or viewed that the catalogue does not have; no model can place them, so
+    they count nowhere else.
+    """
 
     ratings: int = 0
     positive: int = 0
     viewed: int = 0
+    unknown: int = 0
 
     @classmethod
-    def of(cls, facts: Ratings) -> "Evidence":
-        """Count a user's facts."""
-        return cls(len(facts.rated), facts.positive, len(facts.viewed))
+    def of(cls, facts: Ratings, catalogue: Container[int]) -> "Evidence":
+        """Count a user's facts on the movies of a catalogue."""
+        rated = [half for movie_id, half in facts.rated.items() if movie_id in catalogue]
+        viewed = sum(movie_id in catalogue for movie_id in facts.viewed)
+        unknown = len(facts.rated) + len(facts.viewed) - len(rated) - viewed
+        return cls(len(rated), sum(map(is_like, rated)), viewed, unknown)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,13 @@ def _enough(ratings: int, positive: int) -> str:
 
 
 def _words(evidence: Evidence) -> str:
+    known = _known_words(evidence)
+    if not evidence.unknown:
+        return known
+    return f"{known}, {_count(evidence.unknown, 'film')} not in the catalogue"
+
+
+def _known_words(evidence: Evidence) -> str:
     if evidence.ratings:
         return f"{_count(evidence.ratings, 'rating')}, {evidence.positive} positive"
     if evidence.viewed:

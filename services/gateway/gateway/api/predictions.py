@@ -8,6 +8,7 @@ from starlette.responses import Response
 from gateway.api.context import Context, context_of
 from gateway.api.requests import PredictionBody
 from gateway.api.responses import PredictionsDocument
+from gateway.api.session import session_history
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.orchestrator import OWN_VERSION
@@ -24,7 +25,7 @@ async def predict(request: Request, body: PredictionBody) -> Response:
     the network's answer it is the film's mean rating, with confidence 0, and `degraded`.
     """
     context = context_of(request)
-    ratings = await _ratings(context, body)
+    ratings, notes = await _ratings(context, body)
     movie_ids = list(dict.fromkeys(body.movie_ids))
     answer = await _predict(context, {"ratings": ratings, "movie_ids": movie_ids})
     predicted, model_version, fallbacks = {}, OWN_VERSION, []
@@ -39,17 +40,23 @@ async def predict(request: Request, body: PredictionBody) -> Response:
             "model_version": model_version,
             "degraded": bool(fallbacks),
             "fallbacks": fallbacks,
+            "notes": notes,
         }
     )
 
 
-async def _ratings(context: Context, body: PredictionBody) -> list[tuple[int, float]]:
+async def _ratings(
+    context: Context, body: PredictionBody
+) -> tuple[list[tuple[int, float]], tuple[str, ...]]:
+    """Return the ratings of the user or the session, with notes on what was left out."""
     if (body.user_id is None) == (body.ratings is None):
         raise InvalidFields([FieldError("user_id", "give either user_id or ratings")])
     if body.ratings is not None:
-        return [(rating.movie_id, rating.rating) for rating in body.ratings]
-    profile = await context.profiles.read(body.user_id)
-    return [(movie_id, half_stars / 2) for movie_id, half_stars in profile.facts.rated.items()]
+        history = session_history(body.ratings)
+        facts, notes = history.facts, history.notes
+    else:
+        facts, notes = (await context.profiles.read(body.user_id)).facts, ()
+    return [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()], notes
 
 
 async def _predict(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:

@@ -32,6 +32,7 @@ def list_document(
             "ratings": evidence.ratings,
             "positive": evidence.positive,
             "viewed": evidence.viewed,
+            "unknown": evidence.unknown,
         },
         "profile": "known" if query.profile.known else "unavailable",
         "degraded": bool(answer.fallbacks) or not query.profile.known,
@@ -39,6 +40,7 @@ def list_document(
         "model_version": answer.model_version,
         "fresh": answer.fresh,
         "items": items,
+        "notes": query.notes,
     }
 
 

@@ -6,16 +6,16 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import UserSnapshot, context_of
+from gateway.api.context import context_of
 from gateway.api.field_types import UserId
 from gateway.api.requests import SessionBody, SessionQuery, UserQuery
 from gateway.api.responses import RecommendationsDocument
+from gateway.api.session import SessionHistory, session_history
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import documents, router
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.orchestrator import RecommendationQuery
 from gateway.state.profiles import Profile
-from marquee.domain.ratings import Ratings, half_stars
 
 routes = router("Recommendations")
 _ANSWER = documents(RecommendationsDocument)
@@ -28,19 +28,21 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
     """
     movies = MovieFilter(tuple(query.genre))
     list_request = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
-    facts = Ratings(viewed=dict.fromkeys(query.viewed))
-    return await _session(request, facts, list_request, query.explain)
+    history = session_history((), query.viewed)
+    return await _session(request, history, list_request, query.explain)
 
 
 @routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
 async def recommend_session(request: Request, body: SessionBody) -> Response:
     """The same for a session that is not a user: what it has seen and rated travels along, and
-    decides the route as a viewer's profile would.
+    decides the route as a viewer's profile would. Of more than 1,000 ratings the newest 1,000
+    count, and `notes` says so.
     """
-    facts = _facts_of(body)
+    history = session_history(body.ratings, body.viewed)
     movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
-    list_request = ListRequest(body.k, movies, frozenset(body.exclude), diversity)
-    return await _session(request, facts, list_request, body.explain)
+    exclude = history.older.union(body.exclude)
+    list_request = ListRequest(body.k, movies, exclude, diversity)
+    return await _session(request, history, list_request, body.explain)
 
 
 @routes.get(
@@ -55,21 +57,10 @@ async def recommend_user(
     snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
     diversity = _diversity(request, query.diversity)
     list_request = ListRequest(query.k, query.movie_filter(), frozenset(query.exclude), diversity)
-    return await _answer(request, snapshot, list_request, user_id, query.explain)
-
-
-def _facts_of(body: SessionBody) -> Ratings:
-    """Return a session's facts, its ratings in the order of their times, or as given."""
-    facts = Ratings(viewed=dict.fromkeys(body.viewed))
-    timed = [(r.at.timestamp(), r) for r in body.ratings if r.at is not None]
-    if len(timed) == len(body.ratings):
-        ordered = [rating for _, rating in sorted(timed, key=lambda pair: pair[0])]
-    else:
-        ordered = list(body.ratings)
-    for rating in ordered:
-        at = int(rating.at.timestamp()) if rating.at is not None else 0
-        facts.rate(rating.movie_id, half_stars(rating.rating), at)
-    return facts
+    list_query = RecommendationQuery(
+        snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
+    )
+    return await context_of(request).recommend(list_query, snapshot.fresh, query.explain)
 
 
 def _diversity(request: Request, diversity: float | None) -> float:
@@ -77,21 +68,10 @@ def _diversity(request: Request, diversity: float | None) -> float:
 
 
 async def _session(
-    request: Request, facts: Ratings, list_request: ListRequest, explain: bool
+    request: Request, history: SessionHistory, list_request: ListRequest, explain: bool
 ) -> Response:
     profile = await context_of(request).profiles.read(None)
-    snapshot = UserSnapshot(Profile(facts, profile.rules, profile.known))
-    return await _answer(request, snapshot, list_request, None, explain)
-
-
-async def _answer(
-    request: Request,
-    snapshot: UserSnapshot,
-    list_request: ListRequest,
-    user_id: int | None,
-    explain: bool,
-) -> Response:
     query = RecommendationQuery(
-        snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
+        Profile(history.facts, profile.rules, profile.known), list_request, notes=history.notes
     )
-    return await context_of(request).recommend(query, snapshot.fresh, explain)
+    return await context_of(request).recommend(query, True, explain)

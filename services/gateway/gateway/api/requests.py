@@ -132,7 +132,7 @@ class SessionBody(Closed):
 
     genres: Genres = []
     viewed: MovieIds = []
-    ratings: Annotated[list[SessionRating], Field(max_length=MAX_LIST)] = []
+    ratings: Annotated[list[SessionRating], Field(description="The newest 1,000 count.")] = []
     exclude: MovieIds = []
     k: K = 5
     diversity: Diversity = None
@@ -157,7 +157,7 @@ class PredictionBody(Closed):
     """Films, and a viewer (or a session's ratings) whose rating of each is asked for."""
 
     user_id: Annotated[UserId, Field(strict=True)] | None = None
-    ratings: Annotated[list[SessionRating], Field(max_length=MAX_LIST)] | None = None
+    ratings: list[SessionRating] | None = None
     movie_ids: Annotated[list[StrictMovieId], Field(min_length=1, max_length=MAX_LIST)]
 
 

@@ -39,6 +39,9 @@ class EvidenceDocument(BaseModel):
     ratings: int
     positive: int
     viewed: int
+    unknown: int = Field(
+        description="Films rated or viewed that are not in the catalogue: they do not count."
+    )
 
 
 class FallbackDocument(BaseModel):
@@ -64,6 +67,7 @@ class RecommendationsDocument(BaseModel):
     model_version: str
     fresh: bool = Field(description="Whether the write of `after` is part of the answer.")
     items: list[RecommendationDocument]
+    notes: list[str] = Field(description="What of the request was not used, and why.")
     explain: dict[str, Any] | None = None
 
 
@@ -119,6 +123,7 @@ class PredictionsDocument(BaseModel):
     model_version: str
     degraded: bool
     fallbacks: list[FallbackDocument]
+    notes: list[str] = Field(description="What of the request was not used, and why.")
 
 
 class MoviesDocument(BaseModel):

@@ -42,14 +42,15 @@ async def get_user(
     context = context_of(request)
     snapshot = await context.read_user(user_id, query.after, query.wait_ms)
     facts = snapshot.profile.facts
-    decision = decide(Evidence.of(facts), context.orchestrator.thresholds)
+    evidence = Evidence.of(facts, context.catalogue)
+    decision = decide(evidence, context.orchestrator.thresholds)
     features = await _features(request, user_id) if facts else {}
     return json_response(
         {
             "user_id": user_id,
-            "ratings": decision.evidence.ratings,
-            "positive": decision.evidence.positive,
-            "viewed": decision.evidence.viewed,
+            "ratings": len(facts.rated),
+            "positive": facts.positive,
+            "viewed": len(facts.viewed),
             "dismissed": len(facts.dismissed),
             "route": decision.route,
             "reason": decision.reason,

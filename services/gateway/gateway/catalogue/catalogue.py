@@ -107,6 +107,9 @@ class Catalogue:
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
 
+    def __contains__(self, movie_id: object) -> bool:
+        return movie_id in self._rows
+
     def get(self, movie_id: int) -> Row | None:
         """Return a movie's row, None when there is no such movie."""
         return self._rows.get(movie_id)

@@ -58,6 +58,8 @@ class RecommendationQuery:
     after: Positions = field(default_factory=dict)
     wait: float = 0.0
     """Seconds that a service may wait for its rows to pass `after`."""
+    notes: tuple[str, ...] = ()
+    """What of the request was left out, in words."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Orchestrator:
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: exactly k whenever the user may be shown that many."""
-        decision = decide(Evidence.of(query.profile.facts), self.thresholds)
+        decision = decide(Evidence.of(query.profile.facts, self.popular.catalogue), self.thresholds)
         run = _RequestRun(self, query)
         if query.profile.rules.has_segment_promotions(run.now):
             await run.find_segment()

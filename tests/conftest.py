@@ -53,12 +53,17 @@ def logging_handlers() -> Iterator[None]:
     root.setLevel(level)
 
 
-@pytest.fixture
-def every_rating() -> Iterator[None]:
-    """Count every rating as a like during a test."""
-    use_likes("every-rating")
+@pytest.fixture(autouse=True)
+def default_likes() -> Iterator[None]:
+    """Put the likes rule of the process back after a test: a command sets it by its settings."""
     yield
     use_likes("from-ratings")
+
+
+@pytest.fixture
+def every_rating() -> None:
+    """Count every rating as a like during a test."""
+    use_likes("every-rating")
 
 
 @pytest.fixture(scope="session")

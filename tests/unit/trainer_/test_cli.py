@@ -61,6 +61,26 @@ def test_an_import_makes_the_base_of_the_history_and_names_the_next_step(
     assert list((state / "history").glob("snapshot-*"))
 
 
+def test_ratings_that_tell_no_likes_are_named_with_the_remedy(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = "userId,movieId,rating,timestamp\n"
+    (source / "ratings.csv").write_text(header + "1,1,2.5,10\n1,2,3.0,20\n")
+    result = marquee("data", "import", source)
+    assert "warning: none of 2 ratings is above 3.5 stars" in result.stdout
+    assert "MARQUEE_LIKES=every-rating" in result.stdout
+    (source / "ratings.csv").write_text(header + "1,1,1.0,10\n1,2,1.0,20\n")
+    found = json.loads(marquee("data", "check", source, "--json").stdout)["warnings"]
+    assert ["none of 2 ratings" in found[0], "all 2 ratings are 1 stars" in found[1]] == [
+        True,
+        True,
+    ]
+    monkeypatch.setenv("MARQUEE_LIKES", "every-rating")
+    [equal] = json.loads(marquee("data", "check", source, "--json").stdout)["warnings"]
+    assert "each predicted rating will be 1:" in equal
+    assert "MARQUEE_LIKES" not in equal
+
+
 def test_a_second_import_is_refused_in_one_line(source: Path) -> None:
     marquee("data", "import", source)
     result = marquee("data", "import", source)

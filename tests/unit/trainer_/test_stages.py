@@ -151,7 +151,7 @@ def test_a_training_publishes_a_verified_bundle(
     directory = Registry(settings.registry).open(event.data.address, event.data.sha256)
     assert (directory / "toy.txt").read_text() == "4 ratings, size 5, seed 7"
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])
-    assert manifest.parameters == {"size": 5, "seed": 7}
+    assert manifest.parameters == {"size": 5, "seed": 7, "likes": "from-ratings"}
     assert manifest.metrics == {"validation_loss": 0.25}
     assert manifest.data_version == record.data_version
     assert event.data.cut == record.cut == manifest.cut

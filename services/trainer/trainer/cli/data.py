@@ -91,7 +91,10 @@ def download(
 
 
 def _lines(dataset: "Dataset", report: "ImportReport") -> list[str]:
+    from trainer.datasets.rating_scale import rating_warnings
+
     lines = [f"{len(dataset):,} ratings of {len(dataset.movies):,} films"]
+    lines += [f"warning: {warning}" for warning in rating_warnings(dataset)]
     for tally in report.files:
         words = f"{tally.file}: {tally.rows:,} rows"
         lines.append(words + (f", {tally.malformed:,} malformed" if tally.malformed else ""))
@@ -107,10 +110,13 @@ def _lines(dataset: "Dataset", report: "ImportReport") -> list[str]:
 
 
 def _as_json(dataset: "Dataset", report: "ImportReport") -> dict[str, object]:
+    from trainer.datasets.rating_scale import rating_warnings
+
     return {
         "ratings": len(dataset),
         "films": len(dataset.movies),
         "data_version": dataset.version,
+        "warnings": rating_warnings(dataset),
         "replaced": report.replaced,
         "ratings_without_film": report.ratings_without_movie,
         "tags_without_film": report.tags_without_movie,

@@ -6,6 +6,7 @@ from typing import Any
 
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
+from trainer.datasets.rating_scale import rating_warnings
 from trainer.evaluation.ablation import AblationRun
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
@@ -50,7 +51,8 @@ def evaluate(
     splits, catalogue = run.add_all(dataset), CatalogueStatistics.of(dataset)
     slices = run.reports(catalogue)
     sections: dict[str, Any] = {"slices": tuple(slices)}
-    notes = [f"{name}: {reason}" for name, reason in run.missing.items()]
+    notes = rating_warnings(dataset)
+    notes += [f"{name}: {reason}" for name, reason in run.missing.items()]
     if plan.rating_splits and "neural" not in run.missing:
         sections["rating_trials"], sections["reliability"] = measure_ratings(
             dataset, parameters, plan.rating_splits, say, others=comparisons()

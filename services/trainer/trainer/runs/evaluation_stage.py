@@ -5,6 +5,7 @@ import time
 from marquee.domain.models import MODEL_NAMES
 from marquee.domain.routing import Thresholds
 from marquee.registry.bundle import Manifest
+from trainer.datasets.rating_scale import rating_warnings
 from trainer.evaluation.beyond_accuracy import CatalogueStatistics
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of
@@ -57,7 +58,10 @@ def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
         by_ratings=tuple(rating_count_points(slices)),
         curves=curves_of(context.curves),
         segments=maps_of(context.bundles[MODEL]) if MODEL in context.bundles else (),
-        notes=tuple(f"{name}: {reason}" for name, reason in run.missing.items()),
+        notes=(
+            *rating_warnings(context.dataset),
+            *(f"{name}: {reason}" for name, reason in run.missing.items()),
+        ),
         seconds=round(time.perf_counter() - started, 1),
     )
     return {name: figures for name in models if (figures := run.figures(name))}

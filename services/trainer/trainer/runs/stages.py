@@ -17,6 +17,7 @@ from marquee.domain.models import MODEL_SPECS
 from marquee.errors import DataError
 from marquee.registry.bundle import add_metrics, seal, verify
 from marquee.registry.registry import Registry
+from trainer.datasets.rating_scale import rating_warnings
 from trainer.history.history import History
 from trainer.models.fitting import MODEL_FITS, FittedModel, ModelFit
 from trainer.runs.context import TrainingContext
@@ -54,7 +55,10 @@ def data_stage() -> Stage:
         ratings, movies = len(context.data), len(context.data.movies)
         if not ratings or not movies:
             raise DataError("there is nothing to train on: run `marquee data import` first")
-        return f"{ratings:,} ratings of {movies:,} films"
+        warnings = rating_warnings(context.data)
+        for warning in warnings:
+            telemetry.log.warning("ratings of little use", detail=warning)
+        return "; ".join([f"{ratings:,} ratings of {movies:,} films", *warnings])
 
     return Stage("data", run)
 

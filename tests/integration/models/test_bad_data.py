@@ -120,6 +120,25 @@ def test_a_training_on_poor_data_gives_finite_models_that_answer(case: str, tmp_
         assert len(movies.movie_ids) < 2 or answer
 
 
+@pytest.mark.usefixtures("every_rating")
+def test_a_shop_without_stars_learns_tastes_from_what_was_chosen(tmp_path: Path) -> None:
+    """All ratings are one star; users chose movies of even ids, or of odd ones."""
+    rows = with_stars([row for row in tastes(60, 40, 0.6) if row[2] >= 4.5], 1.0)
+    write(tmp_path / "release", rows, 40)
+    bundles = train(tmp_path)
+    for name, bundle in bundles.items():
+        assert verify(bundle).parameters["likes"] == "every-rating"
+        model = MODELS[name].load(bundle)
+        movies = model.movies()
+        chosen = [2, 4, 6, 8, 10, 12]
+        user = UserHistory.of([(movie_id, 1.0) for movie_id in chosen])
+        mask = movies.alive & ~np.isin(movies.movie_ids, chosen)
+        answer = model.recommend(user, movies, mask, 8)
+        if name != "content":  # which has no users to learn from
+            assert sum(scored.movie_id % 2 == 0 for scored in answer) >= 7, name
+        assert any(scored.because for scored in answer), name
+
+
 def test_a_training_on_no_ratings_says_why_it_cannot_be(tmp_path: Path) -> None:
     write(tmp_path / "release", [], 30)
     with pytest.raises(MarqueeError, match="there is nothing to train on") as error:

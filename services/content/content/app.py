@@ -21,10 +21,10 @@ def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Sc
     has_history = bool(user.rated.liked.any()) or len(user.viewed) > 0
     if request.route is Route.POPULAR or not has_history:
         return popular(serving, request)
-    mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
-    popularity = serving.popularity.now()
-    items = serving.model.recommend(user, serving.movies, mask, wanted, popularity=popularity)
-    return diversify(items, serving.movies, request.diversity, request.k)
+    mask, popularity = candidates(request, serving.movies), serving.popularity.now()
+    return serving.model.recommend(
+        user, serving.movies, mask, request.k, popularity, request.diversity
+    )
 
 
 def popular(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:

@@ -133,7 +133,11 @@ def build(settings: Settings) -> FastAPI:
     deadline = settings.deadline_ms / 1000
     thresholds = Thresholds.of(settings)
     orchestrator = Orchestrator(
-        models, live_view.popular, thresholds, Timeouts(deadline, 2.5 * deadline)
+        models,
+        live_view.popular,
+        thresholds,
+        Timeouts(deadline, 2.5 * deadline),
+        settings.diversity,
     )
 
     @contextlib.asynccontextmanager

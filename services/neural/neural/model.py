@@ -31,6 +31,7 @@ from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.blending import standardise
+from marquee.scoring.diversity import diverse_order, pool_size
 from marquee.scoring.explanations import contributions
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.preference import log_share
@@ -139,21 +140,25 @@ class Neural:
         mask: Mask,
         k: int,
         popularity: Popularity | None = None,
+        diversity: float = 0.0,
     ) -> list[Scored]:
         """Return up to k movies where `mask` is true, best first, each with its explanation.
 
-        The predicted rating reorders the best `POOL` by the other signals.
+        The predicted rating reorders the best `POOL` by the other signals; `diversity` reorders
+        these (`marquee.scoring.diversity`).
         """
         user_movies, half_stars = self._base_ratings(user.rated)
         chosen = movies.select_rows(mask, k)
         signals = self.signals(user_movies, half_stars, chosen, popularity)
         scores = self.blend.total(signals, self._layout.coldness(chosen.vectors))
-        pool = top(scores, mask[chosen.rows], max(POOL, k))
+        pool = top(scores, mask[chosen.rows], max(POOL, pool_size(k, diversity)))
         final, reranked = scores[pool], pool[:POOL]
         final[:POOL] += self._rating_part(user_movies, half_stars, chosen.vectors[reranked])
         # Movies beyond the pool stay behind it, so that a longer list begins with the shorter one.
         order = np.argsort(-final[:POOL], kind="stable")
-        order = np.concatenate([order, np.arange(len(reranked), len(pool))])[:k]
+        order = np.concatenate([order, np.arange(len(reranked), len(pool))])
+        thresholds = movies.exposure_thresholds[chosen.rows][pool[order]]
+        order = order[diverse_order(final[order], thresholds, diversity)[:k]]
         rows = chosen.table_rows(pool[order])
         explanations = self._explain(user_movies[is_like(half_stars)], movies, rows)
         items = zip(

@@ -28,7 +28,7 @@ from marquee.scoring.preference import (
     log_share,
     popularity_penalty,
 )
-from marquee.scoring.top_k import top
+from marquee.scoring.diversity import diverse_top
 from marquee.scoring.user_clusters import SMOOTHING, cluster_preference
 from user_model.blend import UserModelBlend
 from user_model.movie_rows import ColdRows, UserModelRowLayout
@@ -123,8 +123,12 @@ class UserModel:
         mask: Mask,
         k: int,
         popularity: Popularity | None = None,
+        diversity: float = 0.0,
     ) -> list[Scored]:
-        """Return up to k movies where `mask` is true, best first, each with its explanation."""
+        """Return up to k movies where `mask` is true, best first, each with its explanation.
+
+        `diversity` is that of `marquee.scoring.diversity`.
+        """
         user_movies, half_stars = self._base_ratings(user.rated)
         code = self.code(user_movies, half_stars)
         neighbourhood = self.neighbourhood(code)
@@ -133,7 +137,8 @@ class UserModel:
             user_movies, half_stars, code, neighbourhood, movies.vectors, popularity, chosen
         )
         scores = self.blend.total(signals, self._layout.coldness(chosen.vectors))
-        best = top(scores, mask[chosen.rows], k)
+        thresholds = movies.exposure_thresholds[chosen.rows]
+        best = diverse_top(scores, mask[chosen.rows], k, thresholds, diversity)
         rows = chosen.table_rows(best)
         explanations = self._explain(neighbourhood, movies, rows, user.rated)
         items = zip(

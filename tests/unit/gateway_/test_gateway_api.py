@@ -213,12 +213,14 @@ async def test_the_wish_for_broader_lists_reaches_the_service_by_every_call(
 
 
 async def test_without_a_wish_the_setting_of_the_system_holds() -> None:
-    context, _, _, models, _ = parts()
-    settings = context.settings.model_copy(update={"diversity": 0.4})
-    async with client_of(create_app(replace(context, settings=settings))) as client:
-        await client.get("/v1/recommendations")
-        await client.get("/v1/recommendations?diversity=0")
-    assert models.diversities == [0.4, 0.0]
+    context, live_view, _, models, _ = parts()
+    orchestrator = Orchestrator(models, live_view.popular, Thresholds(), diversity=0.4)
+    async with client_of(create_app(replace(context, orchestrator=orchestrator))) as client:
+        await client.get("/v1/recommendations?viewed=1")
+        await client.get("/v1/recommendations?viewed=1&diversity=0")
+        await client.get("/v1/recommendations")  # the popular list is the same for all
+        await client.get("/v1/recommendations?diversity=0.3")
+    assert models.diversities == [0.4, 0.0, 0.0, 0.3]
 
 
 async def test_genres_are_a_union_and_viewed_movies_change_the_route(api: ApiHarness) -> None:

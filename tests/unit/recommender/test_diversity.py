@@ -1,9 +1,11 @@
-"""Diversity re-ranking: reserved places, the movies that get them, and the rest of the list."""
+"""Diversity re-ranking: what movies that are in most lists lose, and what others gain by it."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from content.app import answer
 from marquee.domain.movies import Movie
@@ -13,11 +15,11 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.scoring.diversity import (
     POOL,
+    diverse_order,
+    diverse_top,
     diversify,
     list_z_scores,
     pool_size,
-    rank,
-    reserved_slots,
 )
 from marquee.scoring.top_k import top
 from marquee.serving.app import rank_candidates
@@ -51,12 +53,12 @@ class Famous:
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         return (100, 100, 900) if movie_id % 2 else (1, 1, 9)
 
-    def recommend(self, _user, movies, mask, k, popularity=None):  # noqa: ARG002
+    def recommend(self, _user, movies, mask, k, popularity=None, diversity=0.0):  # noqa: ARG002
         self.requested_k = k
         scores = np.where(movies.movie_ids % 2, 2.0, 1.0) - np.arange(len(movies)) / N
         return [
             Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW, ((7, 0.5),))
-            for r in top(scores, mask, k)
+            for r in diverse_top(scores, mask, k, movies.exposure_thresholds, diversity)
         ]
 
 
@@ -70,42 +72,50 @@ def ids(items) -> list[int]:
     return [scored.movie_id for scored in items]
 
 
-def test_nothing_is_reserved_at_0_and_no_more_candidates_are_requested():
+def test_nothing_changes_at_0_and_no_more_movies_are_explained_than_asked_for():
     model = Famous()
     items = rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=10))
     assert ids(items) == list(range(1, 21, 2))
+    rank_candidates(served(model), RecommendRequest(route=Route.HYBRID, k=10, diversity=0.5))
     assert model.requested_k == 10
     assert pool_size(10, 0.0) == 10
     assert pool_size(10, 0.1) == POOL
 
 
-@pytest.mark.parametrize("diversity", [0.05, 0.1, 0.17, 0.3, 0.5, 0.7, 1.0])
-def test_the_share_of_reserved_places_is_the_setting_over_long_lists_and_over_many(diversity):
-    for seed in (0.0, 0.3, 0.999):
-        reserved = sum(reserved_slots(page, diversity, seed) for page in range(100))
-        assert abs(reserved - 1000 * diversity) <= 1
-    slots = [reserved_slots(0, diversity, seed) for seed in np.linspace(0, 0.9999, 1000)]
-    assert np.mean(slots) == pytest.approx(10 * diversity, abs=0.01)
-    assert max(slots) - min(slots) <= 1
+def test_the_order_is_that_of_the_score_less_a_share_of_the_threshold():
+    scores = np.array([3.0, 2.0, 1.0, 0.0])
+    thresholds = np.array([4.0, 0.0, 0.0, -4.0], np.float32)
+    deviation = np.std(scores)
+    assert diverse_order(scores, thresholds, 0.0).tolist() == [0, 1, 2, 3]
+    for diversity in (0.1, 0.3, 0.7, 1.0):
+        lift = (scores - 1.5) / deviation - diversity * thresholds
+        assert diverse_order(scores, thresholds, diversity).tolist() == np.argsort(-lift).tolist()
+    assert diverse_order(scores, thresholds, 1.0).tolist() == [3, 1, 2, 0]
 
 
-def test_the_last_places_of_every_ten_go_to_the_movies_of_highest_lift():
-    lift = np.zeros(30)
-    lift[[25, 27, 29]] = (1.0, 3.0, 2.0)
-    order = rank(lift, 0.1, 0.0, 22)
-    assert order[:9] == list(range(9))
-    assert order[9] == 27
-    assert order[10:19] == list(range(9, 18))
-    assert order[19] == 29
-    assert order[20:] == [18, 19]
-    assert rank(lift, 0.2, 0.0, 10) == [*range(8), 27, 29]
+def test_no_movie_beyond_the_pool_comes_forward():
+    scores = -np.arange(2.0 * POOL)
+    order = diverse_order(scores, -np.arange(2 * POOL, dtype=np.float32), 1.0)
+    assert sorted(order[:POOL]) == list(range(POOL))
+    assert order[POOL:].tolist() == list(range(POOL, 2 * POOL))
 
 
-def test_a_reserved_place_goes_to_no_movie_beyond_the_pool():
-    lift = np.arange(2.0 * POOL)
-    order = rank(lift, 1.0, 0.0, 2 * POOL)
-    assert order[:2] == [POOL - 1, POOL - 2]
-    assert order[POOL:] == list(range(POOL, 2 * POOL))
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.integers(1, 40))
+def test_a_movie_without_exposure_never_falls_behind_one_that_it_led(seed, diversity, k):
+    """More diversity lets a movie pass others of higher thresholds alone."""
+    random = np.random.default_rng(seed)
+    scores, thresholds = random.normal(size=40), random.normal(size=40).astype(np.float32)
+    mask = random.random(40) < 0.8
+    rows = diverse_top(scores, mask, k, thresholds, diversity)
+    assert mask[rows].all()
+    assert len(set(rows.tolist())) == len(rows) == min(k, mask.sum())
+    longer = diverse_top(scores, mask, 40, thresholds, diversity)
+    assert longer[: len(rows)].tolist() == rows.tolist()
+    place = {row: i for i, row in enumerate(longer.tolist())}
+    for a in longer.tolist():
+        for b in longer.tolist():
+            if scores[a] > scores[b] and thresholds[a] <= thresholds[b]:
+                assert place[a] < place[b]
 
 
 def test_a_shorter_list_is_the_beginning_of_a_longer_one():
@@ -119,13 +129,16 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one():
     assert len(set(longer)) == 30
 
 
-def test_the_first_places_of_a_broad_list_are_those_of_the_model():
+def test_movies_of_few_lists_enter_as_the_setting_grows():
     model = Famous()
     request = RecommendRequest(route=Route.HYBRID, k=10)
-    plain = ids(rank_candidates(served(model), request))
-    broad = ids(rank_candidates(served(model), request.model_copy(update={"diversity": 0.3})))
-    assert broad[:7] == plain[:7]
-    assert [i % 2 for i in broad[7:]] == [0, 0, 0]
+    even = []
+    for diversity in (0.0, 0.2, 0.4, 0.6, 1.0):
+        answer = rank_candidates(served(model), request.model_copy(update={"diversity": diversity}))
+        even.append(sum(i % 2 == 0 for i in ids(answer)))
+    assert even == sorted(even)
+    assert even[0] == 0
+    assert even[-1] == 10
 
 
 def test_little_known_movies_enter_with_their_explanations_and_filters_hold():
@@ -156,13 +169,13 @@ def test_similar_movies_and_popular_ones_take_the_setting():
         sums.put(0, i, model.sums(i))
     serving = served(model, sums)
     for request in (
-        RecommendRequest(route=Route.SIMILAR, viewed=(11, 13), k=10, diversity=0.5),
-        RecommendRequest(route=Route.POPULAR, k=10, diversity=0.5, exclude=(11, 13)),
+        RecommendRequest(route=Route.SIMILAR, viewed=(11, 13), k=10, diversity=0.7),
+        RecommendRequest(route=Route.POPULAR, k=10, diversity=0.7, exclude=(11, 13)),
     ):
         broad = ids(answer(serving, request))
         assert len(set(broad)) == 10
         assert {11, 13}.isdisjoint(broad)
-        assert sum(i % 2 == 0 for i in broad) == 5
+        assert sum(i % 2 == 0 for i in broad) > 0
 
 
 def test_scores_are_standardised_by_the_best_hundred():
@@ -181,12 +194,14 @@ class Tastes:
     def movies(self) -> MovieTable:
         return MovieTable.of(MOVIES, np.zeros((N, 1), np.float32), np.zeros(N, np.int16))
 
-    def recommend(self, user, movies, mask, k):
+    def recommend(self, user, movies, mask, k, diversity=0.0):  # noqa: ARG002
         scores = -np.arange(len(movies)) / N
         scores[0] = 5.0
         scores[user.rated.movie_ids % N] += 0.2
-        return [Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW)
-                for r in top(scores, mask, k)]  # fmt: skip
+        return [
+            Scored(int(movies.movie_ids[r]), float(scores[r]), Reason.NEW)
+            for r in top(scores, mask, k)
+        ]
 
 
 def test_a_threshold_is_the_score_that_a_hundredth_of_the_users_reach():
@@ -207,12 +222,12 @@ def test_movies_above_their_threshold_reach_the_users_whom_they_suit():
     model = Tastes()
     users = [UserHistory.of([(i, 4.0)]) for i in range(2, N)]
     table = fit_exposure_thresholds(model, users)
-    shown = [
-        ids(diversify(model.recommend(user, table, table.movie_ids > 0, POOL), table, 0.1, 10))
-        for user in users
-    ]
-    assert all(movie_ids[0] == 1 for movie_ids in shown)
-    assert len({movie_ids[-1] for movie_ids in shown}) > len(users) // 2
+    lists = [model.recommend(user, table, table.movie_ids > 0, POOL) for user in users]
+    plain, broad = ([diversify(items, table, d, 10) for items in lists] for d in (0.0, 1.0))
+    assert {items[0].movie_id for items in plain} == {1}
+    own = [user.rated.movie_ids[0] % N + 1 for user in users]
+    assert np.mean([i in ids(items) for i, items in zip(own, broad, strict=True)]) > 0.9
+    assert np.mean([i in ids(items) for i, items in zip(own, plain, strict=True)]) < 0.5
 
 
 def test_thresholds_are_0_without_users_and_a_new_movie_gets_the_highest():

@@ -60,7 +60,7 @@ class RecommendRequest(Body):
     year_to: int | None = None
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of places reserved for rarely shown movies (`marquee.scoring.diversity`)."""
+    """Share of a movie's exposure threshold that its score loses (`marquee.scoring.diversity`)."""
     after: dict[str, int] = {}
     """Positions (`topic:partition` → next offset) that the app's rows must have reached."""
     deadline_ms: Annotated[float, Field(gt=0)] = 1000.0

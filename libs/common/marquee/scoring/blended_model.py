@@ -33,10 +33,10 @@ from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import weighted_sum
 from marquee.scoring.cold_start import ColdStartModel, with_prior_popularity
+from marquee.scoring.diversity import diverse_top
 from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, popularity_signal
 from marquee.scoring.preference import ColdStartImputer, PreferenceScorers
-from marquee.scoring.top_k import top
 
 H = TypeVar("H")
 
@@ -156,12 +156,17 @@ class BlendedModel(ABC, Generic[H]):
         mask: Mask,
         k: int,
         popularity: Popularity | None = None,
+        diversity: float = 0.0,
     ) -> list[Scored]:
-        """Return up to k movies where `mask` holds, best first, each with its explanation."""
+        """Return up to k movies where `mask` holds, best first, each with its explanation.
+
+        `diversity` is that of `marquee.scoring.diversity`.
+        """
         history = self.history(user, movies)
         selection = movies.select_rows(mask, k)
         scores = self.scores(history, movies, popularity, selection)
-        best = top(scores, mask[selection.rows], k)
+        thresholds = movies.exposure_thresholds[selection.rows]
+        best = diverse_top(scores, mask[selection.rows], k, thresholds, diversity)
         rows = selection.table_rows(best)
         codes = self.layout.block(movies.vectors, "code")
         source_rows, source_weights = self.sources(history)

@@ -1,34 +1,46 @@
-"""Diversity re-ranking: the last places of a list are reserved for movies that few lists show.
+"""Diversity re-ranking: movies that are in most lists anyway lose a share of what puts them there.
 
-A model's scores follow popularity, so that all users share a small head of movies. A reserved
-place goes, among the model's best candidates, to the movie with the highest lift: its score above
-its exposure threshold, the score that only the top 1 % of users reach for this movie
-(`marquee.training.exposure_threshold`). So each movie finds about as many users as any other,
-those who like it most. The method is that of Adomavicius and Kwon 2012 (Improving Aggregate
-Recommendation Diversity Using Ranking-Based Techniques), with a threshold for each movie in place
-of one for all.
+A model's scores follow popularity, so that all users share a small head of movies. A movie's
+exposure threshold is the score that only the top 1 % of users reach for it, in deviations of a
+list (`marquee.training.exposure_threshold`). Among a model's best candidates the order is that of
+the score less a share of the threshold: with the share 0 the model's own, with 1 by how much the
+movie suits this user more than it suits others. A threshold for each movie in place of one for all
+distinguishes this from the re-ranking of Adomavicius and Kwon 2012 (Improving Aggregate
+Recommendation Diversity Using Ranking-Based Techniques).
 """
 
 from collections.abc import Sequence
-from zlib import crc32
 
 import numpy as np
 
-from marquee.arrays import Floating, Reals
+from marquee.arrays import Floating, Ints, Mask, Reals, Vector
 from marquee.domain.recommendation import Scored
 from marquee.features.movie_table import MovieTable
+from marquee.scoring.top_k import top
 
 POOL = 300
-"""Candidates, a model's best, among which reserved places are filled; fewer give less diversity."""
+"""Candidates, a model's best, that are re-ranked; fewer give less diversity."""
 _REFERENCE = 100
-"""Best candidates whose mean and deviation are the units of lifts."""
-_PAGE = 10
-"""Places of which the last ones are reserved: what a user sees at a time."""
+"""Best candidates whose mean and deviation are the units of scores and thresholds."""
 
 
 def pool_size(k: int, diversity: float) -> int:
-    """Return how many candidates to request from a model for a list of k."""
+    """Return how many candidates a list of k is made from."""
     return max(POOL, k) if diversity > 0 else k
+
+
+def diverse_top(scores: Floating, mask: Mask, k: int, thresholds: Vector, diversity: float) -> Ints:
+    """Return up to k rows where `mask` holds, best first after re-ranking.
+
+    Args:
+        scores: n, those of the model.
+        mask: n, which rows may be returned.
+        k: Length of the list.
+        thresholds: n, the exposure thresholds of the rows.
+        diversity: Share of the threshold that is subtracted, 0 to 1.
+    """
+    pool = top(scores, mask, pool_size(k, diversity))
+    return pool[diverse_order(scores[pool], thresholds[pool], diversity)[:k]]
 
 
 def diversify(
@@ -39,50 +51,30 @@ def diversify(
     The first k' < k movies are the list of k', so that a list may be cut or filled up.
 
     Args:
-        candidates: a model's recommendations, best first.
-        movies: the table that they are rows of.
-        diversity: share of places that are reserved, 0 to 1, the last ones of every page of ten; 0
-            leaves the model's order.
-        k: length of the list.
+        candidates: A model's recommendations, best first; `pool_size` of them.
+        movies: The table that they are rows of.
+        diversity: Share of the threshold that is subtracted, 0 to 1.
+        k: Length of the list.
     """
-    if diversity <= 0 or len(candidates) < 2:
-        return list(candidates[:k])
     rows = movies.indexes(item.movie_id for item in candidates)
     scores = np.array([item.score for item in candidates])
-    lift = list_z_scores(scores) - movies.exposure_thresholds[rows]
-    rounding_seed = crc32(movies.movie_ids[rows[:_PAGE]].tobytes()) / 2**32
-    return [candidates[i] for i in rank(lift, diversity, rounding_seed, k)]
+    order = diverse_order(scores, movies.exposure_thresholds[rows], diversity)
+    return [candidates[i] for i in order[:k]]
 
 
-def rank(lift: Floating, diversity: float, rounding_seed: float, k: int) -> list[int]:
-    """Return the indexes of up to k of n candidates in the order of their places.
+def diverse_order(scores: Floating, thresholds: Vector, diversity: float) -> Ints:
+    """Return the order of n candidates, the model's best first; those beyond the pool stay behind.
 
     Args:
-        lift: n, by how much each candidate, the model's best first, exceeds its threshold.
-        diversity: share of reserved places.
-        rounding_seed: 0 to 1, see `reserved_slots`.
-        k: length of the list.
+        scores: n, descending.
+        thresholds: n, the candidates' exposure thresholds.
+        diversity: Share of the threshold that is subtracted; 0 keeps the order.
     """
-    left = np.ones(len(lift), bool)
-    order: list[int] = []
-    for place in range(min(k, len(lift))):
-        best = int(np.argmax(left))
-        reserved = reserved_slots(place // _PAGE, diversity, rounding_seed)
-        if best < POOL and _PAGE - place % _PAGE <= reserved:
-            best = int(np.argmax(np.where(left[:POOL], lift[:POOL], -np.inf)))
-        order.append(best)
-        left[best] = False
+    order = np.arange(len(scores))
+    if diversity > 0:
+        lift = list_z_scores(scores)[:POOL] - diversity * thresholds[:POOL]
+        order[: len(lift)] = np.argsort(-lift, kind="stable")
     return order
-
-
-def reserved_slots(page: int, diversity: float, rounding_seed: float) -> int:
-    """Return how many places of a page of ten, counted from 0, are reserved.
-
-    Where the share is no whole number of places, `rounding_seed` decides. It is derived from the
-    list, so that the share holds over many lists and equal requests give equal lists.
-    """
-    share = _PAGE * diversity
-    return int((page + 1) * share + rounding_seed) - int(page * share + rounding_seed)
 
 
 def list_z_scores(scores: Floating) -> Reals:

@@ -15,7 +15,7 @@ class Ranker(Protocol):
         ...
 
     def recommend(
-        self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /
+        self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /, *, diversity: float = 0
     ) -> list[Scored]:
-        """Return the k best movies among those of the mask, best first."""
+        """Return the k best movies among those of the mask, best first, re-ranked by diversity."""
         ...

@@ -18,7 +18,6 @@ from marquee.errors import InvalidInput, MarqueeError
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.registry.registry import Registry
 from marquee.scoring.candidates import candidates
-from marquee.scoring.diversity import diversify, pool_size
 from marquee.scoring.ranker import Ranker
 from marquee.serving.movie_rows import FoldRow
 from marquee.serving.replica import MaskUsers, ModelReplica, ServableModel, ServingState
@@ -171,9 +170,8 @@ def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> li
     """Return the model's list within the request's filters, diversified: the usual answer."""
     model: Ranker = serving.model
     user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
-    mask, wanted = candidates(request, serving.movies), pool_size(request.k, request.diversity)
-    items = model.recommend(user, serving.movies, mask, wanted)
-    return diversify(items, serving.movies, request.diversity, request.k)
+    mask = candidates(request, serving.movies)
+    return model.recommend(user, serving.movies, mask, request.k, diversity=request.diversity)
 
 
 async def user_features(replica: ModelReplica[Any], request: Request) -> dict[str, Any]:

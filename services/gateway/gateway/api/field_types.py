@@ -53,9 +53,9 @@ Diversity = Annotated[
         ge=0,
         le=1,
         description=(
-            "Share of the places that is kept for films that few others are shown and that this"
-            " viewer's taste speaks for, spread evenly over the list. 0: the best films, as many"
-            " are shown them; where it is left out, the setting of the system holds."
+            "How much of what puts a film into everybody's list does not count. 0: the best films,"
+            " as many are shown them; 1: by how much a film suits this viewer more than others."
+            " Where it is left out, the setting of the system holds."
         ),
         examples=[0.2],
     ),

@@ -27,7 +27,7 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
     those most like them. Genres are a union and a hard filter.
     """
     movies = MovieFilter(tuple(query.genre))
-    list_request = ListRequest(query.k, movies, diversity=_diversity(request, query.diversity))
+    list_request = ListRequest(query.k, movies, diversity=query.diversity)
     history = session_history((), query.viewed)
     return await _session(request, history, list_request, query.explain)
 
@@ -39,9 +39,8 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     count, and `notes` says so.
     """
     history = session_history(body.ratings, body.viewed)
-    movies, diversity = MovieFilter(tuple(body.genres)), _diversity(request, body.diversity)
     exclude = history.older.union(body.exclude)
-    list_request = ListRequest(body.k, movies, exclude, diversity)
+    list_request = ListRequest(body.k, MovieFilter(tuple(body.genres)), exclude, body.diversity)
     return await _session(request, history, list_request, body.explain)
 
 
@@ -55,16 +54,13 @@ async def recommend_user(
     (the token of a write) the list follows that write, or says `fresh: false`.
     """
     snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
-    diversity = _diversity(request, query.diversity)
-    list_request = ListRequest(query.k, query.movie_filter(), frozenset(query.exclude), diversity)
+    list_request = ListRequest(
+        query.k, query.movie_filter(), frozenset(query.exclude), query.diversity
+    )
     list_query = RecommendationQuery(
         snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
     )
     return await context_of(request).recommend(list_query, snapshot.fresh, query.explain)
-
-
-def _diversity(request: Request, diversity: float | None) -> float:
-    return context_of(request).settings.diversity if diversity is None else diversity
 
 
 async def _session(

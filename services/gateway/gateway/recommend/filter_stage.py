@@ -40,13 +40,14 @@ class ListRequest:
         k: Number of movies.
         filter: Genres, years and tag of the movies.
         exclude: Ids of movies to leave out.
-        diversity: Share of the places reserved for rarely shown movies, in 0..1.
+        diversity: Share of a movie's exposure threshold that its score loses, in 0..1; None: the
+            default of the system, which the popular list, the same for all, is spared.
     """
 
     k: int = 10
     filter: MovieFilter = field(default_factory=MovieFilter)
     exclude: frozenset[int] = frozenset()
-    diversity: float = 0.0
+    diversity: float | None = None
 
 
 @dataclass(frozen=True)

@@ -92,11 +92,14 @@ class Orchestrator:
         popular: PopularList,
         thresholds: Thresholds,
         timeouts: Timeouts | None = None,
+        diversity: float = 0.0,
     ) -> None:
+        """Take the parts; `diversity` is that of requests that name none."""
         self.models = models
         self.popular = popular
         self.thresholds = thresholds
         self.timeouts = timeouts or Timeouts()
+        self.diversity = diversity
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: exactly k whenever the user may be shown that many."""
@@ -119,6 +122,7 @@ class _RequestRun:
         self._models = orchestrator.models
         self._popular = orchestrator.popular
         self._timeouts = orchestrator.timeouts
+        self._default_diversity = orchestrator.diversity
         self._query = query
         self._deadline = time.monotonic() + orchestrator.timeouts.request + query.wait
         self.now = datetime.now(UTC)
@@ -223,7 +227,18 @@ class _RequestRun:
             "after": select_topics(query.after, *_TOPICS[route]),
             "deadline_ms": deadline * 1000,
         }
+        if (diversity := self._diversity(route)) > 0:
+            request["diversity"] = diversity
         return await self._models.recommend(route, request, seconds)
+
+    def _diversity(self, route: Route) -> float:
+        """Return the setting of the request; the default of the system where it has none.
+
+        The popular list is the same for all who see it, so the default is not for it.
+        """
+        if (wish := self._query.list_request.diversity) is not None:
+            return wish
+        return 0.0 if route is Route.POPULAR else self._default_diversity
 
 
 def reserve(rules: Rules) -> int:
@@ -247,6 +262,5 @@ def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str,
         "genres": movies.genres,
         "year_from": movies.year_from,
         "year_to": movies.year_to,
-        **({"diversity": list_request.diversity} if list_request.diversity else {}),
         "only": None if movies.tag is None else [*catalogue.tagged(movies.tag)],
     }

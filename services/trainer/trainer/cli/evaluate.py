@@ -64,7 +64,8 @@ def main(
         DataError: There are no ratings.
     """
     dataset = read_data(settings, data)
-    plan, _ = options.plan.usable(dataset)
+    whole_plan = options.plan.at(settings.diversity)
+    plan, _ = whole_plan.usable(dataset)
     folder = settings.state / "evaluation"
     work = EvaluationJob(
         dataset,
@@ -76,7 +77,7 @@ def main(
     with Console(stderr=True).status("evaluation") as status:
         fill_cache(work, options.jobs, status.update)
         report = evaluate(
-            dataset, work.parameters, work.thresholds, options.plan, work.cache, say=status.update
+            dataset, work.parameters, work.thresholds, whole_plan, work.cache, say=status.update
         )
     report = with_training(report, settings)
     write_report(report, folder)

@@ -43,12 +43,14 @@ class SliceMeasurements:
     """The cases of a slice over all splits, and the measurements of all recommenders on them.
 
     `rivals`: a measurement a split, by baseline. `models`: a measurement a split, by model, on the
-    cases that are routed to it. `by_diversity`: those of the models by setting of diversity.
+    cases that are routed to it, at the setting `diversity`. `by_diversity`: those of the models at
+    other settings.
     """
 
     cases: list[EvaluationCase] = field(default_factory=list)
     rivals: dict[str, list[Measurement]] = field(default_factory=dict)
     models: dict[str, list[Measurement]] = field(default_factory=dict)
+    diversity: float = 0.0
     by_diversity: dict[float, dict[str, list[Measurement]]] = field(default_factory=dict)
 
 
@@ -80,6 +82,8 @@ def compare(
         setting: _rows(_merged(by_model, models), answered)
         for setting, by_model in measured.by_diversity.items()
     }
+    if diverse:
+        diverse[measured.diversity] = outcomes[OURS]
     return slice_report.model_copy(
         update={
             "note": _left_out(answered),
@@ -199,7 +203,7 @@ def _trade_off(
             over_best=ndcg_difference(measurement, outcomes[best], users),
             **_beyond_accuracy(measurement, cases, catalogue),
         )
-        for setting, measurement in ({0.0: outcomes[OURS], **diverse} if diverse else {}).items()
+        for setting, measurement in sorted(diverse.items(), key=lambda pair: pair[0])
     )
 
 

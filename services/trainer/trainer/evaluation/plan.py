@@ -40,8 +40,10 @@ class EvaluationPlan:
     """Predicted ratings, cold movies, the ablation and validation users too."""
     rating_splits: int = 0
     """Splits on which all kinds of predicted ratings are measured."""
+    diversity: float = 0.0
+    """Setting of diversity of the lists: that of the system."""
     diversities: tuple[float, ...] = ()
-    """Settings of diversity at which lists are measured, besides 0."""
+    """Other settings of diversity at which lists are measured."""
 
     @classmethod
     def of(
@@ -79,6 +81,11 @@ class EvaluationPlan:
             rating_splits=rating_splits,
             diversities=DIVERSITIES if is_full else (),
         )
+
+    def at(self, diversity: float) -> "EvaluationPlan":
+        """Return the plan of a system with this setting of diversity."""
+        others = tuple(setting for setting in self.diversities if setting != diversity)
+        return replace(self, diversity=diversity, diversities=others)
 
     @property
     def fold_slices(self) -> tuple[Slice, ...]:

@@ -78,7 +78,7 @@ class Recommenders:
     ) -> MeasurementsBySlice:
         """Return the measurements of a model, fitted without some signals of its blend."""
         thresholds, parameters = self._thresholds, self._parameters
-        diversities = () if without else self._plan.diversities
+        diversity, diversities = self._plan.diversity, () if without else self._plan.diversities
         if without:
             parameters = parameters.changed(name, {"without": list(without)})
         config = (
@@ -87,13 +87,15 @@ class Recommenders:
             astuple(thresholds),
         )
         code = code_digest("trainer.evaluation", "marquee", name.replace("-", "_"))
-        key = key_of(_about(split), tuple(cases), config, code, diversities)
+        key = key_of(_about(split), tuple(cases), config, code, diversity, diversities)
         fits = self._plan.fits
         return self._cached(
             split,
             "-".join((name, *(f"without-{signal}" for signal in without))),
             key,
-            lambda: measure_model(name, split, cases, thresholds, parameters, fits, diversities),
+            lambda: measure_model(
+                name, split, cases, thresholds, parameters, fits, diversity, diversities
+            ),
         )
 
     def _cached(

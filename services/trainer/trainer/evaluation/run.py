@@ -107,6 +107,7 @@ class EvaluationRun:
     def _add_model(self, name: str, measurements: MeasurementsBySlice, cases: CasesBySlice) -> None:
         for key in cases:
             measured = self._measured[key]
+            measured.diversity = self._plan.diversity
             measured.models.setdefault(name, []).append(measurements[key])
             for setting in self._plan.diversities:
                 by_model = measured.by_diversity.setdefault(setting, {})

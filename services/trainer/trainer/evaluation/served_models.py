@@ -26,13 +26,13 @@ from trainer.models.parameters import TrainingParameters
 
 Fits = Mapping[str, Callable[[], ModelFit]]
 
-DIVERSITIES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
+DIVERSITIES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 1.0)
 """Settings of diversity at which the trade-off is measured."""
 
 
 def key_at(slice_name: str, diversity: float) -> str:
     """Return the name of a slice at a setting of diversity."""
-    return f"{slice_name} at diversity {diversity:g}" if diversity else slice_name
+    return f"{slice_name} at diversity {diversity:g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,14 @@ class ServedModel:
     movie_ids: Ints
     popularity: Popularity | None
 
-    def list_for(self, case: EvaluationCase, candidates: Mask | None = None) -> Ints:
+    def list_for(
+        self, case: EvaluationCase, candidates: Mask | None = None, diversity: float = 0.0
+    ) -> Ints:
         """Return the movie rows that a service would recommend, best first.
 
         Candidates are all movies by default; those of the case are never in the list.
         """
-        return self._rows(self._scored(case, candidates))
+        return self._rows(self._scored(case, candidates, diversity=diversity))
 
     def lists_for(self, case: EvaluationCase, diversities: Sequence[float]) -> list[Ints]:
         """Return the movie rows that a service would recommend at each setting of diversity."""
@@ -62,13 +64,19 @@ class ServedModel:
         ]
 
     def _scored(
-        self, case: EvaluationCase, candidates: Mask | None = None, k: int = DEPTH
+        self,
+        case: EvaluationCase,
+        candidates: Mask | None = None,
+        k: int = DEPTH,
+        diversity: float = 0.0,
     ) -> list[Scored]:
         movies = self.movies
         mask = movies.alive.copy() if candidates is None else candidates.copy()
         mask[movies.indexes(self.movie_ids[case.movies].tolist())] = False
-        live = {} if self.popularity is None else {"popularity": self.popularity}
-        scored: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **live)
+        more: dict[str, Any] = {} if self.popularity is None else {"popularity": self.popularity}
+        if diversity:
+            more["diversity"] = diversity
+        scored: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **more)
         return scored
 
     def _rows(self, scored: Sequence[Scored]) -> Ints:
@@ -96,18 +104,21 @@ def measure_model(
     thresholds: Thresholds,
     parameters: TrainingParameters,
     fits: Fits = MODEL_FITS,
+    diversity: float = 0.0,
     diversities: Sequence[float] = (),
 ) -> dict[str, Measurement]:
     """Return the measurements of a model, by slice, on the cases that are routed to it.
 
-    The model is fitted only if there are such cases. For each of `diversities`, lists of ten at
-    that setting are measured too, under `key_at`.
+    The model is fitted only if there are such cases. Lists are those at the setting `diversity`;
+    those at each of `diversities` are measured too, under `key_at`.
     """
     own = {key: cases_routed_to(name, chosen, thresholds) for key, chosen in cases.items()}
     model = fit_served_model(name, split.train, parameters, fits) if any(own.values()) else None
     measurements = {}
     for key, chosen in own.items():
-        lists = [] if model is None else [model.list_for(case) for case in chosen]
+        lists = []
+        if model is not None:
+            lists = [model.list_for(case, diversity=diversity) for case in chosen]
         measurements[key] = measure(chosen, lists)
         if not diversities:
             continue

@@ -77,7 +77,7 @@ def _choices(slices: Sequence[SliceReport]) -> TextTable:
     means = mean_qualities(slices)
     if means:
         rows.append(("all", *_choice_cells({p.setting: p for p in means}, means)))
-    columns = ("given", "setting", "NDCG@10", "at 0", "weighted recall@20", "at 0")
+    columns = ("given", "setting", "NDCG@10", "at the least", "weighted recall@20", "at the least")
     return TextTable("The setting of diversity that is best by both qualities", columns, rows)
 
 
@@ -85,7 +85,8 @@ def _choice_cells(
     by_setting: Mapping[float, TradeOff | SettingQuality],
     points: Sequence[TradeOff | SettingQuality],
 ) -> tuple[str, ...]:
-    chosen, none = by_setting[best_by_both(points) or 0.0], by_setting[0.0]
+    least = min(by_setting)
+    chosen, none = by_setting[best_by_both(points) or least], by_setting[least]
     return (
         f"{chosen.setting:g}",
         f"{chosen.ndcg_at_10:.3f}",

@@ -34,7 +34,11 @@ def evaluate_training(context: TrainingContext) -> dict[str, dict[str, float]]:
     """
     models = tuple(name for name in MODEL_NAMES if name in context.bundles)
     sample = sample_of(context.dataset)
-    plan, reason = EvaluationPlan((0,), QUICK, models, families=()).usable(sample)
+    plan, reason = (
+        EvaluationPlan((0,), QUICK, models, families=())
+        .at(context.settings.diversity)
+        .usable(sample)
+    )
     done = iter(range(1, len(models) + 1))
 
     def say(words: str) -> None:

@@ -63,10 +63,9 @@ class Settings(BaseModel):
     """Number of ratings from which the neural ranker answers."""
     positive_ratings: Annotated[int, Field(ge=1)] = 3
     """Number of positive ratings that both need."""
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the places of a list that is reserved for rarely shown movies, where a request does
-    not give it."""
-
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Share of a movie's exposure threshold that its score loses, where a request does not give it
+    and the list is not the popular one; the choice of the evaluation by both qualities."""
     likes: Literal["from-ratings", "every-rating"] = "from-ratings"
     """Which ratings count as likes: those of more than 3.5 stars, or every one, for shops without
     stars. It holds for trainings, services and evaluation; after a change, train again."""

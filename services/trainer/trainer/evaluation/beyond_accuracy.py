@@ -96,7 +96,8 @@ class CatalogueStatistics:
         Returns:
             m values from 0 to 4.6; not a number for a user without likes that have genres.
         """
-        shares = self.genres / np.maximum(1, self.genres.sum(axis=1, keepdims=True))
+        genres = self.genres.astype(np.float64)
+        shares = genres / np.maximum(1, genres.sum(axis=1, keepdims=True))
         divergences = np.full(len(shown), np.nan)
         for i, (row, history) in enumerate(zip(shown, histories, strict=True)):
             liked, listed = _distribution(shares[history]), _distribution(shares[row[row >= 0]])

@@ -50,9 +50,10 @@ users. Recall@20 is over min(20, relevant films).
 the mean self-information of the films, -log2 of the share of users who rated them (Zhou et al.
 2010, Vargas and Castells 2011), diversity the mean of 1 - cosine of genres, year and tags over the
 pairs of a list (Ziegler et al. 2005). A request, or a setting of the system, may ask for broader
-lists: `diversity` is the share of the places, the last ones of every ten, that is reserved for
-films that suit the viewer more than they suit others (after Adomavicius and Kwon 2012). The
-trade-off is measured at each setting, as is the broadest list that is as good as the bar.
+lists: a film's score loses the share `diversity` of its exposure threshold, the score that only a
+hundredth of the viewers reach for it. Tables and differences are of the default setting of the
+system; the trade-off is measured at each setting, as is the broadest list that is as good as the
+bar.
 
 **Not the same for everybody.** Two qualities judge a list. NDCG rewards what is popular, since the
 held-out likes are; so recall@20 is told a second time with targets weighted by their popularity:

@@ -268,3 +268,15 @@ def test_equal_data_give_equal_baselines(family: BaselineFamily) -> None:
         FittedFamily(family, checkerboard(60, 40)).lists([case], chosen)[0] for _ in range(2)
     )
     assert first.tolist() == second.tolist()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_without_any_rating_in_the_training_data_lists_are_made_all_the_same(
+    family: BaselineFamily,
+) -> None:
+    dataset = checkerboard(60, 40)
+    nothing = dataset.of_rows(np.zeros(len(dataset), bool))
+    case = EvaluationCase(1, np.array([3]), np.array([10], np.uint8), np.array([1]))
+    chosen = tune_by_slice(family, nothing, {"a": [case]})["a"]
+    [rows] = FittedFamily(family, nothing).lists([case], chosen)
+    assert sorted(rows.tolist()) == [row for row in range(40) if row != 3]

@@ -66,17 +66,16 @@ class FittedFamily:
         self, settings: Mapping[str, float], cases: Sequence[EvaluationCase]
     ) -> TunedSettings:
         """Return the settings with the weight of popularity that is best on the cases."""
-        own, popularities = self._signals(settings, cases)
-        relevant = np.zeros(own.shape, bool)
-        for i, case in enumerate(cases):
-            relevant[i, case.targets] = True
-        counts = np.array([len(case.targets) for case in cases], np.int64)
-        scores = [
-            mean_ndcg(_hide(own + np.float32(weight) * popularities, cases), relevant, counts)
-            for weight in POPULARITY_WEIGHTS
-        ]
-        i = int(np.argmax(scores))
-        return TunedSettings(settings, POPULARITY_WEIGHTS[i], scores[i])
+        sums = np.zeros(len(POPULARITY_WEIGHTS))
+        for start in range(0, len(cases), _CHUNK):
+            chunk = cases[start : start + _CHUNK]
+            own, popularities = self._signals(settings, chunk)
+            relevant, counts = _targets(chunk, own.shape[1])
+            for i, weight in enumerate(POPULARITY_WEIGHTS):
+                scores = _hide(own + np.float32(weight) * popularities, chunk)
+                sums[i] += len(chunk) * mean_ndcg(scores, relevant, counts)
+        best = int(np.argmax(sums))
+        return TunedSettings(settings, POPULARITY_WEIGHTS[best], float(sums[best] / len(cases)))
 
     def _signals(
         self, settings: Mapping[str, float], cases: Sequence[EvaluationCase]
@@ -86,9 +85,15 @@ class FittedFamily:
         unseen = np.ones((len(cases), n_movies), bool)
         for i, case in enumerate(cases):
             unseen[i, case.movies] = False
-        own = self._scorer(settings).scores(self._family.fold_ins(cases, n_movies))
+        own = self._scores(settings, cases)
         popularities = np.tile(self._log_likes, (len(cases), 1))
         return _standardised(own, unseen), _standardised(popularities, unseen)
+
+    def _scores(self, settings: Mapping[str, float], cases: Sequence[EvaluationCase]) -> Matrix:
+        n_movies = len(self._log_likes)
+        if not self._matrix.nnz:  # before an early cut nothing may be liked yet
+            return np.zeros((len(cases), n_movies), np.float32)
+        return self._scorer(settings).scores(self._family.fold_ins(cases, n_movies))
 
     def _scorer(self, settings: Mapping[str, float]) -> Scorer:
         key = str(settings)
@@ -146,6 +151,14 @@ def _standardised(scores: Matrix, unseen: Mask) -> Matrix:
     deviation = scores.std(axis=1, keepdims=True, where=unseen)
     scaled: Matrix = (scores - mean) / np.where(deviation > 1e-12, deviation, np.float32(1))
     return scaled
+
+
+def _targets(cases: Sequence[EvaluationCase], n_movies: int) -> tuple[Mask, Ints]:
+    """Return which movies each of m cases wants, m × n_movies, and how many."""
+    relevant = np.zeros((len(cases), n_movies), bool)
+    for i, case in enumerate(cases):
+        relevant[i, case.targets] = True
+    return relevant, relevant.sum(axis=1)
 
 
 def _hide(scores: Matrix, cases: Sequence[EvaluationCase]) -> Matrix:

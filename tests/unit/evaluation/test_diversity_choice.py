@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.report.beyond_accuracy_tables import beyond_accuracy_tables
 from trainer.report.diversity_choice import (
     TOLERANCE,
     SettingQuality,
@@ -12,6 +11,7 @@ from trainer.report.diversity_choice import (
     mean_qualities,
 )
 from trainer.report.model import Interval, RecommenderMetrics, Report, SliceReport, TradeOff
+from trainer.report.tables.beyond_accuracy import beyond_accuracy_tables
 
 
 def quality(setting: float, ndcg: float, weighted: float) -> SettingQuality:

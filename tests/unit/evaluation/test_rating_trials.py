@@ -24,7 +24,7 @@ from trainer.evaluation.rating_prediction.splits import (
     by_users,
 )
 from trainer.report.model import Interval, RatingTrials, Report
-from trainer.report.tables import tables
+from trainer.report.tables.all_tables import tables
 from trainer.report.writers import markdown
 
 

@@ -15,7 +15,7 @@ from trainer.report.model import (
 )
 from trainer.report.plots import plots
 from trainer.report.quality_doc import quality_document
-from trainer.report.slice_tables import slice_tables
+from trainer.report.tables.slices import slice_tables
 from trainer.report.verdict import verdict
 from trainer.report.writers import html, markdown
 

@@ -19,7 +19,7 @@ from trainer.history.history import History
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.report.model import Report
 from trainer.report.quality_doc import quality_document
-from trainer.report.tables import print_report
+from trainer.report.tables.all_tables import print_report
 from trainer.report.writers import write_report
 from trainer.runs.records import TrainingRecords
 from trainer.segments.maps import maps_of_record

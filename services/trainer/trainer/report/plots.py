@@ -48,7 +48,7 @@ def _by_ratings(points: Sequence[RatingCountPoint]) -> str:
             axes.plot(ratings, popularity, marker="^", linestyle="--", label=POPULARITY)
             axes.set_xlabel(label)
             axes.set_xlim(left=0)
-            axes.set_ylim(bottom=0)
+        all_axes[0].set_ylim(bottom=0)  # of both: after all is drawn, so that nothing is cut off
         all_axes[0].set_ylabel("NDCG@10")
         all_axes[0].legend(frameon=False)
 

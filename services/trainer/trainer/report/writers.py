@@ -6,9 +6,9 @@ from pathlib import Path
 
 from trainer.report.model import Report
 from trainer.report.plots import plots
-from trainer.report.slice_tables import slice_tables
-from trainer.report.table import TextTable
-from trainer.report.tables import heading, tables, tuned_settings_table
+from trainer.report.tables.all_tables import heading, tables, tuned_settings_table
+from trainer.report.tables.slices import slice_tables
+from trainer.report.tables.text_table import TextTable
 from trainer.report.verdict import verdict
 
 _STYLE = """

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from trainer.report.beyond_accuracy_tables import beyond_accuracy_tables
-from trainer.report.extra_tables import extra_tables
 from trainer.report.model import Report
-from trainer.report.rating_tables import rating_error_tables, rating_trial_tables
-from trainer.report.slice_tables import by_ratings_table, other_metrics_table, slice_tables
-from trainer.report.table import TextTable
+from trainer.report.tables.beyond_accuracy import beyond_accuracy_tables
+from trainer.report.tables.extras import extra_tables
+from trainer.report.tables.predicted_ratings import rating_error_tables, rating_trial_tables
+from trainer.report.tables.slices import by_ratings_table, other_metrics_table, slice_tables
+from trainer.report.tables.text_table import TextTable
 from trainer.report.verdict import verdict
 
 

@@ -11,7 +11,7 @@ from trainer.report.model import (
     Report,
     SliceReport,
 )
-from trainer.report.table import TextTable
+from trainer.report.tables.text_table import TextTable
 
 RECOMMENDERS = (
     POPULARITY,

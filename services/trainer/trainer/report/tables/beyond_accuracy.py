@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from trainer.report.diversity_choice import SettingQuality, best_by_both, mean_qualities
 from trainer.report.model import OURS, POPULARITY, Report, SliceReport, TradeOff
-from trainer.report.table import TextTable
+from trainer.report.tables.text_table import TextTable
 
 
 def beyond_accuracy_tables(report: Report) -> Iterator[TextTable]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from trainer.report.model import RatingTrials, Report
-from trainer.report.table import TextTable
+from trainer.report.tables.text_table import TextTable
 
 
 def rating_error_tables(report: Report) -> Iterator[TextTable]:

@@ -1,0 +1,1 @@
+"""Tables of a report as text, for the terminal, Markdown and HTML alike."""

@@ -42,7 +42,7 @@ def popular(serving: ServingState[Content], request: RecommendRequest) -> list[S
 
 
 async def similar(replica: ModelReplica[Content], request: Request) -> dict[str, Any]:
-    """Answer which movies are nearest to one by content alone."""
+    """Answer which movies are most like one."""
     serving, movie_id = replica.serving, int(request.path_params["movie_id"])
     k = requested_k(request)
     if serving.movies.index(movie_id) < 0:

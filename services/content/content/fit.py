@@ -1,37 +1,41 @@
 """Fit of the content model: movie vectors, reduced space, blend, cold start."""
 
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from content.model import Content
-from marquee.arrays import Ints, Matrix
+from marquee.arrays import Ints, Mask, Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn
 from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.likeness import NearFloors
 from marquee.training.blended_model import BlendedModelConfig, BlendedModelFit, fit_blended_model
+from marquee.training.likeness import FittedLikeness, LikenessConfig, fit_likeness
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.preference import PREFERENCE_WEIGHTS
 
 DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,
-    "popularity": 0.0,
+    "popularity": 0.1,
     "content": 0.5,
-    "nearest": 0.5,
+    "nearest": 1.5,
     "cluster": 0.1,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 MIN_WEIGHTS = {
-    "popularity": 0.0,
+    "popularity": 0.05,
     "preference": 0.0,
     "few_ratings": 0.0,
     "content": 0.1,
+    "nearest": 0.5,
     "cluster": 0.05,
 }
-"""Lower bounds of learned weights: a movie that becomes more popular must not sink for that."""
+"""Lower bounds of learned weights: lists rest on likeness, and popular movies fill them up."""
 
 
 class ContentConfig(BlendedModelConfig):
@@ -39,6 +43,7 @@ class ContentConfig(BlendedModelConfig):
 
     signals: ClassVar[tuple[str, ...]] = tuple(DEFAULT_WEIGHTS)
 
+    likeness: LikenessConfig = LikenessConfig()
     dimensions: int = Field(80, ge=1)
     sizes: tuple[int, ...] = (1, 2, 3, 5)
 
@@ -70,6 +75,21 @@ class ContentFit(BlendedModelFit[ContentConfig, Content]):
         """Return the rows of the preference scorers."""
         return self.preference.rows()
 
+    @cached_property
+    def likeness(self) -> FittedLikeness:
+        """The fitted likeness of all movies."""
+        return fit_likeness(
+            self.movies, self.movie_vectors, self.matrix, self.rows, self.config.likeness, self.seed
+        )
+
+    def table(self, model: Content, cold: Mask) -> MovieTable:
+        """Return the table of all movies, with cold rows where `cold` holds."""
+        base = super().table(model, cold)
+        likeness = self.likeness.rows(cold)
+        floors = NearFloors(self.likeness.likeness, likeness).of(likeness)
+        vectors = np.hstack([base.vectors, likeness, floors[:, None]])
+        return MovieTable.of(self.movies, vectors, base.clusters)
+
     def assemble(
         self, cold_start: ColdStartModel, weights: dict[str, float], base: MovieTable
     ) -> Content:
@@ -77,6 +97,7 @@ class ContentFit(BlendedModelFit[ContentConfig, Content]):
         return Content(
             movie_vectors=self.movie_vectors,
             pipeline=self.pipeline,
+            likeness=self.likeness.likeness,
             preference=self.preference,
             cold_start=cold_start,
             weights=weights,

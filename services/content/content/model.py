@@ -1,25 +1,30 @@
-"""The content recommender: movies near those that a user liked or viewed, by their content."""
+"""The content recommender: movies like those that a user liked or viewed."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Matrix, Vector, direction
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import Popularity
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
-from marquee.scoring.blended_model import BlendedModel
+from marquee.scoring.blended_model import BlendedModel, Explanation
+from marquee.scoring.explanations import shares_of_largest
+from marquee.scoring.likeness import LIKENESS_FILE, CoLikingPredictor, Likeness, NearFloors
 from marquee.scoring.popularity_signals import cluster_shares
 from marquee.scoring.preference import popularity_penalty
 from marquee.scoring.top_k import top
 
 _HISTORY = 100
 """Newest movies of a history that count: preferences drift, and an answer has a time limit."""
-_NEAREST = 5
+_NEAREST = 3
 """Newest movies of a history for the signal `nearest`."""
 
 
@@ -27,16 +32,25 @@ _NEAREST = 5
 class Content(BlendedModel[Ints]):
     """A fitted content model; a history is the rows of movies liked or viewed, oldest first.
 
-    The columns that users teach are those of the preference scorers.
+    The columns that users teach are those of the preference scorers. A row also holds `likeness`
+    (`marquee.scoring.likeness`) and `floor`, the likeness from which another movie is near.
+
+    Attributes:
+        likeness: encoder and measure of likeness; None in bundles of older code, which compare the
+            codes of the reduced space.
     """
 
     reason = Reason.SIMILAR_TO_VIEWED
 
+    likeness: Likeness | None = None
+
     @cached_property
     def layout(self) -> RowLayout:
         """Layout of a row of the table."""
-        code = len(self.pipeline.encoder.components)
-        return RowLayout(**self.preference.widths, code=code, prior=1, cold=1)
+        widths = {**self.preference.widths, "code": len(self.pipeline.encoder.components)}
+        if self.likeness is None:
+            return RowLayout(**widths, prior=1, cold=1)
+        return RowLayout(**widths, prior=1, cold=1, likeness=self.likeness.layout.width, floor=1)
 
     def pipeline_input(self, learned: Matrix, movie_vectors: Matrix) -> Matrix:  # noqa: ARG002
         """Return the movie vectors: the space is one of content and popularity alone."""
@@ -52,22 +66,55 @@ class Content(BlendedModel[Ints]):
         """Return the history, all movies at weight 1."""
         return history, np.ones(len(history))
 
-    def similar(self, movie_id: int, movies: MovieTable, mask: Mask, k: int) -> list[Scored]:
-        """Return up to k movies where `mask` holds, nearest first; none for an unknown movie.
+    def row(self, movie: Movie, sums: tuple[int, int, int]) -> tuple[Vector, int]:
+        """Return the vector and the cluster of a new or changed movie with its sums."""
+        vector, cluster = super().row(movie, sums)
+        if self.likeness is None:
+            return vector, cluster
+        likeness = self._likeness_row(self.likeness, movie)
+        return np.concatenate([vector, likeness[0], self._near_floors.of(likeness)]), cluster
 
-        The score is the cosine of the codes.
+    def similar(self, movie_id: int, movies: MovieTable, mask: Mask, k: int) -> list[Scored]:
+        """Return up to k movies where `mask` holds, most alike first; none for an unknown movie.
+
+        The score is the likeness.
         """
         source = movies.index(movie_id)
         if source < 0:
             return []
-        codes = self.layout.block(movies.vectors, "code")
-        scores = codes @ codes[source]
+        scores = self._likeness_to(source, movies)
         others = mask.copy()
         others[source] = False
         because = ((movie_id, 1.0),)
         return [
             Scored(int(movies.movie_ids[row]), float(scores[row]), self.reason, because)
             for row in top(scores, others, k)
+        ]
+
+    def explain(self, history: Ints, movies: MovieTable, rows: Ints) -> list[Explanation]:
+        """Return the reason of each of k recommended rows and the movies that it rests on.
+
+        A movie is similar if it is near one of the history's; others are popular ones of the
+        history's genres, or merely popular.
+        """
+        if self.likeness is None or not len(history):
+            return super().explain(history, movies, rows)
+        table, layout = movies.vectors, self.layout
+        likenesses = self.likeness.between(
+            layout.block(table[rows], "likeness"), layout.block(table[history], "likeness")
+        )
+        is_near = likenesses >= layout.column(table[history], "floor")
+        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), 0))
+        source_ids = movies.movie_ids[history].tolist()
+        genres = np.bitwise_or.reduce(movies.genres[history])
+        fill_in = np.where(
+            movies.genres[rows] & genres, Reason.POPULAR_IN_YOUR_GENRES, Reason.POPULAR
+        )
+        return [
+            (self.reason, tuple((source_ids[i], share) for i, share in shares))
+            if shares
+            else (Reason(reason), ())
+            for shares, reason in zip(near, fill_in.tolist(), strict=True)
         ]
 
     def signals(
@@ -83,14 +130,80 @@ class Content(BlendedModel[Ints]):
         current = self.log_popularity(selection, imputer, popularity)
         if not len(history):
             return {"popularity": current}
-        codes = self.layout.block(selection.vectors, "code")
-        known = movies.vectors[history, self.layout["code"]]
         at_training = self.log_popularity(selection, imputer)
         return {
             "popularity": current,
             **self.preference.signals(history, None, movies.vectors, imputer, selection=selection),
-            "content": codes @ direction(known),
-            "nearest": (known[-_NEAREST:] @ codes.T).max(axis=0),
+            **self._likeness_signals(history, movies, selection),
             "less_popular": popularity_penalty(at_training, len(history)),
             "cluster": cluster_shares(movies.clusters, history, selection, self.clusters),
         }
+
+    def save_more(self, directory: Path) -> None:
+        """Write `likeness.npz`."""
+        if self.likeness is not None:
+            self.likeness.save(directory)
+
+    @classmethod
+    def load_more(cls, directory: Path) -> dict[str, Any]:
+        """Read `likeness.npz` if there is one."""
+        if not (directory / LIKENESS_FILE).exists():
+            return {}
+        return {"likeness": Likeness.load(directory)}
+
+    def _likeness_signals(
+        self, history: Ints, movies: MovieTable, selection: RowSelection
+    ) -> dict[str, Vector]:
+        """Return the likeness to the whole history, and to the nearest of its newest movies."""
+        vectors, known = (
+            self._unit_vectors(rows) for rows in (selection.vectors, movies.vectors[history])
+        )
+        # One product at a time: BLAS is faster so, for a few rows against very many.
+        nearest = np.stack([vectors @ vector for vector in known[-_NEAREST:]])
+        content = nearest[0] if len(history) == 1 else vectors @ direction(known)
+        if self.likeness is not None:
+            rows = self.layout.block(selection.vectors, "likeness")
+            sources = self.layout.block(movies.vectors[history[-_NEAREST:]], "likeness")
+            nearest = self.likeness.with_titles(nearest, sources, rows)
+        return {"content": content, "nearest": nearest.max(axis=0)}
+
+    def _unit_vectors(self, rows: Matrix) -> Matrix:
+        """Return the unit vectors that n rows of the table are compared by."""
+        if self.likeness is None:
+            return self.layout.block(rows, "code")
+        return self.likeness.layout.block(self.layout.block(rows, "likeness"), "vector")
+
+    def _likeness_to(self, source: int, movies: MovieTable) -> Vector:
+        if self.likeness is None:
+            codes = self.layout.block(movies.vectors, "code")
+            cosines: Vector = codes @ codes[source]
+            return cosines
+        rows = self.layout.block(movies.vectors, "likeness")
+        return self.likeness.to(rows[source], rows)
+
+    def _likeness_row(self, likeness: Likeness, movie: Movie) -> Matrix:
+        """Return the likeness row of a movie, 1 × width; a cold one's co-liking is predicted."""
+        vector = self.movie_vectors.vector(movie)[None]
+        content = likeness.content(vector, self.movie_vectors.blocks)
+        titles = likeness.titles([movie.title])
+        i = self.base.index(movie.movie_id)
+        if i >= 0 and not self.layout.column(self.base.vectors[i], "cold"):
+            co_liking = likeness.co_liking(self._base_likeness[i : i + 1])
+        else:
+            co_liking = self._co_liking_predictor.predict(content, titles)
+        return likeness.rows(co_liking, content, titles)
+
+    @cached_property
+    def _base_likeness(self) -> Matrix:
+        return self.layout.block(self.base.vectors, "likeness")
+
+    @cached_property
+    def _near_floors(self) -> NearFloors:
+        assert self.likeness is not None
+        return NearFloors(self.likeness, self._base_likeness)
+
+    @cached_property
+    def _co_liking_predictor(self) -> CoLikingPredictor:
+        assert self.likeness is not None
+        is_known = self.layout.column(self.base.vectors, "cold") == 0
+        return CoLikingPredictor(self.likeness, self._base_likeness[is_known])

@@ -48,6 +48,7 @@ export function why(item, chosen) {
   const reasons = {
     popular: "Loved by many viewers",
     popular_in_genre: shared.length ? `A favourite in ${conjunction.format(shared)}` : "A favourite of its genre",
+    popular_in_your_genres: "Popular in the genres of what you have seen",
     similar_to_viewed: named ? `Similar to ${named}, which you have seen` : "Similar to what you have seen",
     because_you_liked: named ? `Because you liked ${named}` : "Because of what you liked",
     liked_by_similar_viewers: named ? `Viewers like you, who also liked ${named}, loved it` : "Loved by viewers with your taste",

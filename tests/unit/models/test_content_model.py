@@ -1,16 +1,21 @@
 """Content model: the contract of recommenders, and movies similar to one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from content.app import popular
 from content.fit import ContentConfig, fit
 from content.model import Content
 from marquee.domain.movies import Movie, genre_mask
-from marquee.domain.recommendation import Reason, UserHistory
+from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
-from marquee.features.popularity import Popularity
+from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import LivePopularity, MovieSums, Popularity
+from marquee.scoring.likeness import NEAR_SHARE
+from marquee.serving.replica import ServingState
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
@@ -28,15 +33,109 @@ def content() -> Content:
     return fit(checkerboard(), SMALL, 0)
 
 
-def test_viewed_movies_alone_lead_to_their_kind_and_are_named(content: Content) -> None:
-    movies = content.movies()
-    mask = ~np.isin(movies.movie_ids, [11, 13])
-    answer = content.recommend(UserHistory.of((), [11, 13]), movies, mask, 5)
+def test_viewed_movies_alone_lead_to_their_kind(content: Content) -> None:
+    answer = recommended(content, [11, 13], 5)
     assert {scored.movie_id % 2 for scored in answer} == {1}
-    assert {scored.reason for scored in answer} == {Reason.SIMILAR_TO_VIEWED}
-    for scored in answer:
-        assert {movie_id for movie_id, _ in scored.because} <= {11, 13}
-        assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_item_is_similar_only_where_it_is_near_a_viewed_movie_which_it_names(
+    content: Content,
+) -> None:
+    movies = content.movies()
+    assert content.likeness is not None
+    rows = content.layout.block(movies.vectors, "likeness")
+    floors = content.layout.column(movies.vectors, "floor")
+    reasons = set()
+    for scored in recommended(content, [11, 13], 22):
+        item = movies.index(scored.movie_id)
+        is_near = {
+            viewed: content.likeness.to(rows[movies.index(viewed)], rows)[item]
+            >= floors[movies.index(viewed)] - 1e-6
+            for viewed in (11, 13)
+        }
+        assert (scored.reason is Reason.SIMILAR_TO_VIEWED) == any(is_near.values())
+        assert {movie_id for movie_id, _ in scored.because} == {
+            viewed for viewed, near in is_near.items() if near
+        }
+        if scored.because:
+            assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
+        reasons.add(scored.reason)
+    assert reasons == {
+        Reason.SIMILAR_TO_VIEWED,
+        Reason.POPULAR_IN_YOUR_GENRES,
+        Reason.POPULAR,  # a movie of the other kind shares no genre with the viewed ones
+    }
+
+
+def test_two_in_a_hundred_movies_are_near() -> None:
+    assert NEAR_SHARE == 0.02
+
+
+def test_a_similar_movie_falls_without_the_movie_that_it_names(content: Content) -> None:
+    full = recommended(content, [10, 11], 22)
+    similar = [scored for scored in full if scored.reason is Reason.SIMILAR_TO_VIEWED]
+    assert similar
+    for scored in similar:
+        named = {movie_id for movie_id, _ in scored.because}
+        others = [viewed for viewed in (10, 11) if viewed not in named]
+        without = recommended(content, others or [11 - scored.movie_id % 2], 22)
+        assert rank(without, scored.movie_id) > rank(full, scored.movie_id)
+
+
+def test_a_movie_popular_in_the_genres_falls_without_the_genre_and_without_popularity(
+    content: Content,
+) -> None:
+    movies = content.movies()
+    full = recommended(content, [10], 22)
+    popular = [item for item in full if item.reason is Reason.POPULAR_IN_YOUR_GENRES]
+    assert popular
+    sums = np.array([content.sums(int(i)) for i in movies.movie_ids], np.int64)
+    for scored in popular[:4]:
+        elsewhere = recommended(content, [11], 22)
+        assert rank(elsewhere, scored.movie_id) > rank(full, scored.movie_id)
+        forgotten = sums.copy()
+        forgotten[movies.index(scored.movie_id)] = 0
+        (score,) = (
+            other.score
+            for other in recommended(content, [10], 22, Popularity(forgotten))
+            if other.movie_id == scored.movie_id
+        )
+        assert score < scored.score - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("genres", "reason"), [((), Reason.POPULAR), (("Action",), Reason.POPULAR_IN_GENRE)]
+)
+def test_a_popular_movie_falls_without_its_likes(
+    content: Content, genres: tuple[str, ...], reason: Reason
+) -> None:
+    request = RecommendRequest(route=Route.POPULAR, genres=genres, k=24)
+
+    def lists(without: int | None = None) -> list[Scored]:
+        movies, sums = content.movies(), MovieSums()
+        base = {int(i): content.sums(int(i)) for i in movies.movie_ids}
+        sums.replace(0, {i: (0, 0, 0) if i == without else counts for i, counts in base.items()})
+        live = LivePopularity(movies, sums)
+        return popular(ServingState(content, movies, live, None), request)  # type: ignore[arg-type]
+
+    full = lists()
+    assert {scored.reason for scored in full} == {reason}
+    assert rank(lists(full[0].movie_id), full[0].movie_id) == len(full) - 1
+
+
+def recommended(
+    content: Content, viewed: list[int], k: int, popularity: Popularity | None = None
+) -> list[Scored]:
+    """Return the list for someone who viewed some movies, without these."""
+    movies = content.movies()
+    mask = ~np.isin(movies.movie_ids, viewed)
+    return content.recommend(UserHistory.of((), viewed), movies, mask, k, popularity)
+
+
+def rank(items: list[Scored], movie_id: int) -> int:
+    """Return the place of a movie in a list, from 0; its length where it is missing."""
+    ids = [scored.movie_id for scored in items]
+    return ids.index(movie_id) if movie_id in ids else len(ids)
 
 
 def test_movies_rated_low_are_no_source(content: Content) -> None:
@@ -59,6 +158,43 @@ def test_a_movie_put_by_an_event_is_similar_at_once(content: Content) -> None:
     nearest = [scored.movie_id for scored in content.similar(900, movies, movies.alive, 5)]
     assert {movie_id % 2 for movie_id in nearest} == {1}
     assert 900 in {scored.movie_id for scored in content.similar(11, movies, movies.alive, 24)}
+
+
+def test_the_copy_of_a_movie_is_first_among_its_similar_movies() -> None:
+    names = ("Night", "River", "Garden", "Summer", "Moon", "Gate")
+    dataset = checkerboard()
+    titled = [
+        movie.model_copy(update={"title": f"{names[i % 6]} {'abcd'[i // 6] * 3}", "year": 1950 + i})
+        for i, movie in enumerate(dataset.movies)
+    ]
+    model = fit(replace(dataset, movies=tuple(titled)), SMALL, 0)
+    movies = model.movies()
+    for i, movie in enumerate(titled):
+        copy = movie.model_copy(update={"movie_id": 900 + i})
+        movies.put(copy.movie_id, genre_mask(copy.genres), copy.year, *model.row(copy, (0, 0, 0)))
+        for asked, first in ((movie, copy), (copy, movie)):
+            nearest = model.similar(asked.movie_id, movies, movies.alive, 3)
+            assert nearest[0].movie_id == first.movie_id
+
+
+def test_a_bundle_of_older_code_is_served_by_codes_as_before(
+    content: Content, tmp_path: Path
+) -> None:
+    width = content.layout.start("likeness")
+    base = content.movies()
+    older = MovieTable.from_arrays({**base.arrays(), "vectors": base.vectors[:, :width]})
+    replace(content, likeness=None, base=older).save(tmp_path)
+    served = Content.load(tmp_path)
+    movies = served.movies()
+    assert served.likeness is None
+    codes = served.layout.block(movies.vectors, "code")
+    assert served.similar(10, movies, movies.alive, 3)[0].score == pytest.approx(
+        np.sort(codes @ codes[0])[-2]
+    )
+    movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",))
+    movies.put(900, genre_mask(movie.genres), movie.year, *served.row(movie, (0, 0, 0)))
+    answer = served.recommend(UserHistory.of((), [10]), movies, movies.alive, 5)
+    assert {scored.reason for scored in answer} == {Reason.SIMILAR_TO_VIEWED}
 
 
 def test_movies_similar_to_an_unknown_one_are_none(content: Content) -> None:

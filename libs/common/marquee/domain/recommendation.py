@@ -28,6 +28,7 @@ class Reason(StrEnum):
 
     POPULAR = "popular"
     POPULAR_IN_GENRE = "popular_in_genre"
+    POPULAR_IN_YOUR_GENRES = "popular_in_your_genres"
     SIMILAR_TO_VIEWED = "similar_to_viewed"
     BECAUSE_YOU_LIKED = "because_you_liked"
     LIKED_BY_SIMILAR_VIEWERS = "liked_by_similar_viewers"

@@ -40,6 +40,9 @@ from marquee.scoring.preference import ColdStartImputer, PreferenceScorers
 
 H = TypeVar("H")
 
+Explanation = tuple[Reason, tuple[tuple[int, float], ...]]
+"""Reason of a recommendation, and the movies that it rests on with their shares."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlendedModel(ABC, Generic[H]):
@@ -168,20 +171,26 @@ class BlendedModel(ABC, Generic[H]):
         thresholds = movies.exposure_thresholds[selection.rows]
         best = diverse_top(scores, mask[selection.rows], k, thresholds, diversity)
         rows = selection.table_rows(best)
+        explanations = self.explain(history, movies, rows)
+        return [
+            Scored(movie_id, score, reason, because)
+            for movie_id, score, (reason, because) in zip(
+                movies.movie_ids[rows].tolist(), scores[best].tolist(), explanations, strict=True
+            )
+        ]
+
+    def explain(self, history: H, movies: MovieTable, rows: Ints) -> list[Explanation]:
+        """Return the reason of each of k recommended rows and the movies that it rests on."""
         codes = self.layout.block(movies.vectors, "code")
         source_rows, source_weights = self.sources(history)
         explanations = contributions(codes[rows], codes[source_rows], source_weights)
         source_ids = movies.movie_ids[source_rows].tolist()
         return [
-            Scored(
-                movie_id,
-                score,
+            (
                 self.reason if shares else Reason.POPULAR,
                 tuple((source_ids[i], share) for i, share in shares),
             )
-            for movie_id, score, shares in zip(
-                movies.movie_ids[rows].tolist(), scores[best].tolist(), explanations, strict=True
-            )
+            for shares in explanations
         ]
 
     def scores(

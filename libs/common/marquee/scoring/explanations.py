@@ -23,7 +23,11 @@ def contributions(
         For each of k movies up to three (index of a source, share), the largest share first. The
         shares of a movie sum to 1.
     """
-    parts = np.maximum((codes @ sources.T) * weights, 0)
+    return shares_of_largest(np.maximum((codes @ sources.T) * weights, 0))
+
+
+def shares_of_largest(parts: Matrix) -> list[tuple[tuple[int, float], ...]]:
+    """Return for each row of k × m parts its three largest, as shares that sum to 1."""
     order = largest(parts, _SOURCES)
     total = np.take_along_axis(parts, order, axis=1).sum(axis=1)
     return strongest(parts, total, order)

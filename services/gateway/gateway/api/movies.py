@@ -63,8 +63,9 @@ async def get_movie(request: Request, movie_id: MovieId) -> Response:
 async def list_similar_movies(
     request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
 ) -> Response:
-    """The films nearest to one by content alone; blocked films are left out. Without an answer of
-    the content service popular films of the same genres, and `degraded: true`.
+    """The films most like one: in content, in who likes both, in the words of the title. Blocked
+    films are left out. Without an answer of the content service popular films of the same genres,
+    and `degraded: true`.
     """
     context = context_of(request)
     await context.require_movie(movie_id)

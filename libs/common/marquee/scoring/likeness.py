@@ -1,0 +1,240 @@
+"""Likeness of movies: what they are about, who likes both, and the words of their titles.
+
+A likeness row has two blocks. `vector` is a unit vector: the co-liking vector, shorter the fewer
+users speak for it, beside the content code, which takes up the rest of the length. `title` holds
+hashed words with their weights, so that the words of a new movie need no vocabulary. Popularity
+and mean rating are in neither. The likeness of two movies is a weighted mean of the dot product of
+the unit vectors and the overlap of the titles: no row is more like a row than an equal one.
+"""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from marquee.arrays import Ints, Matrix, Vector, load_arrays, save_arrays, unit
+from marquee.features.row_layout import RowLayout
+from marquee.features.title_words import SLOTS, word_ids
+from marquee.scoring.title_overlap import TITLE_LAYOUT, TitleIndex, own_overlap, title_overlaps
+
+NEAR_SHARE = 0.02
+"""Share of the catalogue that is near a movie: what is nearer than 98 % of it is similar."""
+
+LIKENESS_FILE = "likeness.npz"
+"""File of a bundle; bundles of older code have none."""
+
+_TITLE_WEIGHT = 0.47
+"""Weight of the titles in a likeness."""
+_CO_LIKING = 0.7
+"""Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
+_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.15, "tags": 0.2}
+"""Weights of the blocks of content, each scaled to a unit vector."""
+_SLOT_WEIGHTS = np.array([1.5, 1.0] + [0.55] * (SLOTS - 2), np.float32)
+"""Factors of the weights: of the first two words together, of the first word, of the others."""
+_SAMPLE = 4096
+"""Movies of the catalogue, evenly spaced, that tell which likeness is near."""
+_CHUNK = 256
+"""Movies that are compared with many others at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """Encoder and measure of likeness rows.
+
+    Attributes:
+        scale: float32 d, inverse document frequencies of the columns of genres, year and tags.
+        components: float32 e × d, the reduction of weighted content.
+        f: width of co-liking vectors.
+        words: int64 w ascending, ids of the words of the catalogue's titles.
+        word_weights: float32 w, how much each tells of a series.
+        new_word: weight of a word that the catalogue did not have.
+    """
+
+    scale: Vector
+    components: Matrix
+    f: int
+    words: Ints
+    word_weights: Vector
+    new_word: float
+
+    @cached_property
+    def layout(self) -> RowLayout:
+        """Layout of a likeness row."""
+        return RowLayout(vector=self.f + len(self.components), title=TITLE_LAYOUT.width)
+
+    def content(self, rows: Matrix, blocks: RowLayout) -> Matrix:
+        """Return the unit content codes, n × e, of n movie vectors laid out as `blocks` says."""
+        return unit(weighted_content(rows, blocks, self.scale) @ self.components.T)
+
+    def titles(self, titles: list[str]) -> Matrix:
+        """Return the title blocks, n × width of `TITLE_LAYOUT`."""
+        ids = np.stack([word_ids(title) for title in titles]).reshape(-1, SLOTS)
+        weights = np.where(ids > 0, self._weights(ids) * _SLOT_WEIGHTS, np.float32(0))
+        return np.hstack([ids, weights, weights.sum(axis=1, keepdims=True)])
+
+    def rows(self, co_liking: Matrix, content: Matrix, titles: Matrix) -> Matrix:
+        """Return the likeness rows of n movies.
+
+        Args:
+            co_liking: float32 n × f, vectors of length at most 1.
+            content: float32 n × e, unit codes.
+            titles: float32 n × width of `TITLE_LAYOUT`.
+        """
+        shares = _CO_LIKING * np.square(co_liking).sum(axis=1, keepdims=True)
+        vectors = (np.sqrt(_CO_LIKING) * co_liking, np.sqrt(np.maximum(1 - shares, 0)) * content)
+        return np.hstack([unit(np.hstack(vectors)), titles]).astype(np.float32)
+
+    def co_liking(self, rows: Matrix) -> Matrix:
+        """Return the co-liking vectors, n × f, that likeness rows hold."""
+        part: Matrix = rows[:, : self.f] / np.float32(np.sqrt(_CO_LIKING))
+        return part
+
+    def content_codes(self, rows: Matrix) -> Matrix:
+        """Return the unit content codes, n × e, that likeness rows hold."""
+        return unit(self.layout.block(rows, "vector")[:, self.f :])
+
+    def to(self, row: Vector, rows: Matrix) -> Vector:
+        """Return the likeness of one movie to each of n others, up to 1."""
+        products = self.layout.block(rows, "vector") @ self.layout.block(row, "vector")
+        likenesses: Vector = self.with_titles(products[None], row[None], rows)[0]
+        return likenesses
+
+    def with_titles(self, products: Matrix, sources: Matrix, rows: Matrix) -> Matrix:
+        """Return the likenesses, m × n, of m movies to many, from their vectors' products, m × n.
+
+        Args:
+            products: float32 m × n.
+            sources: likeness rows of the m movies.
+            rows: likeness rows of the n movies.
+        """
+        titles = self.layout.block(rows, "title")
+        overlaps = title_overlaps(self.layout.block(sources, "title"), titles)
+        return combine(products, overlaps)
+
+    def between(self, rows: Matrix, others: Matrix) -> Matrix:
+        """Return the likenesses, n × m, of n movies to m others."""
+        layout = self.layout
+        products = layout.block(rows, "vector") @ layout.block(others, "vector").T
+        index = TitleIndex(layout.block(others, "title"))
+        return combine(products, index.overlaps(layout.block(rows, "title")))
+
+    def save(self, directory: Path) -> None:
+        """Write `likeness.npz`."""
+        save_arrays(
+            directory / LIKENESS_FILE,
+            **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)},
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> "Likeness":
+        """Read `likeness.npz`."""
+        arrays = load_arrays(directory / LIKENESS_FILE)
+        return cls(
+            scale=arrays["scale"],
+            components=arrays["components"],
+            f=int(arrays["f"]),
+            words=arrays["words"],
+            word_weights=arrays["word_weights"],
+            new_word=float(arrays["new_word"]),
+        )
+
+    def _weights(self, ids: Matrix) -> Matrix:
+        weights = np.full(ids.shape, self.new_word, np.float32)
+        if len(self.words):
+            at = np.minimum(np.searchsorted(self.words, ids), len(self.words) - 1)
+            weights = np.where(self.words[at] == ids, self.word_weights[at], weights)
+        return weights
+
+
+class NearFloors:
+    """Likeness from which another movie is near: nearer than all but `NEAR_SHARE` of a catalogue.
+
+    Of a large catalogue a sample is compared.
+    """
+
+    def __init__(self, likeness: Likeness, catalogue: Matrix) -> None:
+        """Take the likeness rows of the catalogue."""
+        sample = catalogue[:: max(1, len(catalogue) // _SAMPLE)]
+        self._layout = likeness.layout
+        self._vectors = np.ascontiguousarray(self._layout.block(sample, "vector"))
+        self._index = TitleIndex(self._layout.block(sample, "title"))
+        # The most alike one is the movie itself.
+        self._nth = max(0, min(int(np.ceil((1 - NEAR_SHARE) * len(sample))), len(sample) - 2))
+
+    def of(self, rows: Matrix) -> Vector:
+        """Return the floors of n movies from their likeness rows."""
+        floors = np.zeros(len(rows), np.float32)
+        for start in range(0, len(rows) if len(self._vectors) else 0, _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            products = self._layout.block(chunk, "vector") @ self._vectors.T
+            overlaps = self._index.overlaps(self._layout.block(chunk, "title"))
+            ordered = np.partition(combine(products, overlaps), self._nth, axis=1)
+            floors[start : start + _CHUNK] = ordered[:, self._nth]
+        return floors
+
+
+class CoLikingPredictor:
+    """Prediction of the co-liking vectors of new movies from those of movies like them."""
+
+    _NEIGHBORS = 40
+    _POWER = 4
+    _SHARPNESS = 0.01
+    """Distance that is added to all: the smaller, the more a neighbour at distance 0 counts."""
+    _REACH = 0.5
+    """Distance at which a neighbour counts as much as no knowledge does."""
+
+    def __init__(self, likeness: Likeness, known: Matrix) -> None:
+        """Take the likeness rows of movies whose co-liking vectors are known."""
+        self._vectors = likeness.co_liking(known)
+        self._content = likeness.content_codes(known)
+        self._index = TitleIndex(likeness.layout.block(known, "title"))
+
+    def predict(self, content: Matrix, titles: Matrix) -> Matrix:
+        """Return the vectors, n × f, by inverse-distance weighting (Shepard 1968).
+
+        An exact copy of a movie's content gets the movie's vector; the less a movie is like any
+        known one, the shorter its vector.
+        """
+        predicted = np.zeros((len(content), self._vectors.shape[1]), np.float32)
+        for start in range(0, len(content) if len(self._content) else 0, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            products = content[chunk] @ self._content.T
+            likenesses = combine(products, self._index.overlaps(titles[chunk]))
+            largest = combine(
+                np.ones((len(products), 1), np.float32), own_overlap(titles[chunk])[:, None]
+            )
+            predicted[chunk] = self._mean(largest - likenesses)
+        return predicted
+
+    def _mean(self, distances: Matrix) -> Matrix:
+        n = min(self._NEIGHBORS, distances.shape[1])
+        nearest = np.argpartition(distances, n - 1, axis=1)[:, :n]
+        distances = np.maximum(np.take_along_axis(distances, nearest, axis=1), 0)
+        weights = (distances + self._SHARPNESS) ** -self._POWER
+        weights /= weights.sum(axis=1, keepdims=True) + self._REACH**-self._POWER
+        mean: Matrix = np.einsum("nd,ndf->nf", weights, self._vectors[nearest])
+        return mean
+
+
+def combine(products: Matrix, overlaps: Matrix) -> Matrix:
+    """Return likenesses from the dot products of unit vectors and the overlaps of titles."""
+    likenesses: Matrix = products * np.float32(1 - _TITLE_WEIGHT)
+    likenesses += np.float32(_TITLE_WEIGHT) * overlaps
+    return likenesses
+
+
+def weighted_content(rows: Matrix, blocks: RowLayout, scale: Vector) -> Matrix:
+    """Return genres, year and tags of n movie vectors, each a unit block times its weight.
+
+    Args:
+        rows: float32, n vectors laid out as `blocks` says; further columns are not read.
+        blocks: layout of the vectors, which begin with these blocks.
+        scale: float32 d, factors of the columns of the three blocks.
+    """
+    scaled = rows[:, : len(scale)] * scale
+    weighted = [
+        np.sqrt(np.float32(weight)) * unit(blocks.block(scaled, name))
+        for name, weight in _BLOCK_WEIGHTS.items()
+    ]
+    return np.hstack(weighted)

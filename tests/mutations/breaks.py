@@ -13,11 +13,13 @@ PROFILE = "tests/unit/gateway_/test_profile_machine.py"
 SUMS = "tests/unit/runtime/test_sums_machine.py"
 FILTER = "tests/unit/gateway_/test_filter_machine.py"
 OVERLAY = "tests/unit/runtime/test_replica_machine.py"
+SLICES = "tests/unit/evaluation/test_slices.py"
 
 COMMON = "libs/common/marquee"
 VERSIONING = "libs/common/marquee/consumer/model_versions.py"
 COUNTED = "libs/common/marquee/consumer/handlers/popularity.py"
 GATEWAY = "services/gateway/gateway"
+PROTOCOLS = "services/trainer/trainer/evaluation/protocols"
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,19 @@ BREAKS = (
           "return block.until is None or now < block.until", "return True", FILTER),
     Break("a promotion speaks to every segment", f"{GATEWAY}/recommend/filter_stage.py",
           "if promotion.segments and not", "if False and not", FILTER),
+    # --- the evaluation in the order of time
+    Break("ratings of one second are shown by movie id", f"{PROTOCOLS}/times.py",
+          "np.lexsort((drawn, dataset.times, dataset.user_ids))",
+          "np.lexsort((dataset.movie_ids, dataset.times, dataset.user_ids))", SLICES),
+    Break("ratings after a cut are trained", f"{PROTOCOLS}/splits.py",
+          "return Split(name, dataset.of_rows(~later), dataset.of_rows(tested), cut, share)",
+          "return Split(name, dataset, dataset.of_rows(tested), cut, share)", SLICES),
+    Break("returning users pass for new ones", f"{PROTOCOLS}/cases.py",
+          "        if (before > 0) != user_slice.of_returning:\n            return\n", "", SLICES),
+    Break("first ratings are drawn at random", f"{PROTOCOLS}/cases.py",
+          "if user_slice.protocol is Protocol.RANDOM:",
+          "if user_slice.protocol is not Protocol.CUT:", SLICES),
+    Break("one order of all users passes for their own", f"{PROTOCOLS}/times.py",
+          "if sample.follow_ids() or sample.agree():", "if sample.follow_ids():",
+          "tests/unit/evaluation/test_times.py"),
 )  # fmt: skip

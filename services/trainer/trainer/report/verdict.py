@@ -5,7 +5,13 @@ from trainer.report.model import Report
 
 def verdict(report: Report) -> str:
     """Return in a few sentences whether a route falls below popularity or the best rival."""
-    parts = [_over_popularity(report)]
+    parts = []
+    if report.unusable_times:
+        parts.append(
+            f"The times of these data give no order ({report.unusable_times}): random fold-ins "
+            "alone are measured."
+        )
+    parts.append(_over_popularity(report))
     behind = [
         f"{row.name} ({row.over_best.mean:+.3f})"
         for row in report.slices
@@ -13,11 +19,6 @@ def verdict(report: Report) -> str:
     ]
     if behind:
         parts.append(f"Below the best rival, in the mean, on: {', '.join(behind)}.")
-    if report.unusable_times:
-        parts.append(
-            f"The times of these data give no order ({report.unusable_times}): random fold-ins "
-            "alone are measured."
-        )
     return " ".join(parts)
 
 

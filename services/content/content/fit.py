@@ -21,9 +21,9 @@ from marquee.training.preference import PREFERENCE_WEIGHTS
 
 DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,
-    "popularity": 0.1,
+    "popularity": 0.2,
     "content": 0.5,
-    "nearest": 1.5,
+    "nearest": 3.0,
     "cluster": 0.1,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
@@ -32,7 +32,7 @@ MIN_WEIGHTS = {
     "preference": 0.0,
     "few_ratings": 0.0,
     "content": 0.1,
-    "nearest": 0.5,
+    "nearest": 1.0,
     "cluster": 0.05,
 }
 """Lower bounds of learned weights: lists rest on likeness, and popular movies fill them up."""

@@ -22,7 +22,7 @@ several routes may answer a row of a table.
   left out of the training (strong generalization, Liang et al. 2018), the first ones are shown, and
   every film that the viewer liked later is wanted.
 - *After a cut*: models are trained on what was rated before a moment, with 70, 80 and 90 % of all
-  ratings before it. New viewers show their first ratings after it (`new, first 3`), returning ones
+  ratings before it. New viewers show their first ratings after it (`new: first 3`), returning ones
   all that they rated before it; what they liked later is wanted.
 
 Ratings of one second are ordered by a draw that does not follow the films' numbers. Where times

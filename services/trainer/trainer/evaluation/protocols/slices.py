@@ -68,8 +68,8 @@ def _slices(protocol: Protocol, lead: str) -> tuple[Slice, ...]:
 
 FIRST = _slices(Protocol.FIRST, "first ")
 AFTER_CUT = (
-    Slice("new, first 3", Route.HYBRID, given=3, protocol=Protocol.CUT),
-    Slice("new, first 20", Route.NEURAL, given=20, protocol=Protocol.CUT),
+    Slice("new: first 3", Route.HYBRID, given=3, protocol=Protocol.CUT),
+    Slice("new: first 20", Route.NEURAL, given=20, protocol=Protocol.CUT),
     Slice("returning", Route.NEURAL, protocol=Protocol.CUT),
 )
 RANDOM = _slices(Protocol.RANDOM, "")

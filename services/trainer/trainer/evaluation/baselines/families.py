@@ -67,7 +67,7 @@ EASE_OF_BOTH = BaselineFamily(
 FAMILIES = (
     BaselineFamily(
         RECENT_POPULARITY,
-        _grid(half_life=(7, 14, 30, 90, 180, 365)),
+        _grid(half_life=(7, 30, 90, 180, 365, 1000)),
         fit_recent_popularity,
         age_matrix,
     ),

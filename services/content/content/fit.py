@@ -13,6 +13,7 @@ from marquee.features.interactions import FoldIn
 from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.likeness import NearFloors
 from marquee.training.blended_model import BlendedModelConfig, BlendedModelFit, fit_blended_model
 from marquee.training.likeness import FittedLikeness, LikenessConfig, fit_likeness
@@ -57,6 +58,7 @@ class ContentFit(BlendedModelFit[ContentConfig, Content]):
     """The parts of a content model: its space is one of movie vectors alone."""
 
     default_weights = DEFAULT_WEIGHTS
+    weights_in_time = DEFAULT_WEIGHTS
     min_weights = MIN_WEIGHTS
     knows_ratings = False
 
@@ -91,7 +93,7 @@ class ContentFit(BlendedModelFit[ContentConfig, Content]):
         return MovieTable.of(self.movies, vectors, base.clusters)
 
     def assemble(
-        self, cold_start: ColdStartModel, weights: dict[str, float], base: MovieTable
+        self, cold_start: ColdStartModel, weights: EvidenceWeights, base: MovieTable
     ) -> Content:
         """Return the model of these parts."""
         return Content(

@@ -62,6 +62,10 @@ class Content(BlendedModel[Ints]):
         movie_ids = dict.fromkeys((*liked, *user.viewed.tolist()))
         return movies.indexes(list(movie_ids)[-_HISTORY:])
 
+    def evidence(self, history: Ints) -> tuple[int, Ints | None]:
+        """Return the number of movies; when they were seen is not known."""
+        return len(history), None
+
     def sources(self, history: Ints) -> tuple[Ints, npt.NDArray[np.number]]:
         """Return the history, all movies at weight 1."""
         return history, np.ones(len(history))
@@ -160,7 +164,10 @@ class Content(BlendedModel[Ints]):
         )
         # One product at a time: BLAS is faster so, for a few rows against very many.
         nearest = np.stack([vectors @ vector for vector in known[-_NEAREST:]])
-        content = nearest[0] if len(history) == 1 else vectors @ direction(known)
+        if len(history) <= _NEAREST:
+            content = nearest.sum(axis=0) / max(float(np.linalg.norm(known.sum(axis=0))), 1e-6)
+        else:
+            content = vectors @ direction(known)
         if self.likeness is not None:
             rows = self.layout.block(selection.vectors, "likeness")
             sources = self.layout.block(movies.vectors[history[-_NEAREST:]], "likeness")

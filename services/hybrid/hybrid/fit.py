@@ -14,6 +14,7 @@ from marquee.features.interactions import FoldIn
 from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.preference import PreferenceScorers
 from marquee.training.blended_model import (
     HIDDEN_SHARE,
@@ -35,6 +36,14 @@ DEFAULT_WEIGHTS = {
     "viewers": 0.2,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
+WEIGHTS_IN_TIME = {
+    **DEFAULT_WEIGHTS,
+    "preference": 0.7,
+    "popularity": 0.1,
+    "space_other": -0.2,
+    "viewers": 0.4,
+}
+"""The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {
     "popularity": 0.0,
     "preference": 0.0,
@@ -73,6 +82,7 @@ class HybridFit(BlendedModelFit[HybridConfig, Hybrid]):
     """The parts of a hybrid model: its space is one of ALS factors and movie vectors."""
 
     default_weights = DEFAULT_WEIGHTS
+    weights_in_time = WEIGHTS_IN_TIME
     min_weights = MIN_WEIGHTS
     knows_ratings = True
 
@@ -107,7 +117,7 @@ class HybridFit(BlendedModelFit[HybridConfig, Hybrid]):
         return learned
 
     def assemble(
-        self, cold_start: ColdStartModel, weights: dict[str, float], base: MovieTable
+        self, cold_start: ColdStartModel, weights: EvidenceWeights, base: MovieTable
     ) -> Hybrid:
         """Return the model of these parts."""
         return Hybrid(
@@ -123,7 +133,7 @@ class HybridFit(BlendedModelFit[HybridConfig, Hybrid]):
 
     def history(self, fold_in: FoldIn) -> RatedRows:
         """Return the ratings of a fold-in."""
-        return RatedRows(fold_in.inputs, fold_in.half_stars.astype(np.int64))
+        return RatedRows(fold_in.inputs, fold_in.half_stars.astype(np.int64), fold_in.times)
 
     @classmethod
     def tune(

@@ -28,10 +28,11 @@ from marquee.store.codec import DerivedMovieRow
 
 @dataclass(frozen=True, eq=False)
 class RatedRows:
-    """Ratings of movies that the table has: rows and half stars, int64 n each."""
+    """Ratings of movies that the table has: rows, half stars and, if known, times, int64 n each."""
 
     rows: Ints
     half_stars: Ints
+    times: Ints | None = None
 
     @property
     def liked(self) -> Mask:
@@ -120,7 +121,12 @@ class Hybrid(BlendedModel[RatedRows]):
         """Return the user's ratings of movies that the table has."""
         rows = movies.positions(user.rated.movie_ids.tolist())
         half_stars = np.rint(user.rated.stars * 2).astype(np.int64)
-        return RatedRows(rows[rows >= 0], half_stars[rows >= 0])
+        known, times = rows >= 0, user.rated.times
+        return RatedRows(rows[known], half_stars[known], None if times is None else times[known])
+
+    def evidence(self, history: RatedRows) -> tuple[int, Ints | None]:
+        """Return the number of ratings, and their times."""
+        return len(history.rows), history.times
 
     def sources(self, history: RatedRows) -> tuple[Ints, npt.NDArray[np.number]]:
         """Return the liked movies, weighted by how much they were liked."""

@@ -5,26 +5,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.arrays import Matrix, Vector
+from marquee.arrays import Ints, Matrix, Vector
+from marquee.scoring.evidence_weights import EvidenceWeights
 
 
 @dataclass(frozen=True)
 class NeuralBlend:
-    """Learned `weights` by signal, and the `cold_start_offset` of a movie without ratings.
+    """Learned weights by signal and evidence, the rating's weight, and the cold-start offset.
 
-    The signals are `preference`, `many` (item weights of long histories), `popularity` and
-    `rating`: names that bundles store.
+    The signals are `preference` and `first` (the autoencoders of random and of first ratings),
+    `many` (item weights of long histories), `popularity` and `rating`: names that bundles store.
+    `cold_start_offset` is added to the score of a movie without ratings.
     """
 
-    weights: Mapping[str, float]
+    weights: EvidenceWeights
     cold_start_offset: float
+    rating_weight: float = 0.0
 
-    def total(self, signals: Mapping[str, Matrix], coldness: Vector) -> Vector:
-        """Return the scores of n movies, without the rating's part.
+    def total(
+        self, signals: Mapping[str, Matrix], coldness: Vector, n: int, times: Ints | None
+    ) -> Vector:
+        """Return the scores of m movies for a user of n ratings, without the rating's part.
 
         A movie without ratings (`coldness` 1) has no item weights: its preference stands in.
         """
-        weights = self.weights
+        weights = self.weights.of(n, times)
         many = signals["many"] + coldness * (signals["preference"] - signals["many"])
         total: Vector = (
             np.float32(weights.get("preference", 0)) * signals["preference"]
@@ -32,4 +37,6 @@ class NeuralBlend:
             + np.float32(weights.get("popularity", 0)) * signals["popularity"]
             + np.float32(self.cold_start_offset) * coldness
         ).astype(np.float32)
+        if "first" in signals:
+            total += np.float32(weights.get("first", 0)) * signals["first"]
         return total

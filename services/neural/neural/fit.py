@@ -11,6 +11,7 @@ from marquee.arrays import Ints, Mask
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
+from marquee.training.evidence_weights import EvidenceDraw, fit_order_likelihood
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
 from marquee.training.validation_cases import sample_fold_ins
 from neural.blend import NeuralBlend
@@ -20,7 +21,7 @@ from neural.training.blend import learn_blend
 from neural.training.config import NeuralConfig
 from neural.training.data_science_artifacts import data_science_artifacts
 from neural.training.epochs import OnEpoch, TrainedNetwork
-from neural.training.holdout import fold_in_of, hold_out_ratings
+from neural.training.holdout import draw_evidence, fold_in_of, hold_out_ratings
 from neural.training.rating_predictor import fit_rating_predictor
 from neural.training.rating_split import RatingSplit
 
@@ -59,7 +60,7 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     rows = RatingRows.of(dataset)
     assembly = NeuralAssembly.of(dataset.movies, rows, config, seed)
     hidden, users = hold_out_ratings(rows, config.long_history, config.validation_share, seed)
-    cases = _validation_cases(rows, hidden, users, config.max_cases, seed)
+    cases, owners = _validation_cases(rows, hidden, users, config.max_cases, seed)
     content = assembly.content()
     with (
         fit_rating_predictor(rows, hidden, content, config.network, seed, on_epoch) as ratings,
@@ -67,7 +68,8 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
     ):
         # The networks that serve may be trained in other processes meanwhile: wait for them last.
         fitting = executor.submit(assembly.fit_preferences, rows)
-        blend = _learn_blend(assembly, rows, users, cases, ratings.trained)
+        drawn = draw_evidence(rows, users, cases, owners, config.sizes) if cases else None
+        blend = _learn_blend(assembly, rows, users, (drawn, cases), ratings.trained)
         preferences, served = fitting.result(), ratings.served()
     model = assembly.assemble(preferences, served)
     model = replace(
@@ -82,23 +84,30 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
 
 def _validation_cases(
     rows: RatingRows, hidden: Mask, users: Ints, limit: int, seed: int
-) -> list[FoldIn]:
-    """Return fold-ins of the users, at most `limit`, whose `hidden` likes are to be found."""
+) -> tuple[list[FoldIn], Ints]:
+    """Return fold-ins of the users, at most `limit`, whose `hidden` likes are to be found.
+
+    With the user of each.
+    """
     ratings = RatingSplit.of(rows, ~hidden, hidden)
-    cases = [fold_in_of(ratings, user) for user in users.tolist()]
-    return sample_fold_ins([case for case in cases if len(case.held_out)], limit, seed)
+    cases = [(fold_in_of(ratings, user), user) for user in users.tolist()]
+    cases = sample_fold_ins([pair for pair in cases if len(pair[0].held_out)], limit, seed)
+    return [case for case, _ in cases], np.array([user for _, user in cases], np.int64)
 
 
 def _learn_blend(
     assembly: NeuralAssembly,
     rows: RatingRows,
     users: Ints,
-    cases: Sequence[FoldIn],
+    validation: tuple[EvidenceDraw | None, Sequence[FoldIn]],
     trained: TrainedNetwork,
 ) -> NeuralBlend | None:
-    """Return the blend learned on the cases by a model fitted without `users`; None: no case."""
-    if not cases:
+    """Return the blend learned on fold-ins by a model fitted without `users`; None: no fold-in."""
+    drawn, cases = validation
+    if drawn is None:
         return None
     others = rows.of_users(np.setdiff1d(np.arange(len(rows)), users))
     model = assembly.assemble(assembly.fit_preferences(others), trained)
-    return learn_blend(model, cases, assembly.hidden_rows(model), assembly.config)
+    order = fit_order_likelihood(others, assembly.seed)
+    hidden_rows = assembly.hidden_rows(model)
+    return learn_blend(model, drawn, cases, hidden_rows, assembly.config, order)

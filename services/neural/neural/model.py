@@ -32,6 +32,7 @@ from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.blending import standardise
 from marquee.scoring.diversity import diverse_order, pool_size
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.explanations import contributions
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.preference import log_share
@@ -58,7 +59,9 @@ class Neural:
     `base` is the table of movies at the training, `base_sums` (int64 n × 3) their ratings, positive
     ones and half stars. `inputs` and `bias` are the autoencoder's (Liang et al. 2018, "Variational
     Autoencoders for Collaborative Filtering", here without the variational part), and `kmeans`
-    clusters its codes of users. `long_history` are item weights fitted to long histories.
+    clusters its codes of users. `first_inputs` and `first_bias` are those of the autoencoder of
+    first ratings, which bundles of before do not have. `long_history` are item weights fitted to
+    long histories.
     `science_files`: artifacts that only a training writes, by file name.
     """
 
@@ -72,6 +75,8 @@ class Neural:
     long_history: LinearAutoencoder
     blend: NeuralBlend
     confidence: Confidence = field(default_factory=Confidence)
+    first_inputs: Matrix | None = None
+    first_bias: Vector | None = None
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -150,7 +155,8 @@ class Neural:
         user_movies, half_stars = self._base_ratings(user.rated)
         chosen = movies.select_rows(mask, k)
         signals = self.signals(user_movies, half_stars, chosen, popularity)
-        scores = self.blend.total(signals, self._layout.coldness(chosen.vectors))
+        coldness = self._layout.coldness(chosen.vectors)
+        scores = self.blend.total(signals, coldness, len(user_movies), user.rated.times)
         pool = top(scores, mask[chosen.rows], max(POOL, pool_size(k, diversity)))
         final, reranked = scores[pool], pool[:POOL]
         final[:POOL] += self._rating_part(user_movies, half_stars, chosen.vectors[reranked])
@@ -192,8 +198,13 @@ class Neural:
             log_popularity = np.where(is_cold, np.maximum(live, log_popularity), live)
         code = self.code(user_movies, half_stars)
         long_history = self.long_history.scores(user_movies, half_stars, chosen)
+        first = {}
+        if self._first_network is not None:
+            first_code = self._first_network.code(user_movies, is_like(half_stars))
+            first["first"] = layout.first_outputs(rows) @ first_code + layout.first_prior(rows)
         return {
             "preference": layout.outputs(rows) @ code + layout.prior(rows),
+            **first,
             "many": log_share(long_history, _FLOOR),
             "popularity": log_popularity,
         }
@@ -210,7 +221,7 @@ class Neural:
         return self._network.code(user_movies, is_like(half_stars))
 
     def _rating_part(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
-        weight = self.blend.weights.get("rating", 0.0)
+        weight = self.blend.rating_weight
         if not weight or not len(user_movies):
             return np.zeros(len(rows), np.float32)
         return np.float32(weight) * self.rating_signal(user_movies, half_stars, rows)
@@ -255,6 +266,15 @@ class Neural:
         )
 
     @cached_property
+    def _first_network(self) -> Autoencoder | None:
+        if self.first_inputs is None or self.first_bias is None:
+            return None
+        rows, layout = self.base.vectors, self._layout
+        return Autoencoder(
+            self.first_inputs, self.first_bias, layout.first_outputs(rows), layout.first_prior(rows)
+        )
+
+    @cached_property
     def _sorted_ids(self) -> tuple[Ints, Ints]:
         order = np.argsort(self.base.movie_ids)
         return self.base.movie_ids[order], order
@@ -263,13 +283,16 @@ class Neural:
         """Write the artifacts of the model."""
         directory.mkdir(parents=True, exist_ok=True)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
-        save_arrays(directory / "autoencoder.npz", inputs=self.inputs, bias=self.bias)
+        networks = {"inputs": self.inputs, "bias": self.bias}
+        if self.first_inputs is not None and self.first_bias is not None:
+            networks |= {"first_inputs": self.first_inputs, "first_bias": self.first_bias}
+        save_arrays(directory / "autoencoder.npz", **networks)
         save_arrays(directory / "user_kmeans.npz", centers=self.kmeans.centers)
         self.movie_rows.save(directory)
         self.long_history.save(directory, _LONG_HISTORY_FILE)
         self.predictor.save(directory)
         settings = {
-            "weights": dict(self.blend.weights),
+            "weights": self.blend.weights.to_stored() | {"rating": self.blend.rating_weight},
             "bonus": self.blend.cold_start_offset,
             "mean": self.predictor.mean,
             "confidence": self.confidence.to_stored(),
@@ -289,7 +312,10 @@ class Neural:
         network = load_arrays(directory / "autoencoder.npz")
         settings = load_json(directory / "mix.json")
         predictor = RatingPredictor.load(directory, settings["mean"])
-        layout = NeuralRowLayout(predictor.d, len(network["bias"]))
+        first_width = len(network["first_bias"]) if "first_bias" in network else 0
+        layout = NeuralRowLayout(predictor.d, len(network["bias"]), first_width)
+        weights = dict(settings["weights"])
+        rating_weight = weights.pop("rating", 0.0)
         return cls(
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
@@ -297,9 +323,13 @@ class Neural:
             predictor=predictor,
             inputs=network["inputs"],
             bias=network["bias"],
+            first_inputs=network.get("first_inputs"),
+            first_bias=network.get("first_bias"),
             kmeans=KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),
-            blend=NeuralBlend(settings["weights"], settings["bonus"]),
+            blend=NeuralBlend(
+                EvidenceWeights.from_stored(weights), settings["bonus"], rating_weight
+            ),
             confidence=Confidence.from_stored(settings.get("confidence", {})),
             version=bundle_version(directory),
         )

@@ -21,13 +21,15 @@ from neural.rating_predictor import NetworkMovieVectors, RatingPredictor
 class NeuralRowLayout:
     """The columns of a movie's row.
 
-    The RatingPredictor's vector (`d`), the autoencoder's output (`width`), and seven numbers: the
-    output's prior, bias, correction, log(1 + ratings), mean in stars, log popularity, and coldness
-    (1: added after the training, so that nobody could have rated it; else 0).
+    The RatingPredictor's vector (`d`), output and prior of the autoencoder (`width` + 1) and of
+    that of first ratings (`first_width` + 1; bundles of before have none), and six numbers: bias,
+    correction, log(1 + ratings), mean in stars, log popularity, and coldness (1: added after the
+    training, so that nobody could have rated it; else 0).
     """
 
     d: int
     width: int
+    first_width: int = 0
 
     @cached_property
     def columns(self) -> RowLayout:
@@ -36,6 +38,8 @@ class NeuralRowLayout:
             vector=self.d,
             output=self.width,
             prior=1,
+            first_output=self.first_width,
+            first_prior=int(self.first_width > 0),
             bias=1,
             correction=1,
             log_count=1,
@@ -51,6 +55,20 @@ class NeuralRowLayout:
     def prior(self, rows: Matrix) -> Vector:
         """Return the autoencoder's priors, m."""
         return self.columns.column(rows, "prior")
+
+    def first_outputs(self, rows: Matrix) -> Matrix:
+        """Return the outputs of the autoencoder of first ratings, m × first_width."""
+        return self.columns.block(rows, "first_output")
+
+    def first_prior(self, rows: Matrix) -> Vector:
+        """Return the priors of the autoencoder of first ratings, m."""
+        return self.columns.column(rows, "first_prior")
+
+    def preference(self, rows: Matrix) -> Matrix:
+        """Return outputs and priors of both autoencoders, side by side."""
+        block = slice(self.columns.start("output"), self.columns.start("bias"))
+        preference: Matrix = rows[..., block]
+        return preference
 
     def rating_inputs(self, rows: Matrix) -> NetworkMovieVectors:
         """Return the movies as the RatingPredictor takes them."""
@@ -79,7 +97,7 @@ class NeuralRowLayout:
 
         Args:
             movies: The movies to the RatingPredictor.
-            preference: Output and prior of the autoencoder, m × (width + 1).
+            preference: Outputs and priors of both autoencoders, as of `preference`.
             others: Mean in stars, log popularity and coldness, m × 3.
         """
         numbers = np.stack([movies.biases, movies.corrections, movies.log_counts], axis=1)
@@ -93,7 +111,7 @@ class NeuralRowLayout:
 class NetworkMovieRows:
     """Movie → vector → scaler → encoder → KMeans, and the row that content alone predicts.
 
-    `ridge` predicts from content: the autoencoder's output, its prior, log popularity.
+    `ridge` predicts from content: outputs and priors of the autoencoders, log popularity.
     """
 
     vectors: MovieVectors
@@ -133,7 +151,7 @@ class NetworkMovieRows:
 
         Args:
             content: Encoded content, m × c: the RatingPredictor predicts a movie's vector from it.
-            predicted: What the ridge predicts, m × (width + 2): output, prior, log popularity.
+            predicted: What the ridge predicts, m rows: outputs and priors, log popularity.
             predictor: The RatingPredictor.
         """
         zeros = np.zeros(len(content), np.float32)

@@ -18,13 +18,19 @@ from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import fit_ridge
 from marquee.training.autoencoder import encode, learned_movies
-from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
+from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_slopes
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
 from marquee.training.content_embedding import fit_content_embedding
+from marquee.training.evidence_weights import (
+    EvidenceDraw,
+    fit_order_likelihood,
+    learn_evidence_weights,
+)
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
 from marquee.training.preference import PREFERENCE_WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.user_clusters import cluster_rates, fit_user_clusters
@@ -42,6 +48,17 @@ DEFAULT_WEIGHTS = {
     "popularity": 0.0,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
+WEIGHTS_IN_TIME = {
+    "preference": 1.0,
+    "als": 1.2,
+    "few_ratings": 0.1,
+    "less_popular": 0.05,
+    "content": 0.25,
+    "near": 0.15,
+    "clusters": 0.3,
+    "popularity": 0.15,
+}
+"""The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
 """Lower bounds of learned weights, so that neighbours and clusters keep their part."""
 
@@ -107,9 +124,10 @@ def _fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     if fitted.trial is not None:
         users = fitted.train_users
         trial = fit_parts(rows.of_users(users), user_ids[users], fitted.trial)
-        validation = Validation.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
-        validation = validation.only(lambda case: _has_enough_likes(case, config))
-        blend = _learn_blend(trial, validation, movies, config)
+        drawn = EvidenceDraw.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
+        drawn = drawn.only(lambda case: _has_enough_likes(case, config))
+        order = fit_order_likelihood(rows.of_users(users), seed)
+        blend = _learn_blend(trial, drawn, movies, config, order)
     model = replace(fit_parts(rows, user_ids, fitted.scorers), blend=blend)
     histories = draw_users(rows, model.base.movie_ids, config.sizes, seed)
     model = replace(model, base=fit_exposure_thresholds(model, histories))
@@ -126,7 +144,8 @@ def _has_enough_likes(case: FoldIn, config: UserModelConfig) -> bool:
 
 
 def _default_blend(config: UserModelConfig) -> UserModelBlend:
-    return UserModelBlend(config.used(DEFAULT_WEIGHTS), 0.0, config.reach, config.near)
+    weights = EvidenceWeights({1: config.used(DEFAULT_WEIGHTS)}, {1: config.used(WEIGHTS_IN_TIME)})
+    return UserModelBlend(weights, 0.0, config.reach, config.near)
 
 
 def _fit_parts(
@@ -211,29 +230,33 @@ def _base_rows(
 
 
 def _learn_blend(
-    model: UserModel, validation: Validation, movies: Sequence[Movie], config: UserModelConfig
+    model: UserModel,
+    drawn: EvidenceDraw,
+    movies: Sequence[Movie],
+    config: UserModelConfig,
+    order: OrderLikelihood,
 ) -> UserModelBlend:
     """Return the blend with the weights and the cold-start offset that validation chooses."""
-    if not validation.fold_ins:
+    if not drawn.fold_ins:
         return model.blend
-    validation = validation.at_most(config.max_cases)
-    weights = _learn_weights(model, validation, config)
+    drawn = drawn.at_most(config.max_cases)
+    weights = _learn_weights(model, drawn, config, order)
     weighted = replace(model, blend=replace(model.blend, weights=weights))
-    offset = _learn_offset(weighted, validation.fold_ins, movies, config)
+    offset = _learn_offset(weighted, drawn.fold_ins, movies, config)
     return replace(weighted.blend, cold_start_offset=offset)
 
 
 def _learn_weights(
-    model: UserModel, validation: Validation, config: UserModelConfig
-) -> dict[str, float]:
+    model: UserModel, drawn: EvidenceDraw, config: UserModelConfig, order: OrderLikelihood
+) -> EvidenceWeights:
     rows = model.base.vectors
 
     def signals(case: FoldIn) -> dict[str, Vector]:
         return config.used(_signals(model, case, rows))
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
-    search = BlendWeightSearch.of(validation, signals, candidates)
-    return search.search(config.used(DEFAULT_WEIGHTS), MIN_WEIGHTS)
+    initial = config.used(DEFAULT_WEIGHTS), config.used(WEIGHTS_IN_TIME)
+    return learn_evidence_weights(drawn, signals, candidates, initial, MIN_WEIGHTS, order)
 
 
 def _signals(model: UserModel, case: FoldIn, rows: Matrix) -> dict[str, Vector]:
@@ -251,8 +274,9 @@ def _learn_offset(
     for case in cases[:MAX_CASES]:
         mask = np.ones(len(rows), bool)
         mask[case.inputs] = False
-        scores = model.blend.total(_signals(model, case, rows), warm)
-        hidden_scores = model.blend.total(_signals(model, case, hidden_rows), cold)
+        evidence = len(case.inputs), case.times
+        scores = model.blend.total(_signals(model, case, rows), warm, *evidence)
+        hidden_scores = model.blend.total(_signals(model, case, hidden_rows), cold, *evidence)
         gaps.append(score_gaps(scores, hidden_scores, mask))
     return cold_start_offset(gaps, config.cold_share)
 

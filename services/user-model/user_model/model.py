@@ -21,6 +21,7 @@ from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.diversity import diverse_top
 from marquee.scoring.explanations import strongest
 from marquee.scoring.preference import (
     ColdStartImputer,
@@ -28,7 +29,6 @@ from marquee.scoring.preference import (
     log_share,
     popularity_penalty,
 )
-from marquee.scoring.diversity import diverse_top
 from marquee.scoring.user_clusters import SMOOTHING, cluster_preference
 from user_model.blend import UserModelBlend
 from user_model.movie_rows import ColdRows, UserModelRowLayout
@@ -136,7 +136,8 @@ class UserModel:
         signals = self.signals(
             user_movies, half_stars, code, neighbourhood, movies.vectors, popularity, chosen
         )
-        scores = self.blend.total(signals, self._layout.coldness(chosen.vectors))
+        coldness = self._layout.coldness(chosen.vectors)
+        scores = self.blend.total(signals, coldness, len(user_movies), user.rated.times)
         thresholds = movies.exposure_thresholds[chosen.rows]
         best = diverse_top(scores, mask[chosen.rows], k, thresholds, diversity)
         rows = chosen.table_rows(best)

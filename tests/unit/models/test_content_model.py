@@ -14,6 +14,7 @@ from marquee.domain.recommendation import Reason, RecommendRequest, Route, Score
 from marquee.features.dataset import Dataset
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums, Popularity
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.likeness import NEAR_SHARE
 from marquee.serving.replica import ServingState
 from marquee_testing import RecommenderContract, checkerboard
@@ -207,7 +208,8 @@ def test_live_popularity_changes_the_order(content: Content) -> None:
     sums = np.array([content.sums(int(i)) for i in movies.movie_ids], np.int64)
     sums[movies.index(18)] = (5000, 5000, 50000)
     user, mask = UserHistory.of((), [10]), movies.movie_ids != 10
-    model = replace(content, weights={"content": 0.1, "popularity": 1.0})
+    weights = EvidenceWeights.constant({"content": 0.1, "popularity": 1.0})
+    model = replace(content, weights=weights)
     before = [scored.movie_id for scored in model.recommend(user, movies, mask, 24)]
     live = Popularity(sums)
     after = [scored.movie_id for scored in model.recommend(user, movies, mask, 24, live)]

@@ -10,6 +10,7 @@ from hybrid.model import Hybrid
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.dataset import Dataset
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 
@@ -52,8 +53,10 @@ def test_each_part_moves_scores(hybrid: Hybrid, part: str) -> None:
     movies = hybrid.movies()
     weights = dict.fromkeys(HybridConfig.signals, 0.5)
     history = hybrid.history(UserHistory.of([(10, 5.0), (13, 2.0)]), movies)
-    whole = replace(hybrid, weights=weights).scores(history, movies)
-    without = replace(hybrid, weights=weights | {part: 0.0}).scores(history, movies)
+    all_parts = EvidenceWeights.constant(weights)
+    others = EvidenceWeights.constant(weights | {part: 0.0})
+    whole = replace(hybrid, weights=all_parts).scores(history, movies)
+    without = replace(hybrid, weights=others).scores(history, movies)
     assert not np.allclose(whole, without, atol=1e-3)
 
 

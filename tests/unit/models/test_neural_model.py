@@ -12,6 +12,7 @@ from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import Ridge
 from neural.blend import NeuralBlend
@@ -92,7 +93,9 @@ def small_model() -> Neural:
         np.zeros(2, np.float32),
         KMeans(np.eye(2, dtype=np.float32)),
         long_history,
-        NeuralBlend({"preference": 1.0, "many": 0.5, "popularity": 0.0, "rating": 0.01}, 0.5),
+        NeuralBlend(
+            EvidenceWeights.constant({"preference": 1.0, "many": 0.5, "popularity": 0.0}), 0.5, 0.01
+        ),
         Confidence(0.1, 0.2, 0.3, -0.4),
     )
 
@@ -221,7 +224,7 @@ def test_a_list_longer_than_the_pool_begins_with_the_shorter_one(
     biases += np.array([0, 3, 1, 2, 5, 4], np.float32)  # they rank by ratings
     changed = replace(
         model, base=MovieTable.of(CATALOGUE, rows, model.base.clusters),
-        blend=replace(model.blend, weights={**model.blend.weights, "rating": 9.0}),
+        blend=replace(model.blend, rating_weight=9.0),
     )  # fmt: skip
     user, movies = UserHistory.of([(10, 5.0)]), changed.movies()
     mask = movies.movie_ids != 10

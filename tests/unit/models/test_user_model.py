@@ -10,6 +10,7 @@ from marquee.domain.recommendation import Reason, UserHistory
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.popularity import Popularity
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
@@ -74,15 +75,17 @@ def test_each_part_moves_scores(model: UserModel, part: str) -> None:
     signals = model.signals(rated, half_stars, code, model.neighbourhood(code), movies.vectors)
 
     def scores(weights: dict[str, float]) -> np.ndarray:
-        weighted = replace(model, blend=replace(model.blend, weights=weights))
-        return weighted.blend.total(signals, weighted.cold_rows.layout.coldness(movies.vectors))
+        constant = EvidenceWeights.constant(weights)
+        weighted = replace(model, blend=replace(model.blend, weights=constant))
+        coldness = weighted.cold_rows.layout.coldness(movies.vectors)
+        return weighted.blend.total(signals, coldness, 2, None)
 
     assert not np.allclose(scores(weights), scores(weights | {part: 0.0}), atol=1e-3)
 
 
 def test_a_part_left_out_has_no_weight() -> None:
     without = SMALL.model_copy(update={"without": ("content",)})
-    assert "content" not in fit(checkerboard(), without, 0).blend.weights
+    assert "content" not in fit(checkerboard(), without, 0).blend.weights.signals
 
 
 def test_content_counts_more_the_more_ratings_are_known(model: UserModel) -> None:
@@ -114,7 +117,8 @@ def test_a_changed_movie_keeps_what_users_taught_and_is_alike_to_others(model: U
 
 
 def test_live_popularity_counts(model: UserModel) -> None:
-    loud = replace(model, blend=replace(model.blend, weights={"popularity": 1.0}))
+    weights = EvidenceWeights.constant({"popularity": 1.0})
+    loud = replace(model, blend=replace(model.blend, weights=weights))
     movies = loud.movies()
     sums = np.ones((len(movies), 3), np.int64)
     sums[movies.index(21)] = (90, 80, 700)

@@ -44,7 +44,7 @@ def test_no_weight_goes_below_its_minimum() -> None:
 def test_inputs_of_a_fold_in_are_in_no_list() -> None:
     whole = search_of(2.0, 20)
     shown = whole.relevant.copy()
-    hidden = BlendWeightSearch(whole.signals, shown, whole.relevant, whole.n_relevant, whole.owners)
+    hidden = BlendWeightSearch(whole.signals, shown, whole.relevant, whole.n_relevant, whole.users)
     assert hidden.ndcg_by_user(hidden.blended({"other": 1.0})).max() < 0.5
     assert whole.ndcg_by_user(whole.blended({"other": 1.0})).min() > 0
 

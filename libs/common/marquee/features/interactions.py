@@ -1,4 +1,4 @@
-"""Ratings as user rows (CSR) over movie rows, and random fold-ins for validation."""
+"""Ratings as user rows (CSR) over movie rows, and fold-ins for validation: random, first ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +13,38 @@ from marquee.features.dataset import Dataset, position_in
 
 @dataclass(frozen=True, eq=False)
 class RatingRows:
-    """Ratings of u users in compressed sparse rows.
+    """Ratings of u users in compressed sparse rows, each user's in the order of time.
 
     Attributes:
         starts: int64 u + 1, where each user's ratings begin; the last entry is their number, n.
         movies: int64 n, the movie row of each rating.
         half_stars: uint8 n, 1 to 10.
+        times: int64 n, seconds since 1970; None: unknown.
     """
 
     starts: Ints
     movies: Ints
     half_stars: npt.NDArray[np.uint8]
+    times: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     @classmethod
     def of(cls, dataset: Dataset) -> "RatingRows":
-        """Return the rows of a data set: users by id, movies by their index in `dataset.movies`."""
+        """Return the rows of a data set: users by id, movies by their index in `dataset.movies`.
+
+        The order of ratings of one second is drawn, and the same each time: an order by id would
+        tell what nobody knows.
+        """
         known = np.array([movie.movie_id for movie in dataset.movies], np.int64)
         movies, _ = position_in(known, dataset.movie_ids)
         users, owners = np.unique(dataset.user_ids, return_inverse=True)
-        order = np.argsort(owners, kind="stable")
+        order = np.lexsort((_drawn(dataset.user_ids, dataset.movie_ids), dataset.times, owners))
         starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(users)))])
-        return cls(starts.astype(np.int64), movies[order], dataset.half_stars[order])
+        return cls(
+            starts.astype(np.int64), movies[order], dataset.half_stars[order], dataset.times[order]
+        )
 
     @property
     def sizes(self) -> Ints:
@@ -58,12 +66,19 @@ class RatingRows:
         at = slice(int(self.starts[user]), int(self.starts[user + 1]))
         return self.movies[at], self.half_stars[at]
 
+    def times_of(self, user: int) -> Ints | None:
+        """Return the times of one user's ratings, if they are known."""
+        if self.times is None:
+            return None
+        return self.times[int(self.starts[user]) : int(self.starts[user + 1])]
+
     def of_users(self, users: Ints) -> "RatingRows":
         """Return the rows of some users."""
         sizes = self.sizes[users]
         starts = np.concatenate([[0], np.cumsum(sizes)])
         at = np.repeat(self.starts[users] - starts[:-1], sizes) + np.arange(starts[-1])
-        return RatingRows(starts, self.movies[at], self.half_stars[at])
+        times = None if self.times is None else self.times[at]
+        return RatingRows(starts, self.movies[at], self.half_stars[at], times)
 
     def sums(self, n_movies: int) -> Ints:
         """Return ratings, positive ratings and half stars of each movie, int64 n_movies × 3."""
@@ -80,11 +95,13 @@ class FoldIn:
         inputs: int64 n, movie rows of the ratings that the model sees.
         half_stars: uint8 n, those ratings.
         held_out: int64 m, movie rows of the user's other liked movies.
+        times: int64 n, seconds since 1970 of those ratings; None: unknown.
     """
 
     inputs: Ints
     half_stars: npt.NDArray[np.uint8]
     held_out: Ints
+    times: Ints | None = None
 
 
 def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
@@ -116,5 +133,43 @@ def draw_fold_ins(
             shown, others = order[:size], order[size:]
             held_out = movies[others][is_like(half_stars[others])]
             if len(held_out) and len(shown) == size:
-                fold_ins.append(FoldIn(movies[shown], half_stars[shown], held_out))
+                times = rows.times_of(int(user))
+                fold_ins.append(
+                    FoldIn(
+                        movies[shown],
+                        half_stars[shown],
+                        held_out,
+                        None if times is None else times[shown],
+                    )
+                )
     return fold_ins
+
+
+def first_fold_ins(rows: RatingRows, user: int, sizes: Sequence[int]) -> list[FoldIn]:
+    """Return the user's first ratings in time of each size, with later likes held out, if any."""
+    movies, half_stars = rows.of_user(user)
+    times = rows.times_of(user)
+    fold_ins = []
+    for size in (size for size in sizes if size < len(movies)):
+        held_out = movies[size:][is_like(half_stars[size:])]
+        if len(held_out):
+            shown = slice(size)
+            fold_ins.append(
+                FoldIn(
+                    movies[shown],
+                    half_stars[shown],
+                    held_out,
+                    None if times is None else times[shown],
+                )
+            )
+    return fold_ins
+
+
+def _drawn(user_ids: Ints, movie_ids: Ints) -> npt.NDArray[np.uint64]:
+    """Return a number drawn for each rating by its ids (SplitMix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        mixed = user_ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= movie_ids.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))

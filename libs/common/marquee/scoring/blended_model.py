@@ -34,6 +34,7 @@ from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import weighted_sum
 from marquee.scoring.cold_start import ColdStartModel, with_prior_popularity
 from marquee.scoring.diversity import diverse_top
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.explanations import contributions
 from marquee.scoring.popularity_signals import base_popularity, popularity_signal
 from marquee.scoring.preference import ColdStartImputer, PreferenceScorers
@@ -58,7 +59,7 @@ class BlendedModel(ABC, Generic[H]):
         pipeline: scaler → encoder → k-means of the reduced space.
         preference: the scorers of what users like.
         cold_start: predictions for movies without ratings.
-        weights: weight of each signal in the blend.
+        weights: weight of each signal in the blend, by evidence.
         base: the movies of the training.
         base_sums: int64 n × 3: ratings, positive ratings, half stars of each base movie.
         version: of the bundle.
@@ -71,7 +72,7 @@ class BlendedModel(ABC, Generic[H]):
     pipeline: Pipeline
     preference: PreferenceScorers
     cold_start: ColdStartModel
-    weights: dict[str, float]
+    weights: EvidenceWeights
     base: MovieTable
     base_sums: Ints
     version: str = UNPUBLISHED
@@ -88,6 +89,10 @@ class BlendedModel(ABC, Generic[H]):
     @abstractmethod
     def history(self, user: UserHistory, movies: MovieTable) -> H:
         """Return the part of a user's history that counts, as rows of the table."""
+
+    @abstractmethod
+    def evidence(self, history: H) -> tuple[int, Ints | None]:
+        """Return how many movies a history has, and the times of its ratings where known."""
 
     @abstractmethod
     def sources(self, history: H) -> tuple[Ints, npt.NDArray[np.number]]:
@@ -202,7 +207,8 @@ class BlendedModel(ABC, Generic[H]):
     ) -> Floating:
         """Return the blended score of each row of the table, or of those selected."""
         selection = all_rows(movies.vectors) if selection is None else selection
-        scores = weighted_sum(self.signals(history, movies, popularity, selection), self.weights)
+        weights = self.weights.of(*self.evidence(history))
+        scores = weighted_sum(self.signals(history, movies, popularity, selection), weights)
         cold = self.layout.column(selection.vectors, "cold")
         return scores + self.cold_start.offset * cold
 
@@ -237,7 +243,7 @@ class BlendedModel(ABC, Generic[H]):
         self.cold_start.save(directory)
         self.save_more(directory)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
-        save_json(directory / "mix.json", self.weights)
+        save_json(directory / "mix.json", self.weights.to_stored())
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -248,7 +254,7 @@ class BlendedModel(ABC, Generic[H]):
             pipeline=Pipeline.load(directory),
             preference=PreferenceScorers.load(directory, movies["vectors"]),
             cold_start=ColdStartModel.load(directory),
-            weights=load_json(directory / "mix.json"),
+            weights=EvidenceWeights.from_stored(load_json(directory / "mix.json")),
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
             version=bundle_version(directory),

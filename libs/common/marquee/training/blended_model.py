@@ -5,7 +5,7 @@ fitted to all users.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,11 +22,17 @@ from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.blended_model import BlendedModel
 from marquee.scoring.cold_start import ColdStartModel
+from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
 from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
-from marquee.training.blending import BlendConfig, BlendWeightSearch, Validation
+from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide_movies
+from marquee.training.evidence_weights import (
+    EvidenceDraw,
+    fit_order_likelihood,
+    learn_evidence_weights,
+)
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
 from marquee.training.preference import PreferenceConfig, fit_preference
 from marquee.training.validation_cases import most_liked
@@ -66,6 +72,8 @@ class BlendedModelFit(ABC, Generic[C, M]):
 
     default_weights: ClassVar[Mapping[str, float]]
     """Weights that are known to be good; validation moves them where that gains beyond noise."""
+    weights_in_time: ClassVar[Mapping[str, float]]
+    """The same for the first ratings of a user in time."""
     min_weights: ClassVar[Mapping[str, float]]
     """Lower bounds of weights in the search."""
     knows_ratings: ClassVar[bool]
@@ -99,9 +107,7 @@ class BlendedModelFit(ABC, Generic[C, M]):
         """Return the columns of the movies' rows that users teach, float32 n × l."""
 
     @abstractmethod
-    def assemble(
-        self, cold_start: ColdStartModel, weights: dict[str, float], base: MovieTable
-    ) -> M:
+    def assemble(self, cold_start: ColdStartModel, weights: EvidenceWeights, base: MovieTable) -> M:
         """Return the model of these parts."""
 
     @abstractmethod
@@ -124,7 +130,7 @@ class BlendedModelFit(ABC, Generic[C, M]):
         penalty = self.config.new_movie_penalty
         return fit_predictions(content, self.sums[:, 1], self.learned, known, penalty)
 
-    def model(self, weights: dict[str, float]) -> M:
+    def model(self, weights: EvidenceWeights) -> M:
         """Return the model with these weights; movies that nobody rated get predicted rows."""
         cold_start = fit_slopes(
             ColdStartModel(self.predictions(self.rated)), self.preference, self.rows, self.seed
@@ -144,21 +150,38 @@ class BlendedModelFit(ABC, Generic[C, M]):
         vectors[cold], clusters[cold] = model.encode(model.movie_vectors.matrix(unrated, sums))
         return MovieTable.of(self.movies, vectors, clusters)
 
-    def validate(self, validation: Validation) -> tuple[dict[str, float], float]:
+    def validate(self, drawn: EvidenceDraw) -> tuple[EvidenceWeights, float]:
         """Return the weights that rank held-out likes best, and the cold-start offset for them."""
-        config, initial = self.config, self.config.used(self.default_weights)
-        model = self.model(initial)
+        config = self.config
+        model = self.model(self.initial_weights(OrderLikelihood()))
         movies = model.movies()
 
         def signals(fold_in: FoldIn) -> dict[str, Vector]:
             return config.used(model.signals(self.history(fold_in), movies))
 
         candidates = most_liked(self.sums[:, 1], config.candidates)
-        search = BlendWeightSearch.of(validation, signals, candidates)
-        weights = search.search(initial, self.min_weights)
-        return weights, self.cold_offset(replace(model, weights=weights), validation)
+        weights = learn_evidence_weights(
+            drawn,
+            signals,
+            candidates,
+            (config.used(self.default_weights), config.used(self.weights_in_time)),
+            self.min_weights,
+            self.order(),
+        )
+        return weights, self.cold_offset(replace(model, weights=weights), drawn.fold_ins)
 
-    def cold_offset(self, model: M, validation: Validation) -> float:
+    def order(self) -> OrderLikelihood:
+        """Return the likelihood of the order; none where ratings are not seen, but movies alone."""
+        return fit_order_likelihood(self.rows, self.seed)
+
+    def initial_weights(self, order: OrderLikelihood) -> EvidenceWeights:
+        """Return the weights before validation."""
+        used = self.config.used
+        return EvidenceWeights(
+            {1: used(self.default_weights)}, {1: used(self.weights_in_time)}, order
+        )
+
+    def cold_offset(self, model: M, fold_ins: Sequence[FoldIn]) -> float:
         """Return the largest offset that costs little while a tenth of the rated movies is hidden.
 
         Hidden movies have rows as if nobody had rated them, by predictions learned without them.
@@ -169,7 +192,7 @@ class BlendedModelFit(ABC, Generic[C, M]):
         model = replace(model.with_cold_start(cold_start), base_sums=base_sums)
         movies = self.table(model, cold)
         search = OffsetSearch(cold)
-        for fold_in in validation.fold_ins:
+        for fold_in in fold_ins:
             mask = self.rated.copy()
             mask[fold_in.inputs] = False
             search.add(model.scores(self.history(fold_in), movies), mask, fold_in.held_out)
@@ -194,13 +217,13 @@ def fit_blended_model(
 def _fit(kind: type[BlendedModelFit[C, M]], dataset: Dataset, config: C, seed: int) -> M:
     rows, movies = RatingRows.of(dataset), dataset.movies
     fitted = fit_preference(rows, len(movies), config.taste, seed)
-    weights, offset, trial = config.used(kind.default_weights), 0.0, None
+    weights, offset, trial = None, 0.0, None
     if fitted.trial is not None:
-        validation = Validation.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
+        drawn = EvidenceDraw.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
         trial = kind(movies, rows.of_users(fitted.train_users), fitted.trial, config, seed)
-        weights, offset = trial.validate(validation.at_most(config.max_cases))
-    scorers = kind.tune(fitted.scorers, config, trial)
-    model = kind(movies, rows, scorers, config, seed).model(weights)
+        weights, offset = trial.validate(drawn.at_most(config.max_cases))
+    final = kind(movies, rows, kind.tune(fitted.scorers, config, trial), config, seed)
+    model = final.model(final.initial_weights(final.order()) if weights is None else weights)
     model = model.with_cold_start(replace(model.cold_start, offset=offset))
     viewed = not kind.knows_ratings
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed, viewed=viewed)

@@ -6,13 +6,14 @@ free search would fit their accidents. A step has to gain 2.5 times its standard
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from marquee.arrays import Floating, Ints, Mask, Matrix, Reals
-from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins
+from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, first_fold_ins
 from marquee.training.ranking_metrics import ndcg_of_rows
 
 Signals = Callable[[FoldIn], Mapping[str, Floating]]
@@ -45,6 +46,16 @@ class Validation:
             owners += [user] * len(drawn)
         return cls(fold_ins, np.array(owners, np.int64))
 
+    @classmethod
+    def first(cls, rows: RatingRows, users: Ints, sizes: Sequence[int]) -> "Validation":
+        """Return the first ratings in time of each size, the user's later likes held out."""
+        drawn = [
+            (fold_in, user)
+            for user in users.tolist()
+            for fold_in in first_fold_ins(rows, user, sizes)
+        ]
+        return cls([fold_in for fold_in, _ in drawn], np.array([u for _, u in drawn], np.int64))
+
     def only(self, predicate: Callable[[FoldIn], bool]) -> "Validation":
         """Return the fold-ins for which a predicate holds."""
         indexes = [i for i, fold_in in enumerate(self.fold_ins) if predicate(fold_in)]
@@ -69,14 +80,14 @@ class BlendWeightSearch:
         shown: bool m × c, candidates that are inputs of the fold-in.
         relevant: bool m × c, candidates that are held out.
         n_relevant: int64 m, movies held out, candidates or not.
-        owners: int64 m, number of the user of each fold-in, from 0 without gaps.
+        users: int64 m, the user of each fold-in.
     """
 
     signals: Mapping[str, Matrix]
     shown: Mask
     relevant: Mask
     n_relevant: Ints
-    owners: Ints
+    users: Ints
 
     @classmethod
     def of(cls, validation: Validation, signals: Signals, candidates: Ints) -> "BlendWeightSearch":
@@ -91,7 +102,19 @@ class BlendWeightSearch:
             np.stack([np.isin(candidates, fold_in.inputs) for fold_in in fold_ins]),
             np.stack([np.isin(candidates, fold_in.held_out) for fold_in in fold_ins]),
             np.array([len(fold_in.held_out) for fold_in in fold_ins], np.int64),
-            np.unique(validation.owners, return_inverse=True)[1],
+            validation.owners,
+        )
+
+    @classmethod
+    def joined(cls, searches: Sequence["BlendWeightSearch"]) -> "BlendWeightSearch":
+        """Return the search over the fold-ins of several searches of the same candidates."""
+        first = searches[0]
+        return cls(
+            {name: np.concatenate([s.signals[name] for s in searches]) for name in first.signals},
+            np.concatenate([search.shown for search in searches]),
+            np.concatenate([search.relevant for search in searches]),
+            np.concatenate([search.n_relevant for search in searches]),
+            np.concatenate([search.users for search in searches]),
         )
 
     def search(
@@ -130,9 +153,14 @@ class BlendWeightSearch:
         """Return for each user the mean of NDCG@10 and NDCG@100 over the user's fold-ins."""
         scores = np.where(self.shown, np.float32(-1e9), blended)
         at_10, at_100 = ndcg_of_rows(scores, self.relevant, self.n_relevant)
-        sums = np.bincount(self.owners, (at_10 + at_100) / 2)
-        ndcg: Reals = sums / np.bincount(self.owners)
+        owners = self._owners
+        ndcg: Reals = np.bincount(owners, (at_10 + at_100) / 2) / np.bincount(owners)
         return ndcg
+
+    @cached_property
+    def _owners(self) -> Ints:
+        """Number of the user of each fold-in, from 0 without gaps."""
+        return np.unique(self.users, return_inverse=True)[1].astype(np.int64)
 
     def _best_step(
         self, blended: Matrix, ndcg: Reals, scores: Matrix, weight: float, floor: float

@@ -1,14 +1,16 @@
 """Samples of fold-ins and movies for validation."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from marquee.arrays import Ints
-from marquee.features.interactions import FoldIn
+
+T = TypeVar("T")
 
 
-def sample_fold_ins(fold_ins: Sequence[FoldIn], limit: int, seed: int) -> list[FoldIn]:
+def sample_fold_ins(fold_ins: Sequence[T], limit: int, seed: int) -> list[T]:
     """Return at most `limit` of the fold-ins, drawn at random, in their order."""
     if len(fold_ins) <= limit:
         return list(fold_ins)

@@ -13,6 +13,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.popularity import Popularity
 from marquee.scoring.autoencoder import Autoencoder
+from marquee.scoring.evidence_weights import OrderLikelihood
 from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import fit_ridge
 from marquee.training.autoencoder import encode, fit_over_movies, learned_movies
@@ -34,22 +35,29 @@ _FOLDS = 5
 
 @dataclass(frozen=True, eq=False)
 class PreferenceFit:
-    """Preference scorers fitted to `rows`: autoencoder, item weights, and rating sums (i × 3)."""
+    """Preference scorers fitted to `rows`, and rating sums (i × 3).
+
+    `network` learns from random parts of histories, `first` from first ratings in time, and
+    `long_history` are item weights.
+    """
 
     rows: RatingRows
     network: Autoencoder
+    first: Autoencoder
     long_history: LinearAutoencoder
     sums: Ints
 
     def targets(self) -> Matrix:
-        """Return the targets of a ridge from content: output, prior, log popularity."""
+        """Return the targets of a ridge from content: outputs and priors, log popularity."""
         popularity = np.log1p(self.sums[:, 1:2])
-        targets: Matrix = np.concatenate(
-            [self.network.outputs, self.network.prior[:, None], popularity],
-            axis=1,
-            dtype=np.float32,
-        )
+        networks = (self.network, self.first)
+        parts = [part for n in networks for part in (n.outputs, n.prior[:, None])]
+        targets: Matrix = np.concatenate([*parts, popularity], axis=1, dtype=np.float32)
         return targets
+
+
+def _layout(d: int, config: NeuralConfig) -> NeuralRowLayout:
+    return NeuralRowLayout(d, config.autoencoder.width, config.first_autoencoder.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +80,9 @@ class NeuralAssembly:
         pipeline, _ = fit_pipeline(
             raw, np.ones(raw.shape[1]), config.content, config.movie_clusters, seed, _VARIANCE_FLOOR
         )
-        width = config.autoencoder.width
-        ridge = fit_ridge(raw, np.zeros((len(raw), width + 2), np.float32), 1.0, np.zeros(len(raw)))
-        layout = NeuralRowLayout(config.network.d, width)
+        layout = _layout(config.network.d, config)
+        targets = np.zeros((len(raw), layout.width + layout.first_width + 3), np.float32)
+        ridge = fit_ridge(raw, targets, 1.0, np.zeros(len(raw)))
         return cls(movies, NetworkMovieRows(vectors, pipeline, ridge, layout), config, seed)
 
     def content(self) -> Matrix:
@@ -82,12 +90,13 @@ class NeuralAssembly:
         return self.movie_rows.pipeline.encode(self.movie_rows.raw(self.movies))
 
     def fit_preferences(self, rows: RatingRows) -> PreferenceFit:
-        """Fit autoencoder and item weights to some ratings."""
+        """Fit autoencoders and item weights to some ratings."""
         config, seed = self.config, self.seed
         sums = rows.sums(len(self.movies))
         network = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
+        first = fit_over_movies(rows, sums, config.min_ratings, config.first_autoencoder, seed)
         long_history = fit_linear_autoencoder(rows, len(self.movies), config.many, seed)
-        return PreferenceFit(rows, network, long_history, sums)
+        return PreferenceFit(rows, network, first, long_history, sums)
 
     def assemble(self, preferences: PreferenceFit, trained: TrainedNetwork) -> Neural:
         """Return the model of these parts, with the default weights of the blend."""
@@ -95,7 +104,7 @@ class NeuralAssembly:
         raw = self.movie_rows.raw(self.movies)
         targets = preferences.targets()
         ridge = fit_ridge(raw, targets, config.cold_penalty, self.importance(preferences.sums))
-        layout = NeuralRowLayout(trained.predictor.d, config.autoencoder.width)
+        layout = _layout(trained.predictor.d, config)
         movie_rows = replace(self.movie_rows, ridge=ridge, layout=layout)
         weights = {n: w for n, w in trained.predictor.weights.items() if n.startswith(_SERVED)}
         served = replace(trained, predictor=replace(trained.predictor, weights=weights))
@@ -108,9 +117,11 @@ class NeuralAssembly:
             predictor=served.predictor,
             inputs=network.inputs,
             bias=network.bias,
+            first_inputs=preferences.first.inputs,
+            first_bias=preferences.first.bias,
             kmeans=fit_user_clusters(codes, config.user_clusters, self.seed),
             long_history=preferences.long_history,
-            blend=NeuralBlend(config.used(config.weights), 0.0),
+            blend=NeuralBlend(config.initial_weights(OrderLikelihood()), 0.0),
         )
 
     def _rows(
@@ -126,14 +137,16 @@ class NeuralAssembly:
         """
         predicted, clusters = movie_rows.cold(raw, trained.predictor)
         sums, layout = preferences.sums, movie_rows.layout
-        preference = preferences.targets()[:, :-1]
+        learned = preferences.targets()[:, :-1]
         few = self.importance(sums) == 0
-        preference[few, :-1] = layout.outputs(predicted)[few]
+        priors = [layout.width, layout.width + 1 + layout.first_width]
+        preference = np.where(few[:, None], layout.preference(predicted), learned)
+        preference[:, priors] = learned[:, priors]
         popularity = Popularity(sums)
         others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
-        learned = layout.join(trained.movies, preference, others.astype(np.float32))
+        rows = layout.join(trained.movies, preference, others.astype(np.float32))
         layout.coldness(predicted)[:] = 0  # they were there to be rated: no newer than others
-        return np.where((sums[:, :1] > 0), learned, predicted), clusters
+        return np.where((sums[:, :1] > 0), rows, predicted), clusters
 
     def importance(self, sums: Ints) -> Reals:
         """Return each movie's weight in the ridge; 0 where the autoencoder did not learn it."""
@@ -149,10 +162,8 @@ class NeuralAssembly:
         raw = movie_rows.raw(self.movies)
         content = movie_rows.pipeline.encode(raw)
         vectors, layout = model.base.vectors, movie_rows.layout
-        prior, popularity = layout.prior(vectors), layout.popularity(vectors)
-        targets = np.concatenate(
-            [layout.outputs(vectors), prior[:, None], popularity[:, None]], axis=1
-        )
+        popularity = layout.popularity(vectors)
+        targets = np.concatenate([layout.preference(vectors), popularity[:, None]], axis=1)
         importance = self.importance(model.base_sums)
         rows = np.zeros_like(vectors)
         for fold in range(_FOLDS):

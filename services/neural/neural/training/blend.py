@@ -8,16 +8,17 @@ import numpy as np
 from marquee.arrays import Mask, Matrix, Vector
 from marquee.features.interactions import FoldIn
 from marquee.features.shortlist import all_rows
+from marquee.scoring.evidence_weights import OrderLikelihood
 from marquee.scoring.top_k import top
-from marquee.training.blending import BlendWeightSearch, Validation
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
+from marquee.training.evidence_weights import EvidenceDraw, learn_evidence_weights
 from marquee.training.ranking_metrics import mean_ndcg
 from marquee.training.validation_cases import most_liked
 from neural.blend import NeuralBlend
 from neural.model import POOL, Neural
 from neural.training.config import NeuralConfig
 
-_MIN_WEIGHTS = {"preference": 0.1, "many": 0.1}
+_MIN_WEIGHTS = {"preference": 0.1, "first": 0.0, "many": 0.1}
 """Weights that the search does not go below."""
 
 _NO_SCORE = np.float32(-1e6)
@@ -25,28 +26,34 @@ _NO_SCORE = np.float32(-1e6)
 
 
 def learn_blend(
-    model: Neural, cases: Sequence[FoldIn], hidden_rows: Matrix, config: NeuralConfig
+    model: Neural,
+    drawn: EvidenceDraw,
+    cases: Sequence[FoldIn],
+    hidden_rows: Matrix,
+    config: NeuralConfig,
+    order: OrderLikelihood,
 ) -> NeuralBlend:
     """Learn the blend on users that the model has not seen.
 
     Args:
         model: Fitted without the held-out users.
-        cases: Fold-ins of these users.
+        drawn: Fold-ins of these users, from which weights by evidence are learned.
+        cases: Those that show four fifths of a history, none of whose other ratings the
+            RatingPredictor knows: its weight is learned from them.
         hidden_rows: The row of each movie as if it were new, i × size.
         config: Default weights, and the signals left out.
+        order: Likelihood that ratings are the first ones in time.
     """
 
     def signals(case: FoldIn) -> dict[str, Vector]:
         return config.used(_signals(model, case, model.base.vectors))
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
-    validation = Validation(cases, np.arange(len(cases)))
-    search = BlendWeightSearch.of(validation, signals, candidates)
-    weights = search.search(config.used(config.weights), _MIN_WEIGHTS)
+    initial = config.used(config.weights), config.used(config.weights_in_time)
+    weights = learn_evidence_weights(drawn, signals, candidates, initial, _MIN_WEIGHTS, order)
     weighted = replace(model, blend=NeuralBlend(weights, 0.0))
-    if "rating" not in config.without:
-        weights["rating"] = _learn_rating_weight(weighted, cases, config)
-    return NeuralBlend(weights, _learn_offset(weighted, cases, hidden_rows, config))
+    rating = 0.0 if "rating" in config.without else _learn_rating_weight(weighted, cases, config)
+    return NeuralBlend(weights, _learn_offset(weighted, cases, hidden_rows, config), rating)
 
 
 def _signals(model: Neural, case: FoldIn, rows: Matrix) -> dict[str, Vector]:
@@ -76,7 +83,8 @@ def _pools(model: Neural, cases: Sequence[FoldIn]) -> tuple[Matrix, Matrix, Mask
     relevant = np.zeros((len(cases), size), bool)
     coldness = model.movie_rows.layout.coldness(model.base.vectors)
     for i, case in enumerate(cases):
-        total = model.blend.total(_signals(model, case, model.base.vectors), coldness)
+        evidence = len(case.inputs), case.times
+        total = model.blend.total(_signals(model, case, model.base.vectors), coldness, *evidence)
         best = top(total, _unseen_movies(model, case), size)
         scores[i], scores[i, : len(best)] = _NO_SCORE, total[best]
         rows = model.base.vectors[best]
@@ -99,7 +107,8 @@ def _learn_offset(
     warm, cold = np.zeros(len(rows), np.float32), np.ones(len(rows), np.float32)
     gaps = []
     for case in cases[:MAX_CASES]:
-        scores = model.blend.total(_signals(model, case, rows), warm)
-        hidden_scores = model.blend.total(_signals(model, case, hidden_rows), cold)
+        evidence = len(case.inputs), case.times
+        scores = model.blend.total(_signals(model, case, rows), warm, *evidence)
+        hidden_scores = model.blend.total(_signals(model, case, hidden_rows), cold, *evidence)
         gaps.append(score_gaps(scores, hidden_scores, _unseen_movies(model, case)))
     return cold_start_offset(gaps, config.cold_share)

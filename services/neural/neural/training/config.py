@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
 from marquee.training.autoencoder import AutoencoderConfig
 from marquee.training.blending import BlendConfig
 from marquee.training.linear_autoencoder import LinearAutoencoderConfig
@@ -51,10 +52,12 @@ class NetworkConfig(BaseModel):
 class NeuralConfig(BlendConfig):
     """Parameters of the neural model; `without` leaves out signals of its blend."""
 
-    signals: ClassVar[tuple[str, ...]] = ("preference", "many", "popularity", "rating")
+    signals: ClassVar[tuple[str, ...]] = ("preference", "first", "many", "popularity", "rating")
 
     network: NetworkConfig = NetworkConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
+    first_autoencoder: AutoencoderConfig = AutoencoderConfig(time_share=1.0)
+    """Learns what is liked after the first ratings in time; the other, after random ones."""
     many: LinearAutoencoderConfig = LinearAutoencoderConfig(n=10_000, penalty=3.0)
     """Item weights of long histories. n is beyond half of any history, as half of it is shown."""
     content: int = Field(128, ge=1)
@@ -74,7 +77,21 @@ class NeuralConfig(BlendConfig):
     """Most fold-ins, drawn at random, on which the blend is learned."""
     candidates: int = Field(1500, ge=1)
     """The most popular movies: those that weights are learned on."""
-    weights: dict[str, float] = Field({"preference": 0.3, "many": 2.0, "popularity": -0.3})
+    sizes: tuple[int, ...] = (20, 50)
+    """Ratings known in the fold-ins of the validation, besides four fifths of a history."""
+    weights: dict[str, float] = Field(
+        {"preference": 0.7, "first": 0.0, "many": 2.0, "popularity": -0.15}
+    )
     """Default weights; validation moves them where that gains beyond noise."""
-    rating_weights: tuple[float, ...] = (0.02, 0.05, 0.1)
+    weights_in_time: dict[str, float] = Field(
+        {"preference": 0.1, "first": 1.0, "many": 1.0, "popularity": 0.0}
+    )
+    """The same for the first ratings of a user in time."""
+    rating_weights: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1)
     """Weights, in standard deviations of a list's scores, that the predicted rating may have."""
+
+    def initial_weights(self, order: OrderLikelihood) -> EvidenceWeights:
+        """Return the weights before validation."""
+        return EvidenceWeights(
+            {1: self.used(self.weights)}, {1: self.used(self.weights_in_time)}, order
+        )

@@ -1,11 +1,14 @@
 """Held-out ratings: some stop the training and choose the blend, others calibrate confidences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from marquee.arrays import Ints, Mask
-from marquee.features.interactions import FoldIn, RatingRows
+from marquee.features.interactions import FoldIn, RatingRows, first_fold_ins
+from marquee.training.blending import Validation
+from marquee.training.evidence_weights import EvidenceDraw
 from neural.training.rating_split import RatingSplit
 
 _MAX_USERS, _MAX_MOVIES = 150, 500
@@ -73,4 +76,31 @@ def fold_in_of(ratings: RatingSplit, user: int) -> FoldIn:
     """Return the fold-in of a user: the ratings shown, and the liked movies held out."""
     movies, half_stars = ratings.shown.of_user(user)
     held_out = ratings.held_out.of_users(np.array([user]))
-    return FoldIn(movies, half_stars, held_out.movies[held_out.liked])
+    times = ratings.shown.times_of(user)
+    return FoldIn(movies, half_stars, held_out.movies[held_out.liked], times)
+
+
+def draw_evidence(
+    rows: RatingRows, users: Ints, cases: Sequence[FoldIn], owners: Ints, sizes: Sequence[int]
+) -> EvidenceDraw:
+    """Return fold-ins of users with long histories, random and first ones, by size.
+
+    Args:
+        rows: All ratings.
+        users: Rows of the users.
+        cases: Fold-ins of four fifths of their histories.
+        owners: The user of each case.
+        sizes: Numbers of ratings besides.
+    """
+    drawn = EvidenceDraw.draw(rows, users, sizes, 1, seed=0)
+    long = max([*sizes, *(int(np.median([len(case.inputs) for case in cases])),)]) + 1
+    first = [
+        (fold_in, user)
+        for user in users.tolist()
+        for fold_in in first_fold_ins(rows, user, (int(0.8 * rows.sizes[user]),))
+        if len(fold_in.inputs) > max(sizes)
+    ]
+    in_time = Validation([fold_in for fold_in, _ in first], np.array([u for _, u in first], int))
+    return EvidenceDraw(
+        {**drawn.at_random, long: Validation(cases, owners)}, {**drawn.in_time, long: in_time}
+    )

@@ -24,4 +24,5 @@ class RatingSplit:
 def select_ratings(rows: RatingRows, keep: Mask) -> RatingRows:
     """Return the same users with only the ratings where `keep` is true."""
     starts = np.concatenate([[0], np.cumsum(keep)])[rows.starts]
-    return RatingRows(starts, rows.movies[keep], rows.half_stars[keep])
+    times = None if rows.times is None else rows.times[keep]
+    return RatingRows(starts, rows.movies[keep], rows.half_stars[keep], times)

@@ -103,22 +103,18 @@ class Content(BlendedModel[Ints]):
         """
         if self.likeness is None or not len(history):
             return super().explain(history, movies, rows)
-        table, layout = movies.vectors, self.layout
-        likenesses = self.likeness.between(
-            layout.block(table[rows], "likeness"), layout.block(table[history], "likeness")
-        )
-        is_near = likenesses >= layout.column(table[history], "floor")
-        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), 0))
+        table, block = movies.vectors, self.layout["likeness"]
+        likenesses = self.likeness.between(table[rows, block], table[history, block])
+        is_near = likenesses >= table[history, self.layout.start("floor")]
+        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), np.float32(0)))
         source_ids = movies.movie_ids[history].tolist()
         genres = np.bitwise_or.reduce(movies.genres[history])
-        fill_in = np.where(
-            movies.genres[rows] & genres, Reason.POPULAR_IN_YOUR_GENRES, Reason.POPULAR
-        )
+        in_genres = (movies.genres[rows] & genres > 0).tolist()
         return [
             (self.reason, tuple((source_ids[i], share) for i, share in shares))
             if shares
-            else (Reason(reason), ())
-            for shares, reason in zip(near, fill_in.tolist(), strict=True)
+            else (Reason.POPULAR_IN_YOUR_GENRES if is_in_genres else Reason.POPULAR, ())
+            for shares, is_in_genres in zip(near, in_genres, strict=True)
         ]
 
     def signals(

@@ -24,13 +24,13 @@ NEAR_SHARE = 0.02
 LIKENESS_FILE = "likeness.npz"
 """File of a bundle; bundles of older code have none."""
 
-_TITLE_WEIGHT = 0.47
+_TITLE_WEIGHT = 0.5
 """Weight of the titles in a likeness."""
 _CO_LIKING = 0.7
 """Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
 _BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.15, "tags": 0.2}
 """Weights of the blocks of content, each scaled to a unit vector."""
-_SLOT_WEIGHTS = np.array([1.5, 1.0] + [0.55] * (SLOTS - 2), np.float32)
+_SLOT_WEIGHTS = np.array([1.5, 1.0] + [0.6] * (SLOTS - 2), np.float32)
 """Factors of the weights: of the first two words together, of the first word, of the others."""
 _SAMPLE = 4096
 """Movies of the catalogue, evenly spaced, that tell which likeness is near."""
@@ -116,8 +116,8 @@ class Likeness:
         """Return the likenesses, n × m, of n movies to m others."""
         layout = self.layout
         products = layout.block(rows, "vector") @ layout.block(others, "vector").T
-        index = TitleIndex(layout.block(others, "title"))
-        return combine(products, index.overlaps(layout.block(rows, "title")))
+        titles = layout.block(rows, "title"), layout.block(others, "title")
+        return combine(products, title_overlaps(*titles))
 
     def save(self, directory: Path) -> None:
         """Write `likeness.npz`."""

@@ -16,24 +16,28 @@ TITLE_LAYOUT = RowLayout(ids=SLOTS, weights=SLOTS, total=1)
 
 _UNSHARED = 0.15
 """Weight of the words that only one of two titles has."""
+_LOOKUP = 1 << 16
+"""Entries of the table by which words are looked for."""
 _DOUBT = 0.1
 """Weight of shared words at which the overlap is half of what it can be."""
 
 
 def title_overlaps(sources: Matrix, titles: Matrix) -> Matrix:
-    """Return the overlaps, m × n, of a few titles with many; reads the many once."""
-    ids = np.ascontiguousarray(TITLE_LAYOUT.block(titles, "ids")).ravel()
-    weights, totals = TITLE_LAYOUT.block(titles, "weights"), TITLE_LAYOUT.column(titles, "total")
+    """Return the overlaps, m × n, of a few titles with many, which are read once."""
+    words, ids = (TITLE_LAYOUT.block(rows, "ids") for rows in (sources, titles))
+    is_wanted = np.zeros(_LOOKUP, bool)
+    is_wanted[words[words > 0].astype(np.int32) & (_LOOKUP - 1)] = True
+    hashed = ids.astype(np.int32).ravel() & (_LOOKUP - 1)
+    rows, slots = np.divmod(np.flatnonzero(is_wanted.take(hashed)), SLOTS)
+    source, word, hit = np.nonzero(words[:, :, None] == ids[rows, slots])
+    row, slot = rows[hit], slots[hit]
+    weights = TITLE_LAYOUT.block(sources, "weights"), TITLE_LAYOUT.block(titles, "weights")
     overlaps = np.zeros((len(sources), len(titles)), np.float32)
-    for source, overlap in zip(sources, overlaps, strict=True):
-        words = TITLE_LAYOUT.block(source, "ids")
-        for word, weight in zip(words, TITLE_LAYOUT.block(source, "weights"), strict=True):
-            if word:
-                rows, slots = np.divmod(np.flatnonzero(ids == word), SLOTS)
-                overlap[rows] += np.minimum(weights[rows, slots], weight)
-        rows = np.flatnonzero(overlap)
-        both = totals[rows] + TITLE_LAYOUT.column(source, "total")
-        overlap[rows] = _index(overlap[rows], both)
+    np.add.at(overlaps, (source, row), np.minimum(weights[0][source, word], weights[1][row, slot]))
+    pairs = np.unique(source * len(titles) + row)
+    source, row = np.divmod(pairs, max(1, len(titles)))
+    totals = TITLE_LAYOUT.column(sources, "total"), TITLE_LAYOUT.column(titles, "total")
+    overlaps[source, row] = _index(overlaps[source, row], totals[0][source] + totals[1][row])
     return overlaps
 
 

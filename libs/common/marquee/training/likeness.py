@@ -41,8 +41,8 @@ class LikenessConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    co_liking: int = Field(64, ge=1)
-    content: int = Field(64, ge=1)
+    co_liking: int = Field(56, ge=1)
+    content: int = Field(40, ge=1)
     max_users: int = Field(20_000, ge=1)
     """With more users, a sample of them gives the co-liking vectors."""
 

@@ -26,6 +26,8 @@ LIKENESS_FILE = "likeness.npz"
 
 _TITLE_WEIGHT = 0.5
 """Weight of the titles in a likeness."""
+_TITLE_FROM = 0.25
+"""Product of two vectors from which their titles have the whole weight."""
 _CO_LIKING = 0.7
 """Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
 _BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.15, "tags": 0.2}
@@ -200,14 +202,12 @@ class CoLikingPredictor:
         for start in range(0, len(content) if len(self._content) else 0, _CHUNK):
             chunk = slice(start, start + _CHUNK)
             products = content[chunk] @ self._content.T
-            likenesses = combine(products, self._index.overlaps(titles[chunk]))
-            largest = combine(
-                np.ones((len(products), 1), np.float32), own_overlap(titles[chunk])[:, None]
-            )
-            predicted[chunk] = self._mean(largest - likenesses)
+            own = np.square(content[chunk]).sum(axis=1), own_overlap(titles[chunk])
+            nearness = _mean(products, self._index.overlaps(titles[chunk]))
+            predicted[chunk] = self._average(_mean(*own)[:, None] - nearness)
         return predicted
 
-    def _mean(self, distances: Matrix) -> Matrix:
+    def _average(self, distances: Matrix) -> Matrix:
         n = min(self._NEIGHBORS, distances.shape[1])
         nearest = np.argpartition(distances, n - 1, axis=1)[:, :n]
         distances = np.maximum(np.take_along_axis(distances, nearest, axis=1), 0)
@@ -218,10 +218,18 @@ class CoLikingPredictor:
 
 
 def combine(products: Matrix, overlaps: Matrix) -> Matrix:
-    """Return likenesses from the dot products of unit vectors and the overlaps of titles."""
-    likenesses: Matrix = products * np.float32(1 - _TITLE_WEIGHT)
-    likenesses += np.float32(_TITLE_WEIGHT) * overlaps
-    return likenesses
+    """Return likenesses from the dot products of unit vectors and the overlaps of titles.
+
+    A title counts the less, the less else is alike: many movies share a word by chance.
+    """
+    return _mean(products, overlaps * np.clip(products / np.float32(_TITLE_FROM), 0, 1))
+
+
+def _mean(products: Matrix, overlaps: Matrix) -> Matrix:
+    """Return the weighted means of products and overlaps."""
+    mean: Matrix = products * np.float32(1 - _TITLE_WEIGHT)
+    mean += np.float32(_TITLE_WEIGHT) * overlaps
+    return mean
 
 
 def weighted_content(rows: Matrix, blocks: RowLayout, scale: Vector) -> Matrix:

@@ -32,6 +32,8 @@ _PRIOR_PAIRS = 2
 """Coherence of a word of which nothing is known, and the pairs of movies that outweigh it."""
 _OVERSAMPLING, _ITERATIONS = 16, 6
 """Further columns and passes of the randomised principal components."""
+_COMMON = 0.6
+"""Share of the mean product of any two movies that counts for no coherence."""
 _LEAST = 0.01
 """Lower bound of the coherence and the rarity of a word."""
 
@@ -174,8 +176,8 @@ def _word_weights(titles: Sequence[str], vectors: Matrix) -> tuple[Ints, Vector]
     """Return the ids of the words of n titles, ascending, and how much each tells of a series.
 
     The weight of a word is its inverse document frequency times its coherence: the mean product of
-    the vectors (n × width) of two movies that have it, less half of the mean of all pairs. "Trek"
-    is coherent, "dark" is not.
+    the vectors (n × width) of two movies that have it, less a share of the mean of all pairs.
+    "Trek" is coherent, "dark" is not.
     """
     ids = np.stack([word_ids(title) for title in titles]).astype(np.int64)
     movies, slots = np.nonzero(ids)
@@ -185,7 +187,7 @@ def _word_weights(titles: Sequence[str], vectors: Matrix) -> tuple[Ints, Vector]
     counts = has_word.getnnz(axis=1)
     coherence = _coherence(has_word @ vectors.astype(np.float64), counts)
     every = _mean_product(vectors.sum(axis=0, dtype=np.float64)[None], np.array([len(ids)]))
-    weights = np.clip(coherence - every / 2, _LEAST, 1) * _rarity(counts, len(ids))
+    weights = np.clip(coherence - _COMMON * every, _LEAST, 1) * _rarity(counts, len(ids))
     return words, weights.astype(np.float32)
 
 

@@ -48,14 +48,26 @@ class Narrator:
 
     def run(self, words: str, command: Sequence[str], environ: Mapping[str, str]) -> int:
         """Run a command, pass on its lines as they come; return its status. Errors go to stderr."""
+        pipe = subprocess.PIPE
         with (
             self.going_on(words),
-            subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process,
+            subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as process,
         ):
             assert process.stdout is not None
+            assert process.stderr is not None
+            errors = threading.Thread(target=self._pass_errors_on, args=(process.stderr,))
+            errors.start()
             for line in process.stdout:
                 self.say(f"  {line.rstrip()}")
+            errors.join()
         return process.returncode
+
+    def _pass_errors_on(self, errors: TextIO) -> None:
+        """Write lines to stderr, which may be the same terminal: never behind a sign of life."""
+        for line in errors:
+            self._end_status()
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
     def _remind(self, words: str, ended: threading.Event) -> None:
         started = time.monotonic()

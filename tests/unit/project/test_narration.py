@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,27 @@ def test_what_a_command_prints_is_passed_on_line_by_line_with_its_status(
     status = Narrator(out).run("import", [sys.executable, "-u", "-c", code], os.environ)
     assert status == 3
     assert out.getvalue().splitlines() == ["  one", "  two"]
+    assert capfd.readouterr().err == "wrong\n"
+
+
+def test_an_error_is_not_written_behind_a_sign_of_life(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, mark = Terminal(), tmp_path / "seen"
+    code = (
+        "import sys, time, pathlib\n"
+        f"while not pathlib.Path({str(mark)!r}).exists(): time.sleep(0.01)\n"
+        "print('wrong', file=sys.stderr)"
+    )
+    running = threading.Thread(
+        target=Narrator(out).run, args=("import", [sys.executable, "-c", code], os.environ)
+    )
+    running.start()
+    while "… import" not in out.getvalue():
+        threading.Event().wait(0.01)
+    mark.touch()
+    running.join()
+    assert out.getvalue().endswith("\r\x1b[K")
     assert capfd.readouterr().err == "wrong\n"
 
 

@@ -155,9 +155,8 @@ class Content(BlendedModel[Ints]):
         self, history: Ints, movies: MovieTable, selection: RowSelection
     ) -> dict[str, Vector]:
         """Return the likeness to the whole history, and to the nearest of its newest movies."""
-        vectors, known = (
-            self._unit_vectors(rows) for rows in (selection.vectors, movies.vectors[history])
-        )
+        vectors = self._unit_vectors(selection.vectors)
+        known = self._unit_vectors(movies.vectors)[history]
         # One product at a time: BLAS is faster so, for a few rows against very many.
         nearest = np.stack([vectors @ vector for vector in known[-_NEAREST:]])
         if len(history) <= _NEAREST:
@@ -166,7 +165,7 @@ class Content(BlendedModel[Ints]):
             content = vectors @ direction(known)
         if self.likeness is not None:
             rows = self.layout.block(selection.vectors, "likeness")
-            sources = self.layout.block(movies.vectors[history[-_NEAREST:]], "likeness")
+            sources = self.layout.block(movies.vectors, "likeness")[history[-_NEAREST:]]
             nearest = self.likeness.with_titles(nearest, sources, rows)
         return {"content": content, "nearest": nearest.max(axis=0)}
 

@@ -24,7 +24,7 @@ DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,
     "popularity": 0.2,
     "content": 0.5,
-    "nearest": 3.0,
+    "nearest": 4.0,
     "cluster": 0.1,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""

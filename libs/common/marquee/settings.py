@@ -63,7 +63,7 @@ class Settings(BaseModel):
     """Number of ratings from which the neural ranker answers."""
     positive_ratings: Annotated[int, Field(ge=1)] = 3
     """Number of positive ratings that both need."""
-    diversity: Annotated[float, Field(ge=0, le=1)] = 0.15
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.05
     """Share of a movie's exposure threshold that its score loses, where a request does not give it
     and the list is not the popular one; the choice of the evaluation by both qualities."""
     likes: Literal["from-ratings", "every-rating"] = "from-ratings"

@@ -8,6 +8,7 @@ import redis
 
 from marquee.bus.api import TopicPartition
 from marquee.domain.movies import Movie
+from marquee.domain.ratings import Ratings
 from marquee.errors import Conflict
 from marquee.events import (
     MODELS,
@@ -94,8 +95,9 @@ def test_a_late_duplicate_after_a_rebuild_is_still_dropped(
         system.wait(system.publish(first))
     store = RedisStore(settings.redis_url.get_secret_value())
     packed = store.get(system.keys("gateway").user(1).user(1))
-    assert packed is not None
-    assert packed[-1] == 10
+    facts = Ratings.unpack(packed)
+    assert facts.rated == {1: 10}
+    assert facts.times == {1: int(second.time.timestamp())}
     assert unequal(settings) == []
 
 

@@ -99,7 +99,9 @@ def test_a_training_is_tracked_with_parameters_curve_files_and_aliases(
     assert set(found) == {second.training_id, "neural"}
     model, parent = found["neural"], found[second.training_id]
     assert model.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert model.data.params == {"size": "3", "epochs": "3", "seed": "2"}
+    assert model.data.params == {
+        "size": "3", "epochs": "3", "seed": "2", "likes": "from-ratings",
+    }  # fmt: skip
     assert model.data.tags["data_version"] == second.data_version
     assert model.data.tags["code_version"] == second.code_version
     assert model.data.metrics["validation_loss"] == 1.0

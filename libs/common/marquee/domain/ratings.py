@@ -20,7 +20,7 @@ from marquee.errors import StoreUnavailable
 
 _HEADER = struct.Struct("<BIII")
 _VERSION = 1
-_LATEST = 2**32 - 1
+LATEST = 2**32 - 1
 """The last time, in seconds since 1970, that the packed form holds (the year 2106)."""
 
 
@@ -62,7 +62,7 @@ class Ratings:
         self.rated[movie_id] = half
         self.times.pop(movie_id, None)
         if at > 0:
-            self.times[movie_id] = min(at, _LATEST)
+            self.times[movie_id] = min(at, LATEST)
         return before
 
     def unrate(self, movie_id: int) -> int | None:

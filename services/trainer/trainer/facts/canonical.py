@@ -2,7 +2,8 @@
 
 Digests are equal if two partitions hold the same facts, whether live, replayed from the log or
 restored from a snapshot. So the canonical form leaves out what depends on the path: offsets of last
-changes, users without any facts, sums of zero, the order of tags and of dismissals.
+changes, users without any facts, sums of zero, the order of tags and of dismissals. It leaves out
+the times of ratings too, which profiles written before they were kept do not have.
 """
 
 import hashlib
@@ -77,11 +78,9 @@ def _canonical_json(value: bytes) -> bytes:
 
 
 def _canonical_ratings(value: bytes) -> bytes:
-    """Return packed ratings with the dismissed movies in order of their ids."""
+    """Return packed ratings without times, the dismissed movies in order of their ids."""
     _, rated, viewed, dismissed = _HEADER.unpack_from(value)
     if not rated + viewed + dismissed:
         return b""
-    if dismissed < 2:
-        return value
     start = _HEADER.size + 5 * rated + 4 * viewed
     return value[:start] + np.sort(np.frombuffer(value, "<u4", dismissed, start)).tobytes()

@@ -11,6 +11,7 @@ from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie
+from marquee.domain.ratings import LATEST
 from marquee.events import MOVIES, decode
 from marquee.store.codec import pack_sums
 from marquee.store.keys import Keys
@@ -52,13 +53,14 @@ def _put_rules(facts: PackedFacts, rules: Mapping[tuple[int, str], str], fact_se
 
 
 def _users(ratings: PairRows, marks: PairRows) -> dict[int, bytes]:
-    """Return packed ratings by user: counts, then movies in the order of their changes."""
+    """Return packed ratings by user: counts, movies in the order of their changes, times."""
     parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
     by_user = [part.by_user() for part in parts]
     spans = [_spans(part.user_ids, users) for part in by_user]
     rated, viewed, dismissed = (part.movie_ids.astype("<u4").tobytes() for part in by_user)
     halves = by_user[0].codes.tobytes()
+    times = np.clip(by_user[0].times, 0, LATEST).astype("<u4")
     packed_users = {}
     for user_id, (r, r_end), (v, v_end), (d, d_end) in zip(users.tolist(), *spans, strict=True):
         packed_users[user_id] = b"".join(
@@ -68,6 +70,7 @@ def _users(ratings: PairRows, marks: PairRows) -> dict[int, bytes]:
                 halves[r:r_end],
                 viewed[4 * v : 4 * v_end],
                 dismissed[4 * d : 4 * d_end],
+                times[r:r_end].tobytes() if times[r:r_end].any() else b"",
             )
         )
     return packed_users

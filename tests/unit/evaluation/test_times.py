@@ -5,7 +5,7 @@ import pytest
 
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset, make_dataset
-from trainer.evaluation.protocols.times import unusable_times
+from marquee.features.time_order import unusable_times
 
 DAY = 86_400
 USERS, MOVIES, EACH = 60, 50, 25

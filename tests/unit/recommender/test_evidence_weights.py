@@ -1,5 +1,7 @@
 """Blend weights by evidence: the order that times tell of, and weights between two numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +14,8 @@ from marquee.training.evidence_weights import (
     EvidenceDraw,
     fit_order_likelihood,
     learn_evidence_weights,
-    usable_times,
 )
+from marquee_testing import checkerboard
 
 USERS, MOVIES = 60, 40
 DAY = 24 * 3600
@@ -37,11 +39,11 @@ def test_ratings_of_one_sitting_are_taken_for_first_ones() -> None:
     assert order.of(np.array([now])) == order.of(None) == order.of(np.zeros(9, np.int64)) == 0.5
 
 
-@pytest.mark.parametrize("times", [None, np.full(USERS * MOVIES, 10**9)], ids=["none", "equal"])
-def test_without_usable_times_nothing_is_taken_for_first_ones(times: np.ndarray | None) -> None:
-    rows = histories()
-    blind = RatingRows(rows.starts, rows.movies, rows.half_stars, times)
-    assert not usable_times(blind)
+@pytest.mark.parametrize("time", [10**9, 0], ids=["equal", "none"])
+def test_without_usable_times_nothing_is_taken_for_first_ones(time: int) -> None:
+    dataset = checkerboard()
+    blind = RatingRows.of(replace(dataset, times=np.full(len(dataset), time)))
+    assert blind.times is None
     order = fit_order_likelihood(blind, 0)
     assert order.of(np.arange(10) * 8 + 10**9) == order.of(None) == 0
 

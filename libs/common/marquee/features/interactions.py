@@ -9,6 +9,7 @@ import numpy.typing as npt
 from marquee.arrays import Ints, Mask
 from marquee.domain.likes import is_like
 from marquee.features.dataset import Dataset, position_in
+from marquee.features.time_order import in_order, unusable_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +35,15 @@ class RatingRows:
     def of(cls, dataset: Dataset) -> "RatingRows":
         """Return the rows of a data set: users by id, movies by their index in `dataset.movies`.
 
-        The order of ratings of one second is drawn, and the same each time: an order by id would
-        tell what nobody knows.
+        Times that order nothing (`unusable_times`) are left out.
         """
         known = np.array([movie.movie_id for movie in dataset.movies], np.int64)
         movies, _ = position_in(known, dataset.movie_ids)
         users, owners = np.unique(dataset.user_ids, return_inverse=True)
-        order = np.lexsort((_drawn(dataset.user_ids, dataset.movie_ids), dataset.times, owners))
+        order = in_order(dataset)
         starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(users)))])
-        return cls(
-            starts.astype(np.int64), movies[order], dataset.half_stars[order], dataset.times[order]
-        )
+        times = None if unusable_times(dataset) else dataset.times[order]
+        return cls(starts.astype(np.int64), movies[order], dataset.half_stars[order], times)
 
     @property
     def sizes(self) -> Ints:
@@ -163,13 +162,3 @@ def first_fold_ins(rows: RatingRows, user: int, sizes: Sequence[int]) -> list[Fo
                 )
             )
     return fold_ins
-
-
-def _drawn(user_ids: Ints, movie_ids: Ints) -> npt.NDArray[np.uint64]:
-    """Return a number drawn for each rating by its ids (SplitMix64, Steele et al. 2014)."""
-    with np.errstate(over="ignore"):
-        mixed = user_ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= movie_ids.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))

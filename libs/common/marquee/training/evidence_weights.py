@@ -24,8 +24,6 @@ _SIZES = (2, 3, 5, 10, 20, 40, 80)
 """Numbers of ratings on which the order's likelihood is fitted."""
 _MAX_USERS = 2000
 _MIN_USERS = 20
-_LEAST_SHARE = 0.5
-"""Share of the users' neighbouring ratings that must differ in time, so that times are usable."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +114,9 @@ def _of_order(
 def fit_order_likelihood(rows: RatingRows, seed: int) -> OrderLikelihood:
     """Fit how likely ratings are a user's first ones, on first and random ones of some users.
 
-    Without usable times no ratings are taken for first ones.
+    Without times no ratings are taken for first ones.
     """
-    if rows.times is None or not usable_times(rows):
+    if rows.times is None:
         return OrderLikelihood()
     generator = np.random.default_rng(seed)
     users = generator.permutation(np.flatnonzero(rows.sizes > _SIZES[0]))[:_MAX_USERS]
@@ -136,11 +134,3 @@ def fit_order_likelihood(rows: RatingRows, seed: int) -> OrderLikelihood:
     fitted = LogisticRegression().fit(np.array(features), np.array(in_time))
     (per_gap, per_size), (intercept,) = fitted.coef_[0].tolist(), fitted.intercept_.tolist()
     return OrderLikelihood(round(intercept, 6), round(per_gap, 6), round(per_size, 6), _UNKNOWN)
-
-
-def usable_times(rows: RatingRows) -> bool:
-    """Return whether most neighbouring ratings of the users differ in time."""
-    if rows.times is None or len(rows.times) < 2:
-        return False
-    inner = np.diff(rows.owners) == 0
-    return bool(inner.any() and (np.diff(rows.times)[inner] > 0).mean() >= _LEAST_SHARE)

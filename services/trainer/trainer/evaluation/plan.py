@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from marquee.domain.models import MODEL_NAMES
 from marquee.errors import InvalidInput
 from marquee.features.dataset import Dataset
+from marquee.features.time_order import unusable_times
 from trainer.evaluation.baselines.families import FAMILIES, BaselineFamily
 from trainer.evaluation.protocols.slices import QUICK, RANDOM, SLICES, Slice
 from trainer.evaluation.protocols.splits import CUTS, FOLDS
-from trainer.evaluation.protocols.times import unusable_times
 from trainer.evaluation.served_models import DIVERSITIES, Fits
 from trainer.models.fitting import MODEL_FITS
 from trainer.report.model import Protocol

@@ -11,9 +11,9 @@ from marquee.domain.likes import is_like
 from marquee.domain.recommendation import Route
 from marquee.domain.routing import Evidence, Thresholds, decide
 from marquee.features.dataset import Dataset, position_in
+from marquee.features.time_order import in_order
 from trainer.evaluation.protocols.slices import Slice
 from trainer.evaluation.protocols.splits import SEED, Split
-from trainer.evaluation.protocols.times import in_order
 from trainer.report.model import Protocol
 
 _NO_TIMES = np.zeros(0, np.int64)

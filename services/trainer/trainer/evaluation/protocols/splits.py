@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from marquee.arrays import Ints
 from marquee.features.dataset import Dataset
+from marquee.features.time_order import mixed
 
 FOLDS = 10
 SEED = 42
@@ -74,13 +74,3 @@ def split_by_time(dataset: Dataset, share: float, name: str = "") -> Split:
 def fold_of(user_ids: Ints, seed: int = SEED) -> Ints:
     """Return the fold, 0 to 9, of each of n users: a hash of the id."""
     return cast(Ints, (mixed(user_ids, seed) % np.uint64(FOLDS)).astype(np.int64))
-
-
-def mixed(ids: npt.NDArray[np.int64 | np.uint64], seed: int) -> npt.NDArray[np.uint64]:
-    """Return SplitMix64 (Steele et al. 2014) of n ids."""
-    with np.errstate(over="ignore"):
-        hashes = ids.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
-        hashes ^= hashes >> np.uint64(31)
-    return cast(npt.NDArray[np.uint64], hashes)

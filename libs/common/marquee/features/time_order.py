@@ -1,13 +1,18 @@
 """Usable times: whether the times of a data set order what each user rated; and that order."""
 
 from dataclasses import dataclass
+from typing import cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 
 from marquee.arrays import Ints
 from marquee.features.dataset import Dataset
-from trainer.evaluation.protocols.splits import SEED, mixed
 
+_SEED = 42
+_REASONS: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
+"""What `unusable_times` has found of the data sets in use."""
 _USERS = 2000
 """Users looked at, at most."""
 _PAIRS = 2000
@@ -20,13 +25,23 @@ _LEAST_PAIRS = 30
 """Pairs of movies to compare before an order is called common to all users."""
 
 
+def mixed(ids: npt.NDArray[np.int64 | np.uint64], seed: int) -> npt.NDArray[np.uint64]:
+    """Return SplitMix64 (Steele et al. 2014) of n ids."""
+    with np.errstate(over="ignore"):
+        hashes = ids.astype(np.uint64) + np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
+        hashes ^= hashes >> np.uint64(31)
+    return cast(npt.NDArray[np.uint64], hashes)
+
+
 def in_order(dataset: Dataset) -> Ints:
     """Return the rows of a data set by user, then time; ratings at one second in a drawn order.
 
     The draw is a hash of seed, user and movie: it does not follow the ids, and other ratings do
     not change it.
     """
-    drawn = mixed(mixed(dataset.user_ids, SEED) ^ mixed(dataset.movie_ids, SEED + 1), SEED)
+    drawn = mixed(mixed(dataset.user_ids, _SEED) ^ mixed(dataset.movie_ids, _SEED + 1), _SEED)
     return np.lexsort((drawn, dataset.times, dataset.user_ids))
 
 
@@ -36,6 +51,13 @@ def unusable_times(dataset: Dataset) -> str:
     They do not where all are equal, where most users have most of their ratings at one second, and
     where all users have rated in one order, as in tables with a row number in place of a time.
     """
+    reason = _REASONS.get(dataset)
+    if reason is None:
+        reason = _REASONS[dataset] = _unusable(dataset)
+    return reason
+
+
+def _unusable(dataset: Dataset) -> str:
     if not len(dataset) or dataset.times.min() == dataset.times.max():
         return "all ratings have one time"
     sample = _Histories.of(dataset)
@@ -63,7 +85,7 @@ class _Histories:
         ordered = dataset.of_rows(in_order(dataset))
         _, starts, sizes = np.unique(ordered.user_ids, return_index=True, return_counts=True)
         able = np.flatnonzero(sizes > 1)
-        users = np.sort(np.random.default_rng(SEED).permutation(able)[:_USERS])
+        users = np.sort(np.random.default_rng(_SEED).permutation(able)[:_USERS])
         own = [slice(starts[user], starts[user] + sizes[user]) for user in users]
         return cls(
             tuple(ordered.movie_ids[rows] for rows in own),
@@ -81,7 +103,7 @@ class _Histories:
 
     def agree(self) -> bool:
         """Return whether random pairs of users rated their common movies in one order."""
-        generator = np.random.default_rng(SEED)
+        generator = np.random.default_rng(_SEED)
         compared = agreed = 0
         for first, second in generator.integers(0, len(self), (_PAIRS, 2)).tolist():
             if first == second:

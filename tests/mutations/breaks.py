@@ -137,7 +137,7 @@ BREAKS = (
     Break("a promotion speaks to every segment", f"{GATEWAY}/recommend/filter_stage.py",
           "if promotion.segments and not", "if False and not", FILTER),
     # --- the evaluation in the order of time
-    Break("ratings of one second are shown by movie id", f"{PROTOCOLS}/times.py",
+    Break("ratings of one second are shown by movie id", f"{COMMON}/features/time_order.py",
           "np.lexsort((drawn, dataset.times, dataset.user_ids))",
           "np.lexsort((dataset.movie_ids, dataset.times, dataset.user_ids))", SLICES),
     Break("ratings after a cut are trained", f"{PROTOCOLS}/splits.py",
@@ -148,7 +148,7 @@ BREAKS = (
     Break("first ratings are drawn at random", f"{PROTOCOLS}/cases.py",
           "if user_slice.protocol is Protocol.RANDOM:",
           "if user_slice.protocol is not Protocol.CUT:", SLICES),
-    Break("one order of all users passes for their own", f"{PROTOCOLS}/times.py",
+    Break("one order of all users passes for their own", f"{COMMON}/features/time_order.py",
           "if sample.follow_ids() or sample.agree():", "if sample.follow_ids():",
           "tests/unit/evaluation/test_times.py"),
 )  # fmt: skip

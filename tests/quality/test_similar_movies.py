@@ -11,8 +11,8 @@ from marquee.arrays import Ints, Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from marquee.scoring.likeness import CoLikingPredictor
-from marquee.training.likeness import FittedLikeness, LikenessConfig, fit_likeness
+from marquee.scoring.scorers.likeness import CoLikingPredictor
+from marquee.training.scorers.likeness import FittedLikeness, LikenessConfig, fit_likeness
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.similarity import MEASURES, neighbor_quality, siblings
 

@@ -14,11 +14,11 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.likeness import NearFloors
+from marquee.scoring.scorers.likeness import NearFloors
 from marquee.training.blended_model import BlendedModelConfig, BlendedModelFit, fit_blended_model
-from marquee.training.likeness import FittedLikeness, LikenessConfig, fit_likeness
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.preference import PREFERENCE_WEIGHTS
+from marquee.training.scorers.likeness import FittedLikeness, LikenessConfig, fit_likeness
+from marquee.training.scorers.preference import PREFERENCE_WEIGHTS
 
 DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,

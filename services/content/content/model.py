@@ -17,9 +17,9 @@ from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.blended_model import BlendedModel, Explanation
 from marquee.scoring.explanations import shares_of_largest
-from marquee.scoring.likeness import LIKENESS_FILE, CoLikingPredictor, Likeness, NearFloors
-from marquee.scoring.popularity_signals import cluster_shares
-from marquee.scoring.preference import popularity_penalty
+from marquee.scoring.scorers.likeness import LIKENESS_FILE, CoLikingPredictor, Likeness, NearFloors
+from marquee.scoring.scorers.popularity_signals import cluster_shares
+from marquee.scoring.scorers.preference import popularity_penalty
 from marquee.scoring.top_k import top
 
 _HISTORY = 100
@@ -33,7 +33,7 @@ class Content(BlendedModel[Ints]):
     """A fitted content model; a history is the rows of movies liked or viewed, oldest first.
 
     The columns that users teach are those of the preference scorers. A row also holds `likeness`
-    (`marquee.scoring.likeness`) and `floor`, the likeness from which another movie is near.
+    (`marquee.scoring.scorers.likeness`) and `floor`, the likeness from which another movie is near.
 
     Attributes:
         likeness: encoder and measure of likeness; None in bundles of older code, which compare the

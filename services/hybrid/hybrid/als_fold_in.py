@@ -16,7 +16,7 @@ import numpy as np
 from marquee.arrays import Matrix, Reals
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ratings import Ratings
-from marquee.scoring.als import AlsFactors
+from marquee.scoring.scorers.als import AlsFactors
 from marquee.store.api import ReadRequest
 
 MAX_RATERS = 50

@@ -8,7 +8,7 @@ import numpy as np
 from marquee.arrays import Ints, Mask, Matrix
 from marquee.domain.likes import is_like
 from marquee.features.interactions import RatingRows, split_users
-from marquee.scoring.als import AlsFactors
+from marquee.scoring.scorers.als import AlsFactors
 
 _USERS = 2000
 """Users sampled."""

@@ -15,7 +15,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.preference import PreferenceScorers
+from marquee.scoring.scorers.preference import PreferenceScorers
 from marquee.training.blended_model import (
     HIDDEN_SHARE,
     BlendedModelConfig,
@@ -24,8 +24,8 @@ from marquee.training.blended_model import (
 )
 from marquee.training.cold_start_offset import hide_movies
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.preference import PREFERENCE_WEIGHTS
-from marquee.training.user_clusters import fit_rated_clusters
+from marquee.training.scorers.preference import PREFERENCE_WEIGHTS
+from marquee.training.scorers.user_clusters import fit_rated_clusters
 
 DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,

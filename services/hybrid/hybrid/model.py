@@ -18,11 +18,11 @@ from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
-from marquee.scoring.als import AlsFactors
 from marquee.scoring.blended_model import BlendedModel
-from marquee.scoring.popularity_signals import cluster_shares
-from marquee.scoring.preference import popularity_penalty
-from marquee.scoring.user_clusters import cluster_preference
+from marquee.scoring.scorers.als import AlsFactors
+from marquee.scoring.scorers.popularity_signals import cluster_shares
+from marquee.scoring.scorers.preference import popularity_penalty
+from marquee.scoring.scorers.user_clusters import cluster_preference
 from marquee.store.codec import DerivedMovieRow
 
 

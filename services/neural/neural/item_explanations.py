@@ -4,7 +4,7 @@ import numpy as np
 
 from marquee.arrays import Ints, Matrix
 from marquee.scoring.explanations import strongest
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 
 
 def item_explanations(

@@ -29,13 +29,13 @@ from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
-from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.blending import standardise
 from marquee.scoring.diversity import diverse_order, pool_size
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.explanations import contributions
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.preference import log_share
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.preference import log_share
 from marquee.scoring.top_k import top
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence

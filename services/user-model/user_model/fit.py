@@ -19,9 +19,8 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
-from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import fit_ridge
-from marquee.training.autoencoder import encode, learned_movies
+from marquee.scoring.scorers.preference import PreferenceScorers
 from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_slopes
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
@@ -32,8 +31,9 @@ from marquee.training.evidence_weights import (
     learn_evidence_weights,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
-from marquee.training.preference import PREFERENCE_WEIGHTS, PreferenceConfig, fit_preference
-from marquee.training.user_clusters import cluster_rates, fit_user_clusters
+from marquee.training.scorers.autoencoder import encode, learned_movies
+from marquee.training.scorers.preference import PREFERENCE_WEIGHTS, PreferenceConfig, fit_preference
+from marquee.training.scorers.user_clusters import cluster_rates, fit_user_clusters
 from marquee.training.validation_cases import most_liked
 from user_model.blend import UserModelBlend
 from user_model.model import TrainingRatings, UserModel

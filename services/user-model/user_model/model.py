@@ -23,13 +23,13 @@ from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.diversity import diverse_top
 from marquee.scoring.explanations import strongest
-from marquee.scoring.preference import (
+from marquee.scoring.scorers.preference import (
     ColdStartImputer,
     PreferenceScorers,
     log_share,
     popularity_penalty,
 )
-from marquee.scoring.user_clusters import SMOOTHING, cluster_preference
+from marquee.scoring.scorers.user_clusters import SMOOTHING, cluster_preference
 from user_model.blend import UserModelBlend
 from user_model.movie_rows import ColdRows, UserModelRowLayout
 from user_model.neighbours import Neighbourhood, Neighbours

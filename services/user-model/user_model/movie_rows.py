@@ -12,8 +12,8 @@ from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.row_layout import RowLayout
-from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
+from marquee.scoring.scorers.preference import PreferenceScorers
 
 COLDNESS_HALVED_AT = 5.0
 """After this many ratings the cold-start offset of a new movie is half of what it was."""

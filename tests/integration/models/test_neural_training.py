@@ -15,8 +15,8 @@ from marquee.domain.recommendation import UserHistory  # noqa: E402
 from marquee.errors import DataError  # noqa: E402
 from marquee.features.dataset import Dataset  # noqa: E402
 from marquee.features.interactions import RatingRows  # noqa: E402
-from marquee.training.autoencoder import AutoencoderConfig  # noqa: E402
-from marquee.training.linear_autoencoder import LinearAutoencoderConfig  # noqa: E402
+from marquee.training.scorers.autoencoder import AutoencoderConfig  # noqa: E402
+from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig  # noqa: E402
 from marquee_testing import POOR_DATA, RecommenderContract, checkerboard  # noqa: E402
 from neural.fit import NeuralConfig, fit  # noqa: E402
 from neural.model import Neural  # noqa: E402

@@ -1,9 +1,9 @@
 """Configurations with which models fit a few users within a moment."""
 
-from marquee.training.als import AlsConfig
-from marquee.training.autoencoder import AutoencoderConfig
-from marquee.training.linear_autoencoder import LinearAutoencoderConfig
-from marquee.training.preference import PreferenceConfig
+from marquee.training.scorers.als import AlsConfig
+from marquee.training.scorers.autoencoder import AutoencoderConfig
+from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
+from marquee.training.scorers.preference import PreferenceConfig
 
 SMALL_TASTE = PreferenceConfig(
     autoencoder=AutoencoderConfig(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.api.requests import EventsBody
+from gateway.api.schemas.requests import EventsBody
 from gateway.app import build
 from gateway.http.scopes import SCOPES, Scope
 from marquee.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.api.presenters import list_document
+from gateway.api.schemas.presenters import list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.recommend.filter_stage import ListRequest

@@ -15,8 +15,8 @@ from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.movies import Movie, genre_mask
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
 from marquee.features.movie_table import MovieTable
-from marquee.scoring.als import AlsFactors
 from marquee.scoring.cold_start import with_prior_popularity
+from marquee.scoring.scorers.als import AlsFactors
 from marquee.serving.movie_rows import MovieTableWriter
 from marquee.store.codec import DerivedMovieRow
 from marquee.store.keys import PartitionKeys

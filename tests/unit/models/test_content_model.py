@@ -15,7 +15,7 @@ from marquee.features.dataset import Dataset
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums, Popularity
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.likeness import NEAR_SHARE
+from marquee.scoring.scorers.likeness import NEAR_SHARE
 from marquee.serving.replica import ServingState
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE

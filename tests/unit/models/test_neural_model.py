@@ -13,8 +13,8 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import Ridge
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence
 from neural.model import Neural

@@ -13,10 +13,10 @@ from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows, draw_fold_ins
 from marquee.features.popularity import Popularity
-from marquee.training.als import AlsConfig, fit_als
-from marquee.training.autoencoder import AutoencoderConfig
-from marquee.training.linear_autoencoder import LinearAutoencoderConfig
-from marquee.training.preference import PreferenceConfig
+from marquee.training.scorers.als import AlsConfig, fit_als
+from marquee.training.scorers.autoencoder import AutoencoderConfig
+from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
+from marquee.training.scorers.preference import PreferenceConfig
 from marquee.training.validation_cases import sample_fold_ins
 from marquee_testing import checkerboard
 from user_model.fit import UserModelConfig

@@ -3,8 +3,8 @@
 import numpy as np
 
 from marquee.features.interactions import RatingRows
-from marquee.scoring.autoencoder import Autoencoder
-from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies, learned_movies
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.training.scorers.autoencoder import AutoencoderConfig, fit_over_movies, learned_movies
 from marquee_testing import checkerboard
 
 N_MOVIES = 24

@@ -10,9 +10,9 @@ from marquee.features.content_embedding import ContentEmbedding, likeness
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans
-from marquee.scoring.user_clusters import cluster_preference
+from marquee.scoring.scorers.user_clusters import cluster_preference
 from marquee.training.content_embedding import fit_content_embedding
-from marquee.training.user_clusters import cluster_rates
+from marquee.training.scorers.user_clusters import cluster_rates
 from marquee_testing import checkerboard
 
 DATA = checkerboard()

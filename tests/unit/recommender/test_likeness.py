@@ -10,8 +10,8 @@ from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
-from marquee.scoring.likeness import CoLikingPredictor, Likeness, NearFloors
-from marquee.training.likeness import FittedLikeness, LikenessConfig, fit_likeness
+from marquee.scoring.scorers.likeness import CoLikingPredictor, Likeness, NearFloors
+from marquee.training.scorers.likeness import FittedLikeness, LikenessConfig, fit_likeness
 from marquee_testing import POOR_DATA, checkerboard
 
 pytestmark = pytest.mark.trainer

@@ -9,7 +9,7 @@ from marquee.domain.likes import is_like, like_weights, likes_rule
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.features.interactions import RatingRows, draw_fold_ins
 from marquee.features.popularity import MovieSums
-from marquee.scoring.als import AlsFactors
+from marquee.scoring.scorers.als import AlsFactors
 
 ROOT = Path(__file__).parents[3]
 HALF_STARS = np.array([1, 7, 8, 10], np.uint8)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.training.linear_autoencoder import (
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.training.scorers.linear_autoencoder import (
     LinearAutoencoderConfig,
     _full_inverse,
     _mirrored,
     _woodbury_inverse,
     fit_linear_autoencoder,
 )
-from marquee.training.linear_autoencoder_moments import ExpectedGram
+from marquee.training.scorers.linear_autoencoder_moments import ExpectedGram
 from marquee_testing import checkerboard
 
 N_MOVIES = 24

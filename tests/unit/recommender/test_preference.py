@@ -13,14 +13,14 @@ from hybrid.fit import fit as fit_hybrid
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
-from marquee.scoring.preference import (
+from marquee.scoring.scorers.preference import (
     NoImputation,
     PreferenceScorers,
     log_share,
     popularity_penalty,
 )
-from marquee.training.autoencoder import AutoencoderConfig, encode, fit_over_movies
-from marquee.training.preference import FittedPreference, fit_preference
+from marquee.training.scorers.autoencoder import AutoencoderConfig, encode, fit_over_movies
+from marquee.training.scorers.preference import FittedPreference, fit_preference
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig

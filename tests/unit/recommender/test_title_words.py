@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 
 from marquee.features.title_words import SLOTS, title_words, word_ids
-from marquee.scoring.likeness import Likeness
-from marquee.scoring.title_overlap import TITLE_LAYOUT, TitleIndex, own_overlap, title_overlaps
+from marquee.scoring.scorers.likeness import Likeness
+from marquee.scoring.scorers.title_overlap import (
+    TITLE_LAYOUT,
+    TitleIndex,
+    own_overlap,
+    title_overlaps,
+)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ from marquee.scoring.cold_start import ColdStartModel, with_prior_popularity
 from marquee.scoring.diversity import diverse_top
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.explanations import contributions
-from marquee.scoring.popularity_signals import base_popularity, popularity_signal
-from marquee.scoring.preference import ColdStartImputer, PreferenceScorers
+from marquee.scoring.scorers.popularity_signals import base_popularity, popularity_signal
+from marquee.scoring.scorers.preference import ColdStartImputer, PreferenceScorers
 
 H = TypeVar("H")
 

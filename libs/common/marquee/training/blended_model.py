@@ -23,8 +23,8 @@ from marquee.features.pipeline import Pipeline
 from marquee.scoring.blended_model import BlendedModel
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
-from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge
+from marquee.scoring.scorers.preference import PreferenceScorers
 from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide_movies
@@ -34,7 +34,7 @@ from marquee.training.evidence_weights import (
     learn_evidence_weights,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
-from marquee.training.preference import PreferenceConfig, fit_preference
+from marquee.training.scorers.preference import PreferenceConfig, fit_preference
 from marquee.training.validation_cases import most_liked
 
 HIDDEN_SHARE = 0.1

@@ -8,9 +8,9 @@ import numpy as np
 from marquee.arrays import Ints, Mask, Matrix, Vector
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import ColdStartModel, with_pairs
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.preference import PreferenceScorers
 from marquee.scoring.ridge import Ridge, fit_ridge
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.preference import PreferenceScorers
 
 _USERS = 100
 """Users, one fold-in each, that slopes are fitted on."""

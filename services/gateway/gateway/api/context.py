@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.presenters import explain_document, list_document
+from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
 from gateway.http.idempotency import idempotent_request_of

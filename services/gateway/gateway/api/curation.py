@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
-from gateway.api.field_types import MovieId
-from gateway.api.requests import BlockBody, PromotionBody, RuleQuery, RulesQuery
-from gateway.api.responses import ReceiptDocument, RulesDocument
+from gateway.api.schemas.field_types import MovieId
+from gateway.api.schemas.requests import BlockBody, PromotionBody, RuleQuery, RulesQuery
+from gateway.api.schemas.responses import ReceiptDocument, RulesDocument
 from gateway.http.pagination import paginate
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router

@@ -7,7 +7,7 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from gateway.api.requests import EventsBody
+from gateway.api.schemas.requests import EventsBody
 from gateway.http.problem_details import FieldError
 from marquee.events import EVENT_TYPES, MODELS, AnyEvent
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
 from gateway.api.event_parsing import read_events
-from gateway.api.requests import EventsBody
-from gateway.api.responses import EventsDocument
+from gateway.api.schemas.requests import EventsBody
+from gateway.api.schemas.responses import EventsDocument
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
 from gateway.state import consistency_token

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
-from gateway.api.field_types import MovieId
-from gateway.api.presenters import item_document
-from gateway.api.requests import MovieBody, MoviePatch, MoviesQuery, SimilarQuery
-from gateway.api.responses import (
+from gateway.api.schemas.field_types import MovieId
+from gateway.api.schemas.presenters import item_document
+from gateway.api.schemas.requests import MovieBody, MoviePatch, MoviesQuery, SimilarQuery
+from gateway.api.schemas.responses import (
     AddedMovieDocument,
     GenresDocument,
     MovieDocument,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
-from gateway.api.requests import RollbackBody, TrainingBody
+from gateway.api.schemas.requests import RollbackBody, TrainingBody
 from gateway.http.problem_details import CODES, problem
 from gateway.http.route import json_response, router
 from gateway.upstream.models import Call, Failure

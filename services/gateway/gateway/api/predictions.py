@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
-from gateway.api.requests import PredictionBody
-from gateway.api.responses import PredictionsDocument
+from gateway.api.schemas.requests import PredictionBody
+from gateway.api.schemas.responses import PredictionsDocument
 from gateway.api.session import session_history
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router

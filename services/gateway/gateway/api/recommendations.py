@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
-from gateway.api.field_types import UserId
-from gateway.api.requests import SessionBody, SessionQuery, UserQuery
-from gateway.api.responses import RecommendationsDocument
+from gateway.api.schemas.field_types import UserId
+from gateway.api.schemas.requests import SessionBody, SessionQuery, UserQuery
+from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import documents, router

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
-from gateway.api.presenters import item_document
-from gateway.api.requests import SegmentBody, SegmentQuery, SegmentsBody
-from gateway.api.responses import (
+from gateway.api.schemas.presenters import item_document
+from gateway.api.schemas.requests import SegmentBody, SegmentQuery, SegmentsBody
+from gateway.api.schemas.responses import (
     SegmentDocument,
     SegmentListDocument,
     SegmentsDocument,

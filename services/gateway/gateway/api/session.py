@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from gateway.api.requests import SessionRating
+from gateway.api.schemas.requests import SessionRating
 from marquee.domain.ratings import Ratings, half_stars
 
 MAX_RATINGS = 1000

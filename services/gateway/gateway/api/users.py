@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import UserSnapshot, context_of
-from gateway.api.field_types import MovieId, UserId
-from gateway.api.requests import FreshQuery, PageQuery, RatingBody, ViewBody
-from gateway.api.responses import RatingsDocument, ReceiptDocument, UserDocument
+from gateway.api.schemas.field_types import MovieId, UserId
+from gateway.api.schemas.requests import FreshQuery, PageQuery, RatingBody, ViewBody
+from gateway.api.schemas.responses import RatingsDocument, ReceiptDocument, UserDocument
 from gateway.catalogue.catalogue import Row
 from gateway.http.pagination import paginate
 from gateway.http.route import documents, json_response, router

@@ -12,14 +12,14 @@ from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.popularity import Popularity
-from marquee.scoring.autoencoder import Autoencoder
 from marquee.scoring.evidence_weights import OrderLikelihood
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.ridge import fit_ridge
-from marquee.training.autoencoder import encode, fit_over_movies, learned_movies
-from marquee.training.linear_autoencoder import fit_linear_autoencoder
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from marquee.training.pipeline import fit_pipeline
-from marquee.training.user_clusters import fit_user_clusters
+from marquee.training.scorers.autoencoder import encode, fit_over_movies, learned_movies
+from marquee.training.scorers.linear_autoencoder import fit_linear_autoencoder
+from marquee.training.scorers.user_clusters import fit_user_clusters
 from neural.blend import NeuralBlend
 from neural.model import Neural
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout

@@ -5,9 +5,9 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
-from marquee.training.autoencoder import AutoencoderConfig
 from marquee.training.blending import BlendConfig
-from marquee.training.linear_autoencoder import LinearAutoencoderConfig
+from marquee.training.scorers.autoencoder import AutoencoderConfig
+from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
 
 
 class NetworkConfig(BaseModel):

@@ -10,8 +10,8 @@ import torch
 from marquee.arrays import Ints, unit
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from marquee.scoring.autoencoder import Autoencoder
-from marquee.training.autoencoder import encode
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.training.scorers.autoencoder import encode
 from neural.model import Neural
 from neural.training.epochs import TrainedNetwork
 

@@ -15,10 +15,10 @@ from marquee.arrays import Floating, Integer, Ints, Matrix, Vector, load_arrays,
 from marquee.domain.likes import POSITIVE, is_like
 from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
-from marquee.scoring.als import AlsFactors
-from marquee.scoring.autoencoder import Autoencoder, LowRankCode
 from marquee.scoring.cold_start import ColdStartModel
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.als import AlsFactors
+from marquee.scoring.scorers.autoencoder import Autoencoder, LowRankCode
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 
 PREFERENCE_SIGNALS = ("preference", "als", "few_ratings")
 """Names of the signals."""

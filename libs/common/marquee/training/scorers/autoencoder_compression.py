@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg
 
 from marquee.arrays import Ints, Matrix
-from marquee.scoring.autoencoder import Autoencoder, LowRankCode
+from marquee.scoring.scorers.autoencoder import Autoencoder, LowRankCode
 
 
 def compress(network: Autoencoder, layers: Matrix, sums: Ints, width: int) -> Autoencoder:

@@ -17,7 +17,7 @@ from marquee.domain.movies import Movie
 from marquee.features.interactions import RatingRows, split_users
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.title_words import word_ids
-from marquee.scoring.likeness import CoLikingPredictor, Likeness, weighted_content
+from marquee.scoring.scorers.likeness import CoLikingPredictor, Likeness, weighted_content
 
 _SEEN = 0.5
 """Weight of a rating that is no like: who rates a movie has chosen to see it."""

@@ -1,7 +1,7 @@
 """Denoising autoencoder of users' ratings in serving: rated movies → code → one logit a movie.
 
 The architecture is CDAE (Wu et al. 2016) without user nodes, trained with the multinomial loss of
-Liang et al. 2018 (`marquee.training.autoencoder`).
+Liang et al. 2018 (`marquee.training.scorers.autoencoder`).
 """
 
 from dataclasses import dataclass

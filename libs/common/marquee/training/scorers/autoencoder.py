@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Mask, Matrix
 from marquee.features.interactions import RatingRows
-from marquee.scoring.autoencoder import Autoencoder
-from marquee.training.adam import Adam
-from marquee.training.autoencoder_compression import compress
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.training.scorers.adam import Adam
+from marquee.training.scorers.autoencoder_compression import compress
 
 _PRIOR = 0.3
 """Pseudo-likes of each movie in the prior that training starts from."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.api.field_types import (
+from gateway.api.schemas.field_types import (
     MAX_LIST,
     Actor,
     After,

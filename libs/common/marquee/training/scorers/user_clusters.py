@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_limits
 from marquee.arrays import Matrix, Reals, unit
 from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans
-from marquee.scoring.autoencoder import Autoencoder
-from marquee.training.autoencoder import encode
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.training.scorers.autoencoder import encode
 
 _SHRINKAGE = 30.0
 """Pseudo-users, at the share of all users, in a cluster's share of users who liked a movie."""

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from marquee.arrays import Matrix, Reals
 from marquee.features.interactions import RatingRows, split_users
-from marquee.scoring.als import AlsFactors
+from marquee.scoring.scorers.als import AlsFactors
 
 _PASSES = 2
 

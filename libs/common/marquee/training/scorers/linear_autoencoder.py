@@ -17,8 +17,8 @@ from scipy import linalg
 
 from marquee.arrays import Ints, Matrix
 from marquee.features.interactions import RatingRows
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.training.linear_autoencoder_moments import ExpectedGram
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.training.scorers.linear_autoencoder_moments import ExpectedGram
 
 _BLOCK = 512
 

@@ -16,7 +16,12 @@ import numpy as np
 from marquee.arrays import Ints, Matrix, Vector, load_arrays, save_arrays, unit
 from marquee.features.row_layout import RowLayout
 from marquee.features.title_words import SLOTS, word_ids
-from marquee.scoring.title_overlap import TITLE_LAYOUT, TitleIndex, own_overlap, title_overlaps
+from marquee.scoring.scorers.title_overlap import (
+    TITLE_LAYOUT,
+    TitleIndex,
+    own_overlap,
+    title_overlaps,
+)
 
 NEAR_SHARE = 0.02
 """Share of the catalogue that is near a movie: what is nearer than 98 % of it is similar."""

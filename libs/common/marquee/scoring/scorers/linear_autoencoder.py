@@ -1,7 +1,7 @@
 """Linear autoencoder of ratings in serving: one sparse item × item weight matrix a channel.
 
 The model is EASE (Steck 2019) with dropout taken in expectation (EDLAE, Steck 2020) and separate
-channels for liked and other rated movies; `marquee.training.linear_autoencoder` fits it.
+channels for liked and other rated movies; `marquee.training.scorers.linear_autoencoder` fits it.
 """
 
 from dataclasses import dataclass

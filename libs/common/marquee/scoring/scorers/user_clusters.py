@@ -4,7 +4,7 @@ import numpy as np
 
 from marquee.arrays import Matrix, Vector, unit
 from marquee.features.pipeline import KMeans
-from marquee.scoring.preference import log_share
+from marquee.scoring.scorers.preference import log_share
 
 TEMPERATURE = 0.05
 """Squared distance, beyond that of the nearest cluster, at which a cluster weighs 1/e."""

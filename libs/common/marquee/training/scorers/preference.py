@@ -11,14 +11,17 @@ from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Reals, Vector
 from marquee.features.interactions import FoldIn, RatingRows, split_users
-from marquee.scoring.als import AlsFactors
-from marquee.scoring.autoencoder import Autoencoder
-from marquee.scoring.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.preference import PREFERENCE_SIGNALS, NoImputation, PreferenceScorers
-from marquee.training.als import AlsConfig, fit_als
-from marquee.training.autoencoder import AutoencoderConfig, fit_over_movies
+from marquee.scoring.scorers.als import AlsFactors
+from marquee.scoring.scorers.autoencoder import Autoencoder
+from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.preference import PREFERENCE_SIGNALS, NoImputation, PreferenceScorers
 from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
-from marquee.training.linear_autoencoder import LinearAutoencoderConfig, fit_linear_autoencoder
+from marquee.training.scorers.als import AlsConfig, fit_als
+from marquee.training.scorers.autoencoder import AutoencoderConfig, fit_over_movies
+from marquee.training.scorers.linear_autoencoder import (
+    LinearAutoencoderConfig,
+    fit_linear_autoencoder,
+)
 from marquee.training.validation_cases import most_liked
 
 _CACHE_SIZE = 2

@@ -1,0 +1,1 @@
+"""Fitting of the scorers: networks, factors, linear models, likeness."""

@@ -40,6 +40,7 @@ KINDS = (WARM, UNSEEN_USER, UNSEEN_MOVIE, UNTAGGED) = (
 
 _BARE = {
     "autoencoder": {"epochs": 1},
+    "first_autoencoder": {"epochs": 1},
     "many": {"head": 50, "kept": 50},
     "candidates": 50,
 }

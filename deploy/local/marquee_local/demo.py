@@ -11,7 +11,6 @@ import time
 from collections.abc import Container
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import NoReturn
 
 from marquee.bus.factory import open_bus
 from marquee.consumer.process import prepare_topics
@@ -23,7 +22,7 @@ from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
-from marquee_local.narration import Narrator
+from marquee_local.narration import OPEN, TRY, Narrator, refuse
 from marquee_local.probes import holds_movies, is_ready, listens
 from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
 from marquee_local.supervisor import Child, Supervisor, flush
@@ -40,22 +39,10 @@ STOP_SECONDS = 9.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Processes share the cores; threads within one would only wait for each other."""
 START_SECONDS = 120.0
-OPEN = """\
-  The page can be opened: http://127.0.0.1:{port}
-  You can ask for lists:  curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'"""
-TRY = """\
-  open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
-  ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
-  API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
 
 
 NARRATOR = Narrator()
 say = NARRATOR.say
-
-
-def refuse(line: str) -> NoReturn:
-    print(f"marquee: {line}", file=sys.stderr)
-    sys.exit(2)
 
 
 class Demo:

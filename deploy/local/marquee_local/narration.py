@@ -6,11 +6,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 SILENCE_SECONDS = 4.0
 """Silence after which a running step says that it goes on."""
 _CLEAR = "\r\x1b[K"
+OPEN = """\
+  The page can be opened: http://127.0.0.1:{port}
+  You can ask for lists:  curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'"""
+TRY = """\
+  open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
+  ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
+  API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
 
 
 class Narrator:
@@ -91,3 +98,9 @@ class Narrator:
         self._out.write(text)
         self._out.flush()
         self._last = time.monotonic()
+
+
+def refuse(line: str) -> NoReturn:
+    """Print why the demo does not start, and end with status 2."""
+    print(f"marquee: {line}", file=sys.stderr)
+    sys.exit(2)

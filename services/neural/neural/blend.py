@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,18 @@ class NeuralBlend:
     weights: EvidenceWeights
     cold_start_offset: float
     rating_weight: float = 0.0
+
+    def to_stored(self) -> dict[str, Any]:
+        """Return the form that a bundle stores."""
+        weights = self.weights.to_stored() | {"rating": self.rating_weight}
+        return {"weights": weights, "bonus": self.cold_start_offset}
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "NeuralBlend":
+        """Return the blend of a stored form."""
+        weights = dict(stored["weights"])
+        rating_weight = weights.pop("rating", 0.0)
+        return cls(EvidenceWeights.from_stored(weights), stored["bonus"], rating_weight)
 
     def total(
         self, signals: Mapping[str, Matrix], coldness: Vector, n: int, times: Ints | None

@@ -2,9 +2,34 @@
 
 import numpy as np
 
-from marquee.arrays import Ints, Matrix
-from marquee.scoring.explanations import strongest
+from marquee.arrays import Ints, Matrix, unit
+from marquee.features.movie_table import MovieTable
+from marquee.scoring.explanations import contributions, strongest
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from neural.movie_rows import NeuralRowLayout
+
+
+def explain_items(
+    weights: LinearAutoencoder,
+    layout: NeuralRowLayout,
+    liked: Ints,
+    movies: MovieTable,
+    rows: Ints,
+) -> list[tuple[tuple[int, float], ...]]:
+    """Return for each of r movies up to three (id of a liked movie, share): the explanation.
+
+    By item weights; where a movie has none, by cosine of the autoencoder's outputs.
+    """
+    shares = item_explanations(weights, rows, liked, len(movies))
+    unexplained = [i for i, sources in enumerate(shares) if not sources]
+    if unexplained:
+        outputs = layout.outputs(movies.vectors)
+        codes, ones = unit(outputs[rows[unexplained]]), np.ones(len(liked), np.float32)
+        similar = contributions(codes, unit(outputs[liked]), ones)
+        for i, sources in zip(unexplained, similar, strict=True):
+            shares[i] = sources
+    ids = movies.movie_ids[liked].tolist()
+    return [tuple((ids[i], share) for i, share in sources) for sources in shares]
 
 
 def item_explanations(

@@ -23,7 +23,6 @@ from marquee.domain.likes import is_like
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
-from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import KMeans
 from marquee.features.popularity import Popularity
@@ -31,15 +30,13 @@ from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import standardise
 from marquee.scoring.diversity import diverse_order, pool_size
-from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.explanations import contributions
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.scorers.preference import log_share
 from marquee.scoring.top_k import top
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence
-from neural.item_explanations import item_explanations
+from neural.item_explanations import explain_items
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
 from neural.rating_predictor import RatingPredictor, UserVector
 
@@ -104,7 +101,7 @@ class Neural:
 
     def encode(self, rated: RatedMovies) -> tuple[Vector, int]:
         """Return the code (e) and cluster of a user."""
-        code = self.code(*self._base_ratings(rated))
+        code = self.code(*self.base.rated_rows(rated))
         return code, int(self.kmeans.assign(unit(code[None]))[0])
 
     def predict(
@@ -128,7 +125,7 @@ class Neural:
         stars = np.full(len(rows), self.predictor.mean, np.float32)
         confidences = np.zeros(len(rows), np.float32)
         vectors = table.vectors[rows[known]]
-        user_movies, half_stars = self._base_ratings(rated)
+        user_movies, half_stars = self.base.rated_rows(rated)
         if len(user_movies):
             user = self._user(user_movies, half_stars)
             targets = self._layout.rating_inputs(vectors)
@@ -152,7 +149,7 @@ class Neural:
         The predicted rating reorders the best `POOL` by the other signals; `diversity` reorders
         these (`marquee.scoring.diversity`).
         """
-        user_movies, half_stars = self._base_ratings(user.rated)
+        user_movies, half_stars = self.base.rated_rows(user.rated)
         chosen = movies.select_rows(mask, k)
         signals = self.signals(user_movies, half_stars, chosen, popularity)
         coldness = self._layout.coldness(chosen.vectors)
@@ -166,7 +163,9 @@ class Neural:
         thresholds = movies.exposure_thresholds[chosen.rows][pool[order]]
         order = order[diverse_order(final[order], thresholds, diversity)[:k]]
         rows = chosen.table_rows(pool[order])
-        explanations = self._explain(user_movies[is_like(half_stars)], movies, rows)
+        explanations = explain_items(
+            self.long_history, self._layout, user_movies[is_like(half_stars)], movies, rows
+        )
         items = zip(
             movies.movie_ids[rows].tolist(), final[order].tolist(), explanations, strict=True
         )
@@ -230,30 +229,6 @@ class Neural:
         biases = self._layout.rating_inputs(self.base.vectors).biases[user_movies]
         return self.predictor.user(user_movies, (half_stars / 2).astype(np.float32), biases)
 
-    def _explain(
-        self, liked: Ints, movies: MovieTable, rows: Ints
-    ) -> list[tuple[tuple[int, float], ...]]:
-        """Return for each of r movies up to three (id of a liked movie, share): the explanation.
-
-        By item weights; where a movie has none, by cosine of the autoencoder's outputs.
-        """
-        shares = item_explanations(self.long_history, rows, liked, len(movies))
-        unexplained = [i for i, sources in enumerate(shares) if not sources]
-        if unexplained:
-            outputs = self._layout.outputs(movies.vectors)
-            codes, weights = unit(outputs[rows[unexplained]]), np.ones(len(liked), np.float32)
-            similar = contributions(codes, unit(outputs[liked]), weights)
-            for i, sources in zip(unexplained, similar, strict=True):
-                shares[i] = sources
-        ids = movies.movie_ids[liked].tolist()
-        return [tuple((ids[i], share) for i, share in sources) for sources in shares]
-
-    def _base_ratings(self, rated: RatedMovies) -> tuple[Ints, Ints]:
-        """Return the rows of the rated base movies, and their half stars."""
-        places, known = position_in(self._sorted_ids[0], rated.movie_ids)
-        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
-        return self._sorted_ids[1][places[known]], half_stars
-
     @property
     def _layout(self) -> NeuralRowLayout:
         return self.movie_rows.layout
@@ -274,11 +249,6 @@ class Neural:
             self.first_inputs, self.first_bias, layout.first_outputs(rows), layout.first_prior(rows)
         )
 
-    @cached_property
-    def _sorted_ids(self) -> tuple[Ints, Ints]:
-        order = np.argsort(self.base.movie_ids)
-        return self.base.movie_ids[order], order
-
     def save(self, directory: Path) -> None:
         """Write the artifacts of the model."""
         directory.mkdir(parents=True, exist_ok=True)
@@ -292,8 +262,7 @@ class Neural:
         self.long_history.save(directory, _LONG_HISTORY_FILE)
         self.predictor.save(directory)
         settings = {
-            "weights": self.blend.weights.to_stored() | {"rating": self.blend.rating_weight},
-            "bonus": self.blend.cold_start_offset,
+            **self.blend.to_stored(),
             "mean": self.predictor.mean,
             "confidence": self.confidence.to_stored(),
         }
@@ -314,8 +283,6 @@ class Neural:
         predictor = RatingPredictor.load(directory, settings["mean"])
         first_width = len(network["first_bias"]) if "first_bias" in network else 0
         layout = NeuralRowLayout(predictor.d, len(network["bias"]), first_width)
-        weights = dict(settings["weights"])
-        rating_weight = weights.pop("rating", 0.0)
         return cls(
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
@@ -327,9 +294,7 @@ class Neural:
             first_bias=network.get("first_bias"),
             kmeans=KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),
-            blend=NeuralBlend(
-                EvidenceWeights.from_stored(weights), settings["bonus"], rating_weight
-            ),
+            blend=NeuralBlend.from_stored(settings),
             confidence=Confidence.from_stored(settings.get("confidence", {})),
             version=bundle_version(directory),
         )

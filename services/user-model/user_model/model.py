@@ -13,7 +13,6 @@ from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import Reason, Scored, UserHistory
 from marquee.features.content_embedding import ContentEmbedding, likeness
-from marquee.features.dataset import position_in
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import KMeans
@@ -107,14 +106,14 @@ class UserModel:
 
     def encode(self, rated: RatedMovies) -> tuple[Vector, int]:
         """Return the code (e) and cluster of a user."""
-        code = self.code(*self._base_ratings(rated))
+        code = self.code(*self.base.rated_rows(rated))
         return code, int(self.kmeans.assign(unit(code[None]))[0])
 
     def segment(self, rated: RatedMovies) -> int | None:
         """Return the segment of a user; None if they liked no movie of the training."""
         if self.segments is None or self.segments.users is None:
             return None
-        return self.segments.users.assign(*self._base_ratings(rated))
+        return self.segments.users.assign(*self.base.rated_rows(rated))
 
     def recommend(
         self,
@@ -129,7 +128,7 @@ class UserModel:
 
         `diversity` is that of `marquee.scoring.diversity`.
         """
-        user_movies, half_stars = self._base_ratings(user.rated)
+        user_movies, half_stars = self.base.rated_rows(user.rated)
         code = self.code(user_movies, half_stars)
         neighbourhood = self.neighbourhood(code)
         chosen = movies.select_rows(mask, k)
@@ -210,17 +209,6 @@ class UserModel:
         liked = is_like(self.training.half_stars)
         starts = np.concatenate([[0], np.cumsum(liked)])[self.training.starts]
         return Neighbours(self.codes, self.bounds, starts, self.training.movies[liked])
-
-    def _base_ratings(self, rated: RatedMovies) -> tuple[Ints, Ints]:
-        """Return the rows of the rated base movies, and their half stars."""
-        places, known = position_in(self._sorted_ids[0], rated.movie_ids)
-        half_stars = np.rint(rated.stars[known] * 2).astype(np.int64)
-        return self._sorted_ids[1][places[known]], half_stars
-
-    @cached_property
-    def _sorted_ids(self) -> tuple[Ints, Ints]:
-        order = np.argsort(self.base.movie_ids)
-        return self.base.movie_ids[order], order
 
     def _explain(
         self, neighbourhood: Neighbourhood, movies: MovieTable, rows: Ints, rated: RatedMovies

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Matrix, Vector
 from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.ratings import RatedMovies
 from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
 
 _STORED = {
@@ -104,6 +105,12 @@ class MovieTable:
     def positions(self, movie_ids: Iterable[int]) -> Ints:
         """Return the row of each movie, -1 for those that the table does not have."""
         return np.array([*map(self._index.get, movie_ids, itertools.repeat(-1))], np.int64)
+
+    def rated_rows(self, rated: RatedMovies) -> tuple[Ints, Ints]:
+        """Return the rows of those rated movies that the table has, and their half stars."""
+        rows = self.positions(rated.movie_ids.tolist())
+        known = rows >= 0
+        return rows[known], np.rint(rated.stars[known] * 2).astype(np.int64)
 
     def put(
         self, movie_id: int, genres: int, year: int | None, vector: Vector, cluster: int

@@ -124,41 +124,30 @@ def draw_fold_ins(
 ) -> list[FoldIn]:
     """Return fold-ins of each size, `draws` times a user, that hold out at least one like."""
     generator = np.random.default_rng(seed)
-    fold_ins = []
-    for user in users:
-        movies, half_stars = rows.of_user(int(user))
-        for size in (size for size in sizes for _ in range(draws)):
-            order = generator.permutation(len(movies))
-            shown, others = order[:size], order[size:]
-            held_out = movies[others][is_like(half_stars[others])]
-            if len(held_out) and len(shown) == size:
-                times = rows.times_of(int(user))
-                fold_ins.append(
-                    FoldIn(
-                        movies[shown],
-                        half_stars[shown],
-                        held_out,
-                        None if times is None else times[shown],
-                    )
-                )
-    return fold_ins
+    fold_ins = [
+        _fold_in(rows, user, generator.permutation(len(rows.of_user(user)[0])), size)
+        for user in users.tolist()
+        for size in sizes
+        for _ in range(draws)
+    ]
+    return [fold_in for fold_in in fold_ins if fold_in is not None]
 
 
 def first_fold_ins(rows: RatingRows, user: int, sizes: Sequence[int]) -> list[FoldIn]:
     """Return the user's first ratings in time of each size, with later likes held out, if any."""
+    order = np.arange(len(rows.of_user(user)[0]))
+    fold_ins = [_fold_in(rows, user, order, size) for size in sizes]
+    return [fold_in for fold_in in fold_ins if fold_in is not None]
+
+
+def _fold_in(rows: RatingRows, user: int, order: Ints, size: int) -> FoldIn | None:
+    """Return the fold-in that shows the first `size` ratings of an order; None: no like is left."""
     movies, half_stars = rows.of_user(user)
     times = rows.times_of(user)
-    fold_ins = []
-    for size in (size for size in sizes if size < len(movies)):
-        held_out = movies[size:][is_like(half_stars[size:])]
-        if len(held_out):
-            shown = slice(size)
-            fold_ins.append(
-                FoldIn(
-                    movies[shown],
-                    half_stars[shown],
-                    held_out,
-                    None if times is None else times[shown],
-                )
-            )
-    return fold_ins
+    shown, others = order[:size], order[size:]
+    held_out = movies[others][is_like(half_stars[others])]
+    if not len(held_out) or len(shown) < size:
+        return None
+    return FoldIn(
+        movies[shown], half_stars[shown], held_out, None if times is None else times[shown]
+    )

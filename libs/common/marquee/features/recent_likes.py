@@ -19,8 +19,6 @@ _PERIOD_SECONDS = PERIOD_DAYS * 86_400
 
 PRIOR_LIKES = 50.0
 """Likes by all-time popularity that the recent ones are mixed with: few likes tell no trend."""
-_LEAST = 0.5
-"""Likes of a movie at least, where shares are compared."""
 
 PeriodCounts = Mapping[int, tuple[int, int]]
 """Period → ratings and positive ratings of a movie in it, both above zero or the first alone."""
@@ -76,14 +74,14 @@ def trend(decayed: Reals, likes: Ints) -> Reals:
     """Return the logarithm of each movie's share of recent likes over its share of all, m.
 
     Added to the log of popularity, it makes recent popularity of it. A movie is level, 0, where its
-    recent likes are as many as its likes of all time let expect.
+    recent likes are as many as its likes of all time let expect, and where nobody has liked it.
 
     Args:
         decayed: m, sums of likes that count less with age.
         likes: int64 m, likes of all time.
     """
-    floored = np.maximum(likes, _LEAST)
-    shares = floored / max(1.0, float(floored.sum()))
-    expected = (decayed.sum() + PRIOR_LIKES) * shares
-    logs: Reals = np.log((decayed + PRIOR_LIKES * shares) / expected)
+    shares = likes / max(1, int(likes.sum()))
+    recent = (decayed + PRIOR_LIKES * shares) / (decayed.sum() + PRIOR_LIKES)
+    logs: Reals = np.zeros(len(likes))
+    np.log(recent / np.maximum(shares, 1e-12), out=logs, where=likes > 0)
     return logs

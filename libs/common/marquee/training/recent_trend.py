@@ -1,0 +1,59 @@
+"""Trend of recent popularity in trainings: as it was when a user was asked, with the half-life.
+
+A service knows the popularity of the present. Fold-ins lie in the past: each gets the trend of the
+period of its newest rating, so that weights are learned on what a service would have known.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from marquee.arrays import Floating, Ints, Vector
+from marquee.features.interactions import FoldIn, RatingRows
+from marquee.features.recent_likes import RecentLikes, period_of, trend
+from marquee.scoring.scorers.recent_trend import RecentTrend
+
+HALF_LIVES = (30.0, 90.0, 180.0, 365.0)
+"""Half-lives in days that are tried."""
+
+NdcgOf = Callable[[Callable[[FoldIn], Mapping[str, Floating]]], float]
+
+
+@dataclass(frozen=True, eq=False)
+class PastTrends:
+    """Trends of n movies as of periods of the past, for one half-life.
+
+    Attributes:
+        recent: likes of the training by period.
+        likes: int64 n, likes of all time.
+        half_life: in days.
+    """
+
+    recent: RecentLikes
+    likes: Ints
+    half_life: float
+    _by_period: dict[int, Vector] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: RatingRows, n_movies: int, half_life: float) -> "PastTrends | None":
+        """Return the trends of users' ratings; None where times are not known."""
+        recent = RecentLikes.of(rows, n_movies)
+        return None if recent is None else cls(recent, rows.sums(n_movies)[:, 1], half_life)
+
+    def at(self, times: Ints | None) -> Vector:
+        """Return the trend, float32 n, of the period of the newest of some times in seconds.
+
+        It is that of the training's last period where no time is known, or a later one.
+        """
+        last = self.recent.counts.shape[1] - 1
+        newest = 0 if times is None else period_of(int(times.max(initial=0)))
+        period = min(newest, last) or last
+        if period not in self._by_period:
+            decayed = self.recent.decayed(self.half_life, period)
+            self._by_period[period] = trend(decayed, self.likes).astype(np.float32)
+        return self._by_period[period]
+
+    def served(self) -> RecentTrend:
+        """Return the trend that a model is served with."""
+        return RecentTrend(self.half_life, self.at(None))

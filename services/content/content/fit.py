@@ -15,6 +15,7 @@ from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.scorers.likeness import NearFloors
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blended_model import BlendedModelConfig, BlendedModelFit, fit_blended_model
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.scorers.likeness import FittedLikeness, LikenessConfig, fit_likeness
@@ -26,6 +27,7 @@ DEFAULT_WEIGHTS = {
     "content": 0.5,
     "nearest": 4.0,
     "cluster": 0.1,
+    TREND: 0.2,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 MIN_WEIGHTS = {
@@ -35,6 +37,7 @@ MIN_WEIGHTS = {
     "content": 0.1,
     "nearest": 1.0,
     "cluster": 0.05,
+    TREND: 0.0,
 }
 """Lower bounds of learned weights: lists rest on likeness, and popular movies fill them up."""
 

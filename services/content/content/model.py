@@ -20,6 +20,7 @@ from marquee.scoring.explanations import shares_of_largest
 from marquee.scoring.scorers.likeness import LIKENESS_FILE, CoLikingPredictor, Likeness, NearFloors
 from marquee.scoring.scorers.popularity_signals import cluster_shares
 from marquee.scoring.scorers.preference import popularity_penalty
+from marquee.scoring.scorers.recent_trend import trend_signals
 from marquee.scoring.top_k import top
 
 _HISTORY = 100
@@ -135,6 +136,7 @@ class Content(BlendedModel[Ints]):
             "popularity": current,
             **self.preference.signals(history, None, movies.vectors, imputer, selection=selection),
             **self._likeness_signals(history, movies, selection),
+            **trend_signals(self.trend, selection, popularity),
             "less_popular": popularity_penalty(at_training, len(history)),
             "cluster": cluster_shares(movies.clusters, history, selection, self.clusters),
         }

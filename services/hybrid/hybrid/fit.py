@@ -16,6 +16,7 @@ from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.scorers.preference import PreferenceScorers
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blended_model import (
     HIDDEN_SHARE,
     BlendedModelConfig,
@@ -34,6 +35,7 @@ DEFAULT_WEIGHTS = {
     "space_other": 0.0,
     "cluster": 0.1,
     "viewers": 0.2,
+    TREND: 0.3,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
@@ -52,6 +54,7 @@ MIN_WEIGHTS = {
     "space": 0.1,
     "cluster": 0.05,
     "viewers": 0.0,
+    TREND: 0.0,
 }
 """Lower bounds of learned weights: a movie that becomes more popular must not sink for that."""
 

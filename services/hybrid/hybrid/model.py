@@ -22,6 +22,7 @@ from marquee.scoring.blended_model import BlendedModel
 from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.popularity_signals import cluster_shares
 from marquee.scoring.scorers.preference import popularity_penalty
+from marquee.scoring.scorers.recent_trend import trend_signals
 from marquee.scoring.scorers.user_clusters import cluster_preference
 from marquee.store.codec import DerivedMovieRow
 
@@ -159,6 +160,7 @@ class Hybrid(BlendedModel[RatedRows]):
             ),
             "space": codes @ direction(known[liked]),
             "space_other": codes @ direction(known[~liked]),
+            **trend_signals(self.trend, selection, popularity),
             "less_popular": popularity_penalty(at_training, len(rated)),
             "cluster": cluster_shares(movies.clusters, rated[liked], selection, self.clusters),
             "viewers": cluster_preference(self.user_clusters, user_code, rates),

@@ -18,19 +18,22 @@ from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.cold_start import ColdStartModel
-from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
+from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.ridge import fit_ridge
 from marquee.scoring.scorers.preference import PreferenceScorers
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_slopes
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
 from marquee.training.content_embedding import fit_content_embedding
 from marquee.training.evidence_weights import (
     EvidenceDraw,
+    LearnedWeights,
     fit_order_likelihood,
     learn_evidence_weights,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.recent_trend import PastTrends, past_trends, served_trend
 from marquee.training.scorers.autoencoder import encode, learned_movies
 from marquee.training.scorers.preference import PREFERENCE_WEIGHTS, PreferenceConfig, fit_preference
 from marquee.training.scorers.user_clusters import cluster_rates, fit_user_clusters
@@ -46,6 +49,7 @@ DEFAULT_WEIGHTS = {
     "near": 0.25,
     "clusters": 0.2,
     "popularity": 0.0,
+    TREND: 0.15,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
@@ -57,9 +61,17 @@ WEIGHTS_IN_TIME = {
     "near": 0.15,
     "clusters": 0.3,
     "popularity": 0.15,
+    TREND: 0.15,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
-MIN_WEIGHTS = {"preference": 0.1, "als": 0.0, "few_ratings": 0.0, "near": 0.1, "clusters": 0.1}
+MIN_WEIGHTS = {
+    "preference": 0.1,
+    "als": 0.0,
+    "few_ratings": 0.0,
+    "near": 0.1,
+    "clusters": 0.1,
+    TREND: 0.0,
+}
 """Lower bounds of learned weights, so that neighbours and clusters keep their part."""
 
 _FOLDS = 5
@@ -120,15 +132,18 @@ def _fit(dataset: Dataset, config: UserModelConfig, seed: int) -> UserModel:
     user_ids = np.unique(dataset.user_ids)
     fitted = fit_preference(rows, len(movies), config.taste, seed)
     fit_parts = functools.partial(_fit_parts, movies, config=config, seed=seed)
-    blend = _default_blend(config)
+    blend, learned = _default_blend(config), None
     if fitted.trial is not None:
         users = fitted.train_users
         trial = fit_parts(rows.of_users(users), user_ids[users], fitted.trial)
         drawn = EvidenceDraw.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
         drawn = drawn.only(lambda case: _has_enough_likes(case, config))
-        order = fit_order_likelihood(rows.of_users(users), seed)
-        blend = _learn_blend(trial, drawn, movies, config, order)
-    model = replace(fit_parts(rows, user_ids, fitted.scorers), blend=blend)
+        blend, learned = _learn_blend(trial, drawn, movies, config, rows.of_users(users), seed)
+    model = replace(
+        fit_parts(rows, user_ids, fitted.scorers),
+        blend=blend,
+        trend=served_trend(learned, rows, len(movies)),
+    )
     histories = draw_users(rows, model.base.movie_ids, config.sizes, seed)
     model = replace(model, base=fit_exposure_thresholds(model, histories))
     if config.segments is None:
@@ -234,29 +249,35 @@ def _learn_blend(
     drawn: EvidenceDraw,
     movies: Sequence[Movie],
     config: UserModelConfig,
-    order: OrderLikelihood,
-) -> UserModelBlend:
-    """Return the blend with the weights and the cold-start offset that validation chooses."""
+    rows: RatingRows,
+    seed: int,
+) -> tuple[UserModelBlend, PastTrends | None]:
+    """Return the blend with the weights and the cold-start offset that validation chooses.
+
+    With the trend among its signals. `rows` are the ratings that the model was fitted to.
+    """
     if not drawn.fold_ins:
-        return model.blend
+        return model.blend, None
     drawn = drawn.at_most(config.max_cases)
-    weights = _learn_weights(model, drawn, config, order)
-    weighted = replace(model, blend=replace(model.blend, weights=weights))
+    learned = _learn_weights(model, drawn, config, rows, seed)
+    weighted = replace(model, blend=replace(model.blend, weights=learned.weights))
     offset = _learn_offset(weighted, drawn.fold_ins, movies, config)
-    return replace(weighted.blend, cold_start_offset=offset)
+    return replace(weighted.blend, cold_start_offset=offset), learned.trend
 
 
 def _learn_weights(
-    model: UserModel, drawn: EvidenceDraw, config: UserModelConfig, order: OrderLikelihood
-) -> EvidenceWeights:
-    rows = model.base.vectors
+    model: UserModel, drawn: EvidenceDraw, config: UserModelConfig, rows: RatingRows, seed: int
+) -> LearnedWeights:
+    table = model.base.vectors
 
     def signals(case: FoldIn) -> dict[str, Vector]:
-        return config.used(_signals(model, case, rows))
+        return config.used(_signals(model, case, table))
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
     initial = config.used(DEFAULT_WEIGHTS), config.used(WEIGHTS_IN_TIME)
-    return learn_evidence_weights(drawn, signals, candidates, initial, MIN_WEIGHTS, order)
+    order = fit_order_likelihood(rows, seed)
+    trends = () if TREND in config.without else past_trends(rows, len(model.base))
+    return learn_evidence_weights(drawn, signals, candidates, initial, MIN_WEIGHTS, order, trends)
 
 
 def _signals(model: UserModel, case: FoldIn, rows: Matrix) -> dict[str, Vector]:

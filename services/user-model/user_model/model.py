@@ -28,6 +28,7 @@ from marquee.scoring.scorers.preference import (
     log_share,
     popularity_penalty,
 )
+from marquee.scoring.scorers.recent_trend import RecentTrend, trend_signals
 from marquee.scoring.scorers.user_clusters import SMOOTHING, cluster_preference
 from user_model.blend import UserModelBlend
 from user_model.movie_rows import ColdRows, UserModelRowLayout
@@ -64,6 +65,7 @@ class UserModel:
         training: The same users and their ratings.
         blend: The blend of signals into a score.
         segments: Segments of movies and users, if they were fitted.
+        trend: Of recent popularity; None in older bundles and for data without usable times.
         version: From the bundle's manifest.
     """
 
@@ -78,6 +80,7 @@ class UserModel:
     training: TrainingRatings
     blend: UserModelBlend
     segments: Segments | None = None
+    trend: RecentTrend | None = None
     version: str = UNPUBLISHED
 
     def movies(self) -> MovieTable:
@@ -193,6 +196,7 @@ class UserModel:
             "clusters": cluster_preference(self.kmeans, code, layout.rates(rows)),
             "near": log_share(rates, SMOOTHING),
             "popularity": log_popularity,
+            **trend_signals(self.trend, chosen, popularity),
             "less_popular": popularity_penalty(base_popularity, len(user_movies)),
         }
 
@@ -252,6 +256,8 @@ class UserModel:
         self.cold_rows.vectors.save(directory)
         self.cold_rows.embedding.save(directory)
         self.blend.save(directory)
+        if self.trend is not None:
+            self.trend.save(directory)
         if self.segments is not None:
             self.segments.save(directory)
 
@@ -276,6 +282,7 @@ class UserModel:
             kmeans=kmeans,
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
+            trend=RecentTrend.load(directory),
             cold_rows=ColdRows(MovieVectors.load(directory), ridge, embedding, layout),
             cold_start=cold_start,
             codes=codes["codes"],

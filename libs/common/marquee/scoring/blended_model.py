@@ -38,6 +38,7 @@ from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.explanations import contributions
 from marquee.scoring.scorers.popularity_signals import base_popularity, popularity_signal
 from marquee.scoring.scorers.preference import ColdStartImputer, PreferenceScorers
+from marquee.scoring.scorers.recent_trend import RecentTrend
 
 H = TypeVar("H")
 
@@ -62,6 +63,7 @@ class BlendedModel(ABC, Generic[H]):
         weights: weight of each signal in the blend, by evidence.
         base: the movies of the training.
         base_sums: int64 n × 3: ratings, positive ratings, half stars of each base movie.
+        trend: of recent popularity; None in older bundles and for data without usable times.
         version: of the bundle.
     """
 
@@ -75,6 +77,7 @@ class BlendedModel(ABC, Generic[H]):
     weights: EvidenceWeights
     base: MovieTable
     base_sums: Ints
+    trend: RecentTrend | None = None
     version: str = UNPUBLISHED
 
     @property
@@ -242,6 +245,8 @@ class BlendedModel(ABC, Generic[H]):
         self.preference.save(directory)
         self.cold_start.save(directory)
         self.save_more(directory)
+        if self.trend is not None:
+            self.trend.save(directory)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
         save_json(directory / "mix.json", self.weights.to_stored())
 
@@ -257,6 +262,7 @@ class BlendedModel(ABC, Generic[H]):
             weights=EvidenceWeights.from_stored(load_json(directory / "mix.json")),
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
+            trend=RecentTrend.load(directory),
             version=bundle_version(directory),
             **cls.load_more(directory),
         )

@@ -25,15 +25,18 @@ from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
 from marquee.scoring.ridge import Ridge
 from marquee.scoring.scorers.preference import PreferenceScorers
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_predictions, fit_slopes
 from marquee.training.cold_start_offset import OffsetSearch, hide_movies
 from marquee.training.evidence_weights import (
     EvidenceDraw,
+    LearnedWeights,
     fit_order_likelihood,
     learn_evidence_weights,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.recent_trend import past_trends, served_trend
 from marquee.training.scorers.preference import PreferenceConfig, fit_preference
 from marquee.training.validation_cases import most_liked
 
@@ -150,7 +153,7 @@ class BlendedModelFit(ABC, Generic[C, M]):
         vectors[cold], clusters[cold] = model.encode(model.movie_vectors.matrix(unrated, sums))
         return MovieTable.of(self.movies, vectors, clusters)
 
-    def validate(self, drawn: EvidenceDraw) -> tuple[EvidenceWeights, float]:
+    def validate(self, drawn: EvidenceDraw) -> tuple[LearnedWeights, float]:
         """Return the weights that rank held-out likes best, and the cold-start offset for them."""
         config = self.config
         model = self.model(self.initial_weights(OrderLikelihood()))
@@ -160,15 +163,18 @@ class BlendedModelFit(ABC, Generic[C, M]):
             return config.used(model.signals(self.history(fold_in), movies))
 
         candidates = most_liked(self.sums[:, 1], config.candidates)
-        weights = learn_evidence_weights(
+        is_used = TREND not in config.without
+        learned = learn_evidence_weights(
             drawn,
             signals,
             candidates,
             (config.used(self.default_weights), config.used(self.weights_in_time)),
             self.min_weights,
             self.order(),
+            past_trends(self.rows, len(self.movies)) if is_used else (),
         )
-        return weights, self.cold_offset(replace(model, weights=weights), drawn.fold_ins)
+        model = replace(model, weights=learned.weights)
+        return learned, self.cold_offset(model, drawn.fold_ins)
 
     def order(self) -> OrderLikelihood:
         """Return the likelihood of the order; none where ratings are not seen, but movies alone."""
@@ -217,13 +223,17 @@ def fit_blended_model(
 def _fit(kind: type[BlendedModelFit[C, M]], dataset: Dataset, config: C, seed: int) -> M:
     rows, movies = RatingRows.of(dataset), dataset.movies
     fitted = fit_preference(rows, len(movies), config.taste, seed)
-    weights, offset, trial = None, 0.0, None
+    learned, offset, trial = None, 0.0, None
     if fitted.trial is not None:
         drawn = EvidenceDraw.draw(rows, fitted.held_out_users, config.sizes, config.draws, seed)
         trial = kind(movies, rows.of_users(fitted.train_users), fitted.trial, config, seed)
-        weights, offset = trial.validate(drawn.at_most(config.max_cases))
+        learned, offset = trial.validate(drawn.at_most(config.max_cases))
     final = kind(movies, rows, kind.tune(fitted.scorers, config, trial), config, seed)
-    model = final.model(final.initial_weights(final.order()) if weights is None else weights)
+    if learned is None:
+        learned = LearnedWeights(final.initial_weights(final.order()), None)
+    model = replace(
+        final.model(learned.weights), trend=served_trend(learned.trend, rows, len(movies))
+    )
     model = model.with_cold_start(replace(model.cold_start, offset=offset))
     viewed = not kind.knows_ratings
     users = draw_users(rows, model.base.movie_ids, config.sizes, seed, viewed=viewed)

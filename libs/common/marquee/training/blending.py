@@ -5,7 +5,7 @@ free search would fit their accidents. A step has to gain 2.5 times its standard
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
@@ -116,6 +116,10 @@ class BlendWeightSearch:
             np.concatenate([search.n_relevant for search in searches]),
             np.concatenate([search.users for search in searches]),
         )
+
+    def with_signal(self, name: str, rows: Matrix) -> "BlendWeightSearch":
+        """Return the search with a signal more, float32 m × c."""
+        return replace(self, signals={**self.signals, name: rows})
 
     def search(
         self, initial: Mapping[str, float], minimum: Mapping[str, float] | None = None

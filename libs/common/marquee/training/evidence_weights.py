@@ -14,7 +14,9 @@ from marquee.scoring.evidence_weights import (
     Weights,
     order_features,
 )
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blending import BlendWeightSearch, Signals, Validation
+from marquee.training.recent_trend import PastTrends
 
 FoldInPredicate = Callable[[FoldIn], bool]
 
@@ -65,6 +67,14 @@ class EvidenceDraw:
         return [fold_in for part in parts for fold_in in part.fold_ins]
 
 
+@dataclass(frozen=True, eq=False)
+class LearnedWeights:
+    """Weights of a blend, and the trend among its signals, if there is one."""
+
+    weights: EvidenceWeights
+    trend: PastTrends | None
+
+
 def learn_evidence_weights(
     drawn: EvidenceDraw,
     signals: Signals,
@@ -72,39 +82,83 @@ def learn_evidence_weights(
     initial: tuple[Weights, Weights],
     minimum: Weights,
     order: OrderLikelihood,
-) -> EvidenceWeights:
-    """Return weights for each number of ratings and order.
+    trends: Sequence[PastTrends] = (),
+) -> LearnedWeights:
+    """Return weights for each number of ratings and order, and the trend that they are made for.
 
     Weights of an order start from the initial ones, move on all its fold-ins together, and then on
     those of each number, while that gains beyond noise.
 
     Args:
         drawn: Fold-ins of validation users.
-        signals: Gives the signals of a fold-in.
+        signals: Gives the signals of a fold-in, all but the trend.
         candidates: Rows of the movies that are ranked.
         initial: Weights at random and in time to start from.
         minimum: Lower bounds of weights.
         order: Likelihood of the order; without usable times both orders have the random weights.
+        trends: Trends by half-life; the one that ranks best with the initial weights is taken.
     """
-    at_random = _of_order(drawn.at_random, signals, candidates, initial[0], minimum)
+    orders = (drawn.at_random, drawn.in_time if order.unknown else {})
+    searches = tuple(_searches(by_number, signals, candidates) for by_number in orders)
+    trend = None
+    if trends and any(searches):
+        tried = [
+            tuple(
+                _with_trend(by_number, own, candidates, past)
+                for by_number, own in zip(orders, searches, strict=True)
+            )
+            for past in trends
+        ]
+        ndcg = [_initial_ndcg(own, initial) for own in tried]
+        best = int(np.argmax(ndcg))
+        searches, trend = tried[best], trends[best]
+    at_random, in_time = (
+        _of_order(own, weights, minimum) for own, weights in zip(searches, initial, strict=True)
+    )
     if not order.unknown:
-        return EvidenceWeights(at_random, at_random, order)
-    in_time = _of_order(drawn.in_time, signals, candidates, initial[1], minimum)
-    return EvidenceWeights(at_random, in_time, order)
+        in_time = at_random
+    return LearnedWeights(EvidenceWeights(at_random, in_time, order), trend)
 
 
-def _of_order(
-    by_number: Mapping[int, Validation],
-    signals: Signals,
-    candidates: Ints,
-    initial: Weights,
-    minimum: Weights,
-) -> dict[int, Weights]:
-    searches = {
+def _searches(
+    by_number: Mapping[int, Validation], signals: Signals, candidates: Ints
+) -> dict[int, BlendWeightSearch]:
+    return {
         n: BlendWeightSearch.of(validation, signals, candidates)
         for n, validation in sorted(by_number.items())
         if validation.fold_ins
     }
+
+
+def _with_trend(
+    by_number: Mapping[int, Validation],
+    searches: Mapping[int, BlendWeightSearch],
+    candidates: Ints,
+    past: PastTrends,
+) -> dict[int, BlendWeightSearch]:
+    """Return the searches with the trend at the time of each fold-in as a signal more."""
+    return {
+        n: search.with_signal(
+            TREND, np.stack([past.at(case.times)[candidates] for case in by_number[n].fold_ins])
+        )
+        for n, search in searches.items()
+    }
+
+
+def _initial_ndcg(
+    searches: Sequence[Mapping[int, BlendWeightSearch]], initial: Sequence[Weights]
+) -> float:
+    """Return the sum over orders and numbers of the mean NDCG with the initial weights."""
+    return sum(
+        float(search.ndcg_by_user(search.blended(weights)).mean())
+        for by_number, weights in zip(searches, initial, strict=True)
+        for search in by_number.values()
+    )
+
+
+def _of_order(
+    searches: Mapping[int, BlendWeightSearch], initial: Weights, minimum: Weights
+) -> dict[int, Weights]:
     if not searches:
         return {1: dict(initial)}
     common = BlendWeightSearch.joined(list(searches.values())).search(initial, minimum)

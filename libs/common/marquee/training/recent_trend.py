@@ -4,20 +4,17 @@ A service knows the popularity of the present. Fold-ins lie in the past: each ge
 period of its newest rating, so that weights are learned on what a service would have known.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from marquee.arrays import Floating, Ints, Vector
-from marquee.features.interactions import FoldIn, RatingRows
+from marquee.arrays import Ints, Vector
+from marquee.features.interactions import RatingRows
 from marquee.features.recent_likes import RecentLikes, period_of, trend
 from marquee.scoring.scorers.recent_trend import RecentTrend
 
 HALF_LIVES = (30.0, 90.0, 180.0, 365.0)
 """Half-lives in days that are tried."""
-
-NdcgOf = Callable[[Callable[[FoldIn], Mapping[str, Floating]]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +32,6 @@ class PastTrends:
     half_life: float
     _by_period: dict[int, Vector] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, rows: RatingRows, n_movies: int, half_life: float) -> "PastTrends | None":
-        """Return the trends of users' ratings; None where times are not known."""
-        recent = RecentLikes.of(rows, n_movies)
-        return None if recent is None else cls(recent, rows.sums(n_movies)[:, 1], half_life)
-
     def at(self, times: Ints | None) -> Vector:
         """Return the trend, float32 n, of the period of the newest of some times in seconds.
 
@@ -57,3 +48,20 @@ class PastTrends:
     def served(self) -> RecentTrend:
         """Return the trend that a model is served with."""
         return RecentTrend(self.half_life, self.at(None))
+
+
+def past_trends(rows: RatingRows, n_movies: int) -> list[PastTrends]:
+    """Return the trends of users' ratings for each half-life; none where times are not known."""
+    recent = RecentLikes.of(rows, n_movies)
+    if recent is None:
+        return []
+    likes = rows.sums(n_movies)[:, 1]
+    return [PastTrends(recent, likes, half_life) for half_life in HALF_LIVES]
+
+
+def served_trend(learned: PastTrends | None, rows: RatingRows, n_movies: int) -> RecentTrend | None:
+    """Return the trend of all ratings with the half-life that was learned on some."""
+    recent = RecentLikes.of(rows, n_movies)
+    if learned is None or recent is None:
+        return None
+    return PastTrends(recent, rows.sums(n_movies)[:, 1], learned.half_life).served()

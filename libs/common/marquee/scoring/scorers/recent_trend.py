@@ -9,6 +9,9 @@ from marquee.arrays import Vector, load_arrays, save_arrays
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 
+TREND = "trend"
+"""Name of the signal."""
+
 _FILE = "trend.npz"
 
 
@@ -50,4 +53,4 @@ def trend_signals(
     trend: RecentTrend | None, selection: RowSelection, current: Popularity | None
 ) -> dict[str, Vector]:
     """Return the signal by its name; none where the model has no trend."""
-    return {} if trend is None else {"trend": trend.signal(selection, current)}
+    return {} if trend is None else {TREND: trend.signal(selection, current)}

@@ -55,6 +55,15 @@ class RecentLikes:
         ones = np.ones(len(movies), np.int64)
         return cls(sparse.csr_matrix((ones, (movies, periods)), shape))
 
+    def period_at(self, times: Ints | None) -> int:
+        """Return the period of the newest of some times, in seconds since 1970.
+
+        It is the last one of the likes where no time is known, or a later one.
+        """
+        last = self.counts.shape[1] - 1
+        newest = 0 if times is None else period_of(int(times.max(initial=0)))
+        return min(newest, last) or last
+
     def decayed(self, half_life: float, now: int | None = None) -> Reals:
         """Return the sums of likes that count half as much after each half-life, m.
 

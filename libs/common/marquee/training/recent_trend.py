@@ -10,7 +10,7 @@ import numpy as np
 
 from marquee.arrays import Ints, Vector
 from marquee.features.interactions import RatingRows
-from marquee.features.recent_likes import RecentLikes, period_of, trend
+from marquee.features.recent_likes import RecentLikes, trend
 from marquee.scoring.scorers.recent_trend import RecentTrend
 
 HALF_LIVES = (30.0, 90.0, 180.0, 365.0)
@@ -33,13 +33,8 @@ class PastTrends:
     _by_period: dict[int, Vector] = field(default_factory=dict)
 
     def at(self, times: Ints | None) -> Vector:
-        """Return the trend, float32 n, of the period of the newest of some times in seconds.
-
-        It is that of the training's last period where no time is known, or a later one.
-        """
-        last = self.recent.counts.shape[1] - 1
-        newest = 0 if times is None else period_of(int(times.max(initial=0)))
-        period = min(newest, last) or last
+        """Return the trend, float32 n, of the period of the newest of some times in seconds."""
+        period = self.recent.period_at(times)
         if period not in self._by_period:
             decayed = self.recent.decayed(self.half_life, period)
             self._by_period[period] = trend(decayed, self.likes).astype(np.float32)

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from marquee.arrays import Ints, Mask
-from marquee.domain.models import MODEL_BY_ROUTE, MODEL_SPECS
+from marquee.domain.models import CONTENT, MODEL_BY_ROUTE, MODEL_SPECS
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
-from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
-from marquee.features.popularity import Popularity
 from marquee.scoring.diversity import diversify, pool_size
 from trainer.evaluation.measurements import DEPTH, KEPT_PLACES, Measurement, measure
+from trainer.evaluation.past_popularity import PastPopularity
 from trainer.evaluation.protocols.cases import CasesBySlice, EvaluationCase, route_of
 from trainer.evaluation.protocols.splits import Split
 from trainer.models.fitting import MODEL_FITS, ModelFit
@@ -39,12 +38,12 @@ def key_at(slice_name: str, diversity: float) -> str:
 class ServedModel:
     """A loaded model with the movie ids of its data set by row.
 
-    `popularity`: that of the training data, for a model whose service passes it.
+    `popularity`: that of the training data when a user was asked, as the services pass it.
     """
 
     model: Any
     movie_ids: Ints
-    popularity: Popularity | None
+    popularity: PastPopularity | None
 
     def list_for(
         self, case: EvaluationCase, candidates: Mask | None = None, diversity: float = 0.0
@@ -73,7 +72,9 @@ class ServedModel:
         movies = self.movies
         mask = movies.alive.copy() if candidates is None else candidates.copy()
         mask[movies.indexes(self.movie_ids[case.movies].tolist())] = False
-        more: dict[str, Any] = {} if self.popularity is None else {"popularity": self.popularity}
+        more: dict[str, Any] = {}
+        if self.popularity is not None:
+            more["popularity"] = self.popularity.at(case.times)
         if diversity:
             more["diversity"] = diversity
         scored: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **more)
@@ -148,6 +149,6 @@ def fit_served_model(
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
     movie_ids = np.array([movie.movie_id for movie in train.movies], np.int64)
-    if not MODEL_SPECS[name].takes_popularity:
+    if name != CONTENT.name and loaded.half_life is None:  # as the apps do
         return ServedModel(loaded, movie_ids, None)
-    return ServedModel(loaded, movie_ids, Popularity(RatingRows.of(train).sums(len(train.movies))))
+    return ServedModel(loaded, movie_ids, PastPopularity.of(train, loaded.half_life))

@@ -58,8 +58,7 @@ class Neural:
     Autoencoders for Collaborative Filtering", here without the variational part), and `kmeans`
     clusters its codes of users. `first_inputs` and `first_bias` are those of the autoencoder of
     first ratings, which bundles of before do not have. `long_history` are item weights fitted to
-    long histories.
-    `science_files`: artifacts that only a training writes, by file name.
+    long histories; `half_life` (days) is that of the trend. `science_files`: a training's, by name.
     """
 
     base: MovieTable
@@ -74,6 +73,7 @@ class Neural:
     confidence: Confidence = field(default_factory=Confidence)
     first_inputs: Matrix | None = None
     first_bias: Vector | None = None
+    half_life: float | None = None
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
 

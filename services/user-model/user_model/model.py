@@ -64,6 +64,7 @@ class UserModel:
         training: The same users and their ratings.
         blend: The blend of signals into a score.
         segments: Segments of movies and users, if they were fitted.
+        half_life: Of likes in the trend of popularity, in days; None: the trend is not read.
         version: From the bundle's manifest.
     """
 
@@ -78,6 +79,7 @@ class UserModel:
     training: TrainingRatings
     blend: UserModelBlend
     segments: Segments | None = None
+    half_life: float | None = None
     version: str = UNPUBLISHED
 
     def movies(self) -> MovieTable:

@@ -8,10 +8,10 @@ from content.consumer import HANDLERS
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.unit_of_work import UnitOfWork
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot, chunks
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys
 from marquee_testing.fakes.batches import BatchApplier
 
@@ -78,7 +78,7 @@ class Counting(RuleBasedStateMachine):
         total: Sums = {}
         for keys in KEYS.all(RATINGS):
             for name, value in self.batches.store.scan(keys.sums).items():
-                part, before = unpack_sums(value), total.get(int(name), (0, 0, 0))
+                part, before = RatingSums.unpack(value).totals, total.get(int(name), (0, 0, 0))
                 total[int(name)] = tuple(a + b for a, b in zip(part, before, strict=True))  # type: ignore[assignment]
         return {movie: sums for movie, sums in total.items() if any(sums)}
 

@@ -62,6 +62,7 @@ class BlendedModel(ABC, Generic[H]):
         weights: weight of each signal in the blend, by evidence.
         base: the movies of the training.
         base_sums: int64 n × 3: ratings, positive ratings, half stars of each base movie.
+        half_life: of likes in the trend of popularity, in days; None: the trend is not read.
         version: of the bundle.
     """
 
@@ -75,6 +76,7 @@ class BlendedModel(ABC, Generic[H]):
     weights: EvidenceWeights
     base: MovieTable
     base_sums: Ints
+    half_life: float | None = None
     version: str = UNPUBLISHED
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from marquee.arrays import Ints, Mask
-from marquee.domain.models import MODEL_BY_ROUTE, MODEL_SPECS
+from marquee.domain.models import CONTENT, MODEL_BY_ROUTE, MODEL_SPECS
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.domain.routing import Thresholds
 from marquee.features.dataset import Dataset
@@ -148,6 +148,6 @@ def fit_served_model(
         model.save(Path(folder))
         loaded = type(model).load(Path(folder))  # type: ignore[attr-defined]
     movie_ids = np.array([movie.movie_id for movie in train.movies], np.int64)
-    if not MODEL_SPECS[name].takes_popularity:
+    if name != CONTENT.name and loaded.half_life is None:  # as the apps do
         return ServedModel(loaded, movie_ids, None)
     return ServedModel(loaded, movie_ids, Popularity(RatingRows.of(train).sums(len(train.movies))))

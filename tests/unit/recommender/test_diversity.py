@@ -41,6 +41,7 @@ class Famous:
     """Ranks movies by id, odd ones before."""
 
     version = "v1"
+    half_life = None
 
     def __init__(self) -> None:
         self.requested_k = 0

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Reals
 from marquee.domain.movies import GENRES, Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import RecommendRequest, Route
 from marquee.features.movie_table import MovieTable
@@ -68,7 +69,7 @@ def _measure(name: str, bundle: Path) -> list[Answered]:
     service = importlib.import_module(f"{name.replace('-', '_')}.app").SERVICE
     model: Any = service.load(bundle)
     movies: MovieTable = model.movies()
-    popularity = LivePopularity(movies, _sums(model))
+    popularity = LivePopularity(movies, _sums(model), model.half_life)
     serving = ServingState(model, movies, popularity, MovieTableWriter(model, movies, None))
     found = []
 
@@ -109,7 +110,7 @@ def _times(call: Callable[[int], object]) -> Reals:
 def _sums(model: Any) -> MovieSums:
     sums = MovieSums()
     ids, rows = model.base.movie_ids.tolist(), model.base_sums.tolist()
-    sums.replace(0, {i: tuple(row) for i, row in zip(ids, rows, strict=True)})
+    sums.replace(0, {i: RatingSums(*row) for i, row in zip(ids, rows, strict=True)})
     return sums
 
 

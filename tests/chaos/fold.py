@@ -137,5 +137,5 @@ def person_of(packed: bytes | None) -> Person:
 
 
 def sums_of(packed: bytes) -> list[int]:
-    """Return a movie's sums, by their published format."""
-    return list(_SUMS.unpack(packed))
+    """Return a movie's sums over all time, by their published format."""
+    return list(_SUMS.unpack_from(packed))

@@ -8,6 +8,7 @@ import numpy as np
 
 from marquee.arrays import Ints, Matrix, Vector
 from marquee.scoring.evidence_weights import EvidenceWeights
+from marquee.scoring.scorers.recent_trend import TREND
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class NeuralBlend:
     """Learned weights by signal and evidence, the rating's weight, and the cold-start offset.
 
     The signals are `preference` and `first` (the autoencoders of random and of first ratings),
-    `many` (item weights of long histories), `popularity` and `rating`: names that bundles store.
+    `many` (item weights of long histories), `popularity`, `trend` and `rating`: names that bundles
+    store.
     `cold_start_offset` is added to the score of a movie without ratings.
     """
 
@@ -50,6 +52,7 @@ class NeuralBlend:
             + np.float32(weights.get("popularity", 0)) * signals["popularity"]
             + np.float32(self.cold_start_offset) * coldness
         ).astype(np.float32)
-        if "first" in signals:
-            total += np.float32(weights.get("first", 0)) * signals["first"]
+        for name in ("first", TREND):
+            if name in signals:
+                total += np.float32(weights.get(name, 0)) * signals[name]
         return total

@@ -33,6 +33,7 @@ from marquee.scoring.diversity import diverse_order, pool_size
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from marquee.scoring.scorers.preference import log_share
+from marquee.scoring.scorers.recent_trend import RecentTrend, trend_signals
 from marquee.scoring.top_k import top
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence
@@ -58,8 +59,8 @@ class Neural:
     Autoencoders for Collaborative Filtering", here without the variational part), and `kmeans`
     clusters its codes of users. `first_inputs` and `first_bias` are those of the autoencoder of
     first ratings, which bundles of before do not have. `long_history` are item weights fitted to
-    long histories.
-    `science_files`: artifacts that only a training writes, by file name.
+    long histories; `trend` is of recent popularity, if it is known. `science_files`: a training's,
+    by name.
     """
 
     base: MovieTable
@@ -74,8 +75,14 @@ class Neural:
     confidence: Confidence = field(default_factory=Confidence)
     first_inputs: Matrix | None = None
     first_bias: Vector | None = None
+    trend: RecentTrend | None = None
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def half_life(self) -> float | None:
+        """Half-life in days of likes in the trend; None without a trend."""
+        return None if self.trend is None else self.trend.half_life
 
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
@@ -206,6 +213,7 @@ class Neural:
             **first,
             "many": log_share(long_history, _FLOOR),
             "popularity": log_popularity,
+            **trend_signals(self.trend, chosen, popularity),
         }
 
     def rating_signal(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
@@ -261,6 +269,8 @@ class Neural:
         self.movie_rows.save(directory)
         self.long_history.save(directory, _LONG_HISTORY_FILE)
         self.predictor.save(directory)
+        if self.trend is not None:
+            self.trend.save(directory)
         settings = {
             **self.blend.to_stored(),
             "mean": self.predictor.mean,
@@ -292,6 +302,7 @@ class Neural:
             bias=network["bias"],
             first_inputs=network.get("first_inputs"),
             first_bias=network.get("first_bias"),
+            trend=RecentTrend.load(directory),
             kmeans=KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),
             blend=NeuralBlend.from_stored(settings),

@@ -83,6 +83,11 @@ class UserModel:
     trend: RecentTrend | None = None
     version: str = UNPUBLISHED
 
+    @property
+    def half_life(self) -> float | None:
+        """Half-life in days of likes in the trend; None without a trend."""
+        return None if self.trend is None else self.trend.half_life
+
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
         return MovieTable.from_arrays(self.base.arrays()).with_shortlist(self.base_sums)

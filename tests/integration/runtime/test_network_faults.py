@@ -16,10 +16,10 @@ from marquee.bus.redis.bus import RedisBus
 from marquee.bus.topics import create_topics
 from marquee.consumer.batches import Pace
 from marquee.consumer.worker import Worker
+from marquee.domain.rating_sums import RatingSums
 from marquee.events import MOVIES, RATINGS, RatingAdded
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 from marquee_local.servers import valkey
@@ -105,7 +105,7 @@ class Service:
         store = RedisStore(self.url)
         hashes = [store.scan(keys.sums) for keys in self.keys.all(RATINGS)]
         store.close()
-        return sum(unpack_sums(sums.get(str(movie_id).encode()))[0] for sums in hashes)
+        return sum(RatingSums.unpack(sums.get(str(movie_id).encode())).n for sums in hashes)
 
 
 @pytest.fixture

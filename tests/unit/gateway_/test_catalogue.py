@@ -6,6 +6,7 @@ from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import fold_title, spoken_title
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.recommendation import Reason
 from marquee.features.popularity import MovieSums
 
@@ -102,10 +103,10 @@ def test_the_filter_means_the_same_for_rows_and_for_the_table(catalogue, allowed
 
 def test_popular_movies_stand_by_positive_ratings_then_mean_then_id(catalogue):
     sums = MovieSums()
-    sums.put(0, 3, (10, 6, 70))
-    sums.put(0, 5, (10, 6, 90))
-    sums.put(1, 1, (9, 5, 90))
-    sums.put(2, 1, (9, 2, 50))
+    sums.put(0, 3, RatingSums(10, 6, 70))
+    sums.put(0, 5, RatingSums(10, 6, 90))
+    sums.put(1, 1, RatingSums(9, 5, 90))
+    sums.put(2, 1, RatingSums(9, 2, 50))
     popular = PopularList(catalogue, sums)
     movies = list(popular.movies(MovieFilter()))
     assert [f.movie_id for f in movies] == [1, 5, 3, 2, 4, 6]
@@ -121,7 +122,7 @@ def test_the_popular_list_follows_movies_at_once_and_sums_within_a_second(catalo
     clock, sums = Clock(), MovieSums()
     popular = PopularList(catalogue, sums, clock)
     assert [row.movie_id for row in popular.rows(MovieFilter())] == [1, 2, 3, 4, 5, 6]
-    sums.put(0, 6, (1, 1, 10))
+    sums.put(0, 6, RatingSums(1, 1, 10))
     popular.update(6)
     assert popular.rank(6) == 5
     clock.now = 1.5
@@ -136,7 +137,7 @@ def test_sums_that_came_before_their_movie_count_when_it_comes(catalogue):
     sums = MovieSums()
     popular = PopularList(catalogue, sums)
     popular.rank(1)
-    sums.put(0, 9, (5, 5, 50))
+    sums.put(0, 9, RatingSums(5, 5, 50))
     popular.update(9)
     catalogue.put(Row.of(Movie(movie_id=9, title="Awaited")))
     popular.update(9)
@@ -145,7 +146,7 @@ def test_sums_that_came_before_their_movie_count_when_it_comes(catalogue):
 
 def test_a_movie_without_ratings_has_the_mean_of_all(catalogue):
     sums = MovieSums()
-    sums.put(0, 1, (10, 10, 80))
+    sums.put(0, 1, RatingSums(10, 10, 80))
     popular = PopularList(catalogue, sums)
     assert popular.mean(2) == 4.0
     assert popular.mean(99) is None

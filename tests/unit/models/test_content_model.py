@@ -10,6 +10,7 @@ from content.app import popular
 from content.fit import ContentConfig, fit
 from content.model import Content
 from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.movie_table import MovieTable
@@ -115,7 +116,7 @@ def test_a_popular_movie_falls_without_its_likes(
     def lists(without: int | None = None) -> list[Scored]:
         movies, sums = content.movies(), MovieSums()
         base = {int(i): content.sums(int(i)) for i in movies.movie_ids}
-        sums.replace(0, {i: (0, 0, 0) if i == without else counts for i, counts in base.items()})
+        sums.replace(0, {i: RatingSums() if i == without else RatingSums(*base[i]) for i in base})
         live = LivePopularity(movies, sums)
         return popular(ServingState(content, movies, live, None), request)  # type: ignore[arg-type]
 

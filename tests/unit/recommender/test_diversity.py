@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from content.app import answer
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
@@ -40,6 +41,7 @@ class Famous:
     """Ranks movies by id, odd ones before."""
 
     version = "v1"
+    half_life = None
 
     def __init__(self) -> None:
         self.requested_k = 0
@@ -166,7 +168,7 @@ def test_all_movies_are_listed_where_there_are_no_more_than_requested():
 def test_similar_movies_and_popular_ones_take_the_setting():
     model, sums = Famous(), MovieSums()
     for i in range(1, N + 1):
-        sums.put(0, i, model.sums(i))
+        sums.put(0, i, RatingSums(*model.sums(i)))
     serving = served(model, sums)
     for request in (
         RecommendRequest(route=Route.SIMILAR, viewed=(11, 13), k=10, diversity=0.7),

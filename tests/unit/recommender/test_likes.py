@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from marquee.domain.likes import is_like, like_weights, likes_rule
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.features.interactions import RatingRows, draw_fold_ins
 from marquee.features.popularity import MovieSums
@@ -47,8 +48,8 @@ def test_facts_rows_and_sums_follow_the_rule() -> None:
 
 def test_stored_sums_keep_positive_ratings_and_are_read_by_the_rule() -> None:
     sums = MovieSums()
-    sums.put(0, 5, (10, 4, 60))
-    sums.put(1, 5, (2, 0, 6))
+    sums.put(0, 5, RatingSums(10, 4, 60))
+    sums.put(1, 5, RatingSums(2, 0, 6))
     assert sums.of(5) == (12, 4, 66)
     assert sums.arrays(np.array([5, 6])).tolist() == [[12, 4, 66], [0, 0, 0]]
 
@@ -56,7 +57,7 @@ def test_stored_sums_keep_positive_ratings_and_are_read_by_the_rule() -> None:
 @pytest.mark.usefixtures("every_rating")
 def test_stored_sums_count_every_rating_where_each_is_a_like() -> None:
     sums = MovieSums()
-    sums.put(0, 5, (10, 4, 60))
+    sums.put(0, 5, RatingSums(10, 4, 60))
     assert sums.of(5) == (10, 10, 60)
     assert sums.arrays(np.array([5])).tolist() == [[10, 10, 60]]
 
@@ -72,7 +73,7 @@ def test_a_fold_in_is_the_same_for_any_stars_where_each_is_a_like(stars: int) ->
 
 def test_no_other_module_compares_stars_with_the_bound_of_a_like() -> None:
     """Stored sums count positive ratings by stars; all else asks the rule."""
-    sums = {"partition.py", "source.py", "popularity.py", "restored.py", "likes.py"}
+    sums = {"rating_sums.py", "likes.py"}
     sources = [*ROOT.glob("libs/**/*.py"), *ROOT.glob("services/**/*.py")]
     users = {path.name for path in sources if ">= POSITIVE" in path.read_text()}
     assert users <= sums

@@ -45,6 +45,8 @@ EVERY = [*KEYS.all(MOVIES), *KEYS.all(RATINGS), *KEYS.all(MODELS)]
 class Tiny:
     """A model of one number: a movie's vector is that number times its year."""
 
+    half_life = None
+
     def __init__(self, directory: Path) -> None:
         self.version, self.factor = directory.name, np.float32(directory.name[1:])
 

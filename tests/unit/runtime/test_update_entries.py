@@ -5,6 +5,7 @@ import pytest
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.consumer.unit_of_work.update_entries import ENTRY_VALUES
+from marquee.domain.rating_sums import RatingSums
 from marquee.store.api import ReadRequest, ReadResult
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
@@ -27,7 +28,7 @@ def test_a_step_with_many_changes_writes_several_entries_of_the_same_positions(
     keys = Keys("t", "content", 4).of(TopicPartition("ratings", 0))
     unit_of_work = UnitOfWork(keys, EmptyStore())
     for movie_id in range(n):
-        unit_of_work.put_sums(movie_id, (1, 1, 8))
+        unit_of_work.put_sums(movie_id, RatingSums(1, 1, 8))
     added = [command for command in unit_of_work.commands(4, 9) if command[0] == "XADD"]
     assert len(added) == entries
     assert all(c[6:12] == ("from", 4, "to", 9, "version", "") for c in added)

@@ -36,8 +36,6 @@ class ModelSpec:
     """Whether the model groups movies and users into segments, as its config says."""
     folds_raters: bool = False
     """Whether the raters of a new movie add to its row."""
-    takes_popularity: bool = False
-    """Whether the service hands the live popularity to its model."""
     needs_torch: bool = False
     """Whether the fit needs torch."""
 
@@ -52,7 +50,6 @@ CONTENT = ModelSpec(
     (Route.POPULAR, Route.SIMILAR),
     "Content",
     "ContentConfig",
-    takes_popularity=True,
 )
 HYBRID = ModelSpec("hybrid", (Route.HYBRID,), "Hybrid", "HybridConfig", folds_raters=True)
 USER_MODEL = ModelSpec(

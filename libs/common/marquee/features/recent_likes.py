@@ -4,29 +4,17 @@ Counts of whole periods can be added up by events in any order, taken back exact
 any half-life: a new model version may choose another one without reading ratings again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from marquee.arrays import Ints, Reals
+from marquee.domain.rating_sums import PERIOD_DAYS, PERIOD_SECONDS, PeriodCounts, period_of
 from marquee.features.interactions import RatingRows
+from marquee.features.trend import PRIOR_LIKES, period_weights, trend
 
-PERIOD_DAYS = 28
-"""Length of a period: popularity changes little within it, and decades fit into few hundreds."""
-_PERIOD_SECONDS = PERIOD_DAYS * 86_400
-
-PRIOR_LIKES = 50.0
-"""Likes by all-time popularity that the recent ones are mixed with: few likes tell no trend."""
-
-PeriodCounts = Mapping[int, tuple[int, int]]
-"""Period → ratings and positive ratings of a movie in it, both above zero or the first alone."""
-
-
-def period_of(time: int) -> int:
-    """Return the period of a time in seconds since 1970; 0: the time is unknown."""
-    return max(0, time) // _PERIOD_SECONDS
+__all__ = ["PERIOD_DAYS", "PRIOR_LIKES", "PeriodCounts", "RecentLikes", "period_of", "trend"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +38,7 @@ class RecentLikes:
     @classmethod
     def counted(cls, movies: Ints, times: Ints, n_movies: int) -> "RecentLikes":
         """Return the counts of likes of movie rows at times in seconds since 1970."""
-        periods = np.maximum(times, 0) // _PERIOD_SECONDS
+        periods = np.maximum(times, 0) // PERIOD_SECONDS
         shape = (n_movies, int(periods.max(initial=0)) + 1)
         ones = np.ones(len(movies), np.int64)
         return cls(sparse.csr_matrix((ones, (movies, periods)), shape))
@@ -72,25 +60,6 @@ class RecentLikes:
             now: the period that counts whole; later ones do not count. None: the last one.
         """
         last = self.counts.shape[1] - 1 if now is None else now
-        ages = (last - np.arange(self.counts.shape[1])).astype(float)
-        weights = np.where(ages >= 0, np.exp2(-ages * PERIOD_DAYS / half_life), 0.0)
-        weights[0] = 0.0  # time unknown
+        weights = period_weights(np.arange(self.counts.shape[1]), last, half_life)
         decayed: Reals = self.counts @ weights
         return decayed
-
-
-def trend(decayed: Reals, likes: Ints) -> Reals:
-    """Return the logarithm of each movie's share of recent likes over its share of all, m.
-
-    Added to the log of popularity, it makes recent popularity of it. A movie is level, 0, where its
-    recent likes are as many as its likes of all time let expect, and where nobody has liked it.
-
-    Args:
-        decayed: m, sums of likes that count less with age.
-        likes: int64 m, likes of all time.
-    """
-    shares = likes / max(1, int(likes.sum()))
-    recent = (decayed + PRIOR_LIKES * shares) / (decayed.sum() + PRIOR_LIKES)
-    logs: Reals = np.zeros(len(likes))
-    np.log(recent / np.maximum(shares, 1e-12), out=logs, where=likes > 0)
-    return logs

@@ -81,6 +81,11 @@ class BlendedModel(ABC, Generic[H]):
     version: str = UNPUBLISHED
 
     @property
+    def half_life(self) -> float | None:
+        """Half-life in days of likes in the trend; None without a trend."""
+        return None if self.trend is None else self.trend.half_life
+
+    @property
     @abstractmethod
     def layout(self) -> RowLayout:
         """Layout of a row of the table."""

@@ -5,6 +5,7 @@ from typing import Protocol
 from marquee.arrays import Mask
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.movie_table import MovieTable
+from marquee.features.popularity import Popularity
 
 
 class Ranker(Protocol):
@@ -15,7 +16,18 @@ class Ranker(Protocol):
         ...
 
     def recommend(
-        self, user: UserHistory, movies: MovieTable, mask: Mask, k: int, /, *, diversity: float = 0
+        self,
+        user: UserHistory,
+        movies: MovieTable,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+        /,
+        *,
+        diversity: float = 0,
     ) -> list[Scored]:
-        """Return the k best movies among those of the mask, best first, re-ranked by diversity."""
+        """Return the k best movies among those of the mask, best first, re-ranked by diversity.
+
+        `popularity` is the live one; None: as at the training.
+        """
         ...

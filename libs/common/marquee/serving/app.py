@@ -4,7 +4,7 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
 
 from marquee import telemetry
+from marquee.domain.models import CONTENT
 from marquee.domain.recommendation import RecommendRequest, Scored, UserHistory
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
@@ -58,12 +59,18 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     client = connect(settings.redis_url.get_secret_value())
     keys = Keys(settings.namespace, service.name, settings.partitions)
     replica: ModelReplica[M] = ModelReplica(
-        keys, client, Registry(settings.registry), service.load, service.fold, service.mask
+        keys,
+        client,
+        Registry(settings.registry),
+        service.load,
+        service.fold,
+        service.mask,
+        sums_of=None if service.name == CONTENT.name else replace(keys, service=CONTENT.name),
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        replica.tail.start()
+        replica.start()
         yield
         await replica.close()
         await client.aclose()
@@ -167,11 +174,17 @@ async def _metrics(_: Request) -> Response:
 
 
 def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
-    """Return the model's list within the request's filters, diversified: the usual answer."""
+    """Return the model's list within the request's filters, diversified: the usual answer.
+
+    A model that reads the trend gets the live popularity; to others it is that of the training.
+    """
     model: Ranker = serving.model
     user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
-    mask = candidates(request, serving.movies)
-    return model.recommend(user, serving.movies, mask, request.k, diversity=request.diversity)
+    mask, live = candidates(request, serving.movies), serving.popularity
+    popularity = live.now() if serving.model.half_life is not None and live.is_known else None
+    return model.recommend(
+        user, serving.movies, mask, request.k, popularity, diversity=request.diversity
+    )
 
 
 async def user_features(replica: ModelReplica[Any], request: Request) -> dict[str, Any]:

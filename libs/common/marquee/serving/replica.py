@@ -9,28 +9,36 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from marquee import telemetry
 from marquee.domain.models import Versioned
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.errors import ArtifactError, ModelUnavailable
-from marquee.events import MODELS, MOVIES, ModelVersion
+from marquee.events import MODELS, MOVIES, RATINGS, ModelVersion
 from marquee.events.erasure import ErasureLists
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.registry.registry import Registry
 from marquee.serving.background_job import BackgroundJob
 from marquee.serving.movie_rows import FoldRow, MovieTableWriter
-from marquee.serving.replica_reader import ReplicaReader
+from marquee.serving.replica_reader import ReplicaReader, read_sums
 from marquee.serving.update_stream import Tail, Update
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
 class ServableModel(Versioned, Protocol):
     """A fitted model as an app uses it."""
 
+    @property
+    def half_life(self) -> float | None:
+        """Half-life of likes in the trend of popularity that it reads, in days; None: none."""
+        ...
+
     def movies(self) -> MovieTable:
         """Return a new table of the rows that the model was fitted with."""
         ...
 
+
+SUMS_MAX_AGE_S = 1.0
+"""For how long popularity by another service's sums may lag: they change with every rating."""
 
 M = TypeVar("M", bound=ServableModel)
 MaskUsers = Callable[[M, frozenset[bytes]], M]
@@ -107,8 +115,9 @@ class ModelReplica(Generic[M]):
         load: Callable[[Path], M],
         fold: FoldRow[M] | None = None,
         mask: MaskUsers[M] | None = None,
+        sums_of: Keys | None = None,
     ) -> None:
-        """Connect nothing yet; `tail.start()` begins to follow.
+        """Connect nothing yet; `start` begins to follow.
 
         Args:
             keys: of the service.
@@ -117,10 +126,11 @@ class ModelReplica(Generic[M]):
             load: reads a model from a bundle's directory.
             fold: refines a movie's row by what its raters tell, if the service does that.
             mask: takes erased users out of a model, if it holds any.
+            sums_of: of another service, whose rating sums tell popularity; None: its own do.
         """
         self._service, self._registry, self._load_model = keys.service, registry, load
         self._fold, self._mask = fold, mask
-        self._reader = ReplicaReader(keys, client)
+        self._reader, self._redis = ReplicaReader(keys, client), client
         self._sums, self._erased = MovieSums(), ErasureLists()
         self._serving: ServingState[M] | None = None
         self._pending = _PendingChanges()
@@ -128,10 +138,19 @@ class ModelReplica(Generic[M]):
         self._swap = BackgroundJob(self._try_swap)
         streams = [*self._reader.movies, *self._reader.ratings, *keys.all(MODELS)]
         self.tail = Tail(client, streams, self._load, self._apply)
+        # A tail of its own, so that neither rows nor reads wait for another service.
+        self._other_sums = [] if sums_of is None else sums_of.all(RATINGS)
+        self._sums_tail = Tail(client, self._other_sums, self._load_sums, self._apply_sums)
+
+    def start(self) -> None:
+        """Begin to follow, in tasks of the event loop."""
+        self.tail.start()
+        if self._other_sums:
+            self._sums_tail.start()
 
     async def close(self) -> None:
         """Stop following, and wait for a swap under way."""
-        await asyncio.gather(self.tail.close(), self._swap.close())
+        await asyncio.gather(self.tail.close(), self._sums_tail.close(), self._swap.close())
 
     @property
     def serving(self) -> ServingState[M]:
@@ -168,8 +187,10 @@ class ModelReplica(Generic[M]):
         return (*self._reader.movies, *self._reader.ratings)
 
     async def _load(self) -> None:
-        """Read the sums, and the rows of the published version or of the serving one."""
-        await self._reader.read_sums(self._sums, self._erased)
+        """Read the rows of the published version or of the serving one, and the own sums."""
+        await self._reader.read_erasures(self._erased)
+        if not self._other_sums:
+            await read_sums(self._redis, self._reader.ratings, self._sums)
         async with self._pending.collecting():
             published = await self._reader.published()
             if published and (self._serving is None or await self._is_complete(published)):
@@ -212,21 +233,35 @@ class ModelReplica(Generic[M]):
         if self._fold is not None:
             await self._reader.read_parts(rows, model.version)
         self._pending.put_into(rows, model.version)
-        return ServingState(model, movies, LivePopularity(movies, self._sums), rows, published)
+        max_age = SUMS_MAX_AGE_S if self._other_sums else 0.0
+        popularity = LivePopularity(movies, self._sums, model.half_life, max_age=max_age)
+        return ServingState(model, movies, popularity, rows, published)
+
+    async def _load_sums(self) -> None:
+        """Read the sums of the other service."""
+        await read_sums(self._redis, self._other_sums, self._sums)
+        if self._serving is not None:
+            self._serving.popularity.reload()
+
+    def _apply_sums(self, keys: PartitionKeys, update: Update) -> None:
+        """Apply the sums in one entry of an update stream."""
+        for name, value in update.values.items():
+            kind, _, entity = name.partition(":")
+            if kind == "sums":
+                self._sums.put(keys.partition.partition, int(entity), RatingSums.unpack(value))
+                if self._serving is not None:
+                    self._serving.popularity.update(int(entity))
 
     def _apply(self, keys: PartitionKeys, update: Update) -> None:
         """Apply one entry of an update stream."""
-        partition = keys.partition.partition
+        if not self._other_sums:
+            self._apply_sums(keys, update)
         for name, value in update.values.items():
             kind, _, entity = name.partition(":")
             if kind == "part" or (kind == "row" and keys.partition.topic == MOVIES):
                 self._put_row(_RowChange(update.version, keys, int(entity), value))
-            elif kind == "sums":
-                self._sums.put(partition, int(entity), unpack_sums(value))
-                if self._serving is not None:
-                    self._serving.popularity.update(int(entity))
             elif kind == "erased":
-                self._erased.put(partition, bytes.fromhex(entity), int(value))
+                self._erased.put(keys.partition.partition, bytes.fromhex(entity), int(value))
                 self._is_mask_outdated |= self._mask is not None
                 self._swap.request()
             elif kind in ("model", "complete"):

@@ -1,18 +1,28 @@
-"""Reads of a replica: a service's rows, sums, erasures and published version in Redis."""
+"""Reads of a replica: a service's rows, erasures and published version, and sums in Redis."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import UserFeatures
 from marquee.events import MOVIES, RATINGS, ModelVersion
 from marquee.events.erasure import ErasureLists
 from marquee.features.popularity import MovieSums
 from marquee.serving.movie_rows import MovieTableWriter
-from marquee.store.codec import DerivedUserRow, unpack_sums
-from marquee.store.keys import Keys
+from marquee.store.codec import DerivedUserRow
+from marquee.store.keys import Keys, PartitionKeys
 
 _PART = "part:"
 """Prefix of the fields that hold what a partition's raters tell of a movie."""
+
+
+async def read_sums(client: Any, partitions: Sequence[PartitionKeys], sums: MovieSums) -> None:
+    """Replace the sums of partitions of ratings by those in Redis."""
+    for keys in partitions:
+        fields = await client.hgetall(keys.sums)
+        rows = {int(movie_id): RatingSums.unpack(value) for movie_id, value in fields.items()}
+        sums.replace(keys.partition.partition, rows)
 
 
 class ReplicaReader:
@@ -35,15 +45,12 @@ class ReplicaReader:
         expected = published.version
         return all(value is not None and value.decode() == expected for value in versions)
 
-    async def read_sums(self, sums: MovieSums, erased: ErasureLists) -> None:
-        """Replace all sums and erasure lists by those in Redis."""
+    async def read_erasures(self, erased: ErasureLists) -> None:
+        """Replace all erasure lists by those in Redis."""
         for keys in self.ratings:
-            partition = keys.partition.partition
-            fields = await self._redis.hgetall(keys.sums)
-            rows = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
-            sums.replace(partition, rows)
             digests = await self._redis.zrange(keys.erased, 0, -1, withscores=True)
-            erased.replace(partition, {digest: int(offset) for digest, offset in digests})
+            lists = {digest: int(offset) for digest, offset in digests}
+            erased.replace(keys.partition.partition, lists)
 
     async def read_rows(self, rows: MovieTableWriter[Any], version: str) -> None:
         """Put all movie rows of a version."""

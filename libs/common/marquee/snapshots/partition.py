@@ -6,13 +6,10 @@ from itertools import islice
 from typing import TypeVar
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums, sums_of_users
 from marquee.domain.ratings import Ratings
 from marquee.events import Event
-
-RatingSums = tuple[int, int, int]
-"""Number of ratings, number of positive ones, and sum of half stars."""
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -50,7 +47,7 @@ def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSn
     users = snapshot.users or {}
     for piece in _pieces(users, size):
         yield PartitionSnapshot(*head, users=piece)
-    sums = rating_sums(users) if snapshot.sums is None else snapshot.sums
+    sums = sums_of_users(users.values()) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
         yield PartitionSnapshot(*head, sums=counted)
     for erased in _pieces(snapshot.erased, size):
@@ -61,13 +58,3 @@ def _pieces(whole: Mapping[K, T], size: int) -> Iterator[dict[K, T]]:
     items = iter(whole.items())
     while piece := dict(islice(items, size)):
         yield piece
-
-
-def rating_sums(users: Mapping[int, Ratings]) -> dict[int, RatingSums]:
-    """Return the sums of users' ratings by movie."""
-    sums: dict[int, RatingSums] = {}
-    for ratings in users.values():
-        for movie_id, half in ratings.rated.items():
-            n, positive, total = sums.get(movie_id, (0, 0, 0))
-            sums[movie_id] = n + 1, positive + (half >= POSITIVE), total + half
-    return sums

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from marquee.bus.api import TopicPartition
-from marquee.domain.likes import POSITIVE
+from marquee.domain.rating_sums import RatingSums, sums_by_movie
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES, RATINGS, decode
@@ -84,13 +84,9 @@ def _ratings(movies: Any, halves: Any, times: Any) -> Ratings:
     return ratings
 
 
-def _sums(table: Any) -> dict[int, tuple[int, int, int]]:
-    movies, halves = _column(table, "movie_id"), _column(table, "half_stars")
-    ids, index = np.unique(movies, return_inverse=True)
-    n = np.bincount(index, minlength=len(ids)).tolist()
-    positive = np.bincount(index, halves >= POSITIVE, len(ids)).astype(int).tolist()
-    total = np.bincount(index, halves, len(ids)).astype(int).tolist()
-    return dict(zip(ids.tolist(), zip(n, positive, total, strict=True), strict=True))
+def _sums(table: Any) -> dict[int, RatingSums]:
+    names = ("movie_id", "half_stars", "time")
+    return sums_by_movie(*(_column(table, name) for name in names))
 
 
 def _add_marks(users: dict[int, Ratings], marks: Any) -> None:

@@ -1,4 +1,4 @@
-"""Packed form of derived rows and sums in Redis and on the update stream, little endian."""
+"""Packed form of derived rows in Redis and on the update stream, little endian."""
 
 import struct
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from marquee.arrays import Vector
 
 _MOVIE = struct.Struct("<Ihh")
 _USER = struct.Struct("<h")
-_SUMS = struct.Struct("<III")
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,3 @@ class DerivedUserRow:
         """Return the row that was packed by `pack`."""
         (cluster,) = _USER.unpack_from(data)
         return cls(cluster, np.frombuffer(data, "<f4", offset=_USER.size))
-
-
-def pack_sums(sums: tuple[int, int, int]) -> bytes:
-    """Pack a movie's sums (n, positive, half stars) into 12 bytes."""
-    return _SUMS.pack(*sums)
-
-
-def unpack_sums(data: bytes | None) -> tuple[int, int, int]:
-    """Unpack a movie's sums; None is a movie without ratings."""
-    if not data:
-        return 0, 0, 0
-    n, positive, half = _SUMS.unpack(data)
-    return n, positive, half

@@ -11,7 +11,10 @@ slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
     changed            sorted set: movie or user id → offset of its last change   fact
     user:<id>          a user's packed ratings                                  fact
     erased             sorted set: digest of an erased user's id → offset       fact
-    sums               hash: movie id → n, positive, half stars (12 bytes)        fact
+    sums               hash: movie id → n, positive, half stars (12 bytes), then  fact
+                       by period of 28 days its ratings and positive ratings
+                       (marquee.domain.rating_sums); apps of all models follow
+                       those of content
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
     rows:<version>     hash: movie or user id → packed row of that model version  derived

@@ -7,10 +7,11 @@ from typing import Any
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.state.consistency_token import Positions
+from marquee.domain.rating_sums import RatingSums
 from marquee.events import MOVIES, RATINGS
 from marquee.features.popularity import MovieSums
+from marquee.serving.replica_reader import read_sums
 from marquee.serving.update_stream import Tail, Update
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 
 
@@ -53,10 +54,7 @@ class LiveView:
         for keys in self._movies:
             texts += (await self._redis.hgetall(keys.movies)).values()
         rows = await asyncio.to_thread(lambda: [Row.parse(text) for text in texts])
-        for keys in self._sums_of:
-            fields = await self._redis.hgetall(keys.sums)
-            sums = {int(movie_id): unpack_sums(value) for movie_id, value in fields.items()}
-            self._sums.replace(keys.partition.partition, sums)
+        await read_sums(self._redis, self._sums_of, self._sums)
         self.catalogue.replace(rows)
         self._wake()
 
@@ -66,7 +64,7 @@ class LiveView:
             if kind == "film":
                 self._put(int(entity), value)
             elif kind == "sums":
-                self._sums.put(keys.partition.partition, int(entity), unpack_sums(value))
+                self._sums.put(keys.partition.partition, int(entity), RatingSums.unpack(value))
                 self.popular.update(int(entity))
 
     def _put(self, movie_id: int, value: bytes) -> None:

@@ -52,7 +52,14 @@ class NetworkConfig(BaseModel):
 class NeuralConfig(BlendConfig):
     """Parameters of the neural model; `without` leaves out signals of its blend."""
 
-    signals: ClassVar[tuple[str, ...]] = ("preference", "first", "many", "popularity", "rating")
+    signals: ClassVar[tuple[str, ...]] = (
+        "preference",
+        "first",
+        "many",
+        "popularity",
+        "trend",
+        "rating",
+    )
 
     network: NetworkConfig = NetworkConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)

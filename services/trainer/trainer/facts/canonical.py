@@ -3,7 +3,8 @@
 Digests are equal if two partitions hold the same facts, whether live, replayed from the log or
 restored from a snapshot. So the canonical form leaves out what depends on the path: offsets of last
 changes, users without any facts, sums of zero, the order of tags and of dismissals. It leaves out
-the times of ratings too, which profiles written before they were kept do not have.
+the times of ratings too, which profiles written before they were kept do not have, and with them
+the sums' counts by period.
 """
 
 import hashlib
@@ -13,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 
-from marquee.store.codec import pack_sums
+from marquee.domain.rating_sums import TOTALS_SIZE, RatingSums
 
 _HEADER = struct.Struct("<BIII")
-_NO_SUMS = pack_sums((0, 0, 0))
+_NO_SUMS = RatingSums().pack()
 
 Entries = dict[str, bytes]
 """`movie:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
@@ -24,7 +25,7 @@ Entries = dict[str, bytes]
 
 @dataclass
 class PackedFacts:
-    """Facts by id: `movies` and `rules` JSON, `users` packed ratings, `sums` 12 bytes."""
+    """Facts by id: `movies` and `rules` JSON, `users` packed ratings, `sums` packed sums."""
 
     movies: dict[int, bytes] = field(default_factory=dict)
     rules: dict[int, bytes] = field(default_factory=dict)
@@ -43,7 +44,8 @@ class PackedFacts:
         for user_id, value in self.users.items():
             _put(entries, f"user:{user_id}", _canonical_ratings(value))
         for movie_id, value in self.sums.items():
-            _put(entries, f"sums:{movie_id}", b"" if value == _NO_SUMS else value)
+            totals = value[:TOTALS_SIZE]
+            _put(entries, f"sums:{movie_id}", b"" if totals == _NO_SUMS else totals)
         for digest, offset in self.erased.items():
             _put(entries, f"erased:{digest.hex()}", str(offset).encode())
         return entries

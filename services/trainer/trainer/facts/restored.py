@@ -9,11 +9,10 @@ from marquee.arrays import Ints
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.domain.likes import POSITIVE
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import sums_by_movie
 from marquee.domain.ratings import LATEST
 from marquee.events import MOVIES, decode
-from marquee.store.codec import pack_sums
 from marquee.store.keys import Keys
 from trainer.facts.canonical import PackedFacts, digest_of
 from trainer.facts.fold import VIEWED, PairRows, PartitionFacts
@@ -84,10 +83,6 @@ def _spans(sorted_ids: Ints, users: Ints) -> list[tuple[int, int]]:
 
 
 def _sums(ratings: PairRows) -> dict[int, bytes]:
-    """Return the packed sums by movie: number of ratings, of positive ones, and half stars."""
-    movies, index = np.unique(ratings.movie_ids, return_inverse=True)
-    n = np.bincount(index, minlength=len(movies))
-    positive = np.bincount(index, ratings.codes >= POSITIVE, len(movies)).astype(np.int64)
-    half = np.bincount(index, ratings.codes, len(movies)).astype(np.int64)
-    columns = (movies.tolist(), n.tolist(), positive.tolist(), half.tolist())
-    return {i: pack_sums((a, b, c)) for i, a, b, c in zip(*columns, strict=True)}
+    """Return the packed sums by movie."""
+    sums = sums_by_movie(ratings.movie_ids, ratings.codes, ratings.times)
+    return {movie_id: of_movie.pack() for movie_id, of_movie in sums.items()}

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
+from marquee.domain.models import CONTENT, MODEL_NAMES, MODEL_SPECS
 from marquee.domain.movies import genre_mask
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import RATINGS, ModelVersion
 from marquee.features.movie_table import MovieTable
@@ -15,7 +16,7 @@ from marquee.registry.registry import Registry
 from marquee.serving.movie_rows import MovieTableWriter
 from marquee.settings import Settings
 from marquee.store.api import ReadRequest
-from marquee.store.codec import DerivedUserRow, unpack_sums
+from marquee.store.codec import DerivedUserRow
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
 from trainer.models.classes import model_class
@@ -24,6 +25,8 @@ SERVICES: tuple[str, ...] = ("gateway", *MODEL_NAMES)
 EVENTS, TRAINING = "events", "training"
 SEGMENTED = frozenset(spec.name for spec in MODEL_SPECS.values() if spec.has_segments)
 FOLDED = frozenset(spec.name for spec in MODEL_SPECS.values() if spec.folds_raters)
+
+_TOTALS = ("n", "positive", "half_stars")
 
 
 @dataclass(frozen=True)
@@ -89,24 +92,21 @@ class Inspection:
     def _movie(self, service: str, movie_id: int) -> ServiceView:
         keys = self._keys(service)
         partition, name = keys.movie(movie_id), str(movie_id)
-        sums = [k.sums for k in keys.all(RATINGS)]
-        hashes = {key: [name] for key in (partition.movies, partition.rules, *sums)}
+        hashes = {key: [name] for key in (partition.movies, partition.rules)}
         fields = self._store.read(ReadRequest((), hashes)).fields
         facts: dict[str, Any] = {}
         if movie := fields[partition.movies, name]:
             facts["film"] = orjson.loads(movie)
         if rules := fields[partition.rules, name]:
             facts["rules"] = orjson.loads(rules)
-        if any(fields[key, name] for key in sums):
-            columns = zip(*(unpack_sums(fields[key, name]) for key in sums), strict=True)
-            facts |= zip(("n", "positive", "half_stars"), map(sum, columns), strict=True)
+        facts |= self._sums(keys, movie_id)
         published = self._published(service)
         row = self._row(partition, published, movie_id)
         derived = None
         if published and row != b"":
             derived = self._movie_row(service, published, movie_id, row)
         if derived and published and service in SEGMENTED:
-            segment = self._movie_segment(service, published, movie, facts)
+            segment = self._movie_segment(service, published, movie, movie_id)
             derived = replace(derived, segment=segment)
         return self._view(service, partition, published, facts, derived)
 
@@ -187,14 +187,23 @@ class Inspection:
         }
 
     def _movie_segment(
-        self, service: str, published: ModelVersion, movie: bytes | None, facts: dict[str, Any]
+        self, service: str, published: ModelVersion, movie: bytes | None, movie_id: int
     ) -> int | None:
+        """Return a movie's segment by its genres and, as the app does, by the sums of content."""
         segments = self._load(service, published).segments
         if segments is None or movie is None:
             return None
         genres = np.array([genre_mask(orjson.loads(movie)["genres"])], np.uint32)
-        sums = np.array([[facts.get(name, 0) for name in ("n", "positive", "half_stars")]])
+        known = self._sums(self._keys(CONTENT.name), movie_id)
+        sums = np.array([[known.get(name, 0) for name in _TOTALS]])
         return int(segments.movies.assign(genres, sums)[0])
+
+    def _sums(self, keys: Keys, movie_id: int) -> dict[str, int]:
+        """Return the rating sums that a service keeps of a movie, empty if it keeps none."""
+        hashes = {partition.sums: [str(movie_id)] for partition in keys.all(RATINGS)}
+        values = self._store.read(ReadRequest((), hashes)).fields.values()
+        totals = [RatingSums.unpack(value).totals for value in values if value]
+        return dict(zip(_TOTALS, map(sum, zip(*totals, strict=True)), strict=False))
 
     def _load(self, service: str, published: ModelVersion) -> Any:
         return model_class(service).load(self._registry.open(published.address, published.sha256))

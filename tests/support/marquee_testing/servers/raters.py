@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from marquee.bus.api import Bus, Outgoing
+from marquee.domain.rating_sums import RatingSums
 from marquee.events import RATINGS, Event, RatingAdded
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 
@@ -28,7 +28,7 @@ def raters(url: str, keys: Keys) -> dict[int, int]:
     store, found = RedisStore(url), dict[int, int]()
     for partition in keys.all(RATINGS):
         for name, packed in store.scan(partition.sums).items():
-            found[int(name)] = found.get(int(name), 0) + unpack_sums(packed)[0]
+            found[int(name)] = found.get(int(name), 0) + RatingSums.unpack(packed).n
     store.close()
     return found
 

@@ -12,10 +12,10 @@ from marquee.consumer.batches import Pace
 from marquee.consumer.projection import Projection, Snapshots
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event
 from marquee.snapshots.partition import PartitionSnapshot
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import Keys, PartitionKeys
 from marquee.store.redis import RedisStore
 from marquee_testing.waiting import until
@@ -113,7 +113,7 @@ class System:
         """Return a movie's sums over all partitions, as `content` holds them."""
         total = (0, 0, 0)
         for keys in self.keys("content").all(RATINGS):
-            part = unpack_sums(self.store.scan(keys.sums).get(str(movie_id).encode()))
+            part = RatingSums.unpack(self.store.scan(keys.sums).get(str(movie_id).encode())).totals
             total = (total[0] + part[0], total[1] + part[1], total[2] + part[2])
         return total
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from marquee.bus.api import Message, TopicPartition, dead_letter_topic
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event, decode
 from marquee.events.partitioning import partition_of
-from marquee.store.codec import unpack_sums
 from marquee_testing.simulation.loop import Simulation
 from marquee_testing.simulation.scenario import THROWING
 
@@ -111,7 +111,7 @@ def _check_movies(
     keys, store = simulation.keys(partition), simulation.store
     movies = [Movie.model_validate_json(value) for value in store.scan(keys.movies).values()]
     _equal({f.movie_id: {"title": f.title, "year": f.year} for f in movies}, expected.movies)
-    sums = {int(i): unpack_sums(value) for i, value in store.scan(keys.sums).items()}
+    sums = {int(i): RatingSums.unpack(value).totals for i, value in store.scan(keys.sums).items()}
     _equal({i: three for i, three in sums.items() if three[0]}, expected.sums())
     rules = {int(i): set(json.loads(value)) for i, value in store.scan(keys.rules).items()}
     _equal(rules, {i: kinds for i, kinds in expected.rules.items() if kinds})

@@ -2,7 +2,6 @@
 
 from marquee.consumer.handlers.restore import restore_movies
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.domain.likes import POSITIVE
 from marquee.domain.ratings import Ratings, half_stars
 from marquee.events import RatingAdded, RatingRemoved, UserErased
 from marquee.snapshots.partition import PartitionSnapshot
@@ -11,24 +10,26 @@ from marquee.snapshots.partition import PartitionSnapshot
 def rate(unit_of_work: UnitOfWork, event: RatingAdded) -> None:
     """Count a rating, and take back the one that it replaces."""
     ratings, half = unit_of_work.facts.ratings(event.data.user_id), half_stars(event.data.rating)
-    before = ratings.rate(event.data.movie_id, half, int(event.time.timestamp()))
+    movie_id, at = event.data.movie_id, int(event.time.timestamp())
+    _take_back(unit_of_work, ratings, movie_id)
+    ratings.rate(movie_id, half, at)
     unit_of_work.put_ratings(event.data.user_id, ratings)
-    _count(unit_of_work, event.data.movie_id, before, -1)
-    _count(unit_of_work, event.data.movie_id, half, 1)
+    unit_of_work.put_sums(movie_id, unit_of_work.facts.sums(movie_id).added(half, at))
 
 
 def unrate(unit_of_work: UnitOfWork, event: RatingRemoved) -> None:
     """Take back a rating."""
     ratings = unit_of_work.facts.ratings(event.data.user_id)
-    before = ratings.unrate(event.data.movie_id)
+    _take_back(unit_of_work, ratings, event.data.movie_id)
+    ratings.unrate(event.data.movie_id)
     unit_of_work.put_ratings(event.data.user_id, ratings)
-    _count(unit_of_work, event.data.movie_id, before, -1)
 
 
 def erase(unit_of_work: UnitOfWork, event: UserErased) -> None:
     """Take back all ratings of the user."""
-    for movie_id, half in unit_of_work.facts.ratings(event.data.user_id).rated.items():
-        _count(unit_of_work, movie_id, half, -1)
+    ratings = unit_of_work.facts.ratings(event.data.user_id)
+    for movie_id in ratings.rated:
+        _take_back(unit_of_work, ratings, movie_id)
     unit_of_work.erase(event.data.user_id)
 
 
@@ -47,11 +48,12 @@ def restore_sums(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
         unit_of_work.put_sums(movie_id, sums)
 
 
-def _count(unit_of_work: UnitOfWork, movie_id: int, half: int | None, sign: int) -> None:
-    if half is not None:
-        n, positive, total = unit_of_work.facts.sums(movie_id)
-        sums = (n + sign, positive + sign * (half >= POSITIVE), total + sign * half)
-        unit_of_work.put_sums(movie_id, sums)
+def _take_back(unit_of_work: UnitOfWork, ratings: Ratings, movie_id: int) -> None:
+    """Take a user's rating of a movie, if there is one, out of the sums, from its own period."""
+    if (half := ratings.rated.get(movie_id)) is not None:
+        sums = unit_of_work.facts.sums(movie_id)
+        time = ratings.times.get(movie_id, 0)
+        unit_of_work.put_sums(movie_id, sums.added(half, time, -1))
 
 
 SUM_HANDLERS: Handlers = {RatingAdded: rate, RatingRemoved: unrate, UserErased: erase}

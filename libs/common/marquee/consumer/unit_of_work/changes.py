@@ -8,11 +8,11 @@ import orjson
 from marquee.consumer.unit_of_work.fact_cache import FactCache
 from marquee.consumer.unit_of_work.update_entries import update_entries
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, Event, MovieEvent, RatingEvent
 from marquee.events.erasure import digest_of_user
 from marquee.store.api import Command, Store
-from marquee.store.codec import pack_sums
 from marquee.store.keys import PartitionKeys
 
 
@@ -70,7 +70,7 @@ class UnitOfWork:
         self.facts.set_movie(movie_id, None)
         self._mark_changed(self.movies, movie_id)
 
-    def put_sums(self, movie_id: int, sums: tuple[int, int, int]) -> None:
+    def put_sums(self, movie_id: int, sums: RatingSums) -> None:
         """Set the sums of this partition's ratings of a movie."""
         self.facts.set_sums(movie_id, sums)
         self._changed_sums[movie_id] = None
@@ -152,7 +152,7 @@ class UnitOfWork:
 
     def _write_sums(self) -> None:
         for movie_id in self._changed_sums:
-            value = pack_sums(self.facts.sums(movie_id))
+            value = self.facts.sums(movie_id).pack()
             self.write("HSET", self.keys.sums, movie_id, value)
             self.announce(f"sums:{movie_id}", value)
 

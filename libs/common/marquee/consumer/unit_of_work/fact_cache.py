@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.store.api import ReadRequest, ReadResult, Store
-from marquee.store.codec import unpack_sums
 from marquee.store.keys import PartitionKeys
 
 
@@ -21,7 +21,7 @@ class FactCache:
         self._stored = ReadResult({}, {}, {})
         self._ratings: dict[int, Ratings] = {}
         self._movies: dict[int, Movie | None] = {}
-        self._sums: dict[int, tuple[int, int, int]] = {}
+        self._sums: dict[int, RatingSums] = {}
         self._rules: dict[int, bytes] = {}
 
     def prefetch(self, users: Iterable[int] = (), movies: Iterable[int] = ()) -> None:
@@ -56,10 +56,10 @@ class FactCache:
             self._movies[movie_id] = Movie.model_validate_json(value) if value else None
         return self._movies[movie_id]
 
-    def sums(self, movie_id: int) -> tuple[int, int, int]:
-        """Return the sums of this partition's ratings of a movie: n, positive, half stars."""
+    def sums(self, movie_id: int) -> RatingSums:
+        """Return the sums of this partition's ratings of a movie."""
         if movie_id not in self._sums:
-            self._sums[movie_id] = unpack_sums(self._field(self._keys.sums, movie_id))
+            self._sums[movie_id] = RatingSums.unpack(self._field(self._keys.sums, movie_id))
         return self._sums[movie_id]
 
     def rules(self, movie_id: int) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class FactCache:
         """Let a movie's row be this from now on; None removes it."""
         self._movies[movie_id] = movie
 
-    def set_sums(self, movie_id: int, sums: tuple[int, int, int]) -> None:
+    def set_sums(self, movie_id: int, sums: RatingSums) -> None:
         """Let a movie's sums be these from now on."""
         self._sums[movie_id] = sums
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from marquee.arrays import Ints, Matrix, Vector
+from marquee.scoring.blending import weighted_sum
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.scorers.recent_trend import TREND
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class NeuralBlend:
     """Learned weights by signal and evidence, the rating's weight, and the cold-start offset.
 
     The signals are `preference` and `first` (the autoencoders of random and of first ratings),
-    `many` (item weights of long histories), `popularity`, `trend` and `rating`: names that bundles
-    store.
+    `als`, `items` (item weights of long histories), `popularity`, `trend` and `rating`: names that
+    bundles store. Older ones have `many`, the logarithm of `items`, in place of it and of `als`.
     `cold_start_offset` is added to the score of a movie without ratings.
     """
 
@@ -42,17 +42,14 @@ class NeuralBlend:
     ) -> Vector:
         """Return the scores of m movies for a user of n ratings, without the rating's part.
 
-        A movie without ratings (`coldness` 1) has no item weights: its preference stands in.
+        A movie without ratings (`coldness` 1) has no item weights. In their logarithm its
+        preference stands in for them.
         """
         weights = self.weights.of(n, times)
-        many = signals["many"] + coldness * (signals["preference"] - signals["many"])
-        total: Vector = (
-            np.float32(weights.get("preference", 0)) * signals["preference"]
-            + np.float32(weights.get("many", 0)) * many
-            + np.float32(weights.get("popularity", 0)) * signals["popularity"]
-            + np.float32(self.cold_start_offset) * coldness
-        ).astype(np.float32)
-        for name in ("first", TREND):
-            if name in signals:
-                total += np.float32(weights.get(name, 0)) * signals[name]
-        return total
+        imputed = {**signals, "items": signals["items"] * (1 - coldness)}
+        if "many" in signals:
+            many, preference = signals["many"], signals["preference"]
+            imputed["many"] = many + coldness * (preference - many)
+        total = weighted_sum(imputed, weights)
+        total += np.float32(self.cold_start_offset) * coldness
+        return total.astype(np.float32, copy=False)

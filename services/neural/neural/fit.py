@@ -11,8 +11,10 @@ from marquee.arrays import Ints, Mask
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.evidence_weights import EvidenceDraw, fit_order_likelihood
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.recent_trend import PastTrends, past_trends, served_trend
 from marquee.training.validation_cases import sample_fold_ins
 from neural.blend import NeuralBlend
 from neural.model import Neural
@@ -69,12 +71,13 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
         # The networks that serve may be trained in other processes meanwhile: wait for them last.
         fitting = executor.submit(assembly.fit_preferences, rows)
         drawn = draw_evidence(rows, users, cases, owners, config.sizes) if cases else None
-        blend = _learn_blend(assembly, rows, users, (drawn, cases), ratings.trained)
+        blend, learned = _learn_blend(assembly, rows, users, (drawn, cases), ratings.trained)
         preferences, served = fitting.result(), ratings.served()
     model = assembly.assemble(preferences, served)
     model = replace(
         model,
         blend=model.blend if blend is None else blend,
+        trend=served_trend(learned, rows, len(dataset.movies)),
         confidence=ratings.confidence,
         science_files=data_science_artifacts(dataset, rows, model, served),
     )
@@ -101,13 +104,18 @@ def _learn_blend(
     users: Ints,
     validation: tuple[EvidenceDraw | None, Sequence[FoldIn]],
     trained: TrainedNetwork,
-) -> NeuralBlend | None:
-    """Return the blend learned on fold-ins by a model fitted without `users`; None: no fold-in."""
+) -> tuple[NeuralBlend | None, PastTrends | None]:
+    """Return the blend learned on fold-ins by a model fitted without `users`; None: no fold-in.
+
+    With the trend of recent popularity in it, if there is one.
+    """
     drawn, cases = validation
     if drawn is None:
-        return None
+        return None, None
     others = rows.of_users(np.setdiff1d(np.arange(len(rows)), users))
     model = assembly.assemble(assembly.fit_preferences(others), trained)
     order = fit_order_likelihood(others, assembly.seed)
     hidden_rows = assembly.hidden_rows(model)
-    return learn_blend(model, drawn, cases, hidden_rows, assembly.config, order)
+    is_used = TREND not in assembly.config.without
+    trends = past_trends(others, len(assembly.movies)) if is_used else ()
+    return learn_blend(model, drawn, cases, hidden_rows, assembly.config, order, trends)

@@ -30,9 +30,10 @@ from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import standardise
 from marquee.scoring.diversity import diverse_order, pool_size
+from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.scorers.preference import log_share
+from marquee.scoring.scorers.preference import ALS_FLOOR, log_share
 from marquee.scoring.scorers.recent_trend import RecentTrend, trend_signals
 from marquee.scoring.top_k import top
 from neural.blend import NeuralBlend
@@ -58,7 +59,8 @@ class Neural:
     ones and half stars. `inputs` and `bias` are the autoencoder's (Liang et al. 2018, "Variational
     Autoencoders for Collaborative Filtering", here without the variational part), and `kmeans`
     clusters its codes of users. `first_inputs` and `first_bias` are those of the autoencoder of
-    first ratings, which bundles of before do not have. `long_history` are item weights fitted to
+    first ratings, and `factors` are those of implicit ALS; older bundles have neither.
+    `long_history` are item weights fitted to
     long histories; `trend` is of recent popularity, if it is known. `science_files`: a training's,
     by name.
     """
@@ -75,6 +77,7 @@ class Neural:
     confidence: Confidence = field(default_factory=Confidence)
     first_inputs: Matrix | None = None
     first_bias: Vector | None = None
+    factors: AlsFactors | None = None
     trend: RecentTrend | None = None
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
@@ -204,17 +207,21 @@ class Neural:
             log_popularity = np.where(is_cold, np.maximum(live, log_popularity), live)
         code = self.code(user_movies, half_stars)
         long_history = self.long_history.scores(user_movies, half_stars, chosen)
-        first = {}
-        if self._first_network is not None:
-            first_code = self._first_network.code(user_movies, is_like(half_stars))
-            first["first"] = layout.first_outputs(rows) @ first_code + layout.first_prior(rows)
-        return {
+        signals = {
             "preference": layout.outputs(rows) @ code + layout.prior(rows),
-            **first,
-            "many": log_share(long_history, _FLOOR),
+            "items": long_history,
             "popularity": log_popularity,
             **trend_signals(self.trend, chosen, popularity),
         }
+        if self._first_network is not None:
+            first_code = self._first_network.code(user_movies, is_like(half_stars))
+            signals["first"] = layout.first_outputs(rows) @ first_code + layout.first_prior(rows)
+        if self.factors is None:
+            signals["many"] = log_share(long_history, _FLOOR)
+        else:
+            factor = self.factors.fold_in(layout.factor(self.base.vectors[user_movies]), half_stars)
+            signals["als"] = log_share(layout.factor(rows) @ factor, ALS_FLOOR)
+        return signals
 
     def rating_signal(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
         """Return the z-scores of the ratings predicted of m movie rows."""
@@ -265,6 +272,8 @@ class Neural:
         if self.first_inputs is not None and self.first_bias is not None:
             networks |= {"first_inputs": self.first_inputs, "first_bias": self.first_bias}
         save_arrays(directory / "autoencoder.npz", **networks)
+        if self.factors is not None:
+            self.factors.save(directory)
         save_arrays(directory / "user_kmeans.npz", centers=self.kmeans.centers)
         self.movie_rows.save(directory)
         self.long_history.save(directory, _LONG_HISTORY_FILE)
@@ -292,7 +301,9 @@ class Neural:
         settings = load_json(directory / "mix.json")
         predictor = RatingPredictor.load(directory, settings["mean"])
         first_width = len(network["first_bias"]) if "first_bias" in network else 0
-        layout = NeuralRowLayout(predictor.d, len(network["bias"]), first_width)
+        factors = AlsFactors.load_if_any(directory)
+        width = 0 if factors is None else factors.f
+        layout = NeuralRowLayout(predictor.d, len(network["bias"]), first_width, width)
         return cls(
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
@@ -302,6 +313,7 @@ class Neural:
             bias=network["bias"],
             first_inputs=network.get("first_inputs"),
             first_bias=network.get("first_bias"),
+            factors=factors,
             trend=RecentTrend.load(directory),
             kmeans=KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
             long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),

@@ -22,14 +22,16 @@ class NeuralRowLayout:
     """The columns of a movie's row.
 
     The RatingPredictor's vector (`d`), output and prior of the autoencoder (`width` + 1) and of
-    that of first ratings (`first_width` + 1; bundles of before have none), and six numbers: bias,
+    that of first ratings (`first_width` + 1), the ALS factor (`factors`), and six numbers: bias,
     correction, log(1 + ratings), mean in stars, log popularity, and coldness (1: added after the
-    training, so that nobody could have rated it; else 0).
+    training, so that nobody could have rated it; else 0). Bundles of before have no first ratings,
+    or no factor.
     """
 
     d: int
     width: int
     first_width: int = 0
+    factors: int = 0
 
     @cached_property
     def columns(self) -> RowLayout:
@@ -40,6 +42,7 @@ class NeuralRowLayout:
             prior=1,
             first_output=self.first_width,
             first_prior=int(self.first_width > 0),
+            factor=self.factors,
             bias=1,
             correction=1,
             log_count=1,
@@ -64,8 +67,12 @@ class NeuralRowLayout:
         """Return the priors of the autoencoder of first ratings, m."""
         return self.columns.column(rows, "first_prior")
 
+    def factor(self, rows: Matrix) -> Matrix:
+        """Return the ALS factors, m × factors."""
+        return self.columns.block(rows, "factor")
+
     def preference(self, rows: Matrix) -> Matrix:
-        """Return outputs and priors of both autoencoders, side by side."""
+        """Return outputs and priors of both autoencoders, and factors, side by side."""
         block = slice(self.columns.start("output"), self.columns.start("bias"))
         preference: Matrix = rows[..., block]
         return preference
@@ -92,12 +99,17 @@ class NeuralRowLayout:
         """Return a view of the coldness, m, which may be assigned."""
         return self.columns.column(rows, "coldness")
 
+    @property
+    def preference_width(self) -> int:
+        """Numbers of a movie that `preference` returns."""
+        return self.columns.start("bias") - self.columns.start("output")
+
     def join(self, movies: NetworkMovieVectors, preference: Matrix, others: Matrix) -> Matrix:
         """Return m rows.
 
         Args:
             movies: The movies to the RatingPredictor.
-            preference: Outputs and priors of both autoencoders, as of `preference`.
+            preference: Outputs and priors of both autoencoders, and factors, as of `preference`.
             others: Mean in stars, log popularity and coldness, m × 3.
         """
         numbers = np.stack([movies.biases, movies.corrections, movies.log_counts], axis=1)
@@ -111,7 +123,7 @@ class NeuralRowLayout:
 class NetworkMovieRows:
     """Movie → vector → scaler → encoder → KMeans, and the row that content alone predicts.
 
-    `ridge` predicts from content: outputs and priors of the autoencoders, log popularity.
+    `ridge` predicts from content: outputs and priors of the autoencoders, factors, log popularity.
     """
 
     vectors: MovieVectors
@@ -151,7 +163,7 @@ class NetworkMovieRows:
 
         Args:
             content: Encoded content, m × c: the RatingPredictor predicts a movie's vector from it.
-            predicted: What the ridge predicts, m rows: outputs and priors, log popularity.
+            predicted: What the ridge predicts, m rows: outputs, priors, factors, log popularity.
             predictor: The RatingPredictor.
         """
         zeros = np.zeros(len(content), np.float32)

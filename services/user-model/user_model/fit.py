@@ -49,7 +49,7 @@ DEFAULT_WEIGHTS = {
     "near": 0.25,
     "clusters": 0.2,
     "popularity": 0.0,
-    TREND: 0.15,
+    TREND: 0.2,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
@@ -61,7 +61,7 @@ WEIGHTS_IN_TIME = {
     "near": 0.15,
     "clusters": 0.3,
     "popularity": 0.15,
-    TREND: 0.15,
+    TREND: 0.3,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {

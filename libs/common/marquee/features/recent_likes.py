@@ -48,7 +48,7 @@ class RecentLikes:
 
         It is the last one of the likes where no time is known, or a later one.
         """
-        last = self.counts.shape[1] - 1
+        last = int(self.counts.shape[1]) - 1
         newest = 0 if times is None else period_of(int(times.max(initial=0)))
         return min(newest, last) or last
 

@@ -14,9 +14,11 @@ from marquee.features.movie_vector import MovieVectors
 from marquee.features.popularity import Popularity
 from marquee.scoring.evidence_weights import OrderLikelihood
 from marquee.scoring.ridge import fit_ridge
+from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from marquee.training.pipeline import fit_pipeline
+from marquee.training.scorers.als import fit_als
 from marquee.training.scorers.autoencoder import encode, fit_over_movies, learned_movies
 from marquee.training.scorers.linear_autoencoder import fit_linear_autoencoder
 from marquee.training.scorers.user_clusters import fit_user_clusters
@@ -37,27 +39,31 @@ _FOLDS = 5
 class PreferenceFit:
     """Preference scorers fitted to `rows`, and rating sums (i × 3).
 
-    `network` learns from random parts of histories, `first` from first ratings in time, and
-    `long_history` are item weights.
+    `network` learns from random parts of histories, `first` from first ratings in time, `factors`
+    are those of implicit ALS, and `long_history` are item weights.
     """
 
     rows: RatingRows
     network: Autoencoder
     first: Autoencoder
+    factors: AlsFactors
     long_history: LinearAutoencoder
     sums: Ints
 
     def targets(self) -> Matrix:
-        """Return the targets of a ridge from content: outputs and priors, log popularity."""
+        """Return the targets of a ridge from content: outputs, priors, factors, log popularity."""
         popularity = np.log1p(self.sums[:, 1:2])
         networks = (self.network, self.first)
         parts = [part for n in networks for part in (n.outputs, n.prior[:, None])]
+        parts.append(self.factors.items)
         targets: Matrix = np.concatenate([*parts, popularity], axis=1, dtype=np.float32)
         return targets
 
 
 def _layout(d: int, config: NeuralConfig) -> NeuralRowLayout:
-    return NeuralRowLayout(d, config.autoencoder.width, config.first_autoencoder.width)
+    return NeuralRowLayout(
+        d, config.autoencoder.width, config.first_autoencoder.width, config.factors.factors
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ class NeuralAssembly:
             raw, np.ones(raw.shape[1]), config.content, config.movie_clusters, seed, _VARIANCE_FLOOR
         )
         layout = _layout(config.network.d, config)
-        targets = np.zeros((len(raw), layout.width + layout.first_width + 3), np.float32)
+        targets = np.zeros((len(raw), layout.preference_width + 1), np.float32)
         ridge = fit_ridge(raw, targets, 1.0, np.zeros(len(raw)))
         return cls(movies, NetworkMovieRows(vectors, pipeline, ridge, layout), config, seed)
 
@@ -90,13 +96,14 @@ class NeuralAssembly:
         return self.movie_rows.pipeline.encode(self.movie_rows.raw(self.movies))
 
     def fit_preferences(self, rows: RatingRows) -> PreferenceFit:
-        """Fit autoencoders and item weights to some ratings."""
+        """Fit autoencoders, factors and item weights to some ratings."""
         config, seed = self.config, self.seed
         sums = rows.sums(len(self.movies))
         network = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
         first = fit_over_movies(rows, sums, config.min_ratings, config.first_autoencoder, seed)
+        factors = fit_als(rows, len(self.movies), config.factors, seed)
         long_history = fit_linear_autoencoder(rows, len(self.movies), config.many, seed)
-        return PreferenceFit(rows, network, first, long_history, sums)
+        return PreferenceFit(rows, network, first, factors, long_history, sums)
 
     def assemble(self, preferences: PreferenceFit, trained: TrainedNetwork) -> Neural:
         """Return the model of these parts, with the default weights of the blend."""
@@ -119,6 +126,7 @@ class NeuralAssembly:
             bias=network.bias,
             first_inputs=preferences.first.inputs,
             first_bias=preferences.first.bias,
+            factors=preferences.factors,
             kmeans=fit_user_clusters(codes, config.user_clusters, self.seed),
             long_history=preferences.long_history,
             blend=NeuralBlend(config.initial_weights(OrderLikelihood()), 0.0),
@@ -133,15 +141,17 @@ class NeuralAssembly:
     ) -> tuple[Matrix, npt.NDArray[np.int16]]:
         """Return rows and clusters of all movies, rows predicted from content without ratings.
 
-        The output of a movie with too few ratings for the autoencoder is predicted too.
+        The output of a movie with too few ratings for the autoencoder is predicted too, but not its
+        priors and factor.
         """
         predicted, clusters = movie_rows.cold(raw, trained.predictor)
         sums, layout = preferences.sums, movie_rows.layout
         learned = preferences.targets()[:, :-1]
         few = self.importance(sums) == 0
-        priors = [layout.width, layout.width + 1 + layout.first_width]
-        preference = np.where(few[:, None], layout.preference(predicted), learned)
-        preference[:, priors] = learned[:, priors]
+        is_output = np.zeros(learned.shape[1], bool)
+        is_output[: layout.width] = True
+        is_output[layout.width + 1 :][: layout.first_width] = True
+        preference = np.where(few[:, None] & is_output, layout.preference(predicted), learned)
         popularity = Popularity(sums)
         others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
         rows = layout.join(trained.movies, preference, others.astype(np.float32))

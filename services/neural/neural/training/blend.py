@@ -9,16 +9,18 @@ from marquee.arrays import Mask, Matrix, Vector
 from marquee.features.interactions import FoldIn
 from marquee.features.shortlist import all_rows
 from marquee.scoring.evidence_weights import OrderLikelihood
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.scoring.top_k import top
 from marquee.training.cold_start_offset import MAX_CASES, cold_start_offset, score_gaps
 from marquee.training.evidence_weights import EvidenceDraw, learn_evidence_weights
 from marquee.training.ranking_metrics import mean_ndcg
+from marquee.training.recent_trend import PastTrends
 from marquee.training.validation_cases import most_liked
 from neural.blend import NeuralBlend
 from neural.model import POOL, Neural
 from neural.training.config import NeuralConfig
 
-_MIN_WEIGHTS = {"preference": 0.1, "first": 0.0, "many": 0.1}
+_MIN_WEIGHTS = {"preference": 0.0, "first": 0.0, "als": 0.0, "items": 0.0, TREND: 0.0}
 """Weights that the search does not go below."""
 
 _NO_SCORE = np.float32(-1e6)
@@ -32,8 +34,9 @@ def learn_blend(
     hidden_rows: Matrix,
     config: NeuralConfig,
     order: OrderLikelihood,
-) -> NeuralBlend:
-    """Learn the blend on users that the model has not seen.
+    trends: Sequence[PastTrends],
+) -> tuple[NeuralBlend, PastTrends | None]:
+    """Return the blend learned on users that the model has not seen, and the trend in it.
 
     Args:
         model: Fitted without the held-out users.
@@ -43,6 +46,7 @@ def learn_blend(
         hidden_rows: The row of each movie as if it were new, i × size.
         config: Default weights, and the signals left out.
         order: Likelihood that ratings are the first ones in time.
+        trends: Trends of recent popularity to choose from.
     """
 
     def signals(case: FoldIn) -> dict[str, Vector]:
@@ -50,10 +54,13 @@ def learn_blend(
 
     candidates = most_liked(model.base_sums[:, 1], config.candidates)
     initial = config.used(config.weights), config.used(config.weights_in_time)
-    weights = learn_evidence_weights(drawn, signals, candidates, initial, _MIN_WEIGHTS, order)
-    weighted = replace(model, blend=NeuralBlend(weights, 0.0))
+    learned = learn_evidence_weights(
+        drawn, signals, candidates, initial, _MIN_WEIGHTS, order, trends
+    )
+    weighted = replace(model, blend=NeuralBlend(learned.weights, 0.0))
     rating = 0.0 if "rating" in config.without else _learn_rating_weight(weighted, cases, config)
-    return NeuralBlend(weights, _learn_offset(weighted, cases, hidden_rows, config), rating)
+    offset = _learn_offset(weighted, cases, hidden_rows, config)
+    return NeuralBlend(learned.weights, offset, rating), learned.trend
 
 
 def _signals(model: Neural, case: FoldIn, rows: Matrix) -> dict[str, Vector]:

@@ -5,7 +5,9 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blending import BlendConfig
+from marquee.training.scorers.als import AlsConfig
 from marquee.training.scorers.autoencoder import AutoencoderConfig
 from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
 
@@ -55,7 +57,8 @@ class NeuralConfig(BlendConfig):
     signals: ClassVar[tuple[str, ...]] = (
         "preference",
         "first",
-        "many",
+        "als",
+        "items",
         "popularity",
         "trend",
         "rating",
@@ -65,6 +68,7 @@ class NeuralConfig(BlendConfig):
     autoencoder: AutoencoderConfig = AutoencoderConfig(long_share=0.8)
     first_autoencoder: AutoencoderConfig = AutoencoderConfig(time_share=1.0)
     """Learns what is liked after the first ratings in time; the other, after random ones."""
+    factors: AlsConfig = AlsConfig()
     many: LinearAutoencoderConfig = LinearAutoencoderConfig(n=10_000, penalty=3.0)
     """Item weights of long histories. n is beyond half of any history, as half of it is shown."""
     content: int = Field(128, ge=1)
@@ -87,11 +91,25 @@ class NeuralConfig(BlendConfig):
     sizes: tuple[int, ...] = (20, 50)
     """Ratings known in the fold-ins of the validation, besides four fifths of a history."""
     weights: dict[str, float] = Field(
-        {"preference": 0.7, "first": 0.0, "many": 2.0, "popularity": -0.15}
+        {
+            "preference": 0.7,
+            "first": 0.0,
+            "als": 1.5,
+            "items": 5.0,
+            "popularity": -0.3,
+            TREND: 0.1,
+        }
     )
     """Default weights; validation moves them where that gains beyond noise."""
     weights_in_time: dict[str, float] = Field(
-        {"preference": 0.1, "first": 1.0, "many": 1.0, "popularity": 0.0}
+        {
+            "preference": 0.0,
+            "first": 0.5,
+            "als": 1.1,
+            "items": 0.0,
+            "popularity": 0.0,
+            TREND: 0.1,
+        }
     )
     """The same for the first ratings of a user in time."""
     rating_weights: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1)

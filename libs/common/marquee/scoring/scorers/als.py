@@ -11,6 +11,8 @@ import numpy as np
 from marquee.arrays import Integer, Matrix, Reals, Vector, load_arrays, save_arrays
 from marquee.domain.likes import is_like
 
+_FILE = "item_factors.npz"
+
 
 @dataclass(frozen=True, eq=False)
 class AlsFactors:
@@ -77,7 +79,7 @@ class AlsFactors:
     def save(self, directory: Path) -> None:
         """Write `item_factors.npz`."""
         save_arrays(
-            directory / "item_factors.npz",
+            directory / _FILE,
             items=self.items,
             gram=self.gram,
             confidence=np.array([self.liked, self.other, self.trust]),
@@ -87,6 +89,11 @@ class AlsFactors:
     @classmethod
     def load(cls, directory: Path) -> "AlsFactors":
         """Read `item_factors.npz`."""
-        arrays = load_arrays(directory / "item_factors.npz")
+        arrays = load_arrays(directory / _FILE)
         liked, other, trust = arrays["confidence"].tolist()
         return cls(arrays["items"], arrays["gram"], liked, other, arrays["users"], trust)
+
+    @classmethod
+    def load_if_any(cls, directory: Path) -> "AlsFactors | None":
+        """Read `item_factors.npz`; None where there is none."""
+        return cls.load(directory) if (directory / _FILE).exists() else None

@@ -25,7 +25,7 @@ PREFERENCE_SIGNALS = ("preference", "als", "few_ratings")
 
 _FILE = "taste_encoder.npz"
 
-_ALS_FLOOR = 0.03
+ALS_FLOOR = 0.03
 _LINEAR_FLOOR = 0.02
 """Scores near 0 are noise: their logs tell little below these."""
 
@@ -126,7 +126,7 @@ class PreferenceScorers:
         outputs = self.layout.block(rows, "output")
         return {
             "preference": outputs @ code + self.layout.column(rows, "output_prior"),
-            "als": log_share(als, _ALS_FLOOR),
+            "als": log_share(als, ALS_FLOOR),
             "few_ratings": log_share(imputer.fill(linear, als), _LINEAR_FLOOR),
         }
 

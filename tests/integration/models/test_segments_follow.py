@@ -24,8 +24,10 @@ from marquee.bus.topics import create_topics
 from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelProjection
+from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.consumer.worker import Worker
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import RatingSums
 from marquee.events import (
     MODELS,
     MOVIES,
@@ -38,7 +40,7 @@ from marquee.events import (
     UserMovie,
 )
 from marquee.features.dataset import make_dataset
-from marquee.registry.bundle import seal
+from marquee.registry.bundle import Manifest, seal
 from marquee.registry.registry import Registry
 from marquee.serving.app import create_app
 from marquee.settings import Settings
@@ -137,8 +139,8 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     bus.close()
 
 
-async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_path: Path) -> None:
-    bundle = tmp_path / "bundle"
+async def serve_fitted(system: System, bundle: Path) -> Manifest:
+    """Publish a model and wait until it serves."""
     fitted().save(bundle)
     manifest = seal(bundle, "user-model", "d")
     system.registry.add(bundle)
@@ -147,7 +149,41 @@ async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_pat
     while (await system.client.get("/health/ready")).status_code != 200:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
+    return manifest
 
+
+async def test_the_popular_films_of_a_segment_are_those_by_the_sums_of_content(
+    system: System, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    await serve_fitted(system, tmp_path / "bundle")
+    likes = {movie_id: 1 + movie_id * 7 % 61 for movie_id in range(1, 61)}
+    keys, store = (
+        Keys(namespace, "content", Settings().partitions).all(RATINGS)[1],
+        RedisStore(redis_url),
+    )
+    unit_of_work = UnitOfWork(keys, store)
+    for movie_id, n in likes.items():
+        unit_of_work.put_sums(movie_id, RatingSums(n, n, 9 * n))
+    store.write(keys, None, 1, unit_of_work.commands(0, 1))
+    listed = (await system.client.get("/internal/segments/movies")).json()["items"]
+    deadline = time.monotonic() + DEADLINE_S * PATIENCE
+    for segment in listed:
+        path = f"/internal/segments/movies/{segment['id']}/films?k=5"
+        while True:
+            items = (await system.client.get(path)).json()["items"]
+            if all(
+                item["score"] == pytest.approx(np.log1p(likes[item["movie_id"]])) for item in items
+            ):
+                break
+            assert time.monotonic() < deadline, items
+            await asyncio.sleep(0.05)
+        scores = [item["score"] for item in items]
+        assert scores == sorted(scores, reverse=True)
+    store.close()
+
+
+async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_path: Path) -> None:
+    manifest = await serve_fitted(system, tmp_path / "bundle")
     assert (await system.user())["segment"] is None
     system.publish([loves(i) for i in COMEDIES])
     comedies = await system.moves_to(lambda segment: segment is not None)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import redis
@@ -53,25 +54,25 @@ def recorded(history: History, place: Published) -> bool:
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[redis.Redis]:
+def client(settings: Settings) -> Iterator[Any]:
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
         yield client
 
 
-def live(system: FactsSystem, client: redis.Redis) -> Sums:
+def live(system: FactsSystem, client: Any) -> Sums:
     sums = {
         (keys.partition.partition, int(movie_id)): value
         for keys in system.keys("content").all(RATINGS)
-        for movie_id, value in client.hgetall(keys.sums).items()  # type: ignore[union-attr]
+        for movie_id, value in client.hgetall(keys.sums).items()
     }
     return {key: value for key, value in sums.items() if value != RatingSums().pack()}
 
 
-def recounted(system: FactsSystem, client: redis.Redis) -> Sums:
+def recounted(system: FactsSystem, client: Any) -> Sums:
     """Return the sums of the profiles that content holds."""
     sums: Sums = {}
     for keys in system.keys("content").all(RATINGS):
-        users = [Ratings.unpack(client.get(keys.user(i))) for i in range(1, 21)]  # type: ignore[arg-type]
+        users = [Ratings.unpack(client.get(keys.user(i))) for i in range(1, 21)]
         of_movies = sums_of_users(users).items()
         sums |= {(keys.partition.partition, i): of_movie.pack() for i, of_movie in of_movies}
     return sums
@@ -104,7 +105,7 @@ def unequal(settings: Settings) -> list[str]:
 
 
 def test_periods_are_the_same_by_events_replay_snapshot_and_rebuild(
-    system: FactsSystem, history: History, settings: Settings, client: redis.Redis
+    system: FactsSystem, history: History, settings: Settings, client: Any
 ) -> None:
     system.services = SERVICES
     erasure = UserErased.model_validate({"data": {"user_id": 7}})
@@ -131,17 +132,17 @@ def test_periods_are_the_same_by_events_replay_snapshot_and_rebuild(
 
 
 def test_values_without_periods_are_no_difference_but_other_sums_are(
-    system: FactsSystem, history: History, settings: Settings, client: redis.Redis
+    system: FactsSystem, history: History, settings: Settings, client: Any
 ) -> None:
     system.services = SERVICES
     settled(system, history, timed(5, 600))
     keys = system.keys("content").all(RATINGS)[0]
-    for movie_id, value in client.hgetall(keys.sums).items():  # type: ignore[union-attr]
+    for movie_id, value in client.hgetall(keys.sums).items():
         client.hset(keys.sums, movie_id, value[:TOTALS_SIZE])
     assert unequal(settings) == []
     settled(system, history, timed(6, 200))  # events count on from such values
     assert unequal(settings) == []
-    field, value = next(iter(client.hgetall(keys.sums).items()))  # type: ignore[union-attr]
+    field, value = next(iter(client.hgetall(keys.sums).items()))
     client.hset(keys.sums, field, bytes([value[0] ^ 1]) + value[1:])
     assert set(unequal(settings)) == {f"sums:{field.decode()}"}
     rebuilt(settings)

@@ -66,7 +66,8 @@ class Following(RuleBasedStateMachine):
         anew = LivePopularity(self.movies, self.sums, HALF_LIFE, self.clock).now()
         assert (found.sums == anew.sums).all()
         assert (found.trend == anew.trend).all()
-        assert (self.live.now() is found) and found.trend.shape == (len(self.movies),)
+        assert self.live.now() is found
+        assert found.trend.shape == (len(self.movies),)
 
     def put(self, partition: int, movie: int, sums: RatingSums) -> None:
         self.parts[partition, movie] = sums

@@ -122,7 +122,9 @@ async def test_neither_readiness_nor_a_read_depends_on_content() -> None:
     system.rate(system.own, 1, 1)
     place = str(OWN.user(1).partition)
     assert await replica.passed({place: 1}, 5.0)
-    assert set(replica.positions) == {str(k.partition) for k in (*OWN.all(MOVIES), *OWN.all(RATINGS))}
+    assert set(replica.positions) == {
+        str(k.partition) for k in (*OWN.all(MOVIES), *OWN.all(RATINGS))
+    }
     assert given(replica) is None
     await replica.close()
 

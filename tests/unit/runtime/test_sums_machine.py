@@ -30,9 +30,7 @@ Sums = dict[int, tuple[tuple[int, int, int], dict[int, tuple[int, int]]]]
 class Counting(RuleBasedStateMachine):
     """The deltas of `content` on one side; on the other all ratings, counted anew each time."""
 
-    @initialize(
-        snapshot=st.dictionaries(USERS, st.dictionaries(MOVIES, st.tuples(HALVES, TIMES)))
-    )
+    @initialize(snapshot=st.dictionaries(USERS, st.dictionaries(MOVIES, st.tuples(HALVES, TIMES))))
     def begin(self, snapshot: dict[int, Rated]) -> None:
         self.batches = BatchApplier(KEYS, HANDLERS)
         self.rated = {user: dict(rated) for user, rated in snapshot.items()}

@@ -198,6 +198,7 @@ class LivePopularity:
         """
         self._movies, self._sums = movies, sums
         self._half_life, self._clock, self._max_age = half_life, clock, max_age
+        self._current: Popularity | None = None
         self.reload()
 
     @property
@@ -207,12 +208,8 @@ class LivePopularity:
 
     def reload(self) -> None:
         """Read the sums of all rows again."""
-        self._totals = np.zeros((0, 3), np.int64)
-        self._decayed = np.zeros(0)
-        self._period = period_of(int(self._clock()))
-        self._current: Popularity | None = None
-        self._computed_at, self._is_stale = 0.0, True
-        self._append_missing()
+        self._totals = self._sums.arrays(self._movies.movie_ids)
+        self._begin_period(self._clock())
 
     def update(self, movie_id: int) -> None:
         """Read a movie's sums again, and append its row if it is new."""
@@ -227,9 +224,9 @@ class LivePopularity:
     def now(self) -> "Popularity":
         """Return the current popularity of all rows; computed once between changes."""
         now = self._clock()
-        if self._half_life is not None and period_of(int(now)) != self._period:
-            self.reload()
         self._append_missing()
+        if self._half_life is not None and period_of(int(now)) != self._period:
+            self._begin_period(now)
         current = self._current
         if current is None or len(current.n) != len(self._totals) or self._must_compute(now):
             decayed = None if self._half_life is None else self._decayed.copy()
@@ -240,13 +237,21 @@ class LivePopularity:
     def _must_compute(self, now: float) -> bool:
         return self._is_stale and not 0 <= now - self._computed_at < self._max_age
 
+    def _begin_period(self, now: float) -> None:
+        """Let likes have the age that they have now."""
+        self._period = period_of(int(now))
+        self._decayed = self._decayed_likes(self._movies.movie_ids)
+        self._current = None
+        self._computed_at, self._is_stale = now, True
+
     def _append_missing(self) -> None:
         """Append the rows that the table has more."""
-        if (missing := len(self._movies) - len(self._totals)) <= 0:
-            return
-        new = self._movies.movie_ids[-missing:]
-        self._totals = np.concatenate([self._totals, self._sums.arrays(new)])
-        decayed = np.zeros(missing)
-        if self._half_life is not None:
-            decayed = self._sums.decayed(new, self._half_life, self._period)
-        self._decayed = np.concatenate([self._decayed, decayed])
+        if (missing := len(self._movies) - len(self._totals)) > 0:
+            new = self._movies.movie_ids[-missing:]
+            self._totals = np.concatenate([self._totals, self._sums.arrays(new)])
+            self._decayed = np.concatenate([self._decayed, self._decayed_likes(new)])
+
+    def _decayed_likes(self, movie_ids: Ints) -> Reals:
+        if self._half_life is None:
+            return np.zeros(len(movie_ids))
+        return self._sums.decayed(movie_ids, self._half_life, self._period)

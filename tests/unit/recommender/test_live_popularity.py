@@ -123,6 +123,16 @@ def test_a_producer_with_a_wrong_clock_does_not_dominate() -> None:
     assert falling > 0 > wrong
 
 
+def test_sums_of_before_there_were_periods_tell_no_trend() -> None:
+    sums, movies = MovieSums(), table(1, 2)
+    sums.put(0, 1, RatingSums(9, 5, 60))
+    live = LivePopularity(movies, sums, HALF_LIFE, Clock(5))
+    assert not live.now().has_trend
+    sums.put(0, 1, RatingSums(9, 5, 60).added(9, 5 * PERIOD_SECONDS))
+    live.update(1)
+    assert live.now().has_trend
+
+
 def test_without_a_half_life_or_decayed_likes_the_trend_is_level() -> None:
     sums, likes, _ = ratings()
     assert (LivePopularity(table(1, 2, 3), sums).now().trend == 0).all()

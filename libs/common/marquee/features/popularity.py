@@ -229,7 +229,8 @@ class LivePopularity:
             self._begin_period(now)
         current = self._current
         if current is None or len(current.n) != len(self._totals) or self._must_compute(now):
-            decayed = None if self._half_life is None else self._decayed.copy()
+            # Sums stored before there were periods know nothing of a trend.
+            decayed = self._decayed.copy() if self._decayed.any() else None
             current = self._current = Popularity(self._totals, decayed)
             self._computed_at, self._is_stale = now, False
         return current

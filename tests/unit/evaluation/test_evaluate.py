@@ -63,6 +63,7 @@ class Oracle:
     """Knows the checkerboard; with `right` false it recommends what nobody of a kind likes."""
 
     right = True
+    half_life = None
     trained: list[Dataset] = []
 
     def __init__(self, movie_ids) -> None:

@@ -10,8 +10,8 @@ from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import PERIOD_SECONDS, RatingSums
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums, Popularity
-from marquee.features.recent_likes import RecentLikes
 from marquee.features.trend import trend
+from marquee.training.recent_likes import RecentLikes
 
 HALF_LIFE = 60.0
 MOVIES, PERIODS = st.integers(1, 6), st.integers(1, 9)

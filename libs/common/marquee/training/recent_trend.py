@@ -10,8 +10,9 @@ import numpy as np
 
 from marquee.arrays import Ints, Vector
 from marquee.features.interactions import RatingRows
-from marquee.features.recent_likes import RecentLikes, trend
+from marquee.features.trend import trend
 from marquee.scoring.scorers.recent_trend import RecentTrend
+from marquee.training.recent_likes import RecentLikes
 
 HALF_LIVES = (30.0, 90.0, 180.0, 365.0)
 """Half-lives in days that are tried."""

@@ -6,7 +6,7 @@ from marquee.arrays import Ints
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.popularity import Popularity
-from marquee.features.recent_likes import RecentLikes
+from marquee.training.recent_likes import RecentLikes
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ _FILE = "trend.npz"
 
 @dataclass(frozen=True, eq=False)
 class RecentTrend:
-    """Trend of movies (`marquee.features.recent_likes.trend`).
+    """Trend of movies (`marquee.features.trend`).
 
     Attributes:
         half_life: of likes, in days.

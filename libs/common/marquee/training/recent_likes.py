@@ -1,4 +1,4 @@
-"""Likes of movies by period of time, and the trend of recent popularity that they give.
+"""Likes of movies by period of time in training data.
 
 Counts of whole periods can be added up by events in any order, taken back exactly, and read with
 any half-life: a new model version may choose another one without reading ratings again.
@@ -10,11 +10,9 @@ import numpy as np
 from scipy import sparse
 
 from marquee.arrays import Ints, Reals
-from marquee.domain.rating_sums import PERIOD_DAYS, PERIOD_SECONDS, PeriodCounts, period_of
+from marquee.domain.rating_sums import PERIOD_SECONDS, period_of
 from marquee.features.interactions import RatingRows
-from marquee.features.trend import PRIOR_LIKES, period_weights, trend
-
-__all__ = ["PERIOD_DAYS", "PRIOR_LIKES", "PeriodCounts", "RecentLikes", "period_of", "trend"]
+from marquee.features.trend import period_weights
 
 
 @dataclass(frozen=True, eq=False)

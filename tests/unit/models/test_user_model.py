@@ -11,6 +11,7 @@ from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.popularity import Popularity
 from marquee.scoring.evidence_weights import EvidenceWeights
+from marquee.scoring.scorers.recent_trend import RecentTrend
 from marquee_testing import RecommenderContract, checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig, fit
@@ -69,6 +70,7 @@ def test_the_liked_movies_that_near_users_liked_too_are_named(model: UserModel) 
 @pytest.mark.parametrize("part", UserModelConfig.signals)
 def test_each_part_moves_scores(model: UserModel, part: str) -> None:
     movies = model.movies()
+    model = replace(model, trend=RecentTrend(90.0, np.arange(len(movies), dtype=np.float32)))
     weights = dict.fromkeys(UserModelConfig.signals, 1.0)
     rated, half_stars = movies.indexes([10, 13]), np.array([10, 4])
     code = model.code(rated, half_stars)

@@ -94,7 +94,8 @@ def test_each_order_learns_the_signal_that_ranks_in_it() -> None:
 
     start = {"time": 0.0, "other": 1.0}
     order = OrderLikelihood(unknown=0.5)
-    weights = learn_evidence_weights(drawn, signals, np.arange(MOVIES), (start, start), {}, order)
+    learned = learn_evidence_weights(drawn, signals, np.arange(MOVIES), (start, start), {}, order)
+    weights = learned.weights
     assert all(found["time"] > 0 for found in weights.in_time.values())
     assert max(found["time"] for found in weights.at_random.values()) <= 0.4
 

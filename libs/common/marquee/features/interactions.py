@@ -95,12 +95,14 @@ class FoldIn:
         half_stars: uint8 n, those ratings.
         held_out: int64 m, movie rows of the user's other liked movies.
         times: int64 n, seconds since 1970 of those ratings; None: unknown.
+        asked_at: when a service would have been asked, seconds since 1970; 0: unknown.
     """
 
     inputs: Ints
     half_stars: npt.NDArray[np.uint8]
     held_out: Ints
     times: Ints | None = None
+    asked_at: int = 0
 
 
 def split_users(n: int, share: float, seed: int) -> tuple[Ints, Ints]:
@@ -141,13 +143,18 @@ def first_fold_ins(rows: RatingRows, user: int, sizes: Sequence[int]) -> list[Fo
 
 
 def _fold_in(rows: RatingRows, user: int, order: Ints, size: int) -> FoldIn | None:
-    """Return the fold-in that shows the first `size` ratings of an order; None: no like is left."""
+    """Return the fold-in that shows the first `size` ratings of an order; None: no like is left.
+
+    It is asked for at the time of the next rating, or the newest one shown.
+    """
     movies, half_stars = rows.of_user(user)
     times = rows.times_of(user)
     shown, others = order[:size], order[size:]
     held_out = movies[others][is_like(half_stars[others])]
     if not len(held_out) or len(shown) < size:
         return None
-    return FoldIn(
-        movies[shown], half_stars[shown], held_out, None if times is None else times[shown]
-    )
+    if times is None:
+        return FoldIn(movies[shown], half_stars[shown], held_out)
+    known = times[shown]
+    asked_at = max(int(known.max(initial=0)), int(times[others[0]]))
+    return FoldIn(movies[shown], half_stars[shown], held_out, known, asked_at)

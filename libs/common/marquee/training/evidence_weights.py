@@ -139,7 +139,7 @@ def _with_trend(
     """Return the searches with the trend at the time of each fold-in as a signal more."""
     return {
         n: search.with_signal(
-            TREND, np.stack([past.at(case.times)[candidates] for case in by_number[n].fold_ins])
+            TREND, np.stack([past.at(case.asked_at)[candidates] for case in by_number[n].fold_ins])
         )
         for n, search in searches.items()
     }

@@ -41,14 +41,13 @@ class RecentLikes:
         ones = np.ones(len(movies), np.int64)
         return cls(sparse.csr_matrix((ones, (movies, periods)), shape))
 
-    def period_at(self, times: Ints | None) -> int:
-        """Return the period of the newest of some times, in seconds since 1970.
+    def period_at(self, time: int) -> int:
+        """Return the period of a time in seconds since 1970.
 
-        It is the last one of the likes where no time is known, or a later one.
+        It is the last one of the likes where the time is not known (0), or after it.
         """
         last = int(self.counts.shape[1]) - 1
-        newest = 0 if times is None else period_of(int(times.max(initial=0)))
-        return min(newest, last) or last
+        return min(period_of(time), last) or last
 
     def decayed(self, half_life: float, now: int | None = None) -> Reals:
         """Return the sums of likes that count half as much after each half-life, m.

@@ -1,7 +1,7 @@
 """Trend of recent popularity in trainings: as it was when a user was asked, with the half-life.
 
 A service knows the popularity of the present. Fold-ins lie in the past: each gets the trend of the
-period of its newest rating, so that weights are learned on what a service would have known.
+period in which it is asked for, so that weights are learned on what a service would have known.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from marquee.features.trend import trend
 from marquee.scoring.scorers.recent_trend import RecentTrend
 from marquee.training.recent_likes import RecentLikes
 
-HALF_LIVES = (30.0, 90.0, 180.0, 365.0)
+HALF_LIVES = (30.0, 90.0, 365.0, 1000.0)
 """Half-lives in days that are tried."""
 
 
@@ -33,9 +33,9 @@ class PastTrends:
     half_life: float
     _by_period: dict[int, Vector] = field(default_factory=dict)
 
-    def at(self, times: Ints | None) -> Vector:
-        """Return the trend, float32 n, of the period of the newest of some times in seconds."""
-        period = self.recent.period_at(times)
+    def at(self, time: int) -> Vector:
+        """Return the trend, float32 n, at a time in seconds since 1970; 0: at the end."""
+        period = self.recent.period_at(time)
         if period not in self._by_period:
             decayed = self.recent.decayed(self.half_life, period)
             self._by_period[period] = trend(decayed, self.likes).astype(np.float32)
@@ -43,7 +43,7 @@ class PastTrends:
 
     def served(self) -> RecentTrend:
         """Return the trend that a model is served with."""
-        return RecentTrend(self.half_life, self.at(None))
+        return RecentTrend(self.half_life, self.at(0))
 
 
 def past_trends(rows: RatingRows, n_movies: int) -> list[PastTrends]:

@@ -97,7 +97,7 @@ class NeuralConfig(BlendConfig):
             "als": 1.5,
             "items": 5.0,
             "popularity": -0.3,
-            TREND: 0.1,
+            TREND: 0.2,
         }
     )
     """Default weights; validation moves them where that gains beyond noise."""
@@ -108,7 +108,7 @@ class NeuralConfig(BlendConfig):
             "als": 1.1,
             "items": 0.0,
             "popularity": 0.0,
-            TREND: 0.1,
+            TREND: 0.2,
         }
     )
     """The same for the first ratings of a user in time."""

@@ -77,7 +77,8 @@ def fold_in_of(ratings: RatingSplit, user: int) -> FoldIn:
     movies, half_stars = ratings.shown.of_user(user)
     held_out = ratings.held_out.of_users(np.array([user]))
     times = ratings.shown.times_of(user)
-    return FoldIn(movies, half_stars, held_out.movies[held_out.liked], times)
+    asked_at = 0 if times is None else int(times.max(initial=0))
+    return FoldIn(movies, half_stars, held_out.movies[held_out.liked], times, asked_at)
 
 
 def draw_evidence(

@@ -11,7 +11,7 @@ from marquee.training.recent_likes import RecentLikes
 
 @dataclass(frozen=True, eq=False)
 class PastPopularity:
-    """Popularity of n movies by the period of a user's newest rating.
+    """Popularity of n movies by the period in which it is asked for.
 
     Attributes:
         sums: int64 n × 3: ratings, positive ratings, half stars, of all time.
@@ -31,9 +31,9 @@ class PastPopularity:
         recent = None if half_life is None else RecentLikes.of(rows, n)
         return cls(rows.sums(n), recent, half_life)
 
-    def at(self, times: Ints) -> Popularity:
-        """Return the popularity for a user with ratings at some times, in seconds since 1970."""
-        period = 0 if self.recent is None else self.recent.period_at(times)
+    def at(self, time: int) -> Popularity:
+        """Return the popularity at a time in seconds since 1970; 0: at the end of the training."""
+        period = 0 if self.recent is None else self.recent.period_at(time)
         if period not in self._by_period:
             self._by_period[period] = self._of(period)
         return self._by_period[period]

@@ -74,7 +74,7 @@ class ServedModel:
         mask[movies.indexes(self.movie_ids[case.movies].tolist())] = False
         more: dict[str, Any] = {}
         if self.popularity is not None:
-            more["popularity"] = self.popularity.at(case.times)
+            more["popularity"] = self.popularity.at(case.asked_at)
         if diversity:
             more["diversity"] = diversity
         scored: list[Scored] = self.model.recommend(self._user(case), movies, mask, k, **more)

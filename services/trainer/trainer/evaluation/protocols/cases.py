@@ -25,7 +25,8 @@ class EvaluationCase:
 
     `targets` are the rows of the user's other liked movies, which a list should contain; in the
     protocols by time those that were liked later. `times`: seconds since 1970 of the shown ratings,
-    as many as `movies`; empty where they are not known.
+    as many as `movies`; empty where they are not known. `asked_at`: when a service would have been
+    asked, which is the time of the next rating or the newest one shown; 0 where it is not known.
     """
 
     user_id: int
@@ -34,6 +35,7 @@ class EvaluationCase:
     targets: Ints
     viewed: bool = False
     times: Ints = field(default_factory=lambda: _NO_TIMES)
+    asked_at: int = 0
 
     @property
     def liked(self) -> Ints:
@@ -72,6 +74,7 @@ class _History:
             targets,
             user_slice.viewed,
             self.times[shown],
+            max(int(self.times[shown].max()), int(self.times[others[0]])),
         )
 
 

@@ -125,9 +125,9 @@ class Neural:
             movies: Their current rows; None: as at the training.
 
         Returns:
-            Stars (n, 0.5 to 5) and confidences (n, 0 to 1; see `Confidence`). Without a rating by
-            the user the stars are the movie's mean, for an unknown movie the mean of all: no
-            prediction of the network, so the confidence is 0.
+            Stars (n, within the scale of the data) and confidences (n, 0 to 1; see `Confidence`).
+            Without a rating by the user the stars are the movie's mean, for an unknown movie the
+            mean of all: no prediction of the network, so the confidence is 0.
         """
         table = self.base if movies is None else movies
         rows = np.array([table.index(movie_id) for movie_id in movie_ids], np.int64)
@@ -143,7 +143,7 @@ class Neural:
             confidences[known] = self.confidence.of(user.log_count, targets.log_counts, user.spread)
         else:
             stars[known] = self._layout.means(vectors)
-        return np.clip(stars, 0.5, 5), confidences
+        return self.predictor.bounded(stars), confidences
 
     def recommend(
         self,
@@ -283,6 +283,7 @@ class Neural:
         settings = {
             **self.blend.to_stored(),
             "mean": self.predictor.mean,
+            "range": [self.predictor.low, self.predictor.high],
             "confidence": self.confidence.to_stored(),
         }
         save_json(directory / "mix.json", settings)
@@ -299,7 +300,9 @@ class Neural:
         movies = load_arrays(directory / "films.npz")
         network = load_arrays(directory / "autoencoder.npz")
         settings = load_json(directory / "mix.json")
-        predictor = RatingPredictor.load(directory, settings["mean"])
+        predictor = RatingPredictor.load(
+            directory, settings["mean"], *settings.get("range", (0.5, 5.0))
+        )
         first_width = len(network["first_bias"]) if "first_bias" in network else 0
         factors = AlsFactors.load_if_any(directory)
         width = 0 if factors is None else factors.f

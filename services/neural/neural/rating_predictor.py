@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_tensors
 
-from marquee.arrays import Ints, Matrix, Vector, check_finite
+from marquee.arrays import Floating, Ints, Matrix, Vector, check_finite
 from marquee.scoring.rating_biases import USER_DAMPING, damped_mean
 
 Weights = Mapping[str, Matrix]
@@ -53,25 +53,30 @@ class NetworkMovieVectors:
 
 @dataclass(frozen=True, eq=False)
 class RatingPredictor:
-    """The trained weights by the names of the network's state, and the mean μ of all ratings."""
+    """The trained weights by the names of the network's state.
+
+    `mean` is μ, the mean of all ratings, `low` and `high` the ends of their scale, in stars.
+    """
 
     weights: Weights
     mean: float
+    low: float = 0.5
+    high: float = 5.0
 
     def save(self, directory: Path) -> None:
-        """Write the weights to `neural_model.safetensors`; the mean stands in the blend's file."""
+        """Write the weights to `neural_model.safetensors`; the rest stands in the blend's file."""
         weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
         path = directory / _WEIGHTS_FILE
         check_finite(path, weights)
         path.write_bytes(save_tensors(weights))
 
     @classmethod
-    def load(cls, directory: Path, mean: float) -> "RatingPredictor":
+    def load(cls, directory: Path, mean: float, low: float, high: float) -> "RatingPredictor":
         """Read the weights that `save` wrote."""
         path = directory / _WEIGHTS_FILE
         weights = load_file(path)
         check_finite(path, weights)
-        return cls(weights, mean)
+        return cls(weights, mean, low, high)
 
     @property
     def d(self) -> int:
@@ -99,12 +104,17 @@ class RatingPredictor:
         vector = row @ self.weights["viewers.linear.weight"].T + self._layers("viewers.layers", row)
         return UserVector(vector, bias, float(np.log1p(n)), spread)
 
+    def bounded(self, stars: Floating) -> Floating:
+        """Return ratings within the scale of the data."""
+        within: Floating = np.clip(stars, self.low, self.high)
+        return within
+
     def movies(self, content: Matrix) -> Matrix:
         """Return the vectors, m × d, that content (m × c) predicts of m movies without ratings."""
         return self._layers("films.new", content)
 
     def predict(self, user: UserVector, movies: NetworkMovieVectors) -> Vector:
-        """Return the ratings in stars, m, not clipped."""
+        """Return the ratings in stars, m, not bounded."""
         q, z = movies.vectors, user.vector
         m = len(q)
         first = self.weights["joint.0.weight"]

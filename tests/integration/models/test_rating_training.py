@@ -109,7 +109,7 @@ def test_a_second_training_sees_the_ratings_held_out_and_lasts_as_long() -> None
 
 
 def test_beyond_the_limit_the_held_out_ratings_only_describe_movies() -> None:
-    fit = fitted(trained_again=100)
+    fit = fitted(max_ratings_again=100)
     assert fit.served.state is fit.trained.state
     assert fit.served.statistics.counts.sum() == len(all_rows().movies)
     rated = fit.trained.statistics.counts == 0
@@ -118,7 +118,7 @@ def test_beyond_the_limit_the_held_out_ratings_only_describe_movies() -> None:
 
 
 def test_a_cap_draws_the_users_and_keeps_the_statistics_of_all() -> None:
-    fit = fitted(trained_again=0, max_users=30)
+    fit = fitted(max_ratings_again=0, max_users=30)
     assert len(fit.served.users) == 30
     assert fit.served.state["films.value.weight"].shape[0] == 30
     assert fit.served.statistics.counts.sum() == len(all_rows().movies)

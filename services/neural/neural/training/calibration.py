@@ -102,7 +102,7 @@ def _samples(
     stars, biases = (half_stars / 2).astype(np.float32), trained.statistics.biases[movies]
     user = trained.predictor.user(movies, stars, biases)
     target_movies = table.of(targets[0])
-    predicted = np.clip(trained.predictor.predict(user, target_movies), 0.5, 5)
+    predicted = trained.predictor.bounded(trained.predictor.predict(user, target_movies))
     ones = np.ones(len(predicted))
     errors = predicted - targets[1] / 2
     return np.stack([user.log_count * ones, target_movies.log_counts, user.spread * ones, errors])

@@ -41,14 +41,24 @@ class NetworkConfig(BaseModel):
     """Share of targets whose movie's own embedding is off."""
     confidence_share: float = Field(0.05, ge=0, lt=1)
     """Share of users, and of movies, that are not trained on: the confidence is fitted on them."""
-    trained_again: int = Field(2500, ge=0)
-    """With no more users than this, further networks learn from the ratings held out as well."""
     networks: int = Field(2, ge=1)
-    """Size of the ensemble of these further networks: the mean of their ratings serves."""
+    """Further networks that learn from the ratings held out as well; the mean of theirs serves."""
+    max_ratings_again: int = Field(25_000_000, ge=0)
+    """Ratings that their epochs may go through in all; with more, the first network serves."""
     apart: int = Field(50_000, ge=0)
     """Ratings from which on these are trained side by side: a process takes seconds to start."""
     max_users: int = Field(12_000, ge=1)
     """Users drawn to train on where there are more; statistics of movies are of all ratings."""
+
+    def epochs_of(self, users: int) -> int:
+        """Return the most epochs of a training on so many users: with many, fewer epochs do."""
+        batches = -(-users // self.users_per_batch)
+        return min(self.epochs, -(-self.max_steps // max(1, batches)))
+
+    def is_trained_again(self, users: int, ratings: int) -> bool:
+        """Return whether further networks learn from all ratings, by what that costs."""
+        cost = self.networks * self.epochs_of(users) * ratings
+        return users <= self.max_users and cost <= self.max_ratings_again
 
 
 class NeuralConfig(BlendConfig):

@@ -13,6 +13,7 @@ multiplies the columns of q and of z·q by p again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,7 @@ _EMBEDDINGS = ("viewers.value.weight", "viewers.seen.weight")
 def ensemble(predictors: Sequence[RatingPredictor]) -> RatingPredictor:
     """Return one predictor, p times as wide, that rates as p predictors do on average.
 
-    All must have the same mean, and be called with the same biases.
+    All must have the same mean and scale, and be called with the same biases.
     """
     members, p, d = [member.weights for member in predictors], len(predictors), predictors[0].d
     weights = {
@@ -43,8 +44,8 @@ def ensemble(predictors: Sequence[RatingPredictor]) -> RatingPredictor:
     weights["films.new.3.weight"] = weights["films.new.3.weight"] / p
     weights["films.new.3.bias"] = weights["films.new.3.bias"] / p
     weights |= _averaged_joint_layers(members, d)
-    return RatingPredictor(
-        {name: w.astype(np.float32) for name, w in weights.items()}, predictors[0].mean
+    return replace(
+        predictors[0], weights={name: w.astype(np.float32) for name, w in weights.items()}
     )
 
 

@@ -89,7 +89,7 @@ def _epochs(
     rows = ratings.shown.of_users(users)
     network = _network(rows, content, statistics.of_users(users), config)
     batches = -(-len(users) // config.users_per_batch)
-    epochs = min(config.epochs, -(-config.max_steps // batches))
+    epochs = config.epochs_of(len(users))
     optimizer, schedule = _optimizer(network, config, batches * epochs)
     for epoch in range(epochs):
         loss = 0.0
@@ -175,7 +175,7 @@ def _snapshot(
     """Return a copy of the network with its metrics, from the loss without held-out ratings."""
     movies = _movies(network, statistics)
     state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    predictor = RatingPredictor({name: t.numpy() for name, t in state.items()}, statistics.mean)
+    predictor = statistics.predictor({name: t.numpy() for name, t in state.items()})
     errors = _holdout_errors(predictor, movies, statistics, ratings)
     metrics = {
         "loss": loss,
@@ -217,5 +217,5 @@ def _holdout_errors(
         vector = predictor.user(rows, stars, statistics.biases[rows])
         targets, truth = ratings.held_out.of_user(user)
         predicted = predictor.predict(vector, movies.of(targets))
-        errors.append(np.clip(predicted, 0.5, 5) - truth / 2)
+        errors.append(predictor.bounded(predicted) - truth / 2)
     return np.concatenate(errors)

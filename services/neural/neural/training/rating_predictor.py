@@ -46,7 +46,7 @@ def fit_rating_predictor(
 
     Half of the `hidden` ratings, and all ratings of some users and of some movies, are left to the
     calibration; the other half chooses the best epoch. Then further networks learn from all ratings
-    for as many epochs, and their ensemble serves; or, where there are many users, the first network
+    for as many epochs, and their ensemble serves; or, where that costs much, the first network
     serves, and all ratings only describe the movies to it. `RatingFit.served` has to be called
     within the context.
 
@@ -63,7 +63,7 @@ def fit_rating_predictor(
     if (hidden | calibration).all():  # few ratings: nothing would be left to train on
         calibration = holdout.single
     ratings = RatingSplit.of(rows, ~(hidden | calibration), hidden & ~calibration)
-    is_ensemble = len(rows) <= config.trained_again
+    is_ensemble = config.is_trained_again(len(rows), len(rows.movies))
     max_workers = None if is_ensemble and len(rows.movies) >= config.apart else 1
     seeds = range(seed, seed + config.networks)
     with training_pool(TrainingJob(rows, content, config), seeds, max_workers) as pool:

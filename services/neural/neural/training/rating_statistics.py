@@ -7,18 +7,28 @@ import numpy as np
 from marquee.arrays import Ints, Vector
 from marquee.features.interactions import RatingRows
 from marquee.scoring.rating_biases import MOVIE_DAMPING, USER_DAMPING, damped_means
+from neural.rating_predictor import RatingPredictor, Weights
 
 _ROUNDS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class RatingStatistics:
-    """`mean` μ in stars; `biases`, `counts` of i movies; `user_biases` of u users; float32."""
+    """`mean` μ in stars; `biases`, `counts` of i movies; `user_biases` of u users; float32.
+
+    `low` and `high` are the ends of the scale: the lowest and the highest rating, in stars.
+    """
 
     mean: float
     biases: Vector
     counts: Vector
     user_biases: Vector
+    low: float
+    high: float
+
+    def predictor(self, weights: Weights) -> RatingPredictor:
+        """Return the predictor of these weights."""
+        return RatingPredictor(weights, self.mean, self.low, self.high)
 
     def of_users(self, users: Ints) -> "RatingStatistics":
         """Return the same with the biases of these users (rows) alone."""
@@ -44,4 +54,6 @@ def fit_rating_statistics(rows: RatingRows, n_movies: int) -> RatingStatistics:
         movie_biases.astype(np.float32),
         np.bincount(movies, minlength=n_movies).astype(np.float32),
         user_biases.astype(np.float32),
+        float(stars.min()),
+        float(stars.max()),
     )

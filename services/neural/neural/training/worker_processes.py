@@ -26,7 +26,6 @@ from marquee.arrays import Matrix, load_arrays, save_arrays
 from marquee.child_process import exit_after, wait_for_end_of_input
 from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
-from neural.rating_predictor import RatingPredictor
 from neural.training.config import NetworkConfig
 from neural.training.epochs import TrainedNetwork, movie_vectors, train_on_all
 from neural.training.rating_statistics import fit_rating_statistics
@@ -210,7 +209,7 @@ def _unpack(
         if name.startswith(_STATE)
     }
     return TrainedNetwork(
-        RatingPredictor(weights, statistics.mean),
+        statistics.predictor(weights),
         statistics,
         movie_vectors(arrays["vectors"], statistics, arrays["corrections"]),
         {name: torch.from_numpy(array) for name, array in weights.items()},

@@ -35,7 +35,7 @@ DEFAULT_WEIGHTS = {
     "space_other": 0.0,
     "cluster": 0.1,
     "viewers": 0.2,
-    TREND: 0.5,
+    TREND: 0.6,
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {

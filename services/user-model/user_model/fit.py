@@ -61,7 +61,7 @@ WEIGHTS_IN_TIME = {
     "near": 0.15,
     "clusters": 0.3,
     "popularity": 0.15,
-    TREND: 0.3,
+    TREND: 0.25,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from marquee.arrays import Ints
+from marquee.arrays import Ints, Reals
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.scoring.evidence_weights import (
     EvidenceWeights,
@@ -15,7 +15,7 @@ from marquee.scoring.evidence_weights import (
     order_features,
 )
 from marquee.scoring.scorers.recent_trend import TREND
-from marquee.training.blending import BlendWeightSearch, Signals, Validation
+from marquee.training.blending import BlendWeightSearch, Signals, Validation, beyond_noise
 from marquee.training.recent_trend import PastTrends
 
 FoldInPredicate = Callable[[FoldIn], bool]
@@ -96,7 +96,8 @@ def learn_evidence_weights(
         initial: Weights at random and in time to start from.
         minimum: Lower bounds of weights.
         order: Likelihood of the order; without usable times both orders have the random weights.
-        trends: Trends by half-life; the one that ranks best with the initial weights is taken.
+        trends: Trends by half-life: the first, unless another one ranks better with the initial
+            weights, beyond noise.
     """
     orders = (drawn.at_random, drawn.in_time if order.unknown else {})
     searches = tuple(_searches(by_number, signals, candidates) for by_number in orders)
@@ -110,7 +111,10 @@ def learn_evidence_weights(
             for past in trends
         ]
         ndcg = [_initial_ndcg(own, initial) for own in tried]
-        best = int(np.argmax(ndcg))
+        best = 0
+        for i in range(1, len(trends)):
+            if beyond_noise(ndcg[i] - ndcg[best]):
+                best = i
         searches, trend = tried[best], trends[best]
     at_random, in_time = (
         _of_order(own, weights, minimum) for own, weights in zip(searches, initial, strict=True)
@@ -147,12 +151,14 @@ def _with_trend(
 
 def _initial_ndcg(
     searches: Sequence[Mapping[int, BlendWeightSearch]], initial: Sequence[Weights]
-) -> float:
-    """Return the sum over orders and numbers of the mean NDCG with the initial weights."""
-    return sum(
-        float(search.ndcg_by_user(search.blended(weights)).mean())
-        for by_number, weights in zip(searches, initial, strict=True)
-        for search in by_number.values()
+) -> Reals:
+    """Return the NDCG with the initial weights by user, for all orders and numbers in turn."""
+    return np.concatenate(
+        [
+            search.ndcg_by_user(search.blended(weights))
+            for by_number, weights in zip(searches, initial, strict=True)
+            for search in by_number.values()
+        ]
     )
 
 

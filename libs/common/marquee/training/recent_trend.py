@@ -14,8 +14,11 @@ from marquee.features.trend import trend
 from marquee.scoring.scorers.recent_trend import RecentTrend
 from marquee.training.recent_likes import RecentLikes
 
-HALF_LIVES = (30.0, 90.0, 365.0, 1000.0)
-"""Half-lives in days that are tried."""
+HALF_LIVES = (365.0, 30.0, 90.0, 1000.0)
+"""Half-lives in days: the default, and those that replace it where they gain beyond noise.
+
+Fold-ins of the past tell too little of it: their models know what became popular later.
+"""
 
 
 @dataclass(frozen=True, eq=False)

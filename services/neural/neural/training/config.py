@@ -107,7 +107,7 @@ class NeuralConfig(BlendConfig):
             "als": 1.5,
             "items": 5.0,
             "popularity": -0.3,
-            TREND: 0.2,
+            TREND: 0.3,
         }
     )
     """Default weights; validation moves them where that gains beyond noise."""
@@ -118,7 +118,7 @@ class NeuralConfig(BlendConfig):
             "als": 1.1,
             "items": 0.0,
             "popularity": 0.0,
-            TREND: 0.2,
+            TREND: 0.3,
         }
     )
     """The same for the first ratings of a user in time."""

@@ -6,8 +6,28 @@ from dataclasses import replace
 import numpy as np
 
 from marquee.domain.movies import Movie
+from marquee.domain.rating_sums import PERIOD_SECONDS
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.popularity import sums_of
+
+DAY = 24 * 3600
+YEARS = 730 * DAY
+LAST_PERIOD = 700
+"""Period in which the ratings of `fashions` end, if no other is asked for."""
+
+
+def _movies_of_two_kinds(n: int) -> list[Movie]:
+    """Return movies 10, 11, …: even ones are of one kind, odd ones of another."""
+    return [
+        Movie(
+            movie_id=10 + i,
+            title=f"Film {i}",
+            year=1990 + i % 2 * 20,
+            genres=("Action",) if i % 2 == 0 else ("Romance",),
+            tags={"chase" if i % 2 == 0 else "letters": 0.9},
+        )
+        for i in range(n)
+    ]
 
 
 def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
@@ -16,16 +36,6 @@ def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
     A user leaves out a quarter of the movies of their kind, and rated a quarter of the others too.
     Some movies are less known than others.
     """
-    catalogue = [
-        Movie(
-            movie_id=10 + i,
-            title=f"Film {i}",
-            year=1990 + i % 2 * 20,
-            genres=("Action",) if i % 2 == 0 else ("Romance",),
-            tags={"chase" if i % 2 == 0 else "letters": 0.9},
-        )
-        for i in range(movies)
-    ]
     pairs = [
         (user, i)
         for user in range(users)
@@ -39,7 +49,37 @@ def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
         rows + 10,
         np.where(likes, 10, 2).astype(np.uint8),
         owners * 100 + rows,
-        catalogue,
+        _movies_of_two_kinds(movies),
+    )
+
+
+def fashions(users: int = 120, movies: int = 24, last_period: int = LAST_PERIOD) -> Dataset:
+    """Return two years of ratings in which each movie is in fashion for some months, then less.
+
+    A user begins at a time of their own, rates half of their movies in one sitting and the others
+    over the next weeks, in an order of their own, and likes movies of their kind that are in
+    fashion. The newest ratings, of several users, lie at the start of `last_period`.
+    """
+    generator = np.random.default_rng(7)
+    peaks = generator.permutation(movies) / movies * YEARS
+    rows: list[tuple[int, int, int, float]] = []
+    for user in range(users):
+        begin = user / users * YEARS
+        nearness = np.exp(-np.abs(begin - peaks) / (60 * DAY))
+        n = int(generator.integers(8, 15))
+        chances = (nearness + 0.15) / (nearness + 0.15).sum()
+        rated = generator.choice(movies, n, replace=False, p=chances)
+        gaps = np.where(np.arange(n) < n // 2, 12, 30 * DAY // n)
+        times = begin + np.cumsum(gaps * generator.uniform(0.5, 1.0, n))
+        if times[-1] > YEARS - 30 * DAY:
+            times += YEARS - times[-1]
+        own = 0.6 + 0.4 * (rated % 2 == user % 2)
+        likes = generator.random(n) < own * (0.1 + 0.9 * nearness[rated])
+        rows += zip([user + 1] * n, rated + 10, np.where(likes, 10, 4), times, strict=True)
+    owners, movie_ids, half_stars, seconds = np.array(rows).astype(np.int64).T
+    seconds += last_period * PERIOD_SECONDS - YEARS
+    return make_dataset(
+        owners, movie_ids, half_stars.astype(np.uint8), seconds, _movies_of_two_kinds(movies)
     )
 
 

@@ -31,20 +31,28 @@ class RecentLikes:
         if rows.times is None:
             return None
         liked = rows.liked
-        return cls.counted(rows.movies[liked], rows.times[liked], n_movies)
+        last = period_of(int(rows.times.max(initial=0)))  # there may be no like in it
+        return cls.counted(rows.movies[liked], rows.times[liked], n_movies, last)
 
     @classmethod
-    def counted(cls, movies: Ints, times: Ints, n_movies: int) -> "RecentLikes":
-        """Return the counts of likes of movie rows at times in seconds since 1970."""
+    def counted(cls, movies: Ints, times: Ints, n_movies: int, last: int = 0) -> "RecentLikes":
+        """Return the counts of likes.
+
+        Args:
+            movies: the liked movie rows, n.
+            times: seconds since 1970 of the likes, n.
+            n_movies: m.
+            last: the period in which the data end, if no like is later.
+        """
         periods = np.maximum(times, 0) // PERIOD_SECONDS
-        shape = (n_movies, int(periods.max(initial=0)) + 1)
+        shape = (n_movies, int(periods.max(initial=last)) + 1)
         ones = np.ones(len(movies), np.int64)
         return cls(sparse.csr_matrix((ones, (movies, periods)), shape))
 
     def period_at(self, time: int) -> int:
         """Return the period of a time in seconds since 1970.
 
-        It is the last one of the likes where the time is not known (0), or after it.
+        It is the last one of the data where the time is not known (0), or after it.
         """
         last = int(self.counts.shape[1]) - 1
         return min(period_of(time), last) or last

@@ -165,7 +165,7 @@ def ndcg(past: PastTrends, fold_in: FoldIn) -> float:
 @pytest.mark.parametrize(("fashion_days", "expected"), [(10, 30.0), (400, 90.0), (1000, 365.0)])
 def test_the_half_life_that_ranks_best_is_taken(fashion_days: int, expected: float) -> None:
     drawn, trends = drawn_from(histories(fashion_days))
-    initial, order = {"noise": 0.0, TREND: 1.0}, OrderLikelihood(unknown=0.5)
+    initial = {"noise": 0.0, TREND: 1.0}
     learned = learn_evidence_weights(
         drawn,
         noise,

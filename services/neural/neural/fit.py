@@ -74,10 +74,11 @@ def _fit(dataset: Dataset, config: NeuralConfig, seed: int, on_epoch: OnEpoch) -
         blend, learned = _learn_blend(assembly, rows, users, (drawn, cases), ratings.trained)
         preferences, served = fitting.result(), ratings.served()
     model = assembly.assemble(preferences, served)
+    trend = served_trend(learned, rows, len(dataset.movies))
     model = replace(
         model,
         blend=model.blend if blend is None else blend,
-        trend=served_trend(learned, rows, len(dataset.movies)),
+        scorers=replace(model.scorers, trend=trend),
         confidence=ratings.confidence,
         science_files=data_science_artifacts(dataset, rows, model, served),
     )

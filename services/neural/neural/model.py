@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,62 +29,51 @@ from marquee.features.shortlist import RowSelection
 from marquee.registry.bundle import UNPUBLISHED, bundle_version
 from marquee.scoring.blending import standardise
 from marquee.scoring.diversity import diverse_order, pool_size
-from marquee.scoring.scorers.als import AlsFactors
-from marquee.scoring.scorers.autoencoder import Autoencoder
-from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.scorers.preference import ALS_FLOOR, log_share
-from marquee.scoring.scorers.recent_trend import RecentTrend, trend_signals
 from marquee.scoring.top_k import top
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence
 from neural.item_explanations import explain_items
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
 from neural.rating_predictor import RatingPredictor, UserVector
-
-_FLOOR = 0.02
-"""Added to scores of item weights before the log: near 0 they are noise."""
+from neural.signals import NeuralScorers
 
 POOL = 200
 """How many of the best movies by the other signals the predicted rating may reorder."""
-
-_LONG_HISTORY_FILE = "many_ratings"
 
 
 @dataclass(frozen=True, eq=False)
 class Neural:
     """Fitted networks, and the tables that serving needs.
 
-    `base` is the table of movies at the training, `base_sums` (int64 n × 3) their ratings, positive
-    ones and half stars. `inputs` and `bias` are the autoencoder's (Liang et al. 2018, "Variational
-    Autoencoders for Collaborative Filtering", here without the variational part), and `kmeans`
-    clusters its codes of users. `first_inputs` and `first_bias` are those of the autoencoder of
-    first ratings, and `factors` are those of implicit ALS; older bundles have neither.
-    `long_history` are item weights fitted to
-    long histories; `trend` is of recent popularity, if it is known. `science_files`: a training's,
-    by name.
+    Attributes:
+        base: The table of movies at the training.
+        base_sums: Their ratings, positive ones and half stars, int64 n × 3.
+        movie_rows: Predicts a movie's row from content.
+        predictor: Of ratings.
+        scorers: Of preferences; their signals are blended.
+        kmeans: Clusters of users' codes.
+        blend: The blend of signals into a score.
+        confidence: Of predicted ratings.
+        version: From the bundle's manifest.
+        science_files: Those for data scientists, by name; a training's.
     """
 
     base: MovieTable
     base_sums: Ints
     movie_rows: NetworkMovieRows
     predictor: RatingPredictor
-    inputs: Matrix
-    bias: Vector
+    scorers: NeuralScorers
     kmeans: KMeans
-    long_history: LinearAutoencoder
     blend: NeuralBlend
     confidence: Confidence = field(default_factory=Confidence)
-    first_inputs: Matrix | None = None
-    first_bias: Vector | None = None
-    factors: AlsFactors | None = None
-    trend: RecentTrend | None = None
     version: str = UNPUBLISHED
     science_files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def half_life(self) -> float | None:
         """Half-life in days of likes in the trend; None without a trend."""
-        return None if self.trend is None else self.trend.half_life
+        trend = self.scorers.trend
+        return None if trend is None else trend.half_life
 
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
@@ -111,7 +99,7 @@ class Neural:
 
     def encode(self, rated: RatedMovies) -> tuple[Vector, int]:
         """Return the code (e) and cluster of a user."""
-        code = self.code(*self.base.rated_rows(rated))
+        code = self.scorers.code(*self.base.rated_rows(rated))
         return code, int(self.kmeans.assign(unit(code[None]))[0])
 
     def predict(
@@ -174,7 +162,7 @@ class Neural:
         order = order[diverse_order(final[order], thresholds, diversity)[:k]]
         rows = chosen.table_rows(pool[order])
         explanations = explain_items(
-            self.long_history, self._layout, user_movies[is_like(half_stars)], movies, rows
+            self.scorers.long_history, self._layout, user_movies[is_like(half_stars)], movies, rows
         )
         items = zip(
             movies.movie_ids[rows].tolist(), final[order].tolist(), explanations, strict=True
@@ -191,37 +179,9 @@ class Neural:
         chosen: RowSelection,
         popularity: Popularity | None = None,
     ) -> dict[str, Vector]:
-        """Return log-likelihoods of a like by signal, each over the m chosen movies.
-
-        Args:
-            user_movies: Base rows of the movies that the user rated, n.
-            half_stars: The ratings, n, in half stars.
-            chosen: The movies to score.
-            popularity: The live popularity; None: as at the training.
-        """
-        layout, rows = self._layout, chosen.vectors
-        log_popularity = layout.popularity(rows)
-        if popularity is not None:
-            live = popularity.popularity[chosen.rows].astype(np.float32)
-            is_cold = layout.coldness(rows) > 0
-            log_popularity = np.where(is_cold, np.maximum(live, log_popularity), live)
-        code = self.code(user_movies, half_stars)
-        long_history = self.long_history.scores(user_movies, half_stars, chosen)
-        signals = {
-            "preference": layout.outputs(rows) @ code + layout.prior(rows),
-            "items": long_history,
-            "popularity": log_popularity,
-            **trend_signals(self.trend, chosen, popularity),
-        }
-        if self._first_network is not None:
-            first_code = self._first_network.code(user_movies, is_like(half_stars))
-            signals["first"] = layout.first_outputs(rows) @ first_code + layout.first_prior(rows)
-        if self.factors is None:
-            signals["many"] = log_share(long_history, _FLOOR)
-        else:
-            factor = self.factors.fold_in(layout.factor(self.base.vectors[user_movies]), half_stars)
-            signals["als"] = log_share(layout.factor(rows) @ factor, ALS_FLOOR)
-        return signals
+        """Return the signals of m chosen movies by name, as of `NeuralScorers`."""
+        user_rows = self.base.vectors[user_movies]
+        return self.scorers.signals(user_movies, half_stars, user_rows, chosen, popularity)
 
     def rating_signal(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
         """Return the z-scores of the ratings predicted of m movie rows."""
@@ -229,10 +189,6 @@ class Neural:
         ratings = self.predictor.predict(user, self._layout.rating_inputs(rows))
         scaled: Vector = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
         return scaled
-
-    def code(self, user_movies: Ints, half_stars: Integer) -> Vector:
-        """Return the code (e) of a user from rows of base movies and half stars, n each."""
-        return self._network.code(user_movies, is_like(half_stars))
 
     def _rating_part(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
         weight = self.blend.rating_weight
@@ -248,38 +204,14 @@ class Neural:
     def _layout(self) -> NeuralRowLayout:
         return self.movie_rows.layout
 
-    @cached_property
-    def _network(self) -> Autoencoder:
-        rows = self.base.vectors
-        return Autoencoder(
-            self.inputs, self.bias, self._layout.outputs(rows), self._layout.prior(rows)
-        )
-
-    @cached_property
-    def _first_network(self) -> Autoencoder | None:
-        if self.first_inputs is None or self.first_bias is None:
-            return None
-        rows, layout = self.base.vectors, self._layout
-        return Autoencoder(
-            self.first_inputs, self.first_bias, layout.first_outputs(rows), layout.first_prior(rows)
-        )
-
     def save(self, directory: Path) -> None:
         """Write the artifacts of the model."""
         directory.mkdir(parents=True, exist_ok=True)
         save_arrays(directory / "films.npz", **self.base.arrays(), sums=self.base_sums)
-        networks = {"inputs": self.inputs, "bias": self.bias}
-        if self.first_inputs is not None and self.first_bias is not None:
-            networks |= {"first_inputs": self.first_inputs, "first_bias": self.first_bias}
-        save_arrays(directory / "autoencoder.npz", **networks)
-        if self.factors is not None:
-            self.factors.save(directory)
         save_arrays(directory / "user_kmeans.npz", centers=self.kmeans.centers)
         self.movie_rows.save(directory)
-        self.long_history.save(directory, _LONG_HISTORY_FILE)
+        self.scorers.save(directory)
         self.predictor.save(directory)
-        if self.trend is not None:
-            self.trend.save(directory)
         settings = {
             **self.blend.to_stored(),
             "mean": self.predictor.mean,
@@ -298,28 +230,18 @@ class Neural:
             ArtifactError: A file is missing or unreadable, or a number in it is not finite.
         """
         movies = load_arrays(directory / "films.npz")
-        network = load_arrays(directory / "autoencoder.npz")
         settings = load_json(directory / "mix.json")
         predictor = RatingPredictor.load(
             directory, settings["mean"], *settings.get("range", (0.5, 5.0))
         )
-        first_width = len(network["first_bias"]) if "first_bias" in network else 0
-        factors = AlsFactors.load_if_any(directory)
-        width = 0 if factors is None else factors.f
-        layout = NeuralRowLayout(predictor.d, len(network["bias"]), first_width, width)
+        scorers = NeuralScorers.load(directory, predictor.d, movies["vectors"])
         return cls(
             base=MovieTable.from_arrays(movies),
             base_sums=movies["sums"],
-            movie_rows=NetworkMovieRows.load(directory, layout),
+            movie_rows=NetworkMovieRows.load(directory, scorers.layout),
             predictor=predictor,
-            inputs=network["inputs"],
-            bias=network["bias"],
-            first_inputs=network.get("first_inputs"),
-            first_bias=network.get("first_bias"),
-            factors=factors,
-            trend=RecentTrend.load(directory),
+            scorers=scorers,
             kmeans=KMeans(load_arrays(directory / "user_kmeans.npz")["centers"]),
-            long_history=LinearAutoencoder.load(directory, _LONG_HISTORY_FILE),
             blend=NeuralBlend.from_stored(settings),
             confidence=Confidence.from_stored(settings.get("confidence", {})),
             version=bundle_version(directory),

@@ -12,16 +12,23 @@ from marquee.domain.recommendation import Reason, UserHistory
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Encoder, KMeans, Pipeline, Scaler
+from marquee.features.popularity import Popularity
+from marquee.features.shortlist import all_rows
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.ridge import Ridge
+from marquee.scoring.scorers.als import AlsFactors
+from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.scoring.scorers.recent_trend import TREND, RecentTrend
 from neural.blend import NeuralBlend
 from neural.confidence import Confidence
 from neural.model import Neural
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
 from neural.rating_predictor import NetworkMovieVectors, RatingPredictor, UserVector, gelu
+from neural.signals import NeuralScorers
 
 D, WIDTH = 2, 2
+WEIGHTS = {"preference": 1.0, "many": 0.5, "popularity": 0.0}
 CATALOGUE = [
     Movie(movie_id=10 + i, title=f"Film {i}", year=2000, genres=(("Action", "Romance")[i % 2],))
     for i in range(6)
@@ -56,14 +63,18 @@ def small_predictor() -> RatingPredictor:
     return RatingPredictor(weights, 3.5)
 
 
-def small_model() -> Neural:
-    """Return a model of two tastes: even movies and odd ones."""
-    layout = NeuralRowLayout(D, WIDTH)
+def small_model(factors: int = 0) -> Neural:
+    """Return a model of two tastes: even movies and odd ones.
+
+    Without factors it has the form of older bundles.
+    """
+    layout = NeuralRowLayout(D, WIDTH, factors=factors)
     kinds = np.eye(2, dtype=np.float32)[np.arange(6) % 2]
     ones = np.ones(6, np.float32)
     rated = NetworkMovieVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
     others = np.stack([ones * 3.7, np.log1p(np.arange(6.0)), ones * 0], axis=1)
-    rows = layout.join(rated, np.hstack([kinds, ones[:, None] * 0]), others.astype(np.float32))
+    preference = np.hstack([kinds, ones[:, None] * 0, kinds[:, :factors]])
+    rows = layout.join(rated, preference, others.astype(np.float32))
     vectors = MovieVectors.fit(CATALOGUE, np.zeros((6, 3), np.int64))
     d = vectors.content.stop
     components = np.zeros((2, d), np.float32)
@@ -73,9 +84,9 @@ def small_model() -> Neural:
         Encoder(np.zeros(d, np.float32), components),
         KMeans(np.eye(2, dtype=np.float32)),
     )
-    content = np.zeros((d, WIDTH + 2), np.float32)
+    content = np.zeros((d, WIDTH + 2 + factors), np.float32)
     content[0, 0] = content[14, 1] = 1
-    ridge = Ridge(content, np.array([0, 0, 0.5, 1], np.float32))
+    ridge = Ridge(content, np.array([0, 0, 0.5, *[0] * factors, 1], np.float32))
     columns = np.array([[2, 4], [3, 5], [0, 4], [1, 5], [0, 2], [1, 3]], np.int32)
     values = np.tile(np.array([0.3, 0.1], np.float32), (6, 1))
     long_history = LinearAutoencoder(
@@ -84,18 +95,20 @@ def small_model() -> Neural:
         np.stack([columns, columns]),
         np.stack([values, -values]),
     )
+    als = AlsFactors(kinds[:, :factors], np.eye(factors), 5.0, 2.0, np.eye(factors))
     return Neural(
         MovieTable.of(CATALOGUE, rows, (np.arange(6) % 2).astype(np.int16)),
         np.tile(np.array([[9, 5, 60]]), (6, 1)),
         NetworkMovieRows(vectors, pipeline, ridge, layout),
         small_predictor(),
-        np.concatenate([kinds, -kinds]),
-        np.zeros(2, np.float32),
-        KMeans(np.eye(2, dtype=np.float32)),
-        long_history,
-        NeuralBlend(
-            EvidenceWeights.constant({"preference": 1.0, "many": 0.5, "popularity": 0.0}), 0.5, 0.01
+        NeuralScorers(
+            layout,
+            Autoencoder(np.concatenate([kinds, -kinds]), np.zeros(2, np.float32), kinds, ones * 0),
+            long_history,
+            factors=als if factors else None,
         ),
+        KMeans(np.eye(2, dtype=np.float32)),
+        NeuralBlend(EvidenceWeights.constant(WEIGHTS), 0.5, 0.01),
         Confidence(0.1, 0.2, 0.3, -0.4),
     )
 
@@ -163,9 +176,11 @@ def test_the_predicted_rating_weighs_little_but_decides_a_tie(model: Neural) -> 
     biases = model.movie_rows.layout.rating_inputs(better).biases
     biases[3] += 1.0  # movie 13: a higher bias, of the taste that the user has not
     biases[4] += 0.5  # movie 14: a higher bias, of the user's taste
-    long_history = replace(model.long_history, values=np.zeros_like(model.long_history.values))
+    long_history = model.scorers.long_history
+    long_history = replace(long_history, values=np.zeros_like(long_history.values))
     base = MovieTable.of(CATALOGUE, better, model.base.clusters)
-    changed = replace(model, base=base, long_history=long_history)
+    scorers = replace(model.scorers, long_history=long_history)
+    changed = replace(model, base=base, scorers=scorers)
     mask = ~np.isin(base.movie_ids, [10])
     answer = changed.recommend(UserHistory.of([(10, 5.0)]), changed.movies(), mask, 5)
     assert [scored.movie_id for scored in answer][:2] == [14, 12]
@@ -212,6 +227,46 @@ def test_what_was_saved_answers_the_same(model: Neural, tmp_path: Path) -> None:
         model.predict(user.rated, [11, 12]), again.predict(user.rated, [11, 12]), strict=True
     ):
         assert np.array_equal(ours, theirs)
+
+
+def signals(model: Neural, popularity: Popularity | None = None) -> dict[str, np.ndarray]:
+    """Return the signals of all movies for a user who likes movie 10."""
+    return model.signals(np.array([0]), np.array([10]), all_rows(model.base.vectors), popularity)
+
+
+def test_a_bundle_without_factors_and_trend_is_served_by_its_own_signals(
+    model: Neural, tmp_path: Path
+) -> None:
+    model.save(tmp_path)
+    assert not {"item_factors.npz", "trend.npz"} & {path.name for path in tmp_path.iterdir()}
+    again = Neural.load(tmp_path)
+    assert again.half_life is None
+    assert (again.scorers.factors, again.scorers.first_network) == (None, None)
+    assert set(signals(again)) == {"preference", "items", "popularity", "many"}
+    weights = EvidenceWeights.constant({"many": 1.0})
+    by_item_weights = replace(again, blend=NeuralBlend(weights, 0.0))
+    movies = again.movies()
+    answer = by_item_weights.recommend(UserHistory.of([(10, 5.0)]), movies, movies.alive, 6)
+    assert [scored.movie_id for scored in answer][:2] == [12, 14]
+    assert answer[0].score > answer[1].score > answer[2].score
+
+
+def test_factors_and_trend_are_saved_with_the_model(tmp_path: Path) -> None:
+    trend = RecentTrend(90.0, np.arange(6, dtype=np.float32))
+    model = small_model(factors=2)
+    model = replace(model, scorers=replace(model.scorers, trend=trend))
+    model.save(tmp_path)
+    again = Neural.load(tmp_path)
+    assert again.half_life == 90.0
+    ours, theirs = signals(model), signals(again)
+    assert set(ours) == {"preference", "items", "popularity", "als", TREND}
+    assert {name: of.tolist() for name, of in ours.items()} == {
+        name: of.tolist() for name, of in theirs.items()
+    }
+    assert theirs["als"][[2, 4]].min() > theirs["als"][[1, 3, 5]].max()
+    assert theirs[TREND].tolist() == list(range(6))
+    live = Popularity(again.base_sums, np.array([0.0, 0, 0, 90, 0, 0]))
+    assert int(np.argmax(signals(again, live)[TREND])) == 3
 
 
 def test_a_list_longer_than_the_pool_begins_with_the_shorter_one(

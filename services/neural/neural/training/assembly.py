@@ -25,6 +25,7 @@ from marquee.training.scorers.user_clusters import fit_user_clusters
 from neural.blend import NeuralBlend
 from neural.model import Neural
 from neural.movie_rows import NetworkMovieRows, NeuralRowLayout
+from neural.signals import NeuralScorers
 from neural.training.config import NeuralConfig
 from neural.training.epochs import TrainedNetwork
 
@@ -122,13 +123,14 @@ class NeuralAssembly:
             base_sums=preferences.sums,
             movie_rows=movie_rows,
             predictor=served.predictor,
-            inputs=network.inputs,
-            bias=network.bias,
-            first_inputs=preferences.first.inputs,
-            first_bias=preferences.first.bias,
-            factors=preferences.factors,
+            scorers=NeuralScorers(
+                layout,
+                network,
+                preferences.long_history,
+                preferences.first,
+                preferences.factors,
+            ),
             kmeans=fit_user_clusters(codes, config.user_clusters, self.seed),
-            long_history=preferences.long_history,
             blend=NeuralBlend(config.initial_weights(OrderLikelihood()), 0.0),
         )
 

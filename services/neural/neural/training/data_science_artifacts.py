@@ -10,7 +10,6 @@ import torch
 from marquee.arrays import Ints, unit
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.training.scorers.autoencoder import encode
 from neural.model import Neural
 from neural.training.epochs import TrainedNetwork
@@ -21,9 +20,7 @@ def data_science_artifacts(
 ) -> dict[str, bytes]:
     """Return the files by name, of which serving reads none; pickles are plain dicts, id → row."""
     user_ids = np.unique(dataset.user_ids)
-    outputs = model.movie_rows.layout.outputs(model.base.vectors)
-    prior = model.movie_rows.layout.prior(model.base.vectors)
-    codes = encode(Autoencoder(model.inputs, model.bias, outputs, prior), rows)
+    codes = encode(model.scorers.network, rows)
     state = io.BytesIO()
     torch.save(trained.state, state)
     return {

@@ -143,7 +143,8 @@ def _same_codes(folder: Path, ratings: Mapping[str, Any], model: "Neural") -> bo
     starts = ratings["starts"]
     for user in range(min(_USERS, len(ratings["user_ids"]))):
         span = slice(starts[user], starts[user + 1])
-        code = model.code(ratings["films"][span].astype(np.int64), ratings["half_stars"][span])
+        movies = ratings["films"][span].astype(np.int64)
+        code = model.scorers.code(movies, ratings["half_stars"][span])
         if not np.allclose(code, stored["codes"][user], rtol=1e-3, atol=1e-4):
             return False
     return np.array_equal(stored["user_ids"], ratings["user_ids"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marquee.arrays import load_json, save_json
 from marquee.features.interactions import RatingRows, first_fold_ins
 from marquee.scoring.evidence_weights import EvidenceWeights, OrderLikelihood
 from marquee.training.blending import Validation
@@ -66,6 +67,20 @@ def test_what_is_stored_is_read_again_and_the_form_of_old_bundles_too() -> None:
     assert EvidenceWeights.from_stored(weights.to_stored()) == weights
     old = EvidenceWeights.from_stored({"a": 1.5, "b": 0.0})
     assert old.of(1) == old.of(400, np.arange(1, 400)) == {"a": 1.5, "b": 0.0}
+
+
+@given(numbers=st.sets(st.integers(1, 200), min_size=1), n=st.integers(1, 300))
+def test_weights_read_from_a_file_are_those_written(
+    numbers: set[int], n: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Files have their keys in the order of text: "10" comes before "5"."""
+    path = tmp_path_factory.getbasetemp() / "weights.json"
+    by_number = {k: {"a": float(k), "b": -1.0 / k} for k in sorted(numbers)}
+    written = EvidenceWeights(by_number, by_number)
+    save_json(path, written.to_stored())
+    read = EvidenceWeights.from_stored(load_json(path))
+    assert list(read.at_random) == list(read.in_time) == sorted(numbers)
+    assert read.of(n) == written.of(n)
 
 
 def test_first_fold_ins_show_what_came_first_and_hold_out_later_likes() -> None:

@@ -103,11 +103,13 @@ class EvidenceWeights:
         """Return the weights of a stored form; one number a signal is the form of old bundles."""
         if "at_random" not in stored:
             return cls.constant(stored)
-        at_random, in_time = (
-            {int(n): dict(weights) for n, weights in stored[name].items()}
-            for name in ("at_random", "in_time")
-        )
+        at_random, in_time = (_by_number(stored[name]) for name in ("at_random", "in_time"))
         return cls(at_random, in_time, OrderLikelihood(*stored["order"]))
+
+
+def _by_number(stored: Mapping[str, Weights]) -> dict[int, Weights]:
+    """Return weights by number, rising: files have their keys in the order of text, 10 before 5."""
+    return {int(n): dict(stored[n]) for n in sorted(stored, key=int)}
 
 
 def _interpolated(by_number: Mapping[int, Weights], n: int) -> dict[str, float]:

@@ -16,8 +16,9 @@ class NeuralBlend:
     """Learned weights by signal and evidence, the rating's weight, and the cold-start offset.
 
     The signals are `preference` and `first` (the autoencoders of random and of first ratings),
-    `als`, `items` (item weights of long histories), `popularity`, `trend` and `rating`: names that
-    bundles store. Older ones have `many`, the logarithm of `items`, in place of it and of `als`.
+    `als`, `items` (item weights of long histories), `content`, `popularity`, `trend` and `rating`:
+    names that bundles store. Older ones have `many`, the logarithm of `items`, in place of it, of
+    `als` and of `content`.
     `cold_start_offset` is added to the score of a movie without ratings.
     """
 

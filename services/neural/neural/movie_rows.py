@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Matrix, Vector, load_arrays, save_arrays
 from marquee.domain.movies import Movie
+from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Pipeline
 from marquee.features.row_layout import RowLayout
@@ -22,16 +23,17 @@ class NeuralRowLayout:
     """The columns of a movie's row.
 
     The RatingPredictor's vector (`d`), output and prior of the autoencoder (`width` + 1) and of
-    that of first ratings (`first_width` + 1), the ALS factor (`factors`), and six numbers: bias,
+    that of first ratings (`first_width` + 1), the ALS factor (`factors`), six numbers: bias,
     correction, log(1 + ratings), mean in stars, log popularity, and coldness (1: added after the
-    training, so that nobody could have rated it; else 0). Bundles of before have no first ratings,
-    or no factor.
+    training, so that nobody could have rated it; else 0), and the code of its content (`codes`).
+    Bundles of before have no first ratings, or neither factor nor code.
     """
 
     d: int
     width: int
     first_width: int = 0
     factors: int = 0
+    codes: int = 0
 
     @cached_property
     def columns(self) -> RowLayout:
@@ -49,6 +51,7 @@ class NeuralRowLayout:
             mean=1,
             popularity=1,
             coldness=1,
+            code=self.codes,
         )
 
     def outputs(self, rows: Matrix) -> Matrix:
@@ -70,6 +73,10 @@ class NeuralRowLayout:
     def factor(self, rows: Matrix) -> Matrix:
         """Return the ALS factors, m × factors."""
         return self.columns.block(rows, "factor")
+
+    def code(self, rows: Matrix) -> Matrix:
+        """Return the unit codes of the content, m × codes."""
+        return self.columns.block(rows, "code")
 
     def preference(self, rows: Matrix) -> Matrix:
         """Return outputs and priors of both autoencoders, and factors, side by side."""
@@ -104,17 +111,20 @@ class NeuralRowLayout:
         """Numbers of a movie that `preference` returns."""
         return self.columns.start("bias") - self.columns.start("output")
 
-    def join(self, movies: NetworkMovieVectors, preference: Matrix, others: Matrix) -> Matrix:
+    def join(
+        self, movies: NetworkMovieVectors, preference: Matrix, others: Matrix, codes: Matrix
+    ) -> Matrix:
         """Return m rows.
 
         Args:
             movies: The movies to the RatingPredictor.
             preference: Outputs and priors of both autoencoders, and factors, as of `preference`.
             others: Mean in stars, log popularity and coldness, m × 3.
+            codes: Of the content, m × codes.
         """
         numbers = np.stack([movies.biases, movies.corrections, movies.log_counts], axis=1)
         rows: Matrix = np.concatenate(
-            [movies.vectors, preference, numbers, others], axis=1, dtype=np.float32
+            [movies.vectors, preference, numbers, others, codes], axis=1, dtype=np.float32
         )
         return rows
 
@@ -130,12 +140,15 @@ class NetworkMovieRows:
     pipeline: Pipeline
     ridge: Ridge
     layout: NeuralRowLayout
+    embedding: ContentEmbedding | None = None
 
     def save(self, directory: Path) -> None:
         """Write the files of the movie vectors and of the pipeline, and `new_films.npz`."""
         self.vectors.save(directory)
         self.pipeline.save(directory)
         save_arrays(directory / "new_films.npz", weights=self.ridge.weights, bias=self.ridge.bias)
+        if self.embedding is not None:
+            self.embedding.save(directory)
 
     @classmethod
     def load(cls, directory: Path, layout: NeuralRowLayout) -> "NetworkMovieRows":
@@ -146,6 +159,7 @@ class NetworkMovieRows:
             Pipeline.load(directory),
             Ridge(ridge["weights"], ridge["bias"]),
             layout,
+            ContentEmbedding.load(directory) if layout.codes else None,
         )
 
     def raw(self, movies: Sequence[Movie]) -> Matrix:
@@ -156,14 +170,23 @@ class NetworkMovieRows:
     def cold(self, raw: Matrix, predictor: RatingPredictor) -> tuple[Matrix, npt.NDArray[np.int16]]:
         """Return rows and clusters of m movies without ratings, from their raw vectors."""
         content, clusters = self.pipeline.apply(raw)
-        return self.cold_rows(content, self.ridge.apply(raw), predictor), clusters
+        return self.cold_rows(content, self.ridge.apply(raw), self.codes(raw), predictor), clusters
 
-    def cold_rows(self, content: Matrix, predicted: Matrix, predictor: RatingPredictor) -> Matrix:
+    def codes(self, raw: Matrix) -> Matrix:
+        """Return the codes of the content, m × codes, of raw vectors; none in older bundles."""
+        if self.embedding is None:
+            return np.zeros((len(raw), 0), np.float32)
+        return self.embedding.codes(raw)
+
+    def cold_rows(
+        self, content: Matrix, predicted: Matrix, codes: Matrix, predictor: RatingPredictor
+    ) -> Matrix:
         """Return the rows of m movies without ratings.
 
         Args:
             content: Encoded content, m × c: the RatingPredictor predicts a movie's vector from it.
             predicted: What the ridge predicts, m rows: outputs, priors, factors, log popularity.
+            codes: Codes of the content, m × codes.
             predictor: The RatingPredictor.
         """
         zeros = np.zeros(len(content), np.float32)
@@ -172,4 +195,4 @@ class NetworkMovieRows:
             [zeros + np.float32(predictor.mean), np.maximum(predicted[:, -1], 0), zeros + 1], axis=1
         )
         movies = NetworkMovieVectors(vectors, zeros, zeros, zeros)
-        return self.layout.join(movies, predicted[:, :-1], others)
+        return self.layout.join(movies, predicted[:, :-1], others, codes)

@@ -1,12 +1,13 @@
 """Signals of the neural model's blend, and the fitted scorers that they come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from marquee.arrays import Integer, Ints, Matrix, Vector, load_arrays, save_arrays
 from marquee.domain.likes import is_like
+from marquee.features.content_embedding import likeness
 from marquee.features.popularity import Popularity
 from marquee.features.shortlist import RowSelection
 from marquee.scoring.scorers.als import AlsFactors
@@ -81,6 +82,9 @@ class NeuralScorers:
         else:
             factor = self.factors.fold_in(layout.factor(user_rows), half_stars)
             signals["als"] = log_share(layout.factor(rows) @ factor, ALS_FLOOR)
+        if layout.codes:
+            similarity = likeness(layout.code(rows), layout.code(user_rows[is_like(half_stars)]))
+            signals["content"] = np.float32(np.log1p(len(user_movies))) * similarity
         return signals
 
     def _log_popularity(self, chosen: RowSelection, popularity: Popularity | None) -> Vector:
@@ -123,6 +127,7 @@ class NeuralScorers:
             len(stored["first_bias"]) if is_first_known else 0,
             0 if factors is None else factors.f,
         )
+        layout = replace(layout, codes=rows.shape[1] - layout.columns.width)
         first = None
         if is_first_known:
             outputs, prior = layout.first_outputs(rows), layout.first_prior(rows)

@@ -74,7 +74,8 @@ def small_model(factors: int = 0) -> Neural:
     rated = NetworkMovieVectors(kinds, ones * 0.2, ones * 0.1, np.log1p(ones * 9))
     others = np.stack([ones * 3.7, np.log1p(np.arange(6.0)), ones * 0], axis=1)
     preference = np.hstack([kinds, ones[:, None] * 0, kinds[:, :factors]])
-    rows = layout.join(rated, preference, others.astype(np.float32))
+    no_codes = np.zeros((6, 0), np.float32)
+    rows = layout.join(rated, preference, others.astype(np.float32), no_codes)
     vectors = MovieVectors.fit(CATALOGUE, np.zeros((6, 3), np.int64))
     d = vectors.content.stop
     components = np.zeros((2, d), np.float32)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Matrix, Reals, unit
 from marquee.domain.movies import Movie
+from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
 from marquee.features.movie_vector import MovieVectors
@@ -17,6 +18,7 @@ from marquee.scoring.ridge import fit_ridge
 from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
+from marquee.training.content_embedding import fit_content_embedding
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.scorers.als import fit_als
 from marquee.training.scorers.autoencoder import encode, fit_over_movies, learned_movies
@@ -61,10 +63,9 @@ class PreferenceFit:
         return targets
 
 
-def _layout(d: int, config: NeuralConfig) -> NeuralRowLayout:
-    return NeuralRowLayout(
-        d, config.autoencoder.width, config.first_autoencoder.width, config.factors.factors
-    )
+def _layout(d: int, config: NeuralConfig, embedding: ContentEmbedding) -> NeuralRowLayout:
+    widths = config.autoencoder.width, config.first_autoencoder.width
+    return NeuralRowLayout(d, *widths, config.factors.factors, embedding.e)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +84,18 @@ class NeuralAssembly:
         """Fit the pipeline of movie vectors; the ridge predicts nothing yet."""
         sums = rows.sums(len(movies))
         vectors = MovieVectors.fit(movies, sums)
-        raw = vectors.matrix(movies, np.zeros_like(sums))[:, vectors.content]
+        matrix = vectors.matrix(movies, np.zeros_like(sums))
+        raw = matrix[:, vectors.content]
+        known = learned_movies(sums, config.min_ratings, config.autoencoder.head)
+        embedding = fit_content_embedding(vectors, matrix, known, config.embedding, seed)
         pipeline, _ = fit_pipeline(
             raw, np.ones(raw.shape[1]), config.content, config.movie_clusters, seed, _VARIANCE_FLOOR
         )
-        layout = _layout(config.network.d, config)
+        layout = _layout(config.network.d, config, embedding)
         targets = np.zeros((len(raw), layout.preference_width + 1), np.float32)
         ridge = fit_ridge(raw, targets, 1.0, np.zeros(len(raw)))
-        return cls(movies, NetworkMovieRows(vectors, pipeline, ridge, layout), config, seed)
+        movie_rows = NetworkMovieRows(vectors, pipeline, ridge, layout, embedding)
+        return cls(movies, movie_rows, config, seed)
 
     def content(self) -> Matrix:
         """Return the encoded content of all movies, i × c."""
@@ -112,7 +117,7 @@ class NeuralAssembly:
         raw = self.movie_rows.raw(self.movies)
         targets = preferences.targets()
         ridge = fit_ridge(raw, targets, config.cold_penalty, self.importance(preferences.sums))
-        layout = _layout(trained.predictor.d, config)
+        layout = replace(self.movie_rows.layout, d=trained.predictor.d)
         movie_rows = replace(self.movie_rows, ridge=ridge, layout=layout)
         weights = {n: w for n, w in trained.predictor.weights.items() if n.startswith(_SERVED)}
         served = replace(trained, predictor=replace(trained.predictor, weights=weights))
@@ -156,7 +161,8 @@ class NeuralAssembly:
         preference = np.where(few[:, None] & is_output, layout.preference(predicted), learned)
         popularity = Popularity(sums)
         others = np.stack([popularity.mean, np.log1p(sums[:, 1]), np.zeros(len(raw))], axis=1)
-        rows = layout.join(trained.movies, preference, others.astype(np.float32))
+        codes = movie_rows.codes(raw)
+        rows = layout.join(trained.movies, preference, others.astype(np.float32), codes)
         layout.coldness(predicted)[:] = 0  # they were there to be rated: no newer than others
         return np.where((sums[:, :1] > 0), rows, predicted), clusters
 
@@ -172,7 +178,7 @@ class NeuralAssembly:
         """
         movie_rows = model.movie_rows
         raw = movie_rows.raw(self.movies)
-        content = movie_rows.pipeline.encode(raw)
+        content, codes = movie_rows.pipeline.encode(raw), movie_rows.codes(raw)
         vectors, layout = model.base.vectors, movie_rows.layout
         popularity = layout.popularity(vectors)
         targets = np.concatenate([layout.preference(vectors), popularity[:, None]], axis=1)
@@ -183,5 +189,6 @@ class NeuralAssembly:
             if not out.any():
                 continue
             ridge = fit_ridge(raw, targets, self.config.cold_penalty, np.where(out, 0, importance))
-            rows[out] = movie_rows.cold_rows(content[out], ridge.apply(raw[out]), model.predictor)
+            predicted = ridge.apply(raw[out])
+            rows[out] = movie_rows.cold_rows(content[out], predicted, codes[out], model.predictor)
         return rows

@@ -20,7 +20,7 @@ from neural.blend import NeuralBlend
 from neural.model import POOL, Neural
 from neural.training.config import NeuralConfig
 
-_MIN_WEIGHTS = {"preference": 0.0, "first": 0.0, "als": 0.0, "items": 0.0, TREND: 0.0}
+_MIN_WEIGHTS = dict.fromkeys(("preference", "first", "als", "items", "content", TREND), 0.0)
 """Weights that the search does not go below."""
 
 _NO_SCORE = np.float32(-1e6)

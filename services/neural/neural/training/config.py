@@ -69,6 +69,7 @@ class NeuralConfig(BlendConfig):
         "first",
         "als",
         "items",
+        "content",
         "popularity",
         "trend",
         "rating",
@@ -83,6 +84,8 @@ class NeuralConfig(BlendConfig):
     """Item weights of long histories. n is beyond half of any history, as half of it is shown."""
     content: int = Field(128, ge=1)
     """Numbers that a movie's raw vector is reduced to."""
+    embedding: int = Field(48, ge=1)
+    """Dimensions of the code of a movie's content, by which movies are alike."""
     movie_clusters: int = Field(32, ge=1)
     user_clusters: int | None = Field(None, ge=1)
     min_ratings: int = Field(3, ge=1)
@@ -104,21 +107,23 @@ class NeuralConfig(BlendConfig):
         {
             "preference": 0.7,
             "first": 0.0,
-            "als": 1.5,
+            "als": 1.8,
             "items": 5.0,
+            "content": 0.3,
             "popularity": -0.3,
-            TREND: 0.3,
+            TREND: 0.25,
         }
     )
     """Default weights; validation moves them where that gains beyond noise."""
     weights_in_time: dict[str, float] = Field(
         {
             "preference": 0.0,
-            "first": 0.5,
-            "als": 1.1,
+            "first": 0.8,
+            "als": 1.7,
             "items": 0.0,
+            "content": 0.3,
             "popularity": 0.0,
-            TREND: 0.3,
+            TREND: 0.25,
         }
     )
     """The same for the first ratings of a user in time."""

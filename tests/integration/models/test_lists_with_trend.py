@@ -28,11 +28,12 @@ from marquee.domain.recommendation import Route
 from marquee.events import Event, ModelPublished, MovieAdded, Rating, RatingAdded
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.registry.bundle import seal
+from marquee.scoring.scorers.recent_trend import TREND
 from marquee.settings import Settings
 from marquee_testing.datasets import DAY, fashions
 from marquee_testing.servers.model_services import ModelServices, ServiceParts
 from marquee_testing.simulation.facts_system import empty
-from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.small_fits import SMALL_TASTE, with_weight
 from marquee_testing.waiting import DEADLINE_S, PATIENCE, until
 from neural.app import SERVICE as NEURAL
 from trainer.consumer import HistoryConsumer
@@ -98,7 +99,7 @@ class Facts:
     def of(cls, dataset: Dataset) -> "Facts":
         early = dataset.of_rows(dataset.times < dataset.times.max() - 90 * DAY)
         names = (parts.app.name for parts in SERVICES)
-        served = {name: fit_served_model(name, early, SMALL) for name in names}
+        served = {name: loud(fit_served_model(name, early, SMALL)) for name in names}
         return cls(early, served).with_ratings(dataset)
 
     def with_ratings(self, dataset: Dataset) -> "Facts":
@@ -144,11 +145,11 @@ class Facts:
         data, chosen = self.dataset, []
         for user_id in range(1, USERS + 1):
             own = data.of_rows(data.user_ids == user_id)
-            if period_of(int(own.times.max())) == period_of(int(data.times.max())):
+            newest = int(own.times.max())
+            if period_of(newest) == period_of(int(data.times.max())):
                 movies = own.movie_ids - data.movies[0].movie_id
-                chosen.append(
-                    EvaluationCase(user_id, movies, own.half_stars, movies[:0], times=own.times)
-                )
+                case = EvaluationCase(user_id, movies, own.half_stars, movies[:0])
+                chosen.append(replace(case, times=own.times, asked_at=newest))
         return chosen
 
     def expected(self, case: EvaluationCase) -> dict[str, list[int]]:
@@ -157,6 +158,15 @@ class Facts:
             name: model.movie_ids[model.list_for(as_asked(name, case))].tolist()
             for name, model in self.served.items()
         }
+
+
+def loud(served: ServedModel) -> ServedModel:
+    """Return a model to which the trend matters, whatever validation has found."""
+    model = served.model
+    if hasattr(model, "blend"):
+        weights = with_weight(model.blend.weights, TREND, 1.0)
+        return replace(served, model=replace(model, blend=replace(model.blend, weights=weights)))
+    return replace(served, model=replace(model, weights=with_weight(model.weights, TREND, 1.0)))
 
 
 def as_asked(name: str, case: EvaluationCase) -> EvaluationCase:
@@ -208,11 +218,6 @@ class System:
 
     services: ModelServices
     history: History
-
-    @property
-    def consumer(self) -> HistoryConsumer:
-        """A consumer that appends events to the history."""
-        return HistoryConsumer(self.services.bus, self.history, seconds=0.05)
 
     def publish_models(self, facts: Facts, folder: Path) -> None:
         for name, served in facts.served.items():
@@ -276,7 +281,7 @@ async def test_lists_are_the_same_after_a_restoration_and_a_rebuild(
 ) -> None:
     services = system.services
     system.publish_models(facts, tmp_path / "bundles")
-    with services.consuming(system.consumer.run):
+    with services.consuming(HistoryConsumer(services.bus, system.history, seconds=0.05).run):
         places = services.publish(facts.events)
         services.wait(places)
         last = {place.partition: place for place in places}

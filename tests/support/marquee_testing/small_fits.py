@@ -1,5 +1,8 @@
-"""Configurations with which models fit a few users within a moment."""
+"""Configurations with which models fit a few users within a moment, and weights to try on them."""
 
+from collections.abc import Mapping
+
+from marquee.scoring.evidence_weights import EvidenceWeights, Weights
 from marquee.training.scorers.als import AlsConfig
 from marquee.training.scorers.autoencoder import AutoencoderConfig
 from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
@@ -15,3 +18,12 @@ SMALL_TASTE = PreferenceConfig(
     others=(LinearAutoencoderConfig(head=20, kept=20),),
     sizes=(1, 3),
 )
+
+
+def with_weight(weights: EvidenceWeights, signal: str, weight: float) -> EvidenceWeights:
+    """Return weights with one for a signal, at any evidence."""
+
+    def changed(by_number: Mapping[int, Weights]) -> dict[int, Weights]:
+        return {n: {**of, signal: weight} for n, of in by_number.items()}
+
+    return EvidenceWeights(changed(weights.at_random), changed(weights.in_time), weights.order)

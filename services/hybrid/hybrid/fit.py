@@ -15,7 +15,7 @@ from marquee.features.movie_table import MovieTable
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
-from marquee.scoring.scorers.preference import PreferenceScorers
+from marquee.scoring.scorers.preference import FIRST, PreferenceScorers
 from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blended_model import (
     HIDDEN_SHARE,
@@ -40,7 +40,8 @@ DEFAULT_WEIGHTS = {
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
     **DEFAULT_WEIGHTS,
-    "preference": 0.7,
+    "preference": 0.4,
+    FIRST: 0.4,
     "popularity": 0.1,
     "space_other": -0.2,
     "viewers": 0.4,
@@ -54,6 +55,7 @@ MIN_WEIGHTS = {
     "space": 0.1,
     "cluster": 0.05,
     "viewers": 0.0,
+    FIRST: 0.0,
     TREND: 0.0,
 }
 """Lower bounds of learned weights: a movie that becomes more popular must not sink for that."""

@@ -20,7 +20,7 @@ from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.ridge import fit_ridge
-from marquee.scoring.scorers.preference import PreferenceScorers
+from marquee.scoring.scorers.preference import FIRST, PreferenceScorers
 from marquee.scoring.scorers.recent_trend import TREND
 from marquee.training.blending import BlendConfig
 from marquee.training.cold_start import fit_slopes
@@ -53,15 +53,16 @@ DEFAULT_WEIGHTS = {
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
-    "preference": 1.0,
-    "als": 1.2,
+    "preference": 0.4,
+    "als": 1.3,
     "few_ratings": 0.1,
+    FIRST: 0.6,
     "less_popular": 0.05,
     "content": 0.25,
     "near": 0.15,
     "clusters": 0.3,
-    "popularity": 0.15,
-    TREND: 0.25,
+    "popularity": 0.3,
+    TREND: 0.4,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {
@@ -70,6 +71,7 @@ MIN_WEIGHTS = {
     "few_ratings": 0.0,
     "near": 0.1,
     "clusters": 0.1,
+    FIRST: 0.0,
     TREND: 0.0,
 }
 """Lower bounds of learned weights, so that neighbours and clusters keep their part."""
@@ -240,7 +242,8 @@ def _base_rows(
     rows[has_ratings, : layout.learned] = learned[has_ratings]
     layout.coldness(rows)[:] = 0
     too_few = _importance(sums, config) == 0
-    layout.outputs(rows)[too_few] = layout.outputs(predicted)[too_few]
+    for outputs in (layout.outputs, layout.first_outputs):
+        outputs(rows)[too_few] = outputs(predicted)[too_few]
     return rows
 
 

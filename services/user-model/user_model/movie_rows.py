@@ -26,23 +26,26 @@ class UserModelRowLayout:
     """The columns of a movie's row.
 
     The row of the preference scorers: ALS factor (`factors`), autoencoder output (`width`) and its
-    prior; the share of each of `clusters` user clusters who liked the movie, log popularity,
-    coldness (1: without ratings, falling to 0 with them), and the code of its `content`. All that
-    precedes the coldness is `learned` from users.
+    prior, the same of the autoencoder of first ratings (`first`; 0: there is none); the share of
+    each of `clusters` user clusters who liked the movie, log popularity, coldness (1: without
+    ratings, falling to 0 with them), and the code of its `content`. All that precedes the coldness
+    is `learned` from users.
     """
 
     factors: int
     width: int
     clusters: int
     content: int
+    first: int = 0
 
     @classmethod
     def of(
         cls, preference: PreferenceScorers, learned: int, embedding: ContentEmbedding
     ) -> "UserModelRowLayout":
         """Return the layout of rows with `learned` columns: clusters are what the rest leaves."""
-        factors, width = preference.factors.f, int(preference.autoencoder.outputs.shape[1])
-        return cls(factors, width, learned - preference.d - 1, embedding.e)
+        factors, width = preference.factors.f, preference.autoencoder.e
+        first = 0 if preference.first is None else preference.first.e
+        return cls(factors, width, learned - preference.d - 1, embedding.e, first)
 
     @cached_property
     def columns(self) -> RowLayout:
@@ -51,6 +54,8 @@ class UserModelRowLayout:
             factor=self.factors,
             output=self.width,
             output_prior=1,
+            first_output=self.first,
+            first_prior=int(self.first > 0),
             rates=self.clusters,
             popularity=1,
             coldness=1,
@@ -70,6 +75,10 @@ class UserModelRowLayout:
     def outputs(self, rows: Matrix) -> Matrix:
         """Return the autoencoder's outputs, m × width, a view."""
         return self.columns.block(rows, "output")
+
+    def first_outputs(self, rows: Matrix) -> Matrix:
+        """Return the outputs of the autoencoder of first ratings, m × first, a view."""
+        return self.columns.block(rows, "first_output")
 
     def rates(self, rows: Matrix) -> Matrix:
         """Return the share of each cluster's users who liked the movies, m × clusters, a view."""

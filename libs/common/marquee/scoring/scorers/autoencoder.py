@@ -4,6 +4,7 @@ The architecture is CDAE (Wu et al. 2016) without user nodes, trained with the m
 Liang et al. 2018 (`marquee.training.scorers.autoencoder`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,25 @@ class Autoencoder:
     def movies(self) -> int:
         """Number of movies."""
         return len(self.outputs)
+
+    @property
+    def e(self) -> int:
+        """Length of a code."""
+        return int(self.outputs.shape[1])
+
+    def user_arrays(self) -> dict[str, Matrix]:
+        """Return what makes codes of users, by name; movies' rows hold outputs and prior."""
+        arrays = {"inputs": self.inputs, "bias": self.bias}
+        if self.low_rank is not None:
+            arrays |= {"rows": self.low_rank.rows, "mean": self.low_rank.mean}
+        return arrays
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Matrix], rows: Matrix) -> "Autoencoder":
+        """Return the network of `user_arrays` and of i rows that begin with outputs and prior."""
+        low_rank = LowRankCode(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
+        e = len(arrays["bias"] if low_rank is None else low_rank.rows)
+        return cls(arrays["inputs"], arrays["bias"], rows[:, :e], rows[:, e], low_rank)
 
     def code(self, rows: Ints, liked: Mask | None) -> Vector:
         """Return the code, e, of a user who rated the movies `rows`.

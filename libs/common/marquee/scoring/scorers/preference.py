@@ -1,4 +1,4 @@
-"""Preference scorers shared by three models: autoencoder, implicit ALS, linear autoencoder.
+"""Preference scorers shared by three models: autoencoders, implicit ALS, linear autoencoder.
 
 Each gives the log of how likely a user is to like a movie, so that a weighted sum of them is a
 product of experts (Hinton 2002): what all find likely comes first, and no scale has to be guessed.
@@ -17,11 +17,13 @@ from marquee.features.row_layout import RowLayout
 from marquee.features.shortlist import RowSelection, all_rows
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.scorers.als import AlsFactors
-from marquee.scoring.scorers.autoencoder import Autoencoder, LowRankCode
+from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 
 PREFERENCE_SIGNALS = ("preference", "als", "few_ratings")
-"""Names of the signals."""
+"""Names of the signals that are always there."""
+FIRST = "first"
+"""Name of the signal of the autoencoder of first ratings."""
 
 _FILE = "taste_encoder.npz"
 
@@ -64,22 +66,33 @@ class NoImputation:
 
 @dataclass(frozen=True, eq=False)
 class PreferenceScorers:
-    """The three scorers over n base movies, whose rows are laid out as `layout` says."""
+    """The scorers over n base movies, whose rows are laid out as `layout` says.
+
+    Attributes:
+        autoencoder: learned from random parts of histories.
+        factors: of implicit ALS.
+        short_history: linear autoencoder of few ratings.
+        first: autoencoder learned from first ratings in time; None in older bundles and for data
+            without usable times.
+    """
 
     autoencoder: Autoencoder
     factors: AlsFactors
     short_history: LinearAutoencoder
+    first: Autoencoder | None = None
 
     @cached_property
     def layout(self) -> RowLayout:
-        """Layout of a movie's row: ALS factor (f), autoencoder output (e) and prior (1)."""
+        """Layout of a movie's row: ALS factor, output and prior of each autoencoder."""
         return RowLayout(**self.widths)
 
     @property
     def widths(self) -> Mapping[str, int]:
         """Widths of the blocks of a row, for layouts that begin with them."""
-        width = int(self.autoencoder.outputs.shape[1])
-        return {"factor": self.factors.f, "output": width, "output_prior": 1}
+        widths = {"factor": self.factors.f, "output": self.autoencoder.e, "output_prior": 1}
+        if self.first is not None:
+            widths |= {"first_output": self.first.e, "first_prior": 1}
+        return widths
 
     @property
     def d(self) -> int:
@@ -88,15 +101,14 @@ class PreferenceScorers:
 
     def rows(self) -> Matrix:
         """Return the rows of the base movies, n × d."""
-        network = self.autoencoder
-        rows: Matrix = np.hstack([self.factors.items, network.outputs, network.prior[:, None]])
+        networks = (self.autoencoder,) if self.first is None else (self.autoencoder, self.first)
+        parts = [part for n in networks for part in (n.outputs, n.prior[:, None])]
+        rows: Matrix = np.hstack([self.factors.items, *parts])
         return rows
 
     def code(self, movies: Ints, half_stars: Integer | None) -> Vector:
         """Return the autoencoder's code, e, of a user; arguments as of `signals`."""
-        known = movies < self.autoencoder.movies
-        liked = None if half_stars is None else is_like(half_stars[known])
-        return self.autoencoder.code(movies[known], liked)
+        return _code(self.autoencoder, movies, half_stars)
 
     def signals(
         self,
@@ -124,18 +136,22 @@ class PreferenceScorers:
         linear = self.short_history.scores(movies, stars, selection)
         code = self.code(movies, half_stars) if code is None else code
         outputs = self.layout.block(rows, "output")
-        return {
+        signals = {
             "preference": outputs @ code + self.layout.column(rows, "output_prior"),
             "als": log_share(als, ALS_FLOOR),
             "few_ratings": log_share(imputer.fill(linear, als), _LINEAR_FLOOR),
         }
+        if self.first is not None:
+            first_code = _code(self.first, movies, half_stars)
+            outputs, prior = self.layout.block(rows, "first_output"), "first_prior"
+            signals[FIRST] = outputs @ first_code + self.layout.column(rows, prior)
+        return signals
 
     def save(self, directory: Path) -> None:
         """Write `taste_encoder.npz`, `item_factors.npz`, `few_ratings.npz`; not the rows."""
-        network = self.autoencoder
-        arrays = {"inputs": network.inputs, "bias": network.bias}
-        if network.low_rank is not None:
-            arrays |= {"rows": network.low_rank.rows, "mean": network.low_rank.mean}
+        arrays = self.autoencoder.user_arrays()
+        if self.first is not None:
+            arrays |= {f"first_{name}": a for name, a in self.first.user_arrays().items()}
         save_arrays(directory / _FILE, **arrays)
         self.factors.save(directory)
         self.short_history.save(directory)
@@ -143,11 +159,17 @@ class PreferenceScorers:
     @classmethod
     def load(cls, directory: Path, rows: Matrix) -> "PreferenceScorers":
         """Read the files that `save` writes; `rows` are those of the base movies."""
-        arrays = load_arrays(directory / _FILE)
-        factors = AlsFactors.load(directory)
-        low_rank = LowRankCode(arrays["rows"], arrays["mean"]) if "rows" in arrays else None
-        width = len(arrays["bias"] if low_rank is None else low_rank.rows)
-        layout = RowLayout(factor=factors.f, output=width, output_prior=1)
-        outputs, prior = layout.block(rows, "output"), layout.column(rows, "output_prior")
-        network = Autoencoder(arrays["inputs"], arrays["bias"], outputs, prior, low_rank)
-        return cls(network, factors, LinearAutoencoder.load(directory))
+        arrays, factors = load_arrays(directory / _FILE), AlsFactors.load(directory)
+        start = factors.f
+        network = Autoencoder.of_arrays(arrays, rows[:, start:])
+        first = None
+        if f"{FIRST}_inputs" in arrays:
+            own = {name.removeprefix("first_"): a for name, a in arrays.items() if FIRST in name}
+            first = Autoencoder.of_arrays(own, rows[:, start + network.e + 1 :])
+        return cls(network, factors, LinearAutoencoder.load(directory), first)
+
+
+def _code(network: Autoencoder, movies: Ints, half_stars: Integer | None) -> Vector:
+    known = movies < network.movies
+    liked = None if half_stars is None else is_like(half_stars[known])
+    return network.code(movies[known], liked)

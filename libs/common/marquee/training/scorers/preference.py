@@ -14,7 +14,12 @@ from marquee.features.interactions import FoldIn, RatingRows, split_users
 from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
-from marquee.scoring.scorers.preference import PREFERENCE_SIGNALS, NoImputation, PreferenceScorers
+from marquee.scoring.scorers.preference import (
+    FIRST,
+    PREFERENCE_SIGNALS,
+    NoImputation,
+    PreferenceScorers,
+)
 from marquee.training.blending import BlendWeightSearch, Validation, beyond_noise
 from marquee.training.scorers.als import AlsConfig, fit_als
 from marquee.training.scorers.autoencoder import AutoencoderConfig, fit_over_movies
@@ -27,7 +32,13 @@ from marquee.training.validation_cases import most_liked
 _CACHE_SIZE = 2
 """Fits that are cached: a training needs one; one more costs little while two alternate."""
 
-PREFERENCE_WEIGHTS = {"preference": 1.0, "als": 0.7, "few_ratings": 0.3, "less_popular": 0.15}
+PREFERENCE_WEIGHTS = {
+    "preference": 1.0,
+    "als": 0.7,
+    "few_ratings": 0.3,
+    FIRST: 0.0,
+    "less_popular": 0.15,
+}
 """Weights that ranked best from one to fifteen ratings in trials; a wide range does as well."""
 
 
@@ -39,8 +50,10 @@ class PreferenceConfig(BaseModel):
     autoencoder: AutoencoderConfig = AutoencoderConfig(
         width=320, dropout=0.5, long_share=0.45, seen_share=0.3, condensed=64
     )
+    first: AutoencoderConfig = AutoencoderConfig(width=128, time_share=1.0, condensed=64)
+    """Autoencoder of first ratings in time, fitted where the data have usable times."""
     min_ratings: int = Field(3, ge=1)
-    """A movie with fewer ratings is not in the autoencoder's training."""
+    """A movie with fewer ratings is not in the autoencoders' training."""
     factors: AlsConfig = AlsConfig()
     regularizations: tuple[float, ...] = (30.0, 120.0)
     """Regularizations that may replace that of `factors`, where they gain."""
@@ -101,6 +114,7 @@ def fit_preference(
 
 def _key(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> str:
     digest = hashlib.sha256(f"{n_movies} {seed} {config.model_dump_json()}".encode())
+    digest.update(str(rows.times is None).encode())
     for array in (rows.starts, rows.movies, rows.half_stars):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
@@ -112,16 +126,24 @@ def _fit(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -
     validation = validation.at_most(config.max_cases)
     trial = None
     with ThreadPoolExecutor(1) as executor:  # nothing that is chosen changes the network
-        network = executor.submit(_network, rows, n_movies, config, seed)
+        networks = executor.submit(_networks, rows, n_movies, config, seed)
         if validation.fold_ins:
             config, trial = _choose(rows.of_users(train_users), n_movies, config, validation, seed)
-        scorers = PreferenceScorers(network.result(), *_linear(rows, n_movies, config, seed))
+        linear = _linear(rows, n_movies, config, seed)
+        network, first = networks.result()
+        scorers = PreferenceScorers(network, *linear, first)
     return FittedPreference(scorers, trial, train_users, held_out_users)
 
 
-def _network(rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int) -> Autoencoder:
+def _networks(
+    rows: RatingRows, n_movies: int, config: PreferenceConfig, seed: int
+) -> tuple[Autoencoder, Autoencoder | None]:
+    """Return the autoencoders of random parts and of first ratings, if times tell these."""
     sums = rows.sums(n_movies)
-    return fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
+    network = fit_over_movies(rows, sums, config.min_ratings, config.autoencoder, seed)
+    if rows.times is None:
+        return network, None
+    return network, fit_over_movies(rows, sums, config.min_ratings, config.first, seed)
 
 
 def _linear(
@@ -137,8 +159,8 @@ def _choose(
     rows: RatingRows, n_movies: int, config: PreferenceConfig, validation: Validation, seed: int
 ) -> tuple[PreferenceConfig, PreferenceScorers]:
     """Return the config whose scorers together rank best, and these users' scorers by it."""
-    network = _network(rows, n_movies, config, seed)
-    trial = PreferenceScorers(network, *_linear(rows, n_movies, config, seed))
+    network, first = _networks(rows, n_movies, config, seed)
+    trial = PreferenceScorers(network, *_linear(rows, n_movies, config, seed), first)
     candidates = most_liked(rows.sums(n_movies)[:, 1], config.candidates)
     best = _ndcg_by_user(trial, validation, candidates)
     for regularization in config.regularizations:

@@ -15,7 +15,7 @@ import numpy as np
 
 from marquee.arrays import Ints, Matrix, Vector, load_arrays, save_arrays, unit
 from marquee.features.row_layout import RowLayout
-from marquee.features.title_words import SLOTS, word_ids
+from marquee.features.title_words import PAIR_SLOTS, SLOTS, WORD_SLOTS, word_ids
 from marquee.scoring.scorers.title_overlap import (
     TITLE_LAYOUT,
     TitleIndex,
@@ -31,14 +31,15 @@ LIKENESS_FILE = "likeness.npz"
 
 _TITLE_WEIGHT = 0.5
 """Weight of the titles in a likeness."""
-_TITLE_FROM = 0.25
-"""Product of two vectors from which their titles have the whole weight."""
+_AGREEMENT, _AGREEMENT_RANGE = 0.5, 0.4
+"""Sum of a title's overlap and the product of content codes from which a title counts, and what is
+to be added for its whole weight."""
 _CO_LIKING = 0.7
 """Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
-_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.15, "tags": 0.2}
+_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.1, "tags": 0.2}
 """Weights of the blocks of content, each scaled to a unit vector."""
-_SLOT_WEIGHTS = np.array([1.5, 1.0] + [0.6] * (SLOTS - 2), np.float32)
-"""Factors of the weights: of the first two words together, of the first word, of the others."""
+_SLOT_WEIGHTS = np.array([2.5, 1.0, *[0.6] * (WORD_SLOTS - 1), *[2.5] * PAIR_SLOTS], np.float32)
+"""Factors of the weights: of the lead, of the first word, of the others, of pairs."""
 _SAMPLE = 4096
 """Movies of the catalogue, evenly spaced, that tell which likeness is near."""
 _CHUNK = 256
@@ -117,14 +118,25 @@ class Likeness:
         """
         titles = self.layout.block(rows, "title")
         overlaps = title_overlaps(self.layout.block(sources, "title"), titles)
-        return combine(products, overlaps)
+        return _mean(products, self.trusted(overlaps, sources, rows))
 
     def between(self, rows: Matrix, others: Matrix) -> Matrix:
         """Return the likenesses, n × m, of n movies to m others."""
-        layout = self.layout
-        products = layout.block(rows, "vector") @ layout.block(others, "vector").T
-        titles = layout.block(rows, "title"), layout.block(others, "title")
-        return combine(products, title_overlaps(*titles))
+        products = self.layout.block(rows, "vector") @ self.layout.block(others, "vector").T
+        return self.with_titles(products, rows, others)
+
+    def trusted(self, overlaps: Matrix, sources: Matrix, rows: Matrix) -> Matrix:
+        """Return overlaps, m × n, less where the content of m movies and n others disagrees.
+
+        Many movies share a word by chance. The more two titles share, the less their content has to
+        agree.
+        """
+        source, row = np.nonzero(overlaps)
+        codes = self.content_codes(sources)[source], self.content_codes(rows[row])
+        shared = overlaps[source, row]
+        agreement = np.einsum("nd,nd->n", *codes) + shared - np.float32(_AGREEMENT)
+        overlaps[source, row] = shared * np.clip(agreement / np.float32(_AGREEMENT_RANGE), 0, 1)
+        return overlaps
 
     def save(self, directory: Path) -> None:
         """Write `likeness.npz`."""
@@ -163,7 +175,7 @@ class NearFloors:
     def __init__(self, likeness: Likeness, catalogue: Matrix) -> None:
         """Take the likeness rows of the catalogue."""
         sample = catalogue[:: max(1, len(catalogue) // _SAMPLE)]
-        self._layout = likeness.layout
+        self._likeness, self._layout, self._sample = likeness, likeness.layout, sample
         self._vectors = np.ascontiguousarray(self._layout.block(sample, "vector"))
         self._index = TitleIndex(self._layout.block(sample, "title"))
         # The most alike one is the movie itself.
@@ -176,7 +188,8 @@ class NearFloors:
             chunk = rows[start : start + _CHUNK]
             products = self._layout.block(chunk, "vector") @ self._vectors.T
             overlaps = self._index.overlaps(self._layout.block(chunk, "title"))
-            ordered = np.partition(combine(products, overlaps), self._nth, axis=1)
+            overlaps = self._likeness.trusted(overlaps, chunk, self._sample)
+            ordered = np.partition(_mean(products, overlaps), self._nth, axis=1)
             floors[start : start + _CHUNK] = ordered[:, self._nth]
         return floors
 
@@ -220,14 +233,6 @@ class CoLikingPredictor:
         weights /= weights.sum(axis=1, keepdims=True) + self._REACH**-self._POWER
         mean: Matrix = np.einsum("nd,ndf->nf", weights, self._vectors[nearest])
         return mean
-
-
-def combine(products: Matrix, overlaps: Matrix) -> Matrix:
-    """Return likenesses from the dot products of unit vectors and the overlaps of titles.
-
-    A title counts the less, the less else is alike: many movies share a word by chance.
-    """
-    return _mean(products, overlaps * np.clip(products / np.float32(_TITLE_FROM), 0, 1))
 
 
 def _mean(products: Matrix, overlaps: Matrix) -> Matrix:

@@ -13,7 +13,7 @@ import numpy as np
 
 from marquee.arrays import Vector
 
-WORD_SLOTS, PAIR_SLOTS = 5, 3
+WORD_SLOTS, PAIR_SLOTS = 2, 3
 SLOTS = 1 + WORD_SLOTS + PAIR_SLOTS
 """Ids of a title: one of its lead, those of its words, and those of pairs of words."""
 

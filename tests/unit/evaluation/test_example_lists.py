@@ -39,7 +39,9 @@ def test_a_movie_that_is_not_in_the_data_is_named() -> None:
         catalogue.row("Up (2008)")
 
 
-@pytest.mark.parametrize("text", ["movies: [", "movies: {}", "movies: {a: {kind: x}}\nsessions: {}"])
+@pytest.mark.parametrize(
+    "text", ["movies: [", "movies: {}", "movies: {a: {kind: x}}\nsessions: {}"]
+)
 def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "lists.yaml"
     file.write_text(text)

@@ -32,8 +32,8 @@ time person year way day thing man men world life hand child eye woman women pla
 government company number group problem fact
 good new first last long great little own other old right big high different small large next early
 young important few public bad same able
-as but if out into over under after before about like just only than then there here off down through
-more most much very so too again still now one two three
+as but if out into over under after before about like just only than then there here off down
+through more most much very so too again still now one two three
 """
 _COMMON_WORDS = frozenset(_COMMON_TEXT.split())
 """Function words and the most frequent nouns, verbs and adjectives of English."""
@@ -75,8 +75,8 @@ def word_ids(title: str) -> Vector:
     """Return `SLOTS` ids of a title, float32, 0 where it has fewer words.
 
     The first id is that of the lead, then come words that are not common in English, none of a
-    title in brackets, then pairs of neighbouring words, which "Die Hard" and "Live Free or Die Hard"
-    share.
+    title in brackets, then pairs of neighbouring words: "Die Hard" and "Live Free or Die Hard"
+    share one.
     """
     words, lead = title_words(title), lead_words(title)
     main = dict.fromkeys(_main_words(_plain(title)))

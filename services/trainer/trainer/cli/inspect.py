@@ -7,7 +7,9 @@ import typer
 
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
-app = typer.Typer(no_args_is_help=True, help="What each service holds of a film or a viewer; lists.")
+app = typer.Typer(
+    no_args_is_help=True, help="What each service holds of a film or a viewer; lists."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, vectors in full.")]
 Id = Annotated[int, typer.Argument(min=1, help="Its id.")]

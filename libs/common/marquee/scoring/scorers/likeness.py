@@ -173,9 +173,10 @@ class Likeness:
     def _agreement(self, vectors: Matrix, others: Matrix) -> Vector:
         """Return the products of the content codes in n vectors and in n others."""
         codes, other_codes = vectors[:, self.f :], others[:, self.f :]
-        products: Vector = np.einsum("nd,nd->n", codes, other_codes)
-        squares = np.einsum("nd,nd->n", codes, codes) * np.einsum("nd,nd->n", other_codes, other_codes)
-        return products / np.sqrt(np.maximum(squares, np.float32(1e-12)))
+        products = np.einsum("nd,nd->n", codes, other_codes)
+        squares = np.square(codes).sum(axis=1) * np.square(other_codes).sum(axis=1)
+        agreement: Vector = products / np.sqrt(np.maximum(squares, np.float32(1e-12)))
+        return agreement
 
     def save(self, directory: Path) -> None:
         """Write `likeness.npz`."""

@@ -47,9 +47,7 @@ class ListMaker:
             scored = served.model.similar(
                 movie_id, served.movies, self._mask(served, ()), LIST_SIZE
             )
-            lists[name] = [
-                Item(self._by_id[item.movie_id], f"{item.score:.2f}") for item in scored
-            ]
+            lists[name] = [Item(self._by_id[item.movie_id], f"{item.score:.2f}") for item in scored]
         return lists
 
     def sessions(self, examples: Examples) -> Lists:
@@ -63,7 +61,9 @@ class ListMaker:
         ]
         served = self._model(MODEL_BY_ROUTE[Route(session.route)])
         mask = self._mask(served, [*viewed, *(movie_id for movie_id, _ in ratings)])
-        more: dict[str, Any] = {} if served.popularity is None else {"popularity": served.popularity}
+        more: dict[str, Any] = {}
+        if served.popularity is not None:
+            more["popularity"] = served.popularity.at(0)
         scored: list[Scored] = served.model.recommend(
             UserHistory.of(ratings, viewed),
             served.movies,

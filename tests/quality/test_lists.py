@@ -1,8 +1,10 @@
 """Lists to look at: the page and the examples belong together, and what is expected is there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from trainer.datasets.movielens import read_movielens
 from trainer.evaluation.lists.examples import Examples, Expected
@@ -43,12 +45,18 @@ def test_the_page_has_the_lists_of_the_examples_and_no_others() -> None:
     assert headings == [*EXAMPLES.movies, *EXAMPLES.sessions]
 
 
-@pytest.mark.parametrize("name", EXAMPLES.movies)
+def examples(expected: Mapping[str, Expected]) -> list[ParameterSet]:
+    """Return the names; a list that is known to be bad has to fail, until its file says better."""
+    known = pytest.mark.xfail(reason="a known fault", strict=True)
+    return [pytest.param(name, marks=() if one.is_met else known) for name, one in expected.items()]
+
+
+@pytest.mark.parametrize("name", examples(EXAMPLES.movies))
 def test_similar_movies_are_of_the_expected_kind(name: str, similar: Lists) -> None:
     check(similar[name], EXAMPLES.movies[name])
 
 
-@pytest.mark.parametrize("name", EXAMPLES.sessions)
+@pytest.mark.parametrize("name", examples(EXAMPLES.sessions))
 def test_a_session_gets_what_is_expected(name: str, sessions: Lists) -> None:
     check(sessions[name], EXAMPLES.sessions[name])
 

@@ -17,6 +17,7 @@ class Expected(BaseModel):
 
     Attributes:
         share: least part of the ten that is expected.
+        is_met: whether the list has that share; False tells of a fault that is known.
         note: what is wrong with the list, in words for readers.
     """
 
@@ -24,7 +25,8 @@ class Expected(BaseModel):
 
     genres: frozenset[str] = frozenset()
     movies: tuple[str, ...] = ()
-    share: float = Field(0.5, ge=0, le=1)
+    share: float = Field(0.5, gt=0, le=1)
+    is_met: bool = True
     note: str = ""
 
     def holds(self, movie: Movie) -> bool:

@@ -124,7 +124,7 @@ def _list(
     share = expected.share_of([item.movie for item in items])
     yield f"### {name}\n"
     wanted = [*sorted(expected.genres), *expected.movies]
-    yield f"{words} Expected: {', '.join(wanted)}; {share:.0%} of the list is.\n"
+    yield f"{words} Expected: {expected.share:.0%} {' or '.join(wanted)}; found: {share:.0%}.\n"
     rows = [
         (f"{item.movie.title} ({item.movie.year})", ", ".join(item.movie.genres), item.why)
         for item in items

@@ -1,20 +1,17 @@
 """Similar movies of real data: series find each other, and held-out users agree."""
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from marquee.arrays import Ints, Matrix
+from marquee.arrays import Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
-from marquee.features.movie_vector import MovieVectors
-from marquee.scoring.scorers.likeness import CoLikingPredictor
-from marquee.training.scorers.likeness import FittedLikeness, LikenessConfig, fit_likeness
+from marquee.training.scorers.likeness import FittedLikeness
 from trainer.datasets.movielens import read_movielens
-from trainer.evaluation.similarity import MEASURES, neighbor_quality, siblings
+from trainer.evaluation.lists.figures import copies_first, fit_to, neighbors, read_series
+from trainer.evaluation.similarity import MEASURES, siblings
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -36,7 +33,7 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def fitted(dataset: Dataset) -> FittedLikeness:
-    return fit(dataset, RatingRows.of(dataset))
+    return fit_to(dataset, RatingRows.of(dataset))
 
 
 @pytest.fixture(scope="module")
@@ -44,22 +41,8 @@ def rows(fitted: FittedLikeness, dataset: Dataset) -> Matrix:
     return fitted.rows(RatingRows.of(dataset).sums(len(dataset.movies))[:, 0] == 0)
 
 
-def fit(dataset: Dataset, ratings: RatingRows) -> FittedLikeness:
-    """Return the likeness as the content model fits it."""
-    sums = ratings.sums(len(dataset.movies))
-    vectors = MovieVectors.fit(dataset.movies, sums)
-    matrix = vectors.matrix(dataset.movies, sums)
-    return fit_likeness(dataset.movies, vectors, matrix, ratings, LikenessConfig(), seed=0)
-
-
 def series_of(dataset: Dataset) -> dict[str, list[int]]:
-    """Return the movie rows of each series."""
-    index = {movie.movie_id: i for i, movie in enumerate(dataset.movies)}
-    series: dict[str, list[int]] = {}
-    with SERIES.open(newline="") as file:
-        for line in csv.DictReader(file):
-            series.setdefault(line["series"], []).append(index[int(line["movie_id"])])
-    return series
+    return read_series(SERIES, dataset)
 
 
 def test_the_list_of_series_is_of_films_of_the_catalogue(dataset: Dataset) -> None:
@@ -86,24 +69,9 @@ def test_films_of_a_series_find_each_other(
 def test_similar_films_are_neighbours_among_held_out_users(
     dataset: Dataset, only_likes: bool, least: dict[str, float]
 ) -> None:
-    def fit_half(ratings: RatingRows) -> Callable[[Ints], Matrix]:
-        half = fit(dataset, ratings)
-        vectors = half.rows(ratings.sums(len(dataset.movies))[:, 0] == 0)
-        return lambda movies: half.likeness.between(vectors[movies], vectors[movies])
-
-    ratings = RatingRows.of(dataset)
-    ndcg = neighbor_quality(fit_half, ratings, len(dataset.movies), only_likes=only_likes)
+    ndcg = neighbors(dataset, RatingRows.of(dataset), only_likes)
     assert {measure: ndcg[measure] for measure in ndcg if ndcg[measure] < least[measure]} == {}
 
 
 def test_the_copy_of_any_film_is_first(fitted: FittedLikeness, rows: Matrix) -> None:
-    likeness, films = fitted.likeness, np.arange(0, len(rows), 25)
-    content, titles = fitted.content[films], fitted.titles[films]
-    known = np.linalg.norm(fitted.co_liking, axis=1) > 0
-    copies = likeness.rows(
-        CoLikingPredictor(likeness, rows[known]).predict(content, titles), content, titles
-    )
-    to_others = likeness.between(rows[films], rows)
-    to_others[np.arange(len(films)), films] = -1
-    to_copies = likeness.between(rows[films], copies).diagonal()
-    assert (to_copies > to_others.max(axis=1)).all()
+    assert copies_first(fitted, rows).all()

@@ -25,7 +25,7 @@ DEFAULT_WEIGHTS = {
     **PREFERENCE_WEIGHTS,
     "popularity": 0.2,
     "content": 0.5,
-    "nearest": 4.0,
+    "nearest": 3.0,
     "cluster": 0.1,
     TREND: 0.2,
 }

@@ -27,6 +27,9 @@ _HISTORY = 100
 """Newest movies of a history that count: preferences drift, and an answer has a time limit."""
 _NEAREST = 3
 """Newest movies of a history for the signal `nearest`."""
+_NEAR_BONUS = 0.2
+"""Likeness that being near adds, less by the square root of the number of movies: with one movie to
+go by, nothing else is known."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -105,9 +108,10 @@ class Content(BlendedModel[Ints]):
         if self.likeness is None or not len(history):
             return super().explain(history, movies, rows)
         table, block = movies.vectors, self.layout["likeness"]
-        likenesses = self.likeness.between(table[rows, block], table[history, block])
-        is_near = likenesses >= table[history, self.layout.start("floor")]
-        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), np.float32(0)))
+        sources, (vectors, titles) = table[history, block], self.likeness.parts(table[rows, block])
+        likenesses = self.likeness.to_parts(sources, vectors, titles)
+        is_near = self._near(likenesses, history, movies, vectors)
+        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), np.float32(0)).T)
         source_ids = movies.movie_ids[history].tolist()
         genres = np.bitwise_or.reduce(movies.genres[history])
         in_genres = (movies.genres[rows] & genres > 0).tolist()
@@ -157,8 +161,8 @@ class Content(BlendedModel[Ints]):
         self, history: Ints, movies: MovieTable, selection: RowSelection
     ) -> dict[str, Vector]:
         """Return the likeness to the whole history, and to the nearest of its newest movies."""
-        vectors = self._unit_vectors(selection.vectors)
-        known = self._unit_vectors(movies.vectors)[history]
+        vectors = self._columns("vector", movies, selection)
+        known = self._columns("vector", movies)[history]
         # One product at a time: BLAS is faster so, for a few rows against very many.
         nearest = np.stack([vectors @ vector for vector in known[-_NEAREST:]])
         if len(history) <= _NEAREST:
@@ -166,24 +170,43 @@ class Content(BlendedModel[Ints]):
         else:
             content = vectors @ direction(known)
         if self.likeness is not None:
-            rows = self.layout.block(selection.vectors, "likeness")
-            sources = self.layout.block(movies.vectors, "likeness")[history[-_NEAREST:]]
-            nearest = self.likeness.with_titles(nearest, sources, rows)
+            newest = history[-_NEAREST:]
+            sources = self.layout.block(movies.vectors[newest], "likeness")
+            titles = self._columns("title", movies, selection)
+            nearest = self.likeness.to_parts(sources, vectors, titles, nearest)
+            bonus = np.float32(_NEAR_BONUS / np.sqrt(len(newest)))
+            nearest = nearest + bonus * self._near(nearest, newest, movies, vectors)
         return {"content": content, "nearest": nearest.max(axis=0)}
 
-    def _unit_vectors(self, rows: Matrix) -> Matrix:
-        """Return the unit vectors that n rows of the table are compared by."""
+    def _near(self, likenesses: Matrix, history: Ints, movies: MovieTable, vectors: Matrix) -> Mask:
+        """Return which of n vectors are near which of m movies of a history, bool m × n."""
+        assert self.likeness is not None
+        floors = movies.vectors[history, self.layout.start("floor")]
+        sources = self._columns("vector", movies)[history]
+        return self.likeness.near(likenesses, sources, vectors, floors)
+
+    def _columns(
+        self, name: str, movies: MovieTable, selection: RowSelection | None = None
+    ) -> Matrix:
+        """Return the columns that the selected rows are compared by: `vector` or `title`."""
         if self.likeness is None:
-            return self.layout.block(rows, "code")
-        return self.likeness.layout.block(self.layout.block(rows, "likeness"), "vector")
+            block = self.layout["code"]
+        else:
+            start, part = self.layout.start("likeness"), self.likeness.layout[name]
+            block = slice(start + part.start, start + part.stop)
+        if selection is None or isinstance(selection.rows, slice):
+            return movies.contiguous(block, by_column=name == "title")
+        return selection.vectors[:, block]
 
     def _likeness_to(self, source: int, movies: MovieTable) -> Vector:
+        vectors = self._columns("vector", movies)
+        products: Vector = vectors @ vectors[source]
         if self.likeness is None:
-            codes = self.layout.block(movies.vectors, "code")
-            cosines: Vector = codes @ codes[source]
-            return cosines
-        rows = self.layout.block(movies.vectors, "likeness")
-        return self.likeness.to(rows[source], rows)
+            return products
+        row = self.layout.block(movies.vectors[source], "likeness")[None]
+        titles = self._columns("title", movies)
+        likenesses: Vector = self.likeness.to_parts(row, vectors, titles, products[None])[0]
+        return likenesses
 
     def _likeness_row(self, likeness: Likeness, movie: Movie) -> Matrix:
         """Return the likeness row of a movie, 1 × width; a cold one's co-liking is predicted."""

@@ -108,9 +108,9 @@ def test_users_who_like_both_make_movies_alike() -> None:
     assert likenesses[same].mean() > likenesses[~same].mean() + 0.2
 
 
-def test_two_hundredths_of_a_catalogue_are_near_and_never_none() -> None:
+def test_one_two_hundredth_of_a_catalogue_is_near_and_never_none() -> None:
     generator = np.random.default_rng(0)
-    for n, near in ((24, 1), (500, 10)):
+    for n, near in ((24, 1), (2000, 10)):
         words = np.zeros(0, np.int64)
         likeness = Likeness(
             np.zeros(0, np.float32), np.eye(4, dtype=np.float32), 4, words,
@@ -124,6 +124,41 @@ def test_two_hundredths_of_a_catalogue_are_near_and_never_none() -> None:
         others = likeness.between(rows, rows) >= floors[:, None] - 1e-6
         np.fill_diagonal(others, False)
         assert (abs(others.sum(axis=1) - near) <= 1).all()
+
+
+def encoder() -> Likeness:
+    """Return an encoder of two co-liking columns and two of content, without title words."""
+    none = np.zeros(0, np.float32)
+    return Likeness(none, np.eye(2, dtype=np.float32), 2, np.zeros(0, np.int64), none, 0.3)
+
+
+def test_near_is_near_in_content_too_however_many_like_both() -> None:
+    likeness = encoder()
+    co_liking = np.array([[1, 0], [1, 0], [1, 0]], np.float32)
+    content = np.array([[1, 0], [0.8, 0.6], [0.1, 0.995]], np.float32)
+    rows = likeness.rows(co_liking, content, likeness.titles(["Heat", "Up", "Ran"]))
+    likenesses = likeness.between(rows[:1], rows)
+    assert (likenesses[0, 1:] > 0.3).all()
+    vectors, _ = likeness.parts(rows)
+    floors = np.array([0.3], np.float32)
+    assert likeness.near(likenesses, vectors[:1], vectors, floors).tolist() == [[True, True, False]]
+    floors = likenesses[0, :1]
+    assert likeness.near(likenesses, vectors[:1], vectors, floors).tolist() == [
+        [True, False, False]
+    ]
+
+
+def test_a_shared_word_counts_where_content_agrees_and_a_shared_title_anyway() -> None:
+    likeness = encoder()
+    titles = likeness.titles(["Nemo Found", "Nemo Lost", "Nemo Lost", "Nemo Found", "Up"])
+    content = np.array([[1, 0], [0.8, 0.6], [0.1, 0.995], [0.1, 0.995], [0.1, 0.995]], np.float32)
+    rows = likeness.rows(np.zeros((5, 2), np.float32), content, titles)
+    vectors, _ = likeness.parts(rows)
+    by_titles = likeness.between(rows[:1], rows)[0] - (vectors @ vectors[0]) / 2
+    same, alike, other, same_title, no_word = by_titles
+    assert same > same_title > alike > 0.1
+    assert other < alike / 4
+    assert no_word == pytest.approx(0, abs=1e-6)
 
 
 def test_what_was_saved_is_read(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from marquee.features.title_words import SLOTS, title_words, word_ids
+from marquee.features.title_words import SLOTS, lead_words, title_words, word_ids
 from marquee.scoring.scorers.likeness import Likeness
 from marquee.scoring.scorers.title_overlap import (
     TITLE_LAYOUT,
@@ -33,6 +33,42 @@ from marquee.scoring.scorers.title_overlap import (
 def test_words_are_those_that_movies_of_a_series_share(title, words):
     found = title_words(title)
     assert found == (words or ("amelie", "fabuleux", "destin", "damelie", "poulain"))
+
+
+@pytest.mark.parametrize(
+    ("title", "lead"),
+    [
+        ("Alien: Covenant", ("alien",)),
+        ("Alien³ (a.k.a. Alien 3)", ("alien",)),
+        ("Alien Nation", ("alien", "nation")),
+        ("Toy Story 2", ("toy", "story")),
+        ("Terminator 2: Judgment Day", ("terminator",)),
+        ("2 Fast 2 Furious (Fast and the Furious 2, The)", ("fast", "furiou")),
+        ("Harry Potter and the Goblet of Fire", ("harry", "potter")),
+        ("X-Men: Apocalypse", ("xmen",)),
+        ("I, Robot", ("robot",)),
+        ("300", ("300",)),
+        ("?", ("?",)),
+    ],
+)
+def test_the_lead_ends_where_a_subtitle_or_the_number_of_a_part_begins(title, lead):
+    assert lead_words(title) == lead
+
+
+@pytest.mark.parametrize(
+    ("title", "other", "share"),
+    [
+        ("Die Hard", "Live Free or Die Hard", True),
+        ("Rogue One: A Star Wars Story", "Star Wars: The Last Jedi", True),
+        ("Alien", "Alien: Covenant", True),
+        ("Good Will Hunting", "For a Good Time, Call...", False),
+        ("My Cousin Vinny", "My Giant", False),
+        ("Life Is Beautiful (La Vita è bella)", "Bella", False),
+    ],
+)
+def test_titles_share_leads_pairs_and_words_that_are_rare_in_english(title, other, share):
+    ids = set(word_ids(title)) & set(word_ids(other)) - {0.0}
+    assert bool(ids) == share
 
 
 def test_ids_are_whole_numbers_that_float32_holds_and_fill_the_slots():

@@ -4,6 +4,7 @@ Articles, numerals and what stands for the number of a part are left out, plural
 "Alien³ (a.k.a. Alien 3)" and "Aliens" share the word "alien".
 """
 
+import itertools
 import re
 import unicodedata
 from zlib import crc32
@@ -12,15 +13,33 @@ import numpy as np
 
 from marquee.arrays import Vector
 
-SLOTS = 6
-"""Ids of a title: one of its first two words together, then its words, those in brackets last."""
+WORD_SLOTS, PAIR_SLOTS = 2, 3
+SLOTS = 1 + WORD_SLOTS + PAIR_SLOTS
+"""Ids of a title: one of its lead, those of its words, and those of pairs of words."""
 
 _STOP_TEXT = """
 a an the of and in on to up for with at by from or vs versus is s t aka inc movie part episode vol
 volume chapter le la les l un une de del du des el los las il der das et
 """
 _STOP_WORDS = frozenset(_STOP_TEXT.split())
+_COMMON_TEXT = """
+i me my mine you your he him his she her we us our they them their it that this these those who what
+when where why how which all any some no not never every everything nothing something be am are was
+were been do did does have has had can could will would shall should must may might let
+say get make go know take see come think look want give use find tell ask work seem feel try leave
+call
+time person year way day thing man men world life hand child eye woman women place week case point
+government company number group problem fact
+good new first last long great little own other old right big high different small large next early
+young important few public bad same able
+as but if out into over under after before about like just only than then there here off down
+through more most much very so too again still now one two three
+"""
+_COMMON_WORDS = frozenset(_COMMON_TEXT.split())
+"""Function words and the most frequent nouns, verbs and adjectives of English."""
 _NUMERAL = re.compile(r"\d+(?:d|st|nd|rd|th)?|(?=[ivx])x{0,3}(?:ix|iv|v?i{0,3})")
+_SUBTITLE = re.compile(r":|\s-\s")
+_PART = re.compile(rf"\b(?:{_NUMERAL.pattern})\b|(?<=[a-z])\d\b")
 _APOSTROPHE = re.compile(r"['’`](?:s\b)?")
 _HYPHEN = re.compile(r"(?<=\w)-(?=\w)")
 _BRACKETS = re.compile(r"\(([^)]*)\)")
@@ -36,20 +55,38 @@ def title_words(title: str) -> tuple[str, ...]:
     A title of nothing else, as "300", keeps them.
     """
     text = _plain(title.replace("a.k.a.", ""))
-    main, alternatives = _BRACKETS.sub(" ", text), " ".join(_BRACKETS.findall(text))
-    words = [*_kept(main), *_kept(alternatives)] or _WORD.findall(text) or [text.strip()]
-    return tuple(dict.fromkeys(words))
+    words = [*_main_words(text), *_kept(" ".join(_BRACKETS.findall(text)))]
+    return tuple(dict.fromkeys(words or _WORD.findall(text) or [text.strip()]))
+
+
+def lead_words(title: str) -> tuple[str, ...]:
+    """Return the first words, two at most, before a subtitle or the number of a part.
+
+    "Alien: Covenant" and "Alien³" lead with "alien" alone, "Alien Nation" with both its words.
+    """
+    main = _plain(title)
+    for end in (_SUBTITLE, _PART):
+        shorter = end.split(main, maxsplit=1)[0]
+        main = shorter if _main_words(shorter) else main
+    return tuple(dict.fromkeys(_main_words(main)))[:2] or title_words(title)[:2]
 
 
 def word_ids(title: str) -> Vector:
     """Return `SLOTS` ids of a title, float32, 0 where it has fewer words.
 
-    The first one is that of the first two words together: a beginning that few titles share.
+    The first id is that of the lead, then come words that are not common in English, none of a
+    title in brackets, then pairs of neighbouring words: "Die Hard" and "Live Free or Die Hard"
+    share one.
     """
-    words = title_words(title)
+    words, lead = title_words(title), lead_words(title)
+    main = dict.fromkeys(_main_words(_plain(title)))
+    singles = [word for word in main if word not in _COMMON_WORDS][:WORD_SLOTS]
+    pairs = [pair for pair in itertools.pairwise(words) if pair != lead][:PAIR_SLOTS]
     ids = np.zeros(SLOTS, np.float32)
-    hashes = [_hash(" ".join(("", *words[:2]))), *map(_hash, words)][:SLOTS]
-    ids[: len(hashes)] = hashes
+    ids[0] = _hash(" ".join(("", *lead)))
+    ids[1 : 1 + len(singles)] = [_hash(word) for word in singles]
+    start = 1 + WORD_SLOTS
+    ids[start : start + len(pairs)] = [_hash(" ".join(("", *pair))) for pair in pairs]
     return ids
 
 
@@ -58,6 +95,11 @@ def _plain(title: str) -> str:
     letters = unicodedata.normalize("NFKD", title.lower())
     text = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return _HYPHEN.sub("", _APOSTROPHE.sub("", text))
+
+
+def _main_words(text: str) -> list[str]:
+    """Return the words before and after brackets, which hold other titles of a movie."""
+    return _kept(_BRACKETS.sub(" ", text))
 
 
 def _kept(text: str) -> list[str]:

@@ -1,12 +1,15 @@
-"""`marquee inspect` and `marquee doctor`: each service's view of a movie or user, and checks."""
+"""`marquee inspect` and `marquee doctor`: views of a movie or user, lists, and checks."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
-app = typer.Typer(no_args_is_help=True, help="What each service holds of a film or a viewer.")
+app = typer.Typer(
+    no_args_is_help=True, help="What each service holds of a film or a viewer; lists."
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, vectors in full.")]
 Id = Annotated[int, typer.Argument(min=1, help="Its id.")]
@@ -24,6 +27,38 @@ def movie(context: typer.Context, movie_id: Id, as_json: Json = False) -> None:
 def user(context: typer.Context, user_id: Id, as_json: Json = False) -> None:
     """Show each service's facts, code, cluster, version and position of a viewer."""
     _inspect(context.obj, "user", user_id, as_json)
+
+
+@app.command()
+def lists(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="A MovieLens release.")] = Path(
+        "data/ml-latest-small.zip"
+    ),
+    examples: Annotated[
+        Path, typer.Option(help="Films and sessions, with what is expected.")
+    ] = Path("tests/quality/lists.yaml"),
+    series: Annotated[Path, typer.Option(help="Films of series.")] = Path(
+        "tests/quality/series.csv"
+    ),
+    docs: Annotated[Path | None, typer.Option(help="Write the page to a Markdown file.")] = None,
+) -> None:
+    """Train, and show the lists of well-known films and short sessions: minutes."""
+    from trainer.datasets.movielens import read_movielens
+    from trainer.evaluation.lists.page import write_page
+    from trainer.models.parameters import read_parameters
+
+    session: Session = context.obj
+    dataset, _ = read_movielens(data)
+    parameters = read_parameters(session.settings.params)
+    page = write_page(
+        dataset, parameters, session.settings.diversity, examples, series, f"{data.name}"
+    )
+    if docs is None:
+        print_lines([page])
+    else:
+        docs.write_text(page)
+        session.say(f"wrote {docs}")
 
 
 def doctor(context: typer.Context, as_json: Json = False) -> None:

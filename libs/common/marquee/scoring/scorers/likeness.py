@@ -13,32 +13,35 @@ from pathlib import Path
 
 import numpy as np
 
-from marquee.arrays import Ints, Matrix, Vector, load_arrays, save_arrays, unit
+from marquee.arrays import Ints, Mask, Matrix, Vector, load_arrays, save_arrays, unit
 from marquee.features.row_layout import RowLayout
-from marquee.features.title_words import SLOTS, word_ids
+from marquee.features.title_words import PAIR_SLOTS, SLOTS, WORD_SLOTS, word_ids
 from marquee.scoring.scorers.title_overlap import (
     TITLE_LAYOUT,
     TitleIndex,
     own_overlap,
-    title_overlaps,
+    title_pairs,
 )
 
-NEAR_SHARE = 0.02
-"""Share of the catalogue that is near a movie: what is nearer than 98 % of it is similar."""
+NEAR_SHARE = 0.005
+"""Share of the catalogue that may be near a movie: what is nearer than 99.5 % of it."""
+_NEAR_CONTENT = 0.5
+"""Product of content codes from which a movie may be near: much is liked by the same people."""
 
 LIKENESS_FILE = "likeness.npz"
 """File of a bundle; bundles of older code have none."""
 
 _TITLE_WEIGHT = 0.5
 """Weight of the titles in a likeness."""
-_TITLE_FROM = 0.25
-"""Product of two vectors from which their titles have the whole weight."""
+_AGREEMENT, _AGREEMENT_RANGE = 0.5, 0.4
+"""Sum of a title's overlap and the product of content codes from which a title counts, and what is
+to be added for its whole weight."""
 _CO_LIKING = 0.7
 """Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
-_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.15, "tags": 0.2}
+_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.1, "tags": 0.2}
 """Weights of the blocks of content, each scaled to a unit vector."""
-_SLOT_WEIGHTS = np.array([1.5, 1.0] + [0.6] * (SLOTS - 2), np.float32)
-"""Factors of the weights: of the first two words together, of the first word, of the others."""
+_SLOT_WEIGHTS = np.array([2.5, 1.0, *[0.6] * (WORD_SLOTS - 1), *[2.5] * PAIR_SLOTS], np.float32)
+"""Factors of the weights: of the lead, of the first word, of the others, of pairs."""
 _SAMPLE = 4096
 """Movies of the catalogue, evenly spaced, that tell which likeness is near."""
 _CHUNK = 256
@@ -103,28 +106,77 @@ class Likeness:
 
     def to(self, row: Vector, rows: Matrix) -> Vector:
         """Return the likeness of one movie to each of n others, up to 1."""
-        products = self.layout.block(rows, "vector") @ self.layout.block(row, "vector")
-        likenesses: Vector = self.with_titles(products[None], row[None], rows)[0]
+        likenesses: Vector = self.between(row[None], rows)[0]
         return likenesses
-
-    def with_titles(self, products: Matrix, sources: Matrix, rows: Matrix) -> Matrix:
-        """Return the likenesses, m × n, of m movies to many, from their vectors' products, m × n.
-
-        Args:
-            products: float32 m × n.
-            sources: likeness rows of the m movies.
-            rows: likeness rows of the n movies.
-        """
-        titles = self.layout.block(rows, "title")
-        overlaps = title_overlaps(self.layout.block(sources, "title"), titles)
-        return combine(products, overlaps)
 
     def between(self, rows: Matrix, others: Matrix) -> Matrix:
         """Return the likenesses, n × m, of n movies to m others."""
-        layout = self.layout
-        products = layout.block(rows, "vector") @ layout.block(others, "vector").T
-        titles = layout.block(rows, "title"), layout.block(others, "title")
-        return combine(products, title_overlaps(*titles))
+        return self.to_parts(rows, *self.parts(others))
+
+    def parts(self, rows: Matrix) -> tuple[Matrix, Matrix]:
+        """Return the vectors and the titles of likeness rows."""
+        return self.layout.block(rows, "vector"), self.layout.block(rows, "title")
+
+    def to_parts(
+        self, sources: Matrix, vectors: Matrix, titles: Matrix, products: Matrix | None = None
+    ) -> Matrix:
+        """Return the likenesses, m × n, of m movies to many.
+
+        Args:
+            sources: likeness rows of the m movies.
+            vectors: those of the n movies; `titles` their title blocks.
+            titles: n rows.
+            products: m × n, those of the vectors where they are known.
+        """
+        known, own_titles = self.parts(sources)
+        products = known @ vectors.T if products is None else products
+        likenesses: Matrix = products * np.float32(1 - _TITLE_WEIGHT)
+        source, row, overlaps = title_pairs(own_titles, titles)
+        trusted = self._trusted(overlaps, known[source], vectors[row])
+        likenesses[source, row] += np.float32(_TITLE_WEIGHT) * trusted
+        return likenesses
+
+    def with_overlaps(self, overlaps: Matrix, sources: Matrix, vectors: Matrix) -> Matrix:
+        """Return the likenesses, m × n, of m vectors to n from the overlaps of their titles."""
+        source, row = np.nonzero(overlaps)
+        trusted = self._trusted(overlaps[source, row], sources[source], vectors[row])
+        likenesses: Matrix = (sources @ vectors.T) * np.float32(1 - _TITLE_WEIGHT)
+        likenesses[source, row] += np.float32(_TITLE_WEIGHT) * trusted
+        return likenesses
+
+    def near(self, likenesses: Matrix, sources: Matrix, vectors: Matrix, floors: Vector) -> Mask:
+        """Return which of n movies are near which of m, bool m × n: in likeness and in content.
+
+        Args:
+            likenesses: m × n.
+            sources: vectors of the m movies; `floors` are theirs.
+            vectors: those of the n movies.
+            floors: m, as of `NearFloors`.
+        """
+        is_near: Mask = likenesses >= floors[:, None]
+        at = np.flatnonzero(is_near)
+        source, row = np.divmod(at, max(1, len(vectors)))
+        is_near.flat[at] = self._agreement(sources[source], vectors[row]) >= _NEAR_CONTENT
+        return is_near
+
+    def _trusted(self, overlaps: Vector, sources: Matrix, vectors: Matrix) -> Vector:
+        """Return n overlaps of titles, less where the content in the vectors disagrees.
+
+        Many movies share a word by chance. The more two titles share, the less their content has to
+        agree.
+        """
+        agreement = self._agreement(sources, vectors) + overlaps
+        trust = (agreement - np.float32(_AGREEMENT)) / np.float32(_AGREEMENT_RANGE)
+        trusted: Vector = overlaps * np.clip(trust, 0, 1)
+        return trusted
+
+    def _agreement(self, vectors: Matrix, others: Matrix) -> Vector:
+        """Return the products of the content codes in n vectors and in n others."""
+        codes, other_codes = vectors[:, self.f :], others[:, self.f :]
+        products = np.einsum("nd,nd->n", codes, other_codes)
+        squares = np.square(codes).sum(axis=1) * np.square(other_codes).sum(axis=1)
+        agreement: Vector = products / np.sqrt(np.maximum(squares, np.float32(1e-12)))
+        return agreement
 
     def save(self, directory: Path) -> None:
         """Write `likeness.npz`."""
@@ -163,9 +215,9 @@ class NearFloors:
     def __init__(self, likeness: Likeness, catalogue: Matrix) -> None:
         """Take the likeness rows of the catalogue."""
         sample = catalogue[:: max(1, len(catalogue) // _SAMPLE)]
-        self._layout = likeness.layout
-        self._vectors = np.ascontiguousarray(self._layout.block(sample, "vector"))
-        self._index = TitleIndex(self._layout.block(sample, "title"))
+        vectors, titles = likeness.parts(sample)
+        self._likeness, self._vectors = likeness, np.ascontiguousarray(vectors)
+        self._index = TitleIndex(titles)
         # The most alike one is the movie itself.
         self._nth = max(0, min(int(np.ceil((1 - NEAR_SHARE) * len(sample))), len(sample) - 2))
 
@@ -173,10 +225,10 @@ class NearFloors:
         """Return the floors of n movies from their likeness rows."""
         floors = np.zeros(len(rows), np.float32)
         for start in range(0, len(rows) if len(self._vectors) else 0, _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            products = self._layout.block(chunk, "vector") @ self._vectors.T
-            overlaps = self._index.overlaps(self._layout.block(chunk, "title"))
-            ordered = np.partition(combine(products, overlaps), self._nth, axis=1)
+            vectors, titles = self._likeness.parts(rows[start : start + _CHUNK])
+            overlaps = self._index.overlaps(titles)
+            likenesses = self._likeness.with_overlaps(overlaps, vectors, self._vectors)
+            ordered = np.partition(likenesses, self._nth, axis=1)
             floors[start : start + _CHUNK] = ordered[:, self._nth]
         return floors
 
@@ -220,14 +272,6 @@ class CoLikingPredictor:
         weights /= weights.sum(axis=1, keepdims=True) + self._REACH**-self._POWER
         mean: Matrix = np.einsum("nd,ndf->nf", weights, self._vectors[nearest])
         return mean
-
-
-def combine(products: Matrix, overlaps: Matrix) -> Matrix:
-    """Return likenesses from the dot products of unit vectors and the overlaps of titles.
-
-    A title counts the less, the less else is alike: many movies share a word by chance.
-    """
-    return _mean(products, overlaps * np.clip(products / np.float32(_TITLE_FROM), 0, 1))
 
 
 def _mean(products: Matrix, overlaps: Matrix) -> Matrix:

@@ -6,8 +6,9 @@ A constant in the denominator keeps the overlap small where all shared words wei
 """
 
 import numpy as np
+import numpy.typing as npt
 
-from marquee.arrays import Matrix, Vector
+from marquee.arrays import Ints, Matrix, Vector
 from marquee.features.row_layout import RowLayout
 from marquee.features.title_words import SLOTS
 
@@ -22,22 +23,39 @@ _DOUBT = 0.1
 """Weight of shared words at which the overlap is half of what it can be."""
 
 
-def title_overlaps(sources: Matrix, titles: Matrix) -> Matrix:
-    """Return the overlaps, m × n, of a few titles with many, which are read once."""
+Pairs = tuple[Ints, Ints, Vector]
+"""Indices of sources, of titles, and the overlaps of those that share a word."""
+
+
+def title_pairs(sources: Matrix, titles: Matrix) -> Pairs:
+    """Return the pairs of m titles and n others that share a word; the n are read once."""
     words, ids = (TITLE_LAYOUT.block(rows, "ids") for rows in (sources, titles))
     is_wanted = np.zeros(_LOOKUP, bool)
-    is_wanted[words[words > 0].astype(np.int32) & (_LOOKUP - 1)] = True
-    hashed = ids.astype(np.int32).ravel() & (_LOOKUP - 1)
-    rows, slots = np.divmod(np.flatnonzero(is_wanted.take(hashed)), SLOTS)
+    is_wanted[_bits(words[words > 0]) & (_LOOKUP - 1)] = True
+    # Slot by slot, so that titles in Fortran order are read without a copy.
+    hashed = _bits(ids.T).ravel() & (_LOOKUP - 1)
+    slots, rows = np.divmod(np.flatnonzero(is_wanted.take(hashed)), max(1, len(titles)))
     source, word, hit = np.nonzero(words[:, :, None] == ids[rows, slots])
     row, slot = rows[hit], slots[hit]
     weights = TITLE_LAYOUT.block(sources, "weights"), TITLE_LAYOUT.block(titles, "weights")
-    overlaps = np.zeros((len(sources), len(titles)), np.float32)
-    np.add.at(overlaps, (source, row), np.minimum(weights[0][source, word], weights[1][row, slot]))
-    pairs = np.unique(source * len(titles) + row)
+    both = np.minimum(weights[0][source, word], weights[1][row, slot])
+    pairs, owners = np.unique(source * len(titles) + row, return_inverse=True)
+    shared = np.bincount(owners, both, len(pairs)).astype(np.float32)
     source, row = np.divmod(pairs, max(1, len(titles)))
     totals = TITLE_LAYOUT.column(sources, "total"), TITLE_LAYOUT.column(titles, "total")
-    overlaps[source, row] = _index(overlaps[source, row], totals[0][source] + totals[1][row])
+    return source, row, _index(shared, totals[0][source] + totals[1][row])
+
+
+def _bits(ids: Matrix) -> npt.NDArray[np.int32]:
+    """Return float32 ids as they are stored: their low bits are as good a hash as their values."""
+    return np.ascontiguousarray(ids).view(np.int32)
+
+
+def title_overlaps(sources: Matrix, titles: Matrix) -> Matrix:
+    """Return the overlaps, m × n, of a few titles with many."""
+    overlaps = np.zeros((len(sources), len(titles)), np.float32)
+    source, row, overlap = title_pairs(sources, titles)
+    overlaps[source, row] = overlap
     return overlaps
 
 

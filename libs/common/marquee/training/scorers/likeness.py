@@ -34,6 +34,10 @@ _OVERSAMPLING, _ITERATIONS = 16, 6
 """Further columns and passes of the randomised principal components."""
 _COMMON = 0.6
 """Share of the mean product of any two movies that counts for no coherence."""
+_CONTRAST = 2.5
+"""Power of the coherence: what few movies share by chance is to weigh little."""
+_COHERENT = 0.4
+"""Coherence that the power leaves as it is."""
 _LEAST = 0.01
 """Lower bound of the coherence and the rarity of a word."""
 
@@ -98,14 +102,13 @@ def fit_likeness(
     components = _components(weighted, config.content)
     titles = [movie.title for movie in movies]
     words, weights = np.zeros(0, np.int64), np.zeros(0, np.float32)
-    likeness = Likeness(
-        scale, components, co_liking.shape[1], words, weights, _new_word(len(movies))
-    )
+    likeness = Likeness(scale, components, co_liking.shape[1], words, weights, new_word=1.0)
     content = likeness.content(matrix, vectors.blocks)
     if movies:
         described = likeness.rows(co_liking, content, likeness.titles(titles))
-        words, weights = _word_weights(titles, likeness.layout.block(described, "vector"))
-        likeness = replace(likeness, words=words, word_weights=weights)
+        vectors_of_all = likeness.layout.block(described, "vector")
+        words, weights, new_word = _word_weights(titles, vectors_of_all)
+        likeness = replace(likeness, words=words, word_weights=weights, new_word=new_word)
     return FittedLikeness(likeness, co_liking, content, likeness.titles(titles))
 
 
@@ -172,23 +175,25 @@ def _components(weighted: Matrix, e: int) -> Matrix:
     return components
 
 
-def _word_weights(titles: Sequence[str], vectors: Matrix) -> tuple[Ints, Vector]:
+def _word_weights(titles: Sequence[str], vectors: Matrix) -> tuple[Ints, Vector, float]:
     """Return the ids of the words of n titles, ascending, and how much each tells of a series.
 
-    The weight of a word is its inverse document frequency times its coherence: the mean product of
-    the vectors (n × width) of two movies that have it, less a share of the mean of all pairs.
-    "Trek" is coherent, "dark" is not.
+    The weight of a word is its inverse document frequency times a power of its coherence: the mean
+    product of the vectors (n × width) of two movies that have it, less a share of the mean of all
+    pairs. "Trek" is coherent, "dark" is not. The last value is the weight of a word of no title.
     """
     ids = np.stack([word_ids(title) for title in titles]).astype(np.int64)
     movies, slots = np.nonzero(ids)
     words, columns = np.unique(ids[movies, slots], return_inverse=True)
     has_word = sparse.csr_matrix((np.ones(len(movies)), (columns, movies)), (len(words), len(ids)))
     has_word.data[:] = 1
-    counts = has_word.getnnz(axis=1)
-    coherence = _coherence(has_word @ vectors.astype(np.float64), counts)
+    counts = np.append(has_word.getnnz(axis=1), 0)
+    sums = np.vstack([has_word @ vectors.astype(np.float64), np.zeros(vectors.shape[1])])
     every = _mean_product(vectors.sum(axis=0, dtype=np.float64)[None], np.array([len(ids)]))
-    weights = np.clip(coherence - _COMMON * every, _LEAST, 1) * _rarity(counts, len(ids))
-    return words, weights.astype(np.float32)
+    coherence = np.clip(_coherence(sums, counts) - _COMMON * every, _LEAST, 1)
+    contrasted = _COHERENT * (coherence / _COHERENT) ** _CONTRAST
+    weights = (contrasted * _rarity(counts, len(ids))).astype(np.float32)
+    return words, weights[:-1], float(weights[-1])
 
 
 def _coherence(sums: Reals, counts: Ints) -> Reals:
@@ -210,8 +215,3 @@ def _rarity(counts: Ints, n: int) -> Reals:
     """Return the inverse document frequencies of words of `counts` of n titles, up to 1."""
     rarity: Reals = np.log((n + 1) / (counts + 0.5)) / np.log(n + 2)
     return np.clip(rarity, _LEAST, 1)
-
-
-def _new_word(n: int) -> float:
-    """Return the weight of a word that none of n titles has."""
-    return float(_PRIOR_COHERENCE * _rarity(np.zeros(1, np.int64), n)[0])

@@ -1,0 +1,1 @@
+"""Lists to look at: well-known movies, short sessions, and the figures of likeness."""

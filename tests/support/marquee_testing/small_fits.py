@@ -12,6 +12,7 @@ SMALL_TASTE = PreferenceConfig(
     autoencoder=AutoencoderConfig(
         width=8, epochs=60, batch_size=16, dropout=0.1, seen_share=0.3, condensed=4
     ),
+    first=AutoencoderConfig(width=8, epochs=30, batch_size=16, time_share=1.0, condensed=4),
     factors=AlsConfig(factors=4, iterations=5, regularization=1.0),
     regularizations=(),
     few_ratings=LinearAutoencoderConfig(head=20, kept=20, penalty=0.3),

@@ -15,6 +15,7 @@ from hybrid.fit import fit as fit_hybrid
 from marquee.domain.recommendation import Scored, UserHistory
 from marquee.features.popularity import Popularity
 from marquee.scoring.scorers.als import AlsFactors
+from marquee.scoring.scorers.preference import NoImputation
 from marquee_testing.datasets import checkerboard, fashions
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
@@ -91,3 +92,24 @@ def test_factors_are_read_where_there_are_any(tmp_path: Path) -> None:
     assert factors.items.tolist() == items.tolist()
     assert (factors.gram.tolist(), factors.users.tolist()) == (gram.tolist(), (2 * gram).tolist())
     assert (factors.liked, factors.other, factors.trust, factors.f) == (5.0, 2.0, 0.3, 2)
+
+
+def test_first_ratings_have_an_autoencoder_of_their_own_where_times_tell_them(
+    model: Any, tmp_path: Path
+) -> None:
+    preference = model.preference
+    assert preference.first is not None
+    rated, stars = np.array([0, 2, 3]), np.array([10, 9, 3])
+    rows = model.base.vectors
+    first = preference.signals(rated, stars, rows, NoImputation())["first"]
+    without = replace(preference, first=None)
+    assert "first" not in without.signals(rated, stars, rows, NoImputation())
+    model.save(tmp_path)
+    again = type(model).load(tmp_path).preference
+    assert again.signals(rated, stars, rows, NoImputation())["first"].tolist() == first.tolist()
+    assert np.ptp(first) > 0.1
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_without_usable_times_there_is_no_autoencoder_of_first_ratings(name: str) -> None:
+    assert FITS[name](checkerboard()).preference.first is None

@@ -20,7 +20,7 @@ def test_an_unknown_signal_is_refused_with_those_that_there_are(config: type[Ble
 
 
 def test_a_signal_left_out_has_no_weight() -> None:
-    without_times = {"trend"}
+    without_times = {"trend", "first"}
     content = fit_content(
         checkerboard(), ContentConfig(without=("content", "cluster"), taste=SMALL_TASTE), 0
     )

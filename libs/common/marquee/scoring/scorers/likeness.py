@@ -28,6 +28,9 @@ NEAR_SHARE = 0.005
 _NEAR_CONTENT = 0.5
 """Product of content codes from which a movie may be near: much is liked by the same people."""
 
+_ROUNDING = np.float32(1e-5)
+"""A floor is another movie's likeness, which is computed in another order of sums."""
+
 LIKENESS_FILE = "likeness.npz"
 """File of a bundle; bundles of older code have none."""
 
@@ -153,7 +156,7 @@ class Likeness:
             vectors: those of the n movies.
             floors: m, as of `NearFloors`.
         """
-        is_near: Mask = likenesses >= floors[:, None]
+        is_near: Mask = likenesses >= floors[:, None] - _ROUNDING
         at = np.flatnonzero(is_near)
         source, row = np.divmod(at, max(1, len(vectors)))
         is_near.flat[at] = self._agreement(sources[source], vectors[row]) >= _NEAR_CONTENT

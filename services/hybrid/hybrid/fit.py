@@ -41,10 +41,11 @@ DEFAULT_WEIGHTS = {
 WEIGHTS_IN_TIME = {
     **DEFAULT_WEIGHTS,
     "preference": 0.4,
-    FIRST: 0.4,
-    "popularity": 0.1,
+    FIRST: 0.3,
+    "als": 0.9,
+    "popularity": 0.25,
     "space_other": -0.2,
-    "viewers": 0.4,
+    "viewers": 0.5,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {

@@ -53,16 +53,16 @@ DEFAULT_WEIGHTS = {
 }
 """Weights that are known to be good; validation moves them where that gains beyond noise."""
 WEIGHTS_IN_TIME = {
-    "preference": 0.4,
-    "als": 1.3,
+    "preference": 0.2,
+    "als": 1.4,
     "few_ratings": 0.1,
-    FIRST: 0.6,
+    FIRST: 0.8,
     "less_popular": 0.05,
     "content": 0.25,
     "near": 0.15,
     "clusters": 0.3,
-    "popularity": 0.3,
-    TREND: 0.4,
+    "popularity": 0.5,
+    TREND: 0.5,
 }
 """The same for the first ratings of a user in time: popular movies are still to come."""
 MIN_WEIGHTS = {

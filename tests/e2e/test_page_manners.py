@@ -150,17 +150,29 @@ def test_a_list_that_cannot_be_had_is_said_in_words_and_can_be_tried_again(visit
     expect(page.locator("#films-notice")).to_be_empty()
 
 
-def test_a_stand_in_list_is_called_one(visit):
+@pytest.mark.parametrize(
+    ("fallback", "words"),
+    [
+        ({"route": "hybrid", "why": "down"}, "could not answer just now"),
+        ({"route": "popular", "why": "content cannot be reached"}, "could not answer just now"),
+        (
+            {"route": "popular", "why": "content: no model version is loaded yet"},
+            "first models are in training",
+        ),
+        ({"route": "popular", "why": "3 of 5 films found"}, "few films for this choice"),
+    ],
+)
+def test_a_list_that_is_not_the_usual_one_says_why(visit, fallback, words):
     page = visit()
 
     def degrade(route):
         answer = route.fetch()
-        body = answer.json() | {"degraded": True, "fallbacks": [{"route": "hybrid", "why": "down"}]}
+        body = answer.json() | {"degraded": True, "fallbacks": [fallback]}
         route.fulfill(response=answer, json=body)
 
     page.route(re.compile(r"/v1/recommendations"), degrade)
     arrive(page)
-    expect(page.locator("#strip .notice")).to_contain_text("could not answer just now")
+    expect(page.locator("#strip .notice")).to_contain_text(words)
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])

@@ -87,6 +87,9 @@ export function degraded({ route: now, profile, fallbacks }) {
   if (absent && absent === missed[0]) {
     return `“${route(absent).title}” could not answer just now, so “${route(now).title}” stands in. Your ratings are safe; the next list tries again.`;
   }
+  const silent = (fallbacks ?? []).find((one) => !/ films found$/.test(one.why));
+  if (silent && /no model/.test(silent.why)) return "The first models are in training. Until they are there, films are in the order of their popularity.";
+  if (silent) return `“${route(now).title}” could not answer just now, so films are in the order of their popularity.`;
   return `“${route(now).title}” found few films for this choice, so others fill up the list.`;
 }
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from marquee.events.erasure import erased_among
-from user_model.model import TrainingRatings, UserModel
+from user_model.model import UserModel
+from user_model.training_ratings import TrainingRatings
 
 
 def without(model: UserModel, erased: frozenset[bytes]) -> UserModel:

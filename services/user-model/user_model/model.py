@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from marquee.arrays import Integer, Ints, Mask, Matrix, Vector, load_arrays, save_arrays, unit
 from marquee.domain.likes import is_like
@@ -34,19 +33,7 @@ from user_model.blend import UserModelBlend
 from user_model.movie_rows import ColdRows, UserModelRowLayout
 from user_model.neighbours import Neighbourhood, Neighbours
 from user_model.segments.model import Segments
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRatings:
-    """The u users of the training, and their ratings by row of the base movies.
-
-    The ratings of user i are the slice from starts[i] to starts[i + 1] (u + 1).
-    """
-
-    user_ids: Ints
-    starts: Ints
-    movies: Ints
-    half_stars: npt.NDArray[np.uint8]
+from user_model.training_ratings import TrainingRatings
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,13 +238,7 @@ class UserModel:
             codes=self.codes,
             bounds=self.bounds,
         )
-        save_arrays(
-            directory / "ratings_csr.npz",
-            user_ids=training.user_ids,
-            starts=training.starts,
-            films=training.movies.astype(np.int32),
-            half_stars=training.half_stars,
-        )
+        training.save(directory)
         self.cold_rows.vectors.save(directory)
         self.cold_rows.embedding.save(directory)
         self.blend.save(directory)
@@ -275,7 +256,6 @@ class UserModel:
         """
         kmeans = KMeans(load_arrays(directory / "kmeans.npz")["centers"])
         codes = load_arrays(directory / "interaction_codes.npz")
-        ratings = load_arrays(directory / "ratings_csr.npz")
         movies = load_arrays(directory / "films.npz")
         preference = PreferenceScorers.load(directory, movies["vectors"])
         cold_start = ColdStartModel.load(directory)
@@ -292,12 +272,7 @@ class UserModel:
             cold_start=cold_start,
             codes=codes["codes"],
             bounds=codes["bounds"],
-            training=TrainingRatings(
-                user_ids=ratings["user_ids"],
-                starts=ratings["starts"],
-                movies=ratings["films"].astype(np.int64),
-                half_stars=ratings["half_stars"],
-            ),
+            training=TrainingRatings.load(directory),
             blend=UserModelBlend.load(directory),
             segments=Segments.load(directory),
             version=bundle_version(directory),

@@ -15,7 +15,7 @@ from trainer.report.verdict import verdict
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
-ONE_NETWORK = TrainingParameters().changed("neural", {"network": {"trained_again": 0}})
+ONE_NETWORK = TrainingParameters().changed("neural", {"network": {"max_ratings_again": 0}})
 """Without the further networks of the ensemble: one alone has to be good enough."""
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"

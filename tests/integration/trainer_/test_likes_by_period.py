@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from marquee.bus.api import Published
+from marquee.bus.api import Published, TopicPartition
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.domain.rating_sums import PERIOD_SECONDS, TOTALS_SIZE, RatingSums, sums_of_users
 from marquee.domain.ratings import Ratings
@@ -38,13 +38,21 @@ def timed(seed: int, n: int) -> list[Event]:
     return events
 
 
-def settled(system: FactsSystem, history: History, events: list[Event]) -> None:
-    """Let content, and the history, handle events."""
+Ends = dict[TopicPartition, Published]
+"""The last message of each partition: after a restoration all of them have to be waited for."""
+
+
+@pytest.fixture
+def ends() -> Ends:
+    return {}
+
+
+def settled(system: FactsSystem, history: History, ends: Ends, events: list[Event]) -> None:
+    """Let content, and the history, handle events and all before them."""
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
-        places = system.publish(*events)
-        system.wait(places)
-        last = {place.partition: place for place in places}
-        until(lambda: all(recorded(history, place) for place in last.values()))
+        ends |= {place.partition: place for place in system.publish(*events)}
+        system.wait(list(ends.values()))
+        until(lambda: all(recorded(history, place) for place in ends.values()))
 
 
 def recorded(history: History, place: Published) -> bool:
@@ -105,23 +113,23 @@ def unequal(settings: Settings) -> list[str]:
 
 
 def test_periods_are_the_same_by_events_replay_snapshot_and_rebuild(
-    system: FactsSystem, history: History, settings: Settings, client: Any
+    system: FactsSystem, history: History, settings: Settings, client: Any, ends: Ends
 ) -> None:
     system.services = SERVICES
     erasure = UserErased.model_validate({"data": {"user_id": 7}})
-    settled(system, history, [*timed(1, 1200), erasure, *timed(2, 300)])
+    settled(system, history, ends, [*timed(1, 1200), erasure, *timed(2, 300)])
     by_events = live(system, client)
     assert sum(len(RatingSums.unpack(value).periods) for value in by_events.values()) > 70
     assert by_events == recounted(system, client) == restored(history)
     empty(settings, SERVICES)  # there is no snapshot yet: all is replayed from the log
-    settled(system, history, [erasure])  # a duplicate, which changes nothing
+    settled(system, history, ends, [erasure])  # a duplicate, which changes nothing
     assert live(system, client) == by_events
 
     history.compact()
-    settled(system, history, timed(3, 500))
+    settled(system, history, ends, timed(3, 500))
     by_events = live(system, client)
     empty(settings, SERVICES)  # restored from the snapshot, then the rest of the log
-    settled(system, history, timed(4, 1))
+    settled(system, history, ends, timed(4, 1))
     by_restoring = live(system, client)
     rebuilt(settings)
     assert live(system, client) == by_restoring == recounted(system, client)
@@ -132,15 +140,15 @@ def test_periods_are_the_same_by_events_replay_snapshot_and_rebuild(
 
 
 def test_values_without_periods_are_no_difference_but_other_sums_are(
-    system: FactsSystem, history: History, settings: Settings, client: Any
+    system: FactsSystem, history: History, settings: Settings, client: Any, ends: Ends
 ) -> None:
     system.services = SERVICES
-    settled(system, history, timed(5, 600))
+    settled(system, history, ends, timed(5, 600))
     keys = system.keys("content").all(RATINGS)[0]
     for movie_id, value in client.hgetall(keys.sums).items():
         client.hset(keys.sums, movie_id, value[:TOTALS_SIZE])
     assert unequal(settings) == []
-    settled(system, history, timed(6, 200))  # events count on from such values
+    settled(system, history, ends, timed(6, 200))  # events count on from such values
     assert unequal(settings) == []
     field, value = next(iter(client.hgetall(keys.sums).items()))
     client.hset(keys.sums, field, bytes([value[0] ^ 1]) + value[1:])

@@ -1,6 +1,8 @@
 """The content recommender: movies like those that a user liked or viewed."""
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,10 @@ _HISTORY = 100
 """Newest movies of a history that count: preferences drift, and an answer has a time limit."""
 _NEAREST = 3
 """Newest movies of a history for the signal `nearest`."""
+_POOL = 60
+"""Best candidates among which similar movies are looked for."""
+_SIMILAR_SHARE = 0.25
+"""Share of the places of a list, from its top on, that are similar movies'."""
 _NEAR_BONUS = 0.2
 """Likeness that being near adds, less by the square root of the number of movies: with one movie to
 go by, nothing else is known."""
@@ -81,6 +87,23 @@ class Content(BlendedModel[Ints]):
             return vector, cluster
         likeness = self._likeness_row(self.likeness, movie)
         return np.concatenate([vector, likeness[0], self._near_floors.of(likeness)]), cluster
+
+    def recommend(
+        self,
+        user: UserHistory,
+        movies: MovieTable,
+        mask: Mask,
+        k: int,
+        popularity: Popularity | None = None,
+        diversity: float = 0.0,
+    ) -> list[Scored]:
+        """Return up to k movies where `mask` holds, best first, each with its explanation.
+
+        Of the first n at least n/4 are similar to a movie of the history, as long as the best
+        candidates hold any: popular movies fill a list up, they do not make it.
+        """
+        pool = super().recommend(user, movies, mask, max(k, _POOL), popularity, diversity)
+        return with_similar(pool, self.reason)[:k]
 
     def similar(self, movie_id: int, movies: MovieTable, mask: Mask, k: int) -> list[Scored]:
         """Return up to k movies where `mask` holds, most alike first; none for an unknown movie.
@@ -234,3 +257,24 @@ class Content(BlendedModel[Ints]):
         assert self.likeness is not None
         is_known = self.layout.column(self.base.vectors, "cold") == 0
         return CoLikingPredictor(self.likeness, self._base_likeness[is_known])
+
+
+def with_similar(items: Sequence[Scored], reason: Reason) -> list[Scored]:
+    """Return items in their order, but that those of a reason have their share of the first places.
+
+    Scores still fall: one that moves up has the score of what it passes.
+    """
+    places = {item.movie_id: place for place, item in enumerate(items)}
+    others = deque(item for item in items if item.reason is not reason)
+    similar = deque(item for item in items if item.reason is reason)
+    ranked: list[Scored] = []
+    shown = 0
+    while others or similar:
+        is_due = shown < int(_SIMILAR_SHARE * (len(ranked) + 1))
+        is_next = bool(similar) and (
+            not others or is_due or places[similar[0].movie_id] < places[others[0].movie_id]
+        )
+        ranked.append(similar.popleft() if is_next else others.popleft())
+        shown += is_next
+    scores = np.maximum.accumulate([item.score for item in reversed(ranked)])[::-1].tolist()
+    return [replace(item, score=score) for item, score in zip(ranked, scores, strict=True)]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from content.app import popular
 from content.fit import ContentConfig, fit
-from content.model import Content
+from content.model import Content, with_similar
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
@@ -224,3 +226,29 @@ def test_sums_are_those_of_the_data(content: Content) -> None:
     half = dataset.half_stars[chosen]
     assert content.sums(12) == (int(chosen.sum()), int((half >= 8).sum()), int(half.sum()))
     assert content.sums(12345) == (0, 0, 0)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(-50, 50)), max_size=40),
+    st.integers(0, 40),
+)
+def test_similar_movies_have_a_quarter_of_the_places_of_any_list(
+    drawn: list[tuple[bool, int]], k: int
+) -> None:
+    drawn.sort(key=lambda pair: -pair[1])
+    items = [
+        Scored(i, score / 2, Reason.SIMILAR_TO_VIEWED if is_similar else Reason.POPULAR, ())
+        for i, (is_similar, score) in enumerate(drawn)
+    ]
+    ranked = with_similar(items, Reason.SIMILAR_TO_VIEWED)
+    assert sorted(item.movie_id for item in ranked) == list(range(len(items)))
+    for reason in (Reason.SIMILAR_TO_VIEWED, Reason.POPULAR):
+        ids = [item.movie_id for item in ranked if item.reason is reason]
+        assert ids == sorted(ids)
+    scores = [item.score for item in ranked]
+    assert scores == sorted(scores, reverse=True)
+    n_similar = sum(is_similar for is_similar, _ in drawn)
+    shown = [item.reason is Reason.SIMILAR_TO_VIEWED for item in ranked[:k]]
+    assert sum(shown) >= min(n_similar, len(shown) // 4)
+    if all(sum(is_similar for is_similar, _ in drawn[:n]) >= n // 4 for n in range(len(drawn))):
+        assert ranked == items  # nothing to do

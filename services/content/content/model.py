@@ -29,8 +29,6 @@ _HISTORY = 100
 """Newest movies of a history that count: preferences drift, and an answer has a time limit."""
 _NEAREST = 3
 """Newest movies of a history for the signal `nearest`."""
-_POOL = 60
-"""Best candidates among which similar movies are looked for."""
 _SIMILAR_SHARE = 0.25
 """Share of the places of a list, from its top on, that are similar movies'."""
 _NEAR_BONUS = 0.2
@@ -51,6 +49,7 @@ class Content(BlendedModel[Ints]):
     """
 
     reason = Reason.SIMILAR_TO_VIEWED
+    pool = 60
 
     likeness: Likeness | None = None
 
@@ -88,22 +87,12 @@ class Content(BlendedModel[Ints]):
         likeness = self._likeness_row(self.likeness, movie)
         return np.concatenate([vector, likeness[0], self._near_floors.of(likeness)]), cluster
 
-    def recommend(
-        self,
-        user: UserHistory,
-        movies: MovieTable,
-        mask: Mask,
-        k: int,
-        popularity: Popularity | None = None,
-        diversity: float = 0.0,
-    ) -> list[Scored]:
-        """Return up to k movies where `mask` holds, best first, each with its explanation.
+    def arranged(self, items: Sequence[Scored]) -> Sequence[Scored]:
+        """Return the best candidates so that similar movies have their share of the first places.
 
-        Of the first n at least n/4 are similar to a movie of the history, as long as the best
-        candidates hold any: popular movies fill a list up, they do not make it.
+        Popular movies fill a list up, they do not make it.
         """
-        pool = super().recommend(user, movies, mask, max(k, _POOL), popularity, diversity)
-        return with_similar(pool, self.reason)[:k]
+        return with_similar(items, self.reason)
 
     def similar(self, movie_id: int, movies: MovieTable, mask: Mask, k: int) -> list[Scored]:
         """Return up to k movies where `mask` holds, most alike first; none for an unknown movie.

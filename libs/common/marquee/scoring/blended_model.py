@@ -1,6 +1,7 @@
 """Base of the content and the hybrid model: blended signals over movies in a reduced space."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,8 @@ class BlendedModel(ABC, Generic[H]):
 
     reason: ClassVar[Reason]
     """Reason of a movie that resembles the user's history."""
+    pool: ClassVar[int] = 0
+    """Best candidates that `arranged` needs at least."""
 
     movie_vectors: MovieVectors
     pipeline: Pipeline
@@ -179,18 +182,24 @@ class BlendedModel(ABC, Generic[H]):
         `diversity` is that of `marquee.scoring.diversity`.
         """
         history = self.history(user, movies)
-        selection = movies.select_rows(mask, k)
+        n = max(k, self.pool)
+        selection = movies.select_rows(mask, n)
         scores = self.scores(history, movies, popularity, selection)
         thresholds = movies.exposure_thresholds[selection.rows]
-        best = diverse_top(scores, mask[selection.rows], k, thresholds, diversity)
+        best = diverse_top(scores, mask[selection.rows], n, thresholds, diversity)
         rows = selection.table_rows(best)
         explanations = self.explain(history, movies, rows)
-        return [
+        items = [
             Scored(movie_id, score, reason, because)
             for movie_id, score, (reason, because) in zip(
                 movies.movie_ids[rows].tolist(), scores[best].tolist(), explanations, strict=True
             )
         ]
+        return list(self.arranged(items)[:k])
+
+    def arranged(self, items: Sequence[Scored]) -> Sequence[Scored]:
+        """Return the best candidates in the order of a list: as they are, here."""
+        return items
 
     def explain(self, history: H, movies: MovieTable, rows: Ints) -> list[Explanation]:
         """Return the reason of each of k recommended rows and the movies that it rests on."""

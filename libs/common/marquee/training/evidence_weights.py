@@ -103,19 +103,7 @@ def learn_evidence_weights(
     searches = tuple(_searches(by_number, signals, candidates) for by_number in orders)
     trend = None
     if trends and any(searches):
-        tried = [
-            tuple(
-                _with_trend(by_number, own, candidates, past)
-                for by_number, own in zip(orders, searches, strict=True)
-            )
-            for past in trends
-        ]
-        ndcg = [_initial_ndcg(own, initial) for own in tried]
-        best = 0
-        for i in range(1, len(trends)):
-            if beyond_noise(ndcg[i] - ndcg[best]):
-                best = i
-        searches, trend = tried[best], trends[best]
+        searches, trend = _with_best_trend(orders, searches, candidates, initial, trends)
     at_random, in_time = (
         _of_order(own, weights, minimum) for own, weights in zip(searches, initial, strict=True)
     )
@@ -132,6 +120,29 @@ def _searches(
         for n, validation in sorted(by_number.items())
         if validation.fold_ins
     }
+
+
+def _with_best_trend(
+    orders: Sequence[Mapping[int, Validation]],
+    searches: Sequence[Mapping[int, BlendWeightSearch]],
+    candidates: Ints,
+    initial: Sequence[Weights],
+    trends: Sequence[PastTrends],
+) -> tuple[tuple[dict[int, BlendWeightSearch], ...], PastTrends]:
+    """Return the searches with the first trend, or with one that ranks better beyond noise."""
+    tried = [
+        tuple(
+            _with_trend(by_number, own, candidates, past)
+            for by_number, own in zip(orders, searches, strict=True)
+        )
+        for past in trends
+    ]
+    ndcg = [_initial_ndcg(own, initial) for own in tried]
+    best = 0
+    for i in range(1, len(trends)):
+        if beyond_noise(ndcg[i] - ndcg[best]):
+            best = i
+    return tried[best], trends[best]
 
 
 def _with_trend(

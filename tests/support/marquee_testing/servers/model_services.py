@@ -1,7 +1,6 @@
 """Model services on a real bus and store: consumers in threads, apps that are called directly."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -25,10 +24,8 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
+from marquee_testing.threads import Loop, looping
 from marquee_testing.waiting import until
-
-Loop = Callable[[threading.Event], Any]
-"""Runs until the event is set."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +77,8 @@ class ModelServices:
     @contextmanager
     def consuming(self, *others: Loop) -> Iterator[None]:
         """Run all consumers, and other loops, until the block ends."""
-        stop = threading.Event()
-        runs = [*(self._worker(parts).run for parts in self.parts), *others]
-        threads = [threading.Thread(target=run, args=(stop,)) for run in runs]
-        for thread in threads:
-            thread.start()
-        try:
+        with looping([*(self._worker(parts).run for parts in self.parts), *others]):
             yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(60)
-                assert not thread.is_alive()
 
     @asynccontextmanager
     async def serving(self, *others: Loop) -> AsyncIterator[Mapping[str, httpx.AsyncClient]]:

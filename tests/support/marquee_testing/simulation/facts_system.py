@@ -1,11 +1,9 @@
 """System of fact-keeping consumers on a real bus and store, one thread each."""
 
 import random
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import redis
 
@@ -40,6 +38,7 @@ from marquee.snapshots.partition import PartitionSnapshot
 from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
+from marquee_testing.threads import Loop, looping
 from marquee_testing.waiting import until
 
 PARTITIONS = 2
@@ -90,20 +89,10 @@ class FactsSystem:
     pace: Pace = field(default_factory=lambda: Pace(pauses=(), compare_seconds=0.1))
 
     @contextmanager
-    def running(self, *others: Callable[[threading.Event], Any]) -> Iterator[None]:
+    def running(self, *others: Loop) -> Iterator[None]:
         """Run the consumers, and other loops, until the block ends."""
-        stop = threading.Event()
-        runs = [*(self.worker(service).run for service in self.services), *others]
-        threads = [threading.Thread(target=run, args=(stop,)) for run in runs]
-        for thread in threads:
-            thread.start()
-        try:
+        with looping([*(self.worker(service).run for service in self.services), *others]):
             yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(60)
-                assert not thread.is_alive()
 
     def worker(self, service: str) -> Worker:
         """Return a new consumer of a service."""

@@ -159,6 +159,13 @@ def test_a_list_that_cannot_be_had_is_said_in_words_and_can_be_tried_again(visit
             {"route": "popular", "why": "content: no model version is loaded yet"},
             "first models are in training",
         ),
+        (
+            {
+                "route": "hybrid",
+                "why": "hybrid answered 503: hybrid: no model version is loaded yet",
+            },
+            "first models are in training",
+        ),
         ({"route": "popular", "why": "3 of 5 films found"}, "few films for this choice"),
     ],
 )

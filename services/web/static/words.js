@@ -82,13 +82,15 @@ export const routeReason = (text) => (text ? `Known of you: ${text}.` : "");
 /** What is wanting in a list that is not the usual one. */
 export function degraded({ route: now, profile, fallbacks }) {
   if (profile === "unavailable") return "Your ratings cannot be read just now, so this list does without them. They are safe.";
+  const silent = (fallbacks ?? []).find((one) => !/ films found$/.test(one.why));
+  if (silent && now === "popular" && /no model/.test(silent.why)) {
+    return "The first models are in training. Until they are there, films are in the order of their popularity.";
+  }
   const missed = (fallbacks ?? []).map((one) => one.route);
   const absent = missed.find((name) => name !== now);
   if (absent && absent === missed[0]) {
     return `“${route(absent).title}” could not answer just now, so “${route(now).title}” stands in. Your ratings are safe; the next list tries again.`;
   }
-  const silent = (fallbacks ?? []).find((one) => !/ films found$/.test(one.why));
-  if (silent && /no model/.test(silent.why)) return "The first models are in training. Until they are there, films are in the order of their popularity.";
   if (silent) return `“${route(now).title}” could not answer just now, so films are in the order of their popularity.`;
   return `“${route(now).title}” found few films for this choice, so others fill up the list.`;
 }

@@ -38,6 +38,16 @@ def test_the_liked_movies_are_named_as_reasons(hybrid: Hybrid) -> None:
         assert sum(share for _, share in scored.because) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_liked_movie_of_the_other_kind_explains_nothing(hybrid: Hybrid) -> None:
+    movies = hybrid.movies()
+    mask = ~np.isin(movies.movie_ids, [10, 13])
+    user = UserHistory.of([(10, 5.0), (13, 4.5)])
+    for scored in hybrid.recommend(user, movies, mask, len(movies)):
+        if scored.reason is Reason.BECAUSE_YOU_LIKED:
+            kinds = {movie_id % 2 for movie_id, _ in scored.because}
+            assert kinds == {scored.movie_id % 2}
+
+
 def test_a_low_rating_turns_the_list_to_the_other_kind(hybrid: Hybrid) -> None:
     movies = hybrid.movies()
     mask = ~np.isin(movies.movie_ids, [10, 12])

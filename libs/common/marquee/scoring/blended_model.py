@@ -46,6 +46,10 @@ H = TypeVar("H")
 Explanation = tuple[Reason, tuple[tuple[int, float], ...]]
 """Reason of a recommendation, and the movies that it rests on with their shares."""
 
+_LEAST_COSINE = 0.2
+"""Of a movie's code to that of a movie that explains it: three of four pairs of well-known movies
+are less alike."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlendedModel(ABC, Generic[H]):
@@ -205,7 +209,7 @@ class BlendedModel(ABC, Generic[H]):
         """Return the reason of each of k recommended rows and the movies that it rests on."""
         codes = self.layout.block(movies.vectors, "code")
         source_rows, source_weights = self.sources(history)
-        explanations = contributions(codes[rows], codes[source_rows], source_weights)
+        explanations = contributions(codes[rows], codes[source_rows], source_weights, _LEAST_COSINE)
         source_ids = movies.movie_ids[source_rows].tolist()
         return [
             (

@@ -10,7 +10,7 @@ _SOURCES = 3
 
 
 def contributions(
-    codes: Matrix, sources: Matrix, weights: npt.NDArray[np.number]
+    codes: Matrix, sources: Matrix, weights: npt.NDArray[np.number], least: float = 0.0
 ) -> list[tuple[tuple[int, float], ...]]:
     """Return the sources that each recommended movie resembles most.
 
@@ -18,12 +18,14 @@ def contributions(
         codes: float32 k × e, unit codes of the recommended movies.
         sources: float32 m × e, unit codes of the user's movies.
         weights: m, weights of the sources; a source's part is cosine · weight, if above 0.
+        least: a source of a smaller cosine explains nothing.
 
     Returns:
         For each of k movies up to three (index of a source, share), the largest share first. The
         shares of a movie sum to 1.
     """
-    return shares_of_largest(np.maximum((codes @ sources.T) * weights, 0))
+    cosines = codes @ sources.T
+    return shares_of_largest(np.where(cosines >= least, np.maximum(cosines * weights, 0), 0))
 
 
 def shares_of_largest(parts: Matrix) -> list[tuple[tuple[int, float], ...]]:

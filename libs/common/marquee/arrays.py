@@ -1,10 +1,10 @@
-"""Names of array types, the array and JSON files of a bundle, and unit vectors."""
+"""Names of array types, the array and JSON files of a bundle, growth, and unit vectors."""
 
 import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ Floating = npt.NDArray[np.floating]
 
 Mask = npt.NDArray[np.bool_]
 """Which rows are meant."""
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
@@ -112,6 +114,14 @@ def check_finite(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 
 def _not_finite(file: str, where: str) -> ArtifactError:
     return ArtifactError(f"{file}: {where} has a value that is not a finite number")
+
+
+def lengthened(rows: npt.NDArray[_Number], extra: int) -> npt.NDArray[_Number]:
+    """Return a copy with `extra` rows of zeros at the end, stored by column if `rows` are."""
+    shape = (len(rows) + extra, *rows.shape[1:])
+    longer = np.zeros(shape, rows.dtype, "C" if rows.flags.c_contiguous else "F")
+    longer[: len(rows)] = rows
+    return longer
 
 
 def unit(rows: Matrix) -> Matrix:

@@ -123,15 +123,17 @@ class Content(BlendedModel[Ints]):
         sources, (vectors, titles) = table[history, block], self.likeness.parts(table[rows, block])
         likenesses = self.likeness.to_parts(sources, vectors, titles)
         is_near = self._near(likenesses, history, movies, vectors)
-        near = shares_of_largest(np.where(is_near, np.maximum(likenesses, 0), np.float32(0)).T)
+        parts = np.where(is_near, np.maximum(likenesses, 0), np.float32(0)).T
+        near_rows = np.flatnonzero(is_near.any(axis=0))
+        near = dict(zip(near_rows.tolist(), shares_of_largest(parts[near_rows]), strict=True))
         source_ids = movies.movie_ids[history].tolist()
         genres = np.bitwise_or.reduce(movies.genres[history])
         in_genres = (movies.genres[rows] & genres > 0).tolist()
         return [
-            (self.reason, tuple((source_ids[i], share) for i, share in shares))
-            if shares
+            (self.reason, tuple((source_ids[i], share) for i, share in near[place]))
+            if near.get(place)
             else (Reason.POPULAR_IN_YOUR_GENRES if is_in_genres else Reason.POPULAR, ())
-            for shares, is_in_genres in zip(near, in_genres, strict=True)
+            for place, is_in_genres in enumerate(in_genres)
         ]
 
     def signals(
@@ -266,4 +268,7 @@ def with_similar(items: Sequence[Scored], reason: Reason) -> list[Scored]:
         ranked.append(similar.popleft() if is_next else others.popleft())
         shown += is_next
     scores = np.maximum.accumulate([item.score for item in reversed(ranked)])[::-1].tolist()
-    return [replace(item, score=score) for item, score in zip(ranked, scores, strict=True)]
+    return [
+        item if item.score == score else replace(item, score=score)
+        for item, score in zip(ranked, scores, strict=True)
+    ]

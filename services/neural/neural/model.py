@@ -77,7 +77,7 @@ class Neural:
 
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
-        return MovieTable.from_arrays(self.base.arrays()).with_shortlist(self.base_sums)
+        return MovieTable.from_arrays(self.base.arrays()).for_scoring(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the ratings, positive ones and half stars of a movie at the training."""
@@ -154,7 +154,9 @@ class Neural:
         scores = self.blend.total(signals, coldness, len(user_movies), user.rated.times)
         pool = top(scores, mask[chosen.rows], max(POOL, pool_size(k, diversity)))
         final, reranked = scores[pool], pool[:POOL]
-        final[:POOL] += self._rating_part(user_movies, half_stars, chosen.vectors[reranked])
+        if self.blend.rating_weight and len(user_movies):
+            ratings = self.rating_signal(user_movies, half_stars, chosen.vectors[reranked])
+            final[:POOL] += np.float32(self.blend.rating_weight) * ratings
         # Movies beyond the pool stay behind it, so that a longer list begins with the shorter one.
         order = np.argsort(-final[:POOL], kind="stable")
         order = np.concatenate([order, np.arange(len(reranked), len(pool))])
@@ -189,12 +191,6 @@ class Neural:
         ratings = self.predictor.predict(user, self._layout.rating_inputs(rows))
         scaled: Vector = standardise(ratings, np.ones(len(ratings), bool)).astype(np.float32)
         return scaled
-
-    def _rating_part(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
-        weight = self.blend.rating_weight
-        if not weight or not len(user_movies):
-            return np.zeros(len(rows), np.float32)
-        return np.float32(weight) * self.rating_signal(user_movies, half_stars, rows)
 
     def _user(self, user_movies: Ints, half_stars: Integer) -> UserVector:
         biases = self._layout.rating_inputs(self.base.vectors).biases[user_movies]

@@ -77,7 +77,7 @@ class UserModel:
 
     def movies(self) -> MovieTable:
         """Return a fresh table of the movies known at the training."""
-        return MovieTable.from_arrays(self.base.arrays()).with_shortlist(self.base_sums)
+        return MovieTable.from_arrays(self.base.arrays()).for_scoring(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the ratings, positive ones and half stars of a movie at the training."""

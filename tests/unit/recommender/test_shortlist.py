@@ -32,7 +32,7 @@ def large(n: int = 30_000) -> tuple[MovieTable, np.ndarray[tuple[int, int], np.d
     likes = np.where(np.arange(n) % 3 == 0, np.arange(n), 0)
     likes[np.arange(n) % 10 == 1] = -1
     sums = sums_of(likes.tolist())
-    return table(n).with_shortlist(sums), sums
+    return table(n).for_scoring(sums), sums
 
 
 def test_the_most_liked_movies_and_all_without_ratings_are_candidates() -> None:
@@ -46,7 +46,7 @@ def test_a_table_has_no_shortlist_where_that_would_not_prune_half_of_it() -> Non
     assert candidate_rows(sums_of([3] * 10), limit=10) is None
     assert candidate_rows(sums_of([3] * 10), limit=6) is None
     assert candidate_rows(sums_of([3] * 10), limit=5) is not None
-    movies = table(20).with_shortlist(sums_of([3] * 20))
+    movies = table(20).for_scoring(sums_of([3] * 20))
     assert movies.select_rows(np.ones(20, bool), 10).rows == slice(None)
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from marquee.arrays import Ints, Mask, Matrix, Vector
+from marquee.arrays import Ints, Mask, Matrix, Vector, lengthened
 from marquee.domain.movies import Movie, genre_mask
 from marquee.domain.ratings import RatedMovies
 from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
@@ -139,10 +139,17 @@ class MovieTable:
         if i >= 0:
             self._alive[i] = False
 
-    def with_shortlist(self, sums: Ints) -> "MovieTable":
-        """Keep a shortlist of candidate rows by their `sums` (n × 3), if many; return self."""
+    def for_scoring(self, sums: Ints) -> "MovieTable":
+        """Store by column what scores read; return self.
+
+        That is a shortlist of candidate rows by their `sums` (n × 3) where there are many movies,
+        else the vectors of all.
+        """
         rows = candidate_rows(sums)
-        self._shortlist = None if rows is None else Shortlist(rows, self.vectors[rows])
+        if rows is None:
+            self._vectors = np.asfortranarray(self._vectors)
+        else:
+            self._shortlist = Shortlist(rows, self.vectors[rows])
         return self
 
     def select_rows(self, mask: Mask, k: int) -> RowSelection:
@@ -154,11 +161,14 @@ class MovieTable:
         return all_rows(self.vectors) if selection is None else selection
 
     def contiguous(self, columns: slice, by_column: bool = False) -> Matrix:
-        """Return a copy of a block of columns of all rows, made once and kept equal by `put`.
+        """Return a block of columns of all rows where nothing else lies between them.
 
-        Reading it is faster than reading the block among columns that a score does not need.
-        `by_column`: each column is contiguous, not each row.
+        Reading it is faster than reading the block among columns that a score does not need. It is
+        a view of vectors that are stored by column, else a copy, made once and kept equal by `put`.
+        `by_column`: each column of a copy is contiguous, not each row.
         """
+        if self._vectors.flags.f_contiguous:
+            return self.vectors[:, columns]
         key = (columns.start, columns.stop)
         if key not in self._copies:
             order: Literal["C", "F"] = "F" if by_column else "C"
@@ -176,16 +186,13 @@ class MovieTable:
         return i
 
     def _grow(self, extra: int) -> None:
-        def longer(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-            return np.concatenate([array, np.zeros((extra, *array.shape[1:]), array.dtype)])
-
-        self._movie_ids = longer(self._movie_ids)  # type: ignore[assignment]
-        self._genres = longer(self._genres)  # type: ignore[assignment]
-        self._years = longer(self._years)  # type: ignore[assignment]
-        self._vectors = longer(self._vectors)  # type: ignore[assignment]
-        self._clusters = longer(self._clusters)  # type: ignore[assignment]
-        self._exposure_thresholds = longer(self._exposure_thresholds)  # type: ignore[assignment]
-        self._alive = np.concatenate([self._alive, np.zeros(extra, bool)])
+        self._movie_ids = lengthened(self._movie_ids, extra)
+        self._genres = lengthened(self._genres, extra)
+        self._years = lengthened(self._years, extra)
+        self._vectors = lengthened(self._vectors, extra)
+        self._clusters = lengthened(self._clusters, extra)
+        self._exposure_thresholds = lengthened(self._exposure_thresholds, extra)
+        self._alive = lengthened(self._alive, extra)
         self._copies.clear()
 
     @classmethod

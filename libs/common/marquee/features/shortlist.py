@@ -1,14 +1,15 @@
 """Candidate rows of a large table, copied side by side so that scoring reads them alone.
 
 Scores read a matrix of all movies, and of tens of thousands few are ever recommended. A shortlist
-holds copies of the rows of the most liked movies and of all movies that had no rating.
+holds copies of the rows of the most liked movies and of all movies that had no rating. Its matrix
+is stored by column: a score reads a few blocks of columns of every row.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from marquee.arrays import Floating, Ints, Mask, Matrix, Vector
+from marquee.arrays import Floating, Ints, Mask, Matrix, Vector, lengthened
 
 MAX_CANDIDATES = 10_000
 """Movies, the most liked ones, that are candidates."""
@@ -77,7 +78,7 @@ class Shortlist:
     def __init__(self, rows: Ints, vectors: Matrix) -> None:
         """Take the rows, m ascending, and their vectors, m × d."""
         self._m = len(rows)
-        self._rows, self._vectors = rows, vectors
+        self._rows, self._vectors = rows, np.asfortranarray(vectors)
         self._positions = {row: position for position, row in enumerate(rows.tolist())}
 
     def put(self, row: int, vector: Vector, is_new: bool) -> None:
@@ -102,9 +103,8 @@ class Shortlist:
     def _append(self, row: int) -> int:
         if self._m == len(self._rows):
             extra = max(64, self._m // 8)
-            width = self._vectors.shape[1]
-            self._rows = np.concatenate([self._rows, np.zeros(extra, np.int64)])
-            self._vectors = np.concatenate([self._vectors, np.zeros((extra, width), np.float32)])
+            self._rows = lengthened(self._rows, extra)
+            self._vectors = lengthened(self._vectors, extra)
         self._rows[self._m] = row
         self._positions[row] = self._m
         self._m += 1

@@ -133,7 +133,7 @@ class BlendedModel(ABC, Generic[H]):
 
     def movies(self) -> MovieTable:
         """Return a table of the base movies, the caller's to change."""
-        return MovieTable.from_arrays(self.base.arrays()).with_shortlist(self.base_sums)
+        return MovieTable.from_arrays(self.base.arrays()).for_scoring(self.base_sums)
 
     def sums(self, movie_id: int) -> tuple[int, int, int]:
         """Return the sums that the model was fitted with, zeros for a movie it does not know."""

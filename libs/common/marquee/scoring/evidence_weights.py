@@ -5,6 +5,8 @@ a random part of a long history, as an import leaves it, has them behind. Weight
 both orders at a few numbers of ratings, and interpolated between them.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -115,9 +117,11 @@ def _by_number(stored: Mapping[str, Weights]) -> dict[int, Weights]:
 def _interpolated(by_number: Mapping[int, Weights], n: int) -> dict[str, float]:
     """Return weights between those of the nearest numbers, linear in log n."""
     numbers = list(by_number)
-    logs, at = np.log(numbers), np.log(max(n, 1))
-    names = {name: None for weights in by_number.values() for name in weights}
+    i = bisect_left(numbers, n)
+    low, high = numbers[max(i - 1, 0)], numbers[min(i, len(numbers) - 1)]
+    share = math.log(n / low) / math.log(high / low) if low < n < high else float(n >= high)
+    lower, upper = by_number[low], by_number[high]
     return {
-        name: float(np.interp(at, logs, [by_number[k].get(name, 0.0) for k in numbers]))
-        for name in names
+        name: (1 - share) * lower.get(name, 0.0) + share * upper.get(name, 0.0)
+        for name in {**lower, **upper}
     }

@@ -33,8 +33,9 @@ these tell what they look like, the bad ones too: a remark under a list says wha
 - **Other parts of a series are rare in sessions.** Sequels are less liked than what is liked beside
   the first part: weights that bring them in lose .006 to .014.
 - **One rating says little about what is not liked.** Low stars for action do not keep the blend of
-  few ratings from the blockbusters that viewers of romantic comedies liked too, and its reasons
-  name a liked film wherever the reduced space sees any likeness.
+  few ratings from the blockbusters that viewers of romantic comedies liked too. They say that they
+  are popular: a liked film is named only where the reduced space sees more likeness than in
+  three of four pairs of well-known films.
 - **Series without a common word** are not found where other films have the same genres and years:
   *El Mariachi* and *Desperado*, *Divergent* and *Insurgent*, Jack Ryan, Hannibal Lecter, *Monsters,
   Inc.* and *Monsters University* of twelve years later. The data have no cast, director or plot.

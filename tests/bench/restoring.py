@@ -23,7 +23,7 @@ from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.settings import Settings
 from marquee.snapshots.format import newest_snapshot
 from marquee_local.servers import valkey
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
 from trainer.operations.rebuild import Rebuilder
@@ -70,7 +70,7 @@ def _import(state: Path, asked: argparse.Namespace) -> int:
     source = asked.data or state / "data"
     if asked.data is None:
         generate(asked.users, asked.movies, asked.ratings, 1, source)
-    dataset, _ = read_movielens(source, 0.0)
+    dataset, _ = read_dataset(source)
     history = History(settings.history, settings.partitions)
     return history.import_dataset(dataset).manifest.ratings
 

@@ -14,7 +14,7 @@ from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
 from marquee.training.ranking_metrics import ndcg_at_k
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.protocols.cases import draw_slice
 from trainer.evaluation.protocols.slices import SLICES
 from trainer.evaluation.protocols.splits import split_by_user
@@ -30,7 +30,7 @@ class Offline:
     """Lists of 30 of the content model for held-out users of three movies, and their targets."""
 
     def __init__(self) -> None:
-        split = split_by_user(read_movielens(DATA)[0], 0)
+        split = split_by_user(read_dataset(DATA)[0], 0)
         model = fit(split.train, ContentConfig(), 0)
         movies = model.movies()
         one = next(found for found in SLICES if found.name == "3 viewed")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.lists.examples import Examples, Expected
 from trainer.evaluation.lists.lists import LIST_SIZE, Item, ListMaker, Lists
 from trainer.models.parameters import TrainingParameters
@@ -21,7 +21,7 @@ PAGE = ROOT / "docs" / "explanation" / "lists.md"
 
 @pytest.fixture(scope="module")
 def maker() -> ListMaker:
-    dataset, _ = read_movielens(ROOT / "data" / "ml-latest-small.zip")
+    dataset, _ = read_dataset(ROOT / "data" / "ml-latest-small.zip")
     return ListMaker(dataset, TrainingParameters(), diversity=0.05)
 
 

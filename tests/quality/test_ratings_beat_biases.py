@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.rating_prediction.evaluate import (
     BIASES,
     NEURAL,
@@ -27,7 +27,7 @@ DATA = Path(__file__).resolve().parents[2] / "data" / "ml-latest-small.zip"
 @pytest.fixture(scope="module")
 def measured():
     """Return the trials of one split, by kind and predictor, and the reliability."""
-    dataset, _ = read_movielens(DATA)
+    dataset, _ = read_dataset(DATA)
     trials, sure = measure_ratings(dataset, ONE_NETWORK, 1, kinds=(WARM, UNSEEN_USER, UNSEEN_MOVIE))
     return {(one.trial, one.name): one for one in trials}, sure
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from marquee.domain.routing import Thresholds
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.plan import EvaluationPlan
 from trainer.evaluation.protocols.slices import QUICK
@@ -30,7 +30,7 @@ RANDOM = [one.name for one in QUICK if one.protocol is Protocol.RANDOM]
 @pytest.fixture(scope="module")
 def report():
     """Return the report of one fold, popularity being the only rival."""
-    dataset, _ = read_movielens(DATA)
+    dataset, _ = read_dataset(DATA)
     plan = EvaluationPlan((0,), QUICK, families=(), diversities=(0.2,))
     return evaluate(dataset, ONE_NETWORK, Thresholds(), plan)
 

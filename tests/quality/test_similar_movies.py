@@ -9,7 +9,7 @@ from marquee.arrays import Matrix
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.training.scorers.likeness import FittedLikeness
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.lists.figures import copies_first, fit_to, neighbors, read_series
 from trainer.evaluation.similarity import MEASURES, siblings
 
@@ -28,7 +28,7 @@ cosines, lifts and ratios measure."""
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    return read_movielens(DATA)[0]
+    return read_dataset(DATA)[0]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from marquee.registry.bundle import MANIFEST, Manifest, read_manifest, seal  # n
 from marquee.registry.registry import Registry  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from trainer.datasets.movielens import read_movielens  # noqa: E402
+from trainer.datasets.reader import read_dataset  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.models.artifact_check import NAMED, READ, check_artifacts  # noqa: E402
 from trainer.models.fitting import MODEL_FITS  # noqa: E402
@@ -50,7 +50,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("state")
     settings = Settings(state=folder)
     generate(30, 60, 900, 3, folder / "release")
-    dataset, _ = read_movielens(folder / "release")
+    dataset, _ = read_dataset(folder / "release")
     for name in MODEL_NAMES:
         fit, bundle = MODEL_FITS[name](), folder / "bundles" / name
         fit.fit(dataset, PARAMETERS.config(name, fit.config), 1).save(bundle)

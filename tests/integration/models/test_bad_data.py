@@ -20,7 +20,7 @@ from marquee.errors import MarqueeError  # noqa: E402
 from marquee.registry.bundle import verify  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
 from neural.model import Neural  # noqa: E402
-from trainer.datasets.movielens import read_movielens  # noqa: E402
+from trainer.datasets.reader import read_dataset  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.history.history import History  # noqa: E402
 from trainer.models.parameters import TrainingParameters  # noqa: E402
@@ -149,7 +149,7 @@ def test_a_training_on_no_ratings_says_why_it_cannot_be(tmp_path: Path) -> None:
 def train(folder: Path) -> dict[str, Path]:
     """Train on the release in a folder; return the bundles."""
     settings = Settings(state=folder / "state")
-    dataset, _ = read_movielens(folder / "release")
+    dataset, _ = read_dataset(folder / "release")
     History(settings.history, settings.partitions).import_dataset(dataset)
     record = run(STAGES, settings, TrainingOptions(publish=False), PARAMETERS)
     return {name: Path(path) for name, path in record.bundles.items()}

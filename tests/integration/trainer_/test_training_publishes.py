@@ -30,7 +30,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_local.servers import free_port
 from marquee_testing import until
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
 
@@ -40,7 +40,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A history of 3,000 generated ratings."""
     folder = tmp_path_factory.mktemp("data")
     generate(60, 120, 3000, 5, folder / "release")
-    dataset, _ = read_movielens(folder / "release")
+    dataset, _ = read_dataset(folder / "release")
     History(folder / "history", 4).import_dataset(dataset)
     return folder / "history"
 

@@ -21,7 +21,7 @@ from marquee.events import MODELS
 from marquee.registry.registry import Registry
 from marquee_local.servers import free_port
 from marquee_testing import until
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
 
@@ -98,7 +98,7 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Running]:
     folder, port = tmp_path_factory.mktemp("state"), free_port()
     generate(60, 120, 3000, 5, folder / "release")
-    dataset, _ = read_movielens(folder / "release")
+    dataset, _ = read_dataset(folder / "release")
     History(folder / "history", 4).import_dataset(dataset)
     environ = {
         "MARQUEE_STATE": str(folder),

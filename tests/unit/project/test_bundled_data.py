@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 
 ARCHIVE = Path(__file__).parents[3] / "data" / "ml-latest-small.zip"
 
 
 def test_the_bundled_release_is_complete() -> None:
-    data, report = read_movielens(ARCHIVE)
+    data, report = read_dataset(ARCHIVE)
     users = len(np.unique(data.user_ids))
     assert (len(data), users, len(data.movies)) == (100_836, 610, 9_742)
     assert report.malformed == 0

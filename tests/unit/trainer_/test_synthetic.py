@@ -8,14 +8,14 @@ import pytest
 from marquee.domain.movies import GENRES
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder = tmp_path_factory.mktemp("generated")
-    data, report = read_movielens(generate(400, 500, 20_000, 7, folder))
+    data, report = read_dataset(generate(400, 500, 20_000, 7, folder))
     assert report.malformed == 0
     return data
 
@@ -30,7 +30,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_there_are_exactly_as_many_as_asked_for(
     tmp_path: Path, users: int, movies: int, ratings: int
 ) -> None:
-    data, report = read_movielens(generate(users, movies, ratings, 1, tmp_path))
+    data, report = read_dataset(generate(users, movies, ratings, 1, tmp_path))
     assert (len(data), len(data.movies), len(np.unique(data.user_ids))) == (ratings, movies, users)
     assert (report.malformed, report.replaced, report.ratings_without_movie) == (0, 0, 0)
 
@@ -120,7 +120,7 @@ def test_titles_are_different_and_read_like_titles(data: Dataset) -> None:
 
 
 def test_a_tag_genome_covers_the_more_popular_half(tmp_path: Path) -> None:
-    data, report = read_movielens(generate(40, 30, 400, 1, tmp_path, genome_tags=70))
+    data, report = read_dataset(generate(40, 30, 400, 1, tmp_path, genome_tags=70))
     rows = {tally.file: tally.rows for tally in report.files}
     assert (rows["genome-tags.csv"], rows["genome-scores.csv"]) == (70, 15 * 70)
     assert sum(len(movie.tags) > 3 for movie in data.movies) >= 10

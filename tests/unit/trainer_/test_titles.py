@@ -2,7 +2,8 @@
 
 import pytest
 
-from trainer.datasets.titles import split_genres, split_title
+from trainer.datasets.genre_lists import split_genres
+from trainer.datasets.titles import split_title
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,82 @@
 """`marquee data`: import, check, generate and download data sets."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from trainer.cli.terminal import Session, print_json, print_lines
 
-if TYPE_CHECKING:
-    from marquee.features.dataset import Dataset
-    from trainer.datasets.movielens import ImportReport
-
 app = typer.Typer(no_args_is_help=True, help="Import, check, generate and download data sets.")
 
-Source = Annotated[Path, typer.Argument(help="A MovieLens release: a folder or a zip.")]
-MaxBadShare = Annotated[
-    float, typer.Option(min=0, max=1, help="Stop when more of a file's rows are malformed.")
+Sources = Annotated[
+    list[Path], typer.Argument(help="A folder, a zip, or files: tables of films and of ratings.")
 ]
+MaxLoss = Annotated[
+    str, typer.Option(help="Write nothing when a larger share of rows is lost for one cause.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Of the text, as cp1251; else recognised.")]
+Separator = Annotated[
+    str | None, typer.Option(help="Of fields, as semicolon or tab; else recognised.")
+]
+Columns = Annotated[
+    str | None, typer.Option(help="Columns by name, as rating=score,user=uid; else recognised.")
+]
+ScaleOf = Annotated[str | None, typer.Option("--scale", help="Of the ratings, as 1-10 or 0-100.")]
+Likes = Annotated[bool, typer.Option("--likes", help="Every row of ratings is a like.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
 @app.command("import")
-def import_(context: typer.Context, source: Source, max_bad_share: MaxBadShare = 0.01) -> None:
+def import_(
+    context: typer.Context,
+    sources: Sources,
+    max_loss: MaxLoss = "1%",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    scale: ScaleOf = None,
+    likes: Likes = False,
+) -> None:
     """Make a data set the base of the history, from which models and profiles are made.
 
     marquee data import data/ml-latest-small.zip
     """
-    from trainer.datasets.movielens import read_movielens
+    from trainer.datasets.options import ImportOptions
+    from trainer.datasets.reader import read_dataset
     from trainer.history.history import History
 
     session: Session = context.obj
-    dataset, report = read_movielens(source, max_bad_share)
+    options = ImportOptions.parse(max_loss, encoding, separator, columns, scale, likes)
+    dataset, report = read_dataset(sources, options)
     history = History(session.settings.history, session.settings.partitions)
     snapshot = history.import_dataset(dataset)
-    print_lines(_lines(dataset, report))
+    print_lines(report.lines(dataset))
     session.say(f"imported into {snapshot.path}; next: marquee train")
 
 
 @app.command()
-def check(source: Source, max_bad_share: MaxBadShare = 0.01, as_json: Json = False) -> None:
-    """Read a data set and report on it; nothing is written."""
-    from trainer.datasets.movielens import read_movielens
+def check(
+    sources: Sources,
+    max_loss: MaxLoss = "1%",
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    scale: ScaleOf = None,
+    likes: Likes = False,
+    as_json: Json = False,
+) -> None:
+    """Read a data set and report on it as an import would; nothing is written."""
+    from trainer.datasets.options import ImportOptions
+    from trainer.datasets.reader import read_dataset
 
-    dataset, report = read_movielens(source, max_bad_share)
+    options = ImportOptions.parse(max_loss, encoding, separator, columns, scale, likes)
+    dataset, report = read_dataset(sources, options)
     if as_json:
-        print_json(_as_json(dataset, report))
+        print_json(report.as_json(dataset))
     else:
-        print_lines(_lines(dataset, report))
+        print_lines(report.lines(dataset))
 
 
 @app.command()
@@ -88,46 +117,3 @@ def download(
         )
     print_lines([str(path)])
     session.say(f"next: marquee data import {path}")
-
-
-def _lines(dataset: "Dataset", report: "ImportReport") -> list[str]:
-    from trainer.datasets.rating_scale import rating_warnings
-
-    lines = [f"{len(dataset):,} ratings of {len(dataset.movies):,} films"]
-    lines += [f"warning: {warning}" for warning in rating_warnings(dataset)]
-    for tally in report.files:
-        words = f"{tally.file}: {tally.rows:,} rows"
-        lines.append(words + (f", {tally.malformed:,} malformed" if tally.malformed else ""))
-        lines += [f"  {example}" for example in tally.examples]
-    left_out = {
-        "ratings replaced by a later one": report.replaced,
-        "ratings of unknown films": report.ratings_without_movie,
-        "tags of unknown films": report.tags_without_movie,
-    }
-    lines += [f"left out: {count:,} {what}" for what, count in left_out.items() if count]
-    lines += [f"unknown genre {name}: {n:,} films" for name, n in report.unknown_genres.items()]
-    return lines
-
-
-def _as_json(dataset: "Dataset", report: "ImportReport") -> dict[str, object]:
-    from trainer.datasets.rating_scale import rating_warnings
-
-    return {
-        "ratings": len(dataset),
-        "films": len(dataset.movies),
-        "data_version": dataset.version,
-        "warnings": rating_warnings(dataset),
-        "replaced": report.replaced,
-        "ratings_without_film": report.ratings_without_movie,
-        "tags_without_film": report.tags_without_movie,
-        "unknown_genres": report.unknown_genres,
-        "files": [
-            {
-                "file": tally.file,
-                "rows": tally.rows,
-                "malformed": tally.malformed,
-                "examples": [str(example) for example in tally.examples],
-            }
-            for tally in report.files
-        ],
-    }

@@ -10,7 +10,7 @@ from marquee.domain.routing import Thresholds
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.settings import Settings
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import curves_of, evaluate
 from trainer.evaluation.parallel import EvaluationJob, fill_cache
@@ -128,7 +128,7 @@ def read_data(settings: Settings, data: Path | None) -> Dataset:
         DataError: There are no ratings.
     """
     if data is not None:
-        dataset, _ = read_movielens(data)
+        dataset, _ = read_dataset(data)
     else:
         dataset, _ = History(settings.history, settings.partitions).dataset()
     if not len(dataset):

@@ -44,12 +44,12 @@ def lists(
     docs: Annotated[Path | None, typer.Option(help="Write the page to a Markdown file.")] = None,
 ) -> None:
     """Train, and show the lists of well-known films and short sessions: minutes."""
-    from trainer.datasets.movielens import read_movielens
+    from trainer.datasets.reader import read_dataset
     from trainer.evaluation.lists.page import write_page
     from trainer.models.parameters import read_parameters
 
     session: Session = context.obj
-    dataset, _ = read_movielens(data)
+    dataset, _ = read_dataset(data)
     parameters = read_parameters(session.settings.params)
     page = write_page(
         dataset, parameters, session.settings.diversity, examples, series, f"{data.name}"

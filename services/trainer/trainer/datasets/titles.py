@@ -1,8 +1,6 @@
-"""Conversion of MovieLens titles and genres to those of the catalogue."""
+"""Conversion of MovieLens titles to those of the catalogue."""
 
 import re
-
-from marquee.domain.movies import GENRES
 
 _ARTICLES = (
     "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|I|El|Los|Las|Una|Der|Die|Das|Ein|Eine|Den|Det|De|Het"
@@ -11,8 +9,6 @@ _YEAR = re.compile(r"\s*\(\s*(\d{4})\s*(?:[-–—]\s*(?:\d{4})?\s*)?\)\s*$")
 # An article after the last comma of the title, or of an alternative title in brackets.
 _ARTICLE_LAST = re.compile(rf"(^|\()((?:a\.k\.a\. )?)([^()]+), ({_ARTICLES})(?=\)|\s*\(|$)")
 _YEARS = range(1850, 2201)
-_RENAMED = {"Children's": "Children", "SciFi": "Sci-Fi"}
-_NO_GENRE = {"", "(no genres listed)", "unknown"}
 
 
 def split_title(text: str) -> tuple[str, int | None]:
@@ -25,14 +21,6 @@ def split_title(text: str) -> tuple[str, int | None]:
     if not year or int(year[1]) not in _YEARS or not text[: year.start()]:
         return _articles_first(text), None
     return _articles_first(text[: year.start()]), int(year[1])
-
-
-def split_genres(names: list[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Return the genres of the catalogue's vocabulary, and the names that are not in it."""
-    renamed = [_RENAMED.get(name.strip(), name.strip()) for name in names]
-    known = tuple(name for name in renamed if name in GENRES)
-    unknown = [name for name in renamed if name not in GENRES and name not in _NO_GENRE]
-    return known, unknown
 
 
 def _articles_first(title: str) -> str:

@@ -16,7 +16,7 @@ from marquee.arrays import save_json
 from marquee.errors import DataError
 from marquee.registry.bundle import read_manifest
 from marquee.settings import Settings
-from trainer.datasets.movielens import read_movielens
+from trainer.datasets.reader import read_dataset
 from trainer.facts.fold import Facts
 from trainer.history.history import History
 from trainer.history.snapshots import write_snapshot
@@ -139,7 +139,7 @@ class StageRun:
         shutil.rmtree(self.work.state, ignore_errors=True)
         frozen = context.settings.history
         if self.source is not None:
-            dataset, _ = read_movielens(self.source)
+            dataset, _ = read_dataset(self.source)
             History(frozen, settings.partitions).import_dataset(dataset)
         else:
             dataset, cut = History(settings.history, settings.partitions).dataset()

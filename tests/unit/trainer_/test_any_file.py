@@ -312,3 +312,18 @@ def test_a_catalogue_in_any_dialect_comes_back(
     data, _ = read_dataset(folder, ImportOptions.parse(separator=separator))
     found = [movie.title for movie in data.movies]
     assert found == [split_title(title)[0] for title in titles]
+
+
+def test_a_table_that_is_not_read_is_told_and_ratings_without_a_role_are_refused(
+    tmp_path: Path,
+) -> None:
+    folder = written(
+        tmp_path / "x", movies__csv=films(), ratings__csv=ratings(), links__csv="movieId,imdbId\n1,2\n"
+    )  # fmt: skip
+    data, report = read_dataset(folder)
+    assert "not read: links.csv: the first line is 'movieId,imdbId'" in report.lines(data)
+    written(folder, marks__csv=ratings(header=("who", "movieId", "rating")))
+    (folder / "ratings.csv").unlink()
+    with pytest.raises(DataError, match=r"marks\.csv: ratings without a column for the user"):
+        read(folder)
+    assert read(folder, columns="user=who")[0] == sorted(RATINGS)

@@ -89,7 +89,7 @@ def columns_of(
         every_row_likes: Whether ratings need no stars.
 
     Raises:
-        DataError: Two columns may have one role.
+        DataError: Two columns may have one role, or ratings lack one.
     """
     names = [name.strip() for name in header]
     places = {role: _place(role, names, mapping, file) for role in ROLES}
@@ -98,6 +98,13 @@ def columns_of(
         wanted = _IMPLICIT if every_row_likes and kind == "ratings" else roles
         if all(role in found for role in wanted):
             return Columns(kind, found, tuple(names))
+    if "rating" in found and ("user" in found or "movie" in found):
+        missing = "movie" if "user" in found else "user"
+        raise DataError(
+            f"{file}: ratings without a column for the {missing}: say --columns"
+            f" {missing}=COLUMN, one of {', '.join(names)}",
+            "columns",
+        )
     return None
 
 

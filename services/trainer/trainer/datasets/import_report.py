@@ -40,6 +40,7 @@ class ImportReport:
         tags_without_movie: Tags of such movies.
         movies_without_rating: Movies that nobody rated.
         unknown_genres: Movies by genre that is not in the vocabulary.
+        unread: Tables that are none of those that are read, each with what it is.
         path: Folder of the files within what was named.
     """
 
@@ -51,6 +52,7 @@ class ImportReport:
     tags_without_movie: int
     movies_without_rating: int
     unknown_genres: Mapping[str, int]
+    unread: tuple[str, ...] = ()
     path: str = ""
 
     @property
@@ -70,6 +72,7 @@ class ImportReport:
         lines += [f"read from {self.path}"] if self.path not in ("", ".") else []
         for file in self.read:
             lines += _file_lines(file)
+        lines += [f"not read: {table}" for table in self.unread]
         lines += _rating_lines(dataset)
         lines += [f"left out: {count:,} {what}" for what, count in self._left_out() if count]
         return lines
@@ -96,6 +99,7 @@ class ImportReport:
             "data_version": dataset.version,
             "warnings": self.warnings(dataset),
             "path": self.path,
+            "unread": list(self.unread),
             "replaced": self.replaced,
             "ratings_without_film": self.ratings_without_movie,
             "films_missing": list(self.movies_missing),
@@ -130,7 +134,8 @@ class ImportReport:
 def _file_lines(file: FileReport) -> list[str]:
     tally = file.tally
     lost = f", {tally.malformed:,} malformed" if tally.malformed else ""
-    lines = [f"{tally.file}: {tally.rows:,} rows{lost} ({file.how})"]
+    how = f" ({file.how})" if file.how else ""
+    lines = [f"{tally.file}: {tally.rows:,} rows{lost}{how}"]
     if file.titles:
         titles = " and ".join(repr(title) for title in file.titles)
         lines.append(

@@ -41,11 +41,20 @@ class TableFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """The tables of a data set in a folder; `has_genre_flags`: the films are those of ml-100k."""
+    """The tables of a data set in a folder.
+
+    Attributes:
+        folder: Its path in what the user named.
+        files: The files of the folder.
+        tables: Those that are read.
+        unread: The other tables, each with what it is.
+        has_genre_flags: The films are those of ml-100k.
+    """
 
     folder: str
     files: SourceFiles
     tables: Mapping[Kind, TableFile]
+    unread: tuple[str, ...] = ()
     has_genre_flags: bool = False
 
 
@@ -113,6 +122,7 @@ def _by_columns(
 ) -> Layout | None:
     """Return the layout of tables with a header; what others are is added to `seen`."""
     found: dict[Kind, list[TableFile]] = {}
+    unread: list[str] = []
     for name, opener in files.items():
         if not name.endswith(_TABLES):
             continue
@@ -120,13 +130,14 @@ def _by_columns(
             table, reason = _look(name, stream, options)
         if table is None:
             _check_standard(name, reason)
-            seen.append(f"{name}: {reason}")
+            unread.append(f"{name}: {reason}")
         else:
             found.setdefault(table.columns.kind, []).append(table)
     if "movies" not in found:
-        seen += [f"{table}" for tables in found.values() for table in tables]
+        seen += [*unread, *(f"{table}" for tables in found.values() for table in tables)]
         return None
-    return Layout(folder, files, {kind: _one(kind, tables) for kind, tables in found.items()})
+    tables = {kind: _one(kind, tables) for kind, tables in found.items()}
+    return Layout(folder, files, tables, tuple(unread))
 
 
 def _check_standard(name: str, reason: str) -> None:

@@ -95,6 +95,7 @@ class _Reader:
             tags_without_movie=self._tags_without_movie,
             movies_without_rating=len(movies) - len(np.unique(dataset.movie_ids)),
             unknown_genres=dict(rows.unknown_genres.most_common()),
+            unread=self._layout.unread,
             path=self._layout.folder,
         )
 

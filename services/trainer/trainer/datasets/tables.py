@@ -61,9 +61,8 @@ class Tally:
         self.rows += quote.hidden + 1
         self.malformed += quote.hidden
         self.hidden = quote.hidden
-        self.reject(
-            quote.line, f"a quote is not closed and hides the {quote.hidden:,} lines behind it"
-        )
+        behind = f" and hides the {quote.hidden:,} lines behind it" if quote.hidden else ""
+        self.reject(quote.line, f"a quote is not closed{behind}")
 
 
 def read_numbers(

@@ -11,21 +11,26 @@ from typer.core import TyperGroup
 
 from marquee.domain.likes import use_likes
 from marquee.errors import MarqueeError
+from marquee.requirements.start import enforce
+from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import read, with_state_file
 from trainer.cli import data, dead_letters, inspect, models, schemas, train, verify
 from trainer.cli.terminal import Session, log_to_stderr, print_error
 
 
 class RootGroup(TyperGroup):
-    """The root of the command: a `MarqueeError` is one line on stderr and exit status 2."""
+    """The root of the command: what a user can mend is one line on stderr and exit status 2."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except MarqueeError as error:
+        except (MarqueeError, OSError) as error:
+            line = str(error) if isinstance(error, MarqueeError) else place_fault(error)
+            if line is None:
+                raise
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            print_error(f"marquee: {' '.join(str(error).split())}")
+            print_error(f"marquee: {' '.join(line.split())}")
             raise typer.Exit(2) from None
 
 
@@ -79,6 +84,9 @@ def root(
     log_to_stderr("debug" if debug else "warning")
     settings = read(with_state_file(os.environ, state), state=state, bus=bus, namespace=namespace)
     use_likes(settings.likes)
+    # The doctor reports on the folder itself.
+    if context.invoked_subcommand != "doctor":
+        enforce(state_results(settings.state)[:1])
     context.obj = Session(settings, quiet)
 
 

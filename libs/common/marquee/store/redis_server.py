@@ -1,0 +1,146 @@
+"""A look at the Redis server: its version, role, memory, persistence and clock."""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from marquee.bus.redis.faults import CLUSTER, URL, Mistake, mistake_of
+
+_DEFAULT_PORT = 6379
+_AWAY = f"start it (make demo does), or set {URL}"
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    """What a server tells of itself; an absent name or None: it may not be looked at.
+
+    Attributes:
+        info: values of INFO by name.
+        config: values of CONFIG GET by name.
+        clock_ahead_s: seconds by which its clock is ahead of that of this machine.
+    """
+
+    info: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, str] = field(default_factory=dict)
+    clock_ahead_s: float | None = None
+
+
+@dataclass(frozen=True)
+class RedisFault:
+    """The reason why a server cannot be used.
+
+    Attributes:
+        text: the fault, in one line.
+        remedy: what mends it.
+        passes: waiting may mend it: the server is away, or starts.
+    """
+
+    text: str
+    remedy: str
+    passes: bool
+
+
+def look_at_redis(url: str, timeout_s: float = 1.0) -> RedisServer | RedisFault:
+    """Ask a server for its state; nothing is written, and no error is raised.
+
+    Args:
+        url: A valid address (`marquee.addresses.redis_url_fault`).
+        timeout_s: Limit of each call, in seconds.
+    """
+    client: Any = redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        client.ping()
+        return RedisServer(
+            _allowed(client.info) or {},
+            _allowed(lambda: client.config_get("save", "appendfsync")) or {},
+            _clock_ahead_s(client),
+        )
+    except (redis.RedisError, OSError) as error:
+        return _fault(error, url, timeout_s)
+    except (TypeError, ValueError):
+        # The client takes each name after the ? as an argument of its own.
+        text = f"{URL} has an unknown option after the ?, or one with a wrong value"
+        return RedisFault(text, "leave it out", passes=False)
+    finally:
+        client.close()
+
+
+def _allowed(ask: Callable[[], Any]) -> Any:
+    """Return an answer, None if the server does not let this user ask, or not know the command."""
+    try:
+        return ask()
+    except redis.ResponseError as error:
+        if isinstance(error, redis.exceptions.AskError) or "CLUSTERDOWN" in str(error):
+            raise
+        return None
+
+
+def _clock_ahead_s(client: Any) -> float | None:
+    before = time.time()
+    server = _allowed(client.time)
+    if server is None:
+        return None
+    return float(server[0] + server[1] / 1e6 - (before + time.time()) / 2)
+
+
+def _fault(error: Exception, url: str, timeout_s: float) -> RedisFault:
+    mistake = mistake_of(error) or _wrong_tls(error, url, timeout_s)
+    if mistake is not None:
+        return RedisFault(mistake.text, mistake.remedy, passes=False)
+    return RedisFault(f"Redis: {error}", _AWAY, passes=True)
+
+
+def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:
+    """Return the mistake of TLS where the server speaks none, or the reverse; None if neither."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        text = f"the certificate of the server of {URL} is not trusted: {cause.verify_message}"
+        return Mistake(text, "name its authority by ?ssl_ca_certs=FILE")
+    if isinstance(error, redis.ResponseError) or isinstance(cause, ConnectionRefusedError):
+        return None
+    parts = urlsplit(url)
+    address = parts.hostname or "localhost", parts.port or _DEFAULT_PORT
+    spoken = protocol_at(address, timeout_s)
+    if parts.scheme == "rediss" and spoken == "plain":
+        text = f"{URL} begins with rediss://, and its port speaks no TLS"
+        return Mistake(text, "write redis://, or the port that speaks TLS")
+    if parts.scheme == "redis" and spoken == "tls":
+        return Mistake(f"{URL} begins with redis://, and its port speaks TLS", "write rediss://")
+    return None
+
+
+def protocol_at(address: tuple[str, int], timeout_s: float) -> Literal["plain", "tls"] | None:
+    """Return what a server at a host and port speaks, None if it answers neither."""
+    try:
+        with socket.create_connection(address, timeout_s) as plain:
+            plain.sendall(b"PING\r\n")
+            if plain.recv(1) in (b"+", b"-"):
+                return "plain"
+    except OSError:
+        pass  # it may wait for a greeting of TLS
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
+    try:
+        with socket.create_connection(address, timeout_s) as raw, context.wrap_socket(raw):
+            return "tls"
+    except ssl.SSLError as error:
+        # A server that wants a certificate of the client speaks TLS, too.
+        return "tls" if "ALERT" in str(error.reason) else None
+    except OSError:
+        return None
+
+
+__all__ = ["CLUSTER", "RedisFault", "RedisServer", "look_at_redis", "protocol_at"]

@@ -319,4 +319,4 @@ def test_the_doctor_reports_what_processes_refuse(
 
 
 def test_settings_from_the_environment_lead_to_the_same_server(url: str) -> None:
-    assert redis_results(read({"MARQUEE_REDIS_URL": url}))[0].text == "answers"
+    assert redis_results(read({"MARQUEE_REDIS_URL": url}))[0].text == f"answers at {url[8:-2]}"

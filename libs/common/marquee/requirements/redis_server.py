@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+from marquee.bus.redis.faults import CLUSTER
 from marquee.requirements.result import AtStart, CheckResult
 from marquee.settings import Settings
-from marquee.store.redis_server import CLUSTER, RedisFault, RedisServer, look_at_redis
+from marquee.store.redis_server import DEFAULT_PORT, RedisFault, RedisServer, look_at_redis
 
 LEAST_VERSION = {"redis": (7, 0), "kafka": (6, 2)}
 """Oldest version for each bus: `XADD 0-*` came with 7.0, ZMSCORE with 6.2."""
@@ -26,7 +28,9 @@ def redis_results(settings: Settings, timeout_s: float = 1.0) -> list[CheckResul
     if isinstance(server, RedisFault):
         start: AtStart = "" if server.passes else "refuse"  # processes wait for a server
         return [CheckResult("bad", "Redis", server.text, server.remedy, start)]
-    return judge_redis(server, settings.bus)
+    parts = urlsplit(settings.redis_url.get_secret_value())
+    place = f"{parts.hostname or 'localhost'}:{parts.port or DEFAULT_PORT}"
+    return [CheckResult("good", "Redis", f"answers at {place}"), *judge_redis(server, settings.bus)]
 
 
 def judge_redis(server: RedisServer, bus: str) -> list[CheckResult]:
@@ -36,7 +40,7 @@ def judge_redis(server: RedisServer, bus: str) -> list[CheckResult]:
         server: The server's state.
         bus: The configured bus, `redis` or `kafka`.
     """
-    results = [CheckResult("good", "Redis", "answers")]
+    results = []
     if not server.info:
         text = "INFO is not allowed: version, role, eviction, memory were not looked at"
         results.append(CheckResult("note", "Redis", text, "look at them where the server is run"))

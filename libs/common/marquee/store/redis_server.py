@@ -12,9 +12,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from marquee.bus.redis.faults import CLUSTER, URL, Mistake, mistake_of
+from marquee.bus.redis.faults import URL, Mistake, mistake_of
 
-_DEFAULT_PORT = 6379
+DEFAULT_PORT = 6379
 _AWAY = f"start it (make demo does), or set {URL}"
 
 
@@ -112,7 +112,7 @@ def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:
     if isinstance(error, redis.ResponseError) or isinstance(cause, ConnectionRefusedError):
         return None
     parts = urlsplit(url)
-    address = parts.hostname or "localhost", parts.port or _DEFAULT_PORT
+    address = parts.hostname or "localhost", parts.port or DEFAULT_PORT
     spoken = protocol_at(address, timeout_s)
     if parts.scheme == "rediss" and spoken == "plain":
         text = f"{URL} begins with rediss://, and its port speaks no TLS"
@@ -141,6 +141,3 @@ def protocol_at(address: tuple[str, int], timeout_s: float) -> Literal["plain", 
         return "tls" if "ALERT" in str(error.reason) else None
     except OSError:
         return None
-
-
-__all__ = ["CLUSTER", "RedisFault", "RedisServer", "look_at_redis", "protocol_at"]

@@ -14,7 +14,7 @@ from marquee.errors import MarqueeError
 from marquee.requirements.start import enforce
 from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import read, with_state_file
-from trainer.cli import data, dead_letters, inspect, models, schemas, train, verify
+from trainer.cli import data, dead_letters, inspect, models, publish, schemas, train, verify
 from trainer.cli.terminal import Session, log_to_stderr, print_error
 
 
@@ -41,6 +41,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(inspect.app, name="inspect")
 app.add_typer(dead_letters.app, name="dead")
+app.command("publish")(publish.publish)
 app.command("train")(train.train)
 app.command("stage")(train.stage)
 app.command("tidy")(train.tidy)

@@ -23,7 +23,6 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     Raises:
         SettingsError: It cannot be bound; the text names the setting, the reason and the remedy.
     """
-    variable = f"MARQUEE_{setting.upper()}"
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -40,6 +39,11 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         bound.bind(address)
     except OSError as error:
         bound.close()
-        reason = _REASONS.get(error.errno or 0, f"cannot be had: {error.strerror}")
-        raise SettingsError(f"{variable}: {host}:{port} {reason}", setting) from None
+        raise refused(host, port, setting, error) from None
     return bound
+
+
+def refused(host: str, port: int, setting: str, error: OSError) -> SettingsError:
+    """Return the error for an address that cannot be had, from that of the system."""
+    reason = _REASONS.get(error.errno or 0, f"cannot be had: {error.strerror}")
+    return SettingsError(f"MARQUEE_{setting.upper()}: {host}:{port} {reason}", setting)

@@ -1,6 +1,7 @@
 """The processes of a service: choice of the role, checks at the start, and an orderly stop."""
 
 import contextlib
+import errno
 import importlib
 import os
 import socket
@@ -12,7 +13,7 @@ from fastapi import FastAPI
 from marquee import telemetry
 from marquee.domain.likes import use_likes
 from marquee.errors import SettingsError
-from marquee.ports import listen
+from marquee.ports import listen, refused
 from marquee.requirements.start import check_start
 from marquee.settings import Settings, read
 
@@ -63,9 +64,16 @@ def serve(app: FastAPI, settings: Settings, package: str) -> None:
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    port, setting = settings.port_of(package), f"{package}_port"
     # Bound before the app starts, so that a taken port is told before it follows any stream.
-    with listen(settings.host, settings.port_of(package), f"{package}_port") as bound:
-        _run(uvicorn.Server(config), bound)
+    with listen(settings.host, port, setting) as bound:
+        try:
+            _run(uvicorn.Server(config), bound)
+        except OSError as error:
+            # Two processes may bind one port as long as neither listens.
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise refused(settings.host, port, setting, error) from None
 
 
 def _run(server: uvicorn.Server, bound: socket.socket) -> None:

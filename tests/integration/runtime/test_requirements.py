@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -195,6 +196,22 @@ def test_a_wrong_or_missing_password_is_told_without_it(url: str, server: Any) -
         assert "\n" not in line
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["verify", "rebuild", "erasure 1", "inspect movie 1", "dead list", "publish FILE", "train"],
+)
+def test_a_command_tells_a_wrong_password_in_one_line(
+    url: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_REDIS_URL", with_user(url, "nobody", SECRET))
+    monkeypatch.setenv("MARQUEE_STATE", str(tmp_path / "state"))
+    (file := tmp_path / "events").write_text('{"type": "user.erased", "data": {"user_id": 1}}')
+    done = CliRunner().invoke(app, command.replace("FILE", str(file)).split())
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
+    assert "refuses the user or the password of MARQUEE_REDIS_URL" in done.stderr
+    assert "Zq7" not in done.output
+
+
 def test_a_missing_password_is_told_with_the_form_of_an_address(tmp_path: Path) -> None:
     with valkey(tmp_path) as address, closing(Redis.from_url(address)) as client:
         client.config_set("requirepass", SECRET)
@@ -209,9 +226,11 @@ def test_tls_to_a_plain_port_is_refused(url: str) -> None:
 
 
 @contextmanager
-def tls_server() -> Iterator[int]:
-    """Serve TLS without a certificate: each greeting ends in an alert, as TLS has them."""
+def tls_server(key: str = "", certificate: str = "") -> Iterator[int]:
+    """Serve TLS; without a certificate each greeting ends in an alert, as TLS has them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if certificate:
+        context.load_cert_chain(certificate, key)
 
     def greet() -> None:
         while True:
@@ -235,6 +254,19 @@ def tls_server() -> Iterator[int]:
 def test_a_plain_address_of_a_port_with_tls_is_refused() -> None:
     with tls_server() as port, pytest.raises(SettingsError, match="speaks TLS; write rediss://"):
         check_start(of(f"redis://127.0.0.1:{port}/0"))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_certificate_of_an_unknown_authority_is_told(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("key.pem", "certificate.pem")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=localhost", "-keyout", files[0], "-out", files[1]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    told = pytest.raises(SettingsError, match=r"not trusted.*\?ssl_ca_certs=FILE")
+    with tls_server(*files) as port, told:
+        check_start(of(f"rediss://localhost:{port}/0"))
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_command_of_a_document_is_one_that_there_is(mention: Mention) -> None:
 @pytest.mark.parametrize(
     ("text", "is_example"),
     [
-        ("marquee pubish FILE", False),
+        ("marquee publishes FILE", False),
         ("marquee publish FILE --jsn", False),
         ("marquee dead lok ID", False),
         ("marquee train content hybrid", False),

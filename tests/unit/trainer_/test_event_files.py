@@ -71,7 +71,7 @@ def test_every_type_of_event_is_read_but_those_of_models(kind: str) -> None:
     [
         (rating(rating=9), "data.rating", "", "rating.added.schema.json"),
         (rating(user_id="x"), "data.user_id", "integer", "rating.added.schema.json"),
-        ('{"type": "rating.aded", "data": {}}', "type", "no type", "nearest is rating.added"),
+        ('{"type": "rating.put", "data": {}}', "type", "no type", "nearest is rating.added"),
         ('{"data": {}}', "type", "is missing", "one of movie.added"),
         ('{"events": []}', "type", "is missing", "one of"),
         ('{"type": ', "event", "Invalid JSON", "one event a line"),

@@ -5,7 +5,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -105,7 +105,7 @@ def _fault(error: Exception, url: str, timeout_s: float) -> RedisFault:
 
 def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:
     """Return the mistake of TLS where the server speaks none, or the reverse; None if neither."""
-    cause = error.__cause__
+    cause = error.__cause__ or error.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
         text = f"the certificate of the server of {URL} is not trusted: {cause.verify_message}"
         return Mistake(text, "name its authority by ?ssl_ca_certs=FILE")
@@ -113,31 +113,33 @@ def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:
         return None
     parts = urlsplit(url)
     address = parts.hostname or "localhost", parts.port or DEFAULT_PORT
-    spoken = protocol_at(address, timeout_s)
-    if parts.scheme == "rediss" and spoken == "plain":
-        text = f"{URL} begins with rediss://, and its port speaks no TLS"
-        return Mistake(text, "write redis://, or the port that speaks TLS")
-    if parts.scheme == "redis" and spoken == "tls":
+    if parts.scheme == "rediss":
+        if _speaks_plain(address, timeout_s):
+            text = f"{URL} begins with rediss://, and its port speaks no TLS"
+            return Mistake(text, "write redis://, or the port that speaks TLS")
+    # A server that speaks TLS answers what it cannot read by an alert, or hangs up: at once.
+    elif not isinstance(error, redis.TimeoutError) and _speaks_tls(address, timeout_s):
         return Mistake(f"{URL} begins with redis://, and its port speaks TLS", "write rediss://")
     return None
 
 
-def protocol_at(address: tuple[str, int], timeout_s: float) -> Literal["plain", "tls"] | None:
-    """Return what a server at a host and port speaks, None if it answers neither."""
+def _speaks_plain(address: tuple[str, int], timeout_s: float) -> bool:
     try:
         with socket.create_connection(address, timeout_s) as plain:
             plain.sendall(b"PING\r\n")
-            if plain.recv(1) in (b"+", b"-"):
-                return "plain"
+            return plain.recv(1) in (b"+", b"-")
     except OSError:
-        pass  # it may wait for a greeting of TLS
+        return False
+
+
+def _speaks_tls(address: tuple[str, int], timeout_s: float) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
     try:
         with socket.create_connection(address, timeout_s) as raw, context.wrap_socket(raw):
-            return "tls"
+            return True
     except ssl.SSLError as error:
-        # A server that wants a certificate of the client speaks TLS, too.
-        return "tls" if "ALERT" in str(error.reason) else None
+        # An alert is TLS, too: the server may want a certificate of the client.
+        return "ALERT" in str(error.reason)
     except OSError:
-        return None
+        return False

@@ -10,8 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from marquee.domain.likes import use_likes
-from marquee.errors import MarqueeError
-from marquee.requirements.start import enforce
+from marquee.errors import MarqueeError, SettingsError
 from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import read, with_state_file
 from trainer.cli import data, dead_letters, inspect, models, publish, schemas, train, verify
@@ -86,8 +85,9 @@ def root(
     settings = read(with_state_file(os.environ, state), state=state, bus=bus, namespace=namespace)
     use_likes(settings.likes)
     # The doctor reports on the folder itself.
-    if context.invoked_subcommand != "doctor":
-        enforce(state_results(settings.state)[:1])
+    [folder, *_] = state_results(settings.state)
+    if folder.at_start == "refuse" and context.invoked_subcommand != "doctor":
+        raise SettingsError(folder.line, "state")
     context.obj = Session(settings, quiet)
 
 

@@ -23,12 +23,15 @@ _MEMORY_GB = 2.0
 
 def examine(settings: Settings) -> list[CheckResult]:
     """Return the results of all checks; nothing is changed."""
+    redis = redis_results(settings)
+    # A server that cannot be used as a store cannot be used as the bus either.
+    bus_answers = settings.bus == "kafka" or redis[0].state != "bad"
     return [
         _python(),
         *state_results(settings.state),
         _memory(),
-        *redis_results(settings),
-        *_bus(settings),
+        *redis,
+        *(_bus(settings) if bus_answers else ()),
         *_ports(settings),
         *_addresses(settings),
         _data(settings),

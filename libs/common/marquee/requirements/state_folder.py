@@ -9,7 +9,7 @@ from marquee.requirements.result import CheckResult
 
 LEAST_FREE_GIB = 2.0
 """Room that a training and its bundles need, in GiB."""
-REMEDY = "set MARQUEE_STATE (or --state) to a folder that can be written"
+REMEDY = "set MARQUEE_STATE (--state, or STATE= of make demo) to a folder that can be written"
 
 
 def state_results(state: Path) -> list[CheckResult]:
@@ -70,5 +70,5 @@ def _room(folder: Path) -> CheckResult:
     text = f"{free:.1f} GiB free"
     if free >= LEAST_FREE_GIB:
         return CheckResult("good", "disk", text)
-    remedy = f"free {LEAST_FREE_GIB:.0f} GiB, or set MARQUEE_STATE (STATE= of make demo) elsewhere"
+    remedy = f"free {LEAST_FREE_GIB:.0f} GiB, or {REMEDY}"
     return CheckResult("bad", "disk", text, remedy, "warn")

@@ -1,5 +1,6 @@
 """What servers must be like, looked at on real ones by the doctor and by processes at start."""
 
+import http.client
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from marquee.errors import SettingsError
@@ -109,6 +111,11 @@ def test_data_that_are_not_saved_are_a_warning(url: str, server: Any) -> None:
     server.config_set("appendonly", "no")
     found = result(url, "Redis persistence")
     assert (found.state, found.at_start) == ("warning", "warn")
+    with capture_logs() as logs:
+        check_start(of(url))
+    [warning] = [line for line in logs if "Redis persistence" in line["detail"]]
+    assert warning["log_level"] == "warning"
+    assert "set appendonly yes" in warning["detail"]
     server.config_set("save", "3600 1")
     assert "save 3600 1 alone" in result(url, "Redis persistence").text
 
@@ -130,7 +137,7 @@ def test_what_a_user_may_not_look_at_is_a_note(url: str, server: Any) -> None:
     server.acl_setuser("some", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-config"])
     server.config_set("appendonly", "no")
     assert result(with_user(url, "some"), "Redis persistence").state == "note"
-    server.acl_setuser("some", enabled=True, commands=["-info", "-time"])
+    server.acl_setuser("some", enabled=True, commands=["-info", "-time", "-ping"])
     found = redis_results(of(with_user(url, "some")))
     assert {r.state for r in found} == {"good", "note"}
     assert "INFO is not allowed" in found[1].text
@@ -288,6 +295,33 @@ def test_a_server_that_is_away_is_no_reason_to_refuse(tmp_path: Path) -> None:
     [found] = redis_results(away)
     assert (found.state, found.at_start) == ("bad", "")
     check_start(away)
+
+
+def test_a_process_waits_for_a_server_that_is_away(namespace: str, tmp_path: Path) -> None:
+    port, health = free_port(), free_port()
+    variables = {"CONSUMER_PORT": str(health), "STATE": str(tmp_path), "NAMESPACE": namespace}
+    process = start(f"redis://127.0.0.1:{port}/0", "gateway", "consumer", **variables)
+    try:
+        until(lambda: readiness(health) == 503)
+        with valkey(tmp_path / "valkey", port):
+            until(lambda: readiness(health) == 200)
+            process.terminate()
+            process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+
+
+def readiness(port: int) -> int:
+    """Return the status of a process's readiness, 0 before it listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("service", ["gateway", "content"])

@@ -34,6 +34,7 @@ def test_a_server_as_it_should_be_has_no_word_against_it() -> None:
         ("7.0.0", "redis", False),
         ("10.1", "redis", False),
         ("255.255.255", "redis", False),
+        ("unknown", "redis", False),
     ],
 )
 def test_the_least_version_goes_by_the_commands_in_use(
@@ -45,7 +46,7 @@ def test_the_least_version_goes_by_the_commands_in_use(
 
 @pytest.mark.parametrize("name", ["redis_mode", "server_mode"])
 def test_a_sentinel_is_refused(name: str) -> None:
-    [found] = judged(**{name: "sentinel"})
+    [found] = judged("redis", 0.0, **{name: "sentinel"})
     assert (found.at_start, "Sentinel" in found.text) == ("refuse", True)
 
 

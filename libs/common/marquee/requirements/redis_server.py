@@ -1,5 +1,6 @@
 """What the store and the bus need of the Redis server."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from marquee.store.redis_server import DEFAULT_PORT, RedisFault, RedisServer, lo
 
 LEAST_VERSION = {"redis": (7, 0), "kafka": (6, 2)}
 """Oldest version for each bus: `XADD 0-*` came with 7.0, ZMSCORE with 6.2."""
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 FULL = 0.9
 """Share of `maxmemory` from which memory counts as nearly used."""
 CLOCK_S = 5.0
@@ -50,12 +52,13 @@ def judge_redis(server: RedisServer, bus: str) -> list[CheckResult]:
 
 
 def _version(server: RedisServer, bus: str) -> Iterator[CheckResult]:
-    version = server.info.get("redis_version")
-    if version is None:
+    version = str(server.info.get("redis_version", ""))
+    numbers = _VERSION.match(version)
+    if numbers is None:
         return
     least = LEAST_VERSION[bus]
-    if tuple(int(part) for part in str(version).split(".")[:2]) >= least:
-        yield CheckResult("good", "Redis version", str(version))
+    if (int(numbers[1]), int(numbers[2])) >= least:
+        yield CheckResult("good", "Redis version", version)
         return
     wanted = ".".join(map(str, least))
     text = f"{version}, and the commands in use need {wanted} with MARQUEE_BUS={bus}"

@@ -1,5 +1,6 @@
 """A look at the Redis server: its version, role, memory, persistence and clock."""
 
+import contextlib
 import socket
 import ssl
 import time
@@ -62,7 +63,8 @@ def look_at_redis(url: str, timeout_s: float = 1.0) -> RedisServer | RedisFault:
         retry=Retry(NoBackoff(), 0),
     )
     try:
-        client.ping()
+        with contextlib.suppress(redis.exceptions.NoPermissionError):
+            client.ping()
         return RedisServer(
             _allowed(client.info) or {},
             _allowed(lambda: client.config_get("save", "appendfsync")) or {},

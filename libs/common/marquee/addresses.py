@@ -33,21 +33,24 @@ def redis_url_fault(url: str) -> str | None:
     if _UNPRINTABLE.search(url):
         return "it has a space or a line break; write a space of a password as %20"
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return _part_fault(urlsplit(url))
     except ValueError:
         return f"no host and port can be read from it; {ENCODING}, and a port as 1 to {_MAX_PORT}"
-    return _part_fault(parts, port)
 
 
-def _part_fault(parts: SplitResult, port: int | None) -> str | None:
+def _part_fault(parts: SplitResult) -> str | None:
+    """Return what is wrong with the parts of an address.
+
+    Raises:
+        ValueError: The port is no number of a port.
+    """
     if "@" in f"{parts.path}{parts.query}{parts.fragment}":
         return f"the password has a / ? or # that is not encoded; {ENCODING}"
     if parts.fragment:
         return f"it has a #, which no address of Redis has; {ENCODING}"
     if not _DATABASE.fullmatch(parts.path):
         return f"what follows the host is no number of a database; write {REDIS_FORM}"
-    if port == 0:
+    if parts.port == 0:
         return f"its port is 0; write a port as 1 to {_MAX_PORT}"
     return None
 

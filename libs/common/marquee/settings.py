@@ -21,6 +21,11 @@ STATE_FILE = "marquee.env"
 APPS = ("gateway", "content", "hybrid", "user_model", "neural", "trainer")
 """Packages whose app has a port of its own."""
 
+_SPELLING = {
+    "namespace": "only a to z in lower case, 0 to 9, - and _",
+    "kafka_member": "only letters, digits, - and _, at most 200",
+}
+"""What may stand in a setting that a pattern checks."""
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -136,7 +141,8 @@ def read(environ: Mapping[str, str], **flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise SettingsError(f"{_variable(name)}: {first['msg']}", name) from None
+        text = _SPELLING.get(name) or first["msg"]
+        raise SettingsError(f"{_variable(name)}: {text}", name) from None
     _check_addresses(settings)
     _check_together(settings)
     return settings

@@ -59,7 +59,7 @@ def test_a_command_finds_what_the_running_system_left_in_its_folder(tmp_path: Pa
         ({"CONTENT_URL": "content:8101"}, ("MARQUEE_CONTENT_URL", "http://")),
         ({"NEURAL_PORT": "70000"}, ("MARQUEE_NEURAL_PORT",)),
         ({"KAFKA_REPLICATION": "0"}, ("MARQUEE_KAFKA_REPLICATION",)),
-        ({"NAMESPACE": "Shop.A"}, ("MARQUEE_NAMESPACE",)),
+        ({"NAMESPACE": "Shop.A"}, ("MARQUEE_NAMESPACE", "only a to z in lower case")),
     ],
 )
 def test_settings_that_cannot_hold_are_refused_by_name(

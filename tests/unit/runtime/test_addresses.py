@@ -50,6 +50,7 @@ def test_a_special_character_that_breaks_the_address_is_refused_with_its_encodin
     fault = redis_url_fault(f"redis://:pa{special}ss@127.0.0.1:6379/0")
     assert fault is not None
     assert quote(special, safe="") in fault
+    assert special == "[" or "the password has" in fault
     assert "ss" not in fault.replace("password", "")
 
 

@@ -102,7 +102,7 @@ def _fault(error: Exception, url: str, timeout_s: float) -> RedisFault:
     mistake = mistake_of(error) or _wrong_tls(error, url, timeout_s)
     if mistake is not None:
         return RedisFault(mistake.text, mistake.remedy, passes=False)
-    return RedisFault(f"Redis: {error}", _AWAY, passes=True)
+    return RedisFault(str(error), _AWAY, passes=True)
 
 
 def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:

@@ -22,6 +22,7 @@ from trainer.cli.main import app
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 PARTITIONS = 4
+PIPED = [sys.executable, "-m", "trainer.cli", "publish", "-"]
 
 
 def rating(number: int, **data: Any) -> dict[str, Any]:
@@ -122,10 +123,18 @@ def test_an_array_from_standard_input_is_sent_and_counted_by_type(on_redis: Redi
 
 def test_a_pipe_is_validated_to_its_end_before_anything_is_sent(on_redis: RedisBus) -> None:
     create_topics(on_redis, PARTITIONS)
-    command = [sys.executable, "-m", "trainer.cli", "publish", "-"]
     for text, status, held in ((lines([rating(1)]) + "{}\n", 2, 0), (lines([rating(1)]), 0, 1)):
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=110)
+        done = subprocess.run(PIPED, input=text, capture_output=True, text=True, timeout=110)
         assert (done.returncode, length(on_redis)) == (status, held), done.stderr
+
+
+def test_standard_input_is_read_from_where_it_stands(on_redis: RedisBus, tmp_path: Path) -> None:
+    create_topics(on_redis, PARTITIONS)
+    (file := tmp_path / "events.jsonl").write_text("a heading\n" + lines([rating(1)]))
+    with file.open("rb", buffering=0) as opened:
+        opened.seek(len("a heading\n"))
+        done = subprocess.run(PIPED, stdin=opened, capture_output=True, text=True, timeout=110)
+    assert (done.returncode, length(on_redis)) == (0, 1), done.stderr
 
 
 @pytest.mark.usefixtures("on_redis")

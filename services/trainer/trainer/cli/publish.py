@@ -39,9 +39,10 @@ def publish(
 
     session: Session = context.obj
     with _opened(file) as opened, rereadable(opened) as events:
+        begin = events.tell()  # a shell may have read a part of standard input before
         report = check_events(events, file)
         if not check and (skip_invalid or not report.refused):
-            events.seek(0)
+            events.seek(begin)
             _send(session, events, file, report)
     if as_json:
         print_json(report.as_json())

@@ -38,6 +38,12 @@ def test_a_port_in_use(tmp_path: Path, used_port: int) -> None:
     assert f"port {used_port}" in refusal(tmp_path / "state", PORT=str(used_port))
 
 
+def test_a_state_folder_that_is_none(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    assert f"{file} is a file, not a folder; set MARQUEE_STATE" in refusal(file)
+    assert "STATE= of make demo" in refusal(Path("/sys/marquee"))  # nobody may write there
+
+
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert "nowhere" in refusal(tmp_path / "state", DATA=str(tmp_path / "nowhere"))
 

@@ -18,6 +18,7 @@ from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.errors import Unavailable
 from marquee.files import locked
 from marquee.registry.registry import Registry
+from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
 from marquee.store.keys import Keys
@@ -281,6 +282,16 @@ class Demo:
             self.supervisor.turn()
 
 
+def run(port: int, state: Path, data: Path, bus: str) -> int:
+    """Run the demo on a folder that no other one has."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(state / "demo.lock", wait=False))
+        except BlockingIOError:
+            refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
+        return Demo(port, state, data, bus).run()
+
+
 def main() -> int:
     for name, value in ONE_THREAD.items():
         os.environ.setdefault(name, value)
@@ -288,12 +299,16 @@ def main() -> int:
     state = Path(options["STATE"])
     if options["BUS"] == "kafka" and (lacks := kafka_lacks()):
         refuse(f"BUS=kafka: {lacks}")
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(state / "demo.lock", wait=False))
-        except BlockingIOError:
-            refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
-        return Demo(int(options["PORT"]), state, Path(options["DATA"]), options["BUS"]).run()
+    [folder, *_] = state_results(state)
+    if folder.state == "bad":
+        refuse(folder.line)
+    try:
+        return run(int(options["PORT"]), state, Path(options["DATA"]), options["BUS"])
+    except OSError as error:
+        fault = place_fault(error)
+        if fault is None:
+            raise
+        refuse(fault)
 
 
 if __name__ == "__main__":

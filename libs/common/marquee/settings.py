@@ -7,10 +7,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from marquee.addresses import (
+    host_of,
+    http_url_fault,
+    is_loopback,
+    kafka_servers_fault,
+    redis_url_fault,
+)
 from marquee.errors import SettingsError
 
 PREFIX = "MARQUEE_"
 STATE_FILE = "marquee.env"
+APPS = ("gateway", "content", "hybrid", "user_model", "neural", "trainer")
+"""Packages whose app has a port of its own."""
+
+_SPELLING = {
+    "namespace": "only a to z in lower case, 0 to 9, - and _",
+    "kafka_member": "only letters, digits, - and _, at most 200",
+}
+"""What may stand in a setting that a pattern checks."""
+Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class Settings(BaseModel):
@@ -37,13 +53,13 @@ class Settings(BaseModel):
 
     host: str = "127.0.0.1"
     """Where the processes of this machine listen."""
-    gateway_port: int = 8080
-    content_port: int = 8101
-    hybrid_port: int = 8102
-    user_model_port: int = 8103
-    neural_port: int = 8104
-    trainer_port: int = 8105
-    consumer_port: int = 0
+    gateway_port: Port = 8080
+    content_port: Port = 8101
+    hybrid_port: Port = 8102
+    user_model_port: Port = 8103
+    neural_port: Port = 8104
+    trainer_port: Port = 8105
+    consumer_port: Port = 0
     """Port of a consumer's health and metrics; 0: none."""
     content_url: str = "http://127.0.0.1:8101"
     hybrid_url: str = "http://127.0.0.1:8102"
@@ -110,7 +126,9 @@ class Settings(BaseModel):
 def read(environ: Mapping[str, str], **flags: Any) -> Settings:
     """Return the settings of an environment, overridden by flags that are not None.
 
-    SettingsError names an unknown `MARQUEE_` variable with the nearest known one, or a wrong value.
+    Raises:
+        SettingsError: A variable `MARQUEE_…` is unknown (the text names the nearest known one), has
+            a wrong value, or contradicts another one.
     """
     values: dict[str, Any] = {}
     for variable, value in environ.items():
@@ -119,11 +137,15 @@ def read(environ: Mapping[str, str], **flags: Any) -> Settings:
             values[name] = text
     values |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}", name) from None
+        text = _SPELLING.get(name) or first["msg"]
+        raise SettingsError(f"{_variable(name)}: {text}", name) from None
+    _check_addresses(settings)
+    _check_together(settings)
+    return settings
 
 
 def with_state_file(environ: Mapping[str, str], state: Path | None = None) -> dict[str, str]:
@@ -137,6 +159,56 @@ def with_state_file(environ: Mapping[str, str], state: Path | None = None) -> di
     except OSError:
         return dict(environ)
     return dict(line.split("=", 1) for line in lines if "=" in line) | dict(environ)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _check_addresses(settings: Settings) -> None:
+    faults = {"redis_url": redis_url_fault(settings.redis_url.get_secret_value())}
+    faults |= {f"{app}_url": http_url_fault(settings.url_of(app)) for app in APPS[1:]}
+    for name, fault in faults.items():
+        if fault:
+            raise SettingsError(f"{_variable(name)}: {fault}", name)
+    fault = kafka_servers_fault(settings.kafka_servers) if settings.bus == "kafka" else None
+    if fault:
+        raise SettingsError(f"MARQUEE_BUS=kafka needs MARQUEE_KAFKA_SERVERS: {fault}", "bus")
+
+
+def _check_together(settings: Settings) -> None:
+    """Raise SettingsError for two settings that contradict each other; the text names both."""
+    few, many = settings.few_ratings, settings.many_ratings
+    if few > many:
+        raise SettingsError(
+            f"MARQUEE_FEW_RATINGS={few} is above MARQUEE_MANY_RATINGS={many}: set it to"
+            f" {many} or less",
+            "few_ratings",
+        )
+    if settings.kafka_replication == 0:
+        raise SettingsError("MARQUEE_KAFKA_REPLICATION: 1 or more, or -1", "kafka_replication")
+    users: dict[int, str] = {}
+    for name in _local_ports(settings):
+        port: int = getattr(settings, name)
+        other = users.setdefault(port, name) if port else name
+        if other != name:
+            raise SettingsError(
+                f"{_variable(other)} and {_variable(name)} are both {port} on {settings.host}:"
+                " give each a port of its own",
+                name,
+            )
+
+
+def _local_ports(settings: Settings) -> list[str]:
+    """Return the settings of ports that processes of this machine share.
+
+    An app elsewhere is known by its address. Where the host is not the loopback address, each
+    process may be in a container of its own, and equal ports may be right.
+    """
+    if not is_loopback(settings.host):
+        return []
+    here = [app for app in APPS[1:] if is_loopback(host_of(settings.url_of(app)))]
+    return [f"{app}_port" for app in ("gateway", *here, "consumer")]
 
 
 def _named(variable: str, value: str) -> tuple[str, str]:

@@ -64,4 +64,4 @@ SERVICE = ModelService(
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    serve(create_app(SERVICE, settings), settings, settings.content_port)
+    serve(create_app(SERVICE, settings), settings, "content")

@@ -171,4 +171,4 @@ def main(settings: Settings) -> None:
     # A call with 1,000 events makes thousands of objects without cycles: collect rarely.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    serve(build(settings), settings, settings.gateway_port)
+    serve(build(settings), settings, "gateway")

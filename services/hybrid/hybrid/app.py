@@ -10,4 +10,4 @@ SERVICE = ModelService("hybrid", Hybrid.load, rank_candidates, fold=Hybrid.folde
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    serve(create_app(SERVICE, settings), settings, settings.hybrid_port)
+    serve(create_app(SERVICE, settings), settings, "hybrid")

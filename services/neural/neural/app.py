@@ -37,4 +37,4 @@ SERVICE = ModelService(
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    serve(create_app(SERVICE, settings), settings, settings.neural_port)
+    serve(create_app(SERVICE, settings), settings, "neural")

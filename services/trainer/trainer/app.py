@@ -89,4 +89,4 @@ async def _invalid_body(_: Request, error: Exception) -> Response:
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    serve(create_app(settings), settings, settings.trainer_port)
+    serve(create_app(settings), settings, "trainer")

@@ -23,4 +23,4 @@ SERVICE = ModelService(
 
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
-    serve(create_app(SERVICE, settings), settings, settings.user_model_port)
+    serve(create_app(SERVICE, settings), settings, "user_model")

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from typer.testing import CliRunner
 
 from gateway.consumer import GatewayProjection
 from marquee.bus.api import TopicPartition
@@ -22,6 +24,7 @@ from marquee.events.partitioning import partition_of
 from marquee_local.servers import BROKER
 from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until
+from trainer.cli.main import app
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
@@ -85,6 +88,24 @@ def xadd(group: System, namespace: str, id_: str = "0-*") -> bytes:
     added = bus.client.execute_command(*own)
     assert isinstance(added, bytes)
     return added
+
+
+def test_what_the_page_publishes_is_applied(
+    on_redis: System, redis_url: str, namespace: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("MARQUEE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("MARQUEE_REDIS_URL", redis_url)
+    monkeypatch.setenv("MARQUEE_NAMESPACE", namespace)
+    monkeypatch.chdir(tmp_path)
+    Path("events.jsonl").write_text(block("json", "rating.added"))
+    commands = [shlex.split(line, comments=True) for line in block("sh", "publish").splitlines()]
+    for command, stored in zip(commands, (None, "sent 2 events"), strict=False):
+        assert command[0] == "marquee"
+        result = CliRunner().invoke(app, command[1:])
+        assert result.exit_code == 0, result.output
+        assert (stored or "2 valid events") in result.stdout
+    until(lambda: on_redis.ratings(4242).rated == {296: 9})
+    until(lambda: list(on_redis.ratings(4242).viewed) == [318])
 
 
 def test_what_is_added_to_a_stream_by_hand_is_applied(on_redis: System, namespace: str) -> None:

@@ -46,3 +46,41 @@ def test_a_command_finds_what_the_running_system_left_in_its_folder(tmp_path: Pa
     settings = read(environ)
     assert (settings.gateway_port, settings.bus) == (8090, "redis")
     assert with_state_file({"A": "b"}, tmp_path / "none") == {"A": "b"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"FEW_RATINGS": "30"}, ("MARQUEE_FEW_RATINGS=30", "MARQUEE_MANY_RATINGS=20")),
+        ({"GATEWAY_PORT": "8101"}, ("MARQUEE_GATEWAY_PORT", "MARQUEE_CONTENT_PORT")),
+        ({"CONSUMER_PORT": "8105"}, ("MARQUEE_TRAINER_PORT", "MARQUEE_CONSUMER_PORT")),
+        ({"BUS": "kafka", "KAFKA_SERVERS": ""}, ("MARQUEE_BUS=kafka", "MARQUEE_KAFKA_SERVERS")),
+        ({"REDIS_URL": "127.0.0.1:6379"}, ("MARQUEE_REDIS_URL", "redis://")),
+        ({"CONTENT_URL": "content:8101"}, ("MARQUEE_CONTENT_URL", "http://")),
+        ({"NEURAL_PORT": "70000"}, ("MARQUEE_NEURAL_PORT",)),
+        ({"KAFKA_REPLICATION": "0"}, ("MARQUEE_KAFKA_REPLICATION",)),
+        ({"NAMESPACE": "Shop.A"}, ("MARQUEE_NAMESPACE", "only a to z in lower case")),
+    ],
+)
+def test_settings_that_cannot_hold_are_refused_by_name(
+    environ: dict[str, str], named: tuple[str, ...]
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read({f"MARQUEE_{name}": value for name, value in environ.items()})
+    line = str(refused.value)
+    assert [name for name in named if name not in line] == []
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HOST": "0.0.0.0", "GATEWAY_PORT": "8101"},  # each process in a container of its own
+        {"GATEWAY_PORT": "8101", "CONTENT_URL": "http://content.example:8101"},
+        {"GATEWAY_PORT": "0", "CONTENT_PORT": "0"},  # free ones
+        {"FEW_RATINGS": "20"},
+        {"BUS": "redis", "KAFKA_SERVERS": ""},
+    ],
+)
+def test_settings_that_only_look_contradictory_are_taken(environ: dict[str, str]) -> None:
+    read({f"MARQUEE_{name}": value for name, value in environ.items()})

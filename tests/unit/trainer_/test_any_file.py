@@ -317,9 +317,8 @@ def test_a_catalogue_in_any_dialect_comes_back(
 def test_a_table_that_is_not_read_is_told_and_ratings_without_a_role_are_refused(
     tmp_path: Path,
 ) -> None:
-    folder = written(
-        tmp_path / "x", movies__csv=films(), ratings__csv=ratings(), links__csv="movieId,imdbId\n1,2\n"
-    )  # fmt: skip
+    links = "movieId,imdbId\n1,2\n"
+    folder = written(tmp_path / "x", movies__csv=films(), ratings__csv=ratings(), links__csv=links)
     data, report = read_dataset(folder)
     assert "not read: links.csv: the first line is 'movieId,imdbId'" in report.lines(data)
     written(folder, marks__csv=ratings(header=("who", "movieId", "rating")))

@@ -1,5 +1,6 @@
 """The command `marquee`: results on stdout, one line on stderr for what is wrong, exit statuses."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
+from marquee.requirements.state_folder import place_fault
 from trainer.cli.main import app
 from trainer.runs.records import TrainingRecords
 
@@ -195,12 +197,35 @@ def test_a_misspelt_command_is_met_with_a_suggestion() -> None:
     assert "models" in result.stderr
 
 
+def test_a_place_that_cannot_be_written_ends_in_one_line(source: Path, tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    for command in (
+        ("--state", "/sys/marquee", "data", "import", source),  # nobody may write there
+        ("data", "generate", file / "made", "--users", 5, "--movies", 5, "--ratings", 9),
+        ("--state", file, "models", "list"),
+    ):
+        result = marquee(*command)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.output
+        assert "set MARQUEE_STATE" in result.stderr
+
+
+def test_a_full_disk_is_told_with_the_remedy_and_a_broken_connection_is_not() -> None:
+    with (
+        Path("/dev/full").open("wb", buffering=0) as disk,
+        pytest.raises(OSError, match="No space left") as full,
+    ):
+        disk.write(b"x")
+    assert "No space left on device; make room, or set" in (place_fault(full.value) or "")
+    assert place_fault(ConnectionResetError(errno.ECONNRESET, "reset")) is None
+
+
 def test_the_doctor_says_what_to_do_about_a_redis_that_is_away() -> None:
     result = marquee("doctor", "--json")
     findings = {finding["subject"]: finding for finding in json.loads(result.stdout)}
     assert result.exit_code == 2
     assert findings["Redis"]["state"] == "bad"
     assert findings["Redis"]["remedy"]
+    assert "bus (redis)" not in findings
     assert findings["data"]["remedy"] == "marquee data import SRC"
 
 

@@ -1,5 +1,6 @@
 """The consumer process: topics, health server, signals, and an orderly stop."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -15,6 +16,9 @@ from marquee.bus.topics import create_topics
 from marquee.consumer.health import Health
 from marquee.errors import Conflict, Unavailable
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
+from marquee.ports import listen
+from marquee.requirements.kafka_topics import kafka_results
+from marquee.requirements.start import enforce
 from marquee.settings import Settings
 
 TOPICS = "topics"
@@ -32,7 +36,11 @@ class Consumer(Protocol):
 
 
 def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> None:
-    """Run a consumer until a signal to stop; the unit of work in progress is finished."""
+    """Run a consumer until a signal to stop; the unit of work in progress is finished.
+
+    Raises:
+        SettingsError: The port of its health is taken, or the bus would lose events.
+    """
     os.nice(settings.consumer_nice)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,6 +48,9 @@ def consume(settings: Settings, bus: Bus, make: Callable[[Bus], Consumer]) -> No
     consumer = make(bus)
     server = _health_server(settings, consumer.health)
     prepare_topics(bus, settings.partitions, stop, consumer.health)
+    # Consumers wait for a bus that does not answer, and say so, as everywhere.
+    with contextlib.suppress(Unavailable):
+        enforce(kafka_results(settings, bus))
     consumer.run(stop)
     if server is not None:
         server.shutdown()
@@ -95,7 +106,10 @@ def _health_server(settings: Settings, health: Health) -> ThreadingHTTPServer | 
         def log_message(self, *arguments: object) -> None:
             """Log nothing: probes arrive every second."""
 
-    server = ThreadingHTTPServer((settings.host, settings.consumer_port), Handler)
+    server = ThreadingHTTPServer((settings.host, 0), Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listen(settings.host, settings.consumer_port, "consumer_port")
+    server.server_activate()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 

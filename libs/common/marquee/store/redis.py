@@ -31,6 +31,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from marquee.bus.redis.faults import describe
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
@@ -179,7 +180,7 @@ def translate_errors(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {error}") from None
+        raise StoreUnavailable(f"Redis: {describe(error)}") from None
     except redis.ResponseError as error:
         if _refuses_writes(error):
             raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from None

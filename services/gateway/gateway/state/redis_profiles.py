@@ -9,6 +9,7 @@ import redis
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.circuit_breaker import CircuitBreaker
+from marquee.bus.redis.faults import describe
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES
@@ -79,10 +80,10 @@ class RedisProfiles:
             value = await reply
         except (redis.TimeoutError, TimeoutError) as error:
             self._breaker.timed_out()
-            raise StoreUnavailable(f"Redis: {error}") from None
+            raise StoreUnavailable(f"Redis: {describe(error)}") from None
         except (redis.ConnectionError, OSError) as error:
             self._breaker.failed()
-            raise StoreUnavailable(f"Redis: {error}") from None
+            raise StoreUnavailable(f"Redis: {describe(error)}") from None
         self._breaker.succeeded()
         return value
 

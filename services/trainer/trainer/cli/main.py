@@ -10,22 +10,26 @@ import typer
 from typer.core import TyperGroup
 
 from marquee.domain.likes import use_likes
-from marquee.errors import MarqueeError
+from marquee.errors import MarqueeError, SettingsError
+from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import read, with_state_file
-from trainer.cli import data, dead_letters, inspect, models, schemas, train, verify
+from trainer.cli import data, dead_letters, inspect, models, publish, schemas, train, verify
 from trainer.cli.terminal import Session, log_to_stderr, print_error
 
 
 class RootGroup(TyperGroup):
-    """The root of the command: a `MarqueeError` is one line on stderr and exit status 2."""
+    """The root of the command: what a user can mend is one line on stderr and exit status 2."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except MarqueeError as error:
+        except (MarqueeError, OSError) as error:
+            line = str(error) if isinstance(error, MarqueeError) else place_fault(error)
+            if line is None:
+                raise
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            print_error(f"marquee: {' '.join(str(error).split())}")
+            print_error(f"marquee: {' '.join(line.split())}")
             raise typer.Exit(2) from None
 
 
@@ -36,6 +40,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(inspect.app, name="inspect")
 app.add_typer(dead_letters.app, name="dead")
+app.command("publish")(publish.publish)
 app.command("train")(train.train)
 app.command("stage")(train.stage)
 app.command("tidy")(train.tidy)
@@ -79,6 +84,10 @@ def root(
     log_to_stderr("debug" if debug else "warning")
     settings = read(with_state_file(os.environ, state), state=state, bus=bus, namespace=namespace)
     use_likes(settings.likes)
+    # The doctor reports on the folder itself.
+    [folder, *_] = state_results(settings.state)
+    if folder.at_start == "refuse" and context.invoked_subcommand != "doctor":
+        raise SettingsError(folder.line, "state")
     context.obj = Session(settings, quiet)
 
 

@@ -1,49 +1,39 @@
 """Checks of Marquee's requirements on this machine, each problem with its remedy."""
 
-import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
+from marquee.addresses import is_loopback
 from marquee.bus.factory import open_bus
 from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.errors import MarqueeError
 from marquee.registry.registry import Registry
-from marquee.settings import Settings
-from marquee.store.keys import Keys
-from marquee.store.redis import RedisStore
+from marquee.requirements.kafka_topics import kafka_results
+from marquee.requirements.redis_server import redis_results
+from marquee.requirements.result import CheckResult
+from marquee.requirements.state_folder import state_results
+from marquee.settings import APPS, Settings
 
-_DISK_GB, _MEMORY_GB = 2.0, 2.0
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The result of one check, and the remedy if it is not good."""
-
-    state: Literal["good", "note", "bad"]
-    subject: str
-    text: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """Return the result as a JSON object."""
-        return asdict(self)
+_MEMORY_GB = 2.0
 
 
 def examine(settings: Settings) -> list[CheckResult]:
     """Return the results of all checks; nothing is changed."""
+    redis = redis_results(settings)
+    # A server that cannot be used as a store cannot be used as the bus either.
+    bus_answers = settings.bus == "kafka" or redis[0].state != "bad"
     return [
         _python(),
-        _state(settings.state),
-        _disk(settings.state),
+        *state_results(settings.state),
         _memory(),
-        _redis(settings),
-        _bus(settings),
+        *redis,
+        *(_bus(settings) if bus_answers else ()),
         *_ports(settings),
+        *_addresses(settings),
         _data(settings),
         *_models(settings),
     ]
@@ -51,22 +41,6 @@ def examine(settings: Settings) -> list[CheckResult]:
 
 def _python() -> CheckResult:
     return CheckResult("good", "Python", ".".join(map(str, sys.version_info[:3])))
-
-
-def _state(state: Path) -> CheckResult:
-    there = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
-    if there.is_dir() and os.access(there, os.W_OK):
-        return CheckResult("good", "state folder", str(state))
-    return CheckResult("bad", "state folder", f"{there} cannot be written", "set STATE= or --state")
-
-
-def _disk(state: Path) -> CheckResult:
-    there = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free / 2**30
-    text = f"{free:.1f} GiB free"
-    if free >= _DISK_GB:
-        return CheckResult("good", "disk", text)
-    return CheckResult("bad", "disk", text, f"free {_DISK_GB:.0f} GiB, or set STATE= elsewhere")
 
 
 def _memory() -> CheckResult:
@@ -81,33 +55,27 @@ def _memory() -> CheckResult:
     return CheckResult("bad", "memory", text, f"a training needs {_MEMORY_GB:.0f} GiB or more")
 
 
-def _redis(settings: Settings) -> CheckResult:
-    store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
-    try:
-        store.get(Keys(settings.namespace, "gateway", settings.partitions).model)
-    except MarqueeError as error:
-        return CheckResult("bad", "Redis", str(error), "start it (make demo does), or set its URL")
-    finally:
-        store.close()
-    return CheckResult("good", "Redis", "answers")
-
-
-def _bus(settings: Settings) -> CheckResult:
-    bus = open_bus(settings)
+def _bus(settings: Settings) -> Iterator[CheckResult]:
+    bus, subject = open_bus(settings), f"bus ({settings.bus})"
     try:
         partitions = bus.partitions("ratings")
+        yield _partitions(subject, partitions, settings)
+        yield from kafka_results(settings, bus)
     except MarqueeError as error:
         remedy = "start the services once: their consumers create the topics"
         if error.status == 503:
             remedy = "start the bus, or choose the other by MARQUEE_BUS"
         state: Literal["note", "bad"] = "bad" if error.status == 503 else "note"
-        return CheckResult(state, f"bus ({settings.bus})", str(error), remedy)
+        yield CheckResult(state, subject, str(error), remedy)
     finally:
         bus.close()
+
+
+def _partitions(subject: str, partitions: int, settings: Settings) -> CheckResult:
     if partitions == settings.partitions:
-        return CheckResult("good", f"bus ({settings.bus})", f"answers, {partitions} partitions")
+        return CheckResult("good", subject, f"answers, {partitions} partitions")
     text = f"{partitions} partitions, the settings say {settings.partitions}"
-    return CheckResult("bad", f"bus ({settings.bus})", text, f"set MARQUEE_PARTITIONS={partitions}")
+    return CheckResult("bad", subject, text, f"set MARQUEE_PARTITIONS={partitions}")
 
 
 def _ports(settings: Settings) -> Iterator[CheckResult]:
@@ -121,6 +89,19 @@ def _ports(settings: Settings) -> Iterator[CheckResult]:
             yield CheckResult("note", f"port {port}", "somebody listens", remedy)
         else:
             yield CheckResult("good", f"port {port}", f"free for {name}")
+
+
+def _addresses(settings: Settings) -> Iterator[CheckResult]:
+    """Yield a note for each app of this machine whose address has another port than the app.
+
+    A proxy may stand between, so that this is no mistake by itself.
+    """
+    for app in APPS[1:]:
+        parts, port = urlsplit(settings.url_of(app)), settings.port_of(app)
+        if is_loopback(parts.hostname) and parts.port != port:
+            text = f"the gateway asks port {parts.port} for it, and it listens on {port}"
+            remedy = f"set MARQUEE_{app.upper()}_URL to the port of MARQUEE_{app.upper()}_PORT"
+            yield CheckResult("note", app.replace("_", "-"), text, remedy)
 
 
 def _data(settings: Settings) -> CheckResult:

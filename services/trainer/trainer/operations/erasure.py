@@ -16,6 +16,7 @@ import redis
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.factory import open_bus
+from marquee.bus.redis.faults import describe
 from marquee.dead_letters.queue import open_dead_letters
 from marquee.domain.models import MODEL_NAMES, USER_MODEL
 from marquee.errors import NotFound, StoreUnavailable
@@ -85,7 +86,7 @@ class ErasureReceipts:
                 )
             receipts = list(self._receipts(user_id))
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise StoreUnavailable(f"Redis: {error}") from None
+            raise StoreUnavailable(f"Redis: {describe(error)}") from None
         return self._dated(user_id, receipts)
 
     def _erased_at(self, user_id: int) -> int | None:

@@ -14,6 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from marquee.bus.redis.faults import describe
 from marquee.errors import Conflict, StoreUnavailable
 from marquee.events import RATINGS
 from marquee.store.keys import Keys, PartitionKeys
@@ -95,4 +96,4 @@ def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {error}") from None
+        raise StoreUnavailable(f"Redis: {describe(error)}") from None

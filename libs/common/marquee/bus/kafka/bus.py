@@ -20,6 +20,7 @@ from marquee.bus.assignment import partition_count_fault
 from marquee.bus.kafka.client import KafkaNames, translate_kafka_errors
 from marquee.bus.kafka.producer import KafkaProducer
 from marquee.bus.kafka.subscription import KafkaSubscription
+from marquee.bus.kafka.topic_settings import TopicSettings, read_topic_settings
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events import MODELS
 
@@ -100,6 +101,17 @@ class KafkaBus:
         if description["error_code"]:
             raise BusUnavailable(f"Kafka: {for_code(description['error_code']).__name__}: {topic}")
         return TopicState(str(description["topic_id"]), len(description["partitions"]))
+
+    def topic_settings(self, topics: Iterable[str]) -> dict[str, TopicSettings]:
+        """Return the settings of those topics that exist.
+
+        Raises:
+            BusUnavailable: The cluster does not answer.
+        """
+        names = {self._names.on_cluster(topic): topic for topic in topics}
+        with self._admin_client() as admin:
+            found = read_topic_settings(admin, names)
+        return {names[name]: settings for name, settings in found.items()}
 
     def producer(self) -> "KafkaProducer":
         """See `Bus.producer`."""

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from marquee.bus.api import TopicPartition
 from marquee.bus.assignment import assign_partitions
+from marquee.bus.redis.faults import describe
 from marquee.errors import BusUnavailable, MarqueeError
 
 IDLE_S = 300.0
@@ -120,7 +121,7 @@ class Leases:
                 except MarqueeError as error:
                     self.error = error
                 except RedisError as error:
-                    self.error = BusUnavailable(f"Redis: {error}")
+                    self.error = BusUnavailable(f"Redis: {describe(error)}")
             self._stopped.wait(self._lease_s / 4)
 
     def _update(self) -> None:

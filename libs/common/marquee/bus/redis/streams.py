@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from marquee.bus.api import Message, Outgoing, Published, TopicPartition
 from marquee.bus.assignment import position_lost
+from marquee.bus.redis.faults import describe
 from marquee.errors import BusUnavailable, NotFound
 
 _HEADER = b"h:"
@@ -38,7 +39,7 @@ def translate_redis_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise BusUnavailable(f"Redis: {error}") from error
+        raise BusUnavailable(f"Redis: {describe(error)}") from error
 
 
 class Streams:

@@ -1,0 +1,1 @@
+"""Requirements of servers and the state folder, for `marquee doctor` and each process's start."""

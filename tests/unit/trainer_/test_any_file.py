@@ -92,6 +92,27 @@ def test_columns_in_another_order_with_others_between_them(tmp_path: Path) -> No
     assert read(folder)[0] == sorted(RATINGS)
 
 
+def test_quoted_columns_with_separators_and_line_ends_between_them(tmp_path: Path) -> None:
+    comment = 'good, "very"\nwith popcorn'
+    rows: list[tuple[object, ...]] = [(u, comment, m, h / 2) for u, m, h in RATINGS]
+    text = table(("userId", "comment", "movieId", "rating"), rows)
+    folder = written(tmp_path / "x", ratings__csv=text, movies__csv=films())
+    found, report = read(folder)
+    assert (found, report.malformed) == (sorted(RATINGS), 0)
+    plain = table(
+        ("userId", "comment", "movieId", "rating"), [(u, "x", m, h / 2) for u, m, h in RATINGS]
+    )
+    lines = plain.splitlines(keepends=True)
+    written(folder, ratings__csv="".join([*lines[:-4], '9,"open,1,3.0\n', *lines[-4:]]))
+    found, report = read(folder)
+    assert (len(found) >= len(RATINGS), report.malformed) == (True, 0)
+    assert (9, 1, 6) in found  # a quote that closes nowhere hides no number
+    written(folder, ratings__csv="".join([*lines[:-4], "broken\n", '9,"open,1,3.0\n', *lines[-4:]]))
+    _, report = read(folder, max_loss="5%")
+    assert (report.malformed, report.files[1].hidden) == (6, 4)
+    assert "line 799: a quote is not closed and hides the 4" in str(report.files[1].examples[1])
+
+
 def test_columns_of_other_names_are_named_and_two_candidates_are_refused(tmp_path: Path) -> None:
     text = ratings(header=("who", "movieId", "mark"))
     folder = written(tmp_path / "x", ratings__csv=text, movies__csv=films())

@@ -19,6 +19,8 @@ MAX_FEW = 3
 """Rows of a file that may be lost whatever their share is."""
 
 _BLOCK = 1 << 20
+_LONGEST_ROW = 1 << 25
+"""Bytes behind a quote after which it counts as not closed."""
 _EXAMPLES = 20
 
 Fields = Sequence[Column | None]
@@ -60,7 +62,7 @@ class Tally:
         """Count the rows behind a quote that is not closed."""
         self.rows += quote.hidden + 1
         self.malformed += quote.hidden
-        self.hidden = quote.hidden
+        self.hidden += quote.hidden
         behind = f" and hides the {quote.hidden:,} lines behind it" if quote.hidden else ""
         self.reject(quote.line, f"a quote is not closed{behind}")
 
@@ -152,15 +154,16 @@ def check_losses(what: str, lost: int, of: int, max_loss: float, examples: Seque
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the remainder of a stream in blocks that end at the end of a line."""
+    """Yield the remainder of a stream in blocks that end at the end of a row."""
     pending = b""
     while block := stream.read(_BLOCK):
         whole, newline, tail = block.rpartition(b"\n")
-        if newline:
-            yield pending + whole + newline
-            pending = tail
-        else:
-            pending += tail
+        pending += whole + newline
+        # An odd number of quotes: the last line ends within a field.
+        if newline and (pending.count(b'"') % 2 == 0 or len(pending) > _LONGEST_ROW):
+            yield pending
+            pending = b""
+        pending += tail
     if pending:
         yield pending
 
@@ -212,26 +215,21 @@ def _parse_lines(
 ) -> list[npt.NDArray[Any]]:
     used = {i: column for i, column in enumerate(columns) if column is not None}
     good: list[list[float]] = []
-    for number, text in enumerate(block.decode("utf-8", "replace").split("\n"), first):
-        if not text.strip():
-            continue
-        tally.rows += 1
-        row = _fields(text.rstrip("\r"), separator)
-        reason = _reason(row, len(columns), used)
-        if reason is None:
-            good.append([column.number(row[i]) for i, column in used.items()])
-        else:
-            tally.reject(number, reason)
+    try:
+        for row in split_rows(block.decode("utf-8", "replace"), separator):
+            tally.rows += 1
+            reason = row.fault or _reason(row.fields, len(columns), used)
+            if reason is None:
+                good.append([column.number(row.fields[i]) for i, column in used.items()])
+            else:
+                tally.reject(first + row.line - 1, reason)
+    except OpenQuoteError as quote:
+        line = first + quote.line - 1
+        tally.hide(OpenQuoteError(line, line + quote.hidden))
     return [
         np.array([row[i] for row in good], np.int64 if column.whole else np.float64)
         for i, column in enumerate(used.values())
     ]
-
-
-def _fields(text: str, separator: str) -> list[str]:
-    if len(separator) > 1:
-        return text.split(separator)
-    return [field.strip() for field in next(csv.reader([text], delimiter=separator))]
 
 
 def _reason(row: list[str], width: int, used: dict[int, Column]) -> str | None:

@@ -347,3 +347,56 @@ def test_a_table_that_is_not_read_is_told_and_ratings_without_a_role_are_refused
     with pytest.raises(DataError, match=r"marks\.csv: ratings without a column for the user"):
         read(folder)
     assert read(folder, columns="user=who")[0] == sorted(RATINGS)
+
+
+METADATA = (
+    "adult",
+    "genres",
+    "id",
+    "imdb_id",
+    "original_title",
+    "overview",
+    "release_date",
+    "title",
+)
+
+
+def test_the_movies_dataset_joins_its_films_by_links(tmp_path: Path) -> None:
+    metadata: list[tuple[object, ...]] = [
+        ("False", "[{'id': 18, 'name': 'Drama'}]", 1000 + i, f"tt{i:07}", "Film", "One,\ntwo.",
+         f"{1950 + i % 60}-10-30", f"Film {i}")
+        for i in range(1, MOVIES + 1)
+    ]  # fmt: skip
+    # As published: a row whose id is a date.
+    broken = ("0.06", "[]", "1997-08-20", "0", "x", "y", "1", "z")
+    links: list[tuple[object, ...]] = [(i, i, f"{1000 + i}") for i in range(1, MOVIES + 1)]
+    folder = written(
+        tmp_path / "x",
+        movies_metadata__csv=table(METADATA, [*metadata, broken]),
+        ratings__csv=ratings(),
+        ratings_small__csv=ratings(),
+        links__csv=table(("movieId", "imdbId", "tmdbId"), [*links, (99, 99, "")]),
+    )
+    data, report = read_dataset(folder)
+    assert len(data) == len(RATINGS)
+    assert [movie.movie_id for movie in data.movies] == list(range(1, MOVIES + 1))
+    assert (data.movies[0].title, data.movies[0].year) == ("Film 1", 1951)
+    assert data.movies[0].genres == ("Drama",)
+    assert report.malformed == 1
+
+
+def test_movie_tweetings_names_its_scale(tmp_path: Path) -> None:
+    marks = "".join(f"{u}::{m:07}::{h}::1362062307\n" for u, m, h in RATINGS)
+    movies = "".join(f"{i:07}::Film {i} (2013)::Drama|Comedy\n" for i in range(1, MOVIES + 1))
+    folder = written(tmp_path / "x", ratings__dat=marks, movies__dat=movies)
+    with pytest.raises(DataError, match=r"ratings from 1 to 10.*--scale 1-10"):
+        read(folder)
+    assert read(folder, scale="0-10")[0] == sorted(RATINGS)
+
+
+def test_ml_20m_as_kaggle_has_it(tmp_path: Path) -> None:
+    lines = "".join(f'{u},{m},{h / 2},"2005-04-02 23:53:47"\n' for u, m, h in RATINGS)
+    header = '"userId","movieId","rating","timestamp"\n'
+    folder = written(tmp_path / "x", rating__csv=header + lines, movie__csv=films())
+    data, _ = read_dataset(folder)
+    assert (len(data), set(data.times.tolist())) == (len(RATINGS), {1112486027})

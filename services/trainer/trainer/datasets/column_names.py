@@ -7,7 +7,7 @@ from typing import Literal
 
 from marquee.errors import DataError
 
-Kind = Literal["ratings", "movies", "tags"]
+Kind = Literal["ratings", "movies", "tags", "links"]
 """What the rows of a table are."""
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +22,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "year": ("year", "releaseyear", "startyear", "releasedate"),
     "genres": ("genres", "genre", "category", "categories", "listedin"),
     "tag": ("tag", "keyword", "label"),
+    "tmdb": ("tmdbid",),
 }  # fmt: skip
 """Role of a column → names that it may have, in lower case without what is no letter."""
 
@@ -30,6 +31,7 @@ COLUMNS_NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "tags": ("user", "movie", "tag"),
     "ratings": ("user", "movie", "rating"),
     "movies": ("movie", "title"),
+    "links": ("movie", "tmdb"),
 }
 """Columns by which a table is told; the first kind that fits."""
 _IMPLICIT = ("user", "movie")

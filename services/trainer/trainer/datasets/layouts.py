@@ -14,12 +14,15 @@ from trainer.datasets.sources import SourceFiles, by_folder
 
 _TABLES = (".csv", ".tsv", ".txt", ".tab")
 """Endings of files that may be tables with a header."""
+TMDB_MOVIES = "movies_metadata.csv"
+"""The films of The Movies Dataset, by their ids at TMDB; its ratings are of MovieLens' ids."""
 _STANDARD: Mapping[Kind, tuple[str, ...]] = {
     "ratings": ("ratings.csv", "rating.csv"),
-    "movies": ("movies.csv", "movie.csv"),
+    "movies": ("movies.csv", "movie.csv", TMDB_MOVIES, "tmdb_5000_movies.csv"),
     "tags": ("tags.csv", "tag.csv"),
+    "links": ("links.csv", "link.csv"),
 }
-"""Names of the files of MovieLens, which go before others of the same kind."""
+"""Names of files of well-known data sets, which go before others of the same kind."""
 _HEAD = 1 << 16
 _ML_100K_WIDTH = 24
 
@@ -143,7 +146,7 @@ def _by_columns(
 def _check_standard(name: str, reason: str) -> None:
     """Check that a file that cannot be read has no standard name: it would be missed."""
     for kind, names in _STANDARD.items():
-        if name in names:
+        if name in names and kind != "links":
             roles = ", ".join(COLUMNS_NEEDED[kind])
             raise DataError(
                 f"{name}: {reason}; wanted is a header with the columns {roles}: add it, or say"

@@ -16,8 +16,8 @@ from trainer.datasets.dialects import NAMES, split_rows
 from trainer.datasets.encodings import Decoded, decode
 from trainer.datasets.genre_lists import ML_100K_GENRES
 from trainer.datasets.import_report import FileReport, ImportReport
-from trainer.datasets.layouts import Layout, TableFile, find_layout
-from trainer.datasets.movie_rows import MovieRows
+from trainer.datasets.layouts import TMDB_MOVIES, Layout, TableFile, find_layout
+from trainer.datasets.movie_rows import MovieRow, MovieRows
 from trainer.datasets.numbers import Column, time_column
 from trainer.datasets.options import ImportOptions
 from trainer.datasets.rating_columns import rating_column
@@ -73,6 +73,8 @@ class _Reader:
 
     def run(self) -> tuple[Dataset, ImportReport]:
         rows = self._movies()
+        if self._layout.tables["movies"].name == TMDB_MOVIES and "links" in self._layout.tables:
+            rows.by_id = self._by_link(rows.by_id)
         user_ids, movie_ids, half_stars, times = self._ratings()
         tags = self._tags(set(rows.by_id)) | self._genome()
         movies = [
@@ -138,6 +140,23 @@ class _Reader:
             titles = rows.telling_titles()
             self._read[-1] = replace(self._read[-1], encoding=encoding, titles=titles)
         return rows
+
+    def _by_link(self, by_tmdb: dict[int, MovieRow]) -> dict[int, MovieRow]:
+        """Return films that are known by their ids at TMDB by those of the table of links."""
+        table = self._layout.tables["links"]
+        movie, tmdb = (table.columns.places[role] for role in ("movie", "tmdb"))
+        by_id: dict[int, MovieRow] = {}
+        for line, fields, tally, _ in self._text_rows(table):
+            text = fields[tmdb].removesuffix(".0")
+            reason = _MOVIE.reason(fields[movie]) or (_MOVIE.reason(text) if text else None)
+            if reason:
+                tally.reject(line, reason)
+            elif text and int(text) in by_tmdb:
+                by_id[int(fields[movie])] = by_tmdb[int(text)]
+        linked = len({id(row) for row in by_id.values()})
+        lost = len(by_tmdb) - linked
+        self._check_joined(f"films are not in {table.name}", lost, len(by_tmdb), ())
+        return by_id
 
     def _flag_names(self) -> list[str] | None:
         """Return the genres of the flags of ml-100k's films."""

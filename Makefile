@@ -101,8 +101,8 @@ kafka-jars:
 	@if command -v java >/dev/null && command -v mvn >/dev/null; \
 		then $(PYTHON) deploy/kafka/broker.py --fetch; fi
 
-demo: ## everything on this machine (PORT= STATE= DATA= BUS=redis|kafka)
-	@export PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" BUS="$(BUS)"; exec $(SYSTEM_PYTHON) deploy/demo.py
+demo: ## everything on this machine (PORT= STATE= DATA= IMPORT= BUS=redis|kafka)
+	@export PORT="$(PORT)" STATE="$(STATE)" DATA="$(DATA)" IMPORT="$(IMPORT)" BUS="$(BUS)"; exec $(SYSTEM_PYTHON) deploy/demo.py
 
 bench: .venv/READY .venv-trainer/READY ## measure the budgets (ARGS="--quick --bus redis", ARGS=--help)
 	$(PYTHON) tests/bench/run.py $(ARGS)

@@ -11,11 +11,12 @@ import time
 import zipfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-RATINGS = ("ratings.csv", "ratings.dat", "u.data")
+TABLES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".gz", ".zip", "u.data")
 DEFAULTS = {
     "PORT": "8080",
     "STATE": os.path.join(ROOT, "var"),
     "DATA": os.path.join(ROOT, "data", "ml-latest-small.zip"),
+    "IMPORT": "",
     "BUS": "redis",
 }
 
@@ -52,19 +53,21 @@ def check_port(text: str) -> None:
 
 def check_data(path: str) -> None:
     if not os.path.exists(path):
-        refuse("DATA=%s: no such folder or zip" % path)
+        refuse("DATA=%s: no such folder or file" % path)
     names = []  # type: list[str]
     try:
         names = file_names(path)
     except (OSError, zipfile.BadZipFile) as error:
         refuse("DATA=%s cannot be read: %s" % (path, error))
-    if not any(os.path.basename(name) in RATINGS for name in names):
-        refuse("DATA=%s holds no MovieLens release: looked for %s" % (path, ", ".join(RATINGS)))
+    if not any(name.endswith(TABLES) for name in names):
+        refuse("DATA=%s holds no tables of films and ratings, as movies.csv and ratings.csv" % path)
 
 
 def file_names(path: str) -> "list[str]":
     if os.path.isdir(path):
-        return os.listdir(path)
+        return [name for _, _, files in os.walk(path) for name in files]
+    if not zipfile.is_zipfile(path):
+        return [path]
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
 

@@ -62,6 +62,18 @@ def test_a_malformed_file(tmp_path: Path) -> None:
     assert "2" in line
 
 
+def test_options_of_the_import_reach_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "films.csv").write_text("id;title;genres\n1;Toy Story (1995);Comedy\n")
+    rows = "".join(f"{user};1;{user}\n" for user in range(1, 11))
+    (data / "marks.csv").write_text(f"user;film;score\n{rows}")
+    line = refusal(tmp_path / "state", DATA=str(data))
+    assert "ratings from 1 to 10, not 0.5 to 5" in line
+    line = refusal(tmp_path / "state", DATA=str(data), IMPORT="--scale 1-5")
+    assert "ratings from 1 to 10, not 1 to 5" in line
+
+
 def test_a_bus_that_there_is_not(tmp_path: Path) -> None:
     assert "redis or kafka" in refusal(tmp_path / "state", BUS="rabbit")
 

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
@@ -49,8 +50,11 @@ say = NARRATOR.say
 class Demo:
     """One running system with its state in one folder."""
 
-    def __init__(self, port: int, state: Path, data: Path, bus: str) -> None:
+    def __init__(
+        self, port: int, state: Path, data: Path, bus: str, import_options: Sequence[str] = ()
+    ) -> None:
         self.port, self.state, self.data, self.bus = port, state, data, bus
+        self.import_options = import_options
         self.supervisor = Supervisor(state / "log", say)
         self.servers: list[Child] = []
         self.broker_options: list[str] = []
@@ -83,7 +87,7 @@ class Demo:
         options_file, options = self.state / "demo.json", {"data": str(self.data), "bus": self.bus}
         if newest_snapshot(self.state / "history") is None:
             say(f"[2/4] Import of {self.data.name}: films and ratings to begin with")
-            if self.run_marquee("data", "import", str(self.data)) != 0:
+            if self.run_marquee("data", "import", str(self.data), *self.import_options) != 0:
                 sys.exit(2)
             options_file.write_text(json.dumps(options) + "\n")
             return
@@ -282,14 +286,14 @@ class Demo:
             self.supervisor.turn()
 
 
-def run(port: int, state: Path, data: Path, bus: str) -> int:
+def run(port: int, state: Path, data: Path, bus: str, import_options: Sequence[str]) -> int:
     """Run the demo on a folder that no other one has."""
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(state / "demo.lock", wait=False))
         except BlockingIOError:
             refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
-        return Demo(port, state, data, bus).run()
+        return Demo(port, state, data, bus, import_options).run()
 
 
 def main() -> int:
@@ -303,7 +307,8 @@ def main() -> int:
     if folder.state == "bad":
         refuse(folder.line)
     try:
-        return run(int(options["PORT"]), state, Path(options["DATA"]), options["BUS"])
+        data, import_options = Path(options["DATA"]), shlex.split(options["IMPORT"])
+        return run(int(options["PORT"]), state, data, options["BUS"], import_options)
     except OSError as error:
         fault = place_fault(error)
         if fault is None:

@@ -11,7 +11,10 @@ import time
 import zipfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TABLES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".gz", ".zip", "u.data")
+TABLES = (
+    ".csv", ".tsv", ".tab", ".txt", ".dat", ".gz", ".zip", ".parquet", ".jsonl", ".ndjson",
+    "u.data",
+)  # fmt: skip
 DEFAULTS = {
     "PORT": "8080",
     "STATE": os.path.join(ROOT, "var"),

@@ -3,9 +3,12 @@
 import csv
 import gzip
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -400,3 +403,48 @@ def test_ml_20m_as_kaggle_has_it(tmp_path: Path) -> None:
     folder = written(tmp_path / "x", rating__csv=header + lines, movie__csv=films())
     data, _ = read_dataset(folder)
     assert (len(data), set(data.times.tolist())) == (len(RATINGS), {1112486027})
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "jsonl.gz", "zip"])
+def test_json_lines_and_parquet(tmp_path: Path, form: str) -> None:
+    frames = {
+        "ratings": pd.DataFrame(
+            {
+                "user_id": [u for u, _, _ in RATINGS],
+                "item_id": [m for _, m, _ in RATINGS],
+                "rating": [h / 2 for _, _, h in RATINGS],
+                "timestamp": pd.to_datetime(10**9 + np.arange(len(RATINGS)), unit="s"),
+            }
+        ),
+        "movies": pd.DataFrame(
+            {
+                "item_id": [i for i, _, _ in FILMS],
+                "title": [f"Фильм «{i}», \n2" for i, _, _ in FILMS],
+                "genres": [["Drama", "Comedy"]] * len(FILMS),
+            }
+        ),
+    }
+    folder = tmp_path / "x"
+    folder.mkdir()
+    for name, frame in frames.items():
+        if form.startswith("jsonl"):
+            dated = frame.astype({"timestamp": str}) if name == "ratings" else frame
+            dated.to_json(folder / f"{name}.{form}", orient="records", lines=True)
+        else:
+            frame.to_parquet(folder / f"{name}.parquet")
+    if form == "zip":
+        shutil.make_archive(str(tmp_path / "packed"), "zip", folder)
+    data, _ = read_dataset(tmp_path / "packed.zip" if form == "zip" else folder)
+    found = zip(
+        *(x.tolist() for x in (data.user_ids, data.movie_ids, data.half_stars)), strict=True
+    )
+    assert sorted(found) == sorted(RATINGS)
+    assert (int(data.times.min()), len(set(data.times.tolist()))) == (10**9, len(RATINGS))
+    assert data.movies[0].title == "Фильм «1», 2"
+    assert data.movies[0].genres == ("Drama", "Comedy")
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
+    folder = written(tmp_path / "x", movies__parquet=b"PAR1 no parquet", ratings__csv=ratings())
+    with pytest.raises(DataError, match=r"movies\.parquet cannot be read"):
+        read(folder)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from marquee.errors import DataError
+from trainer.datasets.column_formats import ENDINGS
 from trainer.datasets.column_names import COLUMNS_NEEDED, Columns, Kind, columns_of
 from trainer.datasets.dialects import NAMES, OpenQuoteError, separator_of, split_rows
 from trainer.datasets.encodings import decode
 from trainer.datasets.options import ImportOptions
 from trainer.datasets.sources import SourceFiles, by_folder
 
-_TABLES = (".csv", ".tsv", ".txt", ".tab")
+_TABLES = (".csv", ".tsv", ".txt", ".tab", *ENDINGS)
 """Endings of files that may be tables with a header."""
 TMDB_MOVIES = "movies_metadata.csv"
 """The films of The Movies Dataset, by their ids at TMDB; its ratings are of MovieLens' ids."""

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from marquee.errors import DataError
+from trainer.datasets.column_formats import ENDINGS, converted
 
 SourceFiles = Mapping[str, Callable[[], BinaryIO]]
 """Openers of files by path, such as `ml-latest/ratings.csv`."""
@@ -31,7 +33,14 @@ def open_sources(paths: Sequence[Path]) -> Iterator[SourceFiles]:
     try:
         for path in paths:
             files |= _files_at(path, archives)
-        yield {name: opener for name, opener in files.items() if _is_meant(name)}
+        with tempfile.TemporaryDirectory() as folder:
+            yield {
+                name: converted(opener, name.removesuffix(".gz"), Path(folder))
+                if name.removesuffix(".gz").endswith(ENDINGS)
+                else opener
+                for name, opener in files.items()
+                if _is_meant(name)
+            }
     except _DAMAGED as error:
         named = ", ".join(map(str, paths))
         raise DataError(f"{named}: not a readable zip or gzip: {error}", "path") from None

@@ -158,6 +158,17 @@ def test_encodings_are_recognised_and_guesses_are_told(
         assert any("--encoding" in line for line in report.lines(data))
 
 
+def test_utf_16_without_a_mark_is_named(tmp_path: Path) -> None:
+    files = {
+        "movies__csv": films().encode("utf-16-le"),
+        "ratings__csv": ratings().encode("utf-16-le"),
+    }
+    folder = written(tmp_path / "x", **files)
+    with pytest.raises(DataError, match="--encoding utf-16"):
+        read(folder)
+    assert read(folder, encoding="utf-16-le")[0] == sorted(RATINGS)
+
+
 def test_an_encoding_that_does_not_fit_is_refused_by_line(tmp_path: Path) -> None:
     text = films().replace("Film 3 ", "Сталкер ").encode("cp1251")
     folder = written(tmp_path / "x", movies__csv=text, ratings__csv=ratings())
@@ -170,6 +181,10 @@ def test_an_encoding_that_does_not_fit_is_refused_by_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize("character", ["\x00", "\x1b", "\u202e", "\u2066", "\x85"])
 def test_control_characters_in_a_title_are_refused(tmp_path: Path, character: str) -> None:
     text = films().replace("Film 3 ", f"Film{character}3 ")
+    if character == "\x00":
+        with pytest.raises(DataError, match=r"movies\.csv: no text: it has zero bytes"):
+            read(written(tmp_path / "x", movies__csv=text, ratings__csv=ratings()))
+        return
     _, report = read(
         written(tmp_path / "x", movies__csv=text, ratings__csv=ratings()), max_loss="5%"
     )
@@ -217,6 +232,23 @@ def test_ratings_beyond_stars_name_the_range_and_the_remedy(tmp_path: Path) -> N
     rows: list[tuple[object, ...]] = [(u, m, h) for u, m, h in RATINGS]
     folder = written(tmp_path / "x", movies__csv=films(), ratings__csv=table(HEADER[:3], rows))
     with pytest.raises(DataError, match=r"ratings from 1 to 10.*--scale 1-10"):
+        read(folder)
+
+
+@pytest.mark.parametrize(("highest", "scale"), [(100, "0-100"), (90, "0-100"), (7, "1-10")])
+def test_the_scale_that_would_do_is_named(tmp_path: Path, highest: int, scale: str) -> None:
+    rows: list[tuple[object, ...]] = [(u, m, h * highest / 10) for u, m, h in RATINGS]
+    kept = [row for row in rows if float(str(row[2])) >= 1]
+    folder = written(tmp_path / "x", movies__csv=films(), ratings__csv=table(HEADER[:3], kept))
+    with pytest.raises(DataError, match=f"--scale {scale}"):
+        read(folder)
+
+
+@pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
+def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path / "x", movies__csv=films(), ratings__csv=ratings())
+    (folder / name).write_text("\n")
+    with pytest.raises(DataError, match=f"{name}: it is empty; wanted is a header"):
         read(folder)
 
 

@@ -39,13 +39,17 @@ def decode(data: bytes, file: str, encoding: str | None = None) -> Decoded:
         encoding: What the user says that it is; None: recognised.
 
     Raises:
-        DataError: The encoding is unknown, or does not fit the file.
+        DataError: The encoding is unknown, or does not fit the file, or it is no text.
     """
     if encoding is not None:
         return Decoded(_as(data, file, encoding), encoding)
     for mark, name in _MARKS:
         if data.startswith(mark):
             return Decoded(_as(data, file, name), name.removesuffix("-sig"))
+    if b"\0" in data:
+        raise DataError(
+            f"{file}: no text: it has zero bytes; if it is UTF-16, say --encoding utf-16", "path"
+        )
     try:
         return Decoded(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:

@@ -159,6 +159,8 @@ def _check_standard(name: str, reason: str) -> None:
 def _look(name: str, stream: BinaryIO, options: ImportOptions) -> tuple[TableFile | None, str]:
     """Return a table by its header, or None and the reason."""
     decoded = decode(_head(stream), name, options.encoding)
+    if not decoded.text.strip():
+        return None, "it is empty"
     try:
         separator = options.separator or separator_of(decoded.text, name)
         header = next(split_rows(decoded.text, separator), None)

@@ -88,9 +88,10 @@ def rating_column(
         return column
     low, high = min(numbers), max(numbers)
     highest = next((end for end in (1, 5, 10, 100) if high <= end), high)
+    lowest = 0 if low < 1 or highest == 100 else 1
     raise DataError(
         f"{file}: ratings from {low:g} to {high:g}, not {column.allowed}: name their scale, as"
-        f" --scale {min(low, 1):g}-{highest:g}, or --likes if each row is a like; nothing is"
+        f" --scale {lowest}-{highest:g}, or --likes if each row is a like; nothing is"
         " written",
         "scale",
     )

@@ -15,8 +15,8 @@ _HEAD = 1 << 16
 def rows_of(stream: BinaryIO, table: TableFile) -> tuple[BinaryIO, list[list[str]]]:
     """Return a stream of the rows, behind their header, and the fields of the first whole ones."""
     head = stream.read(_HEAD)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        head = decode(head + stream.read(), table.name).text.encode()
+    if table.encoding is not None and table.encoding.lower().startswith(("utf-16", "utf-32")):
+        head = decode(head + stream.read(), table.name, table.encoding).text.encode()
     elif b"\r" in head and b"\n" not in head:  # lines as old Macintoshes ended them
         head = (head + stream.read()).replace(b"\r", b"\n")
     rows = cast(BinaryIO, io.BufferedReader(_Chained(head, stream)))

@@ -83,4 +83,5 @@ def test_settings_that_cannot_hold_are_refused_by_name(
     ],
 )
 def test_settings_that_only_look_contradictory_are_taken(environ: dict[str, str]) -> None:
-    read({f"MARQUEE_{name}": value for name, value in environ.items()})
+    settings = read({f"MARQUEE_{name}": value for name, value in environ.items()})
+    assert {name: str(getattr(settings, name.lower())) for name in environ} == environ

@@ -324,6 +324,8 @@ def test_two_data_sets_or_two_tables_of_a_kind_are_refused_with_the_choices(tmp_
         written(tmp_path / name, ratings__csv=ratings(), movies__csv=films())
     with pytest.raises(DataError, match="2 data sets, in one, two"):
         read(tmp_path)
+    written(tmp_path, ratings__csv=ratings(), movies__csv=films())  # the topmost one is meant
+    assert read(tmp_path)[0] == sorted(RATINGS)
     folder = written(tmp_path / "three", a__csv=ratings(), b__csv=ratings(), movies__csv=films())
     with pytest.raises(DataError, match=r"2 tables of ratings: a\.csv, b\.csv"):
         read(folder)

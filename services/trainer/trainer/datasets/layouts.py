@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from marquee.errors import DataError
@@ -76,7 +77,7 @@ def find_layout(files: SourceFiles, options: ImportOptions, where: str) -> Layou
     found: list[Layout] = []
     seen: list[str] = []
     for folder, contents in by_folder(files).items():
-        if found and folder.count("/") > found[0].folder.count("/"):
+        if found and _depth(folder) > _depth(found[0].folder):
             break
         layout = _by_name(folder, contents) or _by_columns(folder, contents, options, seen)
         if layout:
@@ -93,6 +94,10 @@ def find_layout(files: SourceFiles, options: ImportOptions, where: str) -> Layou
         f" movies.dat, u.data with u.item){told}",
         "path",
     )
+
+
+def _depth(folder: str) -> int:
+    return len(PurePosixPath(folder).parts)
 
 
 def _by_name(folder: str, files: SourceFiles) -> Layout | None:

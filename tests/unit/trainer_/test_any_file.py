@@ -158,6 +158,16 @@ def test_encodings_are_recognised_and_guesses_are_told(
         assert any("--encoding" in line for line in report.lines(data))
 
 
+def test_an_encoding_that_shows_late_is_the_one_that_is_told(tmp_path: Path) -> None:
+    rows = [
+        (i, f"Film {i}" if i < 9000 else f"Сталкер и другие {i}", "Drama") for i in range(1, 9100)
+    ]
+    text = table(("movieId", "title", "genres"), list(rows)).encode("cp1251")
+    _, report = read_dataset(written(tmp_path / "x", movies__csv=text))
+    assert report.read[0].how.startswith("cp1251, comma-separated")
+    assert report.read[0].titles == ("Сталкер и другие 9000", "Сталкер и другие 9001")
+
+
 def test_utf_16_without_a_mark_is_named(tmp_path: Path) -> None:
     files = {
         "movies__csv": films().encode("utf-16-le"),

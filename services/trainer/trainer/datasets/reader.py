@@ -118,11 +118,14 @@ class _Reader:
 
     def _text_rows(self, table: TableFile) -> Iterator[tuple[int, list[str], Tally, Decoded]]:
         """Yield line and fields of the rows of a table with text."""
-        with self._file(table.name, _how(table)) as (stream, tally):
+        with self._file(table.name) as (stream, tally):
             decoded = decode(stream.read(), table.name, self._options.encoding)
             rows = read_rows(decoded.text, table.columns.width, tally, table.separator, table.first)
             for line, fields in rows:
                 yield line, fields, tally, decoded
+        # The whole text tells its encoding, where the first lines may be plain ASCII.
+        how = _how(replace(table, encoding=decoded.encoding))
+        self._read[-1] = replace(self._read[-1], how=how)
 
     def _movies(self) -> MovieRows:
         table = self._layout.tables["movies"]

@@ -19,14 +19,14 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train chaos soak evaluate mutations repro train clean
+.PHONY: causes help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: .venv/READY ## .venv: serving, tools and tests
 
-install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and MLflow (3 GB)
+install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and MLflow (6.5 GB of disk)
 
 .venv/bin/uv: requirements-bootstrap.txt
 	@$(SYSTEM_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -52,7 +52,7 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 	$(UV) pip install -q -p .venv-docs --no-deps --no-build-isolation $(LOCAL)
 	@touch $@
 
-.venv-pipeline/READY .venv-airflow/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt
+.venv-pipeline/READY .venv-airflow/READY .venv-fuzz/READY .venv-audit/READY: .venv-%/READY: .venv/bin/uv requirements-%.txt
 	test -x .venv-$*/bin/python || $(SYSTEM_PYTHON) -m venv --without-pip .venv-$*
 	$(UV) pip install -q -p .venv-$* --require-hashes --compile-bytecode -r requirements-$*.txt
 	@touch $@
@@ -70,7 +70,9 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 	$(COMPILE) services/gateway/pyproject.toml -c requirements-dev.txt -o services/gateway/requirements.txt
 	$(COMPILE) services/trainer/pyproject.toml services/gateway/pyproject.toml requirements-docs.in \
 		-c requirements-dev.txt -o requirements-docs.txt
-	for e in pipeline airflow; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
+	for d in libs/common deploy/local; do $(COMPILE) $$d/pyproject.toml -c requirements-dev.txt \
+		-o $$d/requirements.txt || exit; done
+	for e in pipeline airflow fuzz audit; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
 		-o requirements-$$e.txt || exit; done
 	$(COMPILE) --extra neural services/trainer/pyproject.toml -c requirements-trainer.txt \
 		-o services/trainer/requirements.txt
@@ -88,10 +90,18 @@ check: .venv/READY ## formatting, lint, spelling, import contracts, declared dep
 		|| { (cd $$d && $(CURDIR)/.venv/bin/deptry .); exit 1; }; done; echo "deptry: all imports are declared"
 	.venv/bin/mypy $(PACKAGES)
 
+redis-users: .venv/READY ## write the ACL files of deploy/redis and the page about them from the rights in the code
+	.venv/bin/python -m marquee_testing.forbidden_calls
+
 docs: .venv-docs/READY ## build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv-docs/bin/mkdocs build --strict --quiet
 
-test: check .venv-trainer/READY install-pipeline kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
+causes: .venv/READY kafka-jars ## bring servers into every state anew, and write docs/reference/causes.md
+	rm -f tests/integration/causes/cells.json
+	MARQUEE_TEST_WRITE_CAUSES=1 .venv/bin/pytest -q tests/integration/causes
+	.venv/bin/python -m marquee_testing.causes.table
+
+test: check audit-offline .venv-trainer/READY install-pipeline .venv-fuzz/READY kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
 
 coverage: .venv/READY .venv-trainer/READY kafka-jars ## the tests that run the code in their own process, with coverage and its floor
@@ -113,11 +123,32 @@ bench-train: .venv-trainer/READY ## measure a training and its models' answers (
 mutations: .venv/READY ## break the code on purpose: each break has a test that must fail (ARGS="3 7" for some)
 	$(PYTHON) tests/mutations/break_code.py $(ARGS)
 
+audit: .venv-audit/READY ## vulnerabilities, licences, bills of materials, secrets, unsafe code (ARGS=--without-vulnerabilities)
+	.venv-audit/bin/python tests/audit/audit.py $(ARGS)
+
+audit-offline: .venv-audit/READY ## of the audit what needs no network and little time
+	.venv-audit/bin/python tests/audit/audit.py --offline
+
+licences: .venv-audit/READY ## after `make lock`: ask the package index for the licences of what is new
+	.venv-audit/bin/python tests/audit/audit.py --update-licences
+
 bench-events: .venv/READY .venv-trainer/READY ## measure events: visible, handled, accepted (ARGS="--quick --bus redis")
 	$(PYTHON) tests/bench/events.py $(ARGS)
 
+bench-rolling: .venv/READY .venv-trainer/READY ## restart every process in turn under load: no request may fail (ARGS="--bus kafka", ARGS=--help)
+	$(PYTHON) tests/bench/rolling.py $(ARGS)
+
+bench-overload: .venv/READY .venv-trainer/READY ## offer twice what the gateway can answer (ARGS="--minutes 0.5", ARGS=--help)
+	$(PYTHON) tests/bench/overload.py $(ARGS)
+
+bench-access: .venv/READY .venv-trainer/READY ## measure what keys, limits and secrets cost, in pairs (ARGS=--help)
+	$(PYTHON) tests/bench/access.py $(ARGS)
+
 chaos: .venv/READY .venv-trainer/READY kafka-jars ## kill, stop and cut everything under load, then check (ARGS="--minutes 3 --seed 7")
 	$(PYTHON) tests/chaos/chaos.py $(ARGS)
+
+fuzz: .venv/READY .venv-fuzz/READY kafka-jars ## send generated requests and events, then check (ARGS="--seed 7 --requests 2000 --bus redis")
+	$(PYTHON) tests/fuzz/fuzz.py $(ARGS)
 
 soak: .venv/READY .venv-trainer/READY ## watch memory, files and keys under steady load (ARGS="--minutes 10")
 	$(PYTHON) tests/chaos/soak.py $(ARGS)
@@ -132,4 +163,4 @@ evaluate: .venv-trainer/READY ## print the quality of the newest models
 	.venv-trainer/bin/marquee evaluate
 
 clean: ## remove the environments, reports and caches (not var/)
-	rm -rf .venv .venv-docs .venv-trainer .venv-pipeline .venv-airflow reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-docs .venv-trainer .venv-pipeline .venv-airflow .venv-fuzz .venv-audit reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,7 @@
 Only the standard library, and no syntax newer than Python 3.6, so that an old Python is told so.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -28,6 +29,27 @@ def refuse(line: str) -> None:
     """End with one line on what is wrong and how to mend it."""
     sys.stderr.write("marquee: " + line + "\n")
     sys.exit(2)
+
+
+def made_of(state: str) -> "dict[str, str]":
+    """Return the data and the bus that a state was begun with, nothing for a new one."""
+    path = os.path.join(state, "demo.json")
+    if not os.path.exists(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            former = json.load(file)
+        return {"DATA": former["data"], "BUS": former["bus"]}
+    except (OSError, ValueError, KeyError) as error:
+        refuse("%s cannot be read (%r): give DATA= and another folder with STATE=" % (path, error))
+        raise
+
+
+def chosen(given: "dict[str, str]") -> "dict[str, str]":
+    """Return the settings: as given, else as the state was begun with, else the defaults."""
+    state = given.get("STATE") or DEFAULTS["STATE"]
+    former = made_of(state)
+    return {name: given.get(name) or former.get(name) or DEFAULTS[name] for name in DEFAULTS}
 
 
 def check_python() -> None:
@@ -82,22 +104,28 @@ def say(line: str) -> None:
 
 def make_environment() -> int:
     """Make .venv unless it is up to date; print every few seconds that the work goes on."""
-    say("[1/4] Environment .venv: packages are fetched once (some 20 s), then found")
+    say("[1/4] Environment .venv: packages are fetched once (about a minute), then found")
     started = told = time.time()
     process = subprocess.Popen(["make", "-s", "-C", ROOT, "install"])
-    while process.poll() is None:
-        time.sleep(0.05)
-        if time.time() - told >= 4:
-            told = time.time()
-            say("  ... environment: %d s" % (told - started))
+    try:
+        while process.poll() is None:
+            time.sleep(0.05)
+            if time.time() - told >= 4:
+                told = time.time()
+                say("  ... environment: %d s" % (told - started))
+    except KeyboardInterrupt:
+        process.wait()
+        say("Stopped. make demo goes on with the environment where it was.")
+        sys.exit(0)
     return process.returncode
 
 
 def main() -> None:
     check_python()
-    wanted = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
+    wanted = chosen(dict(os.environ))
     check_bus(wanted["BUS"])
-    check_data(wanted["DATA"])
+    if os.environ.get("DATA") or not made_of(wanted["STATE"]):
+        check_data(wanted["DATA"])
     check_port(wanted["PORT"])
     say("Marquee on this machine, all of it in this folder. Stop it with Ctrl-C.")
     if make_environment() != 0:

@@ -1,10 +1,12 @@
 """Reference pages of the documentation, generated from the code at each build (a MkDocs hook).
 
 The HTTP API comes from the gateway's OpenAPI document, settings from the class `Settings`, the
-command line from the typer application, events from the JSON Schemas under docs/events.
+command line from the typer application, events from the JSON Schemas under docs/events, licences
+from the audit's table.
 """
 
 import ast
+import csv
 import itertools
 import json
 import re
@@ -28,9 +30,25 @@ METHODS = ("get", "post", "put", "patch", "delete")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages to the files of the site."""
     pages = {"api": api(), "settings": settings(), "command-line": commands(), "events": events()}
+    pages["licences"] = licences()
     for name, text in pages.items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files
+
+
+def licences() -> str:
+    """Return the licence of everything that a lock pins, by the table that the audit checks."""
+    with (DOCS.parent / "tests/audit/licences.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    intro = (
+        "What is in the locks, with its licence in SPDX, and where that is stated: in the"
+        " expression, free text or classifiers of its metadata, or in the policy of the audit."
+        " `make audit` checks it."
+    )
+    return (
+        "\n\n".join(["# Licences", intro, _table(tuple(header), [tuple(row) for row in rows])])
+        + "\n"
+    )
 
 
 def api() -> str:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from marquee.domain.likes import use_likes
 from marquee_local import servers
 from marquee_testing import Restartable
+from marquee_testing.servers.secure_kafka import SecureKafka, run_secure_kafka
 from marquee_testing.servers.shared import shared_server
 from marquee_testing.waiting import PATIENCE
 
@@ -28,6 +29,8 @@ settings.register_profile(
 # Between two tests pytest does not capture logs: keep those of Kafka's threads off the terminal.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
 
+# A busy machine is no fault of the bus; the limit itself has tests of its own.
+os.environ.setdefault("MARQUEE_WRITE_MS", "10000")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
@@ -106,6 +109,19 @@ def kafka_servers(
     base = base.parent if hasattr(pytestconfig, "workerinput") else base
     with shared_server(base / "kafka", lambda: servers.kafka(base / "kafka")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SecureKafka]:
+    """A broker with users, rights and TLS that all workers of the run share."""
+    require_kafka()
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if hasattr(pytestconfig, "workerinput") else base
+    folder = base / "secure-kafka"
+    with shared_server(folder, lambda: run_secure_kafka(folder)) as addresses:
+        yield SecureKafka.parse(addresses, folder)
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ KINDS = {
     "unit": Kind(120, workers=2),
     "quality": Kind(1200),
     "chaos": Kind(900),
+    "fuzz": Kind(600),
     "contract": Kind(400, workers=2),
     "simulation": Kind(600, workers=2),
 }

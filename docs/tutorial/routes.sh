@@ -1,6 +1,6 @@
-#!/usr/bin/env bash
-# Asks a running Marquee once for every route: docs/routes.sh [address]
-set -euo pipefail
+#!/bin/sh
+# Asks a running Marquee with the bundled films once for every route: sh docs/tutorial/routes.sh [address]
+set -eu
 marquee=${1:-http://127.0.0.1:8080}
 
 show() { # prints the route, the evidence, and the films of an answer
@@ -9,11 +9,16 @@ answer = json.load(sys.stdin)
 print("%-13s %s [%s]%s" % (answer["route"], answer["reason"], answer["model_version"],
                          " degraded" if answer["degraded"] else ""))
 for film in answer["items"]:
-    print("  %6d  %s (%s)" % (film["movie_id"], film["title"], film["year"]))'
+    print("  %6s  %s (%s)" % (film["movie_id"], film["title"], film["year"]))'
 }
 
-ask() { curl -fsS "$marquee/v1/recommendations?$1" | show; }
-session() { curl -fsS -X POST "$marquee/v1/recommendations" -H 'content-type: application/json' -d "$1" | show; }
+# An answer is kept before it is shown: where curl fails, the script ends with its message.
+get() { answer=$(curl -fsS "$marquee/v1/$1"); printf '%s\n' "$answer" | show; }
+ask() { get "recommendations?$1"; }
+session() {
+  answer=$(curl -fsS -X POST "$marquee/v1/recommendations" -H 'content-type: application/json' -d "$1")
+  printf '%s\n' "$answer" | show
+}
 rated() { # "movie:stars movie:stars …" as the ratings of a session
   python3 -c 'import json, sys
 pairs = (pair.split(":") for pair in sys.argv[1].split())
@@ -29,4 +34,4 @@ echo "# six ratings, two positive: hybrid";               session "$(rated '318:
 twenty='1:4 47:5 50:5 110:4 150:4 260:5 296:5 318:5 356:4 364:3 380:3 457:4 480:3 527:5 588:3 589:4 590:3 592:3 593:5 597:2'
 echo "# twenty ratings: the networks";                    session "$(rated "$twenty")"
 echo "# a viewer of whom nothing is known: popular"
-curl -fsS "$marquee/v1/users/987654321/recommendations?k=5" | show
+get 'users/987654321/recommendations?k=5'

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Reals
-from marquee.domain.movies import GENRES, Movie
+from marquee.domain.genres import GENRES
+from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import RatedMovies
 from marquee.domain.recommendation import RecommendRequest, Route

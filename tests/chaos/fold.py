@@ -86,7 +86,9 @@ class World:
         elif name == "movie.removed":
             self.movies.pop(movie, None)
         elif movie in self.movies:
-            self.movies[movie] |= {k: v for k, v in data.items() if v is not None}
+            cleared = dict.fromkeys(data.get("cleared", ()))
+            replaced = {k: v for k, v in data.items() if k != "cleared" and v is not None}
+            self.movies[movie] |= cleared | replaced
 
 
 def _tell(person: Person, name: str, data: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ class Writer:
             return data
         change = data | {"year": draw.randint(1950, 2020)}
         if name == "movie.updated":
-            return change
+            return change if change["year"] < 2010 else data | {"cleared": ["year"]}
         genres = sorted(draw.sample(GENRES, 2))
         return change | {"title": f"Chaos {draw.randrange(10**6)}", "genres": genres, "tags": {}}
 

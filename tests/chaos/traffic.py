@@ -228,6 +228,7 @@ def _call(operation: Operation) -> tuple[str, str, Any]:
     """Return the call that says the same as an event: method, path, body."""
     data = dict(operation.data)
     movie, user = data.pop("movie_id", None), data.pop("user_id", None)
+    data |= dict.fromkeys(data.pop("cleared", ()))
     ratings = f"/v1/users/{user}/ratings/{movie}"
     dismissed = f"/v1/users/{user}/dismissed/{movie}"
     path, promotion, block = (f"/v1/movies/{movie}{rest}" for rest in ("", "/promotion", "/block"))

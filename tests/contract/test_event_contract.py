@@ -79,11 +79,21 @@ def test_a_schema_refuses_an_event_without_what_it_needs(name: str) -> None:
 
 def test_a_schema_refuses_what_the_code_refuses() -> None:
     movie, rating = EXAMPLES["movie.added"], EXAMPLES["rating.added"]
+    change = EXAMPLES["movie.updated"]
     wrong = [
-        movie | {"data": movie["data"] | {"genres": ["Cooking"]}},
+        movie | {"data": movie["data"] | {"genres": [""]}},
         movie | {"data": movie["data"] | {"tags": {"prison": 1.5}}},
         movie | {"data": movie["data"] | {"title": ""}},
+        change | {"data": change["data"] | {"cleared": ["title"]}},
         rating | {"data": rating["data"] | {"rating": 4.3}},
+        *(movie | {"data": movie["data"] | {"title": text}} for text in ("a\0b", " ", "\u202ea")),
+        movie | {"data": movie["data"] | {"tags": {"a\x1b": 0.5}}},
+        movie | {"data": movie["data"] | {"year": "1999"}},
+        movie | {"data": movie["data"] | {"runtime": True}},
+        movie | {"data": movie["data"] | {"poster_url": "ftp://a"}},
+        *(rating | {"data": rating["data"] | {"rating": value}} for value in (True, "4.5")),
+        *(rating | {"data": rating["data"] | {"user_id": value}} for value in (True, "..", "a b")),
+        rating | {"time": 0},
         rating | {"time": "yesterday"},
         rating | {"id": ""},
     ]

@@ -11,6 +11,7 @@ import pytest
 from gateway.consumer import HANDLERS
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import UnitOfWork, prefetch
+from marquee.domain.ids import parse_id
 from marquee.domain.ratings import Ratings
 from marquee.errors import UnreadableEvent
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event, ModelEvent, decode
@@ -21,36 +22,46 @@ from marquee_testing.fakes.store import MemoryStore
 GOLDEN = Path(__file__).with_name("golden")
 FILES = sorted(GOLDEN.glob("*.json"))
 KEYS = Keys("golden", "gateway", 4)
-START: tuple[Mapping[str, Any], ...] = (
-    {"type": "movie.added", "data": {"movie_id": 1, "title": "One", "year": 2000,
+
+
+def start(user: object, movie: object) -> tuple[Mapping[str, Any], ...]:
+    """Return events before the golden one, about a user, a movie and two more."""
+    return (
+    {"type": "movie.added", "data": {"movie_id": movie, "title": "One", "year": 2000,
                                      "genres": ["Drama"], "tags": {"prison": 0.5}}},
-    {"type": "movie.promoted", "data": {"movie_id": 1, "weight": 2.0}},
-    {"type": "movie.blocked", "data": {"movie_id": 1, "reason": "before"}},
-    {"type": "rating.added", "data": {"user_id": 1, "movie_id": 1, "rating": 3.0}},
-    {"type": "movie.viewed", "data": {"user_id": 1, "movie_id": 2}},
-    {"type": "movie.dismissed", "data": {"user_id": 1, "movie_id": 3}},
+    {"type": "movie.promoted", "data": {"movie_id": movie, "weight": 2.0}},
+    {"type": "movie.blocked", "data": {"movie_id": movie, "reason": "before"}},
+    {"type": "rating.added", "data": {"user_id": user, "movie_id": movie, "rating": 3.0}},
+    {"type": "movie.viewed", "data": {"user_id": user, "movie_id": 2}},
+    {"type": "movie.dismissed", "data": {"user_id": user, "movie_id": 3}},
 )  # fmt: skip
 
 
-def facts_after(message: bytes) -> dict[str, Any]:
-    """Return what a consumer keeps of movie 1 and user 1 once it has applied an event."""
+def facts_after(message: bytes, user_id: object = 1, movie_id: object = 1) -> dict[str, Any]:
+    """Return what a consumer keeps of a movie and a user once it has applied an event."""
     event = decode(message)
     if isinstance(event, ModelEvent):
         return {"model": event.data.model_dump(mode="json")}
     store = MemoryStore()
     fixed = {"id": "start", "time": "2026-01-01T00:00:00Z"}
-    for one in START:
+    for one in start(user_id, movie_id):
         apply(store, decode(json.dumps({**one, **fixed}).encode()))
     apply(store, event)
-    movie, user = KEYS.movie(1), KEYS.user(1)
-    rated = Ratings.unpack(store.get(user.user(1)))
+    user, movie = parse_id(user_id), parse_id(movie_id)
+    users, movies = KEYS.user(user), KEYS.movie(movie)
+    rated = Ratings.unpack(store.get(users.user(user)))
     return {
-        "film": json.loads(store.scan(movie.movies).get(b"1", b"null")),
-        "rules": json.loads(store.scan(movie.rules).get(b"1", b"{}")),
+        "film": json.loads(store.scan(movies.movies).get(b"%d" % movie, b"null")),
+        "rules": json.loads(store.scan(movies.rules).get(b"%d" % movie, b"{}")),
         "rated": {str(movie): half_stars for movie, half_stars in rated.rated.items()},
         "viewed": list(rated.viewed),
         "dismissed": list(rated.dismissed),
     }
+
+
+def ids_of(golden: Mapping[str, Any]) -> tuple[object, object]:
+    """Return the user and the movie that a golden file is about."""
+    return golden.get("user_id", 1), golden.get("movie_id", 1)
 
 
 def apply(store: MemoryStore, event: Event) -> None:
@@ -69,8 +80,8 @@ def test_a_released_form_is_read_and_gives_the_same_facts(path: Path) -> None:
     message = json.dumps(golden["event"]).encode()
     event = decode(message)
     assert event.type == path.name.rsplit(".v", 1)[0]
-    assert facts_after(message) == golden["facts"]
-    assert facts_after(event.encode()) == golden["facts"]
+    assert facts_after(message, *ids_of(golden)) == golden["facts"]
+    assert facts_after(event.encode(), *ids_of(golden)) == golden["facts"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -79,7 +90,7 @@ def test_an_old_consumer_reads_what_a_newer_producer_adds(path: Path) -> None:
     event = golden["event"]
     added = {"from_a_newer_release": {"a": [1, None]}, "dataschema": "https://example.org/2"}
     newer = {**event, **added, "data": {**event["data"], **added}}
-    assert facts_after(json.dumps(newer).encode()) == golden["facts"]
+    assert facts_after(json.dumps(newer).encode(), *ids_of(golden)) == golden["facts"]
 
 
 def test_each_type_of_event_has_golden_files_of_its_full_and_its_least_form() -> None:

@@ -1,13 +1,14 @@
 """One whole running system for the end-to-end tests: the demo, with a state folder of its own."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from marquee.settings import STATE_FILE
 from marquee_local.servers import free_port
 from marquee_testing.waiting import PATIENCE, until
 
@@ -33,6 +35,27 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@dataclass
+class Traces:
+    """What the systems of a run must not leave in their logs, and where those are."""
+
+    folders: list[Path] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Keys, tokens and ids that are told apart from other texts → what they are."""
+
+    def saw(self, request: httpx.Request) -> None:
+        """Remember whom a request is about, where the id is like nothing else, and its key."""
+        _, _, path = request.url.path.partition("/v1/users/")
+        viewer = path.partition("/")[0]
+        if ":" in viewer or (viewer.isdecimal() and len(viewer) > 9):
+            self.secrets[viewer] = "id of a viewer"
+        if credential := request.headers.get("authorization", "").partition(" ")[2]:
+            self.secrets[credential] = "key or token"
+
+
+TRACES = Traces()
 
 
 @dataclass
@@ -95,6 +118,11 @@ class System:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings that the demo left for commands."""
+        lines = (self.state / STATE_FILE).read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
     def command(self, *arguments: str) -> str:
         """Return what the command `marquee` prints for this system."""
         environ = {**os.environ, "MARQUEE_STATE": str(self.state)}
@@ -108,17 +136,83 @@ class System:
         ).stdout
 
 
+def client_of(url: str, timeout: float) -> httpx.Client:
+    """Return a client whose requests leave traces to look for in the logs."""
+    return httpx.Client(base_url=url, timeout=timeout, event_hooks={"request": [TRACES.saw]})
+
+
+@pytest.fixture(scope="session")
+def traces() -> Traces:
+    """What the logs of this run must not have."""
+    return TRACES
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Look at the logs when all other tests have left their traces."""
+    items.sort(key=lambda item: item.get_closest_marker("after_all") is not None)
+
+
+@pytest.fixture(scope="module")
+def gateways(system: System) -> Iterator[list[httpx.Client]]:
+    """Two gateways that ask for keys, beside the demo on its servers."""
+    with contextlib.ExitStack() as stack:
+        yield [keyed_gateway(system, stack, number) for number in range(2)]
+
+
+def keyed_gateway(system: System, stack: contextlib.ExitStack, number: int) -> httpx.Client:
+    """Start a gateway that asks for keys; it ends with the stack."""
+    port = free_port()
+    changed = {"MARQUEE_AUTH": "keys", "MARQUEE_GATEWAY_PORT": str(port)}
+    environ = {**os.environ, **system.settings(), **changed}
+    log = stack.enter_context((system.state / "log" / f"keyed-gateway-{number}.log").open("ab"))
+    program = Path(sys.executable).with_name("gateway")
+    process = stack.enter_context(
+        subprocess.Popen([program, "app"], env=environ, stdout=log, stderr=subprocess.STDOUT)
+    )
+    stack.callback(process.terminate)
+    client = stack.enter_context(client_of(f"http://127.0.0.1:{port}", 30))
+    until(lambda: films_of(client) > 0)
+    return client
+
+
+def films_of(client: httpx.Client) -> int:
+    """Return how many films a gateway has; it is open to everyone."""
+    try:
+        return int(client.get("/health/ready").json()["films"])
+    except httpx.TransportError:
+        return 0
+
+
+@pytest.fixture
+def create(system: System) -> Iterator[Callable[..., dict[str, str]]]:
+    """Yield a function that creates a key and returns the header to send; all end with the test."""
+    names: list[str] = []
+
+    def make(*options: str) -> dict[str, str]:
+        text = system.command("keys", "create", *options).strip()
+        names.append(options[options.index("--name") + 1])
+        TRACES.secrets[text] = "key"
+        return {"Authorization": f"Bearer {text}"}
+
+    yield make
+    ended = system.command("keys", "list", "--json")
+    for name in names:
+        if any(key["name"] == name and not key["revoked"] for key in json.loads(ended)):
+            system.command("keys", "revoke", name)
+
+
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., float]:
     """`until`, for tests: they import nothing from here."""
     return until
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The demo, ready to answer; the neural route may join later."""
-    state, port = tmp_path_factory.mktemp("state"), free_port()
+@contextlib.contextmanager
+def started(state: Path, **options: str) -> Iterator[System]:
+    """Run the demo in a state folder, with variables of its own; it is ready to answer."""
+    port = free_port()
     output = state / "demo.txt"
+    TRACES.folders.append(state)
     environ = {
         **os.environ,
         "PORT": str(port),
@@ -128,6 +222,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         "BUS": "",
         # On a busy machine a service must not count as missing for being slow.
         "MARQUEE_DEADLINE_MS": str(1000 * PATIENCE),
+        **options,
     }
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -139,11 +234,24 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: "is ready" in said(process, output), READY_SECONDS)
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with client_of(url, 60) as client:
             yield System(url, state, process, client)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def start_system() -> Callable[..., contextlib.AbstractContextManager[System]]:
+    """`started`, for tests that need a system of their own."""
+    return started
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The demo, ready to answer; the neural route may join later."""
+    with started(tmp_path_factory.mktemp("state")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from marquee.domain.movies import GENRES
+from marquee.domain.genres import GENRES
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -73,6 +73,16 @@ def test_it_starts_with_its_models_and_leaves_no_process(
         else:
             process.send_signal(number)
         wait_until(lambda: process.poll() is not None and not members(process.pid))
+        *_, last = output.read_text().splitlines()
+        assert f"by: make demo STATE={trained} PORT={port}" in last
+
+
+def test_it_goes_on_with_the_data_of_its_state_which_may_be_gone(
+    trained: Path, wait_until: Wait
+) -> None:
+    (trained / "demo.json").write_text('{"data": "/nowhere/shop", "bus": "redis"}')
+    with demo(trained, free_port()):
+        wait_until(lambda: "is ready" in (trained / "demo.txt").read_text(), 300.0)
 
 
 def test_it_refuses_other_data_on_a_folder_in_use(trained: Path, tmp_path: Path) -> None:
@@ -90,4 +100,5 @@ def test_it_refuses_other_data_on_a_folder_in_use(trained: Path, tmp_path: Path)
     )
     assert ended.returncode == 2
     assert "choose another folder" in ended.stderr
+    assert "start it again with DATA=" in ended.stderr
     assert not (trained / "valkey").exists()

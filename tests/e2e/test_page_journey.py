@@ -186,6 +186,9 @@ def test_the_ratings_are_still_there_after_a_reload(visit):
     expect(page.locator("#ratings-title")).to_have_text("Your ratings (1)")
     expect(page.locator("#ratings .row h3")).to_contain_text(title)
     answers(page, "hybrid")
+    viewer = page.locator("#viewer-id").inner_text()
+    address = f"v1/users/{viewer}/export?format=letterboxd"
+    expect(page.get_by_role("link", name="for Letterboxd")).to_have_attribute("href", address)
 
 
 def test_starting_over_makes_a_new_user(visit):

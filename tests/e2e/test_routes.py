@@ -42,6 +42,17 @@ def test_a_session_with_ratings_goes_by_their_number_and_the_positive_ones(
     check_session(system, n_liked, n_other, route)
 
 
+def test_movies_like_one_are_within_the_filters_and_full(system: Any) -> None:
+    query = {"genre": ["Animation"], "genre_not": ["Comedy"], "year_to": 1999, "k": 12}
+    answer = system.get("/v1/movies/1/similar", **query)
+    assert (len(answer["items"]), answer["degraded"]) == (12, False)
+    for item in answer["items"]:
+        assert "Animation" in item["genres"]
+        assert "Comedy" not in item["genres"]
+        assert item["year"] <= 1999
+    assert all(item["reason"] == "similar_to_viewed" for item in answer["items"])
+
+
 def test_twenty_ratings_are_ranked_by_the_networks(full_system: Any) -> None:
     check_session(full_system, 5, 15, "neural")
 

@@ -73,7 +73,7 @@ BREAKS = (
     Break("failing events never stop a partition", f"{COMMON}/consumer/batches.py",
           "if failures > MAX_FAILURES_IN_A_ROW:", "if False:", ODD, "more_than_ten and redis"),
     Break("a full Redis makes events dead letters", f"{COMMON}/store/redis.py",
-          "        if _refuses_writes(error):", "        if False:", ODD, "full_redis"),
+          "        if is_refusal(error):", "        if False:", ODD, "full_redis"),
     # --- the log
     Break("the topic's id is not compared", f"{COMMON}/consumer/log_identity.py",
           "if stored_id is not None and stored_id != topic_id:", "if False:",

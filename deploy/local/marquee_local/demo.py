@@ -2,8 +2,8 @@
 
 import json
 import os
+import secrets
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,25 +13,21 @@ from collections.abc import Container, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
-from marquee.bus.factory import open_bus
-from marquee.consumer.process import prepare_topics
-from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
+from marquee.domain.models import MODEL_SPECS
 from marquee.errors import Unavailable
 from marquee.files import locked
 from marquee.registry.registry import Registry
 from marquee.requirements.state_folder import place_fault, state_results
 from marquee.settings import STATE_FILE, read
 from marquee.snapshots.format import newest_snapshot
-from marquee.store.keys import Keys
-from marquee.store.redis import RedisStore
-from marquee_local.narration import OPEN, TRY, Narrator, refuse
-from marquee_local.probes import holds_movies, is_ready, listens
+from marquee_local import narration
+from marquee_local.known_models import unknown_versions
+from marquee_local.neural_training import train_neural
+from marquee_local.places import BIN, ROOT, TRAINER
+from marquee_local.probes import holds_movies, is_ready, largest_genre, listens
 from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
 from marquee_local.supervisor import Child, Supervisor, flush
 
-ROOT = Path(__file__).resolve().parents[3]
-BIN = ROOT / ".venv" / "bin"
-TRAINER = ROOT / ".venv-trainer"
 FIRST_MODELS = tuple(spec.name for spec in MODEL_SPECS.values() if not spec.needs_torch)
 SERVICES = (*(spec.package for spec in MODEL_SPECS.values()), "trainer")
 SCHEDULER = "trainer-app"
@@ -43,7 +39,8 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POL
 START_SECONDS = 120.0
 
 
-NARRATOR = Narrator()
+DEFAULT_STATE = ROOT / "var"
+NARRATOR = narration.Narrator()
 say = NARRATOR.say
 
 
@@ -55,6 +52,8 @@ class Demo:
     ) -> None:
         self.port, self.state, self.data, self.bus = port, state, data, bus
         self.import_options = import_options
+        self.services: Sequence[str] = SERVICES
+        self.first_models: Sequence[str] = FIRST_MODELS
         self.supervisor = Supervisor(state / "log", say)
         self.servers: list[Child] = []
         self.broker_options: list[str] = []
@@ -69,8 +68,11 @@ class Demo:
             "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis']}/0",
             "KAFKA_SERVERS": f"127.0.0.1:{self.ports['kafka']}",
             "GATEWAY_PORT": str(self.port),
+            "DRAIN_S": "0",  # one process of each kind, and no proxy in front of them
             "WEB": str(ROOT / "services" / "web" / "static"),
             "TRAINER_PYTHON": str(TRAINER / "bin" / "python"),
+            "SERVICE_SECRET": secrets.token_hex(32),
+            "TOKEN_SECRETS": secrets.token_hex(32),
         }
         for name in SERVICES:
             settings[f"{name.upper()}_PORT"] = str(self.ports[name])
@@ -88,19 +90,21 @@ class Demo:
         if newest_snapshot(self.state / "history") is None:
             say(f"[2/4] Import of {self.data.name}: films and ratings to begin with")
             if self.run_marquee("data", "import", str(self.data), *self.import_options) != 0:
-                sys.exit(2)
+                if not self.stop.is_set():
+                    sys.exit(2)
+                self.say_stopped()
+                sys.exit(0)
             options_file.write_text(json.dumps(options) + "\n")
             return
         former = json.loads(options_file.read_text()) if options_file.exists() else options
         for name in options:
             if former[name] != options[name]:
-                refuse(
-                    f"{self.state} is on {name} {former[name]}: choose another folder with STATE="
-                )
+                narration.refuse(narration.other_state(self.state, name, former[name]))
 
     def run_marquee(self, *arguments: str) -> int:
         """Run the command `marquee` with the system's settings; return its status."""
-        command, environ = [str(BIN / "marquee"), *arguments], {**os.environ, **self.environ}
+        command = [str(BIN / "marquee"), "--no-hints", *arguments]
+        environ = {**os.environ, **self.environ}
         if arguments[0] == "train" and NARRATOR.on_terminal:
             return subprocess.call(command, env=environ)  # it shows bars of its own
         words = " ".join(word for word in arguments[:2] if not word.startswith("-"))
@@ -127,9 +131,10 @@ class Demo:
 
     def start_services(self, names: Container[str]) -> None:
         """Start what the Procfile names, each with a port for its health and measures."""
+        programs = {"gateway", *(name.replace("_", "-") for name in self.services)}
         for line in (ROOT / "Procfile").read_text().splitlines():
             name, _, command = line.partition(":")
-            if name not in names:
+            if name not in names or name.rpartition("-")[0] not in programs:
                 continue
             program, *arguments = command.split()
             environ = self.environ_of(name)
@@ -146,12 +151,15 @@ class Demo:
     def write_settings(self) -> None:
         """Leave the settings in the state folder, where the command `marquee` finds them."""
         lines = [f"{name}={value}\n" for name, value in self.environ.items()]
-        (self.state / STATE_FILE).write_text("".join(lines))
+        file = self.state / STATE_FILE
+        file.touch(0o600)
+        file.chmod(0o600)
+        file.write_text("".join(lines))
 
     def first_training(self) -> None:
         """Train what needs no torch, unless versions are there already."""
         registry = Registry(self.state / "registry")
-        missing = [name for name in FIRST_MODELS if not registry.versions(name)]
+        missing = [name for name in self.first_models if not registry.versions(name)]
         if not missing:
             return
         say(f"[4/4] Training of {', '.join(missing)}; until then the page answers popular films")
@@ -161,21 +169,15 @@ class Demo:
     def announce_models(self) -> None:
         """Publish the newest versions where Redis knows of none: its folder may have been lost."""
         settings = read({**os.environ, **self.environ})
-        store = RedisStore(settings.redis_url.get_secret_value())
-        registry = Registry(settings.registry)
-        bus = open_bus(settings)
-        prepare_topics(bus, settings.partitions, self.stop)
-        bus.close()
-        for name in MODEL_NAMES:
-            keys = Keys(settings.namespace, name, settings.partitions)
-            versions = registry.versions(name)
-            if versions and store.get(keys.model) is None:
-                self.run_marquee("-q", "models", "rollback", name, versions[-1], "--yes")
-        store.close()
+        for name, version in unknown_versions(settings, self.stop).items():
+            self.run_marquee("-q", "models", "rollback", name, version, "--yes")
 
     def wait_until_ready(self) -> None:
         """Wait until the gateway and the services with a model answer that they are ready."""
-        names = ["gateway", *(name for name in SERVICES if name != "neural" or self.has_neural())]
+        names = [
+            "gateway",
+            *(name for name in self.services if name != "neural" or self.has_neural()),
+        ]
         ports = {**self.ports, "gateway": self.port}
         deadline = time.monotonic() + START_SECONDS
         for name in names:
@@ -191,47 +193,24 @@ class Demo:
             if time.monotonic() > deadline:
                 raise Unavailable(f"the gateway gets no films; see {self.state / 'log'}")
         if not self.stop.is_set():
-            say(OPEN.format(port=self.port))
+            say(narration.OPEN.format(port=self.port, ask=self.ask_line()))
+
+    def ask_line(self) -> str:
+        return narration.ask_line(self.port, largest_genre(self.port))
 
     def has_neural(self) -> bool:
         return bool(Registry(self.state / "registry").versions("neural"))
 
-    # --- torch, behind the running system
-
     def join_neural(self) -> None:
-        """Install torch if it is missing, train what needs it, say when its route has joined."""
-        if self.has_neural():
+        """Train what needs torch, say when its route has joined."""
+        started, log = time.monotonic(), self.state / "log" / "neural.log"
+        if self.has_neural() or not train_neural(self.environ, log, self.stop, say):
             return
-        log = self.state / "log" / "neural.log"
-        if not (TRAINER / "READY").exists():
-            say("Installing torch behind this (3 GB, once); until then the other routes answer.")
-        started = time.monotonic()
-        with log.open("ab") as output:
-            for command in (
-                ["make", "-s", "-C", str(ROOT), "install-trainer"],
-                [str(TRAINER / "bin" / "marquee"), "train", "--only", "neural", "--wait"],
-            ):
-                if not self._run_behind(command, output.fileno()):
-                    return
         while not is_ready(self.ports["neural"]) and not self.stop.wait(0.2):
             pass
         if not self.stop.is_set():
             say(f"The neural route has joined after {time.monotonic() - started:.0f} s: "
                 "viewers with 20 and more ratings get it.")  # fmt: skip
-
-    def _run_behind(self, command: list[str], output: int) -> bool:
-        environ = {**os.environ, **self.environ}
-        nice = ["nice", "-n", "10"] if shutil.which("nice") else []
-        process = subprocess.Popen(
-            [*nice, *command], env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        while process.poll() is None:
-            if self.stop.wait(0.2):
-                process.terminate()
-        if process.returncode != 0 and not self.stop.is_set():
-            say(f"{' '.join(command[:2])} failed: see {self.state / 'log' / 'neural.log'}; "
-                "the other routes answer.")  # fmt: skip
-        return process.returncode == 0 and not self.stop.is_set()
 
     # --- the whole
 
@@ -257,7 +236,7 @@ class Demo:
                 self.wait_until_ready()
             if not self.stop.is_set():
                 say(f"Marquee is ready: http://127.0.0.1:{self.port}")
-                say(TRY.format(port=self.port, state=self.state))
+                say(narration.TRY.format(port=self.port, ask=self.ask_line(), state=self.state))
                 # On a terminal one line counts the seconds; a log needs no such lines for minutes.
                 behind = NARRATOR.going_on("torch and the neural model")
                 with behind if NARRATOR.on_terminal else nullcontext():
@@ -269,9 +248,15 @@ class Demo:
                 print(f"marquee: {error}", file=sys.stderr)
             return 0 if self.stop.is_set() else 1
         finally:
+            asked = self.stop.is_set()
             self.stop.set()
             watch.join()
             self.supervisor.stop(STOP_SECONDS, self.servers)
+            if asked:
+                self.say_stopped()
+
+    def say_stopped(self) -> None:
+        say(narration.stop_line(self.port, self.state, DEFAULT_STATE))
 
     def _flush(self) -> None:
         """Bring to the disk each second what Valkey has written.
@@ -292,7 +277,9 @@ def run(port: int, state: Path, data: Path, bus: str, import_options: Sequence[s
         try:
             stack.enter_context(locked(state / "demo.lock", wait=False))
         except BlockingIOError:
-            refuse(f"another demo runs on {state}: stop it, or choose another folder with STATE=")
+            narration.refuse(
+                f"another demo runs on {state}: stop it, or choose another folder with STATE="
+            )
         return Demo(port, state, data, bus, import_options).run()
 
 
@@ -302,10 +289,10 @@ def main() -> int:
     options = dict(argument.split("=", 1) for argument in sys.argv[1:])
     state = Path(options["STATE"])
     if options["BUS"] == "kafka" and (lacks := kafka_lacks()):
-        refuse(f"BUS=kafka: {lacks}")
+        narration.refuse(f"BUS=kafka: {lacks}")
     [folder, *_] = state_results(state)
     if folder.state == "bad":
-        refuse(folder.line)
+        narration.refuse(folder.line)
     try:
         data, import_options = Path(options["DATA"]), shlex.split(options["IMPORT"])
         return run(int(options["PORT"]), state, data, options["BUS"], import_options)
@@ -313,7 +300,7 @@ def main() -> int:
         fault = place_fault(error)
         if fault is None:
             raise
-        refuse(fault)
+        narration.refuse(fault)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,51 @@
 """Progress of the demo in words: a line a step, and a sign of life while a step is silent."""
 
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn, TextIO
+from urllib.parse import quote
 
 SILENCE_SECONDS = 4.0
 """Silence after which a running step says that it goes on."""
 _CLEAR = "\r\x1b[K"
 OPEN = """\
   The page can be opened: http://127.0.0.1:{port}
-  You can ask for lists:  curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'"""
+  You can ask for lists:  {ask}"""
 TRY = """\
   open    http://127.0.0.1:{port}            pick genres, rate, watch the list follow
-  ask     curl 'http://127.0.0.1:{port}/v1/recommendations?genre=Comedy'
+  ask     {ask}
   API     http://127.0.0.1:{port}/docs       stop with Ctrl-C; all that is kept: {state}"""
+DEFAULT_PORT = 8080
+
+
+def ask_line(port: int, genre: str | None) -> str:
+    """Return the command that asks for a list of a genre, of any where the catalogue has none."""
+    query = f"?genre={quote(genre, safe='')}" if genre else ""
+    return f"curl 'http://127.0.0.1:{port}/v1/recommendations{query}'"
+
+
+def other_state(state: Path, name: str, former: str) -> str:
+    """Return why a state is not for other data or another bus, and what can be done."""
+    return (
+        f"{state} is on {name} {former}: start it again with {name.upper()}={former}, "
+        "or choose another folder with STATE="
+    )
+
+
+def stop_line(port: int, state: Path, default_state: Path) -> str:
+    """Return the last line: that the demo has stopped, and the command that starts it again."""
+    words = ["make", "demo"]
+    if state != default_state:
+        words.append(f"STATE={state}")
+    if port != DEFAULT_PORT:
+        words.append(f"PORT={port}")
+    return f"Marquee has stopped. It starts again with what it has learned by: {shlex.join(words)}"
 
 
 class Narrator:

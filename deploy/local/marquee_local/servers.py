@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from redis import Redis
@@ -74,8 +74,13 @@ def valkey_command(directory: Path, port: int, appendfsync: str = "everysec") ->
 
 
 @contextlib.contextmanager
-def kafka(directory: Path, port: int = 0) -> Iterator[str]:
+def kafka(directory: Path, port: int = 0, options: Sequence[str] = ()) -> Iterator[str]:
     """Run a Kafka broker on loopback with its log in `directory`; yield its address.
+
+    Args:
+        directory: Its folder, which is kept.
+        port: Its port; 0: a free one.
+        options: Further options of the script that runs it, such as `--secure FOLDER`.
 
     Raises:
         Unavailable: It cannot run; `kafka_lacks` gives the reason beforehand.
@@ -84,6 +89,7 @@ def kafka(directory: Path, port: int = 0) -> Iterator[str]:
     directory.mkdir(parents=True, exist_ok=True)
     port_text = address.rpartition(":")[2]
     command = [sys.executable, str(BROKER), "--port", port_text, "--data", str(directory)]
+    command += options
     log = directory / "broker.log"
     with log.open("w") as output, _running(command, output.fileno()) as process:
         deadline = time.monotonic() + START_S

@@ -1,7 +1,6 @@
 """Supervisor of processes: restarts a dead one after 0.2 s, with back-off up to 5 s."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,16 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from marquee.child_process import die_with_parent
+
 FIRST_DELAY, LAST_DELAY = 0.2, 5.0
 STEADY_SECONDS = 10.0
 """A process that lived so long starts again at the first delay."""
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end this child when the supervisor is killed, so that nothing is left."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         self.started = time.monotonic()
 
@@ -112,6 +106,17 @@ def end_all(children: Sequence[Child], deadline: float) -> None:
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()
+
+
+def end_group(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """End a process and its group by SIGTERM, and by SIGKILL what is left after `seconds`."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def flush(folder: Path) -> None:

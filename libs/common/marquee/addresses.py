@@ -5,8 +5,10 @@ a piece of it.
 """
 
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from pathlib import Path
+from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
 REDIS_FORM = "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], with rediss:// for TLS"
 ENCODING = (
@@ -52,6 +54,84 @@ def _part_fault(parts: SplitResult) -> str | None:
         return f"what follows the host is no number of a database; write {REDIS_FORM}"
     if parts.port == 0:
         return f"its port is 0; write a port as 1 to {_MAX_PORT}"
+    return None
+
+
+@dataclass(frozen=True)
+class RedisAccess:
+    """What a process shows to Redis, and by what it knows the server, beside the address.
+
+    Attributes:
+        user: Name of the user; empty: that of the address, or the default user.
+        password: Its password; empty: that of the address.
+        ca: Certificates of the authorities that may have signed the server's; None: the system's.
+        certificate: The process's own certificate, for a server that asks for one.
+        key: Its private key; None: it is in the file of the certificate.
+    """
+
+    user: str = ""
+    password: str = ""
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are given, by the name of their setting."""
+        files = {
+            "redis_ca": self.ca,
+            "redis_certificate": self.certificate,
+            "redis_key": self.key,
+        }
+        return {name: path for name, path in files.items() if path is not None}
+
+
+_TLS_OPTIONS = {
+    "redis_ca": "ssl_ca_certs",
+    "redis_certificate": "ssl_certfile",
+    "redis_key": "ssl_keyfile",
+}
+"""Options after the ? of an address by which the client takes files of TLS."""
+
+
+def redis_address(url: str, access: RedisAccess) -> str:
+    """Return the address of a Redis server with user, password and files of TLS; a secret.
+
+    Args:
+        url: A valid address without them (`redis_access_fault`).
+        access: What is added.
+    """
+    parts = urlsplit(url)
+    place = parts.netloc
+    if access.password:
+        host = place.rpartition("@")[2]
+        place = f"{quote(access.user, safe='')}:{quote(access.password, safe='')}@{host}"
+    options = {_TLS_OPTIONS[name]: str(path) for name, path in access.files.items()}
+    query = "&".join(filter(None, (parts.query, urlencode(options))))
+    return urlunsplit((parts.scheme, place, parts.path, query, ""))
+
+
+def redis_access_fault(url: str, access: RedisAccess) -> tuple[str, str] | None:
+    """Return the setting that contradicts the address or another one, and why; None if none does.
+
+    Args:
+        url: A valid address of a Redis server.
+        access: What the settings give beside it.
+    """
+    if access.user and not access.password:
+        return "redis_user", "it needs MARQUEE_REDIS_PASSWORD, or MARQUEE_REDIS_PASSWORD_FILE"
+    if access.password and "@" in urlsplit(url).netloc:
+        text = "MARQUEE_REDIS_URL has a password too; leave USER:PASSWORD@ out of the address"
+        return "redis_password", text
+    if access.key and not access.certificate:
+        return "redis_key", "it needs MARQUEE_REDIS_CERTIFICATE, whose key it is"
+    for name, path in access.files.items():
+        if not url.startswith("rediss://"):
+            return name, "MARQUEE_REDIS_URL begins with redis://; write rediss:// for TLS"
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            return name, f"{path}: {error.strerror}"
     return None
 
 

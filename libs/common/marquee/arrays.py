@@ -53,11 +53,24 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         ArtifactError: the file cannot be read, or a value is not finite.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            return read_arrays(file, path.name)
+    except OSError as error:
         raise ArtifactError(f"{path.name}: {error}") from None
-    check_finite(path, arrays)
+
+
+def read_arrays(file: Any, name: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an open `.npz`; `name` is for errors, which are those of `load_arrays`.
+
+    Raises:
+        ArtifactError: the file cannot be read, or a value is not finite.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{name}: {error}") from None
+    check_finite(Path(name), arrays)
     return arrays
 
 

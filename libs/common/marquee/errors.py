@@ -2,10 +2,16 @@
 
 MarqueeError
 ├── InvalidInput          422  a field is wrong: names it, and what is allowed
+│   ├── TooDeep           400  a JSON document has too many values within each other
 │   ├── DataError              a data set cannot be used
 │   └── SettingsError          a setting is wrong or unknown
 ├── NotFound              404
 ├── Conflict              409
+│   └── IdCollision            another id has the same number inside
+├── Unauthorized          401  the caller has shown no valid key or token
+├── Forbidden             403  the caller may not do this
+├── TooManyRequests       429  the caller is above its rate
+│   └── TooManyEvents          one viewer has more events than the rule allows
 ├── UnreadableEvent       422  a message on the bus that is no valid event
 ├── ArtifactError         500  a model's files are missing, altered or of an unknown format
 └── Unavailable           503  a dependency does not answer
@@ -17,6 +23,7 @@ PositionLost               internal: the log does not hold the stored position
 └── LogChanged             internal: the topic is not the one that the stored position counts in
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -40,6 +47,13 @@ class InvalidInput(MarqueeError):
     def __init__(self, detail: str, field: str | None = None) -> None:
         super().__init__(detail)
         self.field = field
+
+
+class TooDeep(InvalidInput):
+    """A JSON document has too many values within each other."""
+
+    status = 400
+    code = "unreadable_body"
 
 
 class DataError(InvalidInput):
@@ -66,6 +80,51 @@ class Conflict(MarqueeError):
 
     status = 409
     code = "conflict"
+
+
+class IdCollision(Conflict):
+    """An id has the same number inside as another one; one of them needs another text."""
+
+    code = "id_collision"
+
+
+class Unauthorized(MarqueeError):
+    """The caller has shown no valid key or token."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(MarqueeError):
+    """The caller may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class TooManyRequests(MarqueeError):
+    """The caller is above its rate.
+
+    Attributes:
+        retry_after_s: Seconds after which a request may be taken.
+        headers: What more the answer tells of the limit.
+    """
+
+    status = 429
+    code = "rate_limited"
+
+    def __init__(
+        self, detail: str, retry_after_s: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+        self.headers = dict(headers or {})
+
+
+class TooManyEvents(TooManyRequests):
+    """One viewer has more events in a time than the rule of the system allows."""
+
+    code = "too_many_events"
 
 
 class UnreadableEvent(MarqueeError):

@@ -7,6 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
 """Paths of the probes."""
+PROBES = frozenset({LIVE, READY, METRICS})
+"""What is answered however busy the process is."""
 
 
 def live_document(live: bool = True) -> dict[str, Any]:

@@ -4,27 +4,36 @@ import contextlib
 import errno
 import importlib
 import os
+import resource
 import socket
 import sys
+from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from marquee import telemetry
 from marquee.domain.likes import use_likes
 from marquee.errors import SettingsError
+from marquee.http_protocol import ProblemProtocol
+from marquee.http_server.connections import Connections
+from marquee.http_server.draining import Draining, DrainingServer
 from marquee.ports import listen, refused
 from marquee.requirements.start import check_start
 from marquee.settings import Settings, read
 
-DRAIN_SECONDS = 5
+FINISH_S = 20
+"""Seconds that requests under way have to end: above the longest that one may take by itself."""
+KEEP_ALIVE_S = 75
+"""Seconds that an idle connection is kept: longer than proxies keep theirs (nginx: 60), so that it
+is not closed while a proxy sends on it a write, which nobody may repeat."""
 REFUSED = 2
 """Exit status for what an operator has to mend."""
 FAILED_START = 3
 """Exit status of an app whose parts fail to start; its log has the reason."""
 
 
-def run(app: str, consumer: str) -> None:
+def run(app: str, consumer: str, *, app_uses_bus: bool = False) -> None:
     """Run the role that the command line names: `app` or `consumer`, each given as a module.
 
     Only the module of that role is imported; its `main` gets the settings. A setting or a server
@@ -39,45 +48,64 @@ def run(app: str, consumer: str) -> None:
         settings = read(os.environ)
         use_likes(settings.likes)
         telemetry.configure_logging(f"{service} {role}", settings.log_level)
-        check_start(settings)
+        uses_bus = role == "consumer" or app_uses_bus
+        check_start(settings, f"{service}-{role}", uses_bus=uses_bus)
         importlib.import_module(roles[role]).main(settings)
     except SettingsError as error:
         print(f"{service} {role}: {error}", file=sys.stderr)  # noqa: T201 - read by people
         sys.exit(REFUSED)
 
 
-def serve(app: FastAPI, settings: Settings, package: str) -> None:
-    """Answer HTTP until told to stop; requests under way are finished.
+def serve(app: ASGIApp, settings: Settings, package: str, *more_ports: str) -> None:
+    """Answer HTTP until told to stop, then drain: see `marquee.http_server.draining`.
 
     Args:
         app: The app.
         settings: The process's settings.
         package: Package of the service, whose port is taken.
+        more_ports: Settings of further ports to answer on.
 
     Raises:
         SettingsError: The port is taken, or the host is not of this machine.
     """
+    draining = Draining(app)
     config = uvicorn.Config(
-        app,
+        draining,
+        http=partial(ProblemProtocol, connections=Connections(settings.max_connections)),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=FINISH_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
-    port, setting = settings.port_of(package), f"{package}_port"
-    # Bound before the app starts, so that a taken port is told before it follows any stream.
-    with listen(settings.host, port, setting) as bound:
+    names = (f"{package}_port", *more_ports)
+    make_room_for_connections()
+    with contextlib.ExitStack() as stack:
+        # Bound before the app starts, so that a taken port is told before it follows any stream.
+        bound = [
+            stack.enter_context(listen(settings.host, getattr(settings, name), name))
+            for name in names
+        ]
         try:
-            _run(uvicorn.Server(config), bound)
+            _run(DrainingServer(config, draining, settings.drain_s), bound)
         except OSError as error:
             # Two processes may bind one port as long as neither listens.
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise refused(settings.host, port, setting, error) from None
+            name = names[0]
+            raise refused(settings.host, getattr(settings, name), name, error) from None
 
 
-def _run(server: uvicorn.Server, bound: socket.socket) -> None:
+def make_room_for_connections() -> None:
+    """Let the process open as many files as the system allows it: connections are files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _run(server: uvicorn.Server, bound: list[socket.socket]) -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[bound])
+        server.run(sockets=bound)
     if not server.started:
         sys.exit(FAILED_START)

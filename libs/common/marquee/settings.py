@@ -5,28 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from marquee.addresses import (
-    host_of,
-    http_url_fault,
-    is_loopback,
-    kafka_servers_fault,
-    redis_url_fault,
-)
+from marquee.addresses import RedisAccess, redis_address
 from marquee.errors import SettingsError
+from marquee.settings_checks import APPS, PREFIX, RATE, check_settings, split_secrets, variable_of
 
-PREFIX = "MARQUEE_"
+__all__ = ["APPS", "PREFIX", "RATE", "STATE_FILE", "Settings", "read", "split_secrets"]
+
 STATE_FILE = "marquee.env"
-APPS = ("gateway", "content", "hybrid", "user_model", "neural", "trainer")
-"""Packages whose app has a port of its own."""
 
 _SPELLING = {
     "namespace": "only a to z in lower case, 0 to 9, - and _",
     "kafka_member": "only letters, digits, - and _, at most 200",
+    "kafka_user": "neither , nor =, which SCRAM keeps for itself",
 }
 """What may stand in a setting that a pattern checks."""
 Port = Annotated[int, Field(ge=0, le=65_535)]
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+"""A file; an empty value names none."""
 
 
 class Settings(BaseModel):
@@ -45,7 +42,30 @@ class Settings(BaseModel):
     kafka_member: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,200}$")] = ""
     """Name of a consumer that no other of its service has, the same after a restart: its
     partitions wait for it. Empty: another consumer takes them at once when it stops."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How to connect to Kafka: SSL encrypts, SASL logs in."""
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_user: Annotated[str, Field(pattern=r"^[^,=]*$")] = ""
+    """User on Kafka, another one for each kind of process (`marquee kafka acls`)."""
+    kafka_password: SecretStr | None = None
+    kafka_ca: OptionalFile = None
+    """Certificates of the authorities of the brokers, in PEM; none: those of the system."""
+    kafka_certificate: OptionalFile = None
+    """Certificate of this client in PEM, for brokers that ask for one; its key may be with it."""
+    kafka_key: OptionalFile = None
+    kafka_key_password: SecretStr | None = None
+    kafka_check_hostname: bool = True
+    """Whether a broker's certificate must hold for the host that was asked for."""
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    redis_user: str = ""
+    """User of this process at Redis (`marquee acl`); empty: that of the address."""
+    redis_password: SecretStr | None = None
+    redis_ca: OptionalFile = None
+    """Certificates of the authorities that sign Redis's, for rediss://; None: the system's."""
+    redis_certificate: OptionalFile = None
+    """Certificate of this process for a Redis that asks for one."""
+    redis_key: OptionalFile = None
+    """Its private key; None: it is in the file of the certificate."""
     namespace: Annotated[str, Field(pattern=r"^[a-z0-9_-]*$")] = "marquee"
     """Leads every Redis key, topic and consumer group, so that systems can share servers."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
@@ -53,7 +73,20 @@ class Settings(BaseModel):
 
     host: str = "127.0.0.1"
     """Where the processes of this machine listen."""
+    auth: Literal["", "keys", "open"] = ""
+    """Who may call the gateway: whoever has a key (`marquee keys`), or everybody. Empty: everybody
+    on the loopback address; elsewhere it must be said."""
+    token_secrets: SecretStr | None = None
+    """Secrets that sign viewers' tokens, newest first, separated by commas; none: no tokens."""
+    viewer_rate: str = "20/s"
+    """Limit of the calls of one viewer by tokens, as 20/s or 600/m; empty: none."""
+    service_secret: SecretStr | None = None
+    """Secret that services ask each other for, newest first, separated by commas; none: they answer
+    whoever reaches them."""
     gateway_port: Port = 8080
+    operate_port: Port = 0
+    """Port of the gateway's metrics, details of readiness and operators' calls, which its other
+    port then does not answer; 0: they are on that one."""
     content_port: Port = 8101
     hybrid_port: Port = 8102
     user_model_port: Port = 8103
@@ -61,6 +94,7 @@ class Settings(BaseModel):
     trainer_port: Port = 8105
     consumer_port: Port = 0
     """Port of a consumer's health and metrics; 0: none."""
+    # Addresses of the gateway's upstreams; several of one service are separated by commas.
     content_url: str = "http://127.0.0.1:8101"
     hybrid_url: str = "http://127.0.0.1:8102"
     user_model_url: str = "http://127.0.0.1:8103"
@@ -73,6 +107,18 @@ class Settings(BaseModel):
     """How long the gateway waits for one model service before it goes down the chain."""
     wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """How long a read with `after` waits at most."""
+    drain_s: Annotated[float, Field(ge=0, le=300)] = 1.0
+    """How long an app that was told to stop goes on accepting while its readiness is 503: as long
+    as a proxy needs to see that, at least. 0: nothing is in front of it."""
+    max_requests: Annotated[int, Field(ge=1)] = 128
+    """Requests that a gateway has under way, at most; further ones are refused with 503 at once.
+    While it or the model services are slow there are fewer, down to 32."""
+    max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
+    """Connections that an app has open, at most; those without a request in work give way."""
+    viewer_events: str = "2000/h"
+    """Limit of the events of one viewer, whoever sends them, as 2000/h; empty: none."""
+    write_ms: Annotated[int, Field(ge=100, le=60_000)] = 1000
+    """How long a write waits for the bus at most; then it is refused, and may be sent again."""
     few_ratings: Annotated[int, Field(ge=1)] = 5
     """Number of ratings from which clusters of users answer."""
     many_ratings: Annotated[int, Field(ge=1)] = 20
@@ -85,6 +131,9 @@ class Settings(BaseModel):
     likes: Literal["from-ratings", "every-rating"] = "from-ratings"
     """Which ratings count as likes: those of more than 3.5 stars, or every one, for shops without
     stars. It holds for trainings, services and evaluation; after a change, train again."""
+    audit_entries: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Newest audit entries that stay: of rules, of films, and receipts of erasures, in each
+    partition; and of operations."""
     batch: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Events that a consumer handles in one step."""
     consumer_nice: Annotated[int, Field(ge=0, le=19)] = 5
@@ -105,6 +154,22 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
+    def is_open(self) -> bool:
+        """Whether every caller may do everything."""
+        return self.auth != "keys"
+
+    @property
+    def redis_access(self) -> RedisAccess:
+        password = "" if self.redis_password is None else self.redis_password.get_secret_value()
+        files = self.redis_ca, self.redis_certificate, self.redis_key
+        return RedisAccess(self.redis_user, password, *files)
+
+    @property
+    def redis_address(self) -> str:
+        """The address of Redis with user, password and files of TLS; a secret."""
+        return redis_address(self.redis_url.get_secret_value(), self.redis_access)
+
+    @property
     def registry(self) -> Path:
         return self.state / "registry"
 
@@ -117,10 +182,10 @@ class Settings(BaseModel):
         port: int = getattr(self, f"{package}_port")
         return port
 
-    def url_of(self, package: str) -> str:
-        """Return the address of the service of a package."""
-        url: str = getattr(self, f"{package}_url")
-        return url
+    def urls_of(self, package: str) -> tuple[str, ...]:
+        """Return the addresses of the service of a package, one for each replica or proxy."""
+        urls: str = getattr(self, f"{package}_url")
+        return tuple(url.strip() for url in urls.split(","))
 
 
 def read(environ: Mapping[str, str], **flags: Any) -> Settings:
@@ -142,9 +207,8 @@ def read(environ: Mapping[str, str], **flags: Any) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         text = _SPELLING.get(name) or first["msg"]
-        raise SettingsError(f"{_variable(name)}: {text}", name) from None
-    _check_addresses(settings)
-    _check_together(settings)
+        raise SettingsError(f"{variable_of(name)}: {text}", name) from None
+    check_settings(settings)
     return settings
 
 
@@ -161,62 +225,14 @@ def with_state_file(environ: Mapping[str, str], state: Path | None = None) -> di
     return dict(line.split("=", 1) for line in lines if "=" in line) | dict(environ)
 
 
-def _variable(name: str) -> str:
-    return PREFIX + name.upper()
-
-
-def _check_addresses(settings: Settings) -> None:
-    faults = {"redis_url": redis_url_fault(settings.redis_url.get_secret_value())}
-    faults |= {f"{app}_url": http_url_fault(settings.url_of(app)) for app in APPS[1:]}
-    for name, fault in faults.items():
-        if fault:
-            raise SettingsError(f"{_variable(name)}: {fault}", name)
-    fault = kafka_servers_fault(settings.kafka_servers) if settings.bus == "kafka" else None
-    if fault:
-        raise SettingsError(f"MARQUEE_BUS=kafka needs MARQUEE_KAFKA_SERVERS: {fault}", "bus")
-
-
-def _check_together(settings: Settings) -> None:
-    """Raise SettingsError for two settings that contradict each other; the text names both."""
-    few, many = settings.few_ratings, settings.many_ratings
-    if few > many:
-        raise SettingsError(
-            f"MARQUEE_FEW_RATINGS={few} is above MARQUEE_MANY_RATINGS={many}: set it to"
-            f" {many} or less",
-            "few_ratings",
-        )
-    if settings.kafka_replication == 0:
-        raise SettingsError("MARQUEE_KAFKA_REPLICATION: 1 or more, or -1", "kafka_replication")
-    users: dict[int, str] = {}
-    for name in _local_ports(settings):
-        port: int = getattr(settings, name)
-        other = users.setdefault(port, name) if port else name
-        if other != name:
-            raise SettingsError(
-                f"{_variable(other)} and {_variable(name)} are both {port} on {settings.host}:"
-                " give each a port of its own",
-                name,
-            )
-
-
-def _local_ports(settings: Settings) -> list[str]:
-    """Return the settings of ports that processes of this machine share.
-
-    An app elsewhere is known by its address. Where the host is not the loopback address, each
-    process may be in a container of its own, and equal ports may be right.
-    """
-    if not is_loopback(settings.host):
-        return []
-    here = [app for app in APPS[1:] if is_loopback(host_of(settings.url_of(app)))]
-    return [f"{app}_port" for app in ("gateway", *here, "consumer")]
-
-
 def _named(variable: str, value: str) -> tuple[str, str]:
     name = variable.removeprefix(PREFIX).lower()
     if name in Settings.model_fields:
         return name, value
     secret = name.removesuffix("_file")
     if secret != name and secret in Settings.model_fields:
+        if Settings.model_fields[secret].annotation == Path | None:
+            raise SettingsError(f"{variable}: set {variable_of(secret)}, the path itself", name)
         return secret, _secret(variable, value)
     near = difflib.get_close_matches(name, Settings.model_fields, 1, 0.0)
     raise SettingsError(f"{variable} is no setting; the nearest is {PREFIX}{near[0].upper()}", name)

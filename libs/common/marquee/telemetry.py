@@ -12,6 +12,10 @@ REQUESTS = Counter("marquee_requests_total", "Requests answered", ["path", "stat
 LATENCIES = Histogram(
     "marquee_request_seconds", "Time to answer a request", ["path"], buckets=LATENCY
 )
+OVERLOADED = Counter("marquee_overloaded_total", "Requests refused, as too many were under way")
+CONNECTIONS_CLOSED = Counter(
+    "marquee_connections_closed_total", "Connections closed by the server's limits", ["why"]
+)
 EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])

@@ -8,9 +8,9 @@ from content.model import Content
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.errors import NotFound
 from marquee.process import serve
-from marquee.scoring.candidates import candidates
+from marquee.scoring.candidates import candidates, filter_mask
 from marquee.scoring.diversity import diversify, pool_size
-from marquee.serving.app import ModelService, create_app, requested_k
+from marquee.serving.app import ModelService, create_app, movies_request
 from marquee.serving.replica import ModelReplica, ServingState
 from marquee.settings import Settings
 
@@ -42,14 +42,13 @@ def popular(serving: ServingState[Content], request: RecommendRequest) -> list[S
 
 
 async def similar(replica: ModelReplica[Content], request: Request) -> dict[str, Any]:
-    """Answer which movies are most like one."""
+    """Answer which movies within a filter are most like one."""
     serving, movie_id = replica.serving, int(request.path_params["movie_id"])
-    k = requested_k(request)
+    query = await movies_request(request)
     if serving.movies.index(movie_id) < 0:
         raise NotFound(f"no film {movie_id}")
-    mask = serving.movies.alive.copy()
-    mask[serving.movies.index(movie_id)] = False
-    similar_movies = serving.model.similar(movie_id, serving.movies, mask, k)
+    mask = filter_mask(query, serving.movies)
+    similar_movies = serving.model.similar(movie_id, serving.movies, mask, query.k)
     items = [
         {"movie_id": scored.movie_id, "score": scored.score, "reason": scored.reason}
         for scored in similar_movies
@@ -57,9 +56,8 @@ async def similar(replica: ModelReplica[Content], request: Request) -> dict[str,
     return {"items": items, "model_version": serving.model.version}
 
 
-SERVICE = ModelService(
-    "content", Content.load, answer, gets={"/internal/films/{movie_id:int}/similar": similar}
-)
+_SIMILAR = {"/internal/films/{movie_id:id}/similar": similar}
+SERVICE = ModelService("content", Content.load, answer, gets=_SIMILAR, posts=_SIMILAR)
 
 
 def main(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from marquee.process import run
 
 
 def main() -> None:
-    run(app="gateway.app", consumer="gateway.consumer")
+    run(app="gateway.app", consumer="gateway.consumer", app_uses_bus=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from marquee.bus.api import TopicPartition
 from marquee.bus.factory import open_bus
 from marquee.consumer.batches import Pace
 from marquee.consumer.deduplication import recent_messages_in_log
+from marquee.consumer.handlers.audit import audited
 from marquee.consumer.handlers.by_service import handlers_of
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.process import consume
@@ -17,20 +18,29 @@ from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
 
 HANDLERS: Handlers = handlers_of("gateway")
+AUDITED: Handlers = audited(HANDLERS)
 
 
 class GatewayProjection:
-    """Projection of facts alone: the gateway has no model, so nothing is derived."""
+    """Projection of facts and their audit: the gateway has no model, so nothing is derived."""
 
-    handlers = HANDLERS
+    handlers = AUDITED
 
-    def derive_rows(self, _: UnitOfWork) -> str | None:
-        """Derive nothing."""
+    def __init__(self, audit_entries: int = Settings().audit_entries) -> None:
+        """Keep so many of the newest audit entries of each kind, in each partition."""
+        self._audit_entries = audit_entries
+
+    def derive_rows(self, unit_of_work: UnitOfWork) -> str | None:
+        """Derive nothing; remove the audit entries that are too many."""
+        for key in unit_of_work.audit_keys:
+            unit_of_work.write("ZREMRANGEBYRANK", key, 0, -self._audit_entries - 1)
         return None
 
     def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
-        """Put the facts of a piece of a snapshot, rules among them."""
+        """Put the facts of a piece of a snapshot, rules and texts of movies' ids among them."""
         restore_facts(unit_of_work, piece)
+        for movie_id, text in piece.movie_texts.items():
+            unit_of_work.put_movie_text(movie_id, text)
         for event in piece.rules:
             HANDLERS[type(event)](unit_of_work, event)
 
@@ -41,7 +51,7 @@ class GatewayProjection:
 def main(settings: Settings) -> None:
     """Run the consumer until told to stop."""
     keys = Keys(settings.namespace, "gateway", settings.partitions)
-    store = RedisStore(settings.redis_url.get_secret_value())
+    store = RedisStore(settings.redis_address)
     snapshots = StoredSnapshots(settings.history)
     consume(
         settings,
@@ -52,7 +62,7 @@ def main(settings: Settings) -> None:
             bus,
             store,
             snapshots,
-            GatewayProjection(),
+            GatewayProjection(settings.audit_entries),
             Pace(settings.batch),
             recent_messages_in_log(settings),
         ),

@@ -15,6 +15,7 @@ import numpy as np
 
 from marquee.arrays import Matrix, Reals
 from marquee.consumer.unit_of_work import UnitOfWork
+from marquee.domain.ids import pack_ids, unpack_ids
 from marquee.domain.ratings import Ratings
 from marquee.scoring.scorers.als import AlsFactors
 from marquee.store.api import ReadRequest
@@ -132,7 +133,7 @@ def derive_parts(unit_of_work: UnitOfWork, model: FoldInModel) -> None:
         now = _new_movies(unit_of_work.facts.ratings(user_id), model)
         changes.add(user_id, before, now)
         if before != now.keys():
-            fields.put("viewer", user_id, np.array(list(now), "<u4").tobytes())
+            fields.put("viewer", user_id, pack_ids(now))
     movies = changes.movies
     parts = fields.read("part", movies)
     users = _UserFactors(unit_of_work, model)
@@ -187,7 +188,7 @@ class _UserFactors:
 
 
 def _unpack_movies(data: bytes | None) -> set[int]:
-    return set(np.frombuffer(data or b"", "<u4").tolist())
+    return set(unpack_ids(data or b""))
 
 
 class _RowFields:

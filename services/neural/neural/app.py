@@ -30,7 +30,7 @@ SERVICE = ModelService(
     "neural",
     Neural.load,
     rank_candidates,
-    gets={"/internal/users/{user_id:int}": user_features},
+    gets={"/internal/users/{user_id:id}": user_features},
     posts={"/internal/predict": predict},
 )
 

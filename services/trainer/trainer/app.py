@@ -9,12 +9,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from marquee.access.service_secret import ServiceSecretMiddleware
 from marquee.errors import InvalidInput, MarqueeError
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.process import serve
-from marquee.settings import Settings
+from marquee.settings import Settings, split_secrets
 from trainer.models.api import add_models
+from trainer.operations.api import add_erasures
 from trainer.operations.dead_letter_gauge import count_dead_letters
+from trainer.operations.kept_films import match_kept_films
 from trainer.runs.api import add_trainings, start_when_due
 from trainer.runs.jobs import TrainingJobs
 from trainer.runs.records import TrainingRecords
@@ -27,7 +30,8 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
 
     Args:
         settings: Settings of the process.
-        scheduled: Start trainings when they are due, and measure dead letters, in the background.
+        scheduled: In the background start trainings when they are due, measure dead letters, and
+            match films that imports have left.
     """
     records = TrainingRecords(settings.state)
     jobs = TrainingJobs(settings, records)
@@ -38,6 +42,7 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
         if scheduled:
             tasks.append(asyncio.create_task(start_when_due(settings, records, jobs)))
             tasks.append(asyncio.create_task(count_dead_letters(settings)))
+            tasks.append(asyncio.create_task(match_kept_films(settings)))
         yield
         for task in tasks:
             task.cancel()
@@ -51,7 +56,10 @@ def create_app(settings: Settings, scheduled: bool = True) -> FastAPI:
     add_trainings(app, records, jobs)
     add_models(app, settings, jobs.move_alias)
     add_segments(app, settings)
+    add_erasures(app, settings)
     _add_health(app, jobs)
+    if secrets := split_secrets(settings.service_secret):
+        app.add_middleware(ServiceSecretMiddleware, secrets=secrets)
     return app
 
 

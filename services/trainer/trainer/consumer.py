@@ -16,12 +16,13 @@ from marquee.consumer.log_identity import LogIdentity
 from marquee.consumer.loop import poll_until_stopped
 from marquee.consumer.process import consume
 from marquee.errors import BusUnavailable, Conflict, PositionLost
-from marquee.events import MOVIES, RATINGS, Event
+from marquee.events import MOVIES, RATINGS, Event, UserErased
 from marquee.settings import Settings
 from marquee.store.keys import Keys
 from trainer.history.history import History
 from trainer.history.log_segments import MovieRow, RatingRow, row_of
 from trainer.history.topics import TopicIds
+from trainer.own_ratings.unmatched import UnmatchedFilms
 
 GROUP = "trainer"
 TOPICS = (MOVIES, RATINGS)
@@ -39,6 +40,8 @@ class PartitionBuffer:
     next: int
     rows: list[RatingRow | MovieRow] = field(default_factory=list)
     since: float = field(default_factory=time.monotonic)
+    erased: dict[int, int] = field(default_factory=dict)
+    """Users whom these events erase → offset of the last erasure."""
     recent: dict[tuple[str, str], None] = field(default_factory=dict)
     """(source, id) of recent events, oldest first: a late duplicate would undo later changes."""
 
@@ -61,15 +64,24 @@ class PartitionBuffer:
 class HistoryConsumer:
     """Reads events and appends them to the history, whose position is the only one that counts.
 
-    Invalid messages are skipped: the other services put them aside as dead letters.
+    Invalid messages are skipped: the other services put them aside as dead letters. Events that
+    they refuse because of a user's id are kept: whoever reads the history refuses them again
+    (`trainer.history.accepted_events`). Such an event that is sent again, after the user who had
+    the number was erased, counts here as a duplicate as long as it is recent. With an erased user
+    go the films that the user's imports have left unmatched.
     """
 
     def __init__(
-        self, bus: Bus, history: History, limit: int = LIMIT, seconds: float = SECONDS
+        self,
+        bus: Bus,
+        history: History,
+        limit: int = LIMIT,
+        seconds: float = SECONDS,
+        unmatched: UnmatchedFilms | None = None,
     ) -> None:
         self.health = Health()
         self._bus, self._history = bus, history
-        self._limit, self._seconds = limit, seconds
+        self._limit, self._seconds, self._unmatched = limit, seconds, unmatched
         self._buffers: dict[TopicPartition, PartitionBuffer] = {}
         self._window = DEDUP_WINDOW
         self._topic_ids = TopicIds(history.directory)
@@ -139,6 +151,8 @@ class HistoryConsumer:
                 continue
             if is_new and event is not None:
                 buffer.rows.append(row_of(message.offset, event))
+                if isinstance(event, UserErased):
+                    buffer.erased[event.data.user_id] = message.offset
                 telemetry.EVENTS.labels(GROUP, partition.topic, event.type).inc()
             buffer.next = message.offset + 1
 
@@ -151,17 +165,24 @@ class HistoryConsumer:
         if not buffer.size:
             return
         topic, number = partition.topic, partition.partition
+        # Before the position moves: what was forgotten twice is forgotten.
+        if self._unmatched is not None:
+            for user_id, offset in buffer.erased.items():
+                self._unmatched.forget(user_id, offset)
         try:
             self._history.append(topic, number, buffer.first, buffer.next, buffer.rows)  # type: ignore[arg-type]
         except Conflict as error:
             telemetry.log.warning("history moved, reading again", detail=str(error))
             subscription.seek(partition, self._assigned(partition))
             return
-        buffer.first, buffer.rows = buffer.next, []
+        buffer.first, buffer.rows, buffer.erased = buffer.next, [], {}
         subscription.commit({partition: buffer.next})
 
 
 def main(settings: Settings) -> None:
     """Run the consumer until told to stop."""
     history = History(settings.history, settings.partitions)
-    consume(settings, open_bus(settings), lambda bus: HistoryConsumer(bus, history))
+    unmatched = UnmatchedFilms(settings.state)
+    consume(
+        settings, open_bus(settings), lambda bus: HistoryConsumer(bus, history, unmatched=unmatched)
+    )

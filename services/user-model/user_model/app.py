@@ -7,16 +7,17 @@ from user_model.erasure_mask import without
 from user_model.model import UserModel
 from user_model.segments_api import listed, recommended, segment_of, user
 
+_FILMS = {"/internal/segments/{kind}/{segment:int}/films": recommended}
 SERVICE = ModelService(
     "user-model",
     UserModel.load,
     rank_candidates,
     gets={
-        "/internal/users/{user_id:int}": user,
+        "/internal/users/{user_id:id}": user,
         "/internal/segments/{kind}": listed,
-        "/internal/segments/{kind}/{segment:int}/films": recommended,
+        **_FILMS,
     },
-    posts={"/internal/segment": segment_of},
+    posts={"/internal/segment": segment_of, **_FILMS},
     mask=without,
 )
 

@@ -14,7 +14,6 @@ from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
-from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.cold_start import ColdStartModel
 from marquee.scoring.evidence_weights import EvidenceWeights
 from marquee.scoring.ridge import fit_ridge
@@ -25,6 +24,7 @@ from marquee.training.evidence_weights import (
     EvidenceDraw,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.movie_vectors import fit_movie_vectors
 from marquee.training.recent_trend import served_trend
 from marquee.training.scorers.autoencoder import encode
 from marquee.training.scorers.preference import fit_preference
@@ -139,7 +139,7 @@ def _fit_cold_rows(
     seed: int,
 ) -> ColdRows:
     """Fit content → learned columns on the movies that the autoencoder has learned."""
-    vectors = MovieVectors.fit(movies, sums)
+    vectors = fit_movie_vectors(movies, sums, seed)
     matrix = vectors.matrix(movies, np.zeros_like(sums))
     importance = config.importance(sums)
     embedding = fit_content_embedding(vectors, matrix, importance > 0, config.content, seed)

@@ -7,12 +7,12 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from marquee.domain.likes import is_like
-from marquee.domain.movies import MovieId
 from marquee.domain.ratings import RatedMovies, Stars
-from marquee.domain.recommendation import Reason, Scored, UserHistory
+from marquee.domain.recommendation import MoviesRequest, Number, Reason, Scored, UserHistory
 from marquee.errors import NotFound
+from marquee.scoring.candidates import filter_mask
 from marquee.scoring.top_k import top
-from marquee.serving.app import body, recommend_answer, requested_k
+from marquee.serving.app import body, movies_request, recommend_answer
 from marquee.serving.replica import ModelReplica, ServingState
 from user_model.model import UserModel
 from user_model.segments.model import Segments
@@ -28,7 +28,7 @@ class SegmentRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    ratings: tuple[tuple[Number, Stars], ...] = ()
 
 
 async def user(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
@@ -63,34 +63,40 @@ async def listed(replica: ModelReplica[UserModel], request: Request) -> dict[str
 
 
 async def recommended(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
-    """Answer the most popular movies of a segment of movies, or the best liked of one of users."""
+    """Answer the most popular movies of a segment of movies, or the best liked of one of users.
+
+    Only those within the request's filter.
+    """
     serving, kind = replica.serving, _kind(request)
     segment, segments = int(request.path_params["segment"]), _segments(serving)
     if all(item["id"] != segment for item in segments.described(kind)):
         raise NotFound(f"there is no segment {segment} of {kind}")
     answer = _popular_in if kind == "movies" else _liked_by
-    items = answer(serving, segment, requested_k(request))
+    items = answer(serving, segment, await movies_request(request))
     return recommend_answer(items, serving.model.version, replica.positions, True)
 
 
 def movie_segments(serving: ServingState[UserModel]) -> np.ndarray[Any, np.dtype[np.int16]]:
     """Return the segment of each movie by its current genres and ratings."""
-    return _segments(serving).movies.assign(serving.movies.genres, serving.popularity.now().sums)
+    segments = _segments(serving).movies
+    genres = serving.movies.genre_matrix(segments.genres)
+    return segments.assign(genres, serving.popularity.now().sums)
 
 
-def _popular_in(serving: ServingState[UserModel], segment: int, k: int) -> list[Scored]:
+def _popular_in(
+    serving: ServingState[UserModel], segment: int, query: MoviesRequest
+) -> list[Scored]:
     movies, popularity = serving.movies, serving.popularity.now()
-    rows = popularity.order(
-        movies.movie_ids, movies.alive & (movie_segments(serving) == segment), k
-    )
+    mask = filter_mask(query, movies) & (movie_segments(serving) == segment)
+    rows = popularity.order(movies.movie_ids, mask, query.k)
     return _scored(serving, rows, popularity.popularity, Reason.POPULAR)
 
 
-def _liked_by(serving: ServingState[UserModel], segment: int, k: int) -> list[Scored]:
+def _liked_by(serving: ServingState[UserModel], segment: int, query: MoviesRequest) -> list[Scored]:
     movies = serving.movies
     rates = np.zeros(len(movies))
     rates[: len(serving.model.base)] = liked_in(serving.model, segment)
-    rows = top(rates, movies.alive & (rates > 0), k)
+    rows = top(rates, filter_mask(query, movies) & (rates > 0), query.k)
     return _scored(serving, rows, rates, Reason.LIKED_BY_SIMILAR_VIEWERS)
 
 

@@ -59,11 +59,12 @@ export const recommendations = (id, { genre, k, after }) =>
   call("GET", user(id, "/recommendations"), { query: { k, genre, after } });
 export const viewer = (id) => call("GET", user(id));
 export const ratings = (id, cursor) => call("GET", user(id, "/ratings"), { query: { cursor } });
-export const rate = (id, movie, rating) => call("PUT", user(id, `/ratings/${movie}`), { body: { rating } });
-export const unrate = (id, movie) => call("DELETE", user(id, `/ratings/${movie}`));
+export const exportAddress = (id, format) => address(user(id, "/export"), { format });
+export const rate = (id, movie, rating) => call("PUT", user(id, `/ratings/${encodeURIComponent(movie)}`), { body: { rating } });
+export const unrate = (id, movie) => call("DELETE", user(id, `/ratings/${encodeURIComponent(movie)}`));
 export const view = (id, movie) => call("POST", user(id, "/views"), { body: { movie_id: movie } });
-export const dismiss = (id, movie) => call("PUT", user(id, `/dismissed/${movie}`));
-export const restore = (id, movie) => call("DELETE", user(id, `/dismissed/${movie}`));
+export const dismiss = (id, movie) => call("PUT", user(id, `/dismissed/${encodeURIComponent(movie)}`));
+export const restore = (id, movie) => call("DELETE", user(id, `/dismissed/${encodeURIComponent(movie)}`));
 export const films = (query, cursor) => call("GET", "movies", { query: { query, limit: 6, cursor } });
 export const predictions = (id, movies) =>
   call("POST", "predictions", { body: { user_id: id, movie_ids: movies } });

@@ -105,6 +105,8 @@ session.addEventListener("rated", () => {
   ratings.sync();
 });
 
+session.addEventListener("known", () => ratings.sync());
+
 session.addEventListener("restart", () => {
   byId("viewer-id").textContent = String(session.id);
   shelf.clear();

@@ -1,5 +1,7 @@
 /** Two inks a genre, light and deep, for posters and chips. */
 
+import { seeded } from "./chance.js";
+
 const INKS = {
   Action: ["#ff6b3d", "#4a0d12"],
   Adventure: ["#ffb347", "#5a2a0a"],
@@ -21,10 +23,21 @@ const INKS = {
   War: ["#d8c48f", "#2d3320"],
   Western: ["#f2a65a", "#4d1f12"],
 };
-const UNKNOWN = ["#c3c7d4", "#23262f"];
+const NONE = ["#c3c7d4", "#23262f"];
 
-/** `{light, deep}` of a genre. */
+const KNOWN = new Map(Object.entries(INKS).map(([name, pair]) => [name.toLowerCase(), pair]));
+
+/** `{light, deep}` of a genre; one that a catalogue of its own has gets two inks by its name. */
 export function inks(genre) {
-  const [light, deep] = INKS[genre] ?? UNKNOWN;
+  const name = genre?.toLowerCase();
+  const [light, deep] = name ? (KNOWN.get(name) ?? mixed(name)) : NONE;
   return { light, deep };
+}
+
+/** As bright and as dark as the others, so that words can be read on them; only the hue is free. */
+function mixed(name) {
+  const random = seeded(name);
+  const hue = Math.round(random() * 360);
+  const turned = Math.round(hue + 20 + random() * 40) % 360;
+  return [`hsl(${hue} 88% 74%)`, `hsl(${turned} 55% 15%)`];
 }

@@ -1,7 +1,9 @@
 /** A poster for any film: colours from its genres, the drawing from its decade, the variation from its number. */
 
+import { seeded } from "./chance.js";
 import { svg } from "./dom.js";
 import { drawingOf } from "./drawings.js";
+import { typeset } from "./lettering.js";
 import { inks } from "./palette.js";
 import { readable } from "./words.js";
 
@@ -27,17 +29,6 @@ export function poster(film) {
   );
 }
 
-/** mulberry32: small, quick, and the same in every browser. */
-function seeded(seed) {
-  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 function ground(id, from, to, random) {
   const turn = `rotate(${Math.round(random() * 90)} .5 .5)`;
   return svg(
@@ -59,37 +50,14 @@ function shade(id) {
 }
 
 function lettering(film, accent) {
-  const old = film.year && film.year < 1970;
-  const { lines, size } = set(readable(film.title).replace(/ \(.*\)$/, ""), old ? 0.6 : 0.58);
+  const old = Boolean(film.year && film.year < 1970);
+  const { lines, size } = typeset(readable(film.title).replace(/ \(.*\)$/, ""), old, WIDTH - 2 * MARGIN);
   const bottom = 268 - (lines.length - 1) * size;
   return svg(
     "g",
     { class: old ? "lettering serif" : "lettering" },
     svg("rect", { x: MARGIN, y: bottom - size * 0.95 - 8, width: 26, height: 3, fill: accent }),
-    lines.map((line, at) => svg("text", { x: MARGIN, y: bottom + at * size, "font-size": size * 0.94, fill: "#fff", ...squeeze(line, size) }, line)),
+    lines.map((line, at) => svg("text", { x: MARGIN, y: bottom + at * size, "font-size": size * 0.94, fill: "#fff" }, line)),
     svg("text", { x: MARGIN, y: 286, "font-size": 11, "letter-spacing": 1.5, fill: accent }, String(film.year ?? "")),
   );
-}
-
-/** Sets a title in the largest size at which its words fit the poster, in five lines at most. */
-function set(title, wide) {
-  const words = title.toUpperCase().split(/\s+/);
-  const longest = Math.max(...words.map((word) => word.length));
-  const start = title.length <= 9 ? 40 : title.length <= 18 ? 31 : title.length <= 34 ? 25 : 20;
-  const size = Math.max(13, Math.min(start, (WIDTH - 2 * MARGIN) / (longest * wide * 1.08)));
-  const room = Math.floor((WIDTH - 2 * MARGIN) / (size * wide * 1.05));
-  const lines = [];
-  for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= room) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  if (lines.length > 5) lines.splice(5, lines.length, `${lines[4]}…`), lines.splice(4, 1);
-  return { lines, size };
-}
-
-/** Fonts differ from machine to machine: a line that might run over is fitted to the width. */
-function squeeze(line, size) {
-  const room = WIDTH - 2 * MARGIN;
-  return line.length * size * 0.66 > room ? { textLength: room, lengthAdjust: "spacingAndGlyphs" } : {};
 }

@@ -1,16 +1,20 @@
-/** Everything that the viewer has rated, to change or take back. */
+/** Everything that the viewer has rated, to change or take back; and all that is known of them, to take along. */
 
+import { exportAddress } from "./api.js";
 import { h } from "./dom.js";
 import { createRater, refuse } from "./rater.js";
-import { readable } from "./words.js";
+import { NO_RATING, NOTHING, readable } from "./words.js";
 
 export function createRatings(panel, session) {
   const heading = h("h2", { id: "ratings-title", tabindex: "-1" }, "Your ratings");
   const note = h("p", { class: "quiet" });
   const list = h("ul", { class: "rows", role: "list", "aria-labelledby": "ratings-title" });
   const gone = h("p", { class: "gone" });
+  const csv = h("a", { download: "" }, "for Letterboxd");
+  const json = h("a", { download: "marquee.json" }, "all that is known of you");
+  const away = h("p", { class: "quiet", hidden: true }, "Take them with you: ", csv, ", or ", json, ".");
   const rows = new Map();
-  panel.append(heading, note, gone, list);
+  panel.append(heading, note, gone, list, away);
 
   function sync() {
     const ratings = session.ratings;
@@ -20,7 +24,10 @@ export function createRatings(panel, session) {
     }
     for (const [id, film] of ratings) if (!rows.has(id)) add(id, film);
     heading.textContent = ratings.size ? `Your ratings (${ratings.size})` : "Your ratings";
-    note.textContent = ratings.size ? "" : "Nothing yet. What you rate is kept here, and can be changed or taken back.";
+    away.hidden = !session.known;
+    csv.href = exportAddress(session.id, "letterboxd");
+    json.href = exportAddress(session.id);
+    note.textContent = ratings.size ? "" : session.known ? NO_RATING : NOTHING;
   }
 
   function add(id, film) {

@@ -11,7 +11,7 @@ const PAGES = 5;
 const newId = () => 1_000_000_000 + (crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000_000);
 
 /**
- * Tells `asking`, `answer` {answer, before, cause, ms, behind}, `failed` {error}, `rated` and `restart` to its listeners.
+ * Tells `asking`, `answer` {answer, before, cause, ms, behind}, `failed` {error}, `rated`, `known` and `restart` to its listeners.
  *
  * Writes go one after the other, so that the newest token covers all of them; an answer that a newer question has
  * overtaken is dropped.
@@ -36,7 +36,7 @@ export class Session extends EventTarget {
     this.#tell("restart");
     try {
       const who = await api.viewer(stored);
-      this.#known = who.ratings + who.viewed > 0;
+      this.#know(who.ratings + who.viewed + who.dismissed > 0);
       if (who.ratings) await this.#sync();
     } catch (error) {
       return this.#tell("failed", { error, again: () => this.start() });
@@ -44,11 +44,16 @@ export class Session extends EventTarget {
     return this.refresh();
   }
 
+  /** Whether anything is known of the viewer: a rating, a film seen, or one that is not for them. */
+  get known() {
+    return this.#known;
+  }
+
   restart() {
     this.id = newId();
     sessionStorage.setItem(STORED, String(this.id));
     this.answer = this.#token = null;
-    this.#known = false;
+    this.#know(false);
     this.ratings.clear();
     this.#guesses.clear();
     this.#tell("restart");
@@ -127,7 +132,7 @@ export class Session extends EventTarget {
       const written = await turn;
       if (id !== this.id) return;
       this.#token = written?.token ?? this.#token;
-      this.#known = true;
+      this.#know(true);
       this.#note(cause);
     } finally {
       this.#pending -= 1;
@@ -168,6 +173,12 @@ export class Session extends EventTarget {
     for (const one of answer.items) {
       if (!this.ratings.has(one.movie_id)) this.#guesses.set(one.movie_id, one.rating);
     }
+  }
+
+  #know(known) {
+    if (known === this.#known) return;
+    this.#known = known;
+    this.#tell("known");
   }
 
   #tell(name, detail = {}) {

@@ -101,6 +101,9 @@ export const listTitle = (answer, chosen) => {
   return `${films} for you${chosen.length ? ` in ${either.format(chosen)}` : ""}`;
 };
 
+export const NOTHING = "Nothing yet. What you rate is kept here, and can be changed or taken back.";
+export const NO_RATING = "No rating yet. What you have seen, or do not want, is known and counts. What you rate is kept here, and can be changed or taken back.";
+
 export const SLOW = "This takes longer than usual.";
 export const SLOW_LIST = `${SLOW} The list stays as it was until the new one is here.`;
 

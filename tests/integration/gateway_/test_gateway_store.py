@@ -28,6 +28,7 @@ from marquee.events import (
     MovieBlocked,
     MovieRemoved,
     MovieUnblocked,
+    MovieUpdated,
     RatingAdded,
     UserErased,
 )
@@ -139,7 +140,7 @@ async def test_a_block_holds_for_the_next_reader_and_is_taken_back(system: Syste
     await system.write(MovieUnblocked.model_validate({"data": {"movie_id": 3}}))
     rules = (await system.profiles.read(1)).rules
     assert rules.block(3, now) is None
-    assert [row["movie_id"] for row in rules.rows("block")] == [1, 2, 4, 5, 6, 7, 8]
+    assert list(rules.rows("block")) == [1, 2, 4, 5, 6, 7, 8]
 
 
 async def test_movies_come_and_go_in_the_catalogue(system: System) -> None:
@@ -148,6 +149,29 @@ async def test_movies_come_and_go_in_the_catalogue(system: System) -> None:
     assert set(system.live_view.catalogue.search("number 3")) == {3}
     await system.write(MovieRemoved.model_validate({"data": {"movie_id": 3}}))
     assert system.live_view.catalogue.get(3) is None
+
+
+async def test_a_film_of_a_new_genre_filters_once_its_event_is_passed(system: System) -> None:
+    stalker = {"movie_id": 1, "title": "Сталкер", "genres": ["Драма"], "runtime": 163}
+    await system.write(MovieAdded.model_validate({"data": stalker}), movie(2))
+    change = {"movie_id": 2, "genres": ["Комедия"], "language": "ru", "people": ["Э. Рязанов"]}
+    await system.write(MovieUpdated.model_validate({"data": change}))
+    for allowed, expected in (
+        (MovieFilter(("драма",)), [1]),
+        (MovieFilter(genres_not=("ДРАМА",)), [2]),
+        (MovieFilter(runtime_max=170), [1]),
+        (MovieFilter(languages=("ru",)), [2]),
+        (MovieFilter(tag="э. рязанов"), [2]),
+    ):
+        found = system.live_view.popular.rows(allowed)
+        assert [row.movie_id for row in found] == expected, allowed
+    assert system.live_view.catalogue.genres.names == ("Драма", "Комедия")
+    gone = {"movie_id": 2, "cleared": ["language", "people"]}
+    await system.write(MovieUpdated.model_validate({"data": gone}))
+    row = system.live_view.catalogue.get(2)
+    assert row is not None
+    assert row.fields is None
+    assert list(system.live_view.popular.rows(MovieFilter(languages=("ru",)))) == []
 
 
 async def test_who_waits_for_a_movie_is_told_when_it_comes(system: System) -> None:

@@ -87,6 +87,7 @@ def settings(
     # Records of the client's log would keep its sockets past the end of the test.
     caplog.set_level(logging.CRITICAL, logger="kafka")
     values = {"redis_url": redis_url, "namespace": namespace, "bus": request.param}
+    values["write_ms"] = 10_000
     if request.param == "kafka":
         values["kafka_servers"] = request.getfixturevalue("kafka_servers")
     yield Settings.model_validate(values)

@@ -79,7 +79,7 @@ def listens(url: str) -> bool:
 
 @pytest.fixture
 async def orchestrator(service: tuple[str, int]) -> AsyncIterator[Orchestrator]:
-    models = HttpModels({"content": HttpClient(service[0])})
+    models = HttpModels({"content": [HttpClient(service[0])]})
     popular = PopularList(CATALOGUE, MovieSums())
     yield Orchestrator(models, popular, Thresholds(), Timeouts(ANSWER_S, 2.5 * ANSWER_S))
     await models.close()

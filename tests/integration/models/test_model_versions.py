@@ -88,6 +88,7 @@ class System:
     keys: Keys
     registry: "SealingRegistry"
     overlay: ModelReplica[Tiny]
+    worker: Worker
 
     def release(self, folder: Path, factor: float, cut: dict[str, int] | None = None) -> str:
         folder.mkdir()
@@ -139,7 +140,7 @@ async def system(redis_url: str, namespace: str, tmp_path: Path) -> AsyncIterato
     client = connect(redis_url)
     overlay = ModelReplica(keys, client, registry, Tiny.load)
     overlay.tail.start()
-    yield System(bus, redis_url, keys, registry, overlay)
+    yield System(bus, redis_url, keys, registry, overlay, worker)
     await overlay.close()
     stop.set()
     await asyncio.to_thread(thread.join, 60)
@@ -235,6 +236,30 @@ async def test_a_version_whose_files_were_altered_is_refused_and_the_old_one_sta
     system.publish(movie(78, 1980))
     await until_async(lambda: vector(system, 78) == 1980.0)
     assert serves(system, first)
+    health = system.worker.health
+    await until_async(lambda: not health.ready)
+    assert announced.address in health.stopped["work"]
+    assert health.live
+    third = system.release(tmp_path / "three", 3.0)
+    await until_async(lambda: serves(system, third) and health.ready)
+
+
+async def test_a_consumer_without_the_folder_of_models_says_that_it_cannot_work(
+    system: System, tmp_path: Path
+) -> None:
+    health = system.worker.health
+    system.publish(movie(77, 1990))
+    await until_async(lambda: health.ready)
+    (tmp_path / "one").mkdir()
+    save_arrays(tmp_path / "one" / "factor.npz", factor=np.array([1.0], np.float32))
+    announced = system.version(system.registry.add_sealed(tmp_path / "one", {}))
+    elsewhere = tmp_path / "elsewhere"
+    system.registry.path(SERVICE, announced.version).rename(elsewhere)
+    system.publish(ModelPublished(data=announced))
+    await until_async(lambda: "work" in health.stopped)
+    assert not health.ready
+    elsewhere.rename(system.registry.path(SERVICE, announced.version))
+    await until_async(lambda: health.ready)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,9 @@ async def test_the_popular_films_of_a_segment_are_those_by_the_sums_of_content(
             await asyncio.sleep(0.05)
         scores = [item["score"] for item in items]
         assert scores == sorted(scores, reverse=True)
+        body = {"k": 3, "exclude": [items[0]["movie_id"]], "only": [i["movie_id"] for i in items]}
+        answer = await system.client.post(path.partition("?")[0], json=body)
+        assert answer.json()["items"] == items[1:4]
     store.close()
 
 

@@ -24,6 +24,7 @@ from neural.training.rating_split import RatingSplit, select_ratings  # noqa: E4
 from neural.training.worker_processes import TrainingFailed, TrainingJob, training_pool  # noqa: E402
 
 SMALL = NetworkConfig(d=4, hidden=8, epochs=2, users_per_batch=16, embedding_pull=60.0)
+PROGRAM = "neural.training.worker"
 CONTENT = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
 ROWS = RatingRows.of(checkerboard(users=40))
 JOB = TrainingJob(ROWS, CONTENT, SMALL)
@@ -76,18 +77,15 @@ def script(tmp_path: Path, epochs: int) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def children_in(folder: Path) -> list[str]:
-    """Return the processes that train by what lies in a folder."""
+def workers_of(parent: int) -> list[int]:
+    """Return the workers that a process has started."""
     pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             words = path.read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if "neural.training.worker_processes" in words and any(
-            word.startswith(str(folder)) for word in words
-        ):
-            pids.append(path.parent.name)
+            at = words.index(PROGRAM) if PROGRAM in words else -1
+            if at >= 0 and words[at + 1] == str(parent):
+                pids.append(int(path.parent.name))
     return pids
 
 
@@ -116,8 +114,9 @@ def test_networks_that_nobody_waits_for_end_with_the_context(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with training_pool(JOB, (0, 1), 2):
-        until(lambda: len(children_in(tmp_path)) == 2)
-    assert children_in(tmp_path) == []
+        until(lambda: len(workers_of(os.getpid())) == 2)
+        assert list(tmp_path.iterdir()) == []
+    assert workers_of(os.getpid()) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,12 +132,50 @@ def test_networks_are_trained_in_turn_where_no_process_can_be_started(
     assert [network.epoch for network in trained(JOB, 2)] == [best().epoch] * 2
 
 
-def test_a_killed_training_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_training_that_is_ended_leaves_no_process_and_no_file(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with script(tmp_path, epochs=100_000) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        until(lambda: len(children_in(tmp_path)) == 2)
-        process.send_signal(signal.SIGKILL)
+        assert len(workers_of(process.pid)) == 2
+        process.send_signal(number)
         process.wait()
-    until(lambda: not children_in(tmp_path))
-    until(lambda: [path.name for path in tmp_path.iterdir()] == ["unguarded.py"])
+    until(lambda: not workers_of(process.pid))
+    assert [path.name for path in tmp_path.iterdir()] == ["unguarded.py"]
+
+
+WAITING = """
+import os, subprocess, sys
+command = [sys.executable, "-P", "-X", "importtime", "-m", "neural.training.worker"]
+command += [str(os.getpid()), "0", "0", "0"]
+worker = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+worker.stdin.write(b"{}\\n")
+worker.stdin.flush()
+os.set_inheritable(worker.stdin.fileno(), True)
+holder = subprocess.Popen(["sleep", "600"], close_fds=False)  # its input stays open
+print(worker.pid, holder.pid, flush=True)
+for line in worker.stderr:
+    if b"torch" in line:
+        break
+print("loading", flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel has no such signal")
+def test_a_worker_that_still_loads_torch_ends_with_its_parent() -> None:
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdin=pipe, stdout=pipe, text=True, env=environ
+    ) as parent:
+        assert parent.stdout is not None
+        worker, holder = map(int, parent.stdout.readline().split())
+        assert parent.stdout.readline() == "loading\n"
+        parent.kill()
+        try:
+            until(lambda: worker not in workers_of(parent.pid))
+        finally:
+            os.kill(holder, signal.SIGKILL)

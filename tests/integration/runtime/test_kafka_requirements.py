@@ -17,6 +17,7 @@ from marquee.bus.topics import create_topics
 from marquee.events import RATINGS
 from marquee.requirements.kafka_topics import kafka_results
 from marquee.settings import Settings
+from marquee_testing.waiting import until
 
 pytestmark = [
     pytest.mark.kafka,
@@ -52,8 +53,12 @@ def test_new_topics_are_as_the_settings_say_and_a_changed_one_is_seen(
     found = [r for r in kafka_results(settings, bus) if r.subject != "Kafka clock"]
     assert [(r.state, "one copy" in r.text) for r in found] == [("note", True)] * 6
     change(kafka_servers, f"{namespace}.{RATINGS}", retention_ms="86400000")
-    texts = [r.text for r in kafka_results(settings, bus) if r.state == "warning"]
-    assert texts == ["messages are kept for 1 days, the settings say 30"]
+
+    def warnings() -> list[str]:
+        return [r.text for r in kafka_results(settings, bus) if r.state == "warning"]
+
+    # The broker answers a change of a topic's settings before it shows it.
+    until(lambda: warnings() == ["messages are kept for 1 days, the settings say 30"])
 
 
 def test_a_consumer_of_a_compacted_topic_ends_with_one_line(

@@ -132,5 +132,5 @@ def test_entries_of_a_stream_that_lack_fields_of_ours_are_letters(
         letters = DeadLetterQueue(place.log, place.bus.producer())
         reasons = [letter.reason for letter in all_of(letters, 3)]
         assert reasons[0].startswith("message: Invalid JSON")
-        assert reasons[1] == "key b'' is not the event's id 1"
+        assert reasons[1].startswith("the key is missing: the producer must send data.user_id")
         assert worker.health.ready

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import pytest
 import redis
 
@@ -19,6 +20,7 @@ from marquee.consumer.derivation import derive_all
 from marquee.consumer.handlers.restore import restore_facts
 from marquee.consumer.model_versions import ModelProjection
 from marquee.consumer.worker import Worker
+from marquee.domain.ids import GivenId, as_given, id_text
 from marquee.domain.movies import Movie
 from marquee.errors import NotFound
 from marquee.events import (
@@ -149,13 +151,15 @@ def values(settings: Settings) -> Iterator[tuple[str, bytes]]:
 
 def places_of(settings: Settings, user_id: int) -> set[str]:
     """Return the keys of Redis, and the files of the history, in which a user's id is found."""
-    forms = (str(user_id).encode(), struct.pack("<q", user_id), struct.pack(">q", user_id))
+    texts = {str(user_id), id_text(user_id)}
+    packed = (struct.pack("<q", user_id), struct.pack(">q", user_id))
+    forms = (*(text.encode() for text in texts), *packed)
     found = {name for name, value in values(settings) if any(form in value for form in forms)}
     import pyarrow.parquet as pq
 
     for path in settings.history.rglob("*.parquet"):
         table = pq.read_table(path, partitioning=None)
-        if any(str(user_id) in str(column.to_pylist()) for column in table.columns):
+        if any(text in str(column.to_pylist()) for column in table.columns for text in texts):
             found.add(path.name)
     return found
 
@@ -171,37 +175,44 @@ def receipt(settings: Settings, user_id: int, finish: bool = False) -> dict[str,
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    ("user", "other"),
+    [(USER, OTHER), (GivenId("maria@example.org"), GivenId("peter@example.org"))],
+    ids=["whole", "string"],
+)
 def test_no_byte_of_an_erased_user_is_left_in_redis_or_in_the_history(
-    system: FactsSystem, settings: Settings
+    system: FactsSystem, settings: Settings, user: int, other: int
 ) -> None:
     history = History(settings.history, PARTITIONS)
     with running(system, history):
         system.publish(*(MovieAdded(data=Movie(movie_id=i, title=f"F{i}")) for i in (1, 3, NEW)))
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "one"))
-        system.wait(system.publish(*life(USER), *life(OTHER)))
-        broken = b'{"type": "rating.added", "data": {"user_id": %d, "movie_id": ' % USER
-        system.bus.producer().publish([Outgoing(RATINGS, str(USER).encode(), broken)])
+        system.wait(system.publish(*life(user), *life(other)))
+        named = orjson.dumps(as_given(user))
+        broken = b'{"type": "rating.added", "data": {"user_id": %b, "movie_id": ' % named
+        system.bus.producer().publish([Outgoing(RATINGS, id_text(user).encode(), broken)])
         for name in ("hybrid", "user-model"):
             complete(system, release(system, name, "two"))
-        assert len(places_of(settings, USER)) > 10
+        assert len(places_of(settings, user)) > 10
         with pytest.raises(NotFound, match="was not erased"):
-            receipt(settings, USER)
-        system.wait(system.publish(erased(USER)))
-    assert {name for name in places_of(settings, USER) if "parquet" not in name} == set()
-    before = receipt(settings, USER)
+            receipt(settings, user)
+        system.wait(system.publish(erased(user)))
+    assert {name for name in places_of(settings, user) if "parquet" not in name} == set()
+    before = receipt(settings, user)
     assert before["history"].since is None
     assert "next compaction" in before["history"].left
-    assert before["dead letters"].left.startswith("1 dead letters")
-    after = receipt(settings, USER, finish=True)
-    assert places_of(settings, USER) == set()
-    assert len(places_of(settings, OTHER)) > 10
+    assert before["dead letters"].left.startswith("1 dead letter:")
+    after = receipt(settings, user, finish=True)
+    assert places_of(settings, user) == set()
+    assert len(places_of(settings, other)) > 10
     pending = {store: place.left for store, place in after.items() if place.since is None}
     assert pending.keys() == {"log", "versions: hybrid", "versions: user-model"}
     assert "2 trained before" in pending["versions: hybrid"]
     assert before["redis: gateway"].since == after["redis: gateway"].since is not None
-    assert str(USER) not in str(sorted(settings.state.rglob("erasures/*")))
-    assert 20 not in history.dataset()[0].movie_ids or USER not in history.dataset()[0].user_ids
+    names = str(sorted(settings.state.rglob("erasures/*")))
+    assert not any(text in names for text in (str(user), id_text(user)))
+    assert 20 not in history.dataset()[0].movie_ids or user not in history.dataset()[0].user_ids
 
 
 @pytest.mark.timeout(400)

@@ -51,7 +51,7 @@ def command(
     monkeypatch.setenv("MARQUEE_NAMESPACE", namespace)
     if isinstance(place.bus, KafkaBus):
         monkeypatch.setenv("MARQUEE_BUS", "kafka")
-        monkeypatch.setenv("MARQUEE_KAFKA_SERVERS", ",".join(place.bus._servers))
+        monkeypatch.setenv("MARQUEE_KAFKA_SERVERS", ",".join(place.bus._connection.servers))
     return publish
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import numpy as np
 import pytest
 import redis
 
@@ -22,6 +23,7 @@ from marquee.events import (
     Rating,
     RatingAdded,
 )
+from marquee.features.dataset import make_dataset
 from marquee.serving.update_stream import Tail, connect
 from marquee.settings import Settings
 from marquee.store.redis import RedisStore
@@ -42,7 +44,7 @@ from trainer.operations.verify import Verification
 
 def settled(system: FactsSystem, history: History, seed: int, n: int = 500) -> None:
     with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
-        system.wait(system.publish(*random_events(seed, n)))
+        system.wait(system.publish(*random_events(seed, n, strings=True)))
 
 
 def rebuild(settings: Settings, replace: bool = False) -> list[RebuiltPartition]:
@@ -69,16 +71,48 @@ def positions(system: FactsSystem, service: str = "gateway") -> dict[str, int | 
     return {str(k.partition): store.position(k) for k in every}
 
 
+def movie_texts(system: FactsSystem) -> dict[bytes, bytes]:
+    store = RedisStore(system.settings.redis_url.get_secret_value())
+    found: dict[bytes, bytes] = {}
+    for keys in system.keys("gateway").all(RATINGS):
+        found |= store.scan(keys.movie_texts)
+    return found
+
+
 def test_an_empty_redis_is_filled_from_snapshot_and_log_up_to_the_end_of_the_log(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
     settled(system, history, 1)
     history.compact()
     settled(system, history, 2)
-    before = positions(system)
+    before, texts = positions(system), movie_texts(system)
     empty(settings)
     done = rebuild(settings)
     assert {str(r.partition): r.position for r in done} == before == positions(system)
+    assert unequal(settings) == []
+    # Those that no user's facts need any more may be gone.
+    assert set() < movie_texts(system).items() <= texts.items()
+
+
+@pytest.mark.parametrize("way", ["append", "replace"])
+def test_a_data_set_that_is_imported_later_counts_after_a_rebuild(
+    system: FactsSystem, history: History, settings: Settings, way: str
+) -> None:
+    settled(system, history, 6)
+    users, movies = np.array([1, 1, 900]), np.array([1, 9001, 9001])
+    halves, times = np.array([1, 9, 7], np.uint8), np.full(3, 4_000_000_000)
+    films = [Movie(movie_id=i, title="Later") for i in (1, 9001)]
+    data = make_dataset(users, movies, halves, times, films)
+    if way == "append":
+        history.append_dataset(data)
+    else:
+        history.replace_dataset(data, loses_events=True)
+    rebuild(settings, replace=True)
+    assert unequal(settings) == []
+    store = RedisStore(settings.redis_url.get_secret_value())
+    packed = store.get(system.keys("gateway").user(900).user(900))
+    assert Ratings.unpack(packed).rated == {9001: 7}
+    settled(system, history, 7, 100)  # and events go on
     assert unequal(settings) == []
 
 

@@ -8,7 +8,9 @@ import redis
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
-from marquee.events import RATINGS, Event
+from marquee.domain.ids import GivenId
+from marquee.domain.movies import Movie
+from marquee.events import RATINGS, Event, MovieAdded, Rating, RatingAdded
 from marquee.settings import Settings
 from marquee_testing.simulation.facts_system import PARTITIONS, FactsSystem, empty, random_events
 from trainer.consumer import HistoryConsumer
@@ -35,7 +37,7 @@ def settled(system: FactsSystem, history: History, events: list[Event]) -> None:
 def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, random_events(1, 1500))
+    settled(system, history, random_events(1, 1500, strings=True))
     found = verdicts(settings)
     assert len(found) == len(ALL) * 2 * PARTITIONS
     assert [v for v in found if not v.equal] == []
@@ -47,19 +49,19 @@ def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
 def test_after_a_compaction_and_more_events_all_partitions_are_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, random_events(2, 800))
+    settled(system, history, random_events(2, 800, strings=True))
     history.compact()
-    settled(system, history, random_events(3, 800))
+    settled(system, history, random_events(3, 800, strings=True))
     assert [v for v in verdicts(settings) if not v.equal] == []
 
 
 def test_a_store_that_was_emptied_and_filled_from_the_snapshot_is_equal(
     system: FactsSystem, history: History, settings: Settings
 ) -> None:
-    settled(system, history, random_events(4, 800))
+    settled(system, history, random_events(4, 800, strings=True))
     history.compact()
     empty(settings)
-    settled(system, history, random_events(5, 300))
+    settled(system, history, random_events(5, 300, strings=True))
     assert [v for v in verdicts(settings) if not v.equal] == []
 
 
@@ -73,6 +75,19 @@ def test_a_fact_that_was_altered_added_or_lost_is_named(
     bad = [v for v in verdicts(settings) if not v.equal]
     assert {v.service for v in bad} == {service}
     assert {name for v in bad for name in v.differing} == expected
+
+
+def test_a_fact_is_named_by_the_id_as_it_was_given(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    user, movie = GivenId("id-1"), GivenId("id-3")
+    added = MovieAdded(data=Movie(movie_id=movie, title="Three"))
+    settled(system, history, [added, RatingAdded(data=Rating(user_id=user, movie_id=1, rating=4))])
+    keys = system.keys("gateway")
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        assert client.delete(keys.user(user).user(user))
+        assert client.hdel(keys.movie(movie).movies, str(movie))
+    assert {name for v in verdicts(settings) for name in v.differing} == {"user:id-1", "film:id-3"}
 
 
 def alter(system: FactsSystem, settings: Settings, service: str, kind: str, way: str) -> str:

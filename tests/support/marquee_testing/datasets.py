@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from marquee.domain.ids import GivenId
 from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import PERIOD_SECONDS
 from marquee.features.dataset import Dataset, make_dataset
@@ -51,6 +52,28 @@ def checkerboard(users: int = 40, movies: int = 24) -> Dataset:
         owners * 100 + rows,
         _movies_of_two_kinds(movies),
     )
+
+
+def with_string_ids(dataset: Dataset) -> tuple[Dataset, dict[int, GivenId]]:
+    """Return the data set with strings for ids, and the movies' new ids by their old ones.
+
+    The strings' numbers rise as the whole numbers do, so that all ties are resolved alike.
+    """
+    old = np.array([movie.movie_id for movie in dataset.movies])
+    owners = np.unique(dataset.user_ids)
+    strings = sorted(map(GivenId, (f"tt{i:07d}" for i in range(len(old) + len(owners)))))
+    movie_ids = dict(zip(old.tolist(), strings, strict=False))
+    users = np.array(strings[: len(owners)], np.int64)
+    movies = tuple(
+        movie.model_copy(update={"movie_id": movie_ids[movie.movie_id]}) for movie in dataset.movies
+    )
+    renamed = replace(
+        dataset,
+        user_ids=users[np.searchsorted(owners, dataset.user_ids)],
+        movie_ids=np.array(strings, np.int64)[np.searchsorted(old, dataset.movie_ids)],
+        movies=movies,
+    )
+    return renamed, movie_ids
 
 
 def fashions(users: int = 120, movies: int = 24, last_period: int = LAST_PERIOD) -> Dataset:

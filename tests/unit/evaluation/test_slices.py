@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marquee.domain.ids import number_of
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route
 from marquee.domain.routing import Evidence, Thresholds, decide
@@ -63,6 +64,17 @@ def times_of(dataset: Dataset, case: EvaluationCase, rows) -> list[int]:
     own = dataset.user_ids == case.user_id
     by_movie = dict(zip(dataset.movie_ids[own].tolist(), dataset.times[own].tolist(), strict=True))
     return [by_movie[row + 1] for row in rows.tolist()]
+
+
+def test_users_whose_ids_are_strings_have_as_many_cases_and_one_fold_each():
+    dataset = opinions()
+    users = [number_of(f"user-{user}") for user in dataset.user_ids]
+    strings = dataset_of(users, dataset.movie_ids, dataset.half_stars, dataset.times)
+    for user_slice in (FEW, *SLICES):
+        expected = draw_slice(dataset, user_slice, 2000)
+        assert len(draw_slice(strings, user_slice, 2000)) == len(expected)
+    tested = [np.unique(split_by_user(strings, fold).test.user_ids) for fold in range(FOLDS)]
+    assert sorted(np.concatenate(tested)) == sorted(set(users))
 
 
 def test_every_user_is_tested_in_exactly_one_fold():

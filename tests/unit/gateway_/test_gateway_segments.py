@@ -19,7 +19,12 @@ from gateway.recommend.orchestrator import (
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply
-from gateway.upstream.segments import fetch_segment_movies, fetch_segments, fetch_user_segment
+from gateway.upstream.segments import (
+    fetch_segment_movies,
+    fetch_segments,
+    fetch_user_segment,
+    segment_movies_path,
+)
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Route, Scored
@@ -131,11 +136,15 @@ async def test_without_the_trainer_segments_keep_their_generated_names() -> None
 
 async def test_refusals_of_the_service_are_errors_that_clients_see() -> None:
     path = "/internal/segments/users/9/films"
-    missing = FakeModels({path: Reply(404, {"detail": "there is no segment 9 of users"})})
+    missing = FakeModels(
+        {path: Reply(404, {"code": "not_found", "detail": "there is no segment 9 of users"})}
+    )
+    call = Call("GET", segment_movies_path("users", 9))
     with pytest.raises(NotFound, match="no segment 9"):
-        await fetch_segment_movies(missing, "users", 9, 10, 1.0)
+        await fetch_segment_movies(missing, call)
+    assert await fetch_segment_movies(FakeModels(), call) == DOWN
     with pytest.raises(ModelUnavailable, match="down"):
-        await fetch_segment_movies(FakeModels(), "users", 9, 10, 1.0)
+        await fetch_segments(FakeModels(), "users", 1.0)
 
 
 async def test_the_segment_of_a_user_is_asked_by_what_he_rated() -> None:

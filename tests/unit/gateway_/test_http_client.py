@@ -195,3 +195,13 @@ async def test_an_address_where_nobody_listens_is_an_error(server: Server) -> No
     with pytest.raises(OSError, match=r".+"):
         await host.send("GET", "/")
     await host.close()
+
+
+async def test_every_call_carries_the_headers_of_the_client(server: Server) -> None:
+    client = HttpClient(await server.start(), {"marquee-service-secret": "s" * 16})
+    await client.send("GET", "/a")
+    await client.send("POST", "/b", b"{}")
+    assert len(server.requests) == 2
+    for request in server.requests:
+        assert b"marquee-service-secret: " + b"s" * 16 in request
+    await client.close()

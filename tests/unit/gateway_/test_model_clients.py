@@ -57,7 +57,7 @@ class Service:
         self.closed = True
 
     def models(self) -> HttpModels:
-        return HttpModels({"hybrid": self})
+        return HttpModels({"hybrid": [self]})
 
 
 async def until(
@@ -137,7 +137,7 @@ async def test_a_slow_service_is_given_up_after_the_deadline_and_after_three_lef
 async def test_a_broken_service_is_tried_in_the_background_until_it_answers() -> None:
     service = Service()
     service.error = ConnectionRefusedError("refused")
-    models = HttpModels({"hybrid": service}, pause=0.01)
+    models = HttpModels({"hybrid": [service]}, pause=0.01)
     await ask(models)
     await until(lambda: len(service.calls) >= 4)
     assert set(service.calls[1:]) == {("GET", "/health/live", None)}
@@ -153,7 +153,7 @@ async def test_a_broken_service_is_tried_in_the_background_until_it_answers() ->
 async def test_a_service_that_only_answers_trials_is_left_alone_after_one_more_timeout() -> None:
     service = Service()
     service.hang = True
-    models = HttpModels({"hybrid": service}, pause=0.01)
+    models = HttpModels({"hybrid": [service]}, pause=0.01)
     await asyncio.gather(*(ask(models, 0.01) for _ in range(MAX_TIMEOUTS)))
     service.hang = False
     await until(lambda: len(service.calls) > MAX_TIMEOUTS)
@@ -167,7 +167,7 @@ async def test_a_service_that_only_answers_trials_is_left_alone_after_one_more_t
 async def test_nothing_is_tried_once_it_is_closed() -> None:
     service = Service()
     service.error = ConnectionRefusedError("refused")
-    models = HttpModels({"hybrid": service}, pause=0.01)
+    models = HttpModels({"hybrid": [service]}, pause=0.01)
     await ask(models)
     await models.close()
     await asyncio.sleep(0.05)
@@ -212,3 +212,66 @@ def test_timeouts_break_the_circuit_only_in_a_row() -> None:
     breaker.succeeded()
     breaker.timed_out()
     assert breaker.allows()
+
+
+async def test_replicas_are_asked_in_turn() -> None:
+    replicas = [Service(), Service()]
+    models = HttpModels({"hybrid": replicas})
+    for _ in range(6):
+        assert isinstance(await ask(models), RecommendReply)
+    assert [len(replica.calls) for replica in replicas] == [3, 3]
+    await models.close()
+    assert all(replica.closed for replica in replicas)
+
+
+@pytest.mark.parametrize("down", [0, 1])
+async def test_no_call_fails_while_one_of_two_replicas_cannot_be_reached(down: int) -> None:
+    replicas = [Service(), Service()]
+    replicas[down].error = ConnectionRefusedError("refused")
+    models = HttpModels({"hybrid": replicas}, pause=0.01)
+    for _ in range(5):
+        assert isinstance(await ask(models), RecommendReply)
+    calls = [method for method, _, _ in replicas[down].calls if method == "POST"]
+    assert len(calls) == 1, "a replica with an open circuit is left alone"
+    replicas[down].error = None
+    await until(lambda: replicas[down].calls[-1][0] == "POST", lambda: ask(models))
+    await models.close()
+
+
+async def test_a_replica_that_hangs_costs_its_timeouts_and_no_more() -> None:
+    replicas = [Service(), Service()]
+    replicas[0].hang = True
+    models = HttpModels({"hybrid": replicas}, pause=60)
+    answers = [await ask(models, 0.01) for _ in range(4 * MAX_TIMEOUTS)]
+    failures = [answer for answer in answers if isinstance(answer, Failure)]
+    assert failures == [Failure("hybrid did not answer within 10 ms")] * MAX_TIMEOUTS
+    await models.close()
+
+
+async def test_a_service_none_of_whose_replicas_is_reached_fails_once_for_each() -> None:
+    replicas = [Service(), Service()]
+    for replica in replicas:
+        replica.error = ConnectionResetError("reset")
+    models = HttpModels({"hybrid": replicas}, pause=60)
+    assert await ask(models) == Failure("hybrid cannot be reached")
+    assert await ask(models) == Failure("hybrid is left alone for a moment after failed calls")
+    assert [len(replica.calls) for replica in replicas] == [1, 1]
+    await models.close()
+
+
+async def test_the_time_of_a_call_is_told_unless_it_was_to_wait_or_was_not_reached() -> None:
+    service, told = Service(), list[float]()
+    models = HttpModels({"hybrid": [service]}, pause=60, observe=told.append)
+    await ask(models)
+    assert len(told) == 1
+    await models.recommend(Route.HYBRID, {"k": 1, "after": {"movies:0": 7}}, 1.0)
+    assert len(told) == 1
+    service.hang = True
+    await ask(models, 0.02)
+    assert len(told) == 2
+    assert told[1] > 0.01
+    service.hang, service.error = False, ConnectionRefusedError("refused")
+    await ask(models)
+    await ask(models)
+    assert len(told) == 2
+    await models.close()

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.state.publisher import MAX_BATCH, Publisher
 from marquee.bus.api import Outgoing, Published, TopicPartition
-from marquee.errors import BusUnavailable, NotFound
+from marquee.errors import BusUnavailable, InvalidInput, NotFound
 from marquee.events import UserErased, UserRef
 
 PARTITION = TopicPartition("ratings", 0)
@@ -102,4 +102,59 @@ async def test_a_caller_that_goes_away_takes_nothing_back() -> None:
     gone.cancel()
     producer.go.set()
     assert [p.offset for p in await stays] == [1]
+    await publisher.close()
+
+
+async def test_a_bus_that_is_silent_is_told_within_the_patience() -> None:
+    producer = Producer()
+    publisher = Publisher(lambda: producer, patience_s=0.05)
+    first = asyncio.create_task(publisher.publish([erased(1)]))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(publisher.publish([erased(2)]))
+    with pytest.raises(BusUnavailable, match=r"what was sent may still arrive.*Idempotency-Key"):
+        await first
+    with pytest.raises(BusUnavailable, match="nothing was sent: try again"):
+        await second
+    producer.go.set()
+    assert [p.offset for p in await publisher.publish([erased(3)])] == [1]
+    keys = [message.key for batch in producer.batches for message in batch]
+    assert keys == [b"1", b"3"]
+    await publisher.close()
+
+
+async def test_the_bus_is_connected_to_at_the_start_and_a_fault_waits_for_the_first_write() -> None:
+    producer = Producer()
+    producer.go.set()
+    made: list[int] = []
+
+    def connect() -> Producer:
+        made.append(1)
+        if len(made) == 1:
+            raise BusUnavailable("down")
+        return producer
+
+    publisher = Publisher(connect)
+    publisher.start()
+    assert [p.offset for p in await publisher.publish([erased(1)])] == [0]
+    assert len(made) == 2
+    await publisher.close()
+
+
+async def test_a_message_that_is_refused_for_itself_is_refused_to_its_call_alone() -> None:
+    class Picky(Producer):
+        def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
+            if any(message.key == b"2" for message in messages):
+                self.go.wait(5)
+                raise InvalidInput("message: too large")
+            return super().publish(messages)
+
+    producer = Picky()
+    publisher = Publisher(lambda: producer)
+    tasks = [asyncio.create_task(publisher.publish([erased(i)])) for i in (1, 2, 3)]
+    await asyncio.sleep(0)
+    producer.go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(results[1], InvalidInput)
+    assert [type(result) for result in (results[0], results[2])] == [list, list]
+    assert [m.key for batch in producer.batches for m in batch] == [b"1", b"3"]
     await publisher.close()

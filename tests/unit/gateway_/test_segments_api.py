@@ -1,6 +1,6 @@
 """Every call of /v1/segments over a service and a trainer that answer as told."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,13 @@ from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.bus.api import Published
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
-from marquee.domain.recommendation import Route
+from marquee.domain.recommendation import MoviesRequest, Route
 from marquee.domain.routing import Thresholds
 from marquee.events import Block, Promotion
 from marquee.features.popularity import MovieSums
 from marquee.settings import Settings
 from marquee.store.keys import Keys
+from marquee_testing.fakes.audit import FakeAudit
 
 NOWHERE = "redis://127.0.0.1:1/0"
 MOVIES = [Movie(movie_id=i, title=f"Film {i}", year=1990, genres=("Crime",)) for i in range(1, 31)]
@@ -83,6 +84,9 @@ class FakeProfiles:
     async def read(self, _: int | None) -> Profile:
         return Profile(Ratings(), self.rules)
 
+    async def movie_texts(self, _user_id: int, _movie_ids: Sequence[int]) -> dict[int, str]:
+        return {}
+
 
 class FakeLiveState:
     catalogue = CATALOGUE
@@ -128,6 +132,7 @@ async def api() -> AsyncIterator[ApiHarness]:
         FakePublisher(),
         RedisDedupLookup(NOWHERE, Keys("n", "gateway", 4)),
         RedisIdempotency(NOWHERE, "n"),
+        audit=FakeAudit(),
     )
     transport = httpx.ASGITransport(create_app(context))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
@@ -188,7 +193,7 @@ async def test_what_is_not_there_or_not_known_is_refused(
 
 
 async def test_a_segment_that_the_service_does_not_know_is_not_found(api: ApiHarness) -> None:
-    missing = Reply(404, {"detail": "there is no segment 7 of users"})
+    missing = Reply(404, {"code": "not_found", "detail": "there is no segment 7 of users"})
     api.models.replies["/internal/segments/users/7/films"] = missing
     answer = await api.client.get("/v1/segments/users/7/recommendations")
     assert (answer.status_code, answer.json()["detail"]) == (404, missing.body["detail"])
@@ -215,14 +220,30 @@ async def test_a_segment_s_list_keeps_to_the_rules(api: ApiHarness, kind: str) -
 
 
 @KINDS
+async def test_a_segment_s_list_keeps_to_the_filters(api: ApiHarness, kind: str) -> None:
+    path = f"/v1/segments/{kind}/4/recommendations"
+    assert ids(await api.client.get(f"{path}?k=3&genre=crime&year_to=1990")) == [1, 2, 3]
+    _, call = api.models.calls[-1]
+    assert (call.method, call.path) == ("POST", f"/internal/segments/{kind}/4/films")
+    assert MoviesRequest(**call.body) == MoviesRequest(k=8, genres=("crime",), year_to=1990)
+    answer = await api.client.get(f"{path}?runtime_max=90")
+    assert ids(answer) == []
+    assert answer.json()["notes"] == [
+        "no film is known to have such a runtime, language or certificate"
+    ]
+    assert MoviesRequest(**api.models.calls[-1][1].body).only == ()
+
+
+@KINDS
 @pytest.mark.parametrize("k", [6, None])
 async def test_an_operator_fixes_the_number_or_lets_the_data_choose(
     api: ApiHarness, kind: str, k: int | None
 ) -> None:
     api.models.replies[f"/internal/segments/{kind}"] = Reply(200, {"kind": kind, "k": k})
+    api.models.replies[f"/internal/segments/{kind}/names"] = Reply(200, {"k": 9, "names": {}})
     answer = await api.client.put(f"/v1/segments/{kind}", json={"k": k})
     assert (answer.status_code, answer.json()) == (200, {"kind": kind, "k": k})
-    [(service, call)] = api.models.calls
+    *_, (service, call) = api.models.calls
     assert (service, call.method, call.body) == ("trainer", "PUT", {"k": k})
 
 

@@ -12,7 +12,7 @@ from hybrid.model import Hybrid
 from marquee.arrays import unit
 from marquee.bus.api import TopicPartition
 from marquee.consumer.unit_of_work import UnitOfWork
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.movies import Movie
 from marquee.events import RATINGS, Event, RatingAdded, RatingRemoved, UserErased
 from marquee.features.movie_table import MovieTable
 from marquee.scoring.cold_start import with_prior_popularity
@@ -66,7 +66,7 @@ def part(store: MemoryStore, model: Hybrid, movie_id: int = NEW.movie_id) -> byt
 
 def row_of(model: Hybrid, movie: Movie) -> DerivedMovieRow:
     vector, cluster = model.row(movie, (0, 0, 0))
-    return DerivedMovieRow(genre_mask(movie.genres), movie.year or 0, cluster, vector)
+    return DerivedMovieRow(movie.genres, movie.year or 0, cluster, vector)
 
 
 def test_a_part_survives_packing() -> None:
@@ -137,7 +137,7 @@ def test_a_movie_of_the_training_keeps_its_factor(hybrid: Hybrid, store: MemoryS
     assert store.scan(KEYS.rows(hybrid.version)) == {}
     movies = hybrid.movies()
     i = movies.index(11)
-    row = DerivedMovieRow(1, 2000, int(movies.clusters[i]), movies.vectors[i])
+    row = DerivedMovieRow(("Action",), 2000, int(movies.clusters[i]), movies.vectors[i])
     assert hybrid.folded(row, [RaterEquations((1,), np.eye(4), np.ones(4)).pack()]) is row
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from content.app import popular
 from content.fit import ContentConfig, fit
 from content.model import Content, with_similar
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.recommendation import Reason, RecommendRequest, Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
@@ -158,7 +158,7 @@ def test_similar_movies_share_genres_and_tags(content: Content) -> None:
 def test_a_movie_put_by_an_event_is_similar_at_once(content: Content) -> None:
     movies = content.movies()
     movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",), tags={"letters": 0.9})
-    movies.put(900, genre_mask(movie.genres), movie.year, *content.row(movie, (0, 0, 0)))
+    movies.put(900, movie.genres, movie.year, *content.row(movie, (0, 0, 0)))
     nearest = [scored.movie_id for scored in content.similar(900, movies, movies.alive, 5)]
     assert {movie_id % 2 for movie_id in nearest} == {1}
     assert 900 in {scored.movie_id for scored in content.similar(11, movies, movies.alive, 24)}
@@ -175,7 +175,7 @@ def test_the_copy_of_a_movie_is_first_among_its_similar_movies() -> None:
     movies = model.movies()
     for i, movie in enumerate(titled):
         copy = movie.model_copy(update={"movie_id": 900 + i})
-        movies.put(copy.movie_id, genre_mask(copy.genres), copy.year, *model.row(copy, (0, 0, 0)))
+        movies.put(copy.movie_id, copy.genres, copy.year, *model.row(copy, (0, 0, 0)))
         for asked, first in ((movie, copy), (copy, movie)):
             nearest = model.similar(asked.movie_id, movies, movies.alive, 3)
             assert nearest[0].movie_id == first.movie_id
@@ -196,7 +196,7 @@ def test_a_bundle_of_older_code_is_served_by_codes_as_before(
         np.sort(codes @ codes[0])[-2]
     )
     movie = Movie(movie_id=900, title="New", year=2010, genres=("Romance",))
-    movies.put(900, genre_mask(movie.genres), movie.year, *served.row(movie, (0, 0, 0)))
+    movies.put(900, movie.genres, movie.year, *served.row(movie, (0, 0, 0)))
     answer = served.recommend(UserHistory.of((), [10]), movies, movies.alive, 5)
     assert {scored.reason for scored in answer} == {Reason.SIMILAR_TO_VIEWED}
 

@@ -196,7 +196,7 @@ def test_a_new_movie_passes_scaler_encoder_and_kmeans(model: Neural) -> None:
     assert layout.rating_inputs(row[None]).vectors[0].tolist() == [0.25, 0.5]
     assert row[-1] == 1
     movies = model.movies()
-    movies.put(500, 0, 2024, row, cluster)
+    movies.put(500, (), 2024, row, cluster)
     answer = model.recommend(UserHistory.of([(11, 5.0)]), movies, movies.movie_ids != 11, 3)
     assert 500 in [scored.movie_id for scored in answer]
     assert 0.5 <= model.predict(rated((11, 5.0)), [500], movies)[0][0] <= 5

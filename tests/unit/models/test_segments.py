@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import Movie, genre_mask
+from marquee.arrays import Matrix
+from marquee.domain.genres import multi_hot
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import UserHistory
 from marquee.features.dataset import Dataset, make_dataset
 from marquee.features.interactions import RatingRows
@@ -54,13 +56,18 @@ def model(dataset: Dataset) -> UserModel:
     return fit(dataset, config, 0)
 
 
+def flags(model: UserModel) -> Matrix:
+    assert model.segments is not None
+    return model.base.genre_matrix(model.segments.movies.genres)
+
+
 def segment_of(model: UserModel, *movie_ids: int) -> int | None:
     return model.segment(UserHistory.of([(i, 5.0) for i in movie_ids]).rated)
 
 
 def test_movies_of_a_genre_share_a_segment(model: UserModel) -> None:
     assert model.segments is not None
-    found = model.segments.movies.assign(model.base.genres, model.base_sums)
+    found = model.segments.movies.assign(flags(model), model.base_sums)
     groups = [set(found[model.base.movie_ids % 3 == kind].tolist()) for kind in range(3)]
     assert [len(group) for group in groups] == [1, 1, 1]
     assert len(set.union(*groups)) == 3
@@ -68,9 +75,9 @@ def test_movies_of_a_genre_share_a_segment(model: UserModel) -> None:
 
 def test_a_new_movie_gets_its_segment_from_its_genres(model: UserModel) -> None:
     assert model.segments is not None
-    masks = np.array([genre_mask(("Western",)), genre_mask(("Comedy",))], np.uint32)
-    new = model.segments.movies.assign(masks, np.zeros((2, 3), np.int64))
-    old = model.segments.movies.assign(model.base.genres, model.base_sums)
+    new_flags = multi_hot([("Western",), ("Comedy",)], model.segments.movies.genres)
+    new = model.segments.movies.assign(new_flags, np.zeros((2, 3), np.int64))
+    old = model.segments.movies.assign(flags(model), model.base_sums)
     assert new.tolist() == [old[model.base.index(1)], old[model.base.index(3)]]
 
 
@@ -98,8 +105,8 @@ def test_what_a_segment_likes_is_of_its_genre(model: UserModel) -> None:
     assert model.segments is not None
     for segment in model.segments.described("users"):
         best = np.argsort(-liked_in(model, segment["id"]))[:10]
-        kinds = {model.base.genres[row] for row in best}
-        assert kinds == {genre_mask([segment["name"].partition(" ")[0]])}
+        kinds = {model.base.genre_names(row) for row in best}
+        assert kinds == {(segment["name"].partition(" ")[0],)}
         assert {movie(i).genres[0] for i in segment["typical"][:10]} == {
             segment["name"].partition(" ")[0]
         }

@@ -113,7 +113,7 @@ def test_a_new_movie_stands_where_all_rows_would_place_it(name: str) -> None:
     movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
     vector, cluster = model.base.vectors[model.base.index(14)], 0
     for table in (movies, every):
-        table.put(500_000, 1, 2020, vector, cluster)
+        table.put(500_000, ("Action",), 2020, vector, cluster)
     mask = np.zeros(len(movies), bool)
     mask[movies.select_rows(movies.alive, 10).rows] = True
     assert mask[-1]

@@ -1,22 +1,17 @@
 """The development broker fetches its jars again when pom.xml changes, and keeps those it has."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from marquee_local.servers import BROKER
+from marquee_testing.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def broker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("broker_script", BROKER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(BROKER)
 
 
 @pytest.fixture

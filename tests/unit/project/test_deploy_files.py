@@ -17,9 +17,9 @@ from marquee.settings import PREFIX, Settings, read
 ROOT = Path(__file__).resolve().parents[3]
 SERVICES = ["gateway", "content", "hybrid", "user-model", "neural", "trainer"]
 PROCESSES = [f"{service}-{role}" for service in SERVICES for role in ("app", "consumer")]
-ONCE = {"data-import"}
+ONCE = {"data-import", "operator"}
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-LOCKS = [*ROOT.glob("requirements-*.txt"), *ROOT.glob("services/*/requirements.txt")]
+LOCKS = [*ROOT.glob("requirements-*.txt"), *ROOT.glob("*/*/requirements.txt")]
 # Spelt so that this file does not contain what it looks for.
 HOSTS = "|".join(["pypi.or" + "g", "pythonhosted.or" + "g", "npmjs.or" + "g", "maven.or" + "g"])
 HOSTS += "|" + "|".join(["proxy.golan" + "g", "crates.i" + "o", "ghcr.i" + "o", "quay.i" + "o"])
@@ -104,6 +104,20 @@ def test_compose_publishes_the_gateway_mlflow_and_grafana_alone() -> None:
     assert published == {"gateway-app", "mlflow", "grafana"}
 
 
+def test_the_operators_port_is_published_on_the_loopback_address_alone() -> None:
+    gateway = COMPOSE["services"]["gateway-app"]
+    operate = read(composed({})["gateway-app"]).operate_port
+    published = {p.rpartition(":")[2]: p for p in map(_defaults, gateway["ports"])}
+    assert published == {"8080": "127.0.0.1:8080:8080", str(operate): "127.0.0.1:8090:8090"}
+    [own] = [port for port in gateway["ports"] if "OPERATE" in port]
+    assert "${BIND" not in own
+    assert f":{read({}).gateway_port}" in _defaults(gateway["healthcheck"]["test"][-1])
+
+
+def _defaults(text: str) -> str:
+    return str(interpolated("", text, {}))
+
+
 def composed(environ: dict[str, str]) -> dict[str, dict[str, str]]:
     """Return the MARQUEE_ variables that compose gives to each process under an environment."""
     values: dict[str, dict[str, str]] = {}
@@ -134,7 +148,9 @@ def test_the_settings_accept_what_compose_and_the_images_set() -> None:
         "mlflow_uri",
         "state",
         "host",
+        "auth",
         "consumer_port",
+        "operate_port",
         "web",
     }
     for values in composed({}).values():
@@ -172,8 +188,11 @@ def test_compose_itself_accepts_the_file() -> None:
     if command is None:
         assert os.environ.get("CI") != "true", "CI has docker-compose"
         pytest.skip("docker-compose is not installed")
-    outcome = subprocess.run([command, "config", "-q"], cwd=ROOT, capture_output=True, text=True)
-    assert outcome.returncode == 0, outcome.stderr
+    for files in ([], ["-f", "docker-compose.yml", "-f", "deploy/redis/compose.yml"]):
+        outcome = subprocess.run(
+            [command, *files, "config", "-q"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert outcome.returncode == 0, outcome.stderr
 
 
 def test_prometheus_scrapes_every_process_where_it_listens() -> None:
@@ -183,6 +202,7 @@ def test_prometheus_scrapes_every_process_where_it_listens() -> None:
     }
     settings = Settings().model_dump()
     ports = {name: settings[name.replace("-", "_") + "_port"] for name in SERVICES}
+    ports["gateway"] = read(composed({})["gateway-app"]).operate_port
     assert jobs["app"] == [f"{name}-app:{port}" for name, port in ports.items()]
     assert jobs["consumer"] == [f"{name}-consumer:9100" for name in SERVICES]
 
@@ -209,7 +229,8 @@ def test_a_lock_has_a_hash_for_every_package_and_no_address(lock: Path) -> None:
 
 def test_all_locks_of_our_code_agree_on_the_version_of_every_package() -> None:
     versions: dict[str, set[str]] = {}
-    tools = {"requirements-pipeline.txt", "requirements-airflow.txt"}  # none of our code runs there
+    # None of our code runs there.
+    tools = {f"requirements-{name}.txt" for name in ("audit", "airflow", "fuzz", "pipeline")}
     for lock in (lock for lock in LOCKS if lock.name not in tools):
         for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE):
             versions.setdefault(name, set()).add(version)

@@ -102,7 +102,7 @@ def test_a_command_of_a_document_is_one_that_there_is(mention: Mention) -> None:
         ("marquee publish FILE --jsn", False),
         ("marquee dead lok ID", False),
         ("marquee train content hybrid", False),
-        ("marquee inspect movie first", True),
+        ("marquee inspect movie 0", True),
         ("marquee publish", True),
         ("marquee --stat x models list", True),
     ],

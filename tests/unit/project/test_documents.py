@@ -20,9 +20,12 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w-]*)?\)")
 MADE = {
     "params.yaml",
     "kafka-console-producer.sh",
+    "kafka-configs.sh",
     "rating.added.v2.json",
     "marquee.env",
     "demo.json",
+    "export.json",
+    "combined_data_1.txt",
     "segments.json",
     "topics.json",
     "manifest.json",
@@ -95,3 +98,14 @@ def test_every_link_within_the_repository_leads_somewhere(document: str) -> None
         and not (Path(target).name in generated and Path(target).parent.name in ("reference", ""))
     ]
     assert dead == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))],
+    ids=lambda path: path.name,
+)
+def test_a_page_that_calls_the_command_says_how_it_is_reached(page: Path) -> None:
+    text = page.read_text()
+    if re.search(r"^marquee |`marquee ", text, re.MULTILINE):
+        assert ".venv/bin/marquee" in text, page.name

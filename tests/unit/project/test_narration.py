@@ -3,13 +3,14 @@
 import io
 import os
 import re
+import shlex
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from marquee_local.narration import Narrator
+from marquee_local.narration import Narrator, ask_line, stop_line
 
 
 class Terminal(io.StringIO):
@@ -76,3 +77,25 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_cleared() -> None:
     assert "\n" not in out.getvalue().partition("ready")[0]
     assert "ready\n" in out.getvalue()
     assert not out.getvalue().rstrip("\r\x1b[K").endswith(" s")
+
+
+@pytest.mark.parametrize(
+    ("genre", "query"),
+    [
+        ("Comedy", "?genre=Comedy"),
+        ("Драма", "?genre=%D0%94%D1%80%D0%B0%D0%BC%D0%B0"),
+        ("Kid's & more", "?genre=Kid%27s%20%26%20more"),
+        (None, ""),
+    ],
+)
+def test_the_line_to_ask_by_can_be_pasted_into_a_shell(genre: str | None, query: str) -> None:
+    line = ask_line(8090, genre)
+    assert line == f"curl 'http://127.0.0.1:8090/v1/recommendations{query}'"
+    assert shlex.split(line)[1].isascii()
+
+
+def test_the_last_line_says_how_the_same_demo_starts_again() -> None:
+    default = Path("/marquee/var")
+    assert stop_line(8080, default, default).endswith("by: make demo")
+    other = stop_line(8090, Path("/my shop"), default)
+    assert other.endswith("by: make demo 'STATE=/my shop' PORT=8090")

@@ -53,10 +53,19 @@ def test_a_command_finds_what_the_running_system_left_in_its_folder(tmp_path: Pa
     [
         ({"FEW_RATINGS": "30"}, ("MARQUEE_FEW_RATINGS=30", "MARQUEE_MANY_RATINGS=20")),
         ({"GATEWAY_PORT": "8101"}, ("MARQUEE_GATEWAY_PORT", "MARQUEE_CONTENT_PORT")),
+        ({"OPERATE_PORT": "8080"}, ("MARQUEE_GATEWAY_PORT", "MARQUEE_OPERATE_PORT")),
+        (
+            {"HOST": "0.0.0.0", "AUTH": "open", "OPERATE_PORT": "8080"},
+            ("MARQUEE_GATEWAY_PORT", "MARQUEE_OPERATE_PORT"),
+        ),
+        ({"VIEWER_EVENTS": "many"}, ("MARQUEE_VIEWER_EVENTS", "2000/h")),
         ({"CONSUMER_PORT": "8105"}, ("MARQUEE_TRAINER_PORT", "MARQUEE_CONSUMER_PORT")),
         ({"BUS": "kafka", "KAFKA_SERVERS": ""}, ("MARQUEE_BUS=kafka", "MARQUEE_KAFKA_SERVERS")),
         ({"REDIS_URL": "127.0.0.1:6379"}, ("MARQUEE_REDIS_URL", "redis://")),
         ({"CONTENT_URL": "content:8101"}, ("MARQUEE_CONTENT_URL", "http://")),
+        ({"CONTENT_URL": "http://a:1, b:2"}, ("MARQUEE_CONTENT_URL", "'b:2'", "http://")),
+        ({"CONTENT_URL": "http://a:1,"}, ("MARQUEE_CONTENT_URL", "http://")),
+        ({"DRAIN_S": "-1"}, ("MARQUEE_DRAIN_S",)),
         ({"NEURAL_PORT": "70000"}, ("MARQUEE_NEURAL_PORT",)),
         ({"KAFKA_REPLICATION": "0"}, ("MARQUEE_KAFKA_REPLICATION",)),
         ({"NAMESPACE": "Shop.A"}, ("MARQUEE_NAMESPACE", "only a to z in lower case")),
@@ -75,7 +84,8 @@ def test_settings_that_cannot_hold_are_refused_by_name(
 @pytest.mark.parametrize(
     "environ",
     [
-        {"HOST": "0.0.0.0", "GATEWAY_PORT": "8101"},  # each process in a container of its own
+        # Each process in a container of its own.
+        {"HOST": "0.0.0.0", "AUTH": "open", "GATEWAY_PORT": "8101"},
         {"GATEWAY_PORT": "8101", "CONTENT_URL": "http://content.example:8101"},
         {"GATEWAY_PORT": "0", "CONTENT_PORT": "0"},  # free ones
         {"FEW_RATINGS": "20"},
@@ -85,3 +95,10 @@ def test_settings_that_cannot_hold_are_refused_by_name(
 def test_settings_that_only_look_contradictory_are_taken(environ: dict[str, str]) -> None:
     settings = read({f"MARQUEE_{name}": value for name, value in environ.items()})
     assert {name: str(getattr(settings, name.lower())) for name in environ} == environ
+
+
+def test_an_address_may_name_several_replicas() -> None:
+    urls = "http://a:8101, http://b:8101"
+    settings = read({"MARQUEE_CONTENT_URL": urls, "MARQUEE_GATEWAY_PORT": "8101"})
+    assert settings.urls_of("content") == ("http://a:8101", "http://b:8101")
+    assert settings.urls_of("hybrid") == ("http://127.0.0.1:8102",)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from marquee.domain.movies import Movie
-from marquee.domain.recommendation import RecommendRequest, Route
+from marquee.domain.recommendation import MoviesRequest, RecommendRequest, Route
 from marquee.features.movie_table import MovieTable
-from marquee.scoring.candidates import candidates
+from marquee.scoring.candidates import candidates, filter_mask
 
 YEARS = {1: 1990, 2: 2000, 3: None, 4: 2010, 5: 2010}
 
@@ -43,3 +43,6 @@ def test_movies_that_exist_are_within_all_filters_and_not_seen(
 ) -> None:
     request = RecommendRequest(route=Route.HYBRID, **asked)
     assert set(movies.movie_ids[candidates(request, movies)].tolist()) == allowed
+    if not asked.keys() & {"ratings", "viewed", "dismissed"}:
+        mask = filter_mask(MoviesRequest(**asked), movies)
+        assert set(movies.movie_ids[mask].tolist()) == allowed

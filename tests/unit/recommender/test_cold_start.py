@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import GENRES
+from marquee.domain.genres import GENRES
 from marquee.features.interactions import FoldIn, RatingRows, draw_fold_ins, split_users
 from marquee.scoring.cold_start import ColdStartModel, log_popularity, with_pairs
 from marquee.scoring.explanations import contributions
@@ -55,9 +55,10 @@ def test_a_pair_of_genres_is_liked_for_more_than_the_sum_of_the_two() -> None:
     content[:, :2] = generator.integers(0, 2, (400, 2))
     factors = (content[:, :1] * content[:, 1:2]).astype(np.float32)
     positive, known = np.full(400, 9), np.ones(400, bool)
-    cold_start = ColdStartModel(fit_predictions(content, positive, factors, known, 1.0))
+    ridge = fit_predictions(content, len(GENRES), positive, factors, known, 1.0)
+    cold_start = ColdStartModel(ridge)
     assert cold_start.predict(content)[1] == pytest.approx(factors, abs=0.02)
-    wide = with_pairs(content)
+    wide = with_pairs(content, len(GENRES))
     assert wide.shape == (400, content.shape[1] + len(GENRES) * (len(GENRES) - 1) // 2)
     assert (wide[:, content.shape[1] :].sum(axis=1) == factors[:, 0]).all()
 

@@ -23,14 +23,14 @@ def test_a_copy_follows_changed_and_new_movies(table: MovieTable, by_column: boo
     block = slice(1, 4)
     assert np.array_equal(table.contiguous(block, by_column), table.vectors[:, block])
     for movie_id in (2, *range(10, 200)):  # more than the table has spare rows for
-        table.put(movie_id, 1, 1999, np.full(6, movie_id, np.float32), 0)
+        table.put(movie_id, ("Action",), 1999, np.full(6, movie_id, np.float32), 0)
         assert np.array_equal(table.contiguous(block, by_column), table.vectors[:, block])
 
 
 def test_columns_stored_by_column_are_not_copied_and_follow_new_movies(table: MovieTable) -> None:
     by_column = table.for_scoring(np.ones((5, 3), np.int64))
     for movie_id in (2, *range(10, 200)):
-        by_column.put(movie_id, 1, 1999, np.full(6, movie_id, np.float32), 0)
+        by_column.put(movie_id, ("Action",), 1999, np.full(6, movie_id, np.float32), 0)
     block = by_column.contiguous(slice(1, 4))
     assert block.strides[0] == block.itemsize
     assert np.shares_memory(block, by_column.vectors)

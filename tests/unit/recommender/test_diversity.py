@@ -235,9 +235,9 @@ def test_movies_above_their_threshold_reach_the_users_whom_they_suit():
 def test_thresholds_are_0_without_users_and_a_new_movie_gets_the_highest():
     assert not fit_exposure_thresholds(Tastes(), []).exposure_thresholds.any()
     movies = Famous().movies()
-    movies.put(999, 1, 2000, np.zeros(1, np.float32), 0)
+    movies.put(999, ("Action",), 2000, np.zeros(1, np.float32), 0)
     assert movies.exposure_thresholds[-1] == 2.0
-    movies.put(2, 1, 2000, np.zeros(1, np.float32), 0)
+    movies.put(2, ("Action",), 2000, np.zeros(1, np.float32), 0)
     assert movies.exposure_thresholds[1] == -2.0
     arrays = dict(movies.arrays())
     assert (

@@ -53,7 +53,7 @@ class Following(RuleBasedStateMachine):
 
     @rule(movie=MOVIES)
     def add_movie(self, movie: int) -> None:
-        self.movies.put(movie, 0, 1990, np.zeros(1, np.float32), 0)
+        self.movies.put(movie, (), 1990, np.zeros(1, np.float32), 0)
         self.live.update(movie)
 
     @rule()
@@ -156,7 +156,7 @@ def test_a_computed_popularity_is_used_up_to_its_age_but_for_new_rows() -> None:
     second = live.now()
     clock.seconds += 100
     assert live.now() is second  # nothing has changed
-    movies.put(3, 0, 1990, np.zeros(1, np.float32), 0)
+    movies.put(3, (), 1990, np.zeros(1, np.float32), 0)
     assert live.now().n.tolist() == [1, 0, 0]
     sums.put(0, 1, RatingSums(2, 1, 12))
     live.update(1)

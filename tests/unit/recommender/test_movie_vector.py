@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import GENRES, Movie
+from marquee.domain.genres import GENRES
+from marquee.domain.movies import Movie
 from marquee.features.movie_vector import MovieVectors
 
 MOVIES = [

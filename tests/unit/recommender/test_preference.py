@@ -10,7 +10,7 @@ from content.fit import ContentConfig
 from content.fit import fit as fit_content
 from hybrid.fit import HybridConfig
 from hybrid.fit import fit as fit_hybrid
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import UserHistory
 from marquee.features.interactions import RatingRows
 from marquee.scoring.scorers.preference import (
@@ -126,7 +126,7 @@ def test_a_movie_put_by_an_event_is_scored_by_its_kind() -> None:
     movies = hybrid.movies()
     for movie_id, genre, tag in ((900, "Romance", "letters"), (901, "Action", "chase")):
         movie = Movie(movie_id=movie_id, title="New", year=2010, genres=(genre,), tags={tag: 0.9})
-        movies.put(movie_id, genre_mask(movie.genres), movie.year, *hybrid.row(movie, (0, 0, 0)))
+        movies.put(movie_id, movie.genres, movie.year, *hybrid.row(movie, (0, 0, 0)))
     history = hybrid.history(UserHistory.of([(11, 5.0), (13, 4.5)]), movies)
     signals = hybrid.signals(history, movies)
     romance, action = movies.index(900), movies.index(901)

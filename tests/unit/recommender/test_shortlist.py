@@ -82,9 +82,9 @@ def test_a_new_movie_is_on_the_list_at_once_and_changed_rows_change_in_it() -> N
     assert isinstance(before, np.ndarray)
     known = before.copy()
     for i in range(200):
-        movies.put(100_000 + i, 1, 2020, np.full(D, i, np.float32), 0)
-    movies.put(int(movies.movie_ids[known[5]]), 1, 2020, np.full(D, -1, np.float32), 0)
-    movies.put(100_003, 1, 2020, np.full(D, -2, np.float32), 0)
+        movies.put(100_000 + i, ("Action",), 2020, np.full(D, i, np.float32), 0)
+    movies.put(int(movies.movie_ids[known[5]]), ("Action",), 2020, np.full(D, -1, np.float32), 0)
+    movies.put(100_003, ("Action",), 2020, np.full(D, -2, np.float32), 0)
     selection = movies.select_rows(movies.alive, 10)
     assert isinstance(selection.rows, np.ndarray)
     assert selection.rows.tolist() == [*known.tolist(), *range(30_000, 30_200)]
@@ -97,7 +97,7 @@ def test_a_changed_movie_that_was_no_candidate_is_still_not_on_the_list() -> Non
     selection = movies.select_rows(movies.alive, 10)
     assert isinstance(selection.rows, np.ndarray)
     outside = int(np.setdiff1d(np.arange(30_000), selection.rows)[0])
-    movies.put(int(movies.movie_ids[outside]), 1, 2020, np.zeros(D, np.float32), 0)
+    movies.put(int(movies.movie_ids[outside]), ("Action",), 2020, np.zeros(D, np.float32), 0)
     again = movies.select_rows(movies.alive, 10).rows
     assert isinstance(again, np.ndarray)
     assert outside not in again
@@ -106,7 +106,7 @@ def test_a_changed_movie_that_was_no_candidate_is_still_not_on_the_list() -> Non
 def test_values_of_the_first_movies_are_aligned_with_the_selected_ones() -> None:
     movies, _ = large()
     values = np.arange(29_000, dtype=np.float64)
-    movies.put(100_000, 1, 2020, np.zeros(D, np.float32), 0)
+    movies.put(100_000, ("Action",), 2020, np.zeros(D, np.float32), 0)
     for selection in (movies.select_rows(movies.alive, 10), all_rows(movies.vectors)):
         aligned, rows = selection.align(values), np.arange(len(movies))[selection.rows]
         assert np.array_equal(aligned, np.where(rows < 29_000, rows, 0))

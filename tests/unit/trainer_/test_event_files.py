@@ -70,7 +70,7 @@ def test_every_type_of_event_is_read_but_those_of_models(kind: str) -> None:
     ("line", "field", "words", "remedy"),
     [
         (rating(rating=9), "data.rating", "", "rating.added.schema.json"),
-        (rating(user_id="x"), "data.user_id", "integer", "rating.added.schema.json"),
+        (rating(user_id="x y"), "data.user_id", "whole number", "rating.added.schema.json"),
         ('{"type": "rating.put", "data": {}}', "type", "no type", "nearest is rating.added"),
         ('{"data": {}}', "type", "is missing", "one of movie.added"),
         ('{"events": []}', "type", "is missing", "one of"),

@@ -12,7 +12,12 @@ from marquee.domain.movies import Movie
 from marquee.errors import Conflict, DataError
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
-from marquee.snapshots.format import movies_from_table, newest_snapshot, read_partition
+from marquee.snapshots.format import (
+    movies_from_table,
+    newest_snapshot,
+    read_movies,
+    read_partition,
+)
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 
@@ -74,6 +79,24 @@ def test_a_snapshot_holds_each_key_in_its_own_partition(history: History, tmp_pa
         assert len(read_partition(snapshot, "marks", p)) == 0
     with pytest.raises(DataError, match="no such file"):
         read_partition(snapshot, "ratings", P)
+
+
+def test_a_snapshot_keeps_genres_of_any_script_and_optional_fields(tmp_path: Path) -> None:
+    movies = [
+        Movie(movie_id=1, title="Сталкер", genres=("Драма", "Фантастика"), runtime=163,
+              links={"tmdb": 1398}, people=("Андрей Тарковский",)),
+        Movie(movie_id=2, title="Ёлки", genres=("Комедия",)),
+    ]  # fmt: skip
+    none = np.zeros(0, np.int64)
+    data = make_dataset(none, none, none.astype(np.uint8), none, movies)
+    History(tmp_path / "history", P).import_dataset(data)
+    snapshot = newest_snapshot(tmp_path / "history")
+    assert snapshot is not None
+    read = [movie for p in range(P) for movie in read_movies(snapshot, p)]
+    assert sorted(read, key=lambda movie: movie.movie_id) == movies
+    of_one = f"fields-{partition_of(1, P)}.parquet"
+    assert [name for name in snapshot.manifest.files if name.startswith("fields")] == [of_one]
+    assert History(tmp_path / "history", P).dataset()[0].movies == tuple(movies)
 
 
 def test_there_is_no_snapshot_where_nothing_was_imported(tmp_path: Path) -> None:

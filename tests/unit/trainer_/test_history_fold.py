@@ -141,6 +141,28 @@ def test_movie_events_add_change_and_rule(history: History) -> None:
     assert list(history.facts()[0].catalogue.rules) == [(9, "block")]
 
 
+@pytest.mark.parametrize("compacted", [True, False])
+def test_cleared_fields_are_gone_from_the_data_and_from_snapshots(
+    history: History, compacted: bool
+) -> None:
+    imported(history)
+    p = partition_of(9, P)
+    movie = Movie(movie_id=9, title="New", year=2000, runtime=90, overview="Of it.")
+    added_row = row_of(0, MovieAdded(data=movie))
+    assert isinstance(added_row, MovieRow)
+    history.append("movies", p, 0, 1, [added_row])
+    if compacted:
+        history.compact()
+    cleared_row = row_of(1, MovieUpdated(data={"movie_id": 9, "cleared": ["runtime", "year"]}))
+    assert isinstance(cleared_row, MovieRow)
+    history.append("movies", p, 1, 2, [cleared_row])
+    expected = Movie(movie_id=9, title="New", overview="Of it.")
+    for _ in range(2):
+        movies = {movie.movie_id: movie for movie in history.dataset()[0].movies}
+        assert movies[9] == expected
+        history.compact()
+
+
 def test_compacting_changes_no_fact_and_leaves_nothing_of_the_erased(
     history: History, tmp_path: Path
 ) -> None:

@@ -70,3 +70,15 @@ def test_a_version_is_found_by_its_name_alone_or_with_its_model(tmp_path: Path) 
         find_version(registry, f"content/{version}")
     with pytest.raises(NotFound, match="no model contents"):
         find_version(registry, f"contents/{version}")
+
+
+@pytest.mark.parametrize("version", ["", ".", "..", "../content", "/", "a/..", "x\\y"])
+def test_a_version_is_one_folder_of_its_model(tmp_path: Path, version: str) -> None:
+    registry = Registry(tmp_path / "registry")
+    bundle = tmp_path / "content"
+    bundle.mkdir()
+    (bundle / "weights.txt").write_text("w")
+    seal(bundle, "content", "d")
+    registry.add(bundle)
+    with pytest.raises(NotFound, match="no version"):
+        registry.manifest("content", version)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from marquee.domain.ids import RULE
 from marquee.errors import DataError
 from trainer.datasets.import_report import ImportReport
 from trainer.datasets.options import ImportOptions
@@ -34,11 +35,13 @@ def examples(report: ImportReport) -> list[str]:
     [
         ("1,1,4.0", "4 fields expected, 3 found"),
         ("1,1,4.0,10,11", "4 fields expected, 5 found"),
-        ("x,1,4.0,10", "user id 'x' is not a number"),
-        ("1.5,1,4.0,10", "user id '1.5' is not a number"),
-        ("0,1,4.0,10", "user id '0' is not a whole number from 1"),
-        ("9223372036854775808,1,4.0,10", "user id '9223372036854775808' is not a whole number"),
-        ("1,4294967296,4.0,10", "movie id '4294967296' is not a whole number from 1 to 2147483647"),
+        (",1,4.0,10", "user id '' must be a whole number from 1 to 9223372036854775807, or a"),
+        ("a b,1,4.0,10", "user id 'a b' must be a whole number from 1 to"),
+        ("0,1,4.0,10", "user id '0' must be a whole number from 1"),
+        ("-3,1,4.0,10", "user id '-3' must be a whole number from 1"),
+        ("9223372036854775808,1,4.0,10", "user id '9223372036854775808' must be a whole number"),
+        ("1,+1,4.0,10", "movie id '+1' must be a whole number from 1"),
+        (f"1,{'x' * 65},4.0,10", f"movie id '{'x' * 65}' must be a whole number from 1"),
         ("1,1,,10", "rating '' is not a number"),
         ("1,1,nan,10", "rating 'nan' is not 0.5 to 5 in half stars"),
         ("1,1,inf,10", "rating 'inf' is not 0.5 to 5 in half stars"),
@@ -97,7 +100,7 @@ def test_line_endings_blank_lines_and_quotes_are_no_fault(
     ("row", "reason"),
     [
         ("2,Film (2000)", "3 fields expected, 2 found"),
-        ("two,Film (2000),Drama", "movie id 'two' is not a number"),
+        ("№2,Film (2000),Drama", f"movie id '№2' {RULE}"),
         ("1,Again (2000),Drama", "movie id 1 stands in an earlier line"),
         ("2, ,Drama", "the title is empty"),
     ],
@@ -114,7 +117,7 @@ def test_a_malformed_movie_is_reported(tmp_path: Path, row: str, reason: str) ->
     [
         ("1,1, ,10", "the tag is empty"),
         (f"1,1,{'x' * 101},10", "the tag is longer than 100 characters"),
-        ("1,x,tag,10", "movie id 'x' is not a number"),
+        ("1,x y,tag,10", f"movie id 'x y' {RULE}"),
     ],
 )
 def test_a_malformed_tag_is_reported(tmp_path: Path, row: str, reason: str) -> None:

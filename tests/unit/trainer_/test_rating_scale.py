@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset, make_dataset
@@ -23,6 +25,7 @@ def test_ratings_with_likes_and_others_are_as_they_should_be() -> None:
 def test_ratings_without_a_like_are_named() -> None:
     [warning] = rating_warnings(dataset(2, 7))
     assert "none of 2 ratings is above 3.5 stars" in warning
+    assert "import them with --likes" in warning
     assert "MARQUEE_LIKES=every-rating" in warning
 
 
@@ -31,8 +34,17 @@ def test_equal_ratings_are_named_whether_likes_or_not() -> None:
     assert len(rating_warnings(dataset(2, 2))) == 2
 
 
+@given(st.integers(1, 10), st.integers(2, 5))
+def test_the_remedy_of_equal_ratings_is_the_option_and_the_setting(half: int, n: int) -> None:
+    *_, warning = rating_warnings(dataset(*[half] * n))
+    assert "--likes" in warning
+    assert "set MARQUEE_LIKES=every-rating for every process" in warning
+    assert ("import them with --likes" in warning) is (half <= 7)
+
+
 @pytest.mark.usefixtures("every_rating")
 def test_where_each_rating_is_a_like_the_remedy_is_taken() -> None:
     assert rating_warnings(dataset(2, 7)) == []
     [warning] = rating_warnings(dataset(2, 2))
     assert "MARQUEE_LIKES" not in warning
+    assert "--likes" not in warning

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marquee.domain.movies import GENRES
+from marquee.domain.genres import GENRES
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset
 from trainer.datasets.reader import read_dataset

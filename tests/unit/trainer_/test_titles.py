@@ -1,8 +1,7 @@
-"""Titles and genres of MovieLens in the form that the catalogue shows."""
+"""Titles of MovieLens in the form that the catalogue shows."""
 
 import pytest
 
-from trainer.datasets.genre_lists import split_genres
 from trainer.datasets.titles import split_title
 
 
@@ -39,9 +38,3 @@ from trainer.datasets.titles import split_title
 )
 def test_a_title_is_split_from_its_year(text: str, title: str, year: int | None) -> None:
     assert split_title(text) == (title, year)
-
-
-def test_genres_are_renamed_and_unknown_ones_told_apart() -> None:
-    assert split_genres(["Children's", "War", "Anime"]) == (("Children", "War"), ["Anime"])
-    assert split_genres(["(no genres listed)"]) == ((), [])
-    assert split_genres([""]) == ((), [])

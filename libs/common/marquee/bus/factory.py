@@ -10,12 +10,14 @@ def open_bus(settings: Settings) -> Bus:
     if settings.bus == "kafka":
         # Imported here: the client costs memory and time, which processes on Redis need not pay.
         from marquee.bus.kafka.bus import KafkaBus
+        from marquee.bus.kafka.connection.security import KafkaSecurity
 
         return KafkaBus(
             settings.kafka_servers,
             settings.namespace,
+            security=KafkaSecurity.of(settings),
             replication=settings.kafka_replication,
             retention_days=settings.kafka_retention_days,
             member=settings.kafka_member,
         )
-    return RedisBus(settings.redis_url.get_secret_value(), settings.namespace)
+    return RedisBus(settings.redis_address, settings.namespace)

@@ -35,10 +35,11 @@ def open_log(settings: Settings) -> PartitionLog:
     """Return the logs of the configured bus; they connect when first used."""
     if settings.bus == "kafka":
         # Imported here: the client costs memory and time, which processes on Redis need not pay.
+        from marquee.bus.kafka.connection.security import KafkaSecurity
         from marquee.bus.kafka.log import KafkaLog
 
-        return KafkaLog(settings.kafka_servers, settings.namespace)
-    return RedisLog(RedisBus(settings.redis_url.get_secret_value(), settings.namespace))
+        return KafkaLog(settings.kafka_servers, settings.namespace, KafkaSecurity.of(settings))
+    return RedisLog(RedisBus(settings.redis_address, settings.namespace))
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from marquee.consumer.health import Health
 from marquee.consumer.metrics import ConsumerMetrics
 from marquee.consumer.positions import PartitionPositions
 from marquee.consumer.projection import Projection
-from marquee.consumer.unit_of_work import UnitOfWork, prefetch
+from marquee.consumer.unit_of_work import UnitOfWork, apply_event, prefetch
 from marquee.dead_letters.publish import publish_dead_letter
-from marquee.errors import BusUnavailable, FenceLost, StoreUnavailable
+from marquee.errors import BusUnavailable, FenceLost, IdCollision, StoreUnavailable
 from marquee.store.api import Store
 from marquee.store.keys import Keys
 
@@ -90,6 +90,8 @@ class BatchProcessor:
             if len(part) > 1:
                 middle = len(part) // 2
                 pending += (part[middle:], part[:middle])
+            elif isinstance(error, IdCollision):  # it stays one, however often it is tried
+                self._apply(partition, [DecodedMessage(part[0].message, None, str(error))])
             else:
                 self._retry_or_bury(partition, part[0], error)
 
@@ -135,9 +137,7 @@ class BatchProcessor:
         prefetch(unit_of_work, [event for _, event in events])
         unit_of_work.since = min((event.time.timestamp() for _, event in events), default=None)
         for offset, event in events:
-            unit_of_work.offset = offset
-            if (handler := self._projection.handlers.get(type(event))) is not None:
-                handler(unit_of_work, event)
+            apply_event(unit_of_work, offset, event, self._projection.handlers)
         version = self._projection.derive_rows(unit_of_work)
         self._store.write(keys, start, end, unit_of_work.commands(start, end, version))
         self._positions.current[partition] = end

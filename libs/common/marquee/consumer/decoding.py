@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marquee.bus.api import Bus, Message, TopicPartition
 from marquee.errors import UnreadableEvent
-from marquee.events import Event, decode
+from marquee.events import MOVIES, RATINGS, Event, decode
 from marquee.events.partitioning import partition_of
 
 
@@ -31,7 +31,7 @@ def _check(bus: Bus, partition: TopicPartition, message: Message, event: Event) 
     if event.topic != partition.topic:
         raise UnreadableEvent(f"{event.type} belongs on topic {event.topic}")
     if message.key != event.key.encode():
-        raise UnreadableEvent(f"key {message.key[:100]!r} is not the event's id {event.key}")
+        raise UnreadableEvent(_wrong_key(message.key, event))
     n = bus.partitions(partition.topic)
     right = partition_of(event.key, n)
     if right != partition.partition:
@@ -39,3 +39,9 @@ def _check(bus: Bus, partition: TopicPartition, message: Message, event: Event) 
             f"partition {partition.partition}, but key {event.key} belongs on {right} of {n}:"
             " the producer must use murmur2 of the key"
         )
+
+
+def _wrong_key(key: bytes, event: Event) -> str:
+    field = "user_id" if event.topic == RATINGS else "movie_id" if event.topic == MOVIES else "name"
+    fault = f"key {key[:100]!r} is not the event's id {event.key}" if key else "the key is missing"
+    return f"{fault}: the producer must send data.{field} as the key, {event.key!r}"

@@ -5,7 +5,7 @@ from typing import Protocol
 from marquee.arrays import Vector
 from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.models import Versioned
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
 from marquee.events import MOVIES
 from marquee.store.codec import DerivedMovieRow, DerivedUserRow
@@ -42,7 +42,7 @@ def derive_movies(unit_of_work: UnitOfWork, model: MovieRowModel) -> None:
 def movie_row(movie: Movie, sums: tuple[int, int, int], model: MovieRowModel) -> DerivedMovieRow:
     """Return a movie's derived row under a model."""
     vector, cluster = model.row(movie, sums)
-    return DerivedMovieRow(genre_mask(movie.genres), movie.year or 0, cluster, vector)
+    return DerivedMovieRow(movie.genres, movie.year or 0, cluster, vector)
 
 
 def derive_users(unit_of_work: UnitOfWork, model: UserRowModel) -> None:

@@ -47,7 +47,7 @@ def poll_until_stopped(
     while subscription is not None and not stop.is_set():
         try:
             consumer.turn(subscription)
-            consumer.health.waiting_for = None
+            _go_on(consumer.health)
             consumer.health.stopped.pop(LOG, None)
         except PositionLost as error:
             _halt(consumer.health, stop, error)
@@ -76,8 +76,14 @@ def _halt(health: Health, stop: threading.Event, error: PositionLost) -> None:
     stop.wait(_HALT_SECONDS)
 
 
+def _go_on(health: Health) -> None:
+    if health.waiting_for is not None:
+        telemetry.log.info("goes on", waited_for=health.waiting_for)
+    health.waiting_for = None
+
+
 def _wait(health: Health, stop: threading.Event, error: Exception) -> None:
-    if health.waiting_for is None:
+    if health.waiting_for != str(error):
         telemetry.log.warning("waiting", detail=str(error))
     health.waiting_for = str(error)
     health.beat()

@@ -79,7 +79,7 @@ class ModelProjection(Generic[M]):
         self._load, self._derive = load, derive_rows
         self._model: M | None = None
         self._published: ModelVersion | None = None
-        self._refused: ModelVersion | None = None
+        self._fault: str | None = None
         self._checked = 0.0
         self._check_seconds = check_seconds
         self.progress: Callable[[], None] = lambda: None
@@ -122,16 +122,21 @@ class ModelProjection(Generic[M]):
                 unit_of_work.write("UNLINK", unit_of_work.keys.rows(other))
                 unit_of_work.write("HDEL", unit_of_work.keys.versions, other)
 
-    def on_idle(self, partitions: frozenset[TopicPartition]) -> None:
-        """Load a newly published version and re-derive rows, at most every `check_seconds`."""
+    def on_idle(self, partitions: frozenset[TopicPartition]) -> str | None:
+        """Load a newly published version and re-derive rows, at most every `check_seconds`.
+
+        Returns:
+            Why the published version cannot be loaded; None if it is, or there is none.
+        """
         if time.monotonic() - self._checked < self._check_seconds:
-            return
+            return self._fault
         self._checked = time.monotonic()
         self._load_published()
         if self._model is not None:
             for partition in sorted(partitions):
                 if partition.topic != MODELS:
                     self._rederive(partition, self._model)
+        return self._fault
 
     def _set_published(self, unit_of_work: UnitOfWork, event: ModelEvent) -> None:
         if event.data.name == self._keys.service:
@@ -149,11 +154,12 @@ class ModelProjection(Generic[M]):
         try:
             self._model = self._registry.load(published.address, published.sha256, self._load)
         except ArtifactError as error:
-            if self._refused != published:
-                telemetry.log.error("published version refused", detail=str(error))
-            self._refused = published
+            fault = f"{published.address}: {error}"
+            if self._fault != fault:
+                telemetry.log.error("published version refused", detail=fault)
+            self._fault = fault
             return
-        self._published = published
+        self._published, self._fault = published, None
         telemetry.log.info("model loaded", version=published.version)
 
     def _rederive(self, partition: TopicPartition, model: M) -> None:

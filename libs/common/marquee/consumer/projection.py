@@ -21,8 +21,12 @@ class Projection(Protocol):
         """Put the facts of a piece of a snapshot."""
         ...
 
-    def on_idle(self, partitions: frozenset[TopicPartition], /) -> None:
-        """Do what is due between batches, such as re-deriving rows for a new model version."""
+    def on_idle(self, partitions: frozenset[TopicPartition], /) -> str | None:
+        """Do what is due between batches, such as re-deriving rows for a new model version.
+
+        Returns:
+            Why the service cannot do its work now; None if it can.
+        """
         ...
 
 

@@ -40,7 +40,7 @@ def consume_with_model(
         restore: Puts the facts of a piece of a snapshot.
     """
     keys = Keys(settings.namespace, name, settings.partitions)
-    store = RedisStore(settings.redis_url.get_secret_value())
+    store = RedisStore(settings.redis_address)
     registry = Registry(settings.registry)
     projection = ModelProjection(keys, store, registry, load, handlers, derive_rows, restore)
     snapshots = StoredSnapshots(settings.history)

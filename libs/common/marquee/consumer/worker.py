@@ -18,6 +18,9 @@ from marquee.errors import BusUnavailable, FenceLost, StoreUnavailable
 from marquee.store.api import Store
 from marquee.store.keys import Keys
 
+WORK = "work"
+"""The entry of `Health.stopped` that tells why the service cannot do its work."""
+
 
 class Worker:
     """Runs one consumer of a service until it is told to stop."""
@@ -99,9 +102,16 @@ class Worker:
             self._batches.process(partition, messages)
             subscription.commit({partition: self._positions.current[partition]})
             self.health.beat()
-        self.projection.on_idle(subscription.assigned)
+        self._report(self.projection.on_idle(subscription.assigned))
         self._compare_positions(subscription)
         self._metrics.report_lag(subscription, self._positions.current)
+
+    def _report(self, fault: str | None) -> None:
+        """Let the health tell why the service cannot do its work."""
+        if fault is None:
+            self.health.stopped.pop(WORK, None)
+        else:
+            self.health.stopped[WORK] = fault
 
     def _revoked(self, partition: TopicPartition) -> None:
         self._positions.forget(partition)

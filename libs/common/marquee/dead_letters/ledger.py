@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.dead_letters.publish import dead_letter_id
+from marquee.domain.ids import id_text
 from marquee.errors import UnreadableEvent
 from marquee.events import RATINGS, AnyEvent, decode
 
@@ -62,9 +63,11 @@ class DeadLetter:
 
     def names_user(self, user_id: int) -> bool:
         """Return whether the message may be about a user, readable or not."""
-        if self.partition.topic == RATINGS and self.message.key == str(user_id).encode():
+        text = id_text(user_id).encode()
+        if self.partition.topic == RATINGS and self.message.key == text:
             return True
-        named = rb'"user_id"\s*:\s*"?%d(?![0-9])' % user_id
+        goes_on = rb"[0-9]" if user_id > 0 else rb"[A-Za-z0-9._:@-]"  # 42.0 may mean 42
+        named = rb'"user_id"\s*:\s*"?%b(?!%b)' % (re.escape(text), goes_on)
         return re.search(named, self.message.value) is not None
 
 

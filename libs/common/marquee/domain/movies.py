@@ -1,77 +1,57 @@
-"""Movies: the catalogue row, and the genre vocabulary with its bit masks."""
+"""Movies: the catalogue row."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
+from pydantic_core import to_json
 
-GENRES: tuple[str, ...] = (
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "IMAX",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-)
-"""The genres of MovieLens, in the order of their bits in a mask."""
+from marquee.domain.genres import GenreNames, distinct_genres
+from marquee.domain.ids import Id
+from marquee.domain.json_values import WHOLE, Real
+from marquee.domain.movie_fields import FIELD_NAMES, MovieFields
+from marquee.domain.texts import Text
 
-_BIT = {name: 1 << i for i, name in enumerate(GENRES)}
+YEARS: Final = range(1850, 2201)
+"""Years in which a film may have come out."""
 
-MovieId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""A movie's id; it fits into 4 bytes of a packed profile."""
-
-Relevance = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Tag = Annotated[str, Field(min_length=1, max_length=100)]
+Title = Annotated[str, Text(500)]
+Year = Annotated[int, Field(ge=YEARS[0], le=YEARS[-1]), WHOLE]
+Relevance = Annotated[Real, Field(ge=0.0, le=1.0)]
+TAG: Final = Text(100)
+"""The form of a tag."""
+Tag = Annotated[str, TAG]
+Tags = Annotated[dict[Tag, Relevance], Field(max_length=2000)]
 
 
-class Movie(BaseModel):
+class Movie(MovieFields):
     """A film as the catalogue knows it; `tags` maps a tag to its relevance in 0..1."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    movie_id: MovieId
-    title: Annotated[str, Field(min_length=1, max_length=500)]
-    year: Annotated[int, Field(ge=1850, le=2200)] | None = None
-    genres: Annotated[tuple[str, ...], Field(max_length=len(GENRES))] = ()
-    tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] = {}
+    movie_id: Id
+    title: Title
+    year: Year | None = None
+    genres: GenreNames = ()
+    tags: Tags = {}  # noqa: RUF012 (pydantic)
 
     @field_validator("genres")
     @classmethod
-    def _known_genres(cls, genres: tuple[str, ...]) -> tuple[str, ...]:
-        for name in genres:
-            if name not in _BIT:
-                raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
-        return tuple(dict.fromkeys(genres))
+    def _distinct_genres(cls, genres: tuple[str, ...]) -> tuple[str, ...]:
+        return distinct_genres(genres)
 
 
-def genre_mask(genres: Iterable[str]) -> int:
-    """Return the bit mask of genre names.
-
-    Raises:
-        KeyError: A genre is unknown.
-    """
-    mask = 0
-    for name in genres:
-        mask |= _BIT[name]
-    return mask
+CLEARABLE: Final = FIELD_NAMES | {"year"}
+"""Names of the fields that a film may lose."""
+ALWAYS_PRESENT: Final = frozenset(Movie.model_fields) - CLEARABLE
+"""Names of those that it always has."""
 
 
-def genre_matrix(masks: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
-    """Return the multi-hot matrix, float32 n × 19, of n genre masks."""
-    bits = np.arange(len(GENRES), dtype=np.uint32)
-    return ((masks[:, None] >> bits) & 1).astype(np.float32)
+def kept_movie(text: bytes) -> Movie:
+    """Return a film from the JSON in which it is kept: it was accepted once, and stays."""
+    return Movie.model_validate_json(text, strict=True)
+
+
+def kept_movie_of(fields: Mapping[str, Any]) -> Movie:
+    """Return a film from the fields under which it is kept, as in JSON."""
+    return kept_movie(to_json(fields))

@@ -1,25 +1,31 @@
 """Facts of one user: ratings in half stars, viewed and dismissed movies, and their packed form.
 
-Packed form, little endian: version 1 (uint8), three counts (uint32 each), then movie ids of the
+Packed form, little endian: version (uint8), three counts (uint32 each), then movie ids of the
 ratings (uint32 each), their half stars (uint8 each), viewed ids, dismissed ids (uint32 each), and,
 if any is known, the times of the ratings (uint32 each, seconds since 1970, 0: unknown): 9 bytes a
 rating. Order is the order of the last change, so the newest rating stands last. A reader that does
-not know the times ends before them.
+not know the times ends before them. That is version 1. Where an id needs more than 32 bits, or the
+user's id is a string, it is version 2: after the counts the length of that string (uint8) and its
+text, and movie ids are int64: 13 bytes a rating.
 """
 
 import struct
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import core_schema
 
+from marquee.domain.ids import are_narrow
 from marquee.domain.likes import is_like
 from marquee.errors import StoreUnavailable
 
 _HEADER = struct.Struct("<BIII")
-_VERSION = 1
+_NARROW, _WIDE = 1, 2
+"""Versions of the packed form, with ids of 4 and of 8 bytes."""
 LATEST = 2**32 - 1
 """The last time, in seconds since 1970, that the packed form holds (the year 2106)."""
 
@@ -43,12 +49,14 @@ class Ratings:
         viewed: ids of movies seen.
         dismissed: ids of movies that are not interesting.
         times: movie id → seconds since 1970, of the ratings whose time is known.
+        user: the user's id where it is a string, else empty.
     """
 
     rated: dict[int, int] = field(default_factory=dict)
     viewed: dict[int, None] = field(default_factory=dict)
     dismissed: dict[int, None] = field(default_factory=dict)
     times: dict[int, int] = field(default_factory=dict)
+    user: str = ""
 
     def rate(self, movie_id: int, half: int, at: int = 0) -> int | None:
         """Set a rating; return the half stars that it replaces, if any.
@@ -98,17 +106,26 @@ class Ratings:
 
     def pack(self) -> bytes:
         """Return the packed form."""
-        times = np.fromiter((self.times.get(i, 0) for i in self.rated), "<u4", len(self.rated))
+        n = len(self.rated)
+        # Both are in the order of change, so the times are in order where none is unknown.
+        known = self.times.values() if len(self.times) == n else map(self._time, self.rated)
+        times = np.fromiter(known, "<u4", n)
+        parts = (self.rated, self.viewed, self.dismissed)
+        narrow = not self.user and all(are_narrow(part) for part in parts)
+        rated, viewed, dismissed = (_pack_ids(part, narrow) for part in parts)
         return b"".join(
             (
-                _HEADER.pack(_VERSION, len(self.rated), len(self.viewed), len(self.dismissed)),
-                np.fromiter(self.rated, "<u4", len(self.rated)).tobytes(),
+                packed_head([len(part) for part in parts], None if narrow else self.user),
+                rated,
                 bytes(self.rated.values()),
-                np.fromiter(self.viewed, "<u4", len(self.viewed)).tobytes(),
-                np.fromiter(self.dismissed, "<u4", len(self.dismissed)).tobytes(),
+                viewed,
+                dismissed,
                 times.tobytes() if times.any() else b"",
             )
         )
+
+    def _time(self, movie_id: int) -> int:
+        return self.times.get(movie_id, 0)
 
     @classmethod
     def unpack(cls, data: bytes | None) -> "Ratings":
@@ -119,21 +136,101 @@ class Ratings:
         """
         if data is None:
             return cls()
-        version, n, viewed, dismissed = _HEADER.unpack_from(data)
-        if version != _VERSION:
-            raise StoreUnavailable(f"packed ratings have version {version}, expected {_VERSION}")
-        at = _HEADER.size
-        movie_ids = np.frombuffer(data, "<u4", n, at).tolist()
-        halves = data[at + 4 * n : at + 5 * n]
-        seen = np.frombuffer(data, "<u4", viewed + dismissed, at + 5 * n).tolist()
-        at += 5 * n + 4 * len(seen)
-        times = np.frombuffer(data, "<u4", n, at).tolist() if len(data) > at else []
+        layout = PackedLayout.of(data)
+        n = layout.rated
+        halves = data[layout.halves_at : layout.viewed_at]
+        rated = layout.ids(data, layout.ids_at, n)
+        times = np.frombuffer(data, "<u4", n, layout.times_at).tolist() if layout.timed else []
         return cls(
-            dict(zip(movie_ids, halves, strict=True)),
-            dict.fromkeys(seen[:viewed]),
-            dict.fromkeys(seen[viewed:]),
-            {movie_id: time for movie_id, time in zip(movie_ids, times, strict=False) if time},
+            dict(zip(rated, halves, strict=True)),
+            dict.fromkeys(layout.ids(data, layout.viewed_at, layout.viewed)),
+            dict.fromkeys(layout.ids(data, layout.dismissed_at, layout.dismissed)),
+            {movie_id: time for movie_id, time in zip(rated, times, strict=False) if time},
+            layout.user,
         )
+
+
+def packed_head(counts: Sequence[int], user: str | None) -> bytes:
+    """Return the beginning of packed ratings, which movie ids follow.
+
+    Args:
+        counts: Numbers of rated, viewed and dismissed movies.
+        user: None where ids have 4 bytes; else the user's id, empty if it is no string.
+    """
+    if user is None:
+        return _HEADER.pack(_NARROW, *counts)
+    text = user.encode()
+    return _HEADER.pack(_WIDE, *counts) + bytes((len(text),)) + text
+
+
+def _pack_ids(ids: Collection[int], narrow: bool) -> bytes:
+    return np.fromiter(ids, "<u4" if narrow else "<i8", len(ids)).tobytes()
+
+
+@dataclass(frozen=True)
+class PackedLayout:
+    """Where the parts of packed ratings stand, in bytes, and how many entries each has."""
+
+    user: str
+    width: int
+    rated: int
+    viewed: int
+    dismissed: int
+    ids_at: int
+    timed: bool
+    """Whether times follow."""
+
+    @classmethod
+    def of(cls, data: bytes) -> "PackedLayout":
+        """Read the layout of a packed form.
+
+        Raises:
+            StoreUnavailable: The packed form has another version.
+        """
+        version, rated, viewed, dismissed = _HEADER.unpack_from(data)
+        if version == _NARROW:
+            user, width, start = b"", 4, _HEADER.size
+        elif version == _WIDE:
+            start = _HEADER.size + 1
+            user, width = data[start : start + data[start - 1]], 8
+            start += len(user)
+        else:
+            raise StoreUnavailable(
+                f"packed ratings have version {version}, expected {_NARROW} or {_WIDE}"
+            )
+        end = start + rated + width * (rated + viewed + dismissed)
+        counts = rated, viewed, dismissed
+        return cls(user.decode(), width, *counts, start, len(data) > end)
+
+    @property
+    def id_type(self) -> str:
+        """Type of the ids, for numpy."""
+        return "<u4" if self.width == 4 else "<i8"
+
+    @property
+    def halves_at(self) -> int:
+        """Offset of the half stars."""
+        return self.ids_at + self.width * self.rated
+
+    @property
+    def viewed_at(self) -> int:
+        """Offset of the viewed ids."""
+        return self.halves_at + self.rated
+
+    @property
+    def dismissed_at(self) -> int:
+        """Offset of the dismissed ids."""
+        return self.viewed_at + self.width * self.viewed
+
+    @property
+    def times_at(self) -> int:
+        """Offset of the times, which is the end where there are none."""
+        return self.dismissed_at + self.width * self.dismissed
+
+    def ids(self, data: bytes, at: int, n: int) -> list[int]:
+        """Return n movie ids at an offset."""
+        ids: list[int] = np.frombuffer(data, self.id_type, n, at).tolist()
+        return ids
 
 
 @dataclass(frozen=True)
@@ -166,7 +263,23 @@ class RatedMovies:
         return is_like(np.rint(self.stars * 2).astype(np.int64))
 
 
-UserId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+HALF_STARS: Final = tuple(n / 2 for n in range(1, 11))
+"""The ratings that there are, in stars."""
 
 
-Stars = Annotated[float, Field(ge=0.5, le=5.0, multiple_of=0.5)]
+class _StarsError:
+    """Pydantic's annotation by which a wrong rating is told with those that there are."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.custom_error_schema(
+            handler(source),
+            custom_error_type="not_allowed",
+            custom_error_message="must be a number of 0.5 to 5 stars in half stars",
+            custom_error_context={"allowed": [*HALF_STARS]},
+        )
+
+
+Stars = Annotated[float, Field(strict=True, ge=0.5, le=5.0, multiple_of=0.5), _StarsError()]
+"""A rating in a document: `4` and `4.0` are one, `"4"` and `true` are none."""

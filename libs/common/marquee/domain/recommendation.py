@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from marquee.domain.movies import MovieId
-from marquee.domain.ratings import RatedMovies, Stars, UserId
+from marquee.domain.ratings import RatedMovies, Stars
+
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""The number of a user's or movie's id; services exchange ids in this form alone."""
 
 
 class Route(StrEnum):
@@ -43,22 +45,35 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RecommendRequest(Body):
+class CandidateFilter(Body):
+    """Filter of the movies of an internal list."""
+
+    exclude: tuple[Number, ...] = ()
+    only: tuple[Number, ...] | None = None
+    """Allowed movies; None: all are. The gateway sends those here that pass filters by what models
+    do not know, such as a tag, or adds those that do not to `exclude`, whichever are fewer."""
+    genres: tuple[str, ...] = ()
+    genres_not: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+
+
+class MoviesRequest(CandidateFilter):
+    """Request of a list that is no user's: the movies like one, or those of a segment."""
+
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class RecommendRequest(CandidateFilter):
     """Request of a list; it contains the user's state, so that any replica can answer."""
 
     route: Route
-    user_id: UserId | None = None
-    ratings: tuple[tuple[MovieId, Stars], ...] = ()
+    user_id: Number | None = None
+    ratings: tuple[tuple[Number, Stars], ...] = ()
     rated_at: tuple[int, ...] = ()
     """Times of the ratings in seconds since 1970, 0 where unknown; empty: all are."""
-    viewed: tuple[MovieId, ...] = ()
-    dismissed: tuple[MovieId, ...] = ()
-    exclude: tuple[MovieId, ...] = ()
-    only: tuple[MovieId, ...] | None = None
-    """Allowed movies (the gateway sends those with a tag here); None: all are."""
-    genres: tuple[str, ...] = ()
-    year_from: int | None = None
-    year_to: int | None = None
+    viewed: tuple[Number, ...] = ()
+    dismissed: tuple[Number, ...] = ()
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of a movie's exposure threshold that its score loses (`marquee.scoring.diversity`)."""
@@ -70,12 +85,12 @@ class RecommendRequest(Body):
 class Because(Body):
     """A movie on which a recommendation is based, with its share of the score."""
 
-    movie_id: MovieId
+    movie_id: Number
     weight: float
 
 
 class RecommendedItem(Body):
-    movie_id: MovieId
+    movie_id: Number
     score: float
     reason: Reason
     because: tuple[Because, ...] = ()
@@ -93,14 +108,14 @@ class RecommendAnswer(Body):
 class PredictRequest(Body):
     """Ratings of one user, and the movies to predict ratings for."""
 
-    ratings: tuple[tuple[MovieId, Stars], ...] = ()
-    movie_ids: Annotated[tuple[MovieId, ...], Field(min_length=1, max_length=1000)]
+    ratings: tuple[tuple[Number, Stars], ...] = ()
+    movie_ids: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
 
 
 class Prediction(Body):
     """The expected rating in stars; the probability that it is at most half a star off."""
 
-    movie_id: MovieId
+    movie_id: Number
     rating: float
     confidence: float
 
@@ -113,7 +128,7 @@ class PredictAnswer(Body):
 class UserFeatures(Body):
     """A user's derived features: cluster, segment, and the model version that gives them."""
 
-    user_id: UserId
+    user_id: Number
     cluster: int | None = None
     segment: int | None = None
     model_version: str | None = None

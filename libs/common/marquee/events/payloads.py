@@ -1,20 +1,31 @@
 """Event payloads: the `data` of each type, a user's or movie's id and the change."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from marquee.domain.movies import GENRES, Movie, MovieId, Relevance, Tag
-from marquee.domain.ratings import Stars, UserId
+from marquee.domain.genres import GenreNames
+from marquee.domain.ids import Id, KeptId
+from marquee.domain.json_values import WHOLE, Real, Time, Whole
+from marquee.domain.movie_fields import MovieFields
+from marquee.domain.movies import (
+    ALWAYS_PRESENT,
+    CLEARABLE,
+    Movie,
+    Tags,
+    Title,
+    Year,
+    kept_movie_of,
+)
+from marquee.domain.ratings import Stars
+from marquee.domain.texts import Text
+from marquee.limits import MAX_LIST
 
-
-def _known_genre(name: str) -> str:
-    if name not in GENRES:
-        raise ValueError(f"unknown genre {name!r}; allowed: {', '.join(GENRES)}")
-    return name
-
-
-Genre = Annotated[str, AfterValidator(_known_genre)]
+Weight = Annotated[Real, Field(gt=0.0, le=1000.0)]
+Slot = Annotated[int, Field(ge=1, le=100), WHOLE]
+Actor = Annotated[str, Text(200)]
+Reason = Annotated[str, Text(500, optional=True)]
 
 
 class Data(BaseModel):
@@ -24,36 +35,83 @@ class Data(BaseModel):
 
 
 class MovieRef(Data):
-    movie_id: MovieId
+    """A film to take away, of any id that there ever was."""
+
+    movie_id: KeptId
 
 
-class MovieChange(Data):
-    """Fields of a film to replace; what is absent or null stays as it is."""
+def _may_be_cleared(name: str) -> str:
+    if name in ALWAYS_PRESENT:
+        raise PydanticCustomError(
+            "not_clearable",
+            "a film always has {name}: replace it, or leave it as it is",
+            {"name": name},
+        )
+    return name
 
-    movie_id: MovieId
-    title: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    year: Annotated[int, Field(ge=1850, le=2200)] | None = None
-    genres: Annotated[tuple[Genre, ...], Field(max_length=len(GENRES))] | None = None
-    tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] | None = None
+
+def _is_empty(names: tuple[str, ...]) -> bool:
+    return not names
+
+
+FieldName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        json_schema_extra={"not": {"enum": sorted(ALWAYS_PRESENT)}},
+    ),
+    AfterValidator(_may_be_cleared),
+]
+
+
+class MovieChange(Data, MovieFields):
+    """Fields of a film to replace and to clear; what is absent or null stays as it is."""
+
+    movie_id: Id
+    title: Title | None = None
+    year: Year | None = None
+    genres: GenreNames | None = None
+    tags: Tags | None = None
+    cleared: Annotated[
+        tuple[FieldName, ...],
+        Field(
+            max_length=100,
+            exclude_if=_is_empty,
+            description=f"Names of fields that the film loses, of {', '.join(sorted(CLEARABLE))};"
+            " others are ignored.",
+            examples=[["runtime"]],
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _replaces_or_clears(self) -> Self:
+        for name in self.cleared:
+            if getattr(self, name, None) is not None:
+                raise PydanticCustomError(
+                    "replaced_and_cleared", "{name} is replaced and cleared", {"name": name}
+                )
+        return self
 
     def apply(self, movie: Movie) -> Movie:
-        """Return the movie with the fields of this change."""
-        changes = self.model_dump(exclude={"movie_id"}, exclude_none=True)
-        return Movie.model_validate(movie.model_dump() | changes)
+        """Return the movie with the fields of this change and without the cleared ones."""
+        changes = self.model_dump(mode="json", exclude={"movie_id", "cleared"}, exclude_none=True)
+        kept = movie.model_dump(mode="json", exclude=set(self.cleared))
+        return kept_movie_of(kept | changes)
 
 
 class Promotion(Data):
     """Where and for whom a film is placed: `weight` orders promotions, `slots` are ranks from 1."""
 
-    movie_id: MovieId
-    weight: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
-    slots: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(max_length=100)] = ()
-    genres: tuple[Genre, ...] = ()
-    segments: tuple[int, ...] = ()
-    starts: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = None
-    actor: str = "unknown"
-    reason: Annotated[str, Field(max_length=500)] = ""
+    movie_id: Id
+    weight: Weight = 1.0
+    slots: Annotated[tuple[Slot, ...], Field(max_length=100)] = ()
+    genres: GenreNames = ()
+    segments: Annotated[tuple[Whole, ...], Field(max_length=MAX_LIST)] = ()
+    starts: Time | None = Field(default=None, alias="from")
+    until: Time | None = None
+    actor: Actor = "unknown"
+    reason: Reason = ""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -61,25 +119,27 @@ class Promotion(Data):
 class Block(Data):
     """A film that must not appear, until a moment or for good."""
 
-    movie_id: MovieId
-    reason: Annotated[str, Field(max_length=500)] = ""
-    until: AwareDatetime | None = None
-    actor: str = "unknown"
+    movie_id: Id
+    reason: Reason = ""
+    until: Time | None = None
+    actor: Actor = "unknown"
 
 
 class RuleRemoved(Data):
-    movie_id: MovieId
-    actor: str = "unknown"
+    movie_id: Id
+    actor: Actor = "unknown"
 
 
 class UserRef(Data):
-    user_id: UserId
+    """A viewer to forget, of any id that there ever was."""
+
+    user_id: KeptId
 
 
 class UserMovie(Data):
-    user_id: UserId
-    movie_id: MovieId
-    recommendation_id: str | None = None
+    user_id: Id
+    movie_id: Id
+    recommendation_id: Annotated[str, Text(100)] | None = None
 
 
 class Rating(UserMovie):
@@ -91,9 +151,9 @@ class Rating(UserMovie):
 class ModelVersion(Data):
     """A trained version: where its files are, their digest, and the positions its data ends at."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    version: Annotated[str, Field(min_length=1, max_length=100)]
-    address: str
+    name: Annotated[str, Text(100)]
+    version: Annotated[str, Text(100)]
+    address: Annotated[str, Field(max_length=2000)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    cut: dict[str, int] = {}
+    cut: Annotated[dict[str, Whole], Field(max_length=10_000)] = {}
     """Position of each partition, `topic:partition` → offset, where the training data ends."""

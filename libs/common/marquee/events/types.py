@@ -3,11 +3,14 @@
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from marquee.domain.ids import id_text
+from marquee.domain.json_values import Time
 from marquee.domain.movies import Movie
+from marquee.domain.texts import Text
 from marquee.errors import UnreadableEvent
 from marquee.events.payloads import (
     Block,
@@ -20,12 +23,15 @@ from marquee.events.payloads import (
     UserMovie,
     UserRef,
 )
+from marquee.limits import MAX_BODY_BYTES
 
 MOVIES, RATINGS, MODELS = "movies", "ratings", "models"
 TOPICS: tuple[str, ...] = (MOVIES, RATINGS, MODELS)
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = MAX_BODY_BYTES
 """A longer message is invalid."""
+_REGISTRY, _PREFIX = b"\x00", 5
+"""What a serializer of a schema registry puts before a message: a zero byte, a number of 4."""
 
 
 def now() -> datetime:
@@ -46,9 +52,9 @@ class Event(BaseModel):
     topic: ClassVar[str]
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(min_length=1, max_length=200)] = Field(default_factory=new_id)
-    source: Annotated[str, Field(min_length=1, max_length=200)] = "marquee"
-    time: AwareDatetime = Field(default_factory=now)
+    id: Annotated[str, Text(200)] = Field(default_factory=new_id)
+    source: Annotated[str, Text(200)] = "marquee"
+    time: Time = Field(default_factory=now)
     datacontenttype: Literal["application/json"] = "application/json"
     type: str
 
@@ -62,13 +68,43 @@ class Event(BaseModel):
         return self.__pydantic_serializer__.to_json(self)
 
 
-class MovieEvent(Event):
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class AttributedEvent(Event):
+    """An event that tells who asked for it: by the extension of CloudEvents for authentication.
+
+    What comes by the API is attributed by the gateway, whatever the sender says.
+    """
+
+    authtype: Annotated[str, Text(50)] | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="How who asked for it was known: api_key, unauthenticated, system and others.",
+    )
+    authid: Annotated[str, Text(200)] | None = Field(
+        None, exclude_if=_is_none, description="Who asked for it, as the name of a key."
+    )
+    recordedtime: Time | None = Field(
+        None, exclude_if=_is_none, description="When it was accepted; the audit is ordered by it."
+    )
+
+
+class MovieEvent(AttributedEvent):
     topic = MOVIES
+
+    reason: Annotated[str, Text(500)] | None = Field(
+        None, exclude_if=_is_none, description="Why, for the audit."
+    )
+    reverts: Annotated[str, Text(100)] | None = Field(
+        None, exclude_if=_is_none, description="The audit entry whose change it takes back."
+    )
     data: Movie | MovieRef | MovieChange | Promotion | Block | RuleRemoved
 
     @property
     def key(self) -> str:
-        return str(self.data.movie_id)
+        return id_text(self.data.movie_id)
 
 
 class MovieAdded(MovieEvent):
@@ -79,6 +115,8 @@ class MovieAdded(MovieEvent):
 
 
 class MovieUpdated(MovieEvent):
+    """Fields of a film are replaced or cleared; the others stay as they are."""
+
     type: Literal["movie.updated"] = "movie.updated"
     data: MovieChange
 
@@ -88,7 +126,26 @@ class MovieRemoved(MovieEvent):
     data: MovieRef
 
 
-class MoviePromoted(MovieEvent):
+class RuleEvent(MovieEvent):
+    """A change of one of a film's rules."""
+
+    expects: Annotated[str, Field(max_length=200)] | None = Field(
+        None,
+        exclude_if=_is_none,
+        description="Id of the event that made the rule in force, empty where there must be none;"
+        " where another rule is in force by then, this event changes nothing.",
+    )
+
+    def is_expected(self, made_by: str) -> bool:
+        """Return whether it may change a rule that the event `made_by` made (empty: none)."""
+        return self.expects is None or self.expects == made_by
+
+    def as_fact(self) -> Self:
+        """Return the event without its condition: it was met when the rule was made."""
+        return self.model_copy(update={"expects": None})
+
+
+class MoviePromoted(RuleEvent):
     """A promotion; a second one replaces the first."""
 
     type: Literal["movie.promoted"] = "movie.promoted"
@@ -98,17 +155,17 @@ class MoviePromoted(MovieEvent):
         return self.__pydantic_serializer__.to_json(self, by_alias=True)
 
 
-class MovieUnpromoted(MovieEvent):
+class MovieUnpromoted(RuleEvent):
     type: Literal["movie.unpromoted"] = "movie.unpromoted"
     data: RuleRemoved
 
 
-class MovieBlocked(MovieEvent):
+class MovieBlocked(RuleEvent):
     type: Literal["movie.blocked"] = "movie.blocked"
     data: Block
 
 
-class MovieUnblocked(MovieEvent):
+class MovieUnblocked(RuleEvent):
     type: Literal["movie.unblocked"] = "movie.unblocked"
     data: RuleRemoved
 
@@ -119,7 +176,7 @@ class RatingEvent(Event):
 
     @property
     def key(self) -> str:
-        return str(self.data.user_id)
+        return id_text(self.data.user_id)
 
 
 class RatingAdded(RatingEvent):
@@ -153,7 +210,7 @@ class MovieRestored(RatingEvent):
     data: UserMovie
 
 
-class UserErased(RatingEvent):
+class UserErased(RatingEvent, AttributedEvent):
     type: Literal["user.erased"] = "user.erased"
     data: UserRef
 
@@ -215,6 +272,29 @@ def decode(message: bytes) -> AnyEvent:
     try:
         return _ADAPTER.validate_json(message)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "message"
-        raise UnreadableEvent(f"{where}: {first['msg']}") from None
+        raise UnreadableEvent(_fault(message, error)) from None
+
+
+def decode_kept(text: bytes) -> AnyEvent:
+    """Decode an event as this system has written it: it was accepted once, and stays.
+
+    Raises:
+        UnreadableEvent: It is none.
+    """
+    try:
+        return _ADAPTER.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise UnreadableEvent(_fault(text, error)) from None
+
+
+def _fault(message: bytes, error: ValidationError) -> str:
+    """Return what is wrong with a message, in words."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "message"
+    if first["type"] == "json_invalid" and message[:1] == _REGISTRY and len(message) > _PREFIX:
+        number = int.from_bytes(message[1:_PREFIX])
+        return (
+            f"{where}: begins with the prefix of a schema registry (a zero byte and schema"
+            f" {number}): send the JSON alone, without the registry's serializer"
+        )
+    return f"{where}: {first['msg']}"

@@ -1,8 +1,8 @@
 """The training data set: ratings as columns, movies as catalogue rows."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ class Dataset:
         half_stars: uint8 n, 1 to 10.
         times: int64 n, seconds since 1970.
         movies: the whole catalogue, by id.
+        user_texts: the texts of users' ids that are strings, by number (`marquee.domain.ids`).
     """
 
     user_ids: Ints
@@ -29,6 +30,7 @@ class Dataset:
     half_stars: npt.NDArray[np.uint8]
     times: Ints
     movies: tuple[Movie, ...]
+    user_texts: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.user_ids)
@@ -60,6 +62,7 @@ def make_dataset(
     half_stars: npt.NDArray[np.uint8],
     times: Ints,
     movies: Iterable[Movie],
+    user_texts: Mapping[int, str] | None = None,
 ) -> Dataset:
     """Return the data set of n rating rows in any order.
 
@@ -70,7 +73,12 @@ def make_dataset(
     known = np.array([movie.movie_id for movie in catalogue], np.int64)
     rows = _in_order(user_ids, movie_ids, times, _latest(user_ids, movie_ids, times, known))
     return Dataset(
-        user_ids[rows], movie_ids[rows], half_stars[rows].astype(np.uint8), times[rows], catalogue
+        user_ids[rows],
+        movie_ids[rows],
+        half_stars[rows].astype(np.uint8),
+        times[rows],
+        catalogue,
+        user_texts or {},
     )
 
 
@@ -86,8 +94,7 @@ def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
     """Return the rows of known movies, the latest of each pair, in no particular order."""
     movies, present = position_in(known, movie_ids)
     rows = np.flatnonzero(present)
-    _, users = np.unique(user_ids[rows], return_inverse=True)
-    pairs = users * max(1, len(known)) + movies[rows]
+    pairs = places_of(user_ids[rows]) * max(1, len(known)) + movies[rows]
     if _distinct(pairs):  # as in a release; this check is far cheaper than the sort by pair
         return rows
     order = np.lexsort((times[rows], pairs))
@@ -95,6 +102,14 @@ def _latest(user_ids: Ints, movie_ids: Ints, times: Ints, known: Ints) -> Ints:
     last = np.ones(len(ordered), bool)
     last[:-1] = ordered[1:] != ordered[:-1]
     return rows[order[last]]
+
+
+def places_of(ids: Ints) -> Ints:
+    """Return the place of each of n ids among the distinct ones in order, from 0."""
+    if (ids[1:] >= ids[:-1]).all():  # as in a release
+        return np.append(np.zeros(min(1, len(ids)), np.int64), np.cumsum(ids[1:] > ids[:-1]))
+    places: Ints = np.unique(ids, return_inverse=True)[1]
+    return places
 
 
 def _in_order(user_ids: Ints, movie_ids: Ints, times: Ints, rows: Ints) -> Ints:
@@ -107,8 +122,8 @@ def _in_order(user_ids: Ints, movie_ids: Ints, times: Ints, rows: Ints) -> Ints:
 def _rises(user_ids: Ints, times: Ints, movie_ids: Ints) -> bool:
     """Return whether each user's rows are ordered by time, then by movie."""
     step = np.diff(times)
-    falls = (step < 0) | ((step == 0) & (np.diff(movie_ids) < 0))
-    return not (falls & (np.diff(user_ids) == 0)).any()
+    falls = (step < 0) | ((step == 0) & (movie_ids[1:] < movie_ids[:-1]))  # ids have all 64 bits
+    return not (falls & (user_ids[1:] == user_ids[:-1])).any()
 
 
 def _distinct(pairs: Ints) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask, Matrix, Vector, lengthened
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.genres import GENRES, GenreVocabulary, Masks, catalogue_genres
+from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
 from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
 
@@ -21,6 +22,7 @@ _STORED = {
     "marks": "exposure_thresholds",
 }
 """Name of an array in a bundle → attribute, in the order of the constructor."""
+_GENRE_NAMES = "genre_names"
 
 
 class MovieTable:
@@ -28,7 +30,7 @@ class MovieTable:
 
     Attributes:
         movie_ids: int64 n.
-        genres: uint32 n, bit masks.
+        genres: uint64 n, bit masks by this table's own vocabulary.
         years: int16 n, 0 where unknown.
         vectors: float32 n × d, the service's own representation of each movie.
         clusters: int16 n, -1 where there is none.
@@ -40,15 +42,18 @@ class MovieTable:
     def __init__(
         self,
         movie_ids: Sequence[int] | Ints,
-        genres: npt.NDArray[np.uint32],
+        genres: npt.NDArray[np.uint32] | Masks,
         years: npt.NDArray[np.int16],
         vectors: Matrix,
         clusters: npt.NDArray[np.int16],
         exposure_thresholds: Vector | None = None,
+        genre_names: Sequence[str] | npt.NDArray[np.str_] | None = None,
     ) -> None:
+        """Take the arrays; `genre_names` are those of the bits (None: MovieLens' nineteen)."""
         self._n = len(movie_ids)
         self._movie_ids = np.array(movie_ids, np.int64)
-        self._genres = np.array(genres, np.uint32)
+        self._genres = np.array(genres, np.uint64)
+        self._vocabulary = GenreVocabulary(GENRES if genre_names is None else map(str, genre_names))
         self._years = np.array(years, np.int16)
         self._vectors = np.array(vectors, np.float32)
         self._clusters = np.array(clusters, np.int16)
@@ -72,7 +77,7 @@ class MovieTable:
         return self._movie_ids[: self._n]
 
     @property
-    def genres(self) -> npt.NDArray[np.uint32]:
+    def genres(self) -> Masks:
         return self._genres[: self._n]
 
     @property
@@ -114,15 +119,29 @@ class MovieTable:
         known = rows >= 0
         return rows[known], np.rint(rated.stars[known] * 2).astype(np.int64)
 
+    def genre_mask(self, names: Iterable[str]) -> np.uint64:
+        """Return the mask of genres; one that no movie of the table has is not in it."""
+        return np.uint64(self._vocabulary.mask(names))
+
+    def genre_names(self, row: int) -> tuple[str, ...]:
+        """Return the genres of a row."""
+        return self._vocabulary.names_in(int(self._genres[row]))
+
+    def genre_matrix(self, names: Sequence[str]) -> Matrix:
+        """Return the multi-hot genres of all rows, float32 n × len(names)."""
+        return self._vocabulary.matrix(self.genres, names)
+
     def put(
-        self, movie_id: int, genres: int, year: int | None, vector: Vector, cluster: int
+        self, movie_id: int, genres: Sequence[str], year: int | None, vector: Vector, cluster: int
     ) -> int:
         """Add a movie or replace its row; return its index. `vector` has the d of the table."""
+        if self._vocabulary.lacks_room(genres):
+            self._forget_unused_genres()
         i = self._index.get(movie_id, -1)
         is_new = i < 0
         if is_new:
             i = self._append(movie_id)
-        self._genres[i] = genres
+        self._genres[i] = self._vocabulary.add(genres)
         self._years[i] = year or 0
         self._vectors[i] = vector
         self._clusters[i] = cluster
@@ -175,6 +194,12 @@ class MovieTable:
             self._copies[key] = np.array(self._vectors[:, columns], order=order)
         return self._copies[key][: self._n]
 
+    def _forget_unused_genres(self) -> None:
+        """Free the bits of genres that no movie has any more."""
+        used = np.bitwise_or.reduce(self.genres[self.alive], initial=0)
+        self.genres[:] &= used
+        self._vocabulary.keep(int(used))
+
     def _append(self, movie_id: int) -> int:
         if self._n == len(self._movie_ids):
             self._grow(max(64, self._n // 8))
@@ -200,17 +225,27 @@ class MovieTable:
         cls, movies: Sequence[Movie], vectors: Matrix, clusters: npt.NDArray[np.int16]
     ) -> "MovieTable":
         """Return a table of catalogue rows with their vectors (n × d) and clusters (n)."""
+        names = catalogue_genres(movie.genres for movie in movies)
+        vocabulary = GenreVocabulary(names)
         return cls(
             np.array([movie.movie_id for movie in movies], np.int64),
-            np.array([genre_mask(movie.genres) for movie in movies], np.uint32),
+            np.array([vocabulary.add(movie.genres) for movie in movies], np.uint64),
             np.array([movie.year or 0 for movie in movies], np.int16),
             vectors,
             clusters,
+            genre_names=names,
         )
 
     def arrays(self) -> Mapping[str, npt.NDArray[np.generic]]:
-        """Return the arrays, by their names in a bundle, from which `from_arrays` makes a copy."""
-        return {name: getattr(self, attribute) for name, attribute in _STORED.items()}
+        """Return the arrays, by their names in a bundle, from which `from_arrays` makes a copy.
+
+        Those of MovieLens' nineteen genres are as they were before there were others.
+        """
+        arrays = {name: getattr(self, attribute) for name, attribute in _STORED.items()}
+        names = self._vocabulary.names
+        if names == GENRES:
+            return arrays | {"genres": self.genres.astype(np.uint32)}
+        return arrays | {_GENRE_NAMES: np.array(names, np.str_)}
 
     def with_exposure_thresholds(self, thresholds: Vector) -> "MovieTable":
         """Return a table of the same rows with other exposure thresholds, n."""
@@ -219,4 +254,5 @@ class MovieTable:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "MovieTable":
         """Return the table of a bundle's arrays; bundles of older code have no thresholds."""
-        return cls(*(arrays.get(name) for name in _STORED))  # type: ignore[arg-type]
+        columns = [arrays.get(name) for name in (*_STORED, _GENRE_NAMES)]
+        return cls(*columns)  # type: ignore[arg-type]

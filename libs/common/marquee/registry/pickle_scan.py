@@ -4,7 +4,7 @@ A pickle is a program of stack operations. They are listed by `pickletools`, nev
 a pickle that names any class or function beyond an allow-list is refused.
 """
 
-import pickletools
+import pickletools  # nosec B403  # lists operations, carries none out
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -104,7 +104,9 @@ class Registry:
             ArtifactError: the manifest cannot be read.
         """
         directory = self.path(name, version)
-        if not directory.is_dir():
+        # A version is one folder of its model, never a way to another one.
+        is_one_folder = version not in ("", "..") and Path(version).name == version
+        if not is_one_folder or not directory.is_dir():
             known = ", ".join(self.versions(name)[-5:]) or "none"
             raise NotFound(f"no version {version} of model {name}; newest: {known}")
         return read_manifest(directory)

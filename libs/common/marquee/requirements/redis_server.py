@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from marquee.bus.redis.faults import CLUSTER
 from marquee.requirements.result import AtStart, CheckResult
 from marquee.settings import Settings
-from marquee.store.redis_server import DEFAULT_PORT, RedisFault, RedisServer, look_at_redis
+from marquee.store.redis_server import RedisFault, RedisServer, look_at_redis
+from marquee.store.redis_tls import DEFAULT_PORT
 
 LEAST_VERSION = {"redis": (7, 0), "kafka": (6, 2)}
 """Oldest version for each bus: `XADD 0-*` came with 7.0, ZMSCORE with 6.2."""
@@ -26,7 +27,7 @@ def redis_results(settings: Settings, timeout_s: float = 1.0) -> list[CheckResul
         settings: The settings, of which the address and the bus count.
         timeout_s: Limit of each call, in seconds.
     """
-    server = look_at_redis(settings.redis_url.get_secret_value(), timeout_s)
+    server = look_at_redis(settings.redis_address, timeout_s)
     if isinstance(server, RedisFault):
         start: AtStart = "" if server.passes else "refuse"  # processes wait for a server
         return [CheckResult("bad", "Redis", server.text, server.remedy, start)]

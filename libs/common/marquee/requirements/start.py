@@ -4,21 +4,31 @@ from collections.abc import Iterable
 
 from marquee import telemetry
 from marquee.errors import SettingsError
+from marquee.requirements.kafka_server import kafka_server_results
+from marquee.requirements.redis_rights import rights_results
 from marquee.requirements.redis_server import redis_results
 from marquee.requirements.result import CheckResult
 from marquee.requirements.state_folder import state_results
 from marquee.settings import Settings
 
 
-def check_start(settings: Settings) -> None:
-    """Look at the state folder and at Redis before a process works with them.
+def check_start(settings: Settings, kind: str = "", *, uses_bus: bool = True) -> None:
+    """Look at the state folder, at Redis and at Kafka before a process works with them.
 
     A server that does not answer is no reason to refuse: the process waits for it.
+
+    Args:
+        settings: The process's settings.
+        kind: The kind of process, whose rights at Redis are tried; empty: they are not.
+        uses_bus: Whether the process connects to the bus; the apps of models do not.
 
     Raises:
         SettingsError: The process would give wrong answers, lose facts, or never work.
     """
-    enforce([*state_results(settings.state), *redis_results(settings)])
+    kafka = kafka_server_results(settings) if uses_bus else []
+    enforce([*state_results(settings.state), *redis_results(settings), *kafka])
+    if kind:
+        enforce(rights_results(settings, kind))
 
 
 def enforce(results: Iterable[CheckResult]) -> None:

@@ -1,31 +1,38 @@
-"""Candidate mask: the movies that a request allows."""
+"""Candidate masks: the movies that a request allows."""
 
 import numpy as np
 
 from marquee.arrays import Mask
-from marquee.domain.movies import genre_mask
-from marquee.domain.recommendation import RecommendRequest
+from marquee.domain.recommendation import CandidateFilter, RecommendRequest
 from marquee.features.movie_table import MovieTable
 
 
-def candidates(request: RecommendRequest, movies: MovieTable) -> Mask:
-    """Return a mask of the rows that may be recommended: alive, within the filters, unseen."""
+def filter_mask(allowed: CandidateFilter, movies: MovieTable) -> Mask:
+    """Return a mask of the rows that a filter allows: alive and neither excluded nor outside."""
     mask = movies.alive.copy()
-    if request.genres:
-        mask &= (movies.genres & np.uint32(genre_mask(request.genres))) != 0
-    if request.year_from is not None:
-        mask &= movies.years >= request.year_from
-    if request.year_to is not None:
-        mask &= (movies.years <= request.year_to) & (movies.years > 0)
-    if request.only is not None:
-        allowed = np.zeros(len(movies), bool)
-        allowed[movies.indexes(request.only)] = True
-        mask &= allowed
+    if allowed.genres:
+        mask &= (movies.genres & movies.genre_mask(allowed.genres)) != 0
+    if allowed.genres_not:
+        mask &= (movies.genres & movies.genre_mask(allowed.genres_not)) == 0
+    if allowed.year_from is not None:
+        mask &= movies.years >= allowed.year_from
+    if allowed.year_to is not None:
+        mask &= (movies.years <= allowed.year_to) & (movies.years > 0)
+    if allowed.only is not None:
+        listed = np.zeros(len(movies), bool)
+        listed[movies.indexes(allowed.only)] = True
+        mask &= listed
+    mask[movies.indexes(allowed.exclude)] = False
+    return mask
+
+
+def candidates(request: RecommendRequest, movies: MovieTable) -> Mask:
+    """Return a mask of the rows that may be recommended: within the filter, and unseen."""
+    mask = filter_mask(request, movies)
     seen = (
         *(movie_id for movie_id, _ in request.ratings),
         *request.viewed,
         *request.dismissed,
-        *request.exclude,
     )
     mask[movies.indexes(seen)] = False
     return mask

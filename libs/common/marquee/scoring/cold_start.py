@@ -1,16 +1,15 @@
 """Cold start: content-based predictions for movies without ratings."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from marquee.arrays import Floating, Matrix, Vector, load_arrays, save_arrays
-from marquee.domain.movies import GENRES
 from marquee.features.movie_vector import MovieVectors
 from marquee.scoring.ridge import Ridge
 
-_PAIRS = np.triu_indices(len(GENRES), 1)
 _FILE = "new_films.npz"
 
 
@@ -32,8 +31,9 @@ class ColdStartModel:
 
     def predict(self, content: Matrix) -> tuple[Vector, Matrix]:
         """Return the log popularity, n, and the learned columns, n × f, of n × d content rows."""
-        if len(self.prior.weights) > content.shape[1]:  # bundles of older code have no pairs
-            content = with_pairs(content)
+        pairs = len(self.prior.weights) - content.shape[1]
+        if pairs > 0:  # bundles of older code have none
+            content = with_pairs(content, _n_of_pairs(pairs))
         predicted = self.prior.apply(content)
         return np.maximum(predicted[:, 0], 0), predicted[:, 1:]
 
@@ -66,14 +66,19 @@ class ColdStartModel:
         return cls(Ridge(arrays["weights"], arrays["bias"]), *arrays["numbers"].tolist())
 
 
-def with_pairs(content: Matrix) -> Matrix:
+def with_pairs(content: Matrix, n_genres: int) -> Matrix:
     """Return n × d content rows, genres first, followed by a column for each pair of genres.
 
     A movie of both genres is another kind of movie: its popularity is not the sum of the two.
     """
-    genres = content[:, : len(GENRES)]
-    pairs = genres[:, _PAIRS[0]] * genres[:, _PAIRS[1]]
+    first, second = np.triu_indices(n_genres, 1)
+    pairs = content[:, first] * content[:, second]
     return np.concatenate([content, pairs], axis=1, dtype=np.float32)
+
+
+def _n_of_pairs(pairs: int) -> int:
+    """Return the number of genres that make so many pairs."""
+    return (1 + math.isqrt(1 + 8 * pairs)) // 2
 
 
 def log_popularity(popularity: Floating, prior: Vector, cold: Vector) -> Vector:

@@ -11,19 +11,25 @@ from typing import Any, Generic, TypeVar
 import orjson
 from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
+from redis.exceptions import RedisError
+from starlette.requests import ClientDisconnect
 
+import marquee.serving.id_path  # noqa: F401 - makes {…:id} known
 from marquee import telemetry
+from marquee.access.service_secret import ServiceSecretMiddleware
+from marquee.bus.redis.faults import describe
 from marquee.domain.models import CONTENT
-from marquee.domain.recommendation import RecommendRequest, Scored, UserHistory
-from marquee.errors import InvalidInput, MarqueeError
+from marquee.domain.recommendation import MoviesRequest, RecommendRequest, Scored, UserHistory
+from marquee.errors import InvalidInput, MarqueeError, StoreUnavailable
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
+from marquee.http_server.disconnect import CALLER_GONE, CallerGone, StoppedWithCaller
 from marquee.registry.registry import Registry
 from marquee.scoring.candidates import candidates
 from marquee.scoring.ranker import Ranker
 from marquee.serving.movie_rows import FoldRow
 from marquee.serving.replica import MaskUsers, ModelReplica, ServableModel, ServingState
 from marquee.serving.update_stream import connect
-from marquee.settings import Settings
+from marquee.settings import Settings, split_secrets
 from marquee.store.keys import Keys
 
 M = TypeVar("M", bound=ServableModel)
@@ -56,7 +62,7 @@ class ModelService(Generic[M]):
 
 def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     """Return the app; when it starts, its replica begins to follow rows and versions."""
-    client = connect(settings.redis_url.get_secret_value())
+    client = connect(settings.redis_address)
     keys = Keys(settings.namespace, service.name, settings.partitions)
     replica: ModelReplica[M] = ModelReplica(
         keys,
@@ -83,6 +89,8 @@ def create_app(service: ModelService[M], settings: Settings) -> FastAPI:
     _add(app, LIVE, "GET", _live)
     _add(app, READY, "GET", lambda _: _ready(replica, service.name))
     app.add_route(METRICS, _metrics)
+    if secrets := split_secrets(settings.service_secret):
+        app.add_middleware(ServiceSecretMiddleware, secrets=secrets)
     return app
 
 
@@ -100,14 +108,17 @@ async def body(request: Request, model: type[Any]) -> Any:
         raise InvalidInput(f"{field}: {first['msg']}", field) from None
 
 
-def requested_k(request: Request) -> int:
-    """Return the query parameter `k`, 10 by default, within 1 to 1000.
+async def movies_request(request: Request) -> MoviesRequest:
+    """Return what a call asks for: a POST by its body, a GET by the parameter `k` alone.
 
     Raises:
-        InvalidInput: It is not a whole number.
+        InvalidInput: names the first wrong field.
     """
+    if request.method != "GET":
+        query: MoviesRequest = await body(request, MoviesRequest)
+        return query
     try:
-        return max(1, min(1000, int(request.query_params.get("k", 10))))
+        return MoviesRequest(k=max(1, min(1000, int(request.query_params.get("k", 10)))))
     except ValueError:
         raise InvalidInput("k: a whole number from 1 to 1000", "k") from None
 
@@ -118,9 +129,15 @@ def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitab
     async def endpoint(request: Request) -> Response:
         started, status = time.perf_counter(), 200
         try:
-            value = await call(request)
+            with StoppedWithCaller(request.scope):
+                value = await call(request)
         except MarqueeError as error:
             status, value = error.status, error.document()
+        except (RedisError, OSError) as error:
+            unavailable = StoreUnavailable(f"Redis: {describe(error)}")
+            status, value = unavailable.status, unavailable.document()
+        except (CallerGone, ClientDisconnect):
+            status, value = CALLER_GONE, {}
         telemetry.REQUESTS.labels(path, status).inc()
         telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
         return Response(orjson.dumps(value), status, media_type="application/json")

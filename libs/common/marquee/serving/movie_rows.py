@@ -47,8 +47,8 @@ class MovieTableWriter(Generic[M]):
         i, movies = self._movies.index(movie_id), self._movies
         if i < 0 or not movies.alive[i]:
             return b""
-        numbers = int(movies.genres[i]), int(movies.years[i]), int(movies.clusters[i])
-        return DerivedMovieRow(*numbers, movies.vectors[i]).pack()
+        year, cluster = int(movies.years[i]), int(movies.clusters[i])
+        return DerivedMovieRow(movies.genre_names(i), year, cluster, movies.vectors[i]).pack()
 
 
 def put_row(movies: MovieTable, movie_id: int, data: bytes) -> None:

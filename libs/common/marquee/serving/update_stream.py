@@ -10,13 +10,15 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from marquee import telemetry
+from marquee.bus.redis.faults import describe
 from marquee.store.keys import PartitionKeys
 
 BLOCK_MS = 1000
 RETRY_SECONDS = 0.2
+SILENCE_S = 2.5 * BLOCK_MS / 1000
+"""Seconds without an answer after which the rows in memory may be behind."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,19 @@ class Tail:
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.closed = False
-        self.connected = False
-        """Whether the rows in memory are those of Redis, as far as is known."""
+        self._agrees = False
+        self.last_answer = 0.0
+        """When Redis has answered last, by the monotonic clock."""
+        self._reported: str | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the rows in memory are those of Redis, as far as is known.
+
+        A server that stands still holds its connections: after `SILENCE_S` without an answer it
+        counts as away, though its entries go on where they ended once it answers.
+        """
+        return self._agrees and time.monotonic() - self.last_answer < SILENCE_S
 
     @property
     def positions(self) -> dict[str, int]:
@@ -128,10 +141,10 @@ class Tail:
             try:
                 await self._reload()
                 await self._follow()
-            except (RedisError, OSError) as error:
-                if self.connected:
-                    telemetry.log.warning("tail lost Redis", detail=str(error))
-                self.connected = False
+            except Exception as error:
+                # What listens there may be no Redis, or hold what no release has written.
+                self._report(describe(error))
+                self._agrees = False
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def passed(self, after: Mapping[str, int], seconds: float) -> bool:
@@ -156,7 +169,7 @@ class Tail:
         return True
 
     def _has_passed(self, after: Mapping[str, int]) -> bool:
-        return self.connected and all(
+        return self._agrees and all(
             self._positions.get(key, 0) >= offset for key, offset in after.items()
         )
 
@@ -173,12 +186,14 @@ class Tail:
             positions[key] = int((last[0][1][b"to"] if last else position) or 0)
         await self._load()
         self._positions = positions
-        self.connected = True
+        self._agrees, self.last_answer = True, time.monotonic()
+        self._report(None)
         self._wake()
 
     async def _follow(self) -> None:
         while not self.closed:
             entries = await self._redis.xread(self._ids, count=500, block=BLOCK_MS)
+            self.last_answer = time.monotonic()
             for key, messages in _pairs(entries):
                 name = key.decode()
                 for entry_id, fields in messages:
@@ -199,6 +214,16 @@ class Tail:
             telemetry.log.warning("update stream has a gap, reading anew", key=name, detail=detail)
             return False
         return True
+
+    def _report(self, fault: str | None) -> None:
+        """Log each fault once, and its end."""
+        if fault == self._reported:
+            return
+        if fault is None:
+            telemetry.log.info("tail follows Redis again", waited_for=self._reported)
+        else:
+            telemetry.log.warning("tail waits for Redis", detail=fault)
+        self._reported = fault
 
     def _wake(self) -> None:
         self._moved.set()

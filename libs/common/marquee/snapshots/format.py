@@ -2,17 +2,20 @@
 
 A snapshot is a folder `snapshot-<number>` that appears complete, by a rename. For each partition p
 it contains `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
-(movie_id, title, year, genres, tags), and where there are any, `marks-<p>.parquet` (viewed and
-dismissed movies), `rules-<p>.parquet` (events of promotions and blocks in force),
-`removed-<p>.parquet` (movies removed from the catalogue) and `erased-<p>.parquet` (digests
-of erased users' ids with the offsets of the erasures). Rows of one user keep the order
+(movie_id, title, year, genres, tags), and where there are any, `fields-<p>.parquet` (the optional
+fields of a movie, as JSON), `marks-<p>.parquet` (viewed and dismissed movies),
+`rules-<p>.parquet` (events of promotions and blocks in force),
+`removed-<p>.parquet` (movies removed from the catalogue), `erased-<p>.parquet` (digests
+of erased users' ids with the offsets of the erasures) and `ids-<p>.parquet` (texts of the ids in
+all of these that are strings; the other files have their numbers). Rows of one user keep the order
 of their last change. `manifest.json` contains the positions up to which the log is included, the
 canonical digest of each partition's facts, and checksums.
 """
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -21,14 +24,16 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from marquee.domain.movies import Movie
+from marquee.domain.ids import as_given
+from marquee.domain.movies import Movie, kept_movie_of
 from marquee.errors import DataError
+from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "marks", "rules", "removed", "erased"]
-_OPTIONAL = ("marks", "rules", "removed", "erased")
+Part = Literal["ratings", "movies", "fields", "marks", "rules", "removed", "erased", "ids"]
+_OPTIONAL = ("fields", "marks", "rules", "removed", "erased", "ids")
 
 _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
@@ -156,13 +161,50 @@ def release_memory() -> None:
     pyarrow.default_memory_pool().release_unused()
 
 
-def movies_from_table(table: Any) -> Iterator[Movie]:
-    """Yield the movies of a `movies` table."""
+def texts_of(snapshot: Snapshot, partition: int) -> IdTexts:
+    """Return the texts of the ids in a partition that are strings."""
+    return IdTexts.of_table(read_partition(snapshot, "ids", partition))
+
+
+def read_movies(snapshot: Snapshot, partition: int, texts: IdTexts = NO_TEXTS) -> Iterator[Movie]:
+    """Yield the movies of a partition, with their optional fields, and ids as they were given.
+
+    Raises:
+        DataError: A file differs from the one that was written, or the text of an id is missing.
+        FileNotFoundError: A newer snapshot has replaced this one meanwhile; read that one.
+    """
+    table = read_partition(snapshot, "fields", partition)
+    numbers, fields = table["movie_id"].to_pylist(), map(json.loads, table["fields"].to_pylist())
+    movies = read_partition(snapshot, "movies", partition)
+    yield from movies_from_table(movies, texts, dict(zip(numbers, fields, strict=True)))
+
+
+def movies_from_table(
+    table: Any,
+    texts: IdTexts = NO_TEXTS,
+    fields: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Iterator[Movie]:
+    """Yield the movies of a `movies` table, with their ids as they were given.
+
+    Args:
+        table: The table.
+        texts: Texts of ids that are strings.
+        fields: Optional fields of the movies that have any, by number.
+
+    Raises:
+        DataError: The text of an id is missing.
+    """
     columns = [table[name].to_pylist() for name in ("movie_id", "title", "year", "genres", "tags")]
     for movie_id, title, year, genres, tags in zip(*columns, strict=True):
-        yield Movie(
-            movie_id=movie_id, title=title, year=year, genres=tuple(genres), tags=dict(tags)
-        )
+        row = {
+            "movie_id": as_given(texts.movie(movie_id)),
+            "title": title,
+            "year": year,
+            "genres": genres,
+            "tags": dict(tags),
+            **(fields or {}).get(movie_id, {}),
+        }
+        yield kept_movie_of(row)
 
 
 @cache
@@ -180,9 +222,11 @@ def schema_of(part: Part) -> Any:
             ("genres", pa.list_(pa.string())),
             ("tags", pa.map_(pa.string(), pa.float64())),
         ],
+        "fields": [("movie_id", pa.int64()), ("fields", pa.string())],
         "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
         "rules": [("event", pa.string())],
         "removed": [("movie_id", pa.int64())],
         "erased": [("digest", pa.binary(12)), ("offset", pa.int64())],
+        "ids": [("kind", pa.string()), ("number", pa.int64()), ("text", pa.string())],
     }
     return pa.schema(fields[part])

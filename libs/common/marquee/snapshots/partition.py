@@ -30,6 +30,8 @@ class PartitionSnapshot:
     """Sums of the users' ratings by movie; None: not added up yet."""
     erased: Mapping[bytes, int] = field(default_factory=dict)
     """The erasure list: digest of a user's id → offset."""
+    movie_texts: Mapping[int, str] = field(default_factory=dict)
+    """The ids of the users' movies that are strings, by number."""
 
 
 def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSnapshot]:
@@ -50,6 +52,8 @@ def chunks(snapshot: PartitionSnapshot, size: int = 256) -> Iterator[PartitionSn
     sums = sums_of_users(users.values()) if snapshot.sums is None else snapshot.sums
     for counted in _pieces(sums, size):
         yield PartitionSnapshot(*head, sums=counted)
+    for texts in _pieces(snapshot.movie_texts, size):
+        yield PartitionSnapshot(*head, movie_texts=texts)
     for erased in _pieces(snapshot.erased, size):
         yield PartitionSnapshot(*head, erased=erased)
 

@@ -1,6 +1,7 @@
 """Source of snapshots: the facts of a partition from the newest snapshot of the history."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ from marquee.bus.api import TopicPartition
 from marquee.domain.rating_sums import RatingSums, sums_by_movie
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
-from marquee.events import MOVIES, RATINGS, decode
+from marquee.events import MOVIES, RATINGS, Event, RuleEvent, decode_kept
 from marquee.snapshots.format import (
     erasures_from_table,
-    movies_from_table,
     newest_snapshot,
+    read_movies,
     read_partition,
     release_memory,
+    texts_of,
 )
+from marquee.snapshots.id_texts import IdTexts
 from marquee.snapshots.partition import PartitionSnapshot
 
 ATTEMPTS = 5
@@ -49,17 +52,24 @@ class StoredSnapshots:
         if snapshot is None:
             return None
         position = snapshot.position(partition.topic, partition.partition)
+        texts = texts_of(snapshot, partition.partition)
         if partition.topic == RATINGS:
             table = read_partition(snapshot, "ratings", partition.partition)
             users = _users(table)
             _add_marks(users, read_partition(snapshot, "marks", partition.partition))
+            _add_texts(users, texts)
             erased = erasures_from_table(read_partition(snapshot, "erased", partition.partition))
             return PartitionSnapshot(
-                partition, position, users=users, sums=_sums(table), erased=erased
+                partition,
+                position,
+                users=users,
+                sums=_sums(table),
+                erased=erased,
+                movie_texts=_movie_texts(users, texts),
             )
-        movies = tuple(movies_from_table(read_partition(snapshot, "movies", partition.partition)))
+        movies = tuple(read_movies(snapshot, partition.partition, texts))
         events = read_partition(snapshot, "rules", partition.partition)["event"].to_pylist()
-        rules = tuple(decode(event.encode()) for event in events)
+        rules = tuple(_rule(event) for event in events)
         removed = read_partition(snapshot, "removed", partition.partition)["movie_id"].to_pylist()
         return PartitionSnapshot(partition, position, movies, rules=rules, removed=tuple(removed))
 
@@ -96,6 +106,26 @@ def _add_marks(users: dict[int, Ratings], marks: Any) -> None:
         (ratings.view if kind == "viewed" else ratings.dismiss)(movie_id)
 
 
+def _add_texts(users: dict[int, Ratings], texts: IdTexts) -> None:
+    """Set the ids that are strings, also of users without facts: no other may take their place."""
+    for number, text in texts.users.items():
+        users.setdefault(number, Ratings()).user = text
+
+
+def _movie_texts(users: Mapping[int, Ratings], texts: IdTexts) -> dict[int, str]:
+    """Return the texts of the movies that users have rated or marked."""
+    if not texts.movies:
+        return {}
+    seen = {i for ratings in users.values() for i in ratings.seen if i < 0}
+    return {i: text for i, text in texts.movies.items() if i in seen}
+
+
 def _column(table: Any, name: str) -> Any:
     # Unlike to_numpy, this does not load pandas.
     return np.from_dlpack(table[name].combine_chunks())
+
+
+def _rule(text: str) -> Event:
+    """Return the event of a rule in force; the condition under which it came was met."""
+    event = decode_kept(text.encode())
+    return event.as_fact() if isinstance(event, RuleEvent) else event

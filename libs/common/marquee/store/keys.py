@@ -58,6 +58,18 @@ class PartitionKeys:
         return self._key("rules_version")
 
     @property
+    def audit_rules(self) -> str:
+        return self._key("audit_rules")
+
+    @property
+    def audit_films(self) -> str:
+        return self._key("audit_films")
+
+    @property
+    def erasures(self) -> str:
+        return self._key("erasures")
+
+    @property
     def versions(self) -> str:
         return self._key("versions")
 
@@ -68,6 +80,10 @@ class PartitionKeys:
     @property
     def model(self) -> str:
         return self._key("model")
+
+    @property
+    def movie_texts(self) -> str:
+        return self._key("movie_texts")
 
     def user(self, user_id: int) -> str:
         return self._key(f"user:{user_id}")

@@ -1,7 +1,8 @@
 """The fact store on Redis: fenced, atomic writes of results and position by one script.
 
 Every key of a service's partition has the hash tag `{topic:partition}`, so that a write touches one
-slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
+slot of a Redis Cluster. Ids stand as their numbers (`marquee.domain.ids`). Names, under
+`<namespace>:<service>:{topic:partition}:`
 
     position           next offset to read; negative: the fence of a rebuild under way
     log                id of the topic that the position counts in
@@ -10,6 +11,8 @@ slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
     films              hash: movie id → movie (JSON)                               fact
     changed            sorted set: movie or user id → offset of its last change   fact
     user:<id>          a user's packed ratings                                  fact
+    movie_texts        hash, gateway: number of a rated, viewed or dismissed movie whose id is
+                       a string → that string; the catalogue may not have the movie
     erased             sorted set: digest of an erased user's id → offset       fact
     sums               hash: movie id → n, positive, half stars (12 bytes), then  fact
                        by period of 28 days its ratings and positive ratings
@@ -17,6 +20,10 @@ slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
                        those of content
     rules              hash: movie id → promotion and block (JSON)                fact
     rules_version      offset of the last change of a rule                        fact
+    audit_rules        sorted set, gateway: audit entry of a change of a rule → its
+                       time in milliseconds (marquee.audit.entries)
+    audit_films        the same of changes of the catalogue
+    erasures           the same of erasures: their receipts
     rows:<version>     hash: movie or user id → packed row of that model version  derived
                        (hybrid: `part:<movie id>`, `viewer:<user id>`, see hybrid.als_fold_in)
     versions           hash: model version that may have rows here → time of expiry, if any
@@ -24,14 +31,15 @@ slot of a Redis Cluster. Names, under `<namespace>:<service>:{topic:partition}:`
     model              the published version that the service shall serve (in `{models:0}`)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from marquee.bus.redis.faults import describe
+from marquee.bus.redis.faults import describe, is_refusal
 from marquee.errors import FenceLost, StoreUnavailable
 from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import PartitionKeys
@@ -137,7 +145,7 @@ class RedisStore:
         argv: list[Any] = [_text(expected), _text(position)]
         for name, key, *arguments in commands:
             index = names.setdefault(str(key), len(names) + 1)
-            argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *arguments)
+            argv += (len(arguments) + 2, _TYPES[str(name)], name, index, *map(_plain, arguments))
         stored = translate_errors(lambda: self._script(keys=list(names), args=argv))
         if stored is not None:
             raise FenceLost(f"{keys.partition}: position is {stored!r}, expected {expected}")
@@ -145,6 +153,11 @@ class RedisStore:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
+
+
+def _plain(argument: bytes | str | int | float) -> bytes | str | int | float:
+    """Return an id that carries its text as its number: the client knows no other integers."""
+    return int(argument) if isinstance(argument, int) else argument
 
 
 def _text(position: int | None) -> str:
@@ -158,40 +171,24 @@ def _keyed(names: Mapping[str, Sequence[Any]], replies: Iterable[Any]) -> dict[A
     return keyed
 
 
-_REFUSALS = (
-    "OOM ",
-    "MISCONF",
-    "READONLY",
-    "BUSY ",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "MASTERDOWN",
-)
-"""Codes of errors by which a server refuses any write: its memory or disk is full, and so on."""
-
-
 def translate_errors(call: Callable[[], Any]) -> Any:
     """Call the client and return its answer.
 
     Raises:
-        StoreUnavailable: The server is out of reach, or refuses for now.
+        StoreUnavailable: The server is out of reach, or refuses for its state or its settings.
     """
-    try:
+    with translated_errors():
         return call()
-    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {describe(error)}") from None
-    except redis.ResponseError as error:
-        if _refuses_writes(error):
-            raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}") from None
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise what the client raises in the block as StoreUnavailable, where waiting may mend it."""
+    try:
+        yield
+    except redis.RedisError as error:
+        if is_refusal(error):
+            raise StoreUnavailable(f"Redis: {describe(error)}") from None
         raise
-
-
-def _refuses_writes(error: redis.ResponseError) -> bool:
-    """Return whether the server refuses any write for now, rather than a wrong command.
-
-    The client maps some of the codes to classes; within a script they stay text.
-    """
-    if isinstance(error, (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)):
-        return True
-    return any(code in str(error)[:100] for code in _REFUSALS)
+    except OSError as error:
+        raise StoreUnavailable(f"Redis: {describe(error)}") from None

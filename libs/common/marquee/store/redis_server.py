@@ -1,21 +1,18 @@
 """A look at the Redis server: its version, role, memory, persistence and clock."""
 
 import contextlib
-import socket
-import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from marquee.bus.redis.faults import URL, Mistake, mistake_of
+from marquee.bus.redis.faults import URL, mistake_of
+from marquee.store.redis_tls import tls_mistake_of
 
-DEFAULT_PORT = 6379
 _AWAY = f"start it (make demo does), or set {URL}"
 
 
@@ -65,11 +62,8 @@ def look_at_redis(url: str, timeout_s: float = 1.0) -> RedisServer | RedisFault:
     try:
         with contextlib.suppress(redis.exceptions.NoPermissionError):
             client.ping()
-        return RedisServer(
-            _allowed(client.info) or {},
-            _allowed(lambda: client.config_get("save", "appendfsync")) or {},
-            _clock_ahead_s(client),
-        )
+        info = _allowed(client.info) or {}
+        return RedisServer(info, _config(client, info), _clock_ahead_s(client))
     except (redis.RedisError, OSError) as error:
         return _fault(error, url, timeout_s)
     except (TypeError, ValueError):
@@ -90,6 +84,19 @@ def _allowed(ask: Callable[[], Any]) -> Any:
         return None
 
 
+def _config(client: Any, info: Mapping[str, Any]) -> dict[str, str]:
+    """Return what CONFIG tells of persistence, nothing where it is not asked or not allowed.
+
+    It is not for processes: it shows the server's secrets. So a user with a name, who probably may
+    not call it, asks only where INFO leaves open whether anything is saved: what the server refuses
+    stands in its ACL LOG, which should show attacks alone.
+    """
+    user = client.connection_pool.connection_kwargs.get("username")
+    if info.get("aof_enabled") and user not in (None, "default"):
+        return {}
+    return _allowed(lambda: client.config_get("save", "appendfsync")) or {}
+
+
 def _clock_ahead_s(client: Any) -> float | None:
     before = time.time()
     server = _allowed(client.time)
@@ -99,49 +106,7 @@ def _clock_ahead_s(client: Any) -> float | None:
 
 
 def _fault(error: Exception, url: str, timeout_s: float) -> RedisFault:
-    mistake = mistake_of(error) or _wrong_tls(error, url, timeout_s)
+    mistake = mistake_of(error) or tls_mistake_of(error, url, timeout_s)
     if mistake is not None:
         return RedisFault(mistake.text, mistake.remedy, passes=False)
     return RedisFault(str(error), _AWAY, passes=True)
-
-
-def _wrong_tls(error: Exception, url: str, timeout_s: float) -> Mistake | None:
-    """Return the mistake of TLS where the server speaks none, or the reverse; None if neither."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        text = f"the certificate of the server of {URL} is not trusted: {cause.verify_message}"
-        return Mistake(text, "name its authority by ?ssl_ca_certs=FILE")
-    if isinstance(error, redis.ResponseError) or isinstance(cause, ConnectionRefusedError):
-        return None
-    parts = urlsplit(url)
-    address = parts.hostname or "localhost", parts.port or DEFAULT_PORT
-    if parts.scheme == "rediss":
-        if _speaks_plain(address, timeout_s):
-            text = f"{URL} begins with rediss://, and its port speaks no TLS"
-            return Mistake(text, "write redis://, or the port that speaks TLS")
-    # A server that speaks TLS answers what it cannot read by an alert, or hangs up: at once.
-    elif not isinstance(error, redis.TimeoutError) and _speaks_tls(address, timeout_s):
-        return Mistake(f"{URL} begins with redis://, and its port speaks TLS", "write rediss://")
-    return None
-
-
-def _speaks_plain(address: tuple[str, int], timeout_s: float) -> bool:
-    try:
-        with socket.create_connection(address, timeout_s) as plain:
-            plain.sendall(b"PING\r\n")
-            return plain.recv(1) in (b"+", b"-")
-    except OSError:
-        return False
-
-
-def _speaks_tls(address: tuple[str, int], timeout_s: float) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
-    try:
-        with socket.create_connection(address, timeout_s) as raw, context.wrap_socket(raw):
-            return True
-    except ssl.SSLError as error:
-        # An alert is TLS, too: the server may want a certificate of the client.
-        return "ALERT" in str(error.reason)
-    except OSError:
-        return False

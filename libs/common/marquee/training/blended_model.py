@@ -18,7 +18,6 @@ from marquee.domain.movies import Movie
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import FoldIn, RatingRows
 from marquee.features.movie_table import MovieTable
-from marquee.features.movie_vector import MovieVectors
 from marquee.features.pipeline import Pipeline
 from marquee.scoring.blended_model import BlendedModel
 from marquee.scoring.cold_start import ColdStartModel
@@ -36,6 +35,7 @@ from marquee.training.evidence_weights import (
     learn_evidence_weights,
 )
 from marquee.training.exposure_threshold import draw_users, fit_exposure_thresholds
+from marquee.training.movie_vectors import fit_movie_vectors
 from marquee.training.recent_trend import past_trends, served_trend
 from marquee.training.scorers.preference import PreferenceConfig, fit_preference
 from marquee.training.validation_cases import most_liked
@@ -94,8 +94,8 @@ class BlendedModelFit(ABC, Generic[C, M]):
         self.config, self.seed = config, seed
         self.sums = rows.sums(len(movies))
         self.rated = self.sums[:, 0] > 0
-        self.movie_vectors = MovieVectors.fit(
-            movies, self.sums, min_movies=config.min_movies_per_tag
+        self.movie_vectors = fit_movie_vectors(
+            movies, self.sums, seed, min_movies=config.min_movies_per_tag
         )
         self.matrix = self.movie_vectors.matrix(movies, self.sums)
         self.pipeline = self.fit_space()
@@ -131,7 +131,8 @@ class BlendedModelFit(ABC, Generic[C, M]):
         """Return content → (log popularity, learned columns), fitted where `known` holds."""
         content = self.matrix[:, self.movie_vectors.content]
         penalty = self.config.new_movie_penalty
-        return fit_predictions(content, self.sums[:, 1], self.learned, known, penalty)
+        n_genres = len(self.movie_vectors.genres)
+        return fit_predictions(content, n_genres, self.sums[:, 1], self.learned, known, penalty)
 
     def model(self, weights: EvidenceWeights) -> M:
         """Return the model with these weights; movies that nobody rated get predicted rows."""

@@ -17,7 +17,7 @@ _USERS = 100
 
 
 def fit_predictions(
-    content: Matrix, positive: Ints, learned: Matrix, known: Mask, penalty: float
+    content: Matrix, n_genres: int, positive: Ints, learned: Matrix, known: Mask, penalty: float
 ) -> Ridge:
     """Return the ridge content → (log popularity, learned columns).
 
@@ -26,12 +26,13 @@ def fit_predictions(
 
     Args:
         content: float32 n × d content rows; pairs of genres are added to them.
+        n_genres: number of genres, the first columns.
         positive: int64 n, positive ratings.
         learned: float32 n × l, what users taught of each movie; l may be 0.
         known: bool n, the movies to fit on.
         penalty: ridge penalty.
     """
-    content = with_pairs(content)
+    content = with_pairs(content, n_genres)
     log_positive = np.log1p(positive)[:, None].astype(np.float32)
     prior = fit_ridge(content, log_positive, penalty, known.astype(np.float64))
     predicted = fit_ridge(content, learned, penalty, np.sqrt(positive) * known)

@@ -9,20 +9,28 @@ from typing import Any, Protocol, TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.access.attribution import Attribution
+from gateway.access.viewer_events import NO_RULE, ViewerEvents
+from gateway.access.viewer_tokens import ViewerTokens
+from gateway.api.filters import FieldNames, require_values
+from gateway.api.schemas.film_filters import FilmFilters
 from gateway.api.schemas.presenters import explain_document, list_document
-from gateway.catalogue.catalogue import Catalogue
+from gateway.catalogue.catalogue import Catalogue, MovieFilter
 from gateway.catalogue.popularity import PopularList
+from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
 from gateway.http.route import json_response
 from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
 from gateway.state import consistency_token
+from gateway.state.audit_log import AuditLog
 from gateway.state.consistency_token import Positions
 from gateway.state.dedup_lookup import DedupLookup
 from gateway.state.profiles import Profile, Profiles
 from gateway.upstream.models import Models
 from marquee.bus.api import Published
-from marquee.errors import NotFound
+from marquee.domain.ids import id_text, refuse_collision, string_of
+from marquee.errors import NotFound, StoreUnavailable
 from marquee.events import MOVIES, RATINGS, Event
 from marquee.events.partitioning import partition_of
 from marquee.settings import Settings
@@ -96,12 +104,23 @@ class Context:
     publisher: EventPublisher
     dedup: DedupLookup
     idempotency: Idempotency
+    tokens: ViewerTokens = field(default_factory=lambda: ViewerTokens(()))
+    audit: AuditLog | None = None
+    attribution: Attribution | None = None
+    """Who asks and why, of a request that may change something."""
+    viewer_events: ViewerEvents = NO_RULE
     idempotent_request: IdempotentRequest | None = None
     """Idempotency data of the request that the context is for, None without a key."""
+    limit: AdaptiveLimit | None = None
+    """Limit of the requests under way; None: one of its own."""
 
     @property
     def catalogue(self) -> Catalogue:
         return self.live_view.catalogue
+
+    def is_degraded(self, profile: Profile | None = None) -> bool:
+        """Return whether an answer may be behind: the store is away, or did not give `profile`."""
+        return not self.live_view.connected or (profile is not None and not profile.known)
 
     async def read_user(
         self, user_id: int, after: str | None, wait_ms: int | None = None
@@ -131,22 +150,40 @@ class Context:
         wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
         return UserSnapshot(profile, fresh and profile.known, positions, wait_left)
 
+    def movie_filter(self, filters: FilmFilters) -> MovieFilter:
+        """Return the filter of a request, whose values films of the catalogue have.
+
+        Raises:
+            InvalidFields: No film has one of the values.
+        """
+        fields = ("genres", "genres_not", "languages", "certificates")
+        names = FieldNames(*map(filters.public_name, fields))
+        allowed = filters.movie_filter()
+        require_values(self.catalogue, allowed, names)
+        return allowed
+
     async def require_movie(self, movie_id: int) -> None:
         """Check that a movie is in the catalogue, or arrives there in a moment.
 
         Raises:
             NotFound: It does not.
+            IdCollision: The catalogue has another movie of the same number.
         """
-        if self.catalogue.get(movie_id) is not None or not self.live_view.connected:
-            return
-        if not await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S):
-            raise NotFound(f"there is no film {movie_id}")
+        if self.catalogue.get(movie_id) is None and self.live_view.connected:
+            await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S)
+        row = self.catalogue.get(movie_id)
+        if row is None and self.live_view.connected:
+            raise NotFound(f"there is no film {id_text(movie_id)}")
+        refuse_collision("movie_id", movie_id, string_of(row.movie_id) if row else "")
 
-    def with_request_ids(self, events: Sequence[E]) -> Sequence[E]:
-        """Return events with ids derived from the request's idempotency key, if it has one.
+    def with_request(self, events: Sequence[E]) -> Sequence[E]:
+        """Return events with what the request says of them: who asked, why, and their ids.
 
-        An id that a client has set stays.
+        Ids are derived from the request's idempotency key, if it has one; an id that a client has
+        set stays.
         """
+        if (attribution := self.attribution) is not None:
+            events = [cast(E, attribution.attributed(event)) for event in events]
         idempotent_request = self.idempotent_request
         if idempotent_request is None:
             return events
@@ -158,8 +195,14 @@ class Context:
         ]
 
     async def write(self, *events: Event, **more: Any) -> Response:
-        """Publish events and answer 202: the receipt of the first one, with the fields `more`."""
-        identified = self.with_request_ids(events)
+        """Publish events and answer 202: the receipt of the first one, with the fields `more`.
+
+        Raises:
+            TooManyEvents, Conflict: The rule of one viewer's events refuses one of them.
+        """
+        for event in events:
+            await self.viewer_events.take(event)
+        identified = self.with_request(events)
         places = await self.publisher.publish(identified)
         return json_response(receipt_document(identified, places) | more, 202)
 
@@ -169,30 +212,50 @@ class Context:
         It is read, too: were the store lost before the next request, the rules in memory would
         answer it.
         """
-        identified = self.with_request_ids([event])
+        identified = self.with_request([event])
         places = await self.publisher.publish(identified)
-        stored = await self.live_view.passed(consistency_token.positions_of(places), STORED_S)
-        in_force = stored and (await self.profiles.read(None)).known
+        in_force = await self.is_in_force(places)
         return json_response(receipt_document(identified, places), 200 if in_force else 202)
+
+    async def is_in_force(self, places: Sequence[Published]) -> bool:
+        """Return whether published rules are stored and read, waiting a second at most."""
+        # While the store is away there is nothing to wait for: the log has the rule.
+        stored = self.live_view.connected and await self.live_view.passed(
+            consistency_token.positions_of(places), STORED_S
+        )
+        return stored and (await self.profiles.read(None)).known
+
+    @property
+    def audit_log(self) -> AuditLog:
+        """The audit.
+
+        Raises:
+            StoreUnavailable: The gateway runs without one.
+        """
+        if self.audit is None:
+            raise StoreUnavailable("there is no store of the audit")
+        return self.audit
 
     async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
         answer = await self.orchestrator.answer(query)
         document = list_document(answer, query, self.catalogue)
         document["fresh"] = answer.fresh and fresh
+        document["degraded"] |= self.is_degraded()
         if explain:
-            document["explain"] = explain_document(answer.filtered)
+            document["explain"] = explain_document(answer.filtered, self.catalogue)
         return json_response(document)
 
 
 def context_of(request: Request) -> Context:
-    """Return the context of a request's app, with the request's idempotency data."""
+    """Return the context of a request's app, with what a write has to know of the request."""
     context = cast(Context, request.app.state.context)
-    idempotent_request = idempotent_request_of(request)
-    return (
-        context
-        if idempotent_request is None
-        else replace(context, idempotent_request=idempotent_request)
+    if request.method == "GET":
+        return context
+    return replace(
+        context,
+        idempotent_request=idempotent_request_of(request),
+        attribution=Attribution.of(request),
     )
 
 

@@ -1,24 +1,50 @@
 """Route that publishes events in bulk, for producers without a bus client."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any
 
+from pydantic import Field, TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.access.caller import caller_of
 from gateway.api.context import Context, context_of
-from gateway.api.event_parsing import read_events
+from gateway.api.event_parsing import (
+    BATCH,
+    MAX_EVENTS,
+    STRUCTURED,
+    Rejection,
+    given_id,
+    permitted,
+    read_call,
+)
+from gateway.api.genres import with_spelled_genres
 from gateway.api.schemas.requests import EventsBody
 from gateway.api.schemas.responses import EventsDocument
-from gateway.http.problem_details import FieldError, InvalidFields
+from gateway.http.json_body import JSON, media_type
+from gateway.http.problem_details import FieldError, NothingAccepted
 from gateway.http.route import documents, json_response, router
 from gateway.state import consistency_token
 from marquee.bus.api import Published
-from marquee.events import AnyEvent
+from marquee.errors import MarqueeError
+from marquee.events import EVENT_TYPES, MODELS, AnyEvent
 
 routes = router("Events")
-_BODY = {"application/json": {"schema": EventsBody.model_json_schema()}}
+PUBLIC_EVENTS = tuple(kind for kind in EVENT_TYPES.values() if kind.topic != MODELS)
+"""Events that producers may send: only the trainer publishes models."""
+_EVENT: dict[str, Any] = {"$ref": "#/components/schemas/CloudEvent"}
+_LIST: dict[str, Any] = {"type": "array", "items": _EVENT, "minItems": 1, "maxItems": MAX_EVENTS}
+_BODY = {
+    JSON: {
+        "schema": EventsBody.model_json_schema()
+        | {"properties": {"events": _LIST}, "additionalProperties": False}
+    },
+    STRUCTURED: {"schema": _EVENT},
+    BATCH: {"schema": _LIST},
+}
 _EXTRA = {"requestBody": {"required": True, "content": _BODY}}
 
 
@@ -28,31 +54,65 @@ _EXTRA = {"requestBody": {"required": True, "content": _BODY}}
 async def publish_events(request: Request) -> Response:
     """Publish up to 1,000 events (CloudEvents of the topics `movies` and `ratings`). Each is
     reported: accepted; a duplicate, whose `source` and `id` the log has had before, and which is
-    not written again; or rejected, with each field that is wrong and what is allowed. The token
-    covers all that the log has. An event that is sent again takes effect once.
+    not written again; or rejected, with each field that is wrong and what is allowed, or because
+    one viewer has too many events (429 where that holds for all of the call). The token
+    covers all that the log has. An event that is sent again takes effect once. Where all are
+    rejected the answer is 422, with the same `items`.
+
+    CloudEvents over HTTP are taken in each mode: one event as `application/cloudevents+json`, a
+    list as `application/cloudevents-batch+json`, or data as `application/json` with the attributes
+    in headers (`ce-id`, `ce-source`, `ce-type`, `ce-specversion`, `ce-time`).
     """
-    if "json" not in request.headers.get("content-type", ""):
-        raise InvalidFields([FieldError("Content-Type", "must be application/json")])
     context, items = context_of(request), []
-    parsed = read_events(await request.body())
-    valid = {i: event for i, event in enumerate(parsed) if not isinstance(event, list)}
-    events = dict(zip(valid, context.with_request_ids(list(valid.values())), strict=True))
+    body = await request.body()
+    read = read_call(media_type(request), request.headers, body)
+    parsed = with_spelled_genres(permitted(read, caller_of(request)), context.catalogue.genres)
+    valid = {i: event for i, event in enumerate(parsed) if not isinstance(event, Rejection)}
+    if not valid:
+        rejected = [_rejected(i, e) for i, e in enumerate(parsed) if isinstance(e, Rejection)]
+        raise NothingAccepted(_summary(rejected), rejected)
+    events = dict(zip(valid, context.with_request(list(valid.values())), strict=True))
     publication = await _publish(context, events)
+    if publication.refused and not publication.places:
+        raise next(iter(publication.refused.values()))
     for index, event in enumerate(parsed):
-        if isinstance(event, list):
+        if isinstance(event, Rejection):
             items.append(_rejected(index, event))
+        elif (refusal := publication.refused.get(index)) is not None:
+            error = FieldError("data.user_id", str(refusal))
+            items.append(_rejected(index, Rejection(given_id(event), [error])))
         else:
             status = "accepted" if index in publication.accepted else "duplicate"
             items.append({"index": index, "id": events[index].id, "status": status})
     return json_response(_document(items, publication), 202)
 
 
+@cache
+def event_schemas() -> dict[str, Any]:
+    """Return the schemas of the events that producers may send, by name."""
+    union: Any = Annotated[reduce(or_, PUBLIC_EVENTS), Field(discriminator="type")]
+    form = TypeAdapter(union)
+    published = form.json_schema(ref_template="#/components/schemas/{model}")
+    schemas = published.pop("$defs")
+    for kind in PUBLIC_EVENTS:
+        # The type has a default in the class, but it is what tells the events apart.
+        schemas[kind.__name__]["required"].append("type")
+    return {**schemas, "CloudEvent": published | {"title": "CloudEvent"}}
+
+
 @dataclass(frozen=True)
 class _Publication:
-    """Indices of the accepted events, and the places of accepted events and duplicates."""
+    """What became of the events of a call.
+
+    Attributes:
+        accepted: Indices of those that were written.
+        places: Places of accepted events and duplicates.
+        refused: Index of each event that the rule of one viewer's events refuses, and why.
+    """
 
     accepted: frozenset[int]
     places: Sequence[Published]
+    refused: Mapping[int, MarqueeError]
 
 
 async def _publish(context: Context, events: dict[int, AnyEvent]) -> _Publication:
@@ -63,9 +123,14 @@ async def _publish(context: Context, events: dict[int, AnyEvent]) -> _Publicatio
     indices = list(first.values())
     before = await context.dedup.places([events[index] for index in indices])
     known = [place for place in before if place is not None]
-    new = [index for index, place in zip(indices, before, strict=True) if place is None]
+    unknown = [index for index, place in zip(indices, before, strict=True) if place is None]
+    why = await context.viewer_events.refused({index: events[index] for index in unknown})
+    new = [index for index in unknown if index not in why]
     places = await context.publisher.publish([events[i] for i in new]) if new else []
-    return _Publication(frozenset(new), [*known, *places])
+    # An event that stands twice in a call fares alike at both places.
+    first_of = {i: first[event.source, event.id] for i, event in events.items()}
+    refused = {i: why[one] for i, one in first_of.items() if one in why}
+    return _Publication(frozenset(new), [*known, *places], refused)
 
 
 def _document(items: list[dict[str, Any]], publication: _Publication) -> dict[str, Any]:
@@ -82,10 +147,17 @@ def _document(items: list[dict[str, Any]], publication: _Publication) -> dict[st
     }
 
 
-def _rejected(index: int, errors: Sequence[FieldError]) -> dict[str, Any]:
+def _summary(rejected: Sequence[Mapping[str, Any]]) -> str:
+    first = rejected[0]["detail"]
+    n = len(rejected)
+    return str(first) if n == 1 else f"all {n:,} events are rejected, the first one for {first}"
+
+
+def _rejected(index: int, rejection: Rejection) -> dict[str, Any]:
+    errors = rejection.errors
     return {
         "index": index,
-        "id": None,
+        "id": rejection.id,
         "status": "rejected",
         "detail": "; ".join(f"{error.field}: {error.detail}" for error in errors),
         "errors": [error.document() for error in errors],

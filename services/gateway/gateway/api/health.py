@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
+from gateway.http.ports import Part
 from gateway.http.problem_details import CODES
 from gateway.http.route import json_response, router
 from marquee.errors import NotFound
@@ -23,17 +24,16 @@ async def live(_: Request) -> Response:
 
 @routes.get(READY)
 async def ready(request: Request) -> Response:
-    """Whether the gateway can give an answer. Without the store it can, and says `degraded`."""
+    """Whether the gateway can give an answer: once it has films. Without the store it goes on by
+    those in memory, and says `degraded`.
+    """
     context = context_of(request)
-    connected = context.live_view.connected
-    return json_response(
-        ready_document(
-            service="gateway",
-            degraded=not connected,
-            redis=connected,
-            films=len(context.catalogue),
-        )
-    )
+    connected, films = context.live_view.connected, len(context.catalogue)
+    details = {"service": "gateway", "degraded": not connected, "redis": connected, "films": films}
+    if request.app.state.part is Part.PUBLIC:
+        details = {}  # on the operators' port
+    document = ready_document(films > 0, **details)
+    return json_response(document, 200 if films else 503)
 
 
 @routes.get(METRICS, include_in_schema=False)

@@ -1,17 +1,21 @@
 """Routes of the catalogue: list and search, a movie, similar movies, genres, and writes."""
 
 import secrets
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from functools import partial
+from itertools import chain
+from typing import Annotated, Any
 
 from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
+from gateway.api.genres import spelled_genres
 from gateway.api.schemas.field_types import MovieId
-from gateway.api.schemas.presenters import item_document
-from gateway.api.schemas.requests import MovieBody, MoviePatch, MoviesQuery, SimilarQuery
+from gateway.api.schemas.movie_bodies import MovieBody, MoviePatch
+from gateway.api.schemas.presenters import filter_notes, item_document
+from gateway.api.schemas.requests import MoviesQuery, SimilarQuery
 from gateway.api.schemas.responses import (
     AddedMovieDocument,
     GenresDocument,
@@ -23,14 +27,16 @@ from gateway.api.schemas.responses import (
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.pagination import paginate
 from gateway.http.route import documents, json_response, router
-from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.orchestrator import OWN_VERSION, reserve
-from gateway.upstream.models import Call, Failure, RecommendReply, read_recommended
+from gateway.recommend.filter_stage import ListRequest
+from gateway.recommend.orchestrator import OWN_VERSION
+from gateway.recommend.service_list import ServiceList
+from gateway.upstream.models import Failure, RecommendReply, movies_call, read_recommended
+from marquee.domain.ids import as_given, id_text, refuse_collision, string_of
 from marquee.domain.models import CONTENT
 from marquee.domain.movies import Movie
 from marquee.domain.recommendation import Route, Scored
 from marquee.errors import Conflict, NotFound
-from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, MovieUpdated, now
+from marquee.events import MovieAdded, MovieChange, MovieRef, MovieRemoved, MovieUpdated
 
 routes = router("Films")
 
@@ -43,7 +49,9 @@ async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) 
     context = context_of(request)
     movie_ids, cursor = paginate(_matching(context, query), query.limit, query.cursor)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
-    return json_response({"items": [row.summary() for row in rows if row], "next_cursor": cursor})
+    items = [row.summary() for row in rows if row]
+    degraded = context.is_degraded()
+    return json_response({"items": items, "next_cursor": cursor, "degraded": degraded})
 
 
 @routes.get("/v1/movies/{movie_id}", responses=documents(MovieDocument))
@@ -53,10 +61,11 @@ async def get_movie(request: Request, movie_id: MovieId) -> Response:
     await context.require_movie(movie_id)
     row = context.catalogue.get(movie_id)
     if row is None:
-        raise NotFound(f"there is no film {movie_id}")
+        raise NotFound(f"there is no film {id_text(movie_id)}")
     n, positive, _ = context.live_view.popular.sums.of(movie_id)
     mean = context.live_view.popular.mean(movie_id)
-    return json_response(row.details() | {"ratings": n, "positive": positive, "mean_rating": mean})
+    sums = {"ratings": n, "positive": positive, "mean_rating": mean}
+    return json_response(row.details() | sums | {"degraded": context.is_degraded()})
 
 
 @routes.get("/v1/movies/{movie_id}/similar", responses=documents(SimilarDocument))
@@ -64,60 +73,61 @@ async def list_similar_movies(
     request: Request, movie_id: MovieId, query: Annotated[SimilarQuery, Query()]
 ) -> Response:
     """The films most like one: in content, in who likes both, in the words of the title. Blocked
-    films are left out. Without an answer of the content service popular films of the same genres,
-    and `degraded: true`.
+    films are left out, and those that the filters do not allow. Where the content service gives no
+    answer or too few films, popular ones follow, those of the same genres first, and the answer
+    says `degraded: true`.
     """
     context = context_of(request)
+    allowed = context.movie_filter(query)
     await context.require_movie(movie_id)
     profile = await context.profiles.read(None)
-    reply = await _similar(context, movie_id, query.k + reserve(profile.rules))
-    fallbacks = []
-    movies: Iterable[Scored]
-    if isinstance(reply, Failure):
-        fallbacks.append({"route": Route.SIMILAR, "why": reply.why})
-        movies, model_version = _popular_in_genres(context, movie_id), OWN_VERSION
-    else:
-        movies, model_version = reply.items, reply.model_version
-    stage = FilterStage(profile.rules, context.catalogue, now())
-    list_request = ListRequest(query.k, exclude=frozenset((movie_id,)))
-    filtered = stage.apply(movies, UserContext(), list_request, promote=False)
+    list_request = ListRequest(query.k, allowed, frozenset((movie_id,)))
+    wanted = ServiceList(list_request, profile.rules, context.catalogue)
+    served = await wanted.served(partial(_similar, context, movie_id))
+    filtered, why = wanted.filled_up(served, _popular_like(context, movie_id, allowed))
     return json_response(
         {
-            "movie_id": movie_id,
-            "model_version": model_version,
-            "degraded": bool(fallbacks),
-            "fallbacks": fallbacks,
+            "movie_id": context.catalogue.given(movie_id),
+            "model_version": served.model_version or OWN_VERSION,
+            "degraded": why is not None or context.is_degraded(profile),
+            "fallbacks": [] if why is None else [{"route": Route.SIMILAR, "why": why}],
             "items": [item_document(item, False, context.catalogue) for item in filtered.items],
+            "notes": filter_notes(allowed, filtered, context.catalogue),
         }
     )
 
 
-async def _similar(context: Context, movie_id: int, k: int) -> RecommendReply | Failure:
+async def _similar(
+    context: Context, movie_id: int, k: int, filters: Mapping[str, Any]
+) -> RecommendReply | Failure:
     """Ask the content service for similar movies.
 
     Raises:
         NotFound: It does not know the movie.
     """
-    path = f"/internal/films/{movie_id}/similar?k={k}"
     seconds = context.settings.deadline_ms / 1000
-    reply = await context.models.call(CONTENT.name, Call("GET", path, None, seconds))
+    call = movies_call(f"/internal/films/{movie_id}/similar", k, filters, seconds)
+    reply = await context.models.call(CONTENT.name, call)
     if isinstance(reply, Failure):
         return reply
-    if reply.status == 404:
-        raise NotFound(f"there is no film {movie_id}")
+    if reply.names_nothing:
+        raise NotFound(f"there is no film {id_text(movie_id)}")
     return read_recommended(reply.body) if reply.ok else reply.failure(CONTENT.name)
 
 
-def _popular_in_genres(context: Context, movie_id: int) -> Iterable[Scored]:
-    row = context.catalogue.get(movie_id)
-    return context.live_view.popular.movies(MovieFilter(row.genres if row else ()))
+def _popular_like(context: Context, movie_id: int, allowed: MovieFilter) -> Iterable[Scored]:
+    """Return the popular movies within a filter, those of a movie's genres first."""
+    row, popular = context.catalogue.get(movie_id), context.live_view.popular
+    of_its_genres = popular.movies(allowed, MovieFilter(row.genres if row else ()))
+    return chain(of_its_genres, popular.movies(allowed))
 
 
 @routes.get("/v1/genres", responses=documents(GenresDocument))
 async def list_genres(request: Request) -> Response:
-    """The genres, with the number of films in each."""
-    counts = context_of(request).catalogue.genre_counts()
-    return json_response({"items": [{"name": name, "films": n} for name, n in counts.items()]})
+    """The genres of the catalogue, with the number of films in each."""
+    context = context_of(request)
+    items = [{"name": name, "films": n} for name, n in context.catalogue.genres.counts().items()]
+    return json_response({"items": items, "degraded": context.is_degraded()})
 
 
 @routes.post("/v1/movies", status_code=202, responses=documents(AddedMovieDocument, 202))
@@ -127,18 +137,28 @@ async def add_movie(request: Request, body: MovieBody) -> Response:
     movie_id = body.movie_id or _free_id(context)
     # A repeated request may find the movie that the first one has added.
     repeated = context.idempotent_request is not None and context.idempotent_request.again
-    if context.catalogue.get(movie_id) is not None and not repeated:
-        raise Conflict(f"there is a film {movie_id} already; PATCH changes it")
-    event = MovieAdded(data=Movie.model_validate(body.model_dump() | {"movie_id": movie_id}))
-    return await context.write(event, movie_id=movie_id)
+    row = context.catalogue.get(movie_id)
+    refuse_collision("movie_id", movie_id, string_of(row.movie_id) if row else "")
+    if row is not None and not repeated:
+        raise Conflict(f"there is a film {id_text(movie_id)} already; PATCH changes it")
+    genres = spelled_genres(context.catalogue.genres, body.genres)
+    fields = body.model_dump() | {"movie_id": movie_id, "genres": genres}
+    event = MovieAdded(data=Movie.model_validate(fields))
+    return await context.write(event, movie_id=as_given(movie_id))
 
 
 @routes.patch("/v1/movies/{movie_id}", status_code=202, responses=documents(ReceiptDocument, 202))
 async def update_movie(request: Request, movie_id: MovieId, body: MoviePatch) -> Response:
-    """Change fields of a film; those left out stay as they are."""
+    """Change fields of a film; those left out stay as they are. `null` clears a field that a film
+    may lack: the year, or any that `POST /v1/movies` takes without a value. `links` is replaced as
+    a whole.
+    """
     context = context_of(request)
     await context.require_movie(movie_id)
-    change = MovieChange.model_validate(body.model_dump() | {"movie_id": movie_id})
+    fields = body.model_dump() | {"movie_id": movie_id, "cleared": body.cleared}
+    if body.genres is not None:
+        fields["genres"] = spelled_genres(context.catalogue.genres, body.genres)
+    change = MovieChange.model_validate(fields)
     return await context.write(MovieUpdated(data=change))
 
 
@@ -151,7 +171,7 @@ async def remove_movie(request: Request, movie_id: MovieId) -> Response:
 
 
 def _matching(context: Context, query: MoviesQuery) -> Iterable[int]:
-    allowed = MovieFilter(tuple(query.genre))
+    allowed = context.movie_filter(query)
     popular = context.live_view.popular
     if not query.query.strip():
         return (row.movie_id for row in popular.rows(allowed))

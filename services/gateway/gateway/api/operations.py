@@ -1,21 +1,20 @@
 """Routes of operations: models and trainings, forwarded to the trainer."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.audit.operations import audited_call, call_trainer, operation
 from gateway.api.context import context_of
 from gateway.api.schemas.requests import RollbackBody, TrainingBody
-from gateway.http.problem_details import CODES, problem
+from gateway.http.problem_details import CODES, FieldError, problem
 from gateway.http.route import json_response, router
-from gateway.upstream.models import Call, Failure
-from marquee.errors import Unavailable
+from gateway.upstream.models import Reply
 
 routes = router("Operations")
 
-TRAINER_S = 10.0
 Name = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,100}$", description="A model's name.")]
 TrainingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
@@ -32,14 +31,28 @@ async def rollback_model(
 ) -> Response:
     """Let an earlier version serve again: the one named, or the one before the present."""
     content = body.model_dump(exclude_none=True) if body else {}
-    return await _forward(request, "POST", f"/internal/models/{name}/rollback", content)
+    context, path = context_of(request), f"/internal/models/{name}"
+    serving = await call_trainer(context, "GET", path)
+    if not serving.ok:
+        return _answer(serving)
+    before = {"version": serving.body.get("serving")}
+    async with operation(context, "model.rolled_back", name, before) as outcome:
+        reply = await audited_call(context, outcome, "POST", f"{path}/rollback", content)
+        if reply.ok:
+            outcome["after"] = {"version": reply.body.get("version")}
+    return _answer(reply)
 
 
 @routes.post("/v1/trainings", status_code=202)
 async def start_training(request: Request, body: TrainingBody | None = None) -> Response:
     """Start a training; what it publishes is swapped in without a failed request."""
     content = body.model_dump(exclude_none=True) if body else {}
-    return await _forward(request, "POST", "/internal/trainings", content)
+    context, models = context_of(request), content.get("models") or []
+    async with operation(context, "training.started", ", ".join(models) or "all") as outcome:
+        reply = await audited_call(context, outcome, "POST", "/internal/trainings", content)
+        if reply.ok:
+            outcome["after"] = {"training_id": reply.body.get("training_id")}
+    return _answer(reply)
 
 
 @routes.get("/v1/trainings")
@@ -54,17 +67,19 @@ async def get_training(request: Request, training_id: TrainingId) -> Response:
     return await _forward(request, "GET", f"/internal/trainings/{training_id}")
 
 
-async def _forward(request: Request, method: str, path: str, body: Any = None) -> Response:
-    reply = await context_of(request).models.call("trainer", Call(method, path, body, TRAINER_S))
-    if isinstance(reply, Failure):
-        raise Unavailable(reply.why)
+async def _forward(request: Request, method: str, path: str) -> Response:
+    return _answer(await call_trainer(context_of(request), method, path))
+
+
+def _answer(reply: Reply) -> Response:
+    """Return the trainer's reply as the API's: a refusal of the caller as a problem."""
     if reply.ok:
         return json_response(reply.body, reply.status)
     refusal = reply.body if isinstance(reply.body, dict) else {}
     code = refusal.get("code") if refusal.get("code") in CODES else _code_of(reply.status)
-    detail = refusal.get("detail")
-    status = 502 if reply.status == 500 else reply.status
-    return problem(code or "internal", str(detail or "the trainer refused"), (), status)
+    detail, field = str(refusal.get("detail") or "the trainer refused"), refusal.get("field")
+    errors = [FieldError(field, detail)] if isinstance(field, str) and field else []
+    return problem(code or "invalid_input", detail, errors, reply.status)
 
 
 def _code_of(status: int) -> str:

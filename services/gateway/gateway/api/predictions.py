@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.access.caller import caller_of
 from gateway.api.context import Context, context_of
 from gateway.api.schemas.requests import PredictionBody
 from gateway.api.schemas.responses import PredictionsDocument
@@ -12,7 +13,10 @@ from gateway.api.session import session_history
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.orchestrator import OWN_VERSION
+from gateway.state.profiles import Profile
 from gateway.upstream.models import Call, Failure
+from gateway.upstream.replies import Predictions, read_reply
+from marquee.domain.ids import as_given
 from marquee.domain.models import NEURAL
 from marquee.domain.recommendation import Route
 
@@ -24,47 +28,46 @@ async def predict(request: Request, body: PredictionBody) -> Response:
     """The rating that a viewer (or a session's ratings) can be expected to give each film. Without
     the network's answer it is the film's mean rating, with confidence 0, and `degraded`.
     """
+    caller_of(request).require_viewer(body.user_id)
     context = context_of(request)
-    ratings, notes = await _ratings(context, body)
+    profile, notes = await _profile(context, body)
+    ratings = [(i, half_stars / 2) for i, half_stars in profile.facts.rated.items()]
     movie_ids = list(dict.fromkeys(body.movie_ids))
     answer = await _predict(context, {"ratings": ratings, "movie_ids": movie_ids})
     predicted, model_version, fallbacks = {}, OWN_VERSION, []
     if isinstance(answer, Failure):
         fallbacks.append({"route": Route.NEURAL, "why": answer.why})
     else:
-        predicted = {item["movie_id"]: item for item in answer["items"]}
-        model_version = answer["model_version"]
+        predicted = {item.movie_id: item.model_dump() for item in answer.items}
+        model_version = answer.model_version
     return json_response(
         {
-            "items": [predicted.get(i) or _mean_rating(context, i) for i in movie_ids],
+            "items": [
+                (predicted.get(i) or _mean_rating(context, i)) | {"movie_id": as_given(i)}
+                for i in movie_ids
+            ],
             "model_version": model_version,
-            "degraded": bool(fallbacks),
+            "degraded": bool(fallbacks) or context.is_degraded(profile),
             "fallbacks": fallbacks,
             "notes": notes,
         }
     )
 
 
-async def _ratings(
-    context: Context, body: PredictionBody
-) -> tuple[list[tuple[int, float]], tuple[str, ...]]:
-    """Return the ratings of the user or the session, with notes on what was left out."""
+async def _profile(context: Context, body: PredictionBody) -> tuple[Profile, tuple[str, ...]]:
+    """Return the facts of the user or the session, with notes on what was left out."""
     if (body.user_id is None) == (body.ratings is None):
         raise InvalidFields([FieldError("user_id", "give either user_id or ratings")])
     if body.ratings is not None:
         history = session_history(body.ratings)
-        facts, notes = history.facts, history.notes
-    else:
-        facts, notes = (await context.profiles.read(body.user_id)).facts, ()
-    return [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()], notes
+        return Profile(history.facts), history.notes
+    return await context.profiles.read(body.user_id), ()
 
 
-async def _predict(context: Context, body: dict[str, Any]) -> dict[str, Any] | Failure:
+async def _predict(context: Context, body: dict[str, Any]) -> Predictions | Failure:
     seconds = context.settings.deadline_ms / 1000
     reply = await context.models.call(NEURAL.name, Call("POST", "/internal/predict", body, seconds))
-    if isinstance(reply, Failure):
-        return reply
-    return dict(reply.body) if reply.ok else reply.failure(NEURAL.name)
+    return read_reply(NEURAL.name, reply, Predictions)
 
 
 def _mean_rating(context: Context, movie_id: int) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from gateway.api.schemas.field_types import UserId
 from gateway.api.schemas.requests import SessionBody, SessionQuery, UserQuery
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
-from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import documents, router
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.orchestrator import RecommendationQuery
@@ -26,21 +25,22 @@ async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
     those most like them. Genres are a union and a hard filter.
     """
-    movies = MovieFilter(tuple(query.genre))
-    list_request = ListRequest(query.k, movies, diversity=query.diversity)
+    movies = context_of(request).movie_filter(query)
     history = session_history((), query.viewed)
+    list_request = ListRequest(query.k, movies, history.older, query.diversity)
     return await _session(request, history, list_request, query.explain)
 
 
 @routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
 async def recommend_session(request: Request, body: SessionBody) -> Response:
     """The same for a session that is not a user: what it has seen and rated travels along, and
-    decides the route as a viewer's profile would. Of more than 1,000 ratings the newest 1,000
-    count, and `notes` says so.
+    decides the route as a viewer's profile would. Of more than 1,000 ratings or viewed films the
+    newest 1,000 count, and `notes` says so.
     """
+    movies = context_of(request).movie_filter(body)
     history = session_history(body.ratings, body.viewed)
     exclude = history.older.union(body.exclude)
-    list_request = ListRequest(body.k, MovieFilter(tuple(body.genres)), exclude, body.diversity)
+    list_request = ListRequest(body.k, movies, exclude, body.diversity)
     return await _session(request, history, list_request, body.explain)
 
 
@@ -53,10 +53,9 @@ async def recommend_user(
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`.
     """
+    movies = context_of(request).movie_filter(query)
     snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
-    list_request = ListRequest(
-        query.k, query.movie_filter(), frozenset(query.exclude), query.diversity
-    )
+    list_request = ListRequest(query.k, movies, frozenset(query.exclude), query.diversity)
     list_query = RecommendationQuery(
         snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
     )

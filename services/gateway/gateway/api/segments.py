@@ -1,14 +1,16 @@
 """Routes of segments: lists, recommendations for a segment, names and numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.audit.operations import fix_segments, name_segment
 from gateway.api.context import Context, context_of
-from gateway.api.schemas.presenters import item_document
+from gateway.api.schemas.presenters import filter_notes, item_document
 from gateway.api.schemas.requests import SegmentBody, SegmentQuery, SegmentsBody
 from gateway.api.schemas.responses import (
     SegmentDocument,
@@ -18,17 +20,20 @@ from gateway.api.schemas.responses import (
 )
 from gateway.catalogue.catalogue import Row
 from gateway.http.route import documents, json_response, router
-from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.orchestrator import MAX_RESERVE
-from gateway.upstream.models import Call, Failure
-from gateway.upstream.segments import Kind, fetch_segment_movies, fetch_segments
-from marquee.errors import NotFound, Unavailable
-from marquee.events import now
+from gateway.recommend.filter_stage import ListRequest, UserContext
+from gateway.recommend.service_list import ServiceList
+from gateway.upstream.models import Failure, RecommendReply, movies_call
+from gateway.upstream.segments import (
+    Kind,
+    fetch_segment_movies,
+    fetch_segments,
+    segment_movies_path,
+)
+from marquee.errors import ModelUnavailable, NotFound
 
 routes = router("Segments")
 
 SegmentId = Annotated[int, Path(ge=0, le=10_000, description="A segment of the serving version.")]
-TRAINER_S = 5.0
 MAX_TYPICAL = 10
 """Number of typical movies shown for a segment."""
 
@@ -66,28 +71,35 @@ async def recommend_segment(
     request: Request, kind: Kind, segment_id: SegmentId, query: Annotated[SegmentQuery, Query()]
 ) -> Response:
     """The most popular films of a segment of films, or those that a segment of viewers likes more
-    than others do; within the rules, with the promotions for that segment of viewers.
+    than others do; within the rules and the filters, with the promotions for that segment of
+    viewers. The list ends where the segment has no further film that passes.
     """
     context = context_of(request)
-    seconds = context.settings.deadline_ms / 1000
-    k = query.k + MAX_RESERVE
-    version, movies = await fetch_segment_movies(context.models, kind, segment_id, k, seconds)
+    list_request = ListRequest(query.k, context.movie_filter(query))
     profile = await context.profiles.read(None)
-    stage = FilterStage(profile.rules, context.catalogue, now())
     user = UserContext(segments=frozenset((segment_id,) if kind == "users" else ()))
-    filtered = stage.apply(movies, user, ListRequest(query.k), promote=kind == "users")
-    placed = {p.movie_id for p in filtered.placed}
+    wanted = ServiceList(list_request, profile.rules, context.catalogue, user, kind == "users")
+    served = await wanted.served(partial(_segment_movies, context, kind, segment_id))
+    if served.failure is not None and not served.sent:
+        raise ModelUnavailable(served.failure.why)
+    filtered, placed = served.filtered, {p.movie_id for p in served.filtered.placed}
     items = [item_document(i, i.movie_id in placed, context.catalogue) for i in filtered.items]
-    document = {"kind": kind, "segment": segment_id, "model_version": version, "items": items}
-    return json_response(document)
+    return json_response(
+        {
+            "kind": kind,
+            "segment": segment_id,
+            "model_version": served.model_version,
+            "degraded": served.failure is not None or context.is_degraded(profile),
+            "items": items,
+            "notes": filter_notes(list_request.filter, filtered, context.catalogue),
+        }
+    )
 
 
 @routes.put("/v1/segments/{kind}", responses=documents(SegmentsWishDocument))
 async def put_segments(request: Request, kind: Kind, body: SegmentsBody) -> Response:
     """Fix the number of segments from the next training on; null lets the data choose it."""
-    return json_response(
-        await _put_to_trainer(context_of(request), f"/internal/segments/{kind}", body.model_dump())
-    )
+    return json_response(await fix_segments(context_of(request), kind, body.k))
 
 
 @routes.put("/v1/segments/{kind}/{segment_id}", responses=documents(SegmentDocument))
@@ -100,12 +112,25 @@ async def put_segment(
     context = context_of(request)
     segment = await _segment(context, kind, segment_id)
     preference = {"name": body.name.strip(), "films": segment["typical"], "keep": body.keep}
-    await _put_to_trainer(context, f"/internal/segments/{kind}/names", preference)
+    await name_segment(context, kind, segment, preference)
     return json_response(
         _segment_document(
             segment | {"name": preference["name"], "named": True, "kept": body.keep}, context
         )
     )
+
+
+async def _segment_movies(
+    context: Context, kind: Kind, segment_id: int, k: int, filters: Mapping[str, Any]
+) -> RecommendReply | Failure:
+    """Ask for the movies of a segment.
+
+    Raises:
+        NotFound: There is no such segment.
+    """
+    seconds = context.settings.deadline_ms / 1000
+    call = movies_call(segment_movies_path(kind, segment_id), k, filters, seconds)
+    return await fetch_segment_movies(context.models, call)
 
 
 async def _segments(context: Context, kind: Kind) -> dict[str, Any]:
@@ -124,12 +149,3 @@ def _segment_document(segment: dict[str, Any], context: Context) -> dict[str, An
     """Return the document of a segment, its first typical movies with titles."""
     rows = ((i, context.catalogue.get(i)) for i in segment["typical"][:MAX_TYPICAL])
     return segment | {"typical": [(row or Row.unknown(i)).summary() for i, row in rows]}
-
-
-async def _put_to_trainer(context: Context, path: str, body: Any) -> Any:
-    reply = await context.models.call("trainer", Call("PUT", path, body, TRAINER_S))
-    if isinstance(reply, Failure):
-        raise Unavailable(reply.why)
-    if not reply.ok:
-        raise Unavailable(reply.failure("trainer").why)
-    return reply.body

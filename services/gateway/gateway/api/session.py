@@ -3,28 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
 from gateway.api.schemas.requests import SessionRating
 from marquee.domain.ratings import Ratings, half_stars
 
-MAX_RATINGS = 1000
-"""Newest ratings of a session that count: more of them change no list, and cost time."""
+MAX_FACTS = 1000
+"""Newest ratings, and newest views, of a session that count: more change no list, and cost time."""
+_Facts = TypeVar("_Facts")
 
 
 @dataclass(frozen=True)
 class SessionHistory:
-    """A session's facts with its newest ratings, and the movies of its older ones."""
+    """A session's facts with its newest ratings and views, and the movies of its older ones."""
 
     facts: Ratings
     older: frozenset[int] = frozenset()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out, in words; nothing if all ratings count."""
-        if not self.older:
-            return ()
-        total = len(self.facts.rated) + len(self.older)
-        return (f"the newest {MAX_RATINGS:,} of {total:,} ratings count",)
+    notes: tuple[str, ...] = ()
+    """What was left out, in words; nothing if all count."""
 
 
 def session_history(ratings: Sequence[SessionRating], viewed: Sequence[int] = ()) -> SessionHistory:
@@ -33,17 +29,29 @@ def session_history(ratings: Sequence[SessionRating], viewed: Sequence[int] = ()
     Args:
         ratings: In the order given, or in that of their times where all have one; of several of one
             movie the last counts.
-        viewed: Movies seen, newest last.
+        viewed: Movies seen, newest last; of one that is told again the last counts.
     """
-    facts = Ratings(viewed=dict.fromkeys(viewed))
+    facts = Ratings()
+    for movie_id in viewed:
+        facts.view(movie_id)
     for rating in _in_order(ratings):
         at = int(rating.at.timestamp()) if rating.at is not None else 0
         facts.rate(rating.movie_id, half_stars(rating.rating), at)
-    older = frozenset(islice(facts.rated, max(0, len(facts.rated) - MAX_RATINGS)))
-    if not older:
-        return SessionHistory(facts)
-    newest = {movie_id: half for movie_id, half in facts.rated.items() if movie_id not in older}
-    return SessionHistory(replace(facts, rated=newest), older)
+    rated, older_rated = _newest(facts.rated)
+    seen, older_seen = _newest(facts.viewed)
+    parts = (("ratings", facts.rated, older_rated), ("viewed films", facts.viewed, older_seen))
+    notes = tuple(
+        f"the newest {MAX_FACTS:,} of {len(all_facts):,} {what} count"
+        for what, all_facts, older in parts
+        if older
+    )
+    return SessionHistory(replace(facts, rated=rated, viewed=seen), older_rated | older_seen, notes)
+
+
+def _newest(facts: dict[int, _Facts]) -> tuple[dict[int, _Facts], frozenset[int]]:
+    """Return the newest facts by movie, and the movies of the older ones."""
+    older = frozenset(islice(facts, max(0, len(facts) - MAX_FACTS)))
+    return {i: fact for i, fact in facts.items() if i not in older} if older else facts, older
 
 
 def _in_order(ratings: Sequence[SessionRating]) -> list[SessionRating]:

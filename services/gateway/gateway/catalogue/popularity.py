@@ -14,6 +14,8 @@ from marquee.features.popularity import LivePopularity, MovieSums, Popularity
 MAX_AGE_S = 1.0
 """Seconds between two sorts: sums change with every rating."""
 
+_ANY = MovieFilter()
+
 
 class PopularList:
     """Movies by popularity; the order follows the catalogue at once, rating sums in a second."""
@@ -36,16 +38,20 @@ class PopularList:
         if self._table is self.catalogue.table:
             self._live.update(movie_id)
 
-    def movies(self, allowed: MovieFilter) -> Iterator[Scored]:
-        """Yield the movies that a filter allows, most popular first."""
-        reason = Reason.POPULAR_IN_GENRE if allowed.genres else Reason.POPULAR
-        for row in self.rows(allowed):
+    def movies(self, allowed: MovieFilter, also: MovieFilter = _ANY) -> Iterator[Scored]:
+        """Yield the movies that a filter allows, and a second one too, most popular first."""
+        is_of_genres = allowed.genres or also.genres
+        reason = Reason.POPULAR_IN_GENRE if is_of_genres else Reason.POPULAR
+        for row in self.rows(allowed, also):
             yield Scored(row.movie_id, self.score(row.movie_id), reason)
 
-    def rows(self, allowed: MovieFilter) -> Iterator[Row]:
-        """Yield the rows of the movies that a filter allows, most popular first."""
+    def rows(self, allowed: MovieFilter, also: MovieFilter = _ANY) -> Iterator[Row]:
+        """Yield the rows of these movies, most popular first."""
         self._refresh()
-        order = self._order[self.catalogue.filter_mask(allowed)[self._order]]
+        mask = self.catalogue.filter_mask(allowed)
+        if also != _ANY:
+            mask &= self.catalogue.filter_mask(also)
+        order = self._order[mask[self._order]]
         for movie_id in self.catalogue.table.movie_ids[order]:
             row = self.catalogue.get(int(movie_id))
             if row is not None:

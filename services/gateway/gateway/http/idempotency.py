@@ -14,7 +14,8 @@ from gateway.http.idempotency_store import (
     StoredResponse,
     fingerprint_of,
 )
-from gateway.http.scopes import Scope
+from gateway.http.scopes import SCOPES, WITHOUT_IDEMPOTENCY_KEY
+from marquee.access.scopes import Scope
 from marquee.errors import InvalidInput, MarqueeError
 
 HEADER = "Idempotency-Key"
@@ -28,14 +29,16 @@ KEY_PARAMETER: dict[str, Any] = {
         " as the first time (with `Idempotency-Replayed: true`) and takes effect once, for a day;"
         " the same key with another request is refused (`idempotency_key_reused`)."
     ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+    # Blanks around a header's value are no part of it.
+    "schema": {"type": "string", "maxLength": MAX_LENGTH, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 _SCOPES = frozenset((Scope.WRITE, Scope.CURATE))
 
 
-def takes_key(methods: Collection[str], scope: Scope) -> bool:
-    """Return whether a call may carry a key: the writes that publish events."""
-    return "GET" not in methods and scope in _SCOPES
+def takes_key(operation: str, methods: Collection[str]) -> bool:
+    """Return whether an operation may carry a key: the writes that publish events."""
+    is_write = "GET" not in methods and SCOPES[operation] in _SCOPES
+    return is_write and operation not in WITHOUT_IDEMPOTENCY_KEY
 
 
 def key_of(request: Request, taken: bool) -> str | None:

@@ -15,14 +15,15 @@ from typing import Any, Protocol
 import redis
 
 from marquee import telemetry
-from marquee.errors import InvalidInput
+from marquee.bus.redis.faults import describe
+from marquee.errors import InvalidInput, StoreUnavailable
 from marquee.serving.update_stream import connect
 
 RETENTION_S = 24 * 3600
 """Seconds that a key is stored, unless there are too many."""
 MAX_STORED_BYTES = 64 * 2**20
 """Limit of all stored keys and responses; the oldest are evicted first."""
-TIMEOUT_S = 0.5
+TIMEOUT_S = 0.25
 _DIGEST = 16
 _HEX = 2 * _DIGEST
 
@@ -40,6 +41,8 @@ class IdempotentRequest:
     key: str
     fingerprint: str
     again: bool = False
+    is_stored: bool = True
+    """Whether the store has the key: without it nothing more is asked of the store."""
 
     @property
     def seed(self) -> str:
@@ -140,7 +143,12 @@ class RedisIdempotency:
     async def begin(self, key: str, fingerprint: str) -> IdempotentRequest | StoredResponse:
         """See `Idempotency.begin`."""
         limits = (int(time.time() * 1000), RETENTION_S * 1000, self._max_bytes, _OVERHEAD)
-        record = await self._run(self._begin, key, fingerprint, *limits)
+        try:
+            record = await self._run(self._begin, key, fingerprint, *limits)
+        except StoreUnavailable as error:
+            # The write itself is safe: its event ids follow from the key.
+            telemetry.log.warning("an idempotency key is not kept", detail=str(error))
+            return IdempotentRequest(key, fingerprint, is_stored=False)
         if record is None:
             return IdempotentRequest(key, fingerprint)
         if record[:_HEX].decode() != fingerprint:
@@ -160,14 +168,14 @@ class RedisIdempotency:
             response.status,
             zlib.compress(response.body, 1),
         )
-        record = await self._run(self._finish, idempotent_request.key, fingerprint, value)
+        record = await self._end(self._finish, idempotent_request, value)
         if record is None or record[:_HEX].decode() != fingerprint:
             return response
         return _stored_response(record) or response
 
     async def release(self, idempotent_request: IdempotentRequest) -> None:
         """See `Idempotency.release`."""
-        await self._run(self._release, idempotent_request.key, idempotent_request.fingerprint)
+        await self._end(self._release, idempotent_request)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -178,11 +186,22 @@ class RedisIdempotency:
         names = [name, *(f"{self._prefix}:{index}" for index in ("order", "sizes", "bytes"))]
         try:
             record: bytes | None = await script(keys=names, args=arguments)
-        except (redis.ConnectionError, redis.TimeoutError, OSError, TimeoutError) as error:
-            # The write itself is safe: its event ids follow from the key.
-            telemetry.log.warning("an idempotency key is not kept", detail=str(error))
-            return None
+        except (redis.RedisError, OSError) as error:
+            raise StoreUnavailable(f"Redis: {describe(error)}") from None
         return record
+
+    async def _end(
+        self, script: Any, idempotent_request: IdempotentRequest, *arguments: Any
+    ) -> bytes | None:
+        """Run a script on a call's key; nothing (None) where the store has lost it."""
+        if not idempotent_request.is_stored:
+            return None
+        key, fingerprint = idempotent_request.key, idempotent_request.fingerprint
+        try:
+            return await self._run(script, key, fingerprint, *arguments)
+        except StoreUnavailable as error:
+            telemetry.log.warning("a response is not kept for its key", detail=str(error))
+            return None
 
 
 def fingerprint_of(method: str, path: str, query: bytes, body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Pagination: a cursor names the last movie of a page, so pages never repeat or skip."""
+"""Pagination: a cursor names the last item of a page, so pages never repeat or skip."""
 
 import base64
 import binascii
@@ -18,23 +18,41 @@ def paginate(
     """
     remaining = iter(movie_ids)
     if cursor is not None:
-        last = _decode(cursor)
+        last = _movie_id(cursor)
         if not any(movie_id == last for movie_id in remaining):
             raise InvalidInput("its film is not in the list any more; begin anew", "cursor")
     page = list(islice(remaining, limit + 1))
-    return page[:limit], _encode(page[limit - 1]) if len(page) > limit else None
+    return page[:limit], cursor_after(page[limit - 1]) if len(page) > limit else None
 
 
-def _encode(movie_id: int) -> str:
-    return base64.urlsafe_b64encode(f"after {movie_id}".encode()).rstrip(b"=").decode()
+def cursor_after(item: object) -> str:
+    """Return the cursor of the page after an item, by the text that names it."""
+    return base64.urlsafe_b64encode(f"after {item}".encode()).rstrip(b"=").decode()
 
 
-def _decode(cursor: str) -> int:
+def item_of(cursor: str) -> str:
+    """Return the text of the item that a cursor names.
+
+    Raises:
+        InvalidInput: It is no cursor.
+    """
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        word, _, movie_id = text.decode().partition(" ")
-        if word == "after":
-            return int(movie_id)
+        word, _, item = text.decode().partition(" ")
     except (binascii.Error, ValueError):
-        pass
-    raise InvalidInput("not a cursor that a page has given", "cursor")
+        word = item = ""
+    if word != "after" or not item:
+        raise not_a_cursor()
+    return item
+
+
+def not_a_cursor() -> InvalidInput:
+    """Return the error of a cursor that no page has given."""
+    return InvalidInput("not a cursor that a page has given", "cursor")
+
+
+def _movie_id(cursor: str) -> int:
+    try:
+        return int(item_of(cursor))
+    except ValueError:
+        raise not_a_cursor() from None

@@ -1,8 +1,9 @@
 """Problem details (RFC 9457): every error with a stable code and the fields that are wrong."""
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -10,8 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
-from marquee.errors import InvalidInput, MarqueeError, Unavailable
+from marquee.errors import (
+    InvalidInput,
+    MarqueeError,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -27,6 +35,26 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         "The body is not JSON",
         "The request's body cannot be read as JSON.",
     ),
+    "unreadable_request": (
+        400,
+        "The request is not HTTP",
+        "The request line or a header cannot be read.",
+    ),
+    "address_too_long": (
+        414,
+        "The address is too long",
+        "The address with its query is longer than the limit; send lists in the body of a POST.",
+    ),
+    "headers_too_large": (
+        431,
+        "The headers are too large",
+        "There are more headers, or larger ones, than the limit.",
+    ),
+    "unsupported_media_type": (
+        415,
+        "The body is of another type",
+        "The call takes bodies of other types; `errors` names them.",
+    ),
     "unreadable_event": (422, "Not an event", "The message is none of the published events."),
     "not_found": (404, "Not found", "What the address names does not exist."),
     "method_not_allowed": (405, "Method not allowed", "The address has other methods."),
@@ -36,8 +64,38 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         "The Idempotency-Key came with another request before; a new request needs a new key.",
     ),
     "conflict": (409, "Conflict", "The request contradicts the present state."),
+    "id_collision": (
+        409,
+        "The id cannot be told from another",
+        "The id has the same number inside as another one; give it another text.",
+    ),
     "too_large": (413, "Too large", "The body is larger than the limit."),
+    "unauthorized": (
+        401,
+        "No valid key",
+        "The call needs a key or a viewer's token that is valid, in the header Authorization.",
+    ),
+    "rate_limited": (
+        429,
+        "Too many requests",
+        "The caller is above its rate; `Retry-After` says when the next request is taken.",
+    ),
+    "too_many_events": (
+        429,
+        "Too many events of one viewer",
+        "One viewer has more events than the rule allows; `Retry-After` says when to send again.",
+    ),
     "forbidden": (403, "Forbidden", "The caller lacks the scope that this call needs."),
+    "too_slow": (
+        408,
+        "Too slow",
+        "The request did not arrive in time; send it again.",
+    ),
+    "overloaded": (
+        503,
+        "Too busy",
+        "As many requests as the gateway takes on are under way; try again in a moment.",
+    ),
     "unavailable": (
         503,
         "Not available",
@@ -68,13 +126,22 @@ CODES: Mapping[str, tuple[int, str, str]] = {
 
 _STATUS_CODES = {
     400: "unreadable_body",
+    401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
     409: "conflict",
     413: "too_large",
+    415: "unsupported_media_type",
     422: "invalid_input",
+    429: "rate_limited",
     503: "unavailable",
 }
+
+
+_NO_OBJECT = frozenset({"dict_type", "model_type", "model_attributes_type"})
+"""Types of the error that a body is no JSON object."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +166,27 @@ class InvalidFields(InvalidInput):
         self.errors = tuple(errors)
 
 
+class WrongMediaType(InvalidFields):
+    """The body is of a type that the call does not take."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class NothingAccepted(InvalidInput):
+    """Each of several items is rejected; `items` tells why, one by one."""
+
+    def __init__(self, detail: str, items: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(detail)
+        self.items = tuple(items)
+
+
 def unknown_field(name: str, known: Iterable[str], what: str) -> FieldError:
     """Return the error of an unknown parameter or field, with the nearest known one."""
     names = sorted(known)
     nearest = difflib.get_close_matches(name, names, 1, 0.5)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    return FieldError(name, f"unknown {what}{hint}", names)
+    return FieldError(name or '""', f"unknown {what}{hint}", names)
 
 
 def problem(
@@ -113,10 +195,13 @@ def problem(
     errors: Sequence[FieldError] = (),
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
+    items: Sequence[Mapping[str, Any]] = (),
 ) -> Response:
-    """Return the response that reports a problem."""
+    """Return the response that reports a problem, of several items too."""
     default_status, title, _ = CODES[code]
     status = status or default_status
+    # What a request has may be repeated in it, half of a surrogate pair too.
+    detail = detail.encode("utf-8", "backslashreplace").decode()
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
@@ -126,6 +211,8 @@ def problem(
     }
     if errors:
         body["errors"] = [error.document() for error in errors]
+    if items:
+        body["items"] = items
     headers = dict(headers or {})
     if status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_S))
@@ -136,7 +223,9 @@ async def on_marquee_error(_: Request, error: Exception) -> Response:
     """Report a `MarqueeError`."""
     assert isinstance(error, MarqueeError)
     if isinstance(error, InvalidFields):
-        return problem("invalid_input", str(error), error.errors)
+        return problem(error.code, str(error), error.errors)
+    if isinstance(error, NothingAccepted):
+        return problem("invalid_input", str(error), items=error.items)
     if isinstance(error, InvalidInput):
         errors = [FieldError(error.field, str(error))] if error.field else []
         code = error.code if error.code in CODES else "invalid_input"
@@ -144,24 +233,58 @@ async def on_marquee_error(_: Request, error: Exception) -> Response:
     code = error.code if error.code in CODES else "internal"
     if code == "internal" and isinstance(error, Unavailable):
         code = "unavailable"
-    return problem(code, str(error) if code != "internal" else CODES[code][2])
+    detail = str(error) if code != "internal" else CODES[code][2]
+    return problem(code, detail, headers=_headers_of(error))
+
+
+def _headers_of(error: MarqueeError) -> dict[str, str]:
+    """Return what a client needs to know beside the problem, to make the next call right."""
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(math.ceil(error.retry_after_s)), **error.headers}
+    return {}
 
 
 async def on_invalid_request(_: Request, error: Exception) -> Response:
     """Report parameters or a body that do not validate."""
     assert isinstance(error, RequestValidationError)
     faults = error.errors()
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return problem("unreadable_body", "The body is not valid JSON.")
-    errors = [_field_error(fault) for fault in faults]
+    for fault in faults:
+        if fault["type"] == "json_invalid":
+            return problem("unreadable_body", f"The body is not valid JSON: {_reason(fault)}.")
+    # Of a value that may be absent, pydantic also tells that it is not null.
+    told = [fault for fault in faults if fault["type"] != "none_required"]
+    errors = [_field_error(fault) for fault in told or faults]
     return problem("invalid_input", "; ".join(f"{e.field}: {e.detail}" for e in errors), errors)
 
 
-async def on_http_error(_: Request, error: Exception) -> Response:
-    """Report a refusal of the framework: unknown address, wrong method, large body."""
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Report a refusal of the framework: unknown address, wrong method, unreadable body."""
     assert isinstance(error, HTTPException)
     code = _STATUS_CODES.get(error.status_code, "internal")
-    return problem(code, str(error.detail), (), error.status_code, error.headers)
+    detail, headers = str(error.detail), error.headers
+    if code == "method_not_allowed":
+        allowed = ", ".join(_methods_of(request))
+        detail = f"{request.method} is no method of this address, which has {allowed}"
+        headers = {"Allow": allowed}
+    elif code == "unreadable_body" and error.__cause__ is not None:
+        detail = f"The body is not valid JSON: {_fault_of_body(error.__cause__)}."
+    return problem(code, detail, (), error.status_code, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods of all routes of an address; each route knows its own alone."""
+    routes = request.app.router.routes
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matching for method in getattr(route, "methods", ())})
+
+
+def _fault_of_body(cause: BaseException) -> str:
+    """Return why a body could not be read, in words."""
+    if isinstance(cause, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {cause.start}"
+    return "it is nested too deeply" if isinstance(cause, RecursionError) else "it cannot be read"
 
 
 async def on_fault(_: Request, __: Exception) -> Response:
@@ -169,11 +292,28 @@ async def on_fault(_: Request, __: Exception) -> Response:
     return problem("internal", CODES["internal"][2])
 
 
+def _reason(fault: Mapping[str, Any]) -> str:
+    reason = str((fault.get("ctx") or {}).get("error", "it cannot be read"))
+    *_, place = fault["loc"]
+    # FastAPI's parser gives the place beside the reason, pydantic's within it.
+    at = f" at character {place}" if isinstance(place, int) else ""
+    return reason[:1].lower() + reason[1:] + at
+
+
+def _is_branch(part: object) -> bool:
+    """Return whether a part of a place is pydantic's name of one way to read a value."""
+    return isinstance(part, str) and "[" in part and part.endswith("]")
+
+
 def _field_error(error: Mapping[str, Any]) -> FieldError:
+    if error["type"] in _NO_OBJECT and len(error["loc"]) == 1:
+        return FieldError("body", "must be a JSON object")
     *_, last = error["loc"] or ("body",)
-    path = [str(part) for part in error["loc"][1:]] or [str(last)]
+    path = [str(part) for part in error["loc"][1:] if not _is_branch(part)] or [str(last)]
     context = error.get("ctx") or {}
     if error["type"] == "unknown_field":
-        return unknown_field(context["name"], context["known"], "field")
+        unknown = unknown_field(context["name"], context["known"], "field")
+        within = [str(part) for part in error["loc"][1:] if not _is_branch(part)]
+        return replace(unknown, field=".".join([*within, unknown.field]))
     detail = str(error["msg"]).removeprefix("Value error, ")
     return FieldError(".".join(path), detail[:1].lower() + detail[1:], context.get("allowed"))

@@ -11,14 +11,24 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.http import reason
 from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
+from gateway.http.json_body import require_json
+from gateway.http.openapi_security import security_of
 from gateway.http.problem_details import FieldError, InvalidFields, unknown_field
 from gateway.http.query_parameters import EndpointParameters
-from gateway.http.scopes import SCOPES, Scope
+from gateway.http.reason import reason_of, takes_reason
+from gateway.http.scopes import SCOPES
 from marquee import telemetry
+from marquee.access.scopes import Scope
+from marquee.domain.json_values import refuse_deep
+from marquee.http_server.disconnect import CALLER_GONE, CallerGone, StoppedWithCaller
+from marquee.limits import MAX_PARAMETERS
 
 Allow = Callable[[Request, Scope], Awaitable[None]]
 """Raises when the caller of a request lacks a scope."""
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+"""Answers a request."""
 
 
 class StrictRoute(APIRoute):
@@ -26,8 +36,13 @@ class StrictRoute(APIRoute):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if takes_key(self.methods or (), self.scope_needed):
-            self.openapi_extra = {**(self.openapi_extra or {}), "parameters": [KEY_PARAMETER]}
+        extra: dict[str, Any] = dict(self.openapi_extra or {})
+        methods = self.methods or ()
+        parameters = [KEY_PARAMETER] if takes_key(self.name, methods) else []
+        parameters += [reason.PARAMETER] if takes_reason(self.name, methods) else []
+        if parameters:
+            extra["parameters"] = parameters
+        self.openapi_extra = extra | security_of(self.scope_needed)
 
     @property
     def scope_needed(self) -> Scope:
@@ -41,21 +56,31 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with checks before and metrics after it."""
         handle, known = self._handler(), self._parameters()
+        if self._only_reads:
+            handle = _stopped_with_caller(handle)
         path, scope = self.path, self.scope_needed
-        keyed = takes_key(self.methods or (), scope)
+        keyed = takes_key(self.name, self.methods or ())
+        reasoned = takes_reason(self.name, self.methods or ())
+        if reasoned:
+            known |= {reason.NAME}
 
         async def strict(request: Request) -> Response:
             started, status = time.perf_counter(), 500
             try:
                 if request.scope["query_string"]:
+                    _refuse_too_many(request.scope["query_string"])
                     _refuse_unknown(request.query_params.keys(), known)
                 if scope is not Scope.OPEN:
                     await request.app.state.allow(request, scope)
+                if reasoned:
+                    request.state.reason = reason_of(request)
                 key = key_of(request, keyed)
                 response = await (
                     handle(request) if key is None else idempotent(request, key, handle)
                 )
                 status = response.status_code
+                if (allowance := getattr(request.state, "allowance", None)) is not None:
+                    response.headers.update(allowance.headers())
                 return response
             except Exception as error:
                 status = getattr(error, "status", getattr(error, "status_code", 500))
@@ -66,13 +91,20 @@ class StrictRoute(APIRoute):
 
         return strict
 
+    @property
+    def _only_reads(self) -> bool:
+        """Whether nobody but the caller has anything of the call."""
+        return self.methods == {"GET"} or self.scope_needed is Scope.READ
+
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that parses a request and calls the endpoint; reads skip FastAPI."""
         endpoint, parameters = self.endpoint, None
         if self.methods == {"GET"}:
             parameters = EndpointParameters.of(endpoint, frozenset(self.param_convertors))
-        if parameters is None:
+        if parameters is None and self.body_field is None:
             return super().get_route_handler()
+        if parameters is None:
+            return _with_json(super().get_route_handler())
         read = parameters.read
 
         async def handle(request: Request) -> Response:
@@ -92,12 +124,37 @@ class StrictRoute(APIRoute):
         return frozenset(names)
 
 
+def _with_json(handle: Handler) -> Handler:
+    """Return a handler of a route with a body, which must be JSON."""
+
+    async def checked(request: Request) -> Response:
+        require_json(request)
+        refuse_deep(await request.body())
+        return await handle(request)
+
+    return checked
+
+
+def _stopped_with_caller(handle: Handler) -> Handler:
+    """Return a handler whose work ends when the caller goes away; writes are carried out."""
+
+    async def stopped(request: Request) -> Response:
+        try:
+            with StoppedWithCaller(request.scope):
+                return await handle(request)
+        except CallerGone:
+            return Response(status_code=CALLER_GONE)
+
+    return stopped
+
+
 def router(tag: str) -> APIRouter:
     """Return a router for one part of the API."""
     return APIRouter(
         tags=[tag],
         route_class=StrictRoute,
         generate_unique_id_function=lambda route: route.name,
+        # FastAPI would document its own form of it; `openapi_problems` adds the right one.
         responses={422: {"description": "A parameter or field is wrong, or unknown."}},
     )
 
@@ -114,6 +171,12 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 _HEADERS = {"Cache-Control": "no-store"}
+
+
+def _refuse_too_many(query: bytes) -> None:
+    if query.count(b"&") >= MAX_PARAMETERS:
+        detail = f"more than {MAX_PARAMETERS:,} parameters: send lists in the body of a POST"
+        raise InvalidFields([FieldError("query", detail)])
 
 
 def _refuse_unknown(names: Iterable[str], known: frozenset[str]) -> None:

@@ -1,25 +1,16 @@
-"""Scopes: the permission that each call needs, in one table."""
+"""The scope that each call needs, and the calls that a viewer's token allows."""
 
 from collections.abc import Mapping
-from enum import StrEnum
+from typing import Final
 
-
-class Scope(StrEnum):
-    """Permission of a caller."""
-
-    OPEN = "open"
-    """For everyone: health, metrics, the description of the API, the page."""
-    READ = "read"
-    WRITE = "write"
-    CURATE = "curate"
-    OPERATE = "operate"
-
+from marquee.access.scopes import Scope
 
 SCOPES: Mapping[str, Scope] = {
     "recommend": Scope.READ,
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
     "get_user": Scope.READ,
+    "export_user": Scope.READ,
     "list_ratings": Scope.READ,
     "put_rating": Scope.WRITE,
     "delete_rating": Scope.WRITE,
@@ -41,12 +32,18 @@ SCOPES: Mapping[str, Scope] = {
     "delete_block": Scope.CURATE,
     "list_promotions": Scope.CURATE,
     "list_blocks": Scope.CURATE,
+    "preview_rule": Scope.CURATE,
+    "list_audit": Scope.CURATE,
+    "get_audit": Scope.CURATE,
+    "revert_audit": Scope.CURATE,
+    "get_erasure": Scope.WRITE,
     "list_segments": Scope.READ,
     "get_segment": Scope.READ,
     "recommend_segment": Scope.READ,
     "put_segments": Scope.CURATE,
     "put_segment": Scope.CURATE,
     "publish_events": Scope.WRITE,
+    "issue_token": Scope.WRITE,
     "list_models": Scope.OPERATE,
     "rollback_model": Scope.OPERATE,
     "start_training": Scope.OPERATE,
@@ -63,3 +60,42 @@ SCOPES: Mapping[str, Scope] = {
     "static_file": Scope.OPEN,
 }
 """Operation → scope."""
+
+WITHOUT_EFFECT: Final = frozenset({"preview_rule"})
+"""Calls that change nothing, though their method is not GET."""
+WITHOUT_IDEMPOTENCY_KEY: Final = frozenset({"issue_token"}) | WITHOUT_EFFECT
+"""Writes that publish no event, and whose answer must not be stored."""
+
+OF_ANYONE: Final = frozenset(
+    {
+        "recommend",
+        "recommend_session",
+        "list_movies",
+        "get_movie",
+        "list_similar_movies",
+        "list_genres",
+        "list_segments",
+        "get_segment",
+        "recommend_segment",
+    }
+)
+"""Reads that name no viewer: a viewer's token allows them."""
+
+OF_ONE_VIEWER: Final = frozenset(
+    {
+        "recommend_user",
+        "get_user",
+        "export_user",
+        "list_ratings",
+        "put_rating",
+        "delete_rating",
+        "add_view",
+        "put_dismissed",
+        "delete_dismissed",
+    }
+)
+"""Calls that a viewer's token allows where the path names that viewer. An erasure is not among
+them: a token that was stolen must not be able to end what it cannot give back."""
+
+OF_VIEWER_IN_BODY: Final = frozenset({"predict"})
+"""Calls that a viewer's token allows where the body names that viewer, or none; they check it."""

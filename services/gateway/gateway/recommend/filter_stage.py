@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter
 from gateway.state.rules import Rules
+from marquee.domain.genres import genre_key
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
 from marquee.events import Promotion
@@ -38,7 +39,7 @@ class ListRequest:
 
     Attributes:
         k: Number of movies.
-        filter: Genres, years and tag of the movies.
+        filter: What the movies must be like.
         exclude: Ids of movies to leave out.
         diversity: Share of a movie's exposure threshold that its score loses, in 0..1; None: the
             default of the system, which the popular list, the same for all, is spared.
@@ -160,8 +161,10 @@ def _applies(promotion: Promotion, user: UserContext, list_request: ListRequest)
     """Return whether a promotion is meant for this request and this user."""
     if promotion.segments and not user.segments.intersection(promotion.segments):
         return False
-    genres = list_request.filter.genres
-    return not (promotion.genres and genres) or not set(genres).isdisjoint(promotion.genres)
+    wanted = list_request.filter.genre_keys
+    return not (promotion.genres and wanted) or any(
+        genre_key(name) in wanted for name in promotion.genres
+    )
 
 
 def _ranks(promotion: Promotion, k: int) -> Iterator[int]:

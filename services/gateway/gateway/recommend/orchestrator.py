@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.candidate_filter import candidate_filter
 from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
 from gateway.state.consistency_token import Positions, select_topics
 from gateway.state.profiles import Profile
@@ -60,6 +61,8 @@ class RecommendationQuery:
     """Seconds that a service may wait for its rows to pass `after`."""
     notes: tuple[str, ...] = ()
     """What of the request was left out, in words."""
+    spares: int | None = None
+    """Spare movies to request; None: as many as the rules may remove or place."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class _RequestRun:
 
     @property
     def no_candidates(self) -> bool:
-        """Whether no movie can be recommended, as none carries the requested tag."""
+        """Whether no movie can be recommended, as the catalogue has none that passes."""
         return bool(self._base_request["only"] == [])
 
     async def find_segment(self) -> None:
@@ -157,8 +160,10 @@ class _RequestRun:
         Returns:
             Whether the list is complete: it has k movies, or no further movie could be shown.
         """
-        k = self._query.list_request.k
-        for n_requested in (k + reserve(self._query.profile.rules), k + MAX_RESERVE):
+        k, spares = self._query.list_request.k, self._query.spares
+        if spares is None:
+            spares = reserve(self._query.profile.rules)
+        for n_requested in (k + spares, k + MAX_RESERVE):
             reply = await self._recommend(route, n_requested)
             if isinstance(reply, Failure):
                 self._fallbacks.append(Fallback(route, reply.why))
@@ -223,7 +228,10 @@ class _RequestRun:
         request = self._base_request | {
             "route": route,
             "k": k,
-            "exclude": [*query.list_request.exclude, *(item.movie_id for item in self._candidates)],
+            "exclude": [
+                *self._base_request["exclude"],
+                *(item.movie_id for item in self._candidates),
+            ],
             "after": select_topics(query.after, *_TOPICS[route]),
             "deadline_ms": deadline * 1000,
         }
@@ -247,20 +255,13 @@ def reserve(rules: Rules) -> int:
 
 
 def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
-    """Return the part of an internal request that is the same for every route.
-
-    A tag is sent as the movies that carry it: models' rows have no tags.
-    """
+    """Return the part of an internal request that is the same for every route."""
     facts, list_request = query.profile.facts, query.list_request
-    movies = list_request.filter
     return {
         "user_id": query.user_id,
         "ratings": [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()],
         **({"rated_at": [facts.times.get(i, 0) for i in facts.rated]} if facts.times else {}),
         "viewed": list(facts.viewed),
         "dismissed": list(facts.dismissed),
-        "genres": movies.genres,
-        "year_from": movies.year_from,
-        "year_to": movies.year_to,
-        "only": None if movies.tag is None else [*catalogue.tagged(movies.tag)],
+        **candidate_filter(list_request.filter, catalogue, list_request.exclude),
     }

@@ -1,5 +1,6 @@
 """User profiles: a user's facts with the rules of the same moment, and their source."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,4 +22,8 @@ class Profiles(Protocol):
 
     async def read(self, user_id: int | None) -> Profile:
         """Return the facts of a user (None: nobody) and the rules; never raises."""
+        ...
+
+    async def movie_texts(self, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
+        """Return the ids that are strings of movies that a user rated, by number; never raises."""
         ...

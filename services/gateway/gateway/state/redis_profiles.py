@@ -45,6 +45,25 @@ class RedisProfiles:
             return Profile(rules=self._rules, known=False)
         return Profile(facts, self._rules)
 
+    async def movie_texts(self, user_id: int, movie_ids: Sequence[int]) -> dict[int, str]:
+        """See `Profiles.movie_texts`."""
+        if not movie_ids:
+            return {}
+        key = self._keys.user(user_id).movie_texts
+        try:
+            texts = await self._guarded(self._redis.hmget(key, movie_ids))
+        except StoreUnavailable:
+            return {}
+        return {i: text.decode() for i, text in zip(movie_ids, texts, strict=True) if text}
+
+    async def history_bytes(self, user_id: int) -> int:
+        """Return the size of a user's packed facts, 0 where it cannot be read; never raises."""
+        key = self._keys.user(user_id).user(user_id)
+        try:
+            return int(await self._guarded(self._redis.strlen(key)))
+        except StoreUnavailable:
+            return 0
+
     async def _fetch(self, user_id: int | None) -> tuple[Ratings, Sequence[bytes | None]]:
         if user_id is None:
             return Ratings(), await self._guarded(self._redis.mget(self._versions))
@@ -81,7 +100,9 @@ class RedisProfiles:
         except (redis.TimeoutError, TimeoutError) as error:
             self._breaker.timed_out()
             raise StoreUnavailable(f"Redis: {describe(error)}") from None
-        except (redis.ConnectionError, OSError) as error:
+        except (redis.RedisError, OSError) as error:
+            # A server that answers with an error (a replica, a cluster, no rights) is of no more
+            # use than one that is away.
             self._breaker.failed()
             raise StoreUnavailable(f"Redis: {describe(error)}") from None
         self._breaker.succeeded()

@@ -1,13 +1,16 @@
 """Curation rules: promotions and blocks of movies, and their periods of validity."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from marquee.events import Block, Promotion
+from marquee.events.payloads import Data
+
+D = TypeVar("D", bound=Data)
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,15 @@ class MovieRules:
         row = orjson.loads(text)
         promotion, block = row.get("promotion"), row.get("block")
         return cls(
-            None if promotion is None else Promotion.model_validate(promotion),
-            None if block is None else Block.model_validate(block),
+            None if promotion is None else _kept(Promotion, promotion),
+            None if block is None else _kept(Block, block),
             row,
         )
+
+
+def _kept(kind: type[D], rule: Mapping[str, Any]) -> D:
+    """Return a rule as it is kept: it was accepted once, and stays."""
+    return kind.model_validate_json(orjson.dumps(rule), strict=True)
 
 
 def promotion_holds(promotion: Promotion, now: datetime) -> bool:
@@ -58,6 +66,15 @@ class Rules:
         """Return the rules of all partitions together."""
         return cls({movie_id: rules for part in parts for movie_id, rules in part.items()})
 
+    def with_rule(self, rule: Promotion | Block) -> "Rules":
+        """Return these rules with one more, which replaces one of its kind of the same movie."""
+        known = self._movies.get(rule.movie_id, MovieRules())
+        if isinstance(rule, Promotion):
+            changed = replace(known, promotion=rule)
+        else:
+            changed = replace(known, block=rule)
+        return Rules({**self._movies, rule.movie_id: changed})
+
     def __len__(self) -> int:
         """Return the number of movies with rules, in force or not."""
         return len(self._movies)
@@ -75,9 +92,9 @@ class Rules:
         """Return whether a promotion in force is limited to segments of users."""
         return any(promotion_holds(p, now) for p in self._segment_promotions)
 
-    def rows(self, kind: str) -> list[dict[str, Any]]:
-        """Return all stored rules of a kind (`promotion`, `block`) by movie id, ended ones too."""
+    def rows(self, kind: str) -> dict[int, dict[str, Any]]:
+        """Return all stored rules of a kind (`promotion`, `block`) by movie, ended ones too."""
         stored = (
             (movie_id, self._movies[movie_id].row.get(kind)) for movie_id in sorted(self._movies)
         )
-        return [{"movie_id": movie_id, **row} for movie_id, row in stored if row]
+        return {movie_id: {"movie_id": movie_id, **row} for movie_id, row in stored if row}

@@ -1,5 +1,6 @@
 """HTTP client of one address over keep-alive connections (aiohttp), with safe retries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -21,8 +22,14 @@ class RawReply:
 class HttpClient:
     """Client of one address, such as `http://127.0.0.1:8101`; connects at the first call."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            url: The address.
+            headers: Headers of every call, beside those of the content.
+        """
+        self._url, self._headers = url.rstrip("/"), dict(headers or {})
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
@@ -32,7 +39,7 @@ class HttpClient:
             OSError: There is no complete reply.
         """
         if self._session is None:
-            self._session = _session()
+            self._session = _session(self._headers)
         try:
             async with await self._start(self._session, method, path, body) as response:
                 return RawReply(response.status, await response.read())
@@ -72,14 +79,14 @@ class _CallTrace:
     reused: bool = False
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
     """Return a session without limits of its own: deadlines are the caller's."""
     trace = aiohttp.TraceConfig()
     trace.on_connection_reuseconn.append(_mark_reused)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Content-Type": "application/json"},
+        headers={"Content-Type": "application/json", **headers},
         timeout=aiohttp.ClientTimeout(),
         trace_configs=[trace],
     )

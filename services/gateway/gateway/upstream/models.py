@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from marquee.domain.recommendation import Reason, Route, Scored
+from marquee.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,32 @@ class Failure:
     why: str
     unresponsive: bool = field(default=False, compare=False)
     """Whether there was no reply at all: another call at once would only wait again."""
+    unreached: bool = field(default=False, compare=False)
+    """Whether there was no connection, or it ended: another replica may be asked at once."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """An internal call with its time limit in seconds; without a body when that is None."""
+    """An internal call with its time limit in seconds; without a body when that is None.
+
+    `waits`: the service may wait before it answers, so that its time tells nothing of the load.
+    """
 
     method: str
     path: str
     body: Any = None
     seconds: float = 1.0
+    waits: bool = False
+
+
+def movies_call(path: str, k: int, filters: Mapping[str, Any], seconds: float) -> Call:
+    """Return the call for a list of movies that is no user's.
+
+    A GET without filters, which the services of earlier releases answer too; with filters a POST.
+    """
+    if filters.get("only") is None and not any(filters.values()):
+        return Call("GET", f"{path}?k={k}", None, seconds)
+    return Call("POST", path, {**filters, "k": k}, seconds)
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,23 @@ class Reply:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def names_nothing(self) -> bool:
+        """Whether a service knows the call, and nothing of that name.
+
+        A server that does not know the call at all answers 404 without our code.
+        """
+        return (
+            self.status == 404
+            and isinstance(self.body, dict)
+            and self.body.get("code") == NotFound.code
+        )
+
+    @property
+    def is_callers_fault(self) -> bool:
+        """Whether a refusal is the caller's to mend: not a secret, a release, or a fault."""
+        return self.names_nothing or self.status in (400, 409, 422)
 
     def failure(self, service: str) -> Failure:
         """Return a reply with an error status as a failure of `service`."""
@@ -69,18 +103,24 @@ class Models(Protocol):
 def read_recommended(body: Any) -> RecommendReply | Failure:
     """Parse the body of a recommend reply.
 
-    Values are not validated: the services are trusted, and this is the hot path.
+    Only the types that later work rests on are checked, as this is the hot path.
     """
     try:
         items = tuple(map(_scored, body["items"]))
-        return RecommendReply(items, body["model_version"], body.get("fresh", True))
+        if not isinstance(version := body["model_version"], str):
+            raise TypeError("model_version is no text")
+        return RecommendReply(items, version, body.get("fresh", True) is True)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Failure(f"the answer cannot be read: {error!r}")
 
 
 def _scored(item: Mapping[str, Any]) -> Scored:
-    because = tuple([(movie["movie_id"], movie["weight"]) for movie in item.get("because", ())])
-    return Scored(item["movie_id"], item["score"], _REASONS[item["reason"]], because)
+    because = tuple(
+        [(int(movie["movie_id"]), float(movie["weight"])) for movie in item.get("because", ())]
+    )
+    if type(movie_id := item["movie_id"]) is not int:
+        raise TypeError("movie_id is no whole number")
+    return Scored(movie_id, float(item["score"]), _REASONS[item["reason"]], because)
 
 
 _REASONS = {reason.value: reason for reason in Reason}

@@ -1,12 +1,24 @@
 """Client of segments: the user-model service knows them, the trainer knows their names."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
-from gateway.upstream.models import Call, Failure, Models, Reply, read_recommended
+from gateway.upstream.models import (
+    Call,
+    Failure,
+    Models,
+    RecommendReply,
+    Reply,
+    read_recommended,
+)
+from gateway.upstream.replies import (
+    Segment,
+    SegmentNames,
+    Segments,
+    UserSegment,
+    read_reply,
+)
 from marquee.domain.models import USER_MODEL
 from marquee.domain.ratings import Ratings
-from marquee.domain.recommendation import Scored
 from marquee.errors import ModelUnavailable, NotFound
 
 Kind = Literal["movies", "users"]
@@ -24,12 +36,8 @@ async def fetch_user_segment(
     ratings = [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()]
     call = Call("POST", "/internal/segment", {"ratings": ratings}, seconds)
     reply = await models.call(SERVICE, call)
-    if isinstance(reply, Failure):
-        return reply
-    if not reply.ok:
-        return reply.failure(SERVICE)
-    segment = reply.body.get("segment")
-    return None if segment is None else int(segment)
+    document = read_reply(SERVICE, reply, UserSegment)
+    return document if isinstance(document, Failure) else document.segment
 
 
 async def fetch_segments(models: Models, kind: Kind, seconds: float) -> dict[str, Any]:
@@ -40,51 +48,51 @@ async def fetch_segments(models: Models, kind: Kind, seconds: float) -> dict[str
         NotFound: There is no model with such segments.
     """
     path = f"/internal/segments/{kind}"
-    document = await call_user_model(models, Call("GET", path, None, seconds))
-    segments = document["items"]
-    query = [{"id": segment["id"], "films": segment["typical"]} for segment in segments]
+    reply = await call_user_model(models, Call("GET", path, None, seconds))
+    document = read_reply(SERVICE, reply, Segments)
+    if isinstance(document, Failure):
+        raise ModelUnavailable(document.why)
+    query = [{"id": segment.id, "films": segment.typical} for segment in document.items]
     reply = await models.call(
         "trainer", Call("POST", f"{path}/names", {"segments": query}, NAMES_S)
     )
-    names = reply.body if isinstance(reply, Reply) and reply.ok else {"names": {}, "k": None}
-    items = [_with_name(segment, names) for segment in segments]
-    return document | {"wanted": names["k"], "items": items}
+    stored = read_reply("trainer", reply, SegmentNames)
+    names = SegmentNames() if isinstance(stored, Failure) else stored
+    items = [_with_name(segment, names) for segment in document.items]
+    return document.model_dump() | {"wanted": names.k, "items": items}
 
 
-async def fetch_segment_movies(
-    models: Models, kind: Kind, segment: int, k: int, seconds: float
-) -> tuple[str, tuple[Scored, ...]]:
-    """Return the model's version and the movies for a segment, best first.
+def segment_movies_path(kind: Kind, segment: int) -> str:
+    """Return the path of the movies for a segment."""
+    return f"/internal/segments/{kind}/{segment}/films"
+
+
+async def fetch_segment_movies(models: Models, call: Call) -> RecommendReply | Failure:
+    """Return the movies that a call for those of a segment gives, best first.
 
     Raises:
-        ModelUnavailable: The user-model service gives no readable answer.
         NotFound: There is no such segment.
     """
-    path = f"/internal/segments/{kind}/{segment}/films?k={k}"
-    reply = read_recommended(await call_user_model(models, Call("GET", path, None, seconds)))
+    reply = await call_user_model(models, call)
     if isinstance(reply, Failure):
-        raise ModelUnavailable(reply.why)
-    return reply.model_version, reply.items
+        return reply
+    return read_recommended(reply.body) if reply.ok else reply.failure(SERVICE)
 
 
-async def call_user_model(models: Models, call: Call) -> dict[str, Any]:
-    """Return the user-model service's answer.
+async def call_user_model(models: Models, call: Call) -> Reply | Failure:
+    """Return the user-model service's reply.
 
     Raises:
-        ModelUnavailable: It gives no answer, or refuses.
-        NotFound: It answers 404.
+        NotFound: It knows the call, and nothing of that name.
     """
     reply = await models.call(SERVICE, call)
-    if isinstance(reply, Failure):
-        raise ModelUnavailable(reply.why)
-    if reply.status == 404:
-        raise NotFound(reply.body.get("detail", "there is no such segment"))
-    if not reply.ok:
-        raise ModelUnavailable(reply.failure(SERVICE).why)
-    return dict(reply.body)
+    if isinstance(reply, Reply) and reply.names_nothing:
+        raise NotFound(str(reply.body.get("detail", "there is no such segment")))
+    return reply
 
 
-def _with_name(segment: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    name = names["names"].get(str(segment["id"]))
-    pinned = segment["id"] in names.get("kept", ())
-    return {**segment, "name": name or segment["name"], "named": name is not None, "kept": pinned}
+def _with_name(segment: Segment, names: SegmentNames) -> dict[str, Any]:
+    name = names.names.get(str(segment.id))
+    pinned = segment.id in names.kept
+    described = {"name": name or segment.name, "named": name is not None, "kept": pinned}
+    return segment.model_dump() | described

@@ -11,7 +11,6 @@ from marquee.domain.movies import Movie
 from marquee.features.content_embedding import ContentEmbedding
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_table import MovieTable
-from marquee.features.movie_vector import MovieVectors
 from marquee.features.popularity import Popularity
 from marquee.scoring.evidence_weights import OrderLikelihood
 from marquee.scoring.ridge import fit_ridge
@@ -19,6 +18,7 @@ from marquee.scoring.scorers.als import AlsFactors
 from marquee.scoring.scorers.autoencoder import Autoencoder
 from marquee.scoring.scorers.linear_autoencoder import LinearAutoencoder
 from marquee.training.content_embedding import fit_content_embedding
+from marquee.training.movie_vectors import fit_movie_vectors
 from marquee.training.pipeline import fit_pipeline
 from marquee.training.scorers.als import fit_als
 from marquee.training.scorers.autoencoder import encode, fit_over_movies, learned_movies
@@ -83,7 +83,7 @@ class NeuralAssembly:
     ) -> "NeuralAssembly":
         """Fit the pipeline of movie vectors; the ridge predicts nothing yet."""
         sums = rows.sums(len(movies))
-        vectors = MovieVectors.fit(movies, sums)
+        vectors = fit_movie_vectors(movies, sums, seed)
         matrix = vectors.matrix(movies, np.zeros_like(sums))
         raw = matrix[:, vectors.content]
         known = learned_movies(sums, config.min_ratings, config.autoencoder.head)

@@ -1,7 +1,7 @@
 """Artifacts for data scientists: id encoders, ratings, codes, raw vectors, torch's state."""
 
 import io
-import pickle
+import pickle  # nosec B403  # writes only
 
 import numpy as np
 import numpy.typing as npt

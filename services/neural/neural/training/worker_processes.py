@@ -1,36 +1,34 @@
 """Worker processes that train networks side by side.
 
-A process has one state of torch's random numbers, and its training uses one core. A worker is this
-module run by its name: no code travels, and nothing of the caller is imported, so that a script
-without an import guard may train. Arrays travel through a folder. A worker ends when its standard
-input does, so none outlives the process that started it.
+A process has one state of torch's random numbers, and its training uses one core. A worker is the
+program `neural.training.worker`: no code travels, and nothing of the caller is imported, so that a
+script without an import guard may train. Arrays travel through files without a name, which the
+kernel deletes when the last process that has them open ends, whatever ended it.
 """
 
 import contextlib
-import functools
+import mmap
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
 from marquee import telemetry
-from marquee.arrays import Matrix, load_arrays, save_arrays
-from marquee.child_process import exit_after, wait_for_end_of_input
+from marquee.arrays import Matrix, read_arrays
 from marquee.errors import MarqueeError
 from marquee.features.interactions import RatingRows
 from neural.training.config import NetworkConfig
 from neural.training.epochs import TrainedNetwork, movie_vectors, train_on_all
 from neural.training.rating_statistics import fit_rating_statistics
 
-_JOB, _CONFIG, _STATE = "work.npz", "config.json", "state."
+_STATE = "state."
 
 
 class TrainingFailed(MarqueeError):
@@ -109,9 +107,9 @@ def _start_workers(
     """Return a worker for each seed, ended by the stack; none where processes cannot be started."""
     with contextlib.ExitStack() as started:
         try:
-            folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="marquee-")))
-            _write_job(job, folder)
-            workers = [started.enter_context(_worker(folder, seed)) for seed in seeds]
+            file = started.enter_context(tempfile.TemporaryFile())
+            _write_job(job, file)
+            workers = [started.enter_context(_worker(job.config, file, seed)) for seed in seeds]
         except OSError as error:
             telemetry.log.info("networks are trained in turn", reason=str(error))
             return []
@@ -121,54 +119,59 @@ def _start_workers(
 
 @dataclass(frozen=True)
 class _Worker:
-    folder: Path
-    seed: int
     process: "subprocess.Popen[bytes]"
+    result: IO[bytes]
+    log: IO[bytes]
 
-    def start(self, epoch: int) -> None:
-        """Send the last epoch; if the process is gone already, `join` raises."""
+    def send(self, line: str) -> None:
+        """Send a line; if the process is gone already, `join` raises."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
-            self.process.stdin.write(b"%d\n" % epoch)
+            self.process.stdin.write(f"{line}\n".encode())
             self.process.stdin.flush()
+
+    def start(self, epoch: int) -> None:
+        """Send the last epoch."""
+        self.send(str(epoch))
 
     def join(self, job: TrainingJob, best: TrainedNetwork) -> TrainedNetwork:
         """Wait for the network and return it, or raise TrainingFailed."""
         status = self.process.wait()
         if status:
-            output = (self.folder / f"{self.seed}.log").read_text(errors="replace").strip()
+            self.log.seek(0)
+            output = self.log.read().decode(errors="replace").strip()
             reason = output.splitlines()[-1] if output else "it said nothing"
             end = f"signal {-status}" if status < 0 else f"status {status}"
             raise TrainingFailed(f"the training of a network ended with {end}: {reason}")
-        return _unpack(load_arrays(self.folder / f"{self.seed}.npz"), job, best)
+        return _unpack(_read(self.result.fileno(), "network"), job, best)
 
 
 @contextlib.contextmanager
-def _worker(folder: Path, seed: int) -> Iterator[_Worker]:
+def _worker(config: NetworkConfig, job: IO[bytes], seed: int) -> Iterator[_Worker]:
     """Start a worker, and end it with the context."""
     if not sys.executable:
         raise OSError("this Python does not know its own program")
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "neural.training.worker_processes",
-        str(folder),
-        str(seed),
-    ]
-    environ = os.environ | {"PYTHONPATH": _python_path()}
-    with (folder / f"{seed}.log").open("wb") as log:
+    with tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as log:
+        files = job.fileno(), result.fileno()
+        numbers = map(str, (os.getpid(), *files, seed))
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environ
+            [sys.executable, "-P", "-m", "neural.training.worker", *numbers],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": _python_path()},
+            pass_fds=files,
         )
-    try:
-        yield _Worker(folder, seed, process)
-    finally:
-        assert process.stdin is not None
-        process.kill()
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        process.wait()
+        worker = _Worker(process, result, log)
+        try:
+            worker.send(config.model_dump_json())
+            yield worker
+        finally:
+            assert process.stdin is not None
+            process.kill()
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            process.wait()
 
 
 def _python_path() -> str:
@@ -176,16 +179,33 @@ def _python_path() -> str:
     return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
-def _write_job(job: TrainingJob, folder: Path) -> None:
+def _write_job(job: TrainingJob, file: IO[bytes]) -> None:
     rows = job.rows
-    save_arrays(
-        folder / _JOB,
-        starts=rows.starts,
-        films=rows.movies,
-        half_stars=rows.half_stars,
-        content=job.content,
-    )
-    (folder / _CONFIG).write_text(job.config.model_dump_json())
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "starts": rows.starts,
+        "films": rows.movies,
+        "half_stars": rows.half_stars,
+        "content": job.content,
+    }
+    _write(file, arrays)
+
+
+def _write(file: IO[bytes], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    np.savez(file, allow_pickle=False, **arrays)
+    file.flush()
+
+
+class _Content(mmap.mmap):
+    """Content of an open file with a place of its own: processes share that of the file."""
+
+    def seekable(self) -> bool:
+        """Python has it from 3.13 on."""
+        return True
+
+
+def _read(descriptor: int, name: str) -> dict[str, npt.NDArray[Any]]:
+    with _Content(descriptor, 0, access=mmap.ACCESS_READ) as content:
+        return read_arrays(content, name)
 
 
 def _pack(trained: TrainedNetwork) -> dict[str, npt.NDArray[Any]]:
@@ -219,32 +239,19 @@ def _unpack(
     )
 
 
-def _train(folder: Path, seed: int, epoch: int) -> None:
-    """Train the network of a seed on the job in a folder, and write it there."""
-    arrays = load_arrays(folder / _JOB)
+def train_job(job: int, result: int, config: str, seed: int, epoch: int) -> None:
+    """Train the network of a seed, in a worker.
+
+    Args:
+        job: Descriptor of the file with the arrays of the job.
+        result: Descriptor of the file for the arrays of the network.
+        config: The job's `NetworkConfig` as JSON.
+        seed: Of all draws.
+        epoch: The last epoch.
+    """
+    arrays = _read(job, "job")
     rows = RatingRows(arrays["starts"], arrays["films"], arrays["half_stars"])
-    config = NetworkConfig.model_validate_json((folder / _CONFIG).read_text())
-    trained = train_on_all(rows, arrays["content"], config, seed, epoch)
-    save_arrays(folder / f"{seed}.npz", **_pack(trained))
-
-
-def _delete_after_input(folder: Path) -> None:
-    """Delete the folder once the process that started this one is gone."""
-    wait_for_end_of_input()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def main() -> None:
-    """Run a worker: folder and seed are its arguments, the last epoch comes by its input."""
-    folder, seed = Path(sys.argv[1]), int(sys.argv[2])
-    torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])  # the first takes seconds to import
-    epoch = sys.stdin.readline()
-    if not epoch:
-        _delete_after_input(folder)
-        sys.exit(1)
-    exit_after(functools.partial(_delete_after_input, folder))
-    _train(folder, seed, int(epoch))
-
-
-if __name__ == "__main__":
-    main()
+    values = NetworkConfig.model_validate_json(config)
+    trained = train_on_all(rows, arrays["content"], values, seed, epoch)
+    with open(result, "wb", closefd=False) as file:
+        _write(file, _pack(trained))

@@ -1,5 +1,5 @@
 """`python -m trainer.cli`: the command `marquee`."""
 
-from trainer.cli.main import main
+from trainer.cli.start import main
 
 main()

@@ -1,10 +1,15 @@
 """`marquee inspect` and `marquee doctor`: views of a movie or user, lists, and checks."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from marquee.counts import counted
+from marquee.domain.ids import as_given, id_text
+from marquee.errors import NotFound
+from trainer.cli.id_argument import Id, IdCommand, id_argument
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
 app = typer.Typer(
@@ -12,19 +17,19 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, vectors in full.")]
-Id = Annotated[int, typer.Argument(min=1, help="Its id.")]
+ItsId = Annotated[Id, id_argument("Its id.")]
 
 _SHOWN = 5
 
 
-@app.command()
-def movie(context: typer.Context, movie_id: Id, as_json: Json = False) -> None:
+@app.command(cls=IdCommand)
+def movie(context: typer.Context, movie_id: ItsId, as_json: Json = False) -> None:
     """Show each service's facts, vector, cluster, version and position of a film."""
     _inspect(context.obj, "movie", movie_id, as_json)
 
 
-@app.command()
-def user(context: typer.Context, user_id: Id, as_json: Json = False) -> None:
+@app.command(cls=IdCommand)
+def user(context: typer.Context, user_id: ItsId, as_json: Json = False) -> None:
     """Show each service's facts, code, cluster, version and position of a viewer."""
     _inspect(context.obj, "user", user_id, as_json)
 
@@ -85,11 +90,26 @@ def _inspect(session: Session, kind: str, entity: int, as_json: bool) -> None:
     finally:
         inspection.close()
     if as_json:
-        print_json({kind: entity, "services": views})
+        print_json({kind: as_given(entity), "services": views})
+    check_known(kind, entity, views)
+    if as_json:
         return
-    print_lines([f"{kind} {entity}"])
+    print_lines([f"{kind} {id_text(entity)}"])
     for view in views:
         print_lines(_lines(view))
+
+
+def check_known(kind: str, entity: int, views: Sequence[Mapping[str, Any]]) -> None:
+    """Check that some service holds anything of a movie or user.
+
+    Raises:
+        NotFound: None does.
+    """
+    if all(view["facts"] is None and view["vector"] is None for view in views):
+        raise NotFound(
+            f"no service holds anything of {kind} {id_text(entity)}: the id is another one, or the"
+            " consumers have not come to its events yet"
+        )
 
 
 def _lines(view: dict[str, Any]) -> list[str]:
@@ -102,7 +122,7 @@ def _lines(view: dict[str, Any]) -> list[str]:
     if view["vector"] is not None:
         numbers = " ".join(f"{value:.3f}" for value in view["vector"][:_SHOWN])
         more = " …" if len(view["vector"]) > _SHOWN else ""
-        lines.append(f"  vector   {numbers}{more} ({len(view['vector'])} numbers)")
+        lines.append(f"  vector   {numbers}{more} ({counted(len(view['vector']), 'number')})")
         lines.append(f"  cluster  {view['cluster']}  from: {view['from']}")
     if view["segment"] is not None:
         lines.append(f"  segment  {view['segment']}")

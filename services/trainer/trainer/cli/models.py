@@ -31,7 +31,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     rows = [_row(model, manifest) for model in models for manifest in reversed(model.versions)]
     print_table(("model", "version", "serves", "created", "data", "code", "metrics"), rows)
     if not rows:
-        session.say("no versions yet; next: marquee train")
+        session.say("no versions yet", "marquee train")
 
 
 @app.command()
@@ -76,7 +76,7 @@ def check(
         rows = [(f.model, f.file, f.sha256[:12], f.fault or "ok", f.use) for f in findings]
         print_table(("model", "artifact", "sha256", "state", "what serving does with it"), rows)
     if not findings:
-        session.say("no versions yet; next: marquee train")
+        session.say("no versions yet", "marquee train")
     if any(finding.fault for finding in findings):
         raise typer.Exit(2)
 

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from marquee.counts import counted
 from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session, print_error, print_json, print_lines
 
@@ -63,12 +64,17 @@ def _opened(file: str) -> AbstractContextManager[IO[bytes]]:
 
 def _send(session: Session, events: IO[bytes], file: str, report: "PublicationReport") -> None:
     from marquee.bus.factory import open_bus
+    from marquee.store.redis import RedisStore
+    from trainer.operations.known_events import KnownEvents
     from trainer.operations.publication import send_events
 
-    bus = open_bus(session.settings)
+    settings = session.settings
+    bus = open_bus(settings)
+    store = RedisStore(settings.redis_address, timeout=1.0)
     try:
-        send_events(bus, events, file, report)
+        send_events(bus, events, file, report, KnownEvents(store, settings))
     finally:
+        store.close()
         bus.close()
 
 
@@ -78,13 +84,17 @@ def _show(report: "PublicationReport", file: str, check: bool) -> None:
     if report.refused > SHOWN:
         print_error(f"… and {report.refused - SHOWN:,} more (--json names up to 1,000)")
     if report.refused:
-        of_all = f"{report.refused:,} of {report.refused + report.valid:,} events"
-        print_error(f"marquee: {of_all} of {file} are not valid; {_consequence(report, check)}")
+        verb = "is" if report.refused == 1 else "are"
+        of_all = f"{report.refused:,} of {counted(report.refused + report.valid, 'event')}"
+        print_error(f"marquee: {of_all} of {file} {verb} not valid; {_consequence(report, check)}")
     if check:
-        print_lines([f"{report.valid:,} valid events"])
+        print_lines([counted(report.valid, "valid event")])
     elif report.sent or not report.refused:
-        print_lines([f"sent {report.sent.total():,} events"])
+        print_lines([f"sent {counted(report.sent.total(), 'event')}"])
         print_lines([f"  {count:,} {kind}" for kind, count in sorted(report.sent.items())])
+    if report.known:
+        known = counted(report.known, "of them was", "of them were")
+        print_lines([f"  {known} there before: an event takes effect once"])
 
 
 def _consequence(report: "PublicationReport", check: bool) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from marquee.counts import counted
 from marquee.errors import InvalidInput
 from trainer.cli.terminal import Session
 
@@ -31,7 +32,7 @@ def schemas(
         raise InvalidInput(f"{', '.join(stale)} in {folder}: not what the events are; {MAKE}")
     if not check:
         _write(folder, texts, present - set(texts))
-    session.say(f"{len(texts)} files in {folder} are what the events are")
+    session.say(f"{counted(len(texts), 'file')} in {folder} are what the events are")
 
 
 def _write(folder: Path, texts: dict[str, str], obsolete: set[str]) -> None:

@@ -1,5 +1,6 @@
 """Output of the command line: results to stdout, messages and progress to stderr."""
 
+import codecs
 import json
 import logging
 import sys
@@ -20,15 +21,17 @@ from trainer.runs.records import StageRecord
 
 @dataclass(frozen=True)
 class Session:
-    """The settings of one call of the command, and whether it is quiet."""
+    """The settings of one call of the command, whether it is quiet, and whether it advises."""
 
     settings: Settings
     quiet: bool = False
+    hints: bool = True
 
-    def say(self, text: str) -> None:
-        """Write a message to stderr, unless the session is quiet."""
-        if not self.quiet:
-            print_error(text)
+    def say(self, text: str, next_step: str = "") -> None:
+        """Write a message to stderr, with what may follow it, unless the session is quiet."""
+        parts = [text, f"next: {next_step}" if next_step and self.hints else ""]
+        if not self.quiet and any(parts):
+            print_error("; ".join(filter(None, parts)))
 
 
 def print_error(text: str) -> None:
@@ -37,8 +40,9 @@ def print_error(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Write a value to stdout as JSON."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    """Write a value to stdout as JSON, in ASCII where stdout cannot show every letter."""
+    is_utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=not is_utf8, default=str) + "\n")
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -46,14 +50,20 @@ def print_lines(lines: Sequence[str]) -> None:
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table to stdout; cells are never cut if the output is not a terminal."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int = 400) -> None:
+    """Write a table to stdout; cells are never cut if the output is not a terminal.
+
+    Args:
+        columns: Names of the columns.
+        rows: Cells by row.
+        width: Where lines are wrapped if the output is not a terminal.
+    """
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console.width = 400
+        console.width = width
     console.print(table)
 
 
@@ -66,6 +76,8 @@ def log_to_stderr(level: str) -> None:
         # Looked up for each line, since callers may replace stderr.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+    # What its client says of a stopped Kafka follows as one line with a remedy.
+    logging.getLogger("kafka").setLevel(number if number < logging.WARNING else logging.CRITICAL)
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
 
 

@@ -131,7 +131,7 @@ def tune(
     found = find(dataset, session.settings, values, models, session.say)
     file = parameters or session.settings.params
     write_parameters(found, file)
-    session.say(f"wrote {file}; next: marquee train")
+    session.say(f"wrote {file}", "marquee train")
 
 
 def evaluate(  # noqa: PLR0913 (each is an option of the command)
@@ -210,4 +210,4 @@ def _print(session: Session, record: TrainingRecord) -> None:
     print_lines([f"published {name} {version}" for name, version in record.versions.items()])
     print_lines([f"refused {name}: {reason}" for name, reason in record.refused.items()])
     print_lines([f"kept {name} in {path}" for name, path in record.bundles.items()])
-    session.say(f"training {record.training_id} is done; next: marquee models list")
+    session.say(f"training {record.training_id} is done", "marquee models list")

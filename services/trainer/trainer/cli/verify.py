@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from marquee.counts import counted
+from marquee.domain.ids import as_given
 from marquee.errors import InvalidInput
+from trainer.cli.id_argument import Id, id_argument
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 
 if TYPE_CHECKING:  # the help loads no reader of the history
@@ -14,6 +17,7 @@ if TYPE_CHECKING:  # the help loads no reader of the history
 
 _SHOWN = 12
 _NAMED = 5
+_RECEIPT_WIDTH = 100
 
 Services = Annotated[
     list[str] | None, typer.Option("--service", help="Only this one; may be given again.")
@@ -94,15 +98,15 @@ def rebuild(
     ]
     print_table(("service", "partition", "position", "facts", "seconds"), rows)
     seconds = time.perf_counter() - started
-    print_lines([f"{len(rebuilt)} partitions rebuilt in {seconds:.1f} s"])
+    print_lines([f"{counted(len(rebuilt), 'partition')} rebuilt in {seconds:.1f} s"])
 
 
 def erasure(
     context: typer.Context,
-    user_id: Annotated[int, typer.Argument(min=1, help="The user who was erased.")],
+    user_id: Annotated[Id, id_argument("The user who was erased.")],
     finish: Annotated[
         bool,
-        typer.Option("--finish", help="First clean history and dead letters."),
+        typer.Option("--finish", help="First clean history, kept films and dead letters."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
@@ -122,10 +126,10 @@ def erasure(
         receipts.close()
     if as_json:
         items = [{"store": s.store, "since": s.since, "left": s.left or None} for s in stores]
-        print_json({"user_id": user_id, "stores": items})
+        print_json({"user_id": as_given(user_id), "stores": items})
     else:
         rows = [(store.store, store.since or "pending", store.left) for store in stores]
-        print_table(("store", "holds nothing since", "what is left"), rows)
+        print_table(("store", "holds nothing since", "what is left"), rows, _RECEIPT_WIDTH)
     if any(store.left for store in stores):
         raise typer.Exit(1)
 
@@ -158,7 +162,7 @@ def _print(verdicts: "list[Verdict]") -> None:
         if verdict.note:
             print_lines([f"{where}: {verdict.note}"])
     bad = sum(not verdict.equal for verdict in verdicts)
-    print_lines([f"{len(verdicts) - bad} of {len(verdicts)} partitions equal"])
+    print_lines([f"{len(verdicts) - bad} of {counted(len(verdicts), 'partition')} equal"])
 
 
 def _row(verdict: "Verdict") -> tuple[str, ...]:

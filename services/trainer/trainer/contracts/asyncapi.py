@@ -7,12 +7,11 @@ from typing import Any
 import yaml
 
 from marquee.bus.api import dead_letter_topic
-from marquee.domain.movies import GENRES
 from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event
 from marquee.events.payloads import Data
 from trainer.contracts.examples import EXAMPLES
 
-VERSION = "1.0.0"
+VERSION = "1.2.0"
 """Version of the contract: a new field or type raises the minor number; old forms stay readable."""
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REQUIRED = ["specversion", "id", "source", "type", "data"]
@@ -33,12 +32,19 @@ _TOPICS: Mapping[str, tuple[str, str]] = {
 _RULES = """\
 Events are CloudEvents 1.0 in JSON, one a message, of at most 1,000,000 bytes.
 
-- **Key**: the id in decimal ASCII (`movie_id` on `movies`, `user_id` on `ratings`), so that what
-  concerns one film or viewer keeps its order.
+- **Key**: the text of the id (`movie_id` on `movies`, `user_id` on `ratings`), a whole number in
+  decimal digits, so that what concerns one film or viewer keeps its order.
 - **Partition**: murmur2 of the key, as Kafka's Java client and kafka-python do by default;
   librdkafka needs `partitioner=murmur2_random`. An event on another partition is a dead letter.
 - **Once**: an event that comes again with its `source` and `id` takes effect once, as long as it
   is among the last 4,096 of its partition.
+- **Values**: a number is no text (`"4.5"`) and not `true`; a whole one may be written `90` or
+  `90.0`, an id never as a float. Times are ISO 8601 with a zone. Texts have something to see, and
+  no control characters or marks that turn their direction.
+- **Who and why**: events of films and rules, and erasures, may name who asked (`authtype`,
+  `authid`) and when it was accepted (`recordedtime`), by the extensions of CloudEvents; those of
+  films and rules also a `reason`. The audit keeps them. What comes by the API is attributed by the
+  gateway.
 - **Compatible**: unknown fields are ignored. A type keeps its meaning for ever; what would change
   it gets a new type. What is no event of these goes to the dead letters, `<topic>.dead`.
 - **Redis Streams** as the bus: `docs/how-to/send-events.md`.
@@ -67,7 +73,6 @@ def schema(kind: type[Event]) -> dict[str, Any]:
     inherited = own in (Event.__doc__, Data.__doc__) or not kind.__doc__
     made["description"] = name if inherited else own
     made["examples"] = [EXAMPLES[name]]
-    _name_genres(made)
     return {"$schema": _DRAFT, "$id": f"{name}.schema.json"} | made
 
 
@@ -172,21 +177,6 @@ def _ref(path: str) -> dict[str, str]:
 
 def _schema_file(name: str) -> str:
     return f"events/{name}.schema.json"
-
-
-def _name_genres(node: Any) -> None:
-    """List the genres in a schema, which pydantic checks by a function."""
-    if isinstance(node, dict):
-        genres = node.get("properties", {}).get("genres")
-        if isinstance(genres, dict):
-            for variant in (genres, *genres.get("anyOf", ())):
-                if variant.get("type") == "array":
-                    variant["items"] = {"type": "string", "enum": list(GENRES)}
-        for value in node.values():
-            _name_genres(value)
-    elif isinstance(node, list):
-        for value in node:
-            _name_genres(value)
 
 
 class _PlainDumper(yaml.SafeDumper):

@@ -1,1 +1,1 @@
-"""Data sets: readers of MovieLens releases, downloads, synthetic data."""
+"""Data sets: readers of tables of any origin, exports, downloads, synthetic data."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from marquee.errors import DataError
+from trainer.datasets.film_details import DETAIL_ROLES
 
-Kind = Literal["ratings", "movies", "tags", "links"]
+Kind = Literal["ratings", "movies", "tags", "relevances", "links", "credits", "keywords"]
 """What the rows of a table are."""
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -22,19 +23,41 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "year": ("year", "releaseyear", "startyear", "releasedate"),
     "genres": ("genres", "genre", "category", "categories", "listedin"),
     "tag": ("tag", "keyword", "label"),
+    "relevance": ("relevance",),
+    "imdb": ("imdbid",),
     "tmdb": ("tmdbid",),
+    "runtime": ("runtime", "runtimeminutes", "runningtime", "duration"),
+    "language": ("language", "originallanguage", "lang"),
+    "certificate": ("certificate", "certification", "contentrating", "agerating", "mpaarating"),
+    "overview": ("overview", "synopsis", "plot", "description", "summary"),
+    "poster": ("posterurl", "poster", "posterpath"),
+    "cast": ("cast", "actors"),
+    "crew": ("crew", "directors", "director"),
+    "people": ("people",),
+    "keywords": ("keywords", "plotkeywords"),
+    "moods": ("moods", "mood"),
+    "fields": ("marqueefields",),
 }  # fmt: skip
 """Role of a column → names that it may have, in lower case without what is no letter."""
 
+NO_COLUMN = "-"
+"""What a user names for a role that no column is to have."""
 _ID_ROLES = ("movie",)
+_DETAILS = frozenset(DETAIL_ROLES)
+_OF_CREDITS = frozenset({"movie", "title", "cast", "crew"})
 COLUMNS_NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "tags": ("user", "movie", "tag"),
     "ratings": ("user", "movie", "rating"),
     "movies": ("movie", "title"),
-    "links": ("movie", "tmdb"),
+    "relevances": ("movie", "tag", "relevance"),
+    "links": ("movie",),
+    "credits": ("movie", "cast"),
+    "keywords": ("movie", "keywords"),
 }
 """Columns by which a table is told; the first kind that fits."""
 _IMPLICIT = ("user", "movie")
+_LINKS = ("imdb", "tmdb")
+"""Columns of which a table of links has one."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +121,10 @@ def columns_of(
     found = {role: place for role, place in places.items() if place is not None}
     for kind, roles in COLUMNS_NEEDED.items():
         wanted = _IMPLICIT if every_row_likes and kind == "ratings" else roles
+        if kind == "movies" and "cast" in found and found.keys() <= _OF_CREDITS:
+            continue  # TMDB 5000 repeats titles in its table of credits
+        if kind == "links" and not has_links(found):
+            continue
         if all(role in found for role in wanted):
             return Columns(kind, found, tuple(names))
     if "rating" in found and ("user" in found or "movie" in found):
@@ -110,9 +137,16 @@ def columns_of(
     return None
 
 
+def has_links(places: Mapping[str, int]) -> bool:
+    """Return whether columns, by role, tell a film's ids elsewhere."""
+    return "movie" in places and any(role in places for role in _LINKS)
+
+
 def _place(role: str, names: Sequence[str], mapping: Mapping[str, str], file: str) -> int | None:
-    if role in mapping:
-        return names.index(mapping[role]) if mapping[role] in names else None
+    if mapping.get(role) in names:  # another table may call its own column otherwise
+        return names.index(mapping[role])
+    if mapping.get(role) == NO_COLUMN:
+        return None
     taken = set(mapping.values())
     plain = {i: _plain(name) for i, name in enumerate(names) if name not in taken}
     places = [i for i, name in plain.items() if name in ROLES[role]]
@@ -120,10 +154,16 @@ def _place(role: str, names: Sequence[str], mapping: Mapping[str, str], file: st
         places = [i for i, name in plain.items() if name == "id"]
     if role == "year":  # a year says more plainly what a date says too
         places = [i for i in places if plain[i] != "releasedate"] or places
+    if role in _DETAILS:  # of several, the one whose name comes first: nothing hangs on them
+        places.sort(key=lambda i: ROLES[role].index(plain[i]))
+        return places[0] if places else None
     if len(places) > 1:
-        choices = " or ".join(f"{role}={names[i]}" for i in places)
+        distinct = list(dict.fromkeys(names[i] for i in places))
+        choices = " or ".join(f"{role}={name}" for name in distinct)
+        first = " for the first of one name" if len(distinct) < len(places) else ""
         raise DataError(
-            f"{file}: {len(places)} columns may be the {role}: say --columns {choices}", "columns"
+            f"{file}: {len(places)} columns may be the {role}: say --columns {choices}{first}",
+            "columns",
         )
     return places[0] if places else None
 

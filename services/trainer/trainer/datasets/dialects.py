@@ -88,9 +88,7 @@ def split_rows(text: str, separator: str) -> Iterator[Row]:
         OpenQuoteError: A quote is not closed.
     """
     if len(separator) > 1:
-        for number, content in enumerate(text.split("\n"), 1):
-            if content.strip():
-                yield Row(number, content.rstrip("\r").split(separator))
+        yield from split_lines(text, separator)
         return
     # Strict, so that the reader tells the end of the text from the end of a quote.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -108,6 +106,16 @@ def split_rows(text: str, separator: str) -> Iterator[Row]:
         if any(field.strip() for field in row):
             yield Row(line, row)
         line = reader.line_num + 1
+
+
+def split_lines(text: str, separator: str, width: int = 0) -> Iterator[Row]:
+    """Yield a row for each line that is not blank; quotes mean nothing.
+
+    With `width` the last of so many fields goes to the end of the line.
+    """
+    for number, content in enumerate(text.split("\n"), 1):
+        if content.strip():
+            yield Row(number, content.rstrip("\r").split(separator, width - 1))
 
 
 def _fit(text: str, separator: str) -> tuple[float, int]:

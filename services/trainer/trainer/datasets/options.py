@@ -1,10 +1,12 @@
 """What a user may say of files that they import, where it is not recognised."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from marquee.errors import DataError
+from trainer.datasets.column_formats import is_converted
 from trainer.datasets.column_names import parse_mapping
+from trainer.datasets.date_order import DateOrder, checked_order
 from trainer.datasets.dialects import separator_named
 from trainer.datasets.encodings import checked_encoding
 from trainer.datasets.rating_columns import Scale
@@ -24,6 +26,7 @@ class ImportOptions:
         columns: Role → name of a column, where its name does not tell.
         scale: Of the ratings; None: 0.5 to 5 stars.
         every_row_likes: Each row of ratings is a like, whatever it says.
+        date_order: Of day and month in dates that end with the year; None: recognised.
     """
 
     max_loss: float = MAX_LOSS
@@ -32,6 +35,7 @@ class ImportOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
     scale: Scale | None = None
     every_row_likes: bool = False
+    date_order: DateOrder | None = None
 
     @classmethod
     def parse(
@@ -42,6 +46,7 @@ class ImportOptions:
         columns: str | None = None,
         scale: str | None = None,
         every_row_likes: bool = False,
+        date_order: str | None = None,
     ) -> "ImportOptions":
         """Return the options of texts, as a command line gives them.
 
@@ -55,7 +60,20 @@ class ImportOptions:
             parse_mapping(columns),
             Scale.parse(scale),
             every_row_likes,
+            checked_order(date_order),
         )
+
+    def encoding_of(self, name: str) -> str | None:
+        """Return the encoding of a file as the user says it, that of converted ones as it is."""
+        return "utf-8" if is_converted(name) else self.encoding
+
+    def separator_of(self, name: str) -> str | None:
+        """Return the separator of a file as the user says it, that of converted ones as it is."""
+        return "," if is_converted(name) else self.separator
+
+    def of_export(self) -> "ImportOptions":
+        """Return the options of an export, whose form is known whatever its texts have."""
+        return replace(self, encoding="utf-8-sig", separator=",")
 
 
 def _share(text: str) -> float:

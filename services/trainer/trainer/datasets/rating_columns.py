@@ -37,7 +37,7 @@ class Scale:
             scale = cls(float(low), float(high))
         except ValueError:
             scale = cls(0, 0)
-        if not 0 <= scale.low < scale.high:
+        if not 0 <= scale.low < scale.high < math.inf:
             raise DataError(f"scale {text!r}: LOWEST-HIGHEST, as 1-10 or 0-100", "scale")
         return scale
 
@@ -68,8 +68,9 @@ class RatingColumn(Column):
         half_stars = np.floor(10 * values / self.high + 0.5)
         return np.maximum(half_stars, 1).astype(np.uint8)
 
-    def _is_good(self, value: float) -> bool:
-        return super()._is_good(value) and (not self.is_stars or (2 * value).is_integer())
+    def is_good(self, value: float) -> bool:
+        """Return whether a value is on the scale."""
+        return super().is_good(value) and (not self.is_stars or (2 * value).is_integer())
 
 
 def rating_column(
@@ -83,17 +84,25 @@ def rating_column(
     is_comma = any("," in text for text in sample) and not any("." in text for text in sample)
     column = RatingColumn.of(scale, "," if is_comma else ".")
     numbers = [number for text in sample if (number := _finite(column, text)) is not None]
-    wrong = [number for number in numbers if not column.low <= number <= column.high]
+    wrong = [number for number in numbers if not column.is_good(number)]
     if len(wrong) <= max(max_loss * len(sample), MAX_FEW):
         return column
     low, high = min(numbers), max(numbers)
-    highest = next((end for end in (1, 5, 10, 100) if high <= end), high)
-    lowest = 0 if low < 1 or highest == 100 else 1
     raise DataError(
-        f"{file}: ratings from {low:g} to {high:g}, not {column.allowed}: name their scale, as"
-        f" --scale {lowest}-{highest:g}, or --likes if each row is a like; nothing is"
-        " written",
+        f"{file}: ratings from {low:g} to {high:g}, not {column.allowed}: {_remedy(low, high)}, or"
+        " say --likes if each row is a like; nothing is written",
         "scale",
+    )
+
+
+def _remedy(low: float, high: float) -> str:
+    """Return what to do with ratings on an unknown scale of which some are known."""
+    if low < 0 or high <= 0:
+        return "a scale is of no numbers below 0: add the same number to each rating"
+    lowest, highest = 0 if low < 1 else 1, repr(high).removesuffix(".0")
+    return (
+        f"the highest that was looked at is {highest}; name the ends of their scale, as --scale"
+        f" {lowest}-{highest} if none can be higher"
     )
 
 

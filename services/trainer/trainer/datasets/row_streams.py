@@ -5,9 +5,10 @@ import io
 from contextlib import suppress
 from typing import BinaryIO, cast
 
+from trainer.datasets.codec_names import is_wide
 from trainer.datasets.dialects import OpenQuoteError, split_rows
 from trainer.datasets.encodings import decode
-from trainer.datasets.layouts import TableFile
+from trainer.datasets.table_heads import TableFile
 
 _HEAD = 1 << 16
 
@@ -15,7 +16,7 @@ _HEAD = 1 << 16
 def rows_of(stream: BinaryIO, table: TableFile) -> tuple[BinaryIO, list[list[str]]]:
     """Return a stream of the rows, behind their header, and the fields of the first whole ones."""
     head = stream.read(_HEAD)
-    if table.encoding is not None and table.encoding.lower().startswith(("utf-16", "utf-32")):
+    if is_wide(table.encoding):
         head = decode(head + stream.read(), table.name, table.encoding).text.encode()
     elif b"\r" in head and b"\n" not in head:  # lines as old Macintoshes ended them
         head = (head + stream.read()).replace(b"\r", b"\n")

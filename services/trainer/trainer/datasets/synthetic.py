@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from marquee.arrays import Ints, Vector
-from marquee.domain.movies import GENRES
+from marquee.counts import counted
+from marquee.domain.genres import GENRES
 from marquee.errors import DataError
 from trainer.datasets.synthetic_titles import make_tags, make_titles
 
@@ -91,9 +92,10 @@ def generate(
 
 def _check(users: int, movies: int, ratings: int, directory: Path) -> None:
     if min(users, movies) < 1 or not users <= ratings <= users * (movies // 2):
+        size = f"{counted(ratings, 'rating')} by {counted(users, 'user')}"
         raise DataError(
-            f"{ratings:,} ratings by {users:,} users of {movies:,} films: there must be at least"
-            " one rating a user, and nobody rates more than half of the films"
+            f"{size} of {counted(movies, 'film')}: there must be at least one rating a user, and"
+            " nobody rates more than half of the films"
         )
     if (directory / "ratings.csv").exists():
         raise DataError(f"{directory}: there is a ratings.csv already", "directory")

@@ -1,18 +1,16 @@
 """Rows of delimited tables, checked one by one: malformed rows are counted, not loaded."""
 
-import csv
-import io
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from marquee.counts import counted
 from marquee.errors import DataError
-from trainer.datasets.dialects import OpenQuoteError, split_rows
+from trainer.datasets.blocks import BlockParser, Fields
+from trainer.datasets.dialects import OpenQuoteError, split_lines, split_rows
 from trainer.datasets.numbers import Column
 
 MAX_FEW = 3
@@ -22,9 +20,6 @@ _BLOCK = 1 << 20
 _LONGEST_ROW = 1 << 25
 """Bytes behind a quote after which it counts as not closed."""
 _EXAMPLES = 20
-
-Fields = Sequence[Column | None]
-"""The columns of a table in their order; None for one that is not read."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,28 @@ class Tally:
         self.rows += quote.hidden + 1
         self.malformed += quote.hidden
         self.hidden += quote.hidden
-        behind = f" and hides the {quote.hidden:,} lines behind it" if quote.hidden else ""
+        behind = f" and hides the {counted(quote.hidden, 'line')} behind it" if quote.hidden else ""
         self.reject(quote.line, f"a quote is not closed{behind}")
+
+    def add(self, other: "Tally") -> None:
+        """Add the counts of another file, whose malformed rows keep its name."""
+        self.rows += other.rows
+        self.malformed += other.malformed
+        self.hidden += other.hidden
+        self.examples += other.examples[: _EXAMPLES - len(self.examples)]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """How a file was read, and its rows.
+
+    `titles`: two titles of it, where its encoding was recognised by its letters.
+    """
+
+    tally: Tally
+    how: str
+    encoding: str | None = None
+    titles: tuple[str, ...] = ()
 
 
 def read_numbers(
@@ -86,23 +101,36 @@ def read_numbers(
         One array for each column that is read, in its stored type.
     """
     line, used = first, [column for column in columns if column is not None]
-    parts: list[list[npt.NDArray[Any]]] = []
-    for block in _blocks(stream):
+    parts: list[list[npt.NDArray[Any]]] = [[] for _ in used]
+    parser = BlockParser(columns, separator)
+    for block in blocks_of(stream):
         lines = block.count(b"\n") + (not block.endswith(b"\n"))
-        values = _parse_block(block, lines, columns, separator)
-        if values is None:
+        arrays = parser.parse(block, lines)
+        if arrays is None:
             values = _parse_lines(block, line, columns, separator, tally)
+            arrays = [c.stored(v) for c, v in zip(used, values, strict=True)]
         else:
             tally.rows += lines
-        parts.append([c.stored(v) for c, v in zip(used, values, strict=True)])
+        for part, array in zip(parts, arrays, strict=True):
+            part.append(array)
         line += lines
-    if not parts:
-        return [column.stored(np.zeros(0)) for column in used]
-    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    return [_joined(part, column) for part, column in zip(parts, used, strict=True)]
+
+
+def _joined(parts: list[npt.NDArray[Any]], column: Column) -> npt.NDArray[Any]:
+    """Return the parts of a column as one array, and free them."""
+    joined = np.concatenate(parts) if parts else column.stored(np.zeros(0))
+    parts.clear()
+    return joined
 
 
 def read_rows(
-    text: str, width: int, tally: Tally, separator: str, first: int = 1
+    text: str,
+    width: int,
+    tally: Tally,
+    separator: str,
+    first: int = 1,
+    is_open_ended: bool = False,
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, fields) of the rows of a text that have `width` fields.
 
@@ -112,9 +140,11 @@ def read_rows(
         tally: Counts the rows.
         separator: Separator of the fields.
         first: Line of the first row that is wanted.
+        is_open_ended: The last field goes to the end of its line, separators, quotes and all.
     """
+    rows = split_lines(text, separator, width) if is_open_ended else split_rows(text, separator)
     try:
-        for row in split_rows(text, separator):
+        for row in rows:
             if row.line < first:
                 continue
             tally.rows += 1
@@ -146,14 +176,17 @@ def check_losses(what: str, lost: int, of: int, max_loss: float, examples: Seque
         return
     first = f": {'; '.join(examples[:3])}" if examples else ""
     needed = np.ceil(1000 * lost / of) / 10
+    remedy = f"mend the file, or allow it by --max-loss {needed:g}%"
+    if lost == of:
+        remedy = "nothing would be left: mend the file, or say what its columns are by --columns"
     raise DataError(
         f"{lost:,} of {of:,} {what}, more than {max_loss:.1%} of them{first}. Nothing is written:"
-        f" mend the file, or allow it by --max-loss {needed:g}%",
+        f" {remedy}",
         "max_loss",
     )
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def blocks_of(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the remainder of a stream in blocks that end at the end of a row."""
     pending = b""
     while block := stream.read(_BLOCK):
@@ -166,48 +199,6 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
         pending += tail
     if pending:
         yield pending
-
-
-def _parse_block(
-    block: bytes, lines: int, columns: Fields, separator: str
-) -> list[npt.NDArray[Any]] | None:
-    """Return the columns of a block without a malformed row, else None."""
-    if len(separator) > 1:
-        if b"\t" in block:
-            return None
-        block, separator = block.replace(separator.encode(), b"\t"), "\t"
-    elif b'"' in block:  # quotes that hide no separator may go
-        block = block.replace(b'"', b"")
-    # pandas cuts rows that are too long, so the separators are counted; a row that is too short has
-    # a missing number.
-    if block.count(separator.encode()) != lines * (len(columns) - 1):
-        return None
-    used = {str(i): column for i, column in enumerate(columns) if column is not None}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.BytesIO(block),
-                sep=separator,
-                header=None,
-                names=[str(i) for i in range(len(columns))],
-                usecols=list(used),
-                engine="c",
-                dtype={name: column.dtype for name, column in used.items()},
-                decimal=next((c.decimal for c in used.values() if c.decimal != "."), "."),
-                index_col=False,
-                keep_default_na=False,
-                quoting=csv.QUOTE_NONE,
-            )
-    except (ValueError, OverflowError, pd.errors.ParserError, pd.errors.ParserWarning):
-        return None
-    values = [frame[name].to_numpy() for name in used]
-    if len(frame) != lines or not all(map(_is_good, used.values(), values)):
-        return None
-    return values
-
-
-_is_good: Callable[[Column, npt.NDArray[Any]], bool] = lambda column, values: column.good(values)  # noqa: E731
 
 
 def _parse_lines(

@@ -10,6 +10,8 @@ MIN_RELEVANCE = 0.5
 TAGS_PER_MOVIE = 20
 """Number of the most relevant tags of a movie that are stored."""
 MAX_LENGTH = 100
+MAX_TAGS = 2000
+"""Tags whose relevance is stated that a film may have."""
 
 Tags = dict[int, dict[str, float]]
 

@@ -2,13 +2,14 @@
 
 import re
 
+from marquee.domain.movies import YEARS
+
 _ARTICLES = (
     "The|A|An|Le|La|Les|L'|Un|Une|Il|Lo|Gli|I|El|Los|Las|Una|Der|Die|Das|Ein|Eine|Den|Det|De|Het"
 )
 _YEAR = re.compile(r"\s*\(\s*(\d{4})\s*(?:[-–—]\s*(?:\d{4})?\s*)?\)\s*$")
 # An article after the last comma of the title, or of an alternative title in brackets.
 _ARTICLE_LAST = re.compile(rf"(^|\()((?:a\.k\.a\. )?)([^()]+), ({_ARTICLES})(?=\)|\s*\(|$)")
-_YEARS = range(1850, 2201)
 
 
 def split_title(text: str) -> tuple[str, int | None]:
@@ -18,7 +19,7 @@ def split_title(text: str) -> tuple[str, int | None]:
     """
     text = " ".join(text.split())
     year = _YEAR.search(text)
-    if not year or int(year[1]) not in _YEARS or not text[: year.start()]:
+    if not year or int(year[1]) not in YEARS or not text[: year.start()]:
         return _articles_first(text), None
     return _articles_first(text[: year.start()]), int(year[1])
 

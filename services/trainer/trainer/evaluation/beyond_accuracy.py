@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from marquee.arrays import Ints, Matrix, Reals, unit
-from marquee.domain.movies import GENRES, genre_mask, genre_matrix
+from marquee.domain.genres import GENRES, multi_hot
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
@@ -35,7 +35,8 @@ _CHUNK = 256
 class CatalogueStatistics:
     """Statistics of the n movies of a data set, as the metrics need them.
 
-    `genres`: n × 19, 1 or 0. `codes`: n × d unit vectors of genres, year and tags.
+    `genres`: n × g, 1 or 0, in columns of the g `genre_names`. `codes`: n × d unit vectors of
+    genres, year and tags.
     `self_information`: n, in bits. `likes`: n, positive ratings of each movie.
     """
 
@@ -43,6 +44,7 @@ class CatalogueStatistics:
     codes: Matrix
     self_information: Reals
     likes: Ints
+    genre_names: tuple[str, ...] = GENRES
 
     def __len__(self) -> int:
         return len(self.self_information)
@@ -54,9 +56,9 @@ class CatalogueStatistics:
         sums = rows.sums(len(movies))
         vectors = MovieVectors.fit(movies, sums)
         codes = unit(vectors.matrix(movies, sums)[:, vectors.content])
-        masks = np.array([genre_mask(movie.genres) for movie in movies], np.uint32)
+        genres = multi_hot([movie.genres for movie in movies], vectors.genres)
         shares = (sums[:, 0] + 1) / (len(rows) + 1)
-        return cls(genre_matrix(masks), codes, -np.log2(shares), sums[:, 1])
+        return cls(genres, codes, -np.log2(shares), sums[:, 1], vectors.genres)
 
     @cached_property
     def target_weights(self) -> Reals:
@@ -120,7 +122,8 @@ class CatalogueStatistics:
         """Return the share of each genre's movies in any of m lists, of genres with movies."""
         sizes = self.genres.sum(axis=0)
         covered = self.genres[_distinct(shown)].sum(axis=0)
-        return {name: float(covered[i] / sizes[i]) for i, name in enumerate(GENRES) if sizes[i] > 0}
+        names = enumerate(self.genre_names)
+        return {name: float(covered[i] / sizes[i]) for i, name in names if sizes[i] > 0}
 
     def novelty(self, shown: Ints) -> Reals:
         """Return the mean self-information of the movies of each list, in bits.

@@ -8,19 +8,20 @@ the sums' counts by period.
 """
 
 import hashlib
-import struct
 from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
 
+from marquee.domain.ids import number_of
 from marquee.domain.rating_sums import TOTALS_SIZE, RatingSums
+from marquee.domain.ratings import PackedLayout
+from marquee.errors import StoreUnavailable
 
-_HEADER = struct.Struct("<BIII")
 _NO_SUMS = RatingSums().pack()
 
 Entries = dict[str, bytes]
-"""`movie:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
+"""`film:<id>`, `rules:<id>`, `user:<id>`, `sums:<id>`, `erased:<digest>` → hash of the value."""
 
 
 @dataclass
@@ -33,6 +34,8 @@ class PackedFacts:
     sums: dict[int, bytes] = field(default_factory=dict)
     erased: dict[bytes, int] = field(default_factory=dict)
     """Digest of an erased user's id → offset."""
+    movie_texts: dict[int, bytes] = field(default_factory=dict)
+    """Ids of users' movies that are strings; no fact, since they stay when the ratings go."""
 
     def entries(self) -> Entries:
         """Return the hash of each fact."""
@@ -49,6 +52,15 @@ class PackedFacts:
         for digest, offset in self.erased.items():
             _put(entries, f"erased:{digest.hex()}", str(offset).encode())
         return entries
+
+    def given_names(self) -> dict[str, str]:
+        """Return names of facts with ids that are strings → the same with the strings."""
+        users = [("user", i, _user_text(value)) for i, value in self.users.items() if i < 0]
+        films = {i: _movie_text(value) for i, value in self.movies.items() if i < 0}
+        named = [*users, *(("film", i, text) for i, text in films.items())]
+        named += [("rules", i, films.get(i, "")) for i in self.rules if i < 0]
+        # A damaged value may have the id of another one.
+        return {f"{kind}:{i}": f"{kind}:{text}" for kind, i, text in named if number_of(text) == i}
 
     def __len__(self) -> int:
         kinds = (self.movies, self.rules, self.users, self.sums, self.erased)
@@ -81,8 +93,27 @@ def _canonical_json(value: bytes) -> bytes:
 
 def _canonical_ratings(value: bytes) -> bytes:
     """Return packed ratings without times, the dismissed movies in order of their ids."""
-    _, rated, viewed, dismissed = _HEADER.unpack_from(value)
-    if not rated + viewed + dismissed:
+    layout = _layout(value)
+    if layout is None:  # damaged, hence equal to no other
+        return value
+    if not layout.rated + layout.viewed + layout.dismissed:
         return b""
-    start = _HEADER.size + 5 * rated + 4 * viewed
-    return value[:start] + np.sort(np.frombuffer(value, "<u4", dismissed, start)).tobytes()
+    dismissed = np.sort(np.frombuffer(value, layout.id_type, layout.dismissed, layout.dismissed_at))
+    return value[: layout.dismissed_at] + dismissed.tobytes()
+
+
+def _layout(value: bytes) -> PackedLayout | None:
+    """Return the layout of packed ratings, None if they are of an unknown version."""
+    try:
+        return PackedLayout.of(value)
+    except StoreUnavailable:
+        return None
+
+
+def _user_text(value: bytes) -> str:
+    layout = _layout(value)
+    return layout.user if layout else ""
+
+
+def _movie_text(value: bytes) -> str:
+    return str(orjson.loads(value)["movie_id"])

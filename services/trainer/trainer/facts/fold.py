@@ -1,6 +1,7 @@
 """Facts (ratings, marks, movies, rules), and the vectorised fold of events into them."""
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,24 +9,13 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints, Mask
 from marquee.domain.movies import Movie
-from marquee.events import (
-    AnyEvent,
-    MovieAdded,
-    MovieBlocked,
-    MoviePromoted,
-    MovieRemoved,
-    MovieUnblocked,
-    MovieUnpromoted,
-    MovieUpdated,
-    decode,
-)
 from marquee.features.dataset import Dataset, make_dataset, position_in
+from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
+from trainer.facts.catalogue import FoldedCatalogue
 
 KINDS: tuple[str, ...] = ("added", "removed", "viewed", "dismissed", "restored", "erased")
 """Kinds of events about a user, in the order of their codes."""
 ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED = range(len(KINDS))
-
-PROMOTION, BLOCK = "promotion", "block"
 
 Codes = npt.NDArray[np.uint8]
 
@@ -88,87 +78,12 @@ class UserEvents:
 
 
 @dataclass(frozen=True, eq=False)
-class FoldedCatalogue:
-    """The catalogue that the log's events make.
-
-    `rules` maps (movie id, PROMOTION or BLOCK) to the event, as JSON, that made the rule in force.
-    `removed` are movies that were removed: models that know them from a training must be told.
-    """
-
-    movies: dict[int, Movie] = field(default_factory=dict)
-    rules: dict[tuple[int, str], str] = field(default_factory=dict)
-    removed: set[int] = field(default_factory=set)
-
-    def fold(self, texts: Iterable[str]) -> None:
-        """Apply events of the topic `movies`, as JSON, in the order of the log."""
-        for text in texts:
-            event = decode(text.encode())
-            self._fold_movie(event)
-            self._fold_rule(event, text)
-
-    def _fold_movie(self, event: AnyEvent) -> None:
-        movies = self.movies
-        match event:
-            case MovieAdded(data=movie):
-                movies[movie.movie_id] = movie
-                self.removed.discard(movie.movie_id)
-            case MovieUpdated(data=change) if change.movie_id in movies:
-                movies[change.movie_id] = change.apply(movies[change.movie_id])
-            case MovieRemoved(data=ref):
-                movies.pop(ref.movie_id, None)
-                self.removed.add(ref.movie_id)
-
-    def _fold_rule(self, event: AnyEvent, text: str) -> None:
-        match event:
-            case MoviePromoted():
-                self.rules[event.data.movie_id, PROMOTION] = text
-            case MovieUnpromoted():
-                self.rules.pop((event.data.movie_id, PROMOTION), None)
-            case MovieBlocked():
-                self.rules[event.data.movie_id, BLOCK] = text
-            case MovieUnblocked():
-                self.rules.pop((event.data.movie_id, BLOCK), None)
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """All facts: ratings, marks (viewed, dismissed), and the catalogue.
-
-    `erased` maps each partition to the digests of erased users' ids, with offsets.
-    """
-
-    ratings: PairRows = field(default_factory=PairRows)
-    marks: PairRows = field(default_factory=PairRows)
-    catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
-    erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
-
-    @property
-    def movies(self) -> dict[int, Movie]:
-        """The movies by id."""
-        return self.catalogue.movies
-
-    def dataset(self) -> Dataset:
-        """Return the catalogue, and the ratings of its movies, as a data set."""
-        rows = self.ratings
-        return make_dataset(
-            rows.user_ids, rows.movie_ids, rows.codes, rows.times, self.movies.values()
-        )
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> "Facts":
-        """Return the facts of a data set."""
-        rows = PairRows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
-        return cls(
-            rows, catalogue=FoldedCatalogue({movie.movie_id: movie for movie in dataset.movies})
-        )
-
-
-@dataclass(frozen=True, eq=False)
 class PartitionFacts:
     """The facts of one partition of a topic at `position`: of movies, or of users.
 
     `since` is the position of the newest snapshot; `changed` maps movies or users that changed
-    after it to the offsets of their last changes.
+    after it to the offsets of their last changes. `texts` are those of its users, and of the movies
+    that they have rated or marked; the catalogue has its own.
     """
 
     position: int
@@ -178,6 +93,59 @@ class PartitionFacts:
     marks: PairRows = field(default_factory=PairRows)
     catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
     erased: Mapping[bytes, int] = field(default_factory=dict)
+    texts: IdTexts = NO_TEXTS
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All facts: ratings, marks (viewed, dismissed), and the catalogue.
+
+    `erased` maps each partition to the digests of erased users' ids, with offsets. `texts` are
+    those of ids that are strings: of all users who are known and not erased, whether they have
+    facts or not, and of movies.
+    """
+
+    ratings: PairRows = field(default_factory=PairRows)
+    marks: PairRows = field(default_factory=PairRows)
+    catalogue: FoldedCatalogue = field(default_factory=FoldedCatalogue)
+    erased: Mapping[int, Mapping[bytes, int]] = field(default_factory=dict)
+    texts: IdTexts = NO_TEXTS
+
+    @property
+    def movies(self) -> dict[int, Movie]:
+        """The movies by id."""
+        return self.catalogue.movies
+
+    def dataset(self) -> Dataset:
+        """Return the catalogue, and the ratings of its movies, as a data set."""
+        rows = self.ratings
+        columns = rows.user_ids, rows.movie_ids, rows.codes, rows.times
+        return make_dataset(*columns, self.movies.values(), self.texts.users)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Facts":
+        """Return the facts of a data set."""
+        rows = PairRows(dataset.user_ids, dataset.movie_ids, dataset.half_stars, dataset.times)
+        catalogue = FoldedCatalogue({movie.movie_id: movie for movie in dataset.movies})
+        strings = np.unique(rows.user_ids[rows.user_ids < 0]).tolist()
+        users = {n: dataset.user_texts[n] for n in strings if n in dataset.user_texts}
+        return cls(rows, catalogue=catalogue, texts=IdTexts(users, catalogue.texts))
+
+    @classmethod
+    def joined(cls, catalogue: FoldedCatalogue, parts: Sequence[PartitionFacts]) -> "Facts":
+        """Return the facts of the catalogue and of each partition of users, in their order.
+
+        Of two texts of one movie's number the catalogue's counts, then the one of the first user.
+        """
+        users = ChainMap(*(dict(part.texts.users) for part in parts))
+        movies = ChainMap(catalogue.texts, *(dict(part.texts.movies) for part in parts))
+        return cls(
+            PairRows.joined(part.ratings for part in parts),
+            PairRows.joined(part.marks for part in parts),
+            catalogue,
+            {p: part.erased for p, part in enumerate(parts)},
+            IdTexts(dict(users), dict(movies)),
+        )
 
 
 def fold_users(ratings: PairRows, marks: PairRows, events: UserEvents) -> tuple[PairRows, PairRows]:
@@ -230,23 +198,25 @@ def _fold_pairs(
     rows = events.rows
     if not len(rows):
         return state
-    users = np.unique(rows.user_ids)
-    pairs = _pairs(users, rows)
+    users, movies = np.unique(rows.user_ids), np.unique(rows.movie_ids)
+    pairs, _ = _pair_numbers(users, movies, rows)
     touched, reversed_index = np.unique(pairs[::-1], return_index=True)
     last = np.sort(len(pairs) - 1 - reversed_index)
     last = last[rows.codes[last] == present]
-    among, known = position_in(users, state.user_ids)
+    among, known = _pair_numbers(users, movies, state)
     stays = ~known
-    stays[known] = ~np.isin(_pair_keys(among[known], state.movie_ids[known]), touched)
+    stays[known] = ~np.isin(among[known], touched)
     codes = events.half_stars if present == ADDED else rows.codes
     new = PairRows(rows.user_ids, rows.movie_ids, codes, rows.times).take(last)
     return PairRows.joined([state.take(stays), new]).by_user()
 
 
-def _pairs(users: Ints, rows: PairRows) -> Ints:
-    return _pair_keys(position_in(users, rows.user_ids)[0], rows.movie_ids)
+def _pair_numbers(users: Ints, movies: Ints, rows: PairRows) -> tuple[Ints, Mask]:
+    """Number the pairs of sorted users and movies; ids themselves may need all bits.
 
-
-def _pair_keys(user_indexes: Ints, movie_ids: Ints) -> Ints:
-    """Return one integer per pair: a movie id has 31 bits."""
-    return (user_indexes << 31) | movie_ids
+    Returns:
+        A number for each of n rows, and a mask, n, of the rows of these users and movies.
+    """
+    index, known = position_in(users, rows.user_ids)
+    movie_index, of_movies = position_in(movies, rows.movie_ids)
+    return index * len(movies) + movie_index, known & of_movies

@@ -1,13 +1,13 @@
 """Replay of a log: events applied to facts in memory by the handlers that the consumers run."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from marquee.bus.api import TopicPartition
 from marquee.consumer.decoding import DecodedMessage
 from marquee.consumer.deduplication import drop_duplicates
 from marquee.consumer.handlers.by_service import FactSet
-from marquee.consumer.unit_of_work import UnitOfWork, prefetch
-from marquee.errors import MarqueeError
+from marquee.consumer.unit_of_work import UnitOfWork, apply_event, prefetch
+from marquee.errors import IdCollision, MarqueeError
 from marquee.store.api import Command, ReadRequest, ReadResult
 from marquee.store.keys import Keys, PartitionKeys
 from trainer.facts.canonical import PackedFacts
@@ -48,6 +48,13 @@ class Replay:
         return self._store.window
 
     @property
+    def audit(self) -> tuple[Mapping[bytes, int], Mapping[bytes, int], Mapping[bytes, int]]:
+        """Audit entries of rules and of films, and receipts of erasures → times in ms."""
+        entries = self._store.audit
+        keys = (self._keys.audit_rules, self._keys.audit_films, self._keys.erasures)
+        return entries[keys[0]], entries[keys[1]], entries[keys[2]]
+
+    @property
     def changed(self) -> dict[int, int]:
         """Movies or users that the replay has changed → offsets of their last changes."""
         return self._store.changed
@@ -72,9 +79,9 @@ class Replay:
         """Apply a batch; if an event raises, one by one, as a consumer puts aside that one."""
         try:
             self._apply_at_once(self._without_dead_letters(messages))
-        except MarqueeError:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, MarqueeError) and not isinstance(error, IdCollision):
+                raise
             if len(messages) > 1:
                 for message in messages:
                     self._apply([message])
@@ -84,9 +91,7 @@ class Replay:
         events = list(drop_duplicates(unit_of_work, messages))
         prefetch(unit_of_work, [event for _, event in events])
         for offset, event in events:
-            unit_of_work.offset = offset
-            if (handler := self._handlers.get(type(event))) is not None:
-                handler(unit_of_work, event)
+            apply_event(unit_of_work, offset, event, self._handlers)
         self._store.apply(unit_of_work.commands(0, 0))
 
     def _without_dead_letters(self, messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
@@ -98,8 +103,17 @@ class FactStore:
 
     def __init__(self, keys: PartitionKeys, facts: PackedFacts) -> None:
         self._facts, self._keys = facts, keys
-        self._hashes = {keys.movies: facts.movies, keys.rules: facts.rules, keys.sums: facts.sums}
+        self._hashes = {
+            keys.movies: facts.movies,
+            keys.rules: facts.rules,
+            keys.sums: facts.sums,
+            keys.movie_texts: facts.movie_texts,
+        }
         self._user = keys.user(0)[:-1]
+        self.audit: dict[str, dict[bytes, int]] = {
+            key: {} for key in (keys.audit_rules, keys.audit_films, keys.erasures)
+        }
+        """Entries by key, with their times."""
         self.window: dict[bytes, int] = {}
         """Digest of a recent event → its offset, by rising offset."""
         self.changed: dict[int, int] = {}
@@ -149,6 +163,8 @@ class FactStore:
     def _execute(self, name: str, key: str, arguments: list[bytes | str | int | float]) -> None:
         if key.startswith(self._user):
             self._set_user(self._user_id(key), arguments)
+        elif (entries := self.audit.get(key)) is not None:
+            entries[_bytes(arguments[1])] = int(arguments[0])
         elif key == self._keys.window:
             self._set_window(name, arguments)
         elif key == self._keys.erased:
@@ -159,7 +175,7 @@ class FactStore:
             self.changed[int(arguments[1])] = int(arguments[0])
         elif (values := self._hashes.get(key)) is not None:
             if name == "HSET":
-                values[int(arguments[0])] = bytes(arguments[1])  # type: ignore[arg-type]
+                values[int(arguments[0])] = _bytes(arguments[1])
             else:
                 values.pop(int(arguments[0]), None)
         elif name == "HSET":
@@ -181,3 +197,7 @@ class FactStore:
 
     def _user_id(self, key: str) -> int:
         return int(key[len(self._user) :])
+
+
+def _bytes(value: bytes | str | int | float) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -1,7 +1,6 @@
 """Restored facts: those of a partition of the history, packed as the store holds them."""
 
-import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -9,16 +8,15 @@ from marquee.arrays import Ints
 from marquee.bus.api import TopicPartition
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, FactSet
 from marquee.consumer.unit_of_work import UnitOfWork
+from marquee.domain.ids import NARROW_LIMIT
 from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import sums_by_movie
-from marquee.domain.ratings import LATEST
-from marquee.events import MOVIES, decode
+from marquee.domain.ratings import LATEST, Ratings, packed_head
+from marquee.events import MOVIES, RuleEvent, decode_kept
 from marquee.store.keys import Keys
 from trainer.facts.canonical import PackedFacts, digest_of
 from trainer.facts.fold import VIEWED, PairRows, PartitionFacts
 from trainer.facts.replay import FactStore
-
-_HEADER = struct.Struct("<BIII")
 
 
 def packed(facts: PartitionFacts, fact_set: FactSet) -> PackedFacts:
@@ -27,7 +25,13 @@ def packed(facts: PartitionFacts, fact_set: FactSet) -> PackedFacts:
     if fact_set.has_rules:
         _put_rules(restored, facts.catalogue.rules, fact_set)
     restored.erased = dict(facts.erased)
-    restored.users = _users(facts.ratings, facts.marks if fact_set.has_marks else PairRows())
+    marks = facts.marks if fact_set.has_marks else PairRows()
+    restored.users = _users(facts.ratings, marks, facts.texts.users)
+    if fact_set.has_marks:
+        for user_id in facts.texts.users.keys() - restored.users.keys():
+            restored.users[user_id] = Ratings(user=facts.texts.users[user_id]).pack()
+    if fact_set.has_movie_texts:
+        restored.movie_texts = _movie_texts(facts)
     if fact_set.has_sums:
         restored.sums = _sums(facts.ratings)
     return restored
@@ -46,33 +50,55 @@ def _put_rules(facts: PackedFacts, rules: Mapping[tuple[int, str], str], fact_se
     keys = Keys("restored", "restored", 1).of(TopicPartition(MOVIES, 0))
     store = FactStore(keys, facts)
     for text in rules.values():
-        event, unit_of_work = decode(text.encode()), UnitOfWork(keys, store)
-        fact_set.handlers[type(event)](unit_of_work, event)
+        event, unit_of_work = decode_kept(text.encode()), UnitOfWork(keys, store)
+        fact = event.as_fact() if isinstance(event, RuleEvent) else event
+        fact_set.handlers[type(event)](unit_of_work, fact)
         store.apply(unit_of_work.commands(0, 0))
 
 
-def _users(ratings: PairRows, marks: PairRows) -> dict[int, bytes]:
+def _users(ratings: PairRows, marks: PairRows, texts: Mapping[int, str]) -> dict[int, bytes]:
     """Return packed ratings by user: counts, movies in the order of their changes, times."""
     parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
     by_user = [part.by_user() for part in parts]
-    spans = [_spans(part.user_ids, users) for part in by_user]
-    rated, viewed, dismissed = (part.movie_ids.astype("<u4").tobytes() for part in by_user)
+    wide = _wide_users(parts, texts)
     halves = by_user[0].codes.tobytes()
     times = np.clip(by_user[0].times, 0, LATEST).astype("<u4")
+    narrow_ids = [part.movie_ids.astype("<u4").tobytes() for part in by_user]
     packed_users = {}
-    for user_id, (r, r_end), (v, v_end), (d, d_end) in zip(users.tolist(), *spans, strict=True):
+    all_spans = zip(*(_spans(part.user_ids, users) for part in by_user), strict=True)
+    for user_id, spans in zip(users.tolist(), all_spans, strict=True):
+        counts = [end - start for start, end in spans]
+        if user_id in wide:
+            head = packed_head(counts, texts.get(user_id, ""))
+            ids = [
+                part.movie_ids[a:b].astype("<i8").tobytes()
+                for part, (a, b) in zip(by_user, spans, strict=True)
+            ]
+        else:
+            head = packed_head(counts, None)
+            ids = [part[4 * a : 4 * b] for part, (a, b) in zip(narrow_ids, spans, strict=True)]
+        start, end = spans[0]
+        known = times[start:end]
         packed_users[user_id] = b"".join(
-            (
-                _HEADER.pack(1, r_end - r, v_end - v, d_end - d),
-                rated[4 * r : 4 * r_end],
-                halves[r:r_end],
-                viewed[4 * v : 4 * v_end],
-                dismissed[4 * d : 4 * d_end],
-                times[r:r_end].tobytes() if times[r:r_end].any() else b"",
-            )
+            (head, ids[0], halves[start:end], *ids[1:], known.tobytes() if known.any() else b"")
         )
     return packed_users
+
+
+def _movie_texts(facts: PartitionFacts) -> dict[int, bytes]:
+    """Return the texts of the movies that users have rated or marked."""
+    texts = facts.texts.movies_in(facts.ratings.movie_ids, facts.marks.movie_ids)
+    return {movie_id: text.encode() for movie_id, text in texts.items()}
+
+
+def _wide_users(parts: Iterable[PairRows], texts: Mapping[int, str]) -> set[int]:
+    """Return the users whose packed form has ids of 8 bytes (`marquee.domain.ratings`)."""
+    wide = set(texts)
+    for part in parts:
+        needs = (part.movie_ids <= 0) | (part.movie_ids >= NARROW_LIMIT)
+        wide.update(np.unique(part.user_ids[needs]).tolist())
+    return wide
 
 
 def _spans(sorted_ids: Ints, users: Ints) -> list[tuple[int, int]]:

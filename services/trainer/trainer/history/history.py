@@ -8,17 +8,21 @@ segment whose events are all in another, or in the snapshot, counts no more.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
+from marquee.domain.movies import Movie
 from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS
 from marquee.features.dataset import Dataset
 from marquee.snapshots.format import Snapshot, newest_snapshot
-from trainer.facts.fold import Facts, PairRows, PartitionFacts, fold_users
+from trainer.facts.fold import Facts, PartitionFacts, fold_users
+from trainer.history.accepted_events import accepted_events
+from trainer.history.base_data import appended, check_no_loss, replaced, without_erased
 from trainer.history.compaction import (
     delete_replaced,
     has_erasures,
@@ -36,7 +40,13 @@ from trainer.history.log_segments import (
     user_events,
     write_segment,
 )
-from trainer.history.snapshots import base_catalogue, base_erased, base_rows, write_snapshot
+from trainer.history.snapshots import (
+    base_catalogue,
+    base_erased,
+    base_rows,
+    base_texts,
+    write_snapshot,
+)
 
 
 class History:
@@ -65,11 +75,50 @@ class History:
             Conflict: The history is not empty.
         """
         if newest_snapshot(self.directory) is not None or any(self.cut().values()):
-            raise Conflict(f"{self.directory}: the history is not empty; import into an empty one")
+            raise Conflict(
+                f"{self.directory}: the history is not empty; give --append or --replace"
+            )
         positions = dict.fromkeys(self.cut(), 0)
         return write_snapshot(
             self.directory, 0, Facts.of(dataset), self.partitions, positions, dataset.version
         )
+
+    def replace_dataset(self, dataset: Dataset, loses_events: bool = False) -> tuple[Snapshot, int]:
+        """Write a data set as a snapshot in place of all facts; only erasures stay in force.
+
+        Args:
+            dataset: The data set.
+            loses_events: Events that were collected may be lost.
+
+        Returns:
+            The snapshot, and how many ratings of erased users were left out.
+
+        Raises:
+            Conflict: Events would be lost, or another process writes a snapshot.
+        """
+        number, (facts, cut) = self._next_number(), self.facts()
+        if not loses_events:
+            check_no_loss(cut)
+        kept = without_erased(dataset, facts)
+        return self._write(number, replaced(facts, kept), cut), len(dataset) - len(kept)
+
+    def append_dataset(self, dataset: Dataset) -> tuple[Snapshot, int]:
+        """Write a snapshot of all facts and a data set beside them; of ratings the newer one wins.
+
+        Returns:
+            The snapshot, and how many ratings of erased users were left out.
+
+        Raises:
+            Conflict: Another process writes a snapshot.
+        """
+        number, (facts, cut) = self._next_number(), self.facts()
+        kept = without_erased(dataset, facts)
+        return self._write(number, appended(facts, kept), cut), len(dataset) - len(kept)
+
+    def movies(self) -> dict[int, Movie]:
+        """Return the catalogue by id."""
+        parts = (self.partition(MOVIES, p) for p in range(self.partitions))
+        return {i: movie for part in parts for i, movie in part.catalogue.movies.items()}
 
     def position(self, topic: str, partition: int) -> int:
         """Return the next offset that the history needs."""
@@ -147,9 +196,8 @@ class History:
         """Return the facts of a partition in a snapshot."""
         position = snapshot.position(topic, partition)
         if topic == RATINGS:
-            ratings, marks = base_rows(snapshot, partition)
-            erased = base_erased(snapshot, partition)
-            return PartitionFacts(position, position, ratings=ratings, marks=marks, erased=erased)
+            no_events = table_of(RATINGS, ())
+            return _user_facts(snapshot, partition, no_events, position)
         return PartitionFacts(position, position, catalogue=base_catalogue(snapshot, [partition]))
 
     def dataset(self) -> tuple[Dataset, dict[str, int]]:
@@ -174,9 +222,19 @@ class History:
         Raises:
             Conflict: Another process compacts.
         """
+        number, (facts, cut) = self._next_number(), self.facts()
+        return self._write(number, facts, cut)
+
+    def _next_number(self) -> int:
+        """Return the number of the next snapshot, to be asked for before the facts are read.
+
+        If another process writes that snapshot meanwhile, the facts may lack what it has.
+        """
         before = self._files.snapshot()
-        facts, cut = self.facts()
-        number = before.manifest.number + 1 if before else 0
+        return before.manifest.number + 1 if before else 0
+
+    def _write(self, number: int, facts: Facts, cut: dict[str, int]) -> Snapshot:
+        """Write a snapshot, and delete the files that it replaces."""
         version = facts.dataset().version
         after = write_snapshot(self.directory, number, facts, self.partitions, cut, version)
         delete_replaced(self._files, after)
@@ -186,16 +244,13 @@ class History:
         snapshot = self._files.snapshot()
         catalogue = base_catalogue(snapshot, range(self.partitions))
         cut: dict[str, int] = {}
-        parts: list[tuple[PairRows, PairRows]] = []
-        erased: dict[int, dict[bytes, int]] = {}
+        parts: list[PartitionFacts] = []
         for p in range(self.partitions):
             table, cut[f"{MOVIES}:{p}"] = self._events(snapshot, MOVIES, p)
             catalogue.fold(table["event"].to_pylist())
             table, cut[f"{RATINGS}:{p}"] = self._events(snapshot, RATINGS, p)
-            parts.append(fold_users(*base_rows(snapshot, p), user_events(table)))
-            erased[p] = base_erased(snapshot, p) | erasures_in(table)
-        ratings = PairRows.joined(part[0] for part in parts)
-        return Facts(ratings, PairRows.joined(part[1] for part in parts), catalogue, erased), cut
+            parts.append(_user_facts(snapshot, p, table, cut[f"{RATINGS}:{p}"]))
+        return Facts.joined(catalogue, parts), cut
 
     def _partition(self, topic: str, partition: int, until: int | None) -> PartitionFacts:
         snapshot = self._files.snapshot()
@@ -207,9 +262,7 @@ class History:
             table, end = table.filter(pc.less(table["offset"], until)), until
         changed = last_changes(topic, table)
         if topic == RATINGS:
-            ratings, marks = fold_users(*base_rows(snapshot, partition), user_events(table))
-            erased = base_erased(snapshot, partition) | erasures_in(table)
-            return PartitionFacts(end, start, changed, ratings, marks, erased=erased)
+            return replace(_user_facts(snapshot, partition, table, end), changed=changed)
         catalogue = base_catalogue(snapshot, [partition])
         catalogue.fold(table["event"].to_pylist())
         return PartitionFacts(end, start, changed, catalogue=catalogue)
@@ -218,3 +271,24 @@ class History:
         """Return the events after the snapshot as one table, and the position that they end at."""
         chain, end = self._files.chain(snapshot, topic, partition)
         return read_segments(chain, topic, start_of(snapshot, topic, partition)), end
+
+
+def _user_facts(snapshot: Snapshot | None, partition: int, table: Any, end: int) -> PartitionFacts:
+    """Return the facts of a partition of users: those of a snapshot, with the events after it.
+
+    Args:
+        snapshot: The snapshot, if there is one.
+        partition: The partition's number.
+        table: The events after it, in the order of the log.
+        end: The position that they end at.
+    """
+    events, texts = accepted_events(table, base_texts(snapshot, partition))
+    ratings, marks = fold_users(*base_rows(snapshot, partition), user_events(events))
+    return PartitionFacts(
+        end,
+        start_of(snapshot, RATINGS, partition),
+        ratings=ratings,
+        marks=marks,
+        erased=base_erased(snapshot, partition) | erasures_in(events),
+        texts=texts,
+    )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from marquee.domain.ids import string_of
 from marquee.domain.ratings import half_stars
 from marquee.errors import DataError
 from marquee.events import (
@@ -22,7 +23,7 @@ from marquee.events import (
     Rating,
     RatingEvent,
     UserMovie,
-    decode,
+    decode_kept,
 )
 from marquee.events.erasure import digest_of_user
 from marquee.files import staged, sync
@@ -39,10 +40,17 @@ SCHEMAS = {
             ("movie_id", pa.int64()),
             ("half_stars", pa.uint8()),
             ("time", pa.int64()),
+            ("user_text", pa.string()),
+            ("movie_text", pa.string()),
         ]
     ),
     MOVIES: pa.schema([("offset", pa.int64()), ("event", pa.string())]),
 }
+_TEXTS = ("user_text", "movie_text")
+"""Columns of the texts of ids that are strings, null for whole numbers.
+
+A segment without any does not have them, like those that were written before there were such ids.
+"""
 _KIND_OF = {
     "rating.added": "added",
     "rating.removed": "removed",
@@ -56,7 +64,8 @@ _KIND_OF = {
 class RatingRow(NamedTuple):
     """An event of the topic `ratings`; the time in seconds since 1970.
 
-    `movie_id` and `half_stars` are 0 in events that have none.
+    `movie_id` and `half_stars` are 0 in events that have none. Ids that are strings carry their
+    texts (`marquee.domain.ids.GivenId`).
     """
 
     offset: int
@@ -116,7 +125,10 @@ def segments_in(folder: Path) -> list[Segment]:
 def table_of(topic: str, rows: Sequence[RatingRow] | Sequence[MovieRow]) -> Any:
     """Return the pyarrow Table of a topic's rows."""
     schema = SCHEMAS[topic]
-    columns = list(zip(*rows, strict=True)) or [() for _ in schema]
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in schema]
+    if topic == RATINGS and rows:
+        ids = (columns[RatingRow._fields.index(name)] for name in ("user_id", "movie_id"))
+        columns += [[string_of(entity) or None for entity in column] for column in ids]
     arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
 
@@ -128,6 +140,9 @@ def write_segment(folder: Path, first: int, next_offset: int, table: Any) -> Non
         FileExistsError: There is a segment of these offsets.
     """
     path = folder / f"{first:020d}-{next_offset:020d}.parquet"
+    texts = [name for name in _TEXTS if name in table.column_names]
+    if all(table[name].null_count == len(table) for name in texts):
+        table = table.drop_columns(texts)
     with staged(path) as part:
         pq.write_table(table, part, compression="zstd", write_page_checksum=True)
         sync(part)
@@ -173,8 +188,9 @@ def last_changes(topic: str, table: Any) -> dict[int, int]:
     offsets = table["offset"].to_pylist()
     if topic == RATINGS:
         return dict(zip(table["user_id"].to_pylist(), offsets, strict=True))
-    keys = (int(decode(text.encode()).key) for text in table["event"].to_pylist())
-    return dict(zip(keys, offsets, strict=True))
+    events = (decode_kept(text.encode()) for text in table["event"].to_pylist())
+    movie_ids = (event.data.movie_id for event in events if isinstance(event, MovieEvent))
+    return dict(zip(movie_ids, offsets, strict=True))
 
 
 def erases(segments: Sequence[Segment], position: int) -> bool:
@@ -189,6 +205,9 @@ def _read(path: Path, topic: str) -> Any:
         raise
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{path}: the segment is damaged: {error}") from None
+    if topic == RATINGS and not set(_TEXTS) & set(table.column_names):
+        for name in _TEXTS:
+            table = table.append_column(name, pa.nulls(len(table), pa.string()))
     if not table.schema.equals(SCHEMAS[topic]):
         raise DataError(f"{path}: not a segment of the topic {topic}")
     return table

@@ -1,7 +1,9 @@
 """Snapshots of the facts: written atomically, and read back as facts."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pyarrow.parquet as pq
 
 from marquee.domain.movies import Movie
 from marquee.errors import Conflict
-from marquee.events import MOVIES, RATINGS, decode
+from marquee.events import MOVIES, RATINGS, MovieEvent, decode_kept
 from marquee.events.partitioning import partition_of, partitions_of
 from marquee.files import staged, sync
 from marquee.snapshots.format import (
@@ -22,20 +24,15 @@ from marquee.snapshots.format import (
     Snapshot,
     SnapshotManifest,
     erasures_from_table,
-    movies_from_table,
     open_snapshot,
+    read_movies,
     read_partition,
     schema_of,
+    texts_of,
 )
-from trainer.facts.fold import (
-    BLOCK,
-    KINDS,
-    PROMOTION,
-    Facts,
-    FoldedCatalogue,
-    PairRows,
-    PartitionFacts,
-)
+from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
+from trainer.facts.catalogue import BLOCK, PROMOTION, FoldedCatalogue
+from trainer.facts.fold import KINDS, Facts, PairRows, PartitionFacts
 
 
 def write_snapshot(
@@ -65,22 +62,24 @@ def write_snapshot(
     path = directory / f"snapshot-{number:06d}"
     with staged(path) as part:
         part.mkdir()
-        files = {name: _write(part / name, table) for name, table in _tables(facts, partitions)}
+        files: dict[str, str] = {}
+        digests: dict[str, str] = {}
+        for p, of_partition in enumerate(_split(facts, partitions)):
+            files |= _write_tables(part, p, of_partition)
+            digests |= _digests(of_partition, p)
         manifest = SnapshotManifest(
             format=FORMAT,
             number=number,
             partitions=partitions,
             positions=positions,
             files=files,
-            digests=_digests(facts, partitions),
+            digests=digests,
             data_version=data_version,
             ratings=len(facts.ratings),
             films=len(facts.movies),
             time=datetime.now(UTC),
         )
-        (part / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
-        sync(part / MANIFEST)
-        sync(part)
+        _write_manifest(part, manifest)
         _rename(part, path)
     sync(directory)
     return open_snapshot(path)
@@ -108,19 +107,27 @@ def base_erased(snapshot: Snapshot | None, partition: int) -> dict[bytes, int]:
     )
 
 
+def base_texts(snapshot: Snapshot | None, partition: int) -> IdTexts:
+    """Return the texts of the ids in a partition of a snapshot."""
+    return NO_TEXTS if snapshot is None else texts_of(snapshot, partition)
+
+
 def base_catalogue(snapshot: Snapshot | None, partitions: Iterable[int]) -> FoldedCatalogue:
     """Return the movies and the rules of some partitions of a snapshot."""
     catalogue = FoldedCatalogue()
     if snapshot is None:
         return catalogue
     for p in partitions:
-        for movie in movies_from_table(read_partition(snapshot, "movies", p)):
+        texts = texts_of(snapshot, p)
+        for movie in read_movies(snapshot, p, texts):
             catalogue.movies[movie.movie_id] = movie
         for text in read_partition(snapshot, "rules", p)["event"].to_pylist():
-            event = decode(text.encode())
+            event = decode_kept(text.encode())
+            assert isinstance(event, MovieEvent)
             kind = PROMOTION if event.type == "movie.promoted" else BLOCK
-            catalogue.rules[int(event.key), kind] = text
-        catalogue.removed.update(read_partition(snapshot, "removed", p)["movie_id"].to_pylist())
+            catalogue.rules[event.data.movie_id, kind] = text
+        removed = read_partition(snapshot, "removed", p)["movie_id"].to_pylist()
+        catalogue.removed.update(map(texts.movie, removed))
     return catalogue
 
 
@@ -131,53 +138,61 @@ def _rows(table: Any, codes: Any) -> PairRows:
     return PairRows(user_ids, movie_ids, codes, times)
 
 
-def _tables(facts: Facts, partitions: int) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the table of each file."""
+def _split(facts: Facts, partitions: int) -> Iterator[PartitionFacts]:
+    """Yield the facts of each partition, of movies and of users."""
     of_ratings = partitions_of(facts.ratings.user_ids, partitions)
     of_marks = partitions_of(facts.marks.user_ids, partitions)
+    catalogue = facts.catalogue
     for p in range(partitions):
-        yield f"ratings-{p}.parquet", _ratings_table(facts.ratings.take(of_ratings == p))
-        movies = [
-            movie for movie in facts.movies.values() if _belongs(movie.movie_id, p, partitions)
-        ]
-        yield f"movies-{p}.parquet", _movies_table(sorted(movies, key=lambda movie: movie.movie_id))
-        marks = facts.marks.take(of_marks == p)
-        if len(marks):
-            yield f"marks-{p}.parquet", _marks_table(marks)
-        rules = [
-            text
-            for (movie, _), text in sorted(facts.catalogue.rules.items())
-            if _belongs(movie, p, partitions)
-        ]
-        if rules:
-            yield f"rules-{p}.parquet", _table("rules", [rules])
-        removed = [movie for movie in facts.catalogue.removed if _belongs(movie, p, partitions)]
-        if removed:
-            yield f"removed-{p}.parquet", _table("removed", [sorted(removed)])
-        if erased := facts.erased.get(p):
-            yield f"erased-{p}.parquet", _table("erased", [list(erased), list(erased.values())])
+        ratings, marks = facts.ratings.take(of_ratings == p), facts.marks.take(of_marks == p)
+        own = FoldedCatalogue(
+            {i: movie for i, movie in facts.movies.items() if _belongs(i, p, partitions)},
+            {r: text for r, text in catalogue.rules.items() if _belongs(r[0], p, partitions)},
+            {i for i in catalogue.removed if _belongs(i, p, partitions)},
+        )
+        users = {i: text for i, text in facts.texts.users.items() if _belongs(i, p, partitions)}
+        # No others: they may tell what an erased user did.
+        movies = facts.texts.movies_in(ratings.movie_ids, marks.movie_ids)
+        yield PartitionFacts(
+            0,
+            ratings=ratings,
+            marks=marks,
+            catalogue=own,
+            erased=facts.erased.get(p, {}),
+            texts=IdTexts(users, movies),
+        )
 
 
-def _digests(facts: Facts, partitions: int) -> dict[str, str]:
-    """Return the canonical digest of each partition's facts, by `topic:partition`."""
+def _tables(facts: PartitionFacts) -> Iterator[tuple[Part, Any]]:
+    """Yield the table of each part of a partition."""
+    catalogue = facts.catalogue
+    yield "ratings", _ratings_table(facts.ratings)
+    movies = sorted(catalogue.movies.values(), key=lambda movie: movie.movie_id)
+    yield "movies", _movies_table(movies)
+    if fields := {int(m.movie_id): f for m in movies if (f := m.present_fields())}:
+        yield "fields", _table("fields", [list(fields), list(map(_json, fields.values()))])
+    if len(facts.marks):
+        yield "marks", _marks_table(facts.marks)
+    if catalogue.rules:
+        yield "rules", _table("rules", [[text for _, text in sorted(catalogue.rules.items())]])
+    if catalogue.removed:
+        yield "removed", _table("removed", [sorted(catalogue.removed)])
+    if facts.erased:
+        yield "erased", _table("erased", [list(facts.erased), list(facts.erased.values())])
+    if texts := IdTexts(facts.texts.users, {**facts.texts.movies, **catalogue.texts}):
+        yield "ids", _table("ids", texts.columns())
+
+
+def _digests(facts: PartitionFacts, partition: int) -> dict[str, str]:
+    """Return the canonical digests of a partition's facts, by `topic:partition`."""
     # Imported here: it loads the client of the store, which readers of the history do not need.
     from trainer.facts.restored import digest
 
-    of_ratings = partitions_of(facts.ratings.user_ids, partitions)
-    of_marks = partitions_of(facts.marks.user_ids, partitions)
-    digests: dict[str, str] = {}
-    for p in range(partitions):
-        catalogue = FoldedCatalogue(
-            {i: movie for i, movie in facts.movies.items() if _belongs(i, p, partitions)},
-            {r: text for r, text in facts.catalogue.rules.items() if _belongs(r[0], p, partitions)},
-        )
-        digests[f"{MOVIES}:{p}"] = digest(MOVIES, PartitionFacts(0, catalogue=catalogue))
-        rows = facts.ratings.take(of_ratings == p), facts.marks.take(of_marks == p)
-        digests[f"{RATINGS}:{p}"] = digest(
-            RATINGS,
-            PartitionFacts(0, ratings=rows[0], marks=rows[1], erased=facts.erased.get(p, {})),
-        )
-    return digests
+    users = replace(facts, catalogue=FoldedCatalogue())
+    return {
+        f"{MOVIES}:{partition}": digest(MOVIES, PartitionFacts(0, catalogue=facts.catalogue)),
+        f"{RATINGS}:{partition}": digest(RATINGS, users),
+    }
 
 
 def _belongs(movie_id: int, partition: int, partitions: int) -> bool:
@@ -208,10 +223,26 @@ def _movies_table(movies: list[Movie]) -> Any:
     )
 
 
+def _json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
 def _table(part: Part, columns: list[Any]) -> Any:
     schema = schema_of(part)
     arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
+
+
+def _write_tables(folder: Path, partition: int, facts: PartitionFacts) -> dict[str, str]:
+    """Write the tables of a partition onto the disk; return the sha256 of each file by its name."""
+    named = ((f"{part}-{partition}.parquet", table) for part, table in _tables(facts))
+    return {name: _write(folder / name, table) for name, table in named}
+
+
+def _write_manifest(folder: Path, manifest: SnapshotManifest) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+    sync(folder / MANIFEST)
+    sync(folder)
 
 
 def _write(path: Path, table: Any) -> str:

@@ -58,7 +58,7 @@ def serving_version(settings: Settings, name: str) -> str | None:
 def serving_versions(settings: Settings, names: Sequence[str]) -> dict[str, str]:
     """Return the published version of each model that has one; nothing if the store is away."""
     keys = {name: Keys(settings.namespace, name, settings.partitions).model for name in names}
-    store = RedisStore(settings.redis_url.get_secret_value(), timeout=1.0)
+    store = RedisStore(settings.redis_address, timeout=1.0)
     try:
         values = {name: store.get(key) for name, key in keys.items()}
     except StoreUnavailable:

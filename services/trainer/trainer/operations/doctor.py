@@ -9,14 +9,18 @@ from urllib.parse import urlsplit
 
 from marquee.addresses import is_loopback
 from marquee.bus.factory import open_bus
+from marquee.counts import counted
 from marquee.domain.models import MODEL_NAMES, MODEL_SPECS
 from marquee.errors import MarqueeError
 from marquee.registry.registry import Registry
+from marquee.requirements.kafka_server import kafka_server_results
 from marquee.requirements.kafka_topics import kafka_results
+from marquee.requirements.redis_rights import rights_results
 from marquee.requirements.redis_server import redis_results
 from marquee.requirements.result import CheckResult
 from marquee.requirements.state_folder import state_results
 from marquee.settings import APPS, Settings
+from marquee.store.rights import OPERATOR
 
 _MEMORY_GB = 2.0
 
@@ -31,6 +35,7 @@ def examine(settings: Settings) -> list[CheckResult]:
         *state_results(settings.state),
         _memory(),
         *redis,
+        *(rights_results(settings, OPERATOR) if redis[0].state != "bad" else ()),
         *(_bus(settings) if bus_answers else ()),
         *_ports(settings),
         *_addresses(settings),
@@ -56,6 +61,13 @@ def _memory() -> CheckResult:
 
 
 def _bus(settings: Settings) -> Iterator[CheckResult]:
+    brokers = kafka_server_results(settings)
+    yield from brokers
+    if not any(result.state == "bad" and result.subject == "Kafka" for result in brokers):
+        yield from _topics(settings)
+
+
+def _topics(settings: Settings) -> Iterator[CheckResult]:
     bus, subject = open_bus(settings), f"bus ({settings.bus})"
     try:
         partitions = bus.partitions("ratings")
@@ -73,8 +85,8 @@ def _bus(settings: Settings) -> Iterator[CheckResult]:
 
 def _partitions(subject: str, partitions: int, settings: Settings) -> CheckResult:
     if partitions == settings.partitions:
-        return CheckResult("good", subject, f"answers, {partitions} partitions")
-    text = f"{partitions} partitions, the settings say {settings.partitions}"
+        return CheckResult("good", subject, f"answers, {counted(partitions, 'partition')}")
+    text = f"{counted(partitions, 'partition')}, the settings say {settings.partitions}"
     return CheckResult("bad", subject, text, f"set MARQUEE_PARTITIONS={partitions}")
 
 
@@ -97,9 +109,11 @@ def _addresses(settings: Settings) -> Iterator[CheckResult]:
     A proxy may stand between, so that this is no mistake by itself.
     """
     for app in APPS[1:]:
-        parts, port = urlsplit(settings.url_of(app)), settings.port_of(app)
-        if is_loopback(parts.hostname) and parts.port != port:
-            text = f"the gateway asks port {parts.port} for it, and it listens on {port}"
+        addresses, port = map(urlsplit, settings.urls_of(app)), settings.port_of(app)
+        ports = [address.port for address in addresses if is_loopback(address.hostname)]
+        if ports and port not in ports:
+            asked = ", ".join(map(str, ports))
+            text = f"the gateway asks port {asked} for it, and it listens on {port}"
             remedy = f"set MARQUEE_{app.upper()}_URL to the port of MARQUEE_{app.upper()}_PORT"
             yield CheckResult("note", app.replace("_", "-"), text, remedy)
 
@@ -115,6 +129,8 @@ def _models(settings: Settings) -> Iterator[CheckResult]:
     for name in MODEL_NAMES:
         versions = registry.versions(name)
         if versions:
-            yield CheckResult("good", f"model {name}", f"{len(versions)} versions, {versions[-1]}")
+            yield CheckResult(
+                "good", f"model {name}", f"{counted(len(versions), 'version')}, {versions[-1]}"
+            )
         else:
             yield CheckResult("note", f"model {name}", "no version", f"marquee train --only {name}")

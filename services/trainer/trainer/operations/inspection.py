@@ -1,13 +1,14 @@
 """Inspection of a movie or user: each service's facts, derived row, version and position."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import orjson
 
+from marquee.domain.genres import multi_hot
 from marquee.domain.models import CONTENT, MODEL_NAMES, MODEL_SPECS
-from marquee.domain.movies import genre_mask
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import RATINGS, ModelVersion
@@ -71,7 +72,7 @@ class Inspection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = RedisStore(settings.redis_url.get_secret_value(), timeout=2.0)
+        self._store = RedisStore(settings.redis_address, timeout=2.0)
         self._registry = Registry(settings.registry)
 
     def movie(self, movie_id: int) -> list[ServiceView]:
@@ -114,7 +115,8 @@ class Inspection:
         partition = self._keys(service).user(user_id)
         packed = self._store.get(partition.user(user_id))
         ratings = Ratings.unpack(packed)
-        facts = {} if packed is None else _ratings_json(ratings)
+        texts = {} if packed is None else self._movie_texts(self._keys(service), partition, ratings)
+        facts = {} if packed is None else _ratings_json(ratings, texts)
         published = self._published(service)
         row = self._row(partition, published, user_id)
         derived = None
@@ -128,6 +130,21 @@ class Inspection:
             segment = self._load(service, published).segment(RatedMovies.of(ratings))
             derived = replace(derived, segment=segment)
         return self._view(service, partition, published, facts, derived)
+
+    def _movie_texts(self, keys: Keys, user: PartitionKeys, ratings: Ratings) -> dict[int, str]:
+        """Return the ids of a user's movies that are strings, where the service knows them."""
+        hashes: dict[str, list[str]] = {}
+        for name in (str(movie_id) for movie_id in ratings.seen if movie_id < 0):
+            hashes.setdefault(keys.movie(int(name)).movies, []).append(name)
+            hashes.setdefault(user.movie_texts, []).append(name)
+        fields = self._store.read(ReadRequest((), hashes)).fields if hashes else {}
+        return {
+            int(name): value.decode()
+            if key == user.movie_texts
+            else str(orjson.loads(value)["movie_id"])
+            for (key, name), value in fields.items()
+            if value
+        }
 
     def _view(
         self,
@@ -193,7 +210,7 @@ class Inspection:
         segments = self._load(service, published).segments
         if segments is None or movie is None:
             return None
-        genres = np.array([genre_mask(orjson.loads(movie)["genres"])], np.uint32)
+        genres = multi_hot([orjson.loads(movie)["genres"]], segments.movies.genres)
         known = self._sums(self._keys(CONTENT.name), movie_id)
         sums = np.array([[known.get(name, 0) for name in _TOTALS]])
         return int(segments.movies.assign(genres, sums)[0])
@@ -209,10 +226,11 @@ class Inspection:
         return model_class(service).load(self._registry.open(published.address, published.sha256))
 
 
-def _ratings_json(ratings: Ratings) -> dict[str, Any]:
+def _ratings_json(ratings: Ratings, texts: Mapping[int, str]) -> dict[str, Any]:
+    """Return a user's facts as JSON, with the movies' ids as they were given where it is known."""
     return {
-        "ratings": [[movie_id, half / 2] for movie_id, half in ratings.rated.items()],
+        "ratings": [[texts.get(i, i), half / 2] for i, half in ratings.rated.items()],
         "positive": ratings.positive,
-        "viewed": list(ratings.viewed),
-        "dismissed": list(ratings.dismissed),
+        "viewed": [texts.get(i, i) for i in ratings.viewed],
+        "dismissed": [texts.get(i, i) for i in ratings.dismissed],
     }

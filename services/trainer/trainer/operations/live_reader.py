@@ -6,18 +6,17 @@ sums, the sorted set `changed` names the users to read again, and the last few a
 transaction with the position. Redis is only read.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from marquee.bus.redis.faults import describe
-from marquee.errors import Conflict, StoreUnavailable
+from marquee.errors import Conflict
 from marquee.events import RATINGS
 from marquee.store.keys import Keys, PartitionKeys
+from marquee.store.redis import translated_errors
 from trainer.facts.canonical import PackedFacts
 from trainer.operations.live_partition import PAGE, LivePartition, PartitionMoved, PartitionReader
 
@@ -37,7 +36,7 @@ class LiveReader:
 
     def scan(self, services: Sequence[str]) -> None:
         """List the keys of users of all services in one pass."""
-        with _translated_errors():
+        with translated_errors():
             for service in services:
                 for keys in Keys(self._namespace, service, self._partitions).all(RATINGS):
                     self._users[keys.user(0)[:-1]] = set()
@@ -46,7 +45,8 @@ class LiveReader:
                     self._scanned_at[keys.position] = -1 if position is None else int(position)
             for key in self._redis.scan_iter(match=f"{self._namespace}:*:user:*", count=PAGE):
                 prefix, _, user_id = key.decode().rpartition(":")
-                if (users := self._users.get(f"{prefix}:")) is not None and user_id.isdigit():
+                users = self._users.get(f"{prefix}:")
+                if users is not None and user_id.removeprefix("-").isdigit():
                     users.add(int(user_id))
 
     def read(self, keys: PartitionKeys, version: str = "", cut: int = 0) -> LivePartition:
@@ -61,7 +61,7 @@ class LiveReader:
             Conflict: The partition changes faster than it can be read.
             StoreUnavailable: Redis does not answer.
         """
-        with _translated_errors():
+        with translated_errors():
             for _ in range(TRIES):
                 try:
                     reader = PartitionReader(self._redis, keys, self._start(keys), version, cut)
@@ -73,13 +73,13 @@ class LiveReader:
     def stored_facts(self, keys: PartitionKeys) -> PackedFacts:
         """Return the facts of a partition that no consumer changes, complete or not."""
         user_ids = set(self._users.get(keys.user(0)[:-1], ()))
-        with _translated_errors():
+        with translated_errors():
             user_ids |= {int(i) for i, _ in self._redis.zscan_iter(keys.changed, count=PAGE)}
             return PartitionReader(self._redis, keys, 0).all(user_ids)
 
     def get(self, key: str) -> bytes | None:
         """Return a string's value."""
-        with _translated_errors():
+        with translated_errors():
             value: bytes | None = self._redis.get(key)
         return value
 
@@ -89,11 +89,3 @@ class LiveReader:
 
     def _start(self, keys: PartitionKeys) -> int:
         return self._scanned_at.get(keys.position, 0)
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {describe(error)}") from None

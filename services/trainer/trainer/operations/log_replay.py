@@ -8,8 +8,12 @@ from marquee.consumer.decoding import DecodedMessage, decode_message
 from marquee.consumer.deduplication import LOOKBACK
 from marquee.errors import NotFound
 from marquee.events import MOVIES, RATINGS
+from marquee.settings import Settings
+from marquee.snapshots.format import snapshots_in
 from trainer.facts.canonical import Entries
+from trainer.facts.fold import PartitionFacts
 from trainer.facts.replay import Replay
+from trainer.history.history import History
 from trainer.operations.log_reader import LogReader
 
 OffsetsByGroup = Mapping[tuple[str, TopicPartition], frozenset[int]]
@@ -66,6 +70,17 @@ def run_replays(
             if page[-1].offset >= own_start - LOOKBACK:
                 run.replay.remember(messages, own_start)
             run.feed(messages)
+
+
+def oldest_facts(
+    settings: Settings, history: History, partition: TopicPartition, begin: int
+) -> PartitionFacts | None:
+    """Return the oldest facts that a log from `begin` on continues, or None."""
+    snapshots = snapshots_in(settings.history)
+    for snapshot in snapshots:
+        if snapshot.position(partition.topic, partition.partition) >= begin:
+            return history.snapshot_facts(snapshot, partition.topic, partition.partition)
+    return PartitionFacts(0) if not snapshots and begin == 0 else None
 
 
 def dead_letter_offsets(bus: Bus, log: LogReader) -> OffsetsByGroup:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from marquee.bus.api import Bus, Outgoing
+from marquee.counts import counted
 from marquee.errors import BusUnavailable, Conflict, NotFound
 from marquee.events import AnyEvent
 from trainer.operations.event_files import LineFault, read_events
+from trainer.operations.known_events import CountKnown, none_known
 
 BATCH = 1000
 """Events that are sent at once."""
@@ -26,12 +28,14 @@ class PublicationReport:
 
     Attributes:
         sent: events in the log, by type.
+        known: those of them that the services had before, where they still know.
         valid: valid events of the file.
         refused: lines that are not valid.
         faults: the first of their faults.
     """
 
     sent: Counter[str] = field(default_factory=Counter)
+    known: int = 0
     valid: int = 0
     refused: int = 0
     faults: list[LineFault] = field(default_factory=list)
@@ -41,6 +45,7 @@ class PublicationReport:
         return {
             "sent": dict(sorted(self.sent.items())),
             "total": self.sent.total(),
+            "known": self.known,
             "valid": self.valid,
             "refused": self.refused,
             "faults": [fault.as_json() for fault in self.faults],
@@ -72,7 +77,13 @@ def check_events(file: IO[bytes], name: str) -> PublicationReport:
     return report
 
 
-def send_events(bus: Bus, file: IO[bytes], name: str, report: PublicationReport) -> None:
+def send_events(
+    bus: Bus,
+    file: IO[bytes],
+    name: str,
+    report: PublicationReport,
+    count_known: CountKnown = none_known,
+) -> None:
     """Read a file again and send its valid events in order; the report counts what was sent.
 
     Args:
@@ -80,6 +91,7 @@ def send_events(bus: Bus, file: IO[bytes], name: str, report: PublicationReport)
         file: The file, at its beginning.
         name: Its name.
         report: The result of `check_events`.
+        count_known: Counts those of a batch that were there before.
 
     Raises:
         BusUnavailable: The bus did not take all of them; the text says how many it has.
@@ -90,11 +102,13 @@ def send_events(bus: Bus, file: IO[bytes], name: str, report: PublicationReport)
     producer = bus.producer()
     try:
         while batch := list(itertools.islice(events, BATCH)):
+            known = count_known(batch)
             _send(producer, batch, report)
+            report.known += known
     finally:
         producer.close()
     if report.sent.total() != report.valid:
-        text = f"{name} changed while it was read: {report.valid} valid events, then"
+        text = f"{name} changed while it was read: {counted(report.valid, 'valid event')}, then"
         raise Conflict(f"{text} {report.sent.total()}, which were sent")
 
 
@@ -103,8 +117,8 @@ def _send(producer: Any, batch: list[AnyEvent], report: PublicationReport) -> No
         producer.publish([Outgoing.of(event) for event in batch])
     except BusUnavailable as error:
         raise BusUnavailable(
-            f"{report.sent.total()} of {report.valid} events were sent, perhaps some more: {error};"
-            " send the file again, where an event with an id takes effect once"
+            f"{report.sent.total():,} of {counted(report.valid, 'event')} were sent, perhaps"
+            f" more: {error}; send the file again, where an event with an id takes effect once"
         ) from error
     except NotFound as error:
         remedy = "start the services once: their consumers create the topics"

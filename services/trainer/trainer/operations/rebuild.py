@@ -30,6 +30,7 @@ from trainer.facts.fold import PartitionFacts
 from trainer.facts.replay import Replay
 from trainer.facts.restored import packed
 from trainer.history.history import History
+from trainer.operations.audit_replay import GATEWAY, AuditReplay
 from trainer.operations.live_reader import LiveReader
 from trainer.operations.log_reader import LogReader
 
@@ -74,12 +75,13 @@ class Rebuilder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        url = settings.redis_url.get_secret_value()
+        url = settings.redis_address
         self._bus = open_bus(settings)
         self._log = LogReader(settings)
         self._store = RedisStore(url, timeout=30.0)
         self._live = LiveReader(url, settings.namespace, settings.partitions)
         self._history = History(settings.history, settings.partitions)
+        self._audit = AuditReplay(settings, self._bus, self._log, self._history)
         self._token = -time.time_ns()
 
     def run(self, services: Sequence[str], replace: bool) -> Iterator[RebuiltPartition]:
@@ -162,6 +164,8 @@ class Rebuilder:
     def _write(self, keys: PartitionKeys, fact_set: FactSet, content: PartitionContent) -> None:
         stored = self._live.stored_facts(keys)
         commands = chain(_commands(keys, content), _removals(keys, stored, content.facts))
+        if keys.prefix == self._keys(GATEWAY).of(keys.partition).prefix:
+            commands = chain(commands, self._audit.commands(keys, content.position))
         for chunk in _pages(commands):
             self._put(keys, None, chunk)
         self._put(keys, content.position, self._final_commands(keys, fact_set, content.position))
@@ -240,7 +244,12 @@ def _content(
 
 def _commands(keys: PartitionKeys, content: PartitionContent) -> Iterator[Command]:
     facts = content.facts
-    hashes = ((keys.movies, facts.movies), (keys.rules, facts.rules), (keys.sums, facts.sums))
+    hashes = (
+        (keys.movies, facts.movies),
+        (keys.rules, facts.rules),
+        (keys.sums, facts.sums),
+        (keys.movie_texts, facts.movie_texts),
+    )
     for key, values in hashes:
         for pairs in _pages(values.items()):
             yield "HSET", key, *(part for pair in pairs for part in pair)

@@ -16,7 +16,7 @@ from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.errors import Conflict
 from marquee.events import MOVIES, RATINGS
 from marquee.settings import Settings
-from marquee.snapshots.format import newest_snapshot, snapshots_in
+from marquee.snapshots.format import newest_snapshot
 from marquee.store.keys import Keys
 from trainer.facts.canonical import Entries, differing, digest_of
 from trainer.facts.fold import PartitionFacts
@@ -30,6 +30,7 @@ from trainer.operations.log_replay import (
     OffsetsByGroup,
     ReplayRun,
     dead_letter_offsets,
+    oldest_facts,
     run_replays,
 )
 
@@ -49,7 +50,7 @@ class Verdict:
     replayed: str
     restored: str
     differing: tuple[str, ...] = ()
-    """Names of the facts that are not the same in all."""
+    """Names of the facts that are not the same in all, ids as they were given where it is known."""
     note: str = ""
     """Why a digest is missing, or what is wrong with a snapshot."""
     sound: bool = True
@@ -70,7 +71,7 @@ class Verification:
         self._bus: Bus = open_bus(settings)
         self._log = LogReader(settings)
         self._history = History(settings.history, settings.partitions)
-        url = settings.redis_url.get_secret_value()
+        url = settings.redis_address
         self._live = LiveReader(url, settings.namespace, settings.partitions)
 
     def run(self, services: Sequence[str]) -> Iterator[Verdict]:
@@ -108,11 +109,7 @@ class Verification:
 
     def base(self, partition: TopicPartition, begin: int) -> PartitionFacts | None:
         """Return the oldest facts that a log from `begin` on continues, or None."""
-        snapshots = snapshots_in(self._settings.history)
-        for snapshot in snapshots:
-            if snapshot.position(partition.topic, partition.partition) >= begin:
-                return self._history.snapshot_facts(snapshot, partition.topic, partition.partition)
-        return PartitionFacts(0) if not snapshots and begin == 0 else None
+        return oldest_facts(self._settings, self._history, partition, begin)
 
     def snapshot_fault(self, partition: TopicPartition) -> str:
         """Return a fault if the newest snapshot differs from its stated digest, else ""."""
@@ -146,6 +143,8 @@ class _PartitionCheck:
         self._positions: dict[str, int | None] = {}
         self._notes: dict[str, str] = {}
         self._snapshot_fault = ""
+        self._given_names: dict[str, str] = {}
+        """Names of facts with an id that is a string → the same with the string."""
 
     def verdicts(self) -> list[Verdict]:
         """Return the verdict of each service."""
@@ -165,10 +164,13 @@ class _PartitionCheck:
             facts = self._system.history(self._partition)
             fact_set = FACTS_BY_SERVICE[service][self._partition.topic]
             self._positions[service] = facts.position
-            self._entries[service] = packed(facts, fact_set).entries()
+            packed_facts = packed(facts, fact_set)
+            self._given_names |= packed_facts.given_names()
+            self._entries[service] = packed_facts.entries()
             self._snapshot_fault = self._system.snapshot_fault(self._partition)
             return
         live = self._system.live(service, self._partition)
+        self._given_names |= live.facts.given_names()
         self._entries[service] = live.facts.entries()
         self._positions[service] = live.position
         if live.position is None:
@@ -209,6 +211,7 @@ class _PartitionCheck:
         key = (origin, id(fact_set), skipped, base.position)
         if key not in self._runs:
             facts = packed(base, fact_set)
+            self._given_names |= facts.given_names()
             replay = Replay(self._partition, fact_set, facts, base.position, skipped)
             self._runs[key] = ReplayRun(replay, [])
         run = self._runs[key]
@@ -231,10 +234,19 @@ class _PartitionCheck:
             live=digest_of(live),
             replayed="" if from_log is None else digest_of(from_log),
             restored="" if from_history is None else digest_of(from_history),
-            differing=tuple(sorted({name for copy in copies for name in differing(live, copy)})),
+            differing=self._named({name for copy in copies for name in differing(live, copy)}),
             note=fault or self._notes.get(service, ""),
             sound=not fault,
         )
+
+    def _named(self, names: set[str]) -> tuple[str, ...]:
+        """Return names of facts in order, ids as they were given where it is known."""
+        if not names:
+            return ()
+        given = dict(self._given_names)
+        for run in self._runs.values():
+            given |= run.replay.facts.given_names()
+        return tuple(sorted(given.get(name, name) for name in names))
 
 
 def _facts_at(position: int | None, run: ReplayRun | None) -> Entries | None:

@@ -14,7 +14,7 @@ import numpy as np
 from marquee.bus.api import TopicPartition
 from marquee.consumer.derivation import movie_row
 from marquee.domain.models import MODEL_SPECS
-from marquee.domain.movies import Movie
+from marquee.domain.movies import kept_movie
 from marquee.domain.ratings import RatedMovies, Ratings
 from marquee.events import MOVIES, RATINGS, ModelVersion
 from marquee.registry.registry import Registry
@@ -50,9 +50,7 @@ class RowsVerdict:
 
 def verify_rows(settings: Settings, services: Sequence[str]) -> Iterator[RowsVerdict]:
     """Yield a verdict for each partition of the services that serve a model version."""
-    reader = LiveReader(
-        settings.redis_url.get_secret_value(), settings.namespace, settings.partitions
-    )
+    reader = LiveReader(settings.redis_address, settings.namespace, settings.partitions)
     try:
         with_model = [name for name in services if name in MODEL_SPECS]
         reader.scan(with_model)
@@ -95,7 +93,7 @@ def _movie_row(live: LivePartition, model: Any, movie_id: int) -> bytes | None:
     value = live.facts.movies.get(movie_id)
     if value is None:
         return b""
-    return movie_row(Movie.model_validate_json(value), model.sums(movie_id), model).pack()
+    return movie_row(kept_movie(value), model.sums(movie_id), model).pack()
 
 
 def _user_row(live: LivePartition, model: Any, user_id: int) -> bytes | None:

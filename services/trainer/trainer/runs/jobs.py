@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from marquee import telemetry
 from marquee.settings import Settings
 from trainer.runs.records import INTERRUPTED, TrainingRecord, TrainingRecords, new_training_id
@@ -152,9 +154,10 @@ def python_of(settings: Settings) -> str:
 
 
 def _settings_json(settings: Settings) -> dict[str, object]:
-    values = settings.model_dump(mode="json")
-    values["redis_url"] = settings.redis_url.get_secret_value()
-    return values
+    secrets = {
+        name: value.get_secret_value() for name, value in settings if isinstance(value, SecretStr)
+    }
+    return settings.model_dump(mode="json") | secrets
 
 
 def _environment() -> dict[str, str]:

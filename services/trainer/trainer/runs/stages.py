@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from marquee import telemetry
+from marquee.counts import counted
 from marquee.domain.likes import likes_rule
 from marquee.domain.models import MODEL_SPECS
 from marquee.errors import DataError
@@ -58,7 +59,7 @@ def data_stage() -> Stage:
         warnings = rating_warnings(context.data)
         for warning in warnings:
             telemetry.log.warning("ratings of little use", detail=warning)
-        return "; ".join([f"{ratings:,} ratings of {movies:,} films", *warnings])
+        return "; ".join([f"{counted(ratings, 'rating')} of {counted(movies, 'film')}", *warnings])
 
     return Stage("data", run)
 
@@ -85,7 +86,7 @@ def model_stage(
         context.tracking.finish_model(name, bundle, manifest)
         track_segments(context.tracking, name, bundle, context.work)
         figures = ", ".join(f"{key} {value:.4g}" for key, value in manifest.metrics.items())
-        return figures or f"{len(manifest.files)} artifacts"
+        return figures or counted(len(manifest.files), "artifact")
 
     def check(context: TrainingContext) -> None:
         context.parameters.config(name, load().config)
@@ -108,7 +109,7 @@ def evaluate_stage() -> Stage:
                 registry.add_metrics(name, context.versions[name], metrics)
         if context.report is not None:
             context.tracking.report(context.report)
-        return f"{sum(map(len, metrics_by_model.values()))} figures"
+        return counted(sum(map(len, metrics_by_model.values())), "figure")
 
     return Stage("evaluate", run, needs=("data",))
 

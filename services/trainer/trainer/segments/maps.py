@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from marquee.arrays import Reals
 from marquee.domain.models import USER_MODEL
-from marquee.domain.movies import genre_matrix
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from trainer.report.model import MapMarker, SegmentMap
@@ -40,9 +39,10 @@ def maps_of(bundle: Path) -> tuple[SegmentMap, ...]:
     if segments is None:
         return ()
     base, sums = model.base, model.base_sums
-    of_movies = segments.movies.assign(base.genres, sums)
+    genres = base.genre_matrix(segments.movies.genres)
+    of_movies = segments.movies.assign(genres, sums)
     means = sums[:, 2] / 2 / np.maximum(1, sums[:, 0])
-    rows = np.column_stack([genre_matrix(base.genres), means - means.mean()])
+    rows = np.column_stack([genres, means - means.mean()])
     maps = [_map("movies", segments, rows, of_movies)]
     if len(segments.codes):
         maps.append(_map("users", segments, segments.codes, segments.of_users))

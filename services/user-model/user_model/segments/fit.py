@@ -15,8 +15,9 @@ from sklearn.neural_network import MLPRegressor
 from threadpoolctl import threadpool_limits
 
 from marquee.arrays import Ints, Matrix, Vector
+from marquee.domain.genres import catalogue_genres, multi_hot
 from marquee.domain.likes import POSITIVE
-from marquee.domain.movies import Movie, genre_mask, genre_matrix
+from marquee.domain.movies import Movie
 from marquee.features.interactions import RatingRows
 from marquee.features.pipeline import KMeans, Scaler
 from user_model.segments.cluster_count import ClusterCount, choose_cluster_count
@@ -112,8 +113,8 @@ def _fit_movies(
     movies: Sequence[Movie], sums: Ints, config: SegmentsConfig, seed: int
 ) -> _MovieFit:
     mean = float(sums[:, 2].sum() / 2 / sums[:, 0].sum()) if sums[:, 0].sum() else _NO_MEAN
-    genres = np.array([genre_mask(movie.genres) for movie in movies], np.uint32)
-    rows = segment_rows(genres, sums, mean)
+    names = catalogue_genres(movie.genres for movie in movies)
+    rows = segment_rows(multi_hot([movie.genres for movie in movies], names), sums, mean)
     scaler = _scaler(rows, config.floor)
     scaled = scaler.transform(rows)
     count = _cluster_count(scaled, config.movies_k, config, seed)
@@ -123,7 +124,9 @@ def _fit_movies(
     members = np.eye(len(kmeans.centers))[segments].T
     sizes = np.bincount(segments, minlength=len(members)).tolist()
     descriptions = describe_segments(members, sizes, movies, members * (sums[:, 1] + _NO_LIKES))
-    return _MovieFit(MovieSegments(mean, scaler, kmeans), segments, _about(descriptions, count))
+    return _MovieFit(
+        MovieSegments(mean, scaler, kmeans, names), segments, _about(descriptions, count)
+    )
 
 
 def _profiles(
@@ -132,7 +135,7 @@ def _profiles(
     clusters: npt.NDArray[np.int16],
     movie_fit: _MovieFit,
 ) -> ProfileBuilder:
-    genres = genre_matrix(np.array([genre_mask(movie.genres) for movie in movies], np.uint32))
+    genres = multi_hot([movie.genres for movie in movies], movie_fit.steps.genres)
     members = np.eye(len(movie_fit.steps.kmeans.centers))[movie_fit.segments]
     kinds = np.concatenate([genres, members], axis=1).astype(np.float32)
     likes = np.bincount(rows.movies[rows.liked], minlength=len(movies)).astype(np.float64)

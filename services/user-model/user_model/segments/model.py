@@ -23,8 +23,8 @@ from marquee.arrays import (
     save_arrays,
     save_json,
 )
+from marquee.domain.genres import GENRES, genre_arrays, genres_from_arrays
 from marquee.domain.likes import is_like
-from marquee.domain.movies import genre_matrix
 from marquee.features.pipeline import KMeans, Scaler
 
 PSEUDO_RATINGS = 25.0
@@ -37,27 +37,33 @@ MIN_USERS = 5
 
 @dataclass(frozen=True, eq=False)
 class MovieSegments:
-    """Genres and mean rating → scaler → KMeans; `mean` is the mean of all ratings, in stars."""
+    """Genres and mean rating → scaler → KMeans.
+
+    Attributes:
+        mean: The mean of all ratings, in stars.
+        genres: The g genres of the catalogue at the training, in the order of their columns.
+    """
 
     mean: float
     scaler: Scaler
     kmeans: KMeans
+    genres: tuple[str, ...] = GENRES
 
-    def assign(self, genres: npt.NDArray[np.uint32], sums: Ints) -> npt.NDArray[np.int16]:
-        """Return the segments of n movies from their genre masks and sums (n × 3)."""
+    def assign(self, genres: Matrix, sums: Ints) -> npt.NDArray[np.int16]:
+        """Return the segments of n movies from their multi-hot genres (n × g) and sums (n × 3)."""
         return self.kmeans.assign(self.scaler.transform(segment_rows(genres, sums, self.mean)))
 
 
-def segment_rows(genres: npt.NDArray[np.uint32], sums: Ints, mean: float) -> Matrix:
+def segment_rows(genres: Matrix, sums: Ints, mean: float) -> Matrix:
     """Return n rows that movies are segmented by: multi-hot genres, then the damped mean rating.
 
     Args:
-        genres: Genre masks, n.
+        genres: Multi-hot genres, n × g.
         sums: Ratings, positive ones and half stars, n × 3.
         mean: Mean of all ratings in stars, which the mean of few ratings is pulled towards.
     """
     means = (sums[:, 2] / 2 + PSEUDO_RATINGS * mean) / (sums[:, 0] + PSEUDO_RATINGS)
-    return np.concatenate([genre_matrix(genres), means[:, None]], axis=1).astype(np.float32)
+    return np.concatenate([genres, means[:, None]], axis=1).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +71,10 @@ class ProfileBuilder:
     """Describes users by their likes, given what is known of n movies.
 
     Attributes:
-        kinds: Multi-hot genres and segment of each movie, n × (19 + s).
+        kinds: Multi-hot genres and segment of each movie, n × (g + s).
         clusters: Cluster of each movie, n.
         n_clusters: Number of movie clusters, c.
-        prior: Mean of `kinds` over all likes, 19 + s.
+        prior: Mean of `kinds` over all likes, g + s.
     """
 
     kinds: Matrix
@@ -77,7 +83,7 @@ class ProfileBuilder:
     prior: Vector
 
     def profile(self, movies: Ints, half_stars: Integer) -> Vector | None:
-        """Return the profile of a user, 19 + s + c; None without a like.
+        """Return the profile of a user, g + s + c; None without a like.
 
         It holds the share of each genre and segment among the likes, and by how much the user rates
         each cluster's liked movies above their mean like; both are pulled towards the average.
@@ -157,14 +163,7 @@ class Segments:
         These are `film_segments`, `encoded_user_vectors`, and those of the users' steps,
         `user_segment_autoencoder` and `user_segments`.
         """
-        movies = self.movies
-        save_arrays(
-            directory / "film_segments.npz",
-            all_mean=np.array(movies.mean),
-            mean=movies.scaler.mean,
-            scale=movies.scaler.scale,
-            centers=movies.kmeans.centers,
-        )
+        _save_movies(directory, self.movies)
         save_json(directory / "segments.json", dict(self.about))
         save_arrays(
             directory / "encoded_user_vectors.npz", codes=self.codes, segments=self.of_users
@@ -177,19 +176,35 @@ class Segments:
         """Read what `save` wrote; None for a bundle made before there were segments."""
         if not (directory / "segments.json").is_file():
             return None
-        movies = load_arrays(directory / "film_segments.npz")
         vectors = load_arrays(directory / "encoded_user_vectors.npz")
         return cls(
-            movies=MovieSegments(
-                mean=float(movies["all_mean"]),
-                scaler=Scaler(movies["mean"], movies["scale"]),
-                kmeans=KMeans(movies["centers"]),
-            ),
+            movies=_load_movies(directory),
             users=_load_users(directory),
             codes=vectors["codes"],
             of_users=vectors["segments"],
             about=load_json(directory / "segments.json"),
         )
+
+
+def _save_movies(directory: Path, movies: MovieSegments) -> None:
+    save_arrays(
+        directory / "film_segments.npz",
+        all_mean=np.array(movies.mean),
+        mean=movies.scaler.mean,
+        scale=movies.scaler.scale,
+        centers=movies.kmeans.centers,
+        **genre_arrays(movies.genres),
+    )
+
+
+def _load_movies(directory: Path) -> MovieSegments:
+    movies = load_arrays(directory / "film_segments.npz")
+    return MovieSegments(
+        mean=float(movies["all_mean"]),
+        scaler=Scaler(movies["mean"], movies["scale"]),
+        kmeans=KMeans(movies["centers"]),
+        genres=genres_from_arrays(movies),
+    )
 
 
 def _save_users(directory: Path, users: UserSegments) -> None:

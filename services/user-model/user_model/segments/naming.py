@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from marquee.arrays import Floating, Reals
-from marquee.domain.movies import GENRES, Movie, genre_mask, genre_matrix
+from marquee.domain.genres import catalogue_genres, multi_hot
+from marquee.domain.movies import Movie
 
 _MIN_SHARES = {"genres": 0.25, "decades": 0.3, "tags": 0.05}
 """Share of a segment that a word must hold for, by kind of word."""
@@ -36,13 +37,14 @@ def describe_segments(
         By segment: `id`, `name`, `size`, shares of all `genres`, distinctive words (`apart`) and
         the ids of the most `typical` movies.
     """
-    genres = genre_matrix(np.array([genre_mask(movie.genres) for movie in movies], np.uint32))
+    genre_names = catalogue_genres(movie.genres for movie in movies)
+    genres = multi_hot([movie.genres for movie in movies], genre_names)
     decades, decade_names = _decades(movies)
     tags, tag_names = _tags(movies)
     everything = weights.sum(axis=0, keepdims=True)
     shares = [_shares(weights, flags) for flags in (genres, decades, tags)]
     overall = [_shares(everything, flags)[0] for flags in (genres, decades, tags)]
-    vocabularies = (GENRES, decade_names, tag_names)
+    vocabularies = (genre_names, decade_names, tag_names)
     used: dict[str, int] = {}
     descriptions = []
     for i, size in enumerate(sizes):
@@ -56,7 +58,9 @@ def describe_segments(
             "id": i,
             "name": _unique(_name(*words), used),
             "size": int(size),
-            "genres": {name: round(float(shares[0][i, g]), 4) for g, name in enumerate(GENRES)},
+            "genres": {
+                name: round(float(shares[0][i, g]), 4) for g, name in enumerate(genre_names)
+            },
             "apart": dict(zip(_MIN_SHARES, words, strict=True)),
             "typical": _typical(likes, i, movies),
         }

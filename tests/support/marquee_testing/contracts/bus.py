@@ -88,6 +88,32 @@ class BusContract:
             step,
         )
 
+    # --- sharing
+
+    @pytest.mark.parametrize(("members", "largest"), [(2, 2), (3, 2), (4, 1)])
+    def test_each_topic_is_shared_by_itself(self, topic: Bus, members: int, largest: int) -> None:
+        sizes = {TOPIC: PARTITIONS, "second": PARTITIONS, "single": 1}
+        topic.create_topics(sizes)
+        readers = [Reader(topic, topics=tuple(sizes)) for _ in range(members)]
+
+        def shares(name: str) -> list[int]:
+            return [sum(p.topic == name for p in r.subscription.assigned) for r in readers]
+
+        def is_shared() -> bool:
+            return all(
+                sum(shares(name)) == size and max(shares(name)) == -(-size // members)
+                for name, size in sizes.items()
+            )
+
+        def step() -> None:
+            for reader in readers:
+                reader.step()
+
+        until(is_shared, self.patience, step)
+        assert max(shares(TOPIC)) == max(shares("second")) == largest
+        for reader in readers:
+            reader.subscription.close()
+
     # --- topics
 
     def test_a_topic_has_the_partitions_it_was_made_with(self, topic: Bus) -> None:

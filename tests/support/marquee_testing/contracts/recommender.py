@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from marquee.domain.movies import Movie, genre_mask
+from marquee.domain.movies import Movie
 from marquee.domain.recommendation import RecommendRequest, Route, Scored, UserHistory
 from marquee.features.dataset import Dataset
 from marquee.features.movie_table import MovieTable
 from marquee.scoring.candidates import candidates
-from marquee_testing.datasets import POOR_DATA, checkerboard, sums_of_movie
+from marquee_testing.datasets import POOR_DATA, checkerboard, sums_of_movie, with_string_ids
 
 
 class Recommender(Protocol):
@@ -127,10 +127,24 @@ class RecommenderContract:
         user = UserHistory.of([(10, 5.0), (13, 2.0)], [14])
         assert self.ask(self.fit(checkerboard()), user, 20) == self.ask(model, user, 20)
 
+    def test_the_form_of_the_ids_changes_no_list(self, model: FittedModel, tmp_path: Path) -> None:
+        dataset, ids = with_string_ids(checkerboard())
+        self.fit(dataset).save(tmp_path)
+        renamed = type(model).load(tmp_path)
+        ratings, viewed = [(10, 5.0), (13, 2.0)], [14]
+        expected = self.ask(model, UserHistory.of(ratings, viewed), 20)
+        user = UserHistory.of([(ids[i], s) for i, s in ratings], [ids[i] for i in viewed])
+        answer = self.ask(renamed, user, 20)
+        assert [scored.movie_id for scored in answer] == [ids[s.movie_id] for s in expected]
+        assert [s.score for s in answer] == pytest.approx([s.score for s in expected])
+        assert [[ids[i] for i, _ in s.because] for s in expected] == [
+            [i for i, _ in s.because] for s in answer
+        ]
+
     def test_a_movie_put_by_its_row_is_recommended(self, model: FittedModel) -> None:
         movies = model.movies()
         movie = Movie(movie_id=500, title="New", year=1990, genres=("Action",), tags={"chase": 0.9})
-        movies.put(500, genre_mask(movie.genres), movie.year, *model.row(movie, (0, 0, 0)))
+        movies.put(500, movie.genres, movie.year, *model.row(movie, (0, 0, 0)))
         user = UserHistory.of([(10, 5.0), (12, 5.0), (14, 4.5)])
         answer = [scored.movie_id for scored in self.ask(model, user, 100, movies)]
         assert 500 in answer

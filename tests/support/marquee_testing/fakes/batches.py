@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from marquee.bus.api import TopicPartition
-from marquee.consumer.unit_of_work import Handlers, UnitOfWork, prefetch
+from marquee.consumer.unit_of_work import Handlers, UnitOfWork, apply_event, prefetch
 from marquee.events import Event
 from marquee.events.partitioning import partition_of
 from marquee.store.keys import Keys, PartitionKeys
@@ -46,7 +46,6 @@ class BatchApplier:
         unit_of_work = UnitOfWork(keys, self.store)
         prefetch(unit_of_work, events)
         for offset, event in enumerate(events, start or 0):
-            unit_of_work.offset = offset
-            self._handlers[type(event)](unit_of_work, event)
+            apply_event(unit_of_work, offset, event, self._handlers)
         version, end = self._derive_rows(unit_of_work), (start or 0) + len(events)
         self.store.write(keys, start, end, unit_of_work.commands(start or 0, end, version))

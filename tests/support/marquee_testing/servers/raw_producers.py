@@ -1,15 +1,29 @@
 """Producers that put any bytes on any partition, to write invalid messages."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import kafka
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from marquee.bus.api import TopicPartition
+from marquee.bus.api import Published, TopicPartition
 from marquee.bus.kafka.bus import KafkaBus
 from marquee.bus.kafka.log import KafkaLog
 from marquee.bus.redis.bus import RedisBus
 from marquee.bus.redis.log import RedisLog
+from marquee.bus.redis.streams import offset_of
+from marquee_testing.waiting import until
+
+
+@dataclass(frozen=True)
+class RawMessage:
+    """Any bytes, and where to put them."""
+
+    at: TopicPartition
+    key: bytes
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class RawRedisProducer:
@@ -21,9 +35,17 @@ class RawRedisProducer:
 
     def put(self, at: TopicPartition, key: bytes, value: bytes, **headers: bytes) -> None:
         """Put a message where it is told to."""
-        fields: dict[Any, Any] = {b"k": key, b"v": value}
-        fields |= {f"h:{name}".encode(): text for name, text in headers.items()}
-        self.bus.client.xadd(self.bus.streams.key(at), fields, id="0-*")
+        self.put_many([RawMessage(at, key, value, headers)])
+
+    def put_many(self, messages: Sequence[RawMessage]) -> list[Published]:
+        """Put messages where they are told to; return where they are."""
+        pipe = self.bus.client.pipeline(transaction=False)
+        for message in messages:
+            fields: dict[Any, Any] = {b"k": message.key, b"v": message.value}
+            fields |= {f"h:{name}".encode(): text for name, text in message.headers.items()}
+            pipe.xadd(self.bus.streams.key(message.at), fields, id="0-*")
+        ids = pipe.execute()
+        return [Published(m.at, offset_of(id_)) for m, id_ in zip(messages, ids, strict=True)]
 
     def allow_large(self, topic: str) -> None:
         """Do nothing: Redis Streams take large messages as they are."""
@@ -41,11 +63,37 @@ class RawKafkaProducer:
         self.log = KafkaLog(servers, namespace)
 
     def put(self, at: TopicPartition, key: bytes, value: bytes, **headers: bytes) -> None:
-        """Put a message where it is told to."""
+        """Put a message where it is told to; wait until a limit just raised is in force."""
         producer = kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
         topic, sent = f"{self._namespace}.{at.topic}", list(headers.items())
-        producer.send(topic, value, key, partition=at.partition, headers=sent).get(60)
+
+        def is_taken() -> bool:
+            try:
+                producer.send(topic, value, key, partition=at.partition, headers=sent).get(60)
+            except kafka.errors.MessageSizeTooLargeError:
+                # The broker answers a change of a topic's settings before it follows it.
+                return False
+            return True
+
+        until(is_taken)
         producer.close()
+
+    def put_many(self, messages: Sequence[RawMessage]) -> list[Published]:
+        """Put messages where they are told to; return where they are."""
+        producer = kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
+        sent = [
+            producer.send(
+                f"{self._namespace}.{m.at.topic}",
+                m.value,
+                m.key,
+                partition=m.at.partition,
+                headers=list(m.headers.items()),
+            )
+            for m in messages
+        ]
+        offsets = [future.get(60).offset for future in sent]
+        producer.close()
+        return [Published(m.at, offset) for m, offset in zip(messages, offsets, strict=True)]
 
     def allow_large(self, topic: str) -> None:
         """Let a topic take more than brokers do by default."""

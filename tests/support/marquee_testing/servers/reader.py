@@ -68,10 +68,11 @@ class Reader:
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     read: list[tuple[TopicPartition, Message]] = field(default_factory=list)
     revoked: list[TopicPartition] = field(default_factory=list)
+    topics: tuple[str, ...] = (TOPIC,)
 
     def __post_init__(self) -> None:
         self.subscription = self.bus.subscribe(
-            GROUP, [TOPIC], lambda p: self.positions.get(p, 0), self.revoked.append
+            GROUP, self.topics, lambda p: self.positions.get(p, 0), self.revoked.append
         )
 
     def step(self, seconds: float = 0.1, limit: int = 500) -> int:

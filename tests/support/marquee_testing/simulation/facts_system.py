@@ -1,15 +1,17 @@
 """System of fact-keeping consumers on a real bus and store, one thread each."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
 from marquee.bus.api import Bus, Outgoing, Published, TopicPartition
 from marquee.consumer.batches import Pace
 from marquee.consumer.deduplication import recent_messages_in_log
+from marquee.consumer.handlers.audit import audited
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE, handlers_of
 from marquee.consumer.handlers.popularity import restore_sums
 from marquee.consumer.handlers.restore import restore_facts
@@ -59,7 +61,8 @@ class FactsProjection:
     """A service's projection without its model."""
 
     def __init__(self, service: str) -> None:
-        self.handlers: Handlers = handlers_of(service)
+        self._plain = handlers_of(service)
+        self.handlers: Handlers = audited(self._plain) if service == "gateway" else self._plain
         self._facts = FACTS_BY_SERVICE[service]
 
     def derive_rows(self, _: UnitOfWork) -> str | None:
@@ -69,8 +72,13 @@ class FactsProjection:
     def restore(self, unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
         """Put the facts of a piece of a snapshot, as the service does."""
         (restore_sums if self._facts[RATINGS].has_sums else restore_facts)(unit_of_work, piece)
+        for movie_id, text in self._texts_of(piece).items():
+            unit_of_work.put_movie_text(movie_id, text)
         for event in piece.rules if self._facts[MOVIES].has_rules else ():
-            self.handlers[type(event)](unit_of_work, event)
+            self._plain[type(event)](unit_of_work, event)
+
+    def _texts_of(self, piece: PartitionSnapshot) -> Mapping[int, str]:
+        return piece.movie_texts if self._facts[RATINGS].has_movie_texts else {}
 
     def on_assigned(self, _: TopicPartition) -> None:
         """Keep nothing of partitions."""
@@ -133,16 +141,29 @@ class FactsSystem:
         store.close()
 
 
-def random_events(seed: int, n: int) -> list[Event]:
-    """Return events of every kind about few movies and users; some come twice, and late."""
+def random_events(seed: int, n: int, strings: bool = False) -> list[Event]:
+    """Return events of every kind about few movies and users; some come twice, and late.
+
+    Args:
+        seed: Equal seeds give equal events, but for their own ids.
+        n: Number of the events.
+        strings: Whether every other id is a string.
+    """
     draw = random.Random(seed)
     events: list[Event] = []
     for _ in range(n):
         if events and draw.random() < 0.1:
             events.append(draw.choice(events[-50:]))
             continue
-        movie, user = draw.randint(1, 12), draw.randint(1, 20)
-        data = {"movie_id": movie, "title": f"T{draw.randint(1, 9)}", "tags": {"b": 0.5, "a": 0.1}}
+        movie: int | str = draw.randint(1, 12)
+        user: int | str = draw.randint(1, 20)
+        if strings:
+            movie, user = (f"id-{i}" if i % 2 else i for i in (movie, user))
+        data: dict[str, Any] = {
+            "movie_id": movie,
+            "title": f"T{draw.randint(1, 9)}",
+            "tags": {"b": 0.5, "a": 0.1},
+        }
         kind: type[Event] = draw.choice(_OF_MOVIE)
         if draw.random() < 0.8:
             kind = draw.choices(list(_OF_USER), list(_OF_USER.values()))[0]

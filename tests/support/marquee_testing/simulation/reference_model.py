@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 from marquee.bus.api import Message, TopicPartition, dead_letter_topic
+from marquee.domain.ids import parse_id
 from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.events import MOVIES, RATINGS, Event, decode
 from marquee.events.partitioning import partition_of
 from marquee_testing.simulation.loop import Simulation
-from marquee_testing.simulation.scenario import THROWING
+from marquee_testing.simulation.scenario import THROWING, USERS
 
 
 class ReferenceModel:
@@ -59,7 +60,7 @@ class ReferenceModel:
             self._apply_to_movie(name, data)
 
     def _apply_to_user(self, name: str, data: dict[str, Any]) -> None:
-        user, movie = data["user_id"], data.get("movie_id", 0)
+        user, movie = parse_id(data["user_id"]), parse_id(data.get("movie_id", 1))
         rated = self.rated.setdefault(user, {})
         viewed, dismissed = self.viewed.setdefault(user, []), self.dismissed.setdefault(user, [])
         if name == "user.erased":
@@ -77,11 +78,11 @@ class ReferenceModel:
             dismissed[:] = [i for i in dismissed if i != movie]
 
     def _apply_to_movie(self, name: str, data: dict[str, Any]) -> None:
-        movie = data["movie_id"]
+        movie = parse_id(data["movie_id"])
         if name == "movie.added":
             self.movies[movie] = {"title": data["title"], "year": None}
         elif name == "movie.updated" and movie in self.movies:
-            self.movies[movie]["year"] = data["year"]
+            self.movies[movie]["year"] = data.get("year")
         elif name == "movie.removed":
             self.movies.pop(movie, None)
         elif name in ("movie.promoted", "movie.unpromoted"):
@@ -121,7 +122,7 @@ def _check_users(
     simulation: Simulation, partition: TopicPartition, expected: ReferenceModel
 ) -> None:
     keys, store = simulation.keys(partition), simulation.store
-    for user_id in range(1, 5):
+    for user_id in map(parse_id, USERS):
         found = Ratings.unpack(store.get(keys.user(user_id)))
         _equal(found.rated, expected.rated.get(user_id, {}))
         _equal(list(found.viewed), expected.viewed.get(user_id, []))

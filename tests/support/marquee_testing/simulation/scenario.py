@@ -8,6 +8,8 @@ from marquee.bus.api import Outgoing
 from marquee.events import MOVIES, RATINGS
 from marquee_testing.simulation.loop import Simulation
 
+USERS: tuple[int | str, ...] = (1, 2, 3, "user:4")
+MOVIE_IDS: tuple[int | str, ...] = (1, 2, 3, "tt4")
 THROWING = 666
 """A rating of this movie is meant to make its handler throw."""
 
@@ -36,8 +38,8 @@ class Scenario:
 
     def _event(self) -> Outgoing:
         r = self._random
-        user, movie = r.randint(1, 4), r.randint(1, 4)
-        both = {"user_id": user, "movie_id": movie}
+        user, movie = r.choice(USERS), r.choice(MOVIE_IDS)
+        both: dict[str, Any] = {"user_id": user, "movie_id": movie}
         made: dict[str, Callable[[], dict[str, Any]]] = {
             "rating.added": lambda: both | {"rating": r.randint(1, 10) / 2},
             "rating.removed": lambda: both,
@@ -46,7 +48,7 @@ class Scenario:
             "movie.restored": lambda: both,
             "user.erased": lambda: {"user_id": user},
             "movie.added": lambda: {"movie_id": movie, "title": f"T{r.randint(1, 9)}"},
-            "movie.updated": lambda: {"movie_id": movie, "year": r.randint(1990, 1999)},
+            "movie.updated": lambda: {"movie_id": movie, **_change(r.randint(1990, 1999))},
             "movie.removed": lambda: {"movie_id": movie},
             "movie.promoted": lambda: {"movie_id": movie, "weight": float(r.randint(1, 9))},
             "movie.unpromoted": lambda: {"movie_id": movie},
@@ -79,3 +81,8 @@ class Scenario:
         time = f"{2025 + self._number % 3}-01-01T00:00:00Z"
         value = about | {"time": time, "data": data}
         return Outgoing(topic, key, json.dumps(value).encode())
+
+
+def _change(year: int) -> dict[str, Any]:
+    """Return a change of a movie's year; some take it away."""
+    return {"year": year} if year < 1998 else {"cleared": ["year"]}

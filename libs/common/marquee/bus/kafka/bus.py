@@ -1,7 +1,6 @@
 """The event bus on Kafka, through kafka-python."""
 
 import contextlib
-import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -11,13 +10,18 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import (
     KafkaError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 
 from marquee.bus.api import TopicPartition, TopicState
 from marquee.bus.assignment import partition_count_fault
-from marquee.bus.kafka.client import KafkaNames, translate_kafka_errors
+from marquee.bus.kafka.assignor import TopicwiseAssignor
+from marquee.bus.kafka.client import KafkaNames
+from marquee.bus.kafka.connection.cluster import PLAIN, KafkaConnection
+from marquee.bus.kafka.connection.security import KafkaSecurity
+from marquee.bus.kafka.joining import keep_join_results
 from marquee.bus.kafka.producer import KafkaProducer
 from marquee.bus.kafka.subscription import KafkaSubscription
 from marquee.bus.kafka.topic_settings import TopicSettings, read_topic_settings
@@ -27,6 +31,7 @@ from marquee.events import MODELS
 UNLIMITED_RETENTION = frozenset({MODELS})
 """Topics that keep all messages: what is published there exists nowhere else."""
 DAY_MS = 24 * 3600 * 1000
+_NOT_ALLOWED, _UNKNOWN = TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 
 class KafkaBus:
@@ -37,6 +42,7 @@ class KafkaBus:
     Args:
         servers: Addresses of brokers, separated by commas.
         namespace: Prefix of the names of topics and groups.
+        security: How clients connect.
         replication: Replicas of new topics; −1 takes the brokers' default.
         retention_days: How long new topics keep messages.
         member: A name unique in its group, for static membership: the member gets its partitions
@@ -45,6 +51,9 @@ class KafkaBus:
         session_s: Seconds after which a dead member is replaced; the brokers' settings bound them
             (6 s to 30 min by default).
         timeout_s: Limit of each call.
+
+    Raises:
+        SettingsError: A file of the security cannot be used.
     """
 
     def __init__(
@@ -52,6 +61,7 @@ class KafkaBus:
         servers: str,
         namespace: str,
         *,
+        security: KafkaSecurity = PLAIN,
         replication: int = -1,
         retention_days: int = 30,
         member: str = "",
@@ -59,7 +69,7 @@ class KafkaBus:
         timeout_s: float = 10.0,
     ) -> None:
         self._timeout_s = timeout_s
-        self._servers = servers.split(",")
+        self._connection = KafkaConnection(servers, security, timeout_s)
         self._names = KafkaNames(namespace)
         self._replication = replication
         self._retention_ms = retention_days * DAY_MS
@@ -70,21 +80,42 @@ class KafkaBus:
         self._admin: Any = None
 
     def create_topics(self, partitions: Mapping[str, int]) -> None:
-        """See `Bus.create_topics`."""
+        """See `Bus.create_topics`; topics that exist need no right to create topics."""
         with self._admin_client() as admin:
-            configs = {
-                self._names.on_cluster(topic): self._topic_config(topic, count)
-                for topic, count in partitions.items()
-            }
-            reply = admin.create_topics(configs, raise_errors=False)
-            for topic in reply["topics"]:
-                if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
-                    raise for_code(topic["error_code"])(topic["error_message"])
-            admin.wait_for_topics(list(configs), timeout_ms=int(self._timeout_s * 1000))
+            missing = self._missing(admin, partitions)
+            if missing:
+                self._create(admin, {topic: partitions[topic] for topic in missing})
         for topic, count in partitions.items():
             known = self.partitions(topic)
             if known != count:
                 raise Conflict(partition_count_fault(topic, known, count))
+
+    def _missing(self, admin: Any, topics: Iterable[str]) -> list[str]:
+        """Return the topics that do not exist."""
+        names = {self._names.on_cluster(topic): topic for topic in topics}
+        errors = {one["name"]: one["error_code"] for one in admin.describe_topics(list(names))}
+        hidden = {name for name, code in errors.items() if code == _NOT_ALLOWED.errno}
+        if hidden:
+            raise _NOT_ALLOWED(hidden)
+        return [names[name] for name, code in errors.items() if code == _UNKNOWN.errno]
+
+    def _create(self, admin: Any, partitions: Mapping[str, int]) -> None:
+        configs = {
+            self._names.on_cluster(topic): self._topic_config(topic, count)
+            for topic, count in partitions.items()
+        }
+        reply = admin.create_topics(configs, raise_errors=False)
+        codes = {topic["name"]: topic["error_code"] for topic in reply["topics"]}
+        refused = sorted(name for name, code in codes.items() if code == _NOT_ALLOWED.errno)
+        if refused:
+            raise BusUnavailable(
+                f"Kafka: {', '.join(refused)} do not exist, and this user may not create topics:"
+                " start the consumers of the gateway or the trainer, which do"
+            )
+        for topic in reply["topics"]:
+            if topic["error_code"] not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(topic["error_code"])(topic["error_message"])
+        admin.wait_for_topics(list(configs), timeout_ms=self._connection.timeout_ms)
 
     def partitions(self, topic: str) -> int:
         """See `Bus.partitions`."""
@@ -96,26 +127,34 @@ class KafkaBus:
         """See `Bus.topic`."""
         with self._admin_client() as admin:
             description = admin.describe_topics([self._names.on_cluster(topic)])[0]
-        if description["error_code"] == UnknownTopicOrPartitionError.errno:
+        if description["error_code"] == _UNKNOWN.errno:
             raise NotFound(f"no topic {topic}")
         if description["error_code"]:
-            raise BusUnavailable(f"Kafka: {for_code(description['error_code']).__name__}: {topic}")
+            error = for_code(description["error_code"])
+            raise self._connection.unavailable(error({self._names.on_cluster(topic)}))
         return TopicState(str(description["topic_id"]), len(description["partitions"]))
 
     def topic_settings(self, topics: Iterable[str]) -> dict[str, TopicSettings]:
         """Return the settings of those topics that exist.
 
         Raises:
-            BusUnavailable: The cluster does not answer.
+            BusUnavailable: The cluster does not answer, or does not show one of them to the user.
         """
         names = {self._names.on_cluster(topic): topic for topic in topics}
         with self._admin_client() as admin:
+            self._missing(admin, names.values())
             found = read_topic_settings(admin, names)
         return {names[name]: settings for name, settings in found.items()}
 
     def producer(self) -> "KafkaProducer":
         """See `Bus.producer`."""
-        return KafkaProducer(self._connect_producer, self._names, self.partitions, self._timeout_s)
+        return KafkaProducer(
+            self._connect_producer,
+            self._names,
+            self.partitions,
+            self._timeout_s,
+            self._connection.translate_errors,
+        )
 
     def subscribe(
         self,
@@ -133,7 +172,10 @@ class KafkaBus:
 
         wanted = sorted(set(topics))
         listeners = (on_assigned, on_revoked)
-        return KafkaSubscription(connect, self._names, wanted, listeners, self._timeout_s)
+        translate = self._connection.translate_errors
+        return KafkaSubscription(
+            connect, self._names, wanted, listeners, self._timeout_s, translate
+        )
 
     def close(self) -> None:
         """See `Bus.close`."""
@@ -144,11 +186,9 @@ class KafkaBus:
 
     def _connect_producer(self) -> Any:
         """Return a new producer of the client."""
-        self._reach()
-        milliseconds = int(self._timeout_s * 1000)
+        milliseconds = self._connection.timeout_ms
         return kafka.KafkaProducer(
-            bootstrap_servers=self._servers,
-            bootstrap_timeout_ms=milliseconds,
+            **self._connection.client_options(),
             enable_idempotence=True,
             acks="all",
             allow_auto_create_topics=False,
@@ -169,44 +209,34 @@ class KafkaBus:
 
     def _connect_consumer(self, group: str) -> Any:
         """Return a new consumer of the client; positions never come from the cluster."""
-        self._reach()
-        return kafka.KafkaConsumer(
-            bootstrap_servers=self._servers,
-            bootstrap_timeout_ms=int(self._timeout_s * 1000),
+        consumer = kafka.KafkaConsumer(
+            **self._connection.client_options(),
             group_id=self._names.on_cluster(group),
             group_instance_id=self._member,
             auto_offset_reset="none",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
-            partition_assignment_strategy=[CooperativeStickyAssignor],
+            # The second one is for members of a release before, while a group is updated.
+            partition_assignment_strategy=[TopicwiseAssignor, CooperativeStickyAssignor],
             session_timeout_ms=int(self._session_s * 1000),
             heartbeat_interval_ms=min(1000, int(self._session_s * 250)),
             reconnect_backoff_max_ms=1000,
             metrics_enabled=False,
         )
+        keep_join_results(consumer)
+        return consumer
 
     @contextlib.contextmanager
     def _admin_client(self) -> Iterator[Any]:
         """Lend the admin client under a lock; after an error it is replaced."""
-        with self._lock, translate_kafka_errors():
+        with self._lock, self._connection.translate_errors():
             if self._admin is None:
-                self._reach()
                 self._admin = kafka.KafkaAdminClient(
-                    bootstrap_servers=self._servers,
-                    bootstrap_timeout_ms=int(self._timeout_s * 1000),
-                    request_timeout_ms=int(self._timeout_s * 1000),
+                    **self._connection.client_options(),
+                    request_timeout_ms=self._connection.timeout_ms,
                 )
             try:
                 yield self._admin
             except KafkaError:
                 self.close()
                 raise
-
-    def _reach(self) -> None:
-        """Raise BusUnavailable if no server listens: the client would wait and leave a thread."""
-        for server in self._servers:
-            host, _, port = server.rpartition(":")
-            with contextlib.suppress(OSError):
-                socket.create_connection((host, int(port)), self._timeout_s / 5).close()
-                return
-        raise BusUnavailable(f"Kafka: nobody listens at {', '.join(self._servers)}")

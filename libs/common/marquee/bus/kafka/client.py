@@ -1,23 +1,10 @@
-"""Adaptation of the kafka-python client: its errors, names and records."""
+"""Adaptation of the kafka-python client: its names and records."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import kafka
-from kafka.errors import KafkaError
 
 from marquee.bus.api import Message, TopicPartition
-from marquee.errors import BusUnavailable
-
-
-@contextlib.contextmanager
-def translate_kafka_errors() -> Iterator[None]:
-    """Raise errors of the client as BusUnavailable."""
-    try:
-        yield
-    except KafkaError as error:
-        raise BusUnavailable(f"Kafka: {error}") from error
 
 
 class KafkaNames:

@@ -4,12 +4,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from marquee.bus.api import Outgoing, Published, TopicPartition
-from marquee.bus.kafka.client import KafkaNames, translate_kafka_errors
+from marquee.bus.kafka.client import KafkaNames
 from marquee.errors import InvalidInput
 from marquee.events.partitioning import partition_of_bytes
 
@@ -23,11 +24,13 @@ class KafkaProducer:
         names: KafkaNames,
         partitions: Callable[[str], int],
         timeout_s: float,
+        translate_errors: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._open_producer = connect
         self._names = names
         self._partitions = partitions
         self._timeout_s = timeout_s
+        self._translate_errors = translate_errors
         self._lock = threading.Lock()
         self._producer: Any = None
 
@@ -38,17 +41,22 @@ class KafkaProducer:
             TopicPartition(m.topic, partition_of_bytes(m.key, self._partitions(m.topic)))
             for m in messages
         ]
-        with translate_kafka_errors():
+        with self._translate_errors():
             producer = self._connected()
             try:
                 futures = [
                     self._send(producer, target, message)
                     for target, message in zip(targets, messages, strict=True)
                 ]
-                sent = [future.get(max(0.0, deadline - time.monotonic())) for future in futures]
             except MessageSizeTooLargeError as error:
                 raise InvalidInput(f"message: {error}") from error
             except KafkaError:
+                self._drop(producer)
+                raise
+            try:
+                sent = [future.get(max(0.0, deadline - time.monotonic())) for future in futures]
+            except KafkaError:
+                # After a refusal by the broker an idempotent producer takes no message any more.
                 self._drop(producer)
                 raise
         return [

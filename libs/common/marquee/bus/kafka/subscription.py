@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
@@ -12,7 +13,8 @@ from kafka.structs import OffsetAndMetadata
 
 from marquee.bus.api import Message, TopicPartition
 from marquee.bus.assignment import Assignment, position_lost
-from marquee.bus.kafka.client import KafkaNames, message_from_record, translate_kafka_errors
+from marquee.bus.kafka.client import KafkaNames, message_from_record
+from marquee.bus.kafka.connection.faults import REFUSALS
 from marquee.errors import BusUnavailable, PositionLost
 
 _SLICE_S = 0.1
@@ -60,11 +62,13 @@ class KafkaSubscription:
         topics: list[str],
         listeners: tuple[Callable[[TopicPartition], int], Callable[[TopicPartition], None]],
         timeout_s: float,
+        translate_errors: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._open_consumer = connect
         self._names = names
         self._timeout_ms = int(timeout_s * 200)
         self._topics = topics
+        self._translate_errors = translate_errors
         self._on_assigned, on_revoked = listeners
         self._assignment = Assignment(self._begin, on_revoked)
         self._consumer: Any = None
@@ -81,7 +85,7 @@ class KafkaSubscription:
     def poll(self, seconds: float, limit: int) -> dict[TopicPartition, list[Message]]:
         """See `Subscription.poll`."""
         deadline = time.monotonic() + seconds
-        with translate_kafka_errors():
+        with self._translate_errors():
             self._connect()
             while True:
                 left = max(0.0, deadline - time.monotonic())
@@ -108,7 +112,7 @@ class KafkaSubscription:
     def ranges(self) -> dict[TopicPartition, tuple[int, int]]:
         """See `Subscription.ranges`; at most a second old."""
         if time.monotonic() - self._ranges_at > _RANGES_S or self._ranges.keys() != self.assigned:
-            with translate_kafka_errors():
+            with self._translate_errors():
                 self._read_ranges()
         return dict(self._ranges)
 
@@ -118,6 +122,13 @@ class KafkaSubscription:
         if self._consumer is not None:
             with contextlib.suppress(KafkaError):
                 self._consumer.close(autocommit=False, timeout_ms=2000)
+
+    def _disconnect(self) -> None:
+        """Leave: the client keeps that the broker refused it, and would not try again."""
+        self._assignment.reconcile({})
+        consumer, self._consumer = self._consumer, None
+        with contextlib.suppress(KafkaError):
+            consumer.close(autocommit=False, timeout_ms=0)
 
     def _connect(self) -> None:
         if self._consumer is None:
@@ -140,6 +151,9 @@ class KafkaSubscription:
             records_by_partition = self._consumer.poll(
                 timeout_ms=int(seconds * 1000), max_records=limit
             )
+        except REFUSALS:
+            self._disconnect()
+            raise
         except OffsetOutOfRangeError as error:
             raise self._position_lost(error) from error
         except LogTruncationError as error:

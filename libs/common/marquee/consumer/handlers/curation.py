@@ -3,7 +3,7 @@
 from typing import Any
 
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
-from marquee.events import MovieBlocked, MovieEvent, MoviePromoted, MovieUnblocked, MovieUnpromoted
+from marquee.events import MovieBlocked, MoviePromoted, MovieUnblocked, MovieUnpromoted, RuleEvent
 
 
 def promote(unit_of_work: UnitOfWork, event: MoviePromoted) -> None:
@@ -26,9 +26,11 @@ def unblock(unit_of_work: UnitOfWork, event: MovieUnblocked) -> None:
     _set(unit_of_work, event, "block", removed=True)
 
 
-def _set(unit_of_work: UnitOfWork, event: MovieEvent, kind: str, removed: bool = False) -> None:
+def _set(unit_of_work: UnitOfWork, event: RuleEvent, kind: str, removed: bool = False) -> None:
     movie_id = event.data.movie_id
     rules: dict[str, Any] = unit_of_work.facts.rules(movie_id)
+    if not event.is_expected(rules.get(kind, {}).get("event_id", "")):
+        return
     if removed:
         rules.pop(kind, None)
     else:

@@ -41,9 +41,8 @@ def restore_sums(unit_of_work: UnitOfWork, piece: PartitionSnapshot) -> None:
     restore_movies(unit_of_work, piece)
     for user_id, ratings in (piece.users or {}).items():
         if ratings.rated:
-            unit_of_work.put_ratings(
-                user_id, Ratings(dict(ratings.rated), times=dict(ratings.times))
-            )
+            kept = Ratings(dict(ratings.rated), times=dict(ratings.times), user=ratings.user)
+            unit_of_work.put_ratings(user_id, kept)
     for movie_id, sums in (piece.sums or {}).items():
         unit_of_work.put_sums(movie_id, sums)
 

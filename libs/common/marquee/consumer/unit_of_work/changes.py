@@ -7,6 +7,7 @@ import orjson
 
 from marquee.consumer.unit_of_work.fact_cache import FactCache
 from marquee.consumer.unit_of_work.update_entries import update_entries
+from marquee.domain.ids import refuse_collision, string_of
 from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
@@ -36,14 +37,18 @@ class UnitOfWork:
         """Movies changed by this unit of work."""
         self.erasures: dict[int, int] = {}
         """Users erased by this unit of work → offset, whether they came back in it or not."""
+        self.audit_keys: dict[str, None] = {}
+        """Sorted sets that got audit entries."""
         self._erased: set[int] = set()
         self._changed_sums: dict[int, None] = {}
         self._changed_at: dict[int, int] = {}
+        self._movie_texts: dict[int, str] = {}
         self._commands: list[Command] = []
         self._updates: dict[str, bytes] = {}
 
     def put_ratings(self, user_id: int, ratings: Ratings) -> None:
         """Set a user's facts."""
+        ratings.user = string_of(user_id) or ratings.user
         self.facts.set_ratings(user_id, ratings)
         self._erased.discard(user_id)
         self._mark_changed(self.users, user_id)
@@ -70,6 +75,10 @@ class UnitOfWork:
         self.facts.set_movie(movie_id, None)
         self._mark_changed(self.movies, movie_id)
 
+    def put_movie_text(self, movie_id: int, text: str) -> None:
+        """Keep the string that is a movie's id; it stays, whatever becomes of its ratings."""
+        self._movie_texts[movie_id] = text
+
     def put_sums(self, movie_id: int, sums: RatingSums) -> None:
         """Set the sums of this partition's ratings of a movie."""
         self.facts.set_sums(movie_id, sums)
@@ -85,6 +94,11 @@ class UnitOfWork:
         else:
             self.write("HDEL", self.keys.rules, movie_id)
         self.write("SET", self.keys.rules_version, self.offset)
+
+    def put_audit(self, key: str, ms: int, entry: bytes) -> None:
+        """Add an audit entry, or a receipt, to a sorted set, by its time in milliseconds."""
+        self.audit_keys[key] = None
+        self.write("ZADD", key, ms, entry)
 
     def put_row(self, version: str, entity: int, row: bytes) -> None:
         """Set a derived row under a model version; no bytes: the movie is removed."""
@@ -109,6 +123,7 @@ class UnitOfWork:
         self._write_users()
         self._write_movies()
         self._write_sums()
+        self._write_movie_texts()
         self._write_changed()
         return self._with_updates(start, end, version)
 
@@ -156,6 +171,14 @@ class UnitOfWork:
             self.write("HSET", self.keys.sums, movie_id, value)
             self.announce(f"sums:{movie_id}", value)
 
+    def _write_movie_texts(self) -> None:
+        """Write them by one command: films are rated many times in a batch."""
+        pairs: list[int | str] = []
+        for pair in self._movie_texts.items():
+            pairs += pair
+        if pairs:
+            self.write("HSET", self.keys.movie_texts, *pairs)
+
     def _write_changed(self) -> None:
         for entity, offset in self._changed_at.items():
             if entity in self._erased:
@@ -170,6 +193,27 @@ Handler = Callable[[UnitOfWork, Any], None]
 """Changes facts by one event; deterministic, and reads only the facts of the event's partition."""
 
 Handlers = Mapping[type[Event], Handler]
+
+
+def apply_event(unit_of_work: UnitOfWork, offset: int, event: Event, handlers: Handlers) -> None:
+    """Change the facts by an event; an event of a type without handler changes nothing.
+
+    Raises:
+        IdCollision: Its user or movie has the same number inside as another one that is known.
+    """
+    unit_of_work.offset = offset
+    if (handler := handlers.get(type(event))) is not None:
+        _refuse_collisions(unit_of_work, event)
+        handler(unit_of_work, event)
+
+
+def _refuse_collisions(unit_of_work: UnitOfWork, event: Event) -> None:
+    """Refuse the second of two texts with one number; a whole number is its own number."""
+    if isinstance(event, RatingEvent) and (user_id := event.data.user_id) < 0:
+        refuse_collision("user_id", user_id, unit_of_work.facts.ratings(user_id).user)
+    elif isinstance(event, MovieEvent) and (movie_id := event.data.movie_id) < 0:
+        known = unit_of_work.facts.movie(movie_id)
+        refuse_collision("movie_id", movie_id, string_of(known.movie_id) if known else "")
 
 
 def prefetch(unit_of_work: UnitOfWork, events: list[Event]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from marquee.domain.movies import Movie
+from marquee.domain.movies import Movie, kept_movie
 from marquee.domain.rating_sums import RatingSums
 from marquee.domain.ratings import Ratings
 from marquee.store.api import ReadRequest, ReadResult, Store
@@ -53,7 +53,7 @@ class FactCache:
         """Return a movie's row, None when there is none."""
         if movie_id not in self._movies:
             value = self._field(self._keys.movies, movie_id)
-            self._movies[movie_id] = Movie.model_validate_json(value) if value else None
+            self._movies[movie_id] = kept_movie(value) if value else None
         return self._movies[movie_id]
 
     def sums(self, movie_id: int) -> RatingSums:

@@ -41,8 +41,8 @@ _AGREEMENT, _AGREEMENT_RANGE = 0.5, 0.4
 to be added for its whole weight."""
 _CO_LIKING = 0.7
 """Share of the co-liking vector in the squared length of a well-known movie's unit vector."""
-_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.1, "tags": 0.2}
-"""Weights of the blocks of content, each scaled to a unit vector."""
+_BLOCK_WEIGHTS = {"genres": 0.2, "year": 0.1, "tags": 0.2, "text": 0.4}
+"""Weights of the blocks of content, each scaled to a unit vector; texts may have no columns."""
 _SLOT_WEIGHTS = np.array([2.5, 1.0, *[0.6] * (WORD_SLOTS - 1), *[2.5] * PAIR_SLOTS], np.float32)
 """Factors of the weights: of the lead, of the first word, of the others, of pairs."""
 _SAMPLE = 4096
@@ -56,7 +56,7 @@ class Likeness:
     """Encoder and measure of likeness rows.
 
     Attributes:
-        scale: float32 d, inverse document frequencies of the columns of genres, year and tags.
+        scale: float32 d, inverse document frequencies of the columns of genres, year, tags, text.
         components: float32 e × d, the reduction of weighted content.
         f: width of co-liking vectors.
         words: int64 w ascending, ids of the words of the catalogue's titles.
@@ -285,12 +285,12 @@ def _mean(products: Matrix, overlaps: Matrix) -> Matrix:
 
 
 def weighted_content(rows: Matrix, blocks: RowLayout, scale: Vector) -> Matrix:
-    """Return genres, year and tags of n movie vectors, each a unit block times its weight.
+    """Return genres, year, tags and text of n movie vectors, each a unit block times its weight.
 
     Args:
         rows: float32, n vectors laid out as `blocks` says; further columns are not read.
         blocks: layout of the vectors, which begin with these blocks.
-        scale: float32 d, factors of the columns of the three blocks.
+        scale: float32 d, factors of the columns of these blocks.
     """
     scaled = rows[:, : len(scale)] * scale
     weighted = [

@@ -160,10 +160,10 @@ def _principal_coordinates(rows: sparse.csr_matrix, f: int, seed: int) -> Matrix
 
 
 def _inverse_frequencies(content: Matrix, vectors: MovieVectors) -> Vector:
-    """Return the factors of the columns of genres, year (1) and tags, d."""
+    """Return the factors of the columns of genres, year (1), tags and text (1), d."""
     frequencies = (content > 0).sum(axis=0)
     scale: Reals = np.log((len(content) + 1) / (frequencies + 1)) + 1e-3
-    scale[vectors.blocks["year"]] = 1
+    scale[vectors.blocks["year"]] = scale[vectors.blocks["text"]] = 1
     return scale.astype(np.float32)
 
 

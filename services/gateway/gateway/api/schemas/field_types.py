@@ -2,70 +2,96 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from gateway.catalogue.tag_index import MIN_RELEVANCE
-from marquee.domain.movies import GENRES
+from marquee.domain import ratings
+from marquee.domain.genres import MAX_GENRES, Genre
+from marquee.domain.ids import Id, IdText
+from marquee.domain.json_values import WHOLE, Real
+from marquee.domain.movie_fields import MAX_RUNTIME, Certificate, Language
+from marquee.domain.movies import YEARS
+from marquee.domain.texts import Text
+from marquee.events import payloads
+from marquee.limits import MAX_LIST
 
-MAX_LIST = 1000
-"""Entries of any list in a request."""
-MAX_ID = 2**63 - 1
-HALF_STARS = tuple(n / 2 for n in range(1, 11))
-
-
-def _stars(value: float) -> float:
-    if value not in HALF_STARS:
-        raise PydanticCustomError(
-            "not_allowed", "must be 0.5 to 5 stars in half stars", {"allowed": list(HALF_STARS)}
-        )
-    return value
-
-
-def _genre(name: str) -> str:
-    if name not in GENRES:
-        raise PydanticCustomError(
-            "not_allowed", "unknown genre {name}", {"name": repr(name), "allowed": list(GENRES)}
-        )
-    return name
-
-
-UserId = Annotated[int, Field(ge=1, le=MAX_ID, description="A viewer's id.", examples=[42])]
-MovieId = Annotated[int, Field(ge=1, le=2**31 - 1, description="A film's id.", examples=[260])]
-StrictMovieId = Annotated[MovieId, Field(strict=True)]
-Stars = Annotated[
-    float,
-    Field(strict=True, description="0.5 to 5 stars in half stars.", examples=[4.5]),
-    AfterValidator(_stars),
-]
-Genre = Annotated[str, AfterValidator(_genre)]
+UserId = Annotated[IdText, Field(description="A viewer's id.", examples=[42])]
+MovieId = Annotated[IdText, Field(description="A film's id.", examples=[260])]
+"""In a path or query, where all is text."""
+JsonUserId = Annotated[Id, Field(description="A viewer's id.", examples=[42])]
+JsonMovieId = Annotated[Id, Field(description="A film's id.", examples=[260])]
+Stars = Annotated[ratings.Stars, Field(description="0.5 to 5 stars in half stars.", examples=[4.5])]
 Genres = Annotated[
     list[Genre],
     Field(
-        max_length=len(GENRES), description="Films in any of these genres.", examples=[["Crime"]]
+        max_length=MAX_GENRES,
+        description="Genres by name, in whatever case.",
+        examples=[["Crime"]],
     ),
 ]
-MovieIds = Annotated[list[StrictMovieId], Field(max_length=MAX_LIST)]
-K = Annotated[int, Field(ge=1, le=100, description="How many films.")]
-Diversity = Annotated[
-    float | None,
+UnwantedGenres = Annotated[
+    list[Genre],
     Field(
-        ge=0,
-        le=1,
-        description=(
-            "How much of what puts a film into everybody's list does not count. 0: the best films,"
-            " as many are shown them; 1: by how much a film suits this viewer more than others."
-            " Where it is left out, the setting of the system holds."
-        ),
-        examples=[0.2],
+        max_length=MAX_GENRES,
+        description="Films in none of these genres, in whatever case. Repeatable.",
+        examples=[["Horror"]],
     ),
 ]
-Year = Annotated[int, Field(ge=1850, le=2200)]
-Reason = Annotated[str, Field(max_length=500)]
-Actor = Annotated[str, Field(min_length=1, max_length=200, description="Who decided it.")]
-RecommendationId = Annotated[
-    str, Field(min_length=1, max_length=100, description="The answer that led to it.")
+_RUNTIME_MAX = Field(
+    ge=1,
+    le=MAX_RUNTIME,
+    description="Films of at most so many minutes; not those of unknown running time.",
+    examples=[120],
+)
+RuntimeMax = Annotated[int | None, _RUNTIME_MAX]
+JsonRuntimeMax = Annotated[int | None, _RUNTIME_MAX, WHOLE]
+Languages = Annotated[
+    list[Language],
+    Field(
+        max_length=50,
+        description="Films in any of these languages, by code; `pt` takes `pt-BR` too, not the"
+        " other way round. Not films of unknown language. Repeatable.",
+        examples=[["ru"]],
+    ),
 ]
+Certificates = Annotated[
+    list[Certificate],
+    Field(
+        max_length=50,
+        description="Films with any of these certificates, in whatever case; not those without"
+        " one. Repeatable.",
+        examples=[["16+"]],
+    ),
+]
+WantedGenres = Annotated[
+    list[Genre],
+    Field(
+        max_length=MAX_GENRES,
+        description="Films in any of these genres of the catalogue, in whatever case. Repeatable.",
+        examples=[["Crime"]],
+    ),
+]
+MovieIds = Annotated[list[JsonMovieId], Field(max_length=MAX_LIST)]
+_K = Field(ge=1, le=100, description="How many films.")
+K = Annotated[int, _K]
+JsonK = Annotated[int, _K, WHOLE]
+_DIVERSITY = Field(
+    ge=0,
+    le=1,
+    description=(
+        "How much of what puts a film into everybody's list does not count. 0: the best films,"
+        " as many are shown them; 1: by how much a film suits this viewer more than others."
+        " Where it is left out, the setting of the system holds."
+    ),
+    examples=[0.2],
+)
+Diversity = Annotated[float | None, _DIVERSITY]
+JsonDiversity = Annotated[Real | None, _DIVERSITY]
+_YEAR = Field(ge=YEARS[0], le=YEARS[-1])
+Year = Annotated[int, _YEAR]
+JsonYear = Annotated[int, _YEAR, WHOLE]
+Actor = Annotated[payloads.Actor, Field(description="Who decided it.")]
+RecommendationId = Annotated[str, Text(100), Field(description="The answer that led to it.")]
 
 After = Annotated[
     str | None, Field(max_length=8192, description="Token of a write that the answer must follow.")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from gateway.catalogue.catalogue import Catalogue, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.recommend.filter_stage import FilteredList
 from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQuery
+from marquee.domain.ids import as_given
 from marquee.domain.recommendation import Scored
 
 
@@ -13,9 +14,8 @@ def list_document(
 ) -> dict[str, Any]:
     """Return the document of a recommendation answer, movies with their titles."""
     evidence, reason = answer.decision.evidence, answer.decision.reason
-    tag = query.list_request.filter.tag
-    if tag is not None and not catalogue.tagged(tag):
-        reason = f"no film is known to carry the tag {tag!r}; {reason}"
+    notes = filter_notes(query.list_request.filter, answer.filtered, catalogue)
+    reason = "; ".join((*notes, reason))
     if query.user_id is not None and not query.profile.known:
         reason = f"the profile cannot be read; {reason}"
     placed = {p.movie_id for p in answer.filtered.placed}
@@ -24,7 +24,7 @@ def list_document(
     ]
     return {
         "recommendation_id": answer.recommendation_id,
-        "user_id": query.user_id,
+        "user_id": None if query.user_id is None else as_given(query.user_id),
         "route": answer.route,
         "reason": reason,
         "route_reason": reason,
@@ -44,15 +44,27 @@ def list_document(
     }
 
 
-def explain_document(filtered: FilteredList) -> dict[str, Any]:
+def filter_notes(
+    allowed: MovieFilter, filtered: FilteredList, catalogue: Catalogue
+) -> tuple[str, ...]:
+    """Return what is to be said of a filter that leaves no movie, if anything."""
+    if allowed.tag is not None and not catalogue.tagged(allowed.tag):
+        return (f"no film is known to carry the tag {allowed.tag!r}",)
+    if not filtered.items and allowed.has_fields:
+        return ("no film is known to have such a runtime, language or certificate",)
+    return ()
+
+
+def explain_document(filtered: FilteredList, catalogue: Catalogue) -> dict[str, Any]:
     """Return the rules' removals and placements, for `explain=true`."""
     return {
         "removed": [
-            {"movie_id": r.movie_id, "rule": r.rule, "detail": r.detail} for r in filtered.removed
+            {"movie_id": catalogue.given(r.movie_id), "rule": r.rule, "detail": r.detail}
+            for r in filtered.removed
         ],
         "placed": [
             {
-                "movie_id": p.movie_id,
+                "movie_id": catalogue.given(p.movie_id),
                 "rank": p.rank,
                 "rule": "promoted",
                 "detail": p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"}),
@@ -75,4 +87,5 @@ def item_document(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[st
 
 def _because(movie_id: int, weight: float, catalogue: Catalogue) -> dict[str, Any]:
     row = catalogue.get(movie_id)
-    return {"movie_id": movie_id, "title": row.title if row else None, "weight": weight}
+    title = row.title if row else None
+    return {"movie_id": catalogue.given(movie_id), "title": title, "weight": weight}

@@ -1,91 +1,66 @@
 """Models of requests: query parameters and bodies, closed against unknown fields."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from gateway.access.viewer_tokens import MAX_SECONDS
+from gateway.api.schemas.closed import Closed
 from gateway.api.schemas.field_types import (
-    MAX_LIST,
     Actor,
     After,
     Cursor,
     Diversity,
-    Genre,
     Genres,
+    JsonDiversity,
+    JsonK,
+    JsonMovieId,
+    JsonUserId,
     K,
     MovieId,
     MovieIds,
-    Reason,
     RecommendationId,
     Stars,
-    StrictMovieId,
-    Tagged,
-    UserId,
     WaitMs,
-    Year,
 )
-from gateway.catalogue.catalogue import MovieFilter
-from marquee.domain.movies import Relevance, Tag
+from gateway.api.schemas.film_filters import FilmFilters, FilterQuery
+from marquee.domain.json_values import WHOLE, Flag, Time, Whole
+from marquee.domain.models import MODEL_NAMES
+from marquee.domain.texts import Text
+from marquee.events.payloads import Reason, Slot, Weight
+from marquee.limits import MAX_LIST
 
 
-class Closed(BaseModel):
-    """A body or a set of parameters: an unknown field is an error that names the nearest one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_fields(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            known = [field.alias or name for name, field in cls.model_fields.items()]
-            for name in value:
-                if name not in known and name not in cls.model_fields:
-                    context = {"name": str(name), "known": known}
-                    raise PydanticCustomError("unknown_field", "unknown field {name}", context)
-        return value
-
-
-class SessionQuery(Closed):
+class SessionQuery(FilterQuery):
     """Parameters of a list for somebody of whom nothing is kept."""
 
-    genre: Annotated[list[Genre], Field(max_length=19, description="Repeatable.")] = []
-    viewed: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
+    viewed: Annotated[list[MovieId], Field(description="Repeatable; the newest 1,000 count.")] = []
     k: K = 5
     diversity: Diversity = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
-class UserQuery(Closed):
+class UserQuery(FilterQuery):
     """Parameters of a viewer's list."""
 
     k: K = 10
-    genre: Annotated[list[Genre], Field(max_length=19, description="Repeatable.")] = []
-    year_from: Year | None = None
-    year_to: Year | None = None
-    tag: Tagged = None
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
     diversity: Diversity = None
     after: After = None
     wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
-    def movie_filter(self) -> MovieFilter:
-        """Return the filter that the parameters describe."""
-        return MovieFilter(tuple(self.genre), self.year_from, self.year_to, self.tag)
 
-
-class MoviesQuery(Closed):
+class MoviesQuery(FilterQuery):
     """Parameters of the catalogue's list."""
 
     query: Annotated[str, Field(max_length=200, description="Words of the title.")] = ""
-    genre: Annotated[list[Genre], Field(max_length=19, description="Repeatable.")] = []
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Cursor = None
 
 
-class SimilarQuery(Closed):
+class SimilarQuery(FilterQuery):
     """Parameters of the films like another."""
 
     k: K = 10
@@ -98,6 +73,15 @@ class FreshQuery(Closed):
     wait_ms: WaitMs = None
 
 
+class ExportQuery(FreshQuery):
+    """Parameters of a viewer's export."""
+
+    format: Annotated[
+        Literal["json", "letterboxd"],
+        Field(description="JSON with all that is known, or a CSV file that Letterboxd imports."),
+    ] = "json"
+
+
 class RulesQuery(Closed):
     """Parameters of the lists of rules."""
 
@@ -105,14 +89,30 @@ class RulesQuery(Closed):
     cursor: Cursor = None
 
 
-class RuleQuery(Closed):
-    """Parameters of a rule's removal."""
+class AuditQuery(FreshQuery):
+    """Parameters of the audit."""
 
-    actor: Actor = "unknown"
+    movie_id: Annotated[MovieId | None, Field(description="The film that entries concern.")] = None
+    actor: Annotated[
+        str | None, Field(max_length=200, description="Who asked for it, or who decided it.")
+    ] = None
+    action: Annotated[
+        str | None,
+        Field(
+            max_length=50,
+            description="What was done: the type of an event (`movie.promoted`, `movie.blocked`,"
+            " `movie.updated` …), `training.started`, `model.rolled_back`, `segments.counted`,"
+            " `segment.named`, `key.created`, `key.rotated` or `key.revoked`.",
+        ),
+    ] = None
+    since: Annotated[Time | None, Field(alias="from", description="From this moment on.")] = None
+    until: Annotated[Time | None, Field(description="Before this moment.")] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    cursor: Cursor = None
 
 
-class PageQuery(FreshQuery):
-    """Parameters of a list that is read in pages."""
+class RatingsQuery(FreshQuery, FilterQuery):
+    """Parameters of the list of what a viewer rated."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor = None
@@ -121,22 +121,21 @@ class PageQuery(FreshQuery):
 class SessionRating(Closed):
     """A rating that a session sends along."""
 
-    movie_id: StrictMovieId
+    movie_id: JsonMovieId
     rating: Stars
-    at: AwareDatetime | None = None
+    at: Time | None = None
     """When; without it the order given counts."""
 
 
-class SessionBody(Closed):
+class SessionBody(FilmFilters):
     """A session that is not a user: what it has seen and rated travels with the request."""
 
-    genres: Genres = []
-    viewed: MovieIds = []
+    viewed: Annotated[list[JsonMovieId], Field(description="The newest 1,000 count.")] = []
     ratings: Annotated[list[SessionRating], Field(description="The newest 1,000 count.")] = []
     exclude: MovieIds = []
-    k: K = 5
-    diversity: Diversity = None
-    explain: bool = False
+    k: JsonK = 5
+    diversity: JsonDiversity = None
+    explain: Flag = False
 
 
 class RatingBody(Closed):
@@ -149,51 +148,30 @@ class RatingBody(Closed):
 class ViewBody(Closed):
     """A film that a viewer has seen."""
 
-    movie_id: StrictMovieId
+    movie_id: JsonMovieId
     recommendation_id: RecommendationId | None = None
 
 
 class PredictionBody(Closed):
     """Films, and a viewer (or a session's ratings) whose rating of each is asked for."""
 
-    user_id: Annotated[UserId, Field(strict=True)] | None = None
+    user_id: JsonUserId | None = None
     ratings: list[SessionRating] | None = None
-    movie_ids: Annotated[list[StrictMovieId], Field(min_length=1, max_length=MAX_LIST)]
-
-
-class MovieBody(Closed):
-    """A new film; without `movie_id` it is given one."""
-
-    movie_id: StrictMovieId | None = None
-    title: Annotated[str, Field(min_length=1, max_length=500, examples=["Heat"])]
-    year: Year | None = None
-    genres: Genres = []
-    tags: Annotated[dict[Tag, Relevance], Field(max_length=2000, examples=[{"heist": 0.9}])] = {}
-
-
-class MoviePatch(Closed):
-    """Fields of a film to replace; those left out stay."""
-
-    title: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    year: Year | None = None
-    genres: Genres | None = None
-    tags: Annotated[dict[Tag, Relevance], Field(max_length=2000)] | None = None
+    movie_ids: Annotated[list[JsonMovieId], Field(min_length=1, max_length=MAX_LIST)]
 
 
 class PromotionBody(Closed):
     """Where and for whom a film is placed."""
 
-    weight: Annotated[float, Field(gt=0, le=1000, description="Heavier ones are placed first.")] = (
-        1.0
-    )
+    weight: Annotated[Weight, Field(description="Heavier ones are placed first.")] = 1.0
     slots: Annotated[
-        list[Annotated[int, Field(ge=1, le=100, strict=True)]],
+        list[Slot],
         Field(max_length=100, description="Ranks that it may take, the first free one is taken."),
     ] = []
     genres: Genres = []
-    segments: Annotated[list[int], Field(max_length=MAX_LIST)] = []
-    starts: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = None
+    segments: Annotated[list[Whole], Field(max_length=MAX_LIST)] = []
+    starts: Time | None = Field(default=None, alias="from")
+    until: Time | None = None
     actor: Actor = "unknown"
     reason: Reason = ""
 
@@ -202,17 +180,30 @@ class BlockBody(Closed):
     """Why a film must not appear, and until when (for good, when left out)."""
 
     reason: Reason = ""
-    until: AwareDatetime | None = None
+    until: Time | None = None
     actor: Actor = "unknown"
+
+
+class PreviewBody(Closed):
+    """A promotion or a block that is not made, and the viewers whose lists are asked for."""
+
+    movie_id: JsonMovieId
+    promotion: PromotionBody | None = None
+    block: BlockBody | None = None
+    users: Annotated[
+        list[JsonUserId],
+        Field(min_length=1, max_length=20, description="Viewers, 20 at most.", examples=[[1, 42]]),
+    ]
+    k: JsonK = 10
 
 
 class EventsBody(Closed):
     """Events to publish, each a CloudEvent; they are accepted or rejected one by one."""
 
-    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)]
+    events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_LIST)]
 
 
-class SegmentQuery(Closed):
+class SegmentQuery(FilterQuery):
     """Parameters of the list for a segment."""
 
     k: K = 10
@@ -221,7 +212,7 @@ class SegmentQuery(Closed):
 class SegmentsBody(Closed):
     """How many segments of a kind the next training makes; null: as many as the data show."""
 
-    k: Annotated[int, Field(ge=1, le=200, strict=True)] | None
+    k: Annotated[int, Field(ge=1, le=200), WHOLE] | None
 
 
 class SegmentBody(Closed):
@@ -229,17 +220,37 @@ class SegmentBody(Closed):
     the next trainings make such a segment again, whatever else they find.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
-    keep: Annotated[bool, Field(strict=True)] = True
+    name: Annotated[str, Text(100, strip=True)]
+    keep: Flag = True
+
+
+def _known_model(name: str) -> str:
+    if name not in MODEL_NAMES:
+        allowed = list(MODEL_NAMES)
+        raise PydanticCustomError("unknown_model", "there is no such model", {"allowed": allowed})
+    return name
+
+
+ModelName = Annotated[
+    str, AfterValidator(_known_model), Field(json_schema_extra={"enum": [*MODEL_NAMES]})
+]
 
 
 class TrainingBody(Closed):
     """What to train: models by name; all that can be trained, when left out."""
 
-    models: Annotated[list[str], Field(max_length=20, examples=[["content", "hybrid"]])] = []
+    models: Annotated[list[ModelName], Field(max_length=20, examples=[["content", "hybrid"]])] = []
 
 
 class RollbackBody(Closed):
     """The version that shall serve again; the one before the present, when left out."""
 
     version: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
+class TokenBody(Closed):
+    """How long the token holds."""
+
+    seconds: Annotated[
+        int, Field(ge=60, le=MAX_SECONDS, description="How long it holds."), WHOLE
+    ] = 900

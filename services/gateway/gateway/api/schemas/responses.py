@@ -5,23 +5,44 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from marquee.domain.ids import Id
+from marquee.domain.movie_fields import Certificate, Language, MovieLinks, Runtime
 from marquee.domain.recommendation import Reason, Route
+
+_FILTER_NOTES = "What is to be said of filters that leave no film; mostly nothing."
 
 
 class GroundDocument(BaseModel):
-    movie_id: int
+    movie_id: Id
     title: str | None
     weight: float = Field(description="Its share of the score.")
 
 
+class DegradableDocument(BaseModel):
+    degraded: bool = Field(
+        description="Whether something that the answer comes from is away: it may be behind."
+    )
+
+
 class MovieSummaryDocument(BaseModel):
-    movie_id: int
+    """A film; optional fields are left out where they are not known."""
+
+    movie_id: Id
     title: str | None
     year: int | None
     genres: list[str]
+    runtime: Runtime | None = None
+    language: Language | None = None
+    certificate: Certificate | None = None
+    poster_url: str | None = None
 
 
-class MovieDocument(MovieSummaryDocument):
+class MovieDocument(MovieSummaryDocument, DegradableDocument):
+    overview: str | None = None
+    links: MovieLinks | None = None
+    people: list[str] | None = None
+    keywords: list[str] | None = None
+    moods: list[str] | None = None
     tags: dict[str, float] = Field(description="Tag → relevance in 0..1, most relevant first.")
     ratings: int
     positive: int = Field(description="Ratings above 3.5 stars.")
@@ -53,7 +74,7 @@ class RecommendationsDocument(BaseModel):
     """A list, and how it came to be."""
 
     recommendation_id: str
-    user_id: int | None
+    user_id: Id | None
     route: Route = Field(description="The route that gave the list (the first film of it).")
     reason: str = Field(
         description="What is known of the viewer, and the rule that chose the route.",
@@ -62,7 +83,9 @@ class RecommendationsDocument(BaseModel):
     route_reason: str = Field(description="The same as `reason`.")
     evidence: EvidenceDocument
     profile: Literal["known", "unavailable"]
-    degraded: bool = Field(description="Whether a route down the chain had to help out.")
+    degraded: bool = Field(
+        description="Whether a route down the chain had to help out, or the store is away."
+    )
     fallbacks: list[FallbackDocument] = Field(description="Routes that did not fill the list.")
     model_version: str
     fresh: bool = Field(description="Whether the write of `after` is part of the answer.")
@@ -80,11 +103,11 @@ class ReceiptDocument(BaseModel):
 
 
 class AddedMovieDocument(ReceiptDocument):
-    movie_id: int
+    movie_id: Id
 
 
-class UserDocument(BaseModel):
-    user_id: int
+class UserDocument(DegradableDocument):
+    user_id: Id
     ratings: int
     positive: int
     viewed: int
@@ -102,15 +125,28 @@ class RatedDocument(MovieSummaryDocument):
     rating: float
 
 
-class RatingsDocument(BaseModel):
+class RatingsDocument(DegradableDocument):
     items: list[RatedDocument]
     next_cursor: str | None
     profile: Literal["known", "unavailable"]
     fresh: bool
 
 
+class ExportedRatingDocument(RatedDocument):
+    rated_at: datetime | None = Field(description="Null where the time is not known.")
+
+
+class ExportDocument(BaseModel):
+    """All that is known of a viewer, the newest first in each list."""
+
+    user: UserDocument
+    ratings: list[ExportedRatingDocument]
+    viewed: list[MovieSummaryDocument]
+    dismissed: list[MovieSummaryDocument]
+
+
 class PredictionDocument(BaseModel):
-    movie_id: int
+    movie_id: Id
     rating: float | None = Field(description="Stars; null for a film that nobody knows.")
     confidence: float = Field(
         description="Probability that the rating is at most half a star off, by how many ratings "
@@ -126,19 +162,20 @@ class PredictionsDocument(BaseModel):
     notes: list[str] = Field(description="What of the request was not used, and why.")
 
 
-class MoviesDocument(BaseModel):
+class MoviesDocument(DegradableDocument):
     items: list[MovieSummaryDocument]
     next_cursor: str | None
 
 
 class SimilarDocument(BaseModel):
-    movie_id: int
+    movie_id: Id
     model_version: str
     degraded: bool = Field(
-        description="Whether these are popular films of its genres, as nothing better answers."
+        description="Whether popular films fill the list up, or the store is away."
     )
     fallbacks: list[FallbackDocument]
     items: list[RecommendationDocument]
+    notes: list[str] = Field(description=_FILTER_NOTES)
 
 
 class GenreDocument(BaseModel):
@@ -146,7 +183,7 @@ class GenreDocument(BaseModel):
     films: int
 
 
-class GenresDocument(BaseModel):
+class GenresDocument(DegradableDocument):
     items: list[GenreDocument]
 
 
@@ -198,13 +235,22 @@ class SegmentsDocument(BaseModel):
     items: list[SegmentDocument]
 
 
-class SegmentListDocument(BaseModel):
+class SegmentListDocument(DegradableDocument):
     kind: Literal["movies", "users"]
     segment: int
     model_version: str
     items: list[RecommendationDocument]
+    notes: list[str] = Field(description=_FILTER_NOTES)
 
 
 class SegmentsWishDocument(BaseModel):
     kind: Literal["movies", "users"]
     k: int | None
+
+
+class TokenDocument(BaseModel):
+    """A token for one viewer."""
+
+    token: str = Field(description="Send it as `Authorization: Bearer …`.")
+    user_id: Id
+    expires_at: datetime

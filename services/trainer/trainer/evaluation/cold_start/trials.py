@@ -6,11 +6,13 @@ with genres and year alone; among cold movies only, and in the whole catalogue.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from marquee.arrays import Ints, Mask
 from marquee.domain.models import MODEL_BY_ROUTE
+from marquee.domain.movie_fields import FIELD_NAMES
 from marquee.domain.recommendation import Route
 from marquee.features.dataset import Dataset, position_in
 from marquee.features.interactions import RatingRows
@@ -87,9 +89,10 @@ class ColdStartSplit:
     def of(cls, dataset: Dataset, trial: ColdStartTrial) -> "ColdStartSplit":
         """Return the split of a trial."""
         if trial.content == BARE:
-            bare = tuple(movie.model_copy(update={"tags": {}}) for movie in dataset.movies)
+            nothing: dict[str, Any] = {"tags": {}, **dict.fromkeys(FIELD_NAMES)}
+            bare = tuple(movie.model_copy(update=nothing) for movie in dataset.movies)
             dataset = replace(dataset, movies=bare)
-        generator = np.random.default_rng(MOVIE_SEEDS[trial.draw])
+        generator = np.random.default_rng(SEED + trial.draw)
         cold = generator.random(len(dataset.movies)) < SHARE
         split = split_by_user(dataset, trial.draw)
         return cls(split.train.of_rows(~cold[_rows_of(split.train)]), cold, split.test)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from marquee.arrays import Ints, Mask, Matrix
+from marquee.domain.ids import parse_id_text
 from marquee.features.dataset import Dataset
 from marquee.features.interactions import RatingRows
 from marquee.features.movie_vector import MovieVectors
@@ -86,7 +87,7 @@ def read_series(file: Path, dataset: Dataset) -> dict[str, list[int]]:
     series: dict[str, list[int]] = {}
     with file.open(newline="") as lines:
         for line in csv.DictReader(lines):
-            series.setdefault(line["series"], []).append(index[int(line["movie_id"])])
+            series.setdefault(line["series"], []).append(index[parse_id_text(line["movie_id"])])
     return series
 
 

@@ -122,7 +122,8 @@ def _parts(history: _History, user_slice: Slice, cut: int | None) -> Iterator[tu
     size = user_slice.size(n)
     if user_slice.protocol is Protocol.RANDOM:
         for number in range(user_slice.draws):
-            drawn = np.random.default_rng((SEED, history.user_id, number)).permutation(n)
+            user = history.user_id % 2**64  # a string's number is below 0, a seed must not be
+            drawn = np.random.default_rng((SEED, user, number)).permutation(n)
             order = history.places[drawn]
             yield np.sort(order[:size]), order[size:]
         return

@@ -1,0 +1,1 @@
+"""Connection to the brokers: addresses, security, and the faults of both in plain words."""

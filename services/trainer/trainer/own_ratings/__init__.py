@@ -1,0 +1,1 @@
+"""A person's own ratings: their exports from film sites, matched with the catalogue, as events."""

@@ -1,0 +1,1 @@
+"""Load on a running gateway in a process of its own, and the check of its accepted writes."""

@@ -1,0 +1,141 @@
+"""What the gateway does not take on: too many requests at once, and bodies that are not whole."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.app import create_app
+from gateway.http.concurrency import AdaptiveLimit
+from gateway.http.middleware import BodyMiddleware
+from gateway.http.overload import OverloadMiddleware
+from marquee.health import LIVE, METRICS, READY
+from marquee_testing.fakes.gateway_api import parts
+
+
+class Held:
+    """An app whose answers wait until they are let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.under_way = 0
+        self.most = 0
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.go.wait()
+            if scope["path"] == "/broken":
+                raise ValueError("a fault of the app")
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"{}"})
+        finally:
+            self.under_way -= 1
+
+
+def client_on(app: Any) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+
+async def test_requests_beyond_the_limit_are_refused_at_once_and_probes_are_not() -> None:
+    held = Held()
+    async with client_on(OverloadMiddleware(held, limit=3)) as client:
+        paths = ("/broken", "/broken", "/b")
+        taken = [asyncio.create_task(client.get(path)) for path in paths]
+        while held.under_way < 3:
+            await asyncio.sleep(0)
+        refused = [await client.get("/c") for _ in range(5)]
+        assert {r.status_code for r in refused} == {503}
+        assert refused[0].json()["code"] == "overloaded"
+        assert refused[0].headers["retry-after"] == "1"
+        probes = [asyncio.create_task(client.get(path)) for path in (LIVE, READY, METRICS)]
+        while held.under_way < 6:
+            await asyncio.sleep(0)
+        held.go.set()
+        assert [r.status_code for r in await asyncio.gather(*probes)] == [200] * 3
+        assert [r.status_code for r in await asyncio.gather(*taken)] == [500, 500, 200]
+        # A place is free again, whatever became of the request.
+        assert (await client.get("/d")).status_code == 200
+    assert held.most == 6
+
+
+@pytest.mark.parametrize("sent", [[b"{"], [b"{", b'"rating"'], [b"x" * 600_000, b"x" * 600_000]])
+async def test_a_body_that_is_not_whole_holds_no_place(sent: list[bytes]) -> None:
+    held = Held()
+    app = BodyMiddleware(OverloadMiddleware(held, limit=1))
+    pieces, gone = iter(sent), asyncio.Event()
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        piece = next(pieces, None)
+        if piece is None:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    scope = {"type": "http", "path": "/a", "headers": [], "method": "PUT"}
+    slow = asyncio.create_task(app(scope, receive, send))
+    async with client_on(app) as client:
+        taken = asyncio.create_task(client.get("/a"))
+        while not held.under_way:
+            await asyncio.sleep(0)
+        held.go.set()
+        assert (await taken).status_code == 200
+    gone.set()
+    await slow
+    assert held.most == 1
+    assert [message.get("status") for message in answered] == (
+        [413, None] if len(sent[0]) > 9 else []
+    )
+
+
+async def test_bodies_that_arrive_slowly_are_held_up_to_a_limit() -> None:
+    app = BodyMiddleware(Held(), max_held=1000)
+
+    async def send_half(n: int) -> tuple[asyncio.Task[None], list[Message]]:
+        answered: list[Message] = []
+        sent = iter([{"type": "http.request", "body": b"x" * n, "more_body": True}])
+
+        async def receive() -> Message:
+            if (message := next(sent, None)) is None:
+                await asyncio.Event().wait()
+            assert message is not None
+            return message
+
+        async def send(message: Message) -> None:
+            answered.append(message)
+
+        scope = {"type": "http", "path": "/a", "headers": [], "method": "PUT"}
+        task = asyncio.create_task(app(scope, receive, send))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return task, answered
+
+    first, _ = await send_half(700)
+    refused, answered = await send_half(700)
+    assert refused.done()
+    assert answered[0]["status"] == 503
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    again, _ = await send_half(700)
+    assert not again.done()
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+
+
+def test_the_limit_is_a_setting() -> None:
+    context = parts()[0]
+    settings = context.settings.model_copy(update={"max_requests": 7})
+    app = create_app(replace(context, settings=settings))
+    classes: list[Any] = [OverloadMiddleware]
+    [limit] = [m.kwargs["limit"] for m in app.user_middleware if m.cls in classes]
+    assert isinstance(limit, AdaptiveLimit)
+    assert limit.limit == 7

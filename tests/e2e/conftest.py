@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,6 +252,7 @@ def start_system() -> Callable[..., contextlib.AbstractContextManager[System]]:
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The demo, ready to answer; the neural route may join later."""
     with started(tmp_path_factory.mktemp("state")) as running:
+        shutil.copytree(running.state / "history", running.state.with_suffix(".history"))
         yield running
 
 

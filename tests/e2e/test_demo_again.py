@@ -20,14 +20,26 @@ ROOT = Path(__file__).resolve().parents[2]
 Wait = Callable[..., float]
 
 
+def copied(system: Any, state: Path, *names: str) -> Path:
+    """Copy data and models into a state folder of which nothing runs."""
+    for name in names:
+        shutil.copytree(system.state / name, state / name)
+    shutil.copy(system.state / "demo.json", state)
+    return state
+
+
 @pytest.fixture
 def trained(full_system: Any, tmp_path: Path) -> Path:
-    """A state folder that holds data and models, but of which nothing runs."""
+    """A copy of the running system: the log last, so that no position is beyond its end."""
+    return copied(full_system, tmp_path / "state", "history", "registry", "valkey")
+
+
+@pytest.fixture
+def without_servers(full_system: Any, tmp_path: Path) -> Path:
+    """Models, and the data as imported: what is left where the folder of Valkey is lost."""
     state = tmp_path / "state"
-    for name in ("history", "registry"):
-        shutil.copytree(full_system.state / name, state / name)
-    shutil.copy(full_system.state / "demo.json", state)
-    return state
+    shutil.copytree(full_system.state.with_suffix(".history"), state / "history")
+    return copied(full_system, state, "registry")
 
 
 @contextmanager
@@ -48,6 +60,13 @@ def demo(state: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
                 process.wait()
 
 
+def is_ready(process: "subprocess.Popen[bytes]", output: Path) -> bool:
+    """Return whether the demo says that it is ready; fail where it has ended."""
+    said = output.read_text()
+    assert process.poll() is None, said
+    return "is ready" in said
+
+
 def members(session: int) -> list[str]:
     """Return the command lines of the processes of a session."""
     listed = subprocess.run(
@@ -63,7 +82,7 @@ def test_it_starts_with_its_models_and_leaves_no_process(
     port = free_port()
     with demo(trained, port) as process:
         output = trained / "demo.txt"
-        wait_until(lambda: "is ready" in output.read_text(), 300.0)
+        wait_until(lambda: is_ready(process, output), 300.0)
         assert "training" not in output.read_text(), "it trains although models are there"
         url = f"http://127.0.0.1:{port}/v1/users/1/recommendations"
         wait_until(lambda: httpx.get(url, timeout=60).json()["route"] == "neural")
@@ -78,20 +97,20 @@ def test_it_starts_with_its_models_and_leaves_no_process(
 
 
 def test_it_goes_on_with_the_data_of_its_state_which_may_be_gone(
-    trained: Path, wait_until: Wait
+    without_servers: Path, wait_until: Wait
 ) -> None:
-    (trained / "demo.json").write_text('{"data": "/nowhere/shop", "bus": "redis"}')
-    with demo(trained, free_port()):
-        wait_until(lambda: "is ready" in (trained / "demo.txt").read_text(), 300.0)
+    (without_servers / "demo.json").write_text('{"data": "/nowhere/shop", "bus": "redis"}')
+    with demo(without_servers, free_port()) as process:
+        wait_until(lambda: is_ready(process, without_servers / "demo.txt"), 300.0)
 
 
-def test_it_refuses_other_data_on_a_folder_in_use(trained: Path, tmp_path: Path) -> None:
+def test_it_refuses_other_data_on_a_folder_in_use(without_servers: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
     (other / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,0\n")
     ended = subprocess.run(
-        ["make", "-s", "demo", f"STATE={trained}", f"PORT={free_port()}", f"DATA={other}"],
+        ["make", "-s", "demo", f"STATE={without_servers}", f"PORT={free_port()}", f"DATA={other}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -101,4 +120,4 @@ def test_it_refuses_other_data_on_a_folder_in_use(trained: Path, tmp_path: Path)
     assert ended.returncode == 2
     assert "choose another folder" in ended.stderr
     assert "start it again with DATA=" in ended.stderr
-    assert not (trained / "valkey").exists()
+    assert not (without_servers / "valkey").exists()

@@ -11,10 +11,6 @@ SCHEMATHESIS = Path(__file__).resolve().parents[2] / ".venv-fuzz" / "bin" / "sch
 SEED, REQUESTS, EVENTS = "1", "250", "400"
 
 
-@pytest.mark.xfail(
-    reason="an address beyond the server's limit is refused in a way that is not as described",
-    strict=False,
-)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_odd_requests_and_events_are_refused_by_name_and_break_nothing(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from marquee_local import narration
 from marquee_local.known_models import unknown_versions
 from marquee_local.neural_training import train_neural
 from marquee_local.places import BIN, ROOT, TRAINER
-from marquee_local.probes import holds_movies, is_ready, largest_genre, listens
+from marquee_local.probes import holds_movies, is_ready, largest_genre, last_error, listens
 from marquee_local.servers import BROKER, free_port, kafka_lacks, valkey_command
 from marquee_local.supervisor import Child, Supervisor, flush
 
@@ -183,7 +183,9 @@ class Demo:
         for name in names:
             while not is_ready(ports[name]) and not self.stop.is_set():
                 if time.monotonic() > deadline:
-                    raise Unavailable(f"{name} is not ready; see {self.state / 'log'}")
+                    logs = self.state / "log"
+                    reason = last_error(logs, name) or "it says no reason"
+                    raise Unavailable(f"{name} is not ready: {reason}; see {logs}")
                 self.stop.wait(0.1)
 
     def wait_for_first_lists(self) -> None:

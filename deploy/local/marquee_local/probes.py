@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import urllib.request
+from pathlib import Path
 
 
 def is_ready(port: int) -> bool:
@@ -38,3 +39,15 @@ def largest_genre(port: int) -> str | None:
             genres = json.load(answer)["items"]
         return max(genres, key=lambda genre: genre["films"], default={"name": None})["name"]
     return None
+
+
+def last_error(logs: Path, service: str) -> str:
+    """Return what the newest error in the logs of a service's processes says, "" if there is none."""
+    newest = {"timestamp": "", "detail": ""}
+    for log in logs.glob(f"{service}-*.log"):
+        for line in log.read_text(errors="replace").splitlines():
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                entry = json.loads(line)
+                if entry["level"] == "error" and entry["timestamp"] > newest["timestamp"]:
+                    newest = entry
+    return str(newest.get("detail") or newest.get("event", ""))

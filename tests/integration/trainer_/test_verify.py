@@ -2,10 +2,11 @@
 
 import threading
 
+import orjson
 import pytest
 import redis
 
-from marquee.bus.api import TopicPartition
+from marquee.bus.api import Outgoing, TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.consumer.handlers.by_service import FACTS_BY_SERVICE
 from marquee.domain.ids import GivenId
@@ -44,6 +45,22 @@ def test_after_a_story_of_every_kind_of_event_all_partitions_are_equal(
     assert all(v.live and v.replayed for v in found)
     assert all(v.restored for v in found if v.service != "trainer")
     assert len({v.live for v in found if v.service == "gateway"}) == 2 * PARTITIONS
+
+
+def test_what_producers_leave_out_of_events_is_the_same_for_all_services(
+    system: FactsSystem, history: History, settings: Settings
+) -> None:
+    events = random_events(4, 400)
+    with system.running(HistoryConsumer(system.bus, history, seconds=0.05).run):
+        system.wait(system.bus.producer().publish([unnamed(event) for event in events]))
+        history.compact()
+    assert [v for v in verdicts(settings) if not v.equal] == []
+
+
+def unnamed(event: Event) -> Outgoing:
+    """Return an event as from a producer that writes neither its id nor its time."""
+    whole = event.model_dump(mode="json", by_alias=True, exclude={"id", "time"})
+    return Outgoing(event.topic, event.key.encode(), orjson.dumps(whole))
 
 
 def test_after_a_compaction_and_more_events_all_partitions_are_equal(

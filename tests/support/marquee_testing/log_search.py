@@ -46,6 +46,11 @@ def leaks_in(paths: Iterable[Path], secrets: Mapping[str, str]) -> Iterator[Leak
 
 
 def logs_of(folder: Path) -> list[Path]:
-    """Return the files to which the processes of a system write, by its state folder."""
+    """Return the files to which the processes of a system write, by its state folder.
+
+    The history and the files of a broker are data: they are what erasure looks at, and no logs.
+    """
     named = [folder / "demo.txt", *folder.rglob("*.log"), *(folder / "log").rglob("*")]
-    return sorted({path for path in named if path.is_file()})
+    data = {"history", "kafka"}
+    logs = {path for path in named if not data & set(path.relative_to(folder).parts[:-1])}
+    return sorted(path for path in logs if path.is_file())

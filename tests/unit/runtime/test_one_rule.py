@@ -20,7 +20,8 @@ from marquee.domain.movie_fields import Certificate, FreeTag, Overview
 from marquee.domain.movies import Movie, Tag, Title, kept_movie
 from marquee.domain.ratings import HALF_STARS, Stars
 from marquee.errors import UnreadableEvent
-from marquee.events import Block, MovieChange, decode, decode_kept
+from marquee.events import UNKNOWN_TIME, Block, MovieChange, decode, decode_kept
+from marquee.events.partitioning import partition_of
 from marquee.events.payloads import Reason
 from marquee_testing.fakes.bus import MemoryBus
 from trainer.contracts.examples import EXAMPLES
@@ -241,3 +242,29 @@ def test_a_dead_letter_says_what_it_is_and_what_to_send(
     fault = decode_message(bus, TopicPartition("ratings", 0), Message(0, key, value)).fault
     assert fault
     assert [word for word in words if word not in fault] == []
+
+
+UNNAMED = st.fixed_dictionaries(
+    {}, optional={"id": st.just("a"), "time": st.just("2026-01-01T00:00:00Z")}
+)
+
+
+@given(told=UNNAMED, offset=st.integers(0, 1 << 40), recorded=st.none() | st.integers(1, 1 << 42))
+def test_all_readers_of_a_log_see_the_same_event(
+    told: dict[str, str], offset: int, recorded: int | None
+) -> None:
+    """Each service reads by itself, and again after a loss: defaults of a moment differ."""
+    data = {"user_id": 7, "movie_id": 1, "rating": 4}
+    event = {"type": "rating.added", "data": data} | told
+    bus = MemoryBus()
+    bus.create_topics({"ratings": 4})
+    place = TopicPartition("ratings", partition_of("7", 4))
+    message = Message(offset, b"7", orjson.dumps(event), {}, recorded)
+    first, second = (decode_message(bus, place, message).event for _ in range(2))
+    assert first is not None
+    assert first == second
+    assert first.id == told.get("id", f"{place}:{offset}")
+    if "time" not in told:
+        at = first.time.timestamp()
+        assert at == pytest.approx((recorded or 0) / 1000, abs=0.001)
+        assert (first.time == UNKNOWN_TIME) is (recorded is None)

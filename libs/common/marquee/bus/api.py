@@ -6,6 +6,7 @@ in memory, serves unit tests. Offsets are dense integers from 0 in each of them.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from marquee.events import Event
@@ -36,6 +37,14 @@ class Message:
     key: bytes
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    recorded_ms: int | None = None
+    """When the log took it, ms since 1970; None where the log does not keep it."""
+
+    @property
+    def recorded(self) -> datetime | None:
+        """When the log took it, None where the log does not keep it."""
+        ms = self.recorded_ms
+        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from marquee.consumer.projection import Projection
 from marquee.consumer.unit_of_work import UnitOfWork, apply_event, prefetch
 from marquee.dead_letters.publish import publish_dead_letter
 from marquee.errors import BusUnavailable, FenceLost, IdCollision, StoreUnavailable
+from marquee.events import UNKNOWN_TIME
 from marquee.store.api import Store
 from marquee.store.keys import Keys
 
@@ -135,7 +136,8 @@ class BatchProcessor:
         unit_of_work = UnitOfWork(keys, self._store)
         events = list(drop_duplicates(unit_of_work, batch))
         prefetch(unit_of_work, [event for _, event in events])
-        unit_of_work.since = min((event.time.timestamp() for _, event in events), default=None)
+        times = (event.time for _, event in events if event.time != UNKNOWN_TIME)
+        unit_of_work.since = min((time.timestamp() for time in times), default=None)
         for offset, event in events:
             apply_event(unit_of_work, offset, event, self._projection.handlers)
         version = self._projection.derive_rows(unit_of_work)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from marquee.bus.api import Bus, Message, TopicPartition
 from marquee.errors import UnreadableEvent
-from marquee.events import MOVIES, RATINGS, Event, decode
+from marquee.events import MOVIES, RATINGS, Event, decode_logged
 from marquee.events.partitioning import partition_of
 
 
@@ -20,7 +20,8 @@ class DecodedMessage:
 def decode_message(bus: Bus, partition: TopicPartition, message: Message) -> DecodedMessage:
     """Decode a message and check that its topic, key and partition are those of its event."""
     try:
-        event = decode(message.value)
+        place = f"{partition}:{message.offset}"
+        event = decode_logged(message.value, place, message.recorded)
         _check(bus, partition, message, event)
     except UnreadableEvent as error:
         return DecodedMessage(message, None, str(error))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from marquee import telemetry
 from marquee.bus.api import Subscription, TopicPartition
-from marquee.events import Event
+from marquee.events import UNKNOWN_TIME, Event
 
 LAG_SECONDS = 2.0
 """How often the lag is measured."""
@@ -85,8 +85,9 @@ class ConsumerMetrics:
         telemetry.DUPLICATES.labels(group, topic).inc(duplicates)
         for _, event in events:
             telemetry.EVENTS.labels(group, topic, event.type).inc()
-            age = max(0.0, now - event.time.timestamp())
-            telemetry.FRESHNESS.labels(group, topic).observe(age)
+            if event.time != UNKNOWN_TIME:
+                age = max(0.0, now - event.time.timestamp())
+                telemetry.FRESHNESS.labels(group, topic).observe(age)
 
     def report_lag(
         self, subscription: Subscription, positions: Mapping[TopicPartition, int]

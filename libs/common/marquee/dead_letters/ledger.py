@@ -18,7 +18,7 @@ from marquee.bus.api import Message, TopicPartition
 from marquee.dead_letters.publish import dead_letter_id
 from marquee.domain.ids import id_text
 from marquee.errors import UnreadableEvent
-from marquee.events import RATINGS, AnyEvent, decode
+from marquee.events import RATINGS, AnyEvent, decode_logged
 
 RESOLVES_HEADER = "marquee-settles"
 """The header of a decision: the id of the dead letter that it is about."""
@@ -59,7 +59,7 @@ class DeadLetter:
         """
         if not self.whole:
             raise UnreadableEvent(f"only {len(self.message.value)} of {self.length} bytes are kept")
-        return decode(self.message.value)
+        return decode_logged(self.message.value, f"{self.partition}:{self.offset}", self.time)
 
     def names_user(self, user_id: int) -> bool:
         """Return whether the message may be about a user, readable or not."""

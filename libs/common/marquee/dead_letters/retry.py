@@ -9,7 +9,7 @@ from marquee.dead_letters.ledger import DeadLetter
 from marquee.dead_letters.publish import HEADER_PREFIX, dead_letter_id
 from marquee.dead_letters.queue import DeadLetterQueue
 from marquee.errors import NotFound, UnreadableEvent
-from marquee.events import AnyEvent, decode
+from marquee.events import AnyEvent, decode_logged
 from marquee.events.partitioning import partition_of
 
 
@@ -105,11 +105,12 @@ class DeadLetterRetrier:
                 of_key = events.get((partition, message.key.decode(errors="replace")))
                 if of_key is None:
                     continue
+                position = LogPosition(partition, message.offset)
                 try:
-                    event = decode(message.value)
+                    event = decode_logged(message.value, str(position), message.recorded)
                 except UnreadableEvent:
                     continue  # it has had no effect, and never will have
-                of_key.append((LogPosition(partition, message.offset), event))
+                of_key.append((position, event))
         return events
 
     def _retry(
@@ -136,7 +137,7 @@ class DeadLetterRetrier:
             for name, value in message.headers.items()
             if not name.startswith(HEADER_PREFIX)
         }
-        outgoing = Outgoing(event.topic, event.key.encode(), message.value, headers)
+        outgoing = Outgoing(event.topic, event.key.encode(), event.encode(), headers)
         published: list[Published] = self._queue.producer.publish([outgoing])
         return LogPosition(published[0].partition, published[0].offset)
 

@@ -21,6 +21,7 @@ from marquee.events.types import (
     MOVIES,
     RATINGS,
     TOPICS,
+    UNKNOWN_TIME,
     AnyEvent,
     AttributedEvent,
     Event,
@@ -45,6 +46,7 @@ from marquee.events.types import (
     UserErased,
     decode,
     decode_kept,
+    decode_logged,
     new_id,
     now,
 )
@@ -56,6 +58,7 @@ __all__ = [
     "MOVIES",
     "RATINGS",
     "TOPICS",
+    "UNKNOWN_TIME",
     "AnyEvent",
     "AttributedEvent",
     "Block",
@@ -89,6 +92,7 @@ __all__ = [
     "UserRef",
     "decode",
     "decode_kept",
+    "decode_logged",
     "new_id",
     "now",
 ]

@@ -34,6 +34,12 @@ _REGISTRY, _PREFIX = b"\x00", 5
 """What a serializer of a schema registry puts before a message: a zero byte, a number of 4."""
 
 
+UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
+"""The time of an event of which neither the producer nor the log tells one."""
+_NAMED = frozenset(("id", "time"))
+"""What an event in a log gets by its place there, if its producer left it out."""
+
+
 def now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
@@ -273,6 +279,26 @@ def decode(message: bytes) -> AnyEvent:
         return _ADAPTER.validate_json(message)
     except ValidationError as error:
         raise UnreadableEvent(_fault(message, error)) from None
+
+
+def decode_logged(message: bytes, place: str, recorded: datetime | None) -> AnyEvent:
+    """Decode the event of a message in a log: who reads it, and when, changes nothing of it.
+
+    Args:
+        message: The message, whose producer may have left out `id` and `time`.
+        place: The message's position in the log, which names an event without an id.
+        recorded: When the log took the message, which is the time of an event without one; None
+            where the log does not say: such an event counts as one of `UNKNOWN_TIME`.
+
+    Raises:
+        UnreadableEvent: The message is too long or not a valid event; the text tells the fault.
+    """
+    event = decode(message)
+    told = event.model_fields_set
+    if told >= _NAMED:
+        return event
+    defaults = {"id": place, "time": recorded or UNKNOWN_TIME}
+    return event.model_copy(update={name: defaults[name] for name in _NAMED - told})
 
 
 def decode_kept(text: bytes) -> AnyEvent:

@@ -21,18 +21,25 @@ class _Kind(NamedTuple):
     total: int
     strings: list[str]
 
+    def example(self, text: str) -> str:
+        """Return an id as a report may show it: of a user, who may be a person, its form alone."""
+        return repr(text if self.name == "films" else _form(text))
+
 
 def id_lines(dataset: Dataset) -> list[str]:
     """Return how many ids are strings, a line for users and one for films that have some."""
     return [
         f"ids of {kind.name}: {len(kind.strings):,} of {kind.total:,} are strings, as"
-        f" {kind.strings[0]!r}"
+        f" {kind.example(kind.strings[0])}"
         for kind in _kinds(dataset)
     ]
 
 
 def id_warnings(dataset: Dataset) -> list[str]:
-    """Return what strings rather are other ids than the user thinks."""
+    """Return what strings rather are other ids than the user thinks.
+
+    They are quoted, those of users too: who is to mend the file has to find them.
+    """
     warnings = []
     for name, total, strings in _kinds(dataset):
         decimal = next((text for text in strings if _DECIMAL.fullmatch(text)), None)
@@ -48,6 +55,11 @@ def id_warnings(dataset: Dataset) -> list[str]:
                 f" {strings[0]!r}: strings are ids too; if they are mistakes, mend the file"
             )
     return warnings
+
+
+def _form(text: str) -> str:
+    """Return a text with `a` for each letter and `0` for each digit."""
+    return "".join("0" if c.isdigit() else "a" if c.isalpha() else c for c in text)
 
 
 def _kinds(dataset: Dataset) -> Iterator[_Kind]:

@@ -29,4 +29,5 @@ class KafkaNames:
 def message_from_record(record: Any) -> Message:
     """Convert a record of the client."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers if value}
-    return Message(record.offset, record.key or b"", record.value or b"", headers)
+    recorded = record.timestamp if record.timestamp > 0 else None  # -1: the broker keeps none
+    return Message(record.offset, record.key or b"", record.value or b"", headers, recorded)

@@ -42,7 +42,7 @@ def largest_genre(port: int) -> str | None:
 
 
 def last_error(logs: Path, service: str) -> str:
-    """Return what the newest error in the logs of a service's processes says, "" if there is none."""
+    """Return what the newest error in the logs of a service says, "" if there is none."""
     newest = {"timestamp": "", "detail": ""}
     for log in logs.glob(f"{service}-*.log"):
         for line in log.read_text(errors="replace").splitlines():

@@ -6,7 +6,7 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import context_of
+from gateway.api.context import Context, context_of
 from gateway.api.schemas.field_types import UserId
 from gateway.api.schemas.requests import SessionBody, SessionQuery, UserQuery
 from gateway.api.schemas.responses import RecommendationsDocument
@@ -53,13 +53,22 @@ async def recommend_user(
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
     (the token of a write) the list follows that write, or says `fresh: false`.
     """
-    movies = context_of(request).movie_filter(query)
-    snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
+    return await user_list(context_of(request), user_id, query)
+
+
+async def user_list(context: Context, user_id: int, query: UserQuery) -> Response:
+    """Answer with a viewer's list.
+
+    Raises:
+        InvalidInput: A filter has a value that no film has, or `after` cannot be read.
+    """
+    movies = context.movie_filter(query)
+    snapshot = await context.read_user(user_id, query.after, query.wait_ms)
     list_request = ListRequest(query.k, movies, frozenset(query.exclude), query.diversity)
     list_query = RecommendationQuery(
         snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
     )
-    return await context_of(request).recommend(list_query, snapshot.fresh, query.explain)
+    return await context.recommend(list_query, snapshot.fresh, query.explain)
 
 
 async def _session(

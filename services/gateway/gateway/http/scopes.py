@@ -9,6 +9,7 @@ SCOPES: Mapping[str, Scope] = {
     "recommend": Scope.READ,
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
+    "follow_user": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -87,6 +88,7 @@ OF_ANYONE: Final = frozenset(
 OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
+        "follow_user",
         "get_user",
         "export_user",
         "list_ratings",

@@ -52,6 +52,20 @@ class UserQuery(FilterQuery):
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
+class ChangesQuery(UserQuery):
+    """Parameters of a viewer's list that is followed."""
+
+    wait: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=60,
+            description="How many seconds an answer in JSON waits for a change, at most; 25 where"
+            " it is left out. With it the answer is JSON.",
+        ),
+    ] = None
+
+
 class MoviesQuery(FilterQuery):
     """Parameters of the catalogue's list."""
 

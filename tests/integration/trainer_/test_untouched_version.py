@@ -21,6 +21,7 @@ from marquee.events import MODELS
 from marquee.registry.registry import Registry
 from marquee_local.servers import free_port
 from marquee_testing import until
+from marquee_testing.small_fits import QUICK_PARAMS
 from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
@@ -101,6 +102,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     dataset, _ = read_dataset(folder / "release")
     History(folder / "history", 4).import_dataset(dataset)
     environ = {
+        "MARQUEE_PARAMS": str(QUICK_PARAMS),
         "MARQUEE_STATE": str(folder),
         "MARQUEE_REDIS_URL": redis_url,
         "MARQUEE_NAMESPACE": "untouched",
@@ -179,7 +181,8 @@ def test_after_a_killed_training_another_serves_and_one_can_go_back(running: Run
 def test_one_can_go_back_after_old_versions_have_expired(running: Running) -> None:
     running.environ["MARQUEE_KEEP_VERSIONS"] = "1"
     for seed in (11, 12, 13):
-        (parameters := running.registry.root.parent / "params.yaml").write_text(f"seed: {seed}\n")
+        parameters = running.registry.root.parent / "params.yaml"
+        parameters.write_text(QUICK_PARAMS.read_text().replace("seed: 1", f"seed: {seed}"))
         running.marquee("train", "--only", "content", "--params", str(parameters))
         running.wait_for(running.registry.versions("content")[-1])
     before, after = running.registry.versions("content")[-2:]

@@ -14,7 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
+from marquee.audit.entries import decode_member
+from marquee.audit.operations import operations_key
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.events import MODELS
@@ -74,6 +77,12 @@ class Running:
     def marquee(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "trainer.cli", *arguments]
         return subprocess.check_output(command, env=os.environ | self.environ, text=True)
+
+    def last_operation(self) -> dict[str, Any]:
+        """Return the newest entry of the audit of operations."""
+        with redis.Redis.from_url(self.environ["MARQUEE_REDIS_URL"]) as client:
+            [member] = client.zrange(operations_key(self.environ["MARQUEE_NAMESPACE"]), -1, -1)
+        return decode_member(member)[1]
 
     def training(self, how: str, when: str, at: str) -> int:
         """Run a training that falls; return its exit status."""
@@ -188,8 +197,14 @@ def test_one_can_go_back_after_old_versions_have_expired(running: Running) -> No
     before, after = running.registry.versions("content")[-2:]
     running.marquee("tidy")
     assert running.registry.versions("content") == [before, after]
-    running.marquee("models", "rollback", "content", "--yes")
+    running.marquee("models", "rollback", "content", "--yes", "--reason", "bad lists")
     running.wait_for(before)
+    entry = running.last_operation()
+    assert (entry["action"], entry["subject"], entry["reason"]) == (
+        "model.rolled_back", "content", "bad lists",
+    )  # fmt: skip
+    assert (entry["before"], entry["after"]) == ({"version": after}, {"version": before})
+    assert (entry["outcome"], entry["authtype"]) == ("done", "system")
     assert "nothing to remove" in running.marquee("tidy")
     (listed,) = (
         one for one in json.loads(running.marquee("models", "list", "--json"))

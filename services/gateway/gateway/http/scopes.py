@@ -61,6 +61,9 @@ SCOPES: Mapping[str, Scope] = {
 }
 """Operation → scope."""
 
+OF_OPERATORS: Final = frozenset({"metrics"})
+"""Operations that only operators call, though they need no key."""
+
 WITHOUT_EFFECT: Final = frozenset({"preview_rule"})
 """Calls that change nothing, though their method is not GET."""
 WITHOUT_IDEMPOTENCY_KEY: Final = frozenset({"issue_token"}) | WITHOUT_EFFECT

@@ -13,6 +13,7 @@ from gateway.access.attribution import Attribution
 from gateway.access.viewer_events import NO_RULE, ViewerEvents
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.api.filters import FieldNames, require_values
+from gateway.api.list_pages import ListPage
 from gateway.api.schemas.film_filters import FilmFilters
 from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter
@@ -236,10 +237,14 @@ class Context:
             raise StoreUnavailable("there is no store of the audit")
         return self.audit
 
-    async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
+    async def recommend(
+        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
+    ) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
         answer = await self.orchestrator.answer(query)
         document = list_document(answer, query, self.catalogue)
+        on_page = [item.movie_id for item in answer.filtered.items]
+        document["next_cursor"] = page.next_cursor(on_page, answer.has_more)
         document["fresh"] = answer.fresh and fresh
         document["degraded"] |= self.is_degraded()
         if explain:

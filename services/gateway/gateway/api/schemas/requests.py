@@ -18,6 +18,7 @@ from gateway.api.schemas.field_types import (
     JsonMovieId,
     JsonUserId,
     K,
+    ListCursor,
     MovieId,
     MovieIds,
     RecommendationId,
@@ -38,6 +39,7 @@ class SessionQuery(FilterQuery):
     viewed: Annotated[list[MovieId], Field(description="Repeatable; the newest 1,000 count.")] = []
     k: K = 5
     diversity: Diversity = None
+    cursor: ListCursor = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
@@ -47,6 +49,7 @@ class UserQuery(FilterQuery):
     k: K = 10
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
     diversity: Diversity = None
+    cursor: ListCursor = None
     after: After = None
     wait_ms: WaitMs = None
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
@@ -64,6 +67,7 @@ class SimilarQuery(FilterQuery):
     """Parameters of the films like another."""
 
     k: K = 10
+    cursor: ListCursor = None
 
 
 class FreshQuery(Closed):
@@ -135,6 +139,7 @@ class SessionBody(FilmFilters):
     exclude: MovieIds = []
     k: JsonK = 5
     diversity: JsonDiversity = None
+    cursor: ListCursor = None
     explain: Flag = False
 
 
@@ -207,6 +212,7 @@ class SegmentQuery(FilterQuery):
     """Parameters of the list for a segment."""
 
     k: K = 10
+    cursor: ListCursor = None
 
 
 class SegmentsBody(Closed):

@@ -9,6 +9,10 @@ from marquee.domain.ids import Id
 from marquee.domain.movie_fields import Certificate, Language, MovieLinks, Runtime
 from marquee.domain.recommendation import Reason, Route
 
+_NEXT_CURSOR = Field(
+    description="Give it as `cursor`, with the same filters, for the next page; null where no"
+    " further film can be shown, or 500 have been."
+)
 _FILTER_NOTES = "What is to be said of filters that leave no film; mostly nothing."
 
 
@@ -90,6 +94,7 @@ class RecommendationsDocument(BaseModel):
     model_version: str
     fresh: bool = Field(description="Whether the write of `after` is part of the answer.")
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description="What of the request was not used, and why.")
     explain: dict[str, Any] | None = None
 
@@ -175,6 +180,7 @@ class SimilarDocument(BaseModel):
     )
     fallbacks: list[FallbackDocument]
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description=_FILTER_NOTES)
 
 
@@ -240,6 +246,7 @@ class SegmentListDocument(DegradableDocument):
     segment: int
     model_version: str
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description=_FILTER_NOTES)
 
 

@@ -34,6 +34,7 @@ from gateway.api import (
     user_exports,
     users,
     viewer_tokens,
+    watchlists,
 )
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
@@ -78,6 +79,7 @@ _ABOUT_OPERATE = (
 _MODULES = (
     recommendations,
     users,
+    watchlists,
     user_exports,
     predictions,
     movies,

@@ -1,5 +1,6 @@
 """Routes of recommendations: for anyone, for a session, for a user."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
@@ -60,7 +61,11 @@ async def recommend_user(
     movies = context_of(request).movie_filter(query)
     page = ListPage.of(query, "viewer", int(user_id))
     snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
-    exclude = frozenset(query.exclude)
+    exclude, watchlist = frozenset(query.exclude), snapshot.profile.facts.watchlist
+    if query.watchlist == "only":
+        movies = replace(movies, only=frozenset(watchlist))
+    elif query.watchlist == "exclude":
+        exclude = exclude.union(watchlist)
     list_request = ListRequest(query.k, movies, exclude, query.diversity, page.shown)
     list_query = RecommendationQuery(
         snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait

@@ -17,6 +17,9 @@ SCOPES: Mapping[str, Scope] = {
     "add_view": Scope.WRITE,
     "put_dismissed": Scope.WRITE,
     "delete_dismissed": Scope.WRITE,
+    "list_watchlist": Scope.READ,
+    "put_watchlist": Scope.WRITE,
+    "delete_watchlist": Scope.WRITE,
     "erase_user": Scope.WRITE,
     "predict": Scope.READ,
     "list_movies": Scope.READ,
@@ -92,6 +95,9 @@ OF_ONE_VIEWER: Final = frozenset(
         "add_view",
         "put_dismissed",
         "delete_dismissed",
+        "list_watchlist",
+        "put_watchlist",
+        "delete_watchlist",
     }
 )
 """Calls that a viewer's token allows where the path names that viewer. An erasure is not among

@@ -42,6 +42,8 @@ _DATA: Mapping[str, dict[str, Any]] = {
     "movie.viewed": _PAIR | {"recommendation_id": "r-7d1c"},
     "movie.dismissed": _PAIR,
     "movie.restored": _PAIR,
+    "watchlist.added": _PAIR | {"recommendation_id": "r-7d1c"},
+    "watchlist.removed": _PAIR,
     "user.erased": {"user_id": 4242},
     "model.published": _VERSION,
     "model.rolled_back": _VERSION,

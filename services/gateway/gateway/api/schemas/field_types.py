@@ -1,6 +1,6 @@
 """Field types of requests: ids, stars, genres, years and tokens, with their limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -120,5 +120,12 @@ ListCursor = Annotated[
         max_length=MAX_CURSOR,
         description="`next_cursor` of a page, with the filters of that page: the best films of now"
         f" that no earlier page has shown. The pages of one list have {MAX_SHOWN} films at most.",
+    ),
+]
+OnWatchlist = Annotated[
+    Literal["only", "exclude"] | None,
+    Field(
+        description="`only`: films of the viewer's watchlist. `exclude`: none of them. Left out:"
+        " films whether they are on it or not.",
     ),
 ]

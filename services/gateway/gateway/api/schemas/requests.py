@@ -21,6 +21,7 @@ from gateway.api.schemas.field_types import (
     ListCursor,
     MovieId,
     MovieIds,
+    OnWatchlist,
     RecommendationId,
     Stars,
     WaitMs,
@@ -48,6 +49,7 @@ class UserQuery(FilterQuery):
 
     k: K = 10
     exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
+    watchlist: OnWatchlist = None
     diversity: Diversity = None
     cursor: ListCursor = None
     after: After = None
@@ -120,6 +122,16 @@ class RatingsQuery(FreshQuery, FilterQuery):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     cursor: Cursor = None
+
+
+class WatchlistQuery(RatingsQuery):
+    """Parameters of a viewer's watchlist."""
+
+
+class ListedQuery(Closed):
+    """Parameters of a film that goes to a watchlist."""
+
+    recommendation_id: RecommendationId | None = None
 
 
 class SessionRating(Closed):

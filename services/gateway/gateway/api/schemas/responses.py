@@ -117,6 +117,7 @@ class UserDocument(DegradableDocument):
     positive: int
     viewed: int
     dismissed: int
+    watchlist: int
     route: Route
     reason: str
     cluster: int | None
@@ -137,6 +138,17 @@ class RatingsDocument(DegradableDocument):
     fresh: bool
 
 
+class ListedDocument(MovieSummaryDocument):
+    seen: bool = Field(description="Whether the viewer has rated or viewed it.")
+
+
+class WatchlistDocument(DegradableDocument):
+    items: list[ListedDocument]
+    next_cursor: str | None
+    profile: Literal["known", "unavailable"]
+    fresh: bool
+
+
 class ExportedRatingDocument(RatedDocument):
     rated_at: datetime | None = Field(description="Null where the time is not known.")
 
@@ -148,6 +160,7 @@ class ExportDocument(BaseModel):
     ratings: list[ExportedRatingDocument]
     viewed: list[MovieSummaryDocument]
     dismissed: list[MovieSummaryDocument]
+    watchlist: list[MovieSummaryDocument]
 
 
 class PredictionDocument(BaseModel):

@@ -38,6 +38,7 @@ from gateway.api import (
 )
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
+from gateway.api.lists import batches, shelves, together
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
@@ -78,6 +79,9 @@ _ABOUT_OPERATE = (
 )
 _MODULES = (
     recommendations,
+    batches,
+    together,
+    shelves,
     users,
     watchlists,
     user_exports,

@@ -36,9 +36,9 @@ from marquee.events import (
     Rating,
     RatingAdded,
     UserErased,
-    WatchlistAdded,
     UserMovie,
     UserRef,
+    WatchlistAdded,
 )
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry

@@ -260,7 +260,9 @@ class PackedLayout:
         return self.times_at + 4 * self.rated
 
     def ids(self, data: bytes, at: int, n: int) -> list[int]:
-        """Return n movie ids at an offset."""
+        """Return n movie ids at an offset, which for none may be beyond the end."""
+        if not n:
+            return []
         ids: list[int] = np.frombuffer(data, self.id_type, n, at).tolist()
         return ids
 

@@ -33,7 +33,9 @@ from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "fields", "marks", "watchlist", "rules", "removed", "erased", "ids"]
+Part = Literal[
+    "ratings", "movies", "fields", "marks", "watchlist", "rules", "removed", "erased", "ids"
+]
 _OPTIONAL = ("fields", "marks", "watchlist", "rules", "removed", "erased", "ids")
 
 _ATTEMPTS = 5

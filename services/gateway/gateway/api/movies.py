@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
 from gateway.api.genres import spelled_genres
-from gateway.api.list_pages import ListPage
+from gateway.api.lists.pages import ListPage
 from gateway.api.schemas.field_types import MovieId
+from gateway.api.schemas.list_requests import SimilarQuery
 from gateway.api.schemas.movie_bodies import MovieBody, MoviePatch
 from gateway.api.schemas.presenters import filter_notes, item_document
-from gateway.api.schemas.requests import MoviesQuery, SimilarQuery
+from gateway.api.schemas.requests import MoviesQuery
 from gateway.api.schemas.responses import (
     AddedMovieDocument,
     GenresDocument,

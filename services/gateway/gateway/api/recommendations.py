@@ -1,6 +1,5 @@
 """Routes of recommendations: for anyone, for a session, for a user."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Query
@@ -8,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
-from gateway.api.list_pages import ListPage
+from gateway.api.lists.pages import ListPage
+from gateway.api.lists.viewer import viewer_query
 from gateway.api.schemas.field_types import UserId
-from gateway.api.schemas.requests import SessionBody, SessionQuery, UserQuery
+from gateway.api.schemas.list_requests import SessionQuery, UserQuery
+from gateway.api.schemas.requests import SessionBody
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
 from gateway.http.route import documents, router
@@ -58,19 +59,9 @@ async def recommend_user(
     (the token of a write) the list follows that write, or says `fresh: false`. `next_cursor` gives
     the next page: the best films by then that no earlier page has shown.
     """
-    movies = context_of(request).movie_filter(query)
     page = ListPage.of(query, "viewer", int(user_id))
-    snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
-    exclude, watchlist = frozenset(query.exclude), snapshot.profile.facts.watchlist
-    if query.watchlist == "only":
-        movies = replace(movies, only=frozenset(watchlist))
-    elif query.watchlist == "exclude":
-        exclude = exclude.union(watchlist)
-    list_request = ListRequest(query.k, movies, exclude, query.diversity, page.shown)
-    list_query = RecommendationQuery(
-        snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
-    )
-    return await context_of(request).recommend(list_query, page, snapshot.fresh, query.explain)
+    list_query, fresh = await viewer_query(context_of(request), user_id, query, page.shown)
+    return await context_of(request).recommend(list_query, page, fresh, query.explain)
 
 
 async def _session(

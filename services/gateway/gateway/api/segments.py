@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from gateway.api.audit.operations import fix_segments, name_segment
 from gateway.api.context import Context, context_of
-from gateway.api.list_pages import ListPage
+from gateway.api.lists.pages import ListPage
+from gateway.api.schemas.list_requests import SegmentQuery
 from gateway.api.schemas.presenters import filter_notes, item_document
-from gateway.api.schemas.requests import SegmentBody, SegmentQuery, SegmentsBody
+from gateway.api.schemas.requests import SegmentBody, SegmentsBody
 from gateway.api.schemas.responses import (
     SegmentDocument,
     SegmentListDocument,

@@ -152,7 +152,9 @@ async def user_document(request: Request, user_id: int, snapshot: UserSnapshot) 
     }
 
 
-def allowed_movies(movie_ids: Iterable[int], allowed: MovieFilter, catalogue: Catalogue) -> Iterable[int]:
+def allowed_movies(
+    movie_ids: Iterable[int], allowed: MovieFilter, catalogue: Catalogue
+) -> Iterable[int]:
     """Return the ids of the movies that a filter allows; one not in the catalogue passes none."""
     if allowed == MovieFilter():
         return movie_ids

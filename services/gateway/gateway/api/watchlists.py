@@ -36,9 +36,7 @@ async def list_watchlist(
     passing = allowed_movies(reversed(facts.watchlist), allowed, context.catalogue)
     movie_ids, cursor = paginate(passing, query.limit, query.cursor)
     rows = await rows_of(context, user_id, movie_ids)
-    items = [
-        rows[i].summary() | {"seen": i in facts.rated or i in facts.viewed} for i in movie_ids
-    ]
+    items = [rows[i].summary() | {"seen": i in facts.rated or i in facts.viewed} for i in movie_ids]
     document = {"items": items, "next_cursor": cursor, **freshness(context, snapshot)}
     return json_response(document)
 
@@ -53,9 +51,7 @@ async def put_watchlist(
     watchlist = (await context.profiles.read(user_id)).facts.watchlist
     if len(watchlist) >= MAX_WATCHLIST and movie_id not in watchlist:
         raise Conflict(f"the watchlist has {MAX_WATCHLIST:,} films: take one off first")
-    data = UserMovie(
-        user_id=user_id, movie_id=movie_id, recommendation_id=query.recommendation_id
-    )
+    data = UserMovie(user_id=user_id, movie_id=movie_id, recommendation_id=query.recommendation_id)
     return await context.write(WatchlistAdded(data=data))
 
 

@@ -9,6 +9,9 @@ SCOPES: Mapping[str, Scope] = {
     "recommend": Scope.READ,
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
+    "recommend_batch": Scope.READ,
+    "recommend_together": Scope.READ,
+    "list_shelves": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -87,6 +90,7 @@ OF_ANYONE: Final = frozenset(
 OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
+        "list_shelves",
         "get_user",
         "export_user",
         "list_ratings",

@@ -34,9 +34,11 @@ from gateway.api import (
     user_exports,
     users,
     viewer_tokens,
+    watchlists,
 )
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
+from gateway.api.lists import batches, shelves, together
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
@@ -79,7 +81,11 @@ _ABOUT_OPERATE = (
 )
 _MODULES = (
     recommendations,
+    batches,
+    together,
+    shelves,
     users,
+    watchlists,
     user_exports,
     predictions,
     movies,

@@ -49,6 +49,8 @@ from marquee.events.types import (
     RatingRemoved,
     RuleEvent,
     UserErased,
+    WatchlistAdded,
+    WatchlistRemoved,
     new_id,
     now,
 )
@@ -92,6 +94,8 @@ __all__ = [
     "UserErased",
     "UserMovie",
     "UserRef",
+    "WatchlistAdded",
+    "WatchlistRemoved",
     "decode",
     "decode_kept",
     "decode_logged",

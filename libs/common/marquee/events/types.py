@@ -203,6 +203,20 @@ class MovieRestored(RatingEvent):
     data: UserMovie
 
 
+class WatchlistAdded(RatingEvent):
+    """The viewer wants to see the film later; a second one makes it the newest of the list."""
+
+    type: Literal["watchlist.added"] = "watchlist.added"
+    data: UserMovie
+
+
+class WatchlistRemoved(RatingEvent):
+    """The film leaves the viewer's watchlist."""
+
+    type: Literal["watchlist.removed"] = "watchlist.removed"
+    data: UserMovie
+
+
 class UserErased(RatingEvent, AttributedEvent):
     type: Literal["user.erased"] = "user.erased"
     data: UserRef
@@ -240,6 +254,8 @@ AnyEvent = Annotated[
     | MovieViewed
     | MovieDismissed
     | MovieRestored
+    | WatchlistAdded
+    | WatchlistRemoved
     | UserErased
     | ModelPublished
     | ModelRolledBack,

@@ -34,9 +34,11 @@ from gateway.api import (
     user_exports,
     users,
     viewer_tokens,
+    watchlists,
 )
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
+from gateway.api.lists import batches, shelves, together
 from gateway.api.live import changes as list_changes
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
@@ -83,7 +85,11 @@ _ABOUT_OPERATE = (
 _MODULES = (
     recommendations,
     list_changes,
+    batches,
+    together,
+    shelves,
     users,
+    watchlists,
     user_exports,
     predictions,
     movies,

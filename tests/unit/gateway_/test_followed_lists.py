@@ -14,7 +14,7 @@ from gateway.api.context import Context
 from gateway.api.live.changes import messages
 from gateway.api.live.event_stream import HEARTBEAT, EventStream, message
 from gateway.api.live.followed_list import FollowedList
-from gateway.api.schemas.requests import ChangesQuery
+from gateway.api.schemas.list_requests import ChangesQuery
 from gateway.app import create_app
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.overload import Place

@@ -1,5 +1,6 @@
 """Context of the API's routes: the parts of the gateway, built once with the app."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from gateway.access.attribution import Attribution
 from gateway.access.viewer_events import NO_RULE, ViewerEvents
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.api.filters import FieldNames, require_values
+from gateway.api.lists.pages import ListPage
 from gateway.api.schemas.film_filters import FilmFilters
 from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter
@@ -40,6 +42,8 @@ E = TypeVar("E", bound=Event)
 
 MOVIE_PATIENCE_S = 0.3
 """Seconds that a write waits for an unknown movie: it may have been added a moment ago."""
+BATCH_AT_ONCE = 4
+"""Lists of all batches that are made at the same time."""
 STORED_S = 1.0
 """Seconds that a rule's write waits until the rule is stored."""
 
@@ -116,6 +120,10 @@ class Context:
     """Source of changes for those who follow lists."""
     limit: AdaptiveLimit | None = None
     """Limit of the requests under way; None: one of its own."""
+    batch_gate: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(BATCH_AT_ONCE), compare=False
+    )
+    """Bounds the lists of batches that are made at the same time."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -239,15 +247,25 @@ class Context:
             raise StoreUnavailable("there is no store of the audit")
         return self.audit
 
-    async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
+    async def recommend(
+        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
+    ) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
+        return json_response(await self.list_of(query, page, fresh, explain))
+
+    async def list_of(
+        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
+    ) -> dict[str, Any]:
+        """Return the document that answers a query (see `recommend`)."""
         answer = await self.orchestrator.answer(query)
         document = list_document(answer, query, self.catalogue)
+        on_page = [item.movie_id for item in answer.filtered.items]
+        document["next_cursor"] = page.next_cursor(on_page, answer.has_more)
         document["fresh"] = answer.fresh and fresh
         document["degraded"] |= self.is_degraded()
         if explain:
             document["explain"] = explain_document(answer.filtered, self.catalogue)
-        return json_response(document)
+        return document
 
 
 def context_of(request: Request) -> Context:

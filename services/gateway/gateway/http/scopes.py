@@ -10,6 +10,9 @@ SCOPES: Mapping[str, Scope] = {
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
     "follow_user": Scope.READ,
+    "recommend_batch": Scope.READ,
+    "recommend_together": Scope.READ,
+    "list_shelves": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -18,6 +21,9 @@ SCOPES: Mapping[str, Scope] = {
     "add_view": Scope.WRITE,
     "put_dismissed": Scope.WRITE,
     "delete_dismissed": Scope.WRITE,
+    "list_watchlist": Scope.READ,
+    "put_watchlist": Scope.WRITE,
+    "delete_watchlist": Scope.WRITE,
     "erase_user": Scope.WRITE,
     "predict": Scope.READ,
     "list_movies": Scope.READ,
@@ -89,6 +95,7 @@ OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
         "follow_user",
+        "list_shelves",
         "get_user",
         "export_user",
         "list_ratings",
@@ -97,6 +104,9 @@ OF_ONE_VIEWER: Final = frozenset(
         "add_view",
         "put_dismissed",
         "delete_dismissed",
+        "list_watchlist",
+        "put_watchlist",
+        "delete_watchlist",
     }
 )
 """Calls that a viewer's token allows where the path names that viewer. An erasure is not among

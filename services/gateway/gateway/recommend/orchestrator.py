@@ -83,6 +83,8 @@ class RecommendationAnswer:
     fallbacks: tuple[Fallback, ...]
     model_version: str
     fresh: bool
+    has_more: bool = False
+    """Whether a further movie could be shown after these."""
     recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
@@ -183,7 +185,13 @@ class _RequestRun:
             self._filtered = self._filled_up()
         route, version = self._source or (Route.POPULAR, OWN_VERSION)
         return RecommendationAnswer(
-            decision, route, self._filtered, tuple(self._fallbacks), version, self._fresh
+            decision,
+            route,
+            self._filtered,
+            tuple(self._fallbacks),
+            version,
+            self._fresh,
+            self._has_more(),
         )
 
     @property
@@ -207,6 +215,16 @@ class _RequestRun:
     def _exhausted(self) -> bool:
         """Return whether the catalogue has no further movie that may be shown."""
         return len(self._filled_up().items) == len(self._filtered.items)
+
+    def _has_more(self) -> bool:
+        """Return whether a movie is left to show; the spares mostly tell."""
+        if not self._full:
+            return False
+        popular = self._popular.movies(self._query.list_request.filter)
+        candidates = itertools.chain(self._candidates, popular)
+        return self._stage.has_more(
+            self._filtered, candidates, self._user, self._query.list_request
+        )
 
     async def _recommend(self, route: Route, k: int) -> RecommendReply | Failure:
         """Ask a route's service, unless it did not respond in this run: one wait is enough."""
@@ -263,5 +281,7 @@ def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str,
         **({"rated_at": [facts.times.get(i, 0) for i in facts.rated]} if facts.times else {}),
         "viewed": list(facts.viewed),
         "dismissed": list(facts.dismissed),
-        **candidate_filter(list_request.filter, catalogue, list_request.exclude),
+        **candidate_filter(
+            list_request.filter, catalogue, list_request.exclude | list_request.shown
+        ),
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import orjson
@@ -74,6 +75,11 @@ class Rules:
         else:
             changed = replace(known, block=rule)
         return Rules({**self._movies, rule.movie_id: changed})
+
+    @cached_property
+    def blocks_only(self) -> "Rules":
+        """The same without promotions."""
+        return Rules({i: replace(r, promotion=None) for i, r in self._movies.items() if r.block})
 
     def __len__(self) -> int:
         """Return the number of movies with rules, in force or not."""

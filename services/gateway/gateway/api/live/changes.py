@@ -22,7 +22,7 @@ from gateway.api.live.event_stream import (
 )
 from gateway.api.live.followed_list import FollowedList, ShownList
 from gateway.api.schemas.field_types import UserId
-from gateway.api.schemas.requests import ChangesQuery
+from gateway.api.schemas.list_requests import ChangesQuery
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.http.overload import place_of
 from gateway.http.route import router

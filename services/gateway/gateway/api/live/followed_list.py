@@ -9,7 +9,7 @@ import orjson
 
 from gateway.api.context import Context
 from gateway.api.recommendations import user_list
-from gateway.api.schemas.requests import ChangesQuery
+from gateway.api.schemas.list_requests import ChangesQuery
 from gateway.http.overload import Place
 from gateway.http.web.validators import entity_tag
 from gateway.state import consistency_token

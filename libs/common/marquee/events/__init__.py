@@ -3,6 +3,13 @@
 `from marquee.events import RatingAdded` is stable; the modules inside are not.
 """
 
+from marquee.events.decoding import (
+    MAX_BYTES,
+    UNKNOWN_TIME,
+    decode,
+    decode_kept,
+    decode_logged,
+)
 from marquee.events.payloads import (
     Block,
     ModelVersion,
@@ -16,12 +23,10 @@ from marquee.events.payloads import (
 )
 from marquee.events.types import (
     EVENT_TYPES,
-    MAX_BYTES,
     MODELS,
     MOVIES,
     RATINGS,
     TOPICS,
-    UNKNOWN_TIME,
     AnyEvent,
     AttributedEvent,
     Event,
@@ -46,9 +51,6 @@ from marquee.events.types import (
     UserErased,
     WatchlistAdded,
     WatchlistRemoved,
-    decode,
-    decode_kept,
-    decode_logged,
     new_id,
     now,
 )

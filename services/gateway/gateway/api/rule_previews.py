@@ -120,7 +120,7 @@ def _items(
     rows = [(item.movie_id, catalogue.get(item.movie_id)) for item in filtered.items]
     return [
         {
-            "movie_id": row.movie_id if row else movie_id,
+            "movie_id": catalogue.given(movie_id),
             "title": row.title if row else None,
             "rank": rank,
             "change": change.mark(movie_id),

@@ -18,8 +18,8 @@ from marquee.domain.movies import Movie
 from marquee.errors import Conflict, DataError
 from marquee.features.dataset import Dataset
 from marquee.files import staged
-from trainer.datasets.export_file import EXPORT, ExportFile
-from trainer.datasets.exported_fields import field_columns, link_rows
+from trainer.datasets.exports.export_file import EXPORT, ExportFile
+from trainer.datasets.exports.exported_fields import field_columns, link_rows
 
 Form = Literal["csv", "parquet"]
 """Format of the tables."""

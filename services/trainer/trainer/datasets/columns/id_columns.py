@@ -9,7 +9,7 @@ import pandas as pd
 
 from marquee.arrays import Ints
 from marquee.domain.ids import MAX_NUMBER, RULE, GivenId, parse_id_text, refuse_collision
-from trainer.datasets.numbers import Column, Values
+from trainer.datasets.text.numbers import Column, Values
 
 _SHOWN = 70
 """Characters of a field in an error: more than an id may have."""

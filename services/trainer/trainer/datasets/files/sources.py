@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from marquee.errors import DataError
-from trainer.datasets.column_formats import converted, is_converted
-from trainer.datasets.packed_files import (
+from trainer.datasets.columns.column_formats import converted, is_converted
+from trainer.datasets.text.packed_files import (
     Opener,
     file_opener,
     is_gzip,

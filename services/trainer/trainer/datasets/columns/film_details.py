@@ -16,7 +16,7 @@ from marquee.domain.movie_fields import (
     MAX_RUNTIME,
     MovieFields,
 )
-from trainer.datasets.genre_lists import list_in, objects_in
+from trainer.datasets.columns.genre_lists import list_in, objects_in
 
 _MINUTES = re.compile(r"(\d{1,4})(?:\.0*)?\s*(?:min\w*\.?|m|мин\.?)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S{1,1990}")

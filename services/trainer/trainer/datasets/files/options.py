@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from marquee.errors import DataError
-from trainer.datasets.column_formats import is_converted
-from trainer.datasets.column_names import parse_mapping
-from trainer.datasets.date_order import DateOrder, checked_order
-from trainer.datasets.dialects import separator_named
-from trainer.datasets.encodings import checked_encoding
-from trainer.datasets.rating_columns import Scale
+from trainer.datasets.columns.column_formats import is_converted
+from trainer.datasets.columns.column_names import parse_mapping
+from trainer.datasets.columns.date_order import DateOrder, checked_order
+from trainer.datasets.columns.rating_columns import Scale
+from trainer.datasets.text.dialects import separator_named
+from trainer.datasets.text.encodings import checked_encoding
 
 MAX_LOSS = 0.01
 """Share of rows that may be lost for one cause."""

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from marquee.arrays import Ints
-from trainer.datasets.numbers import Column
-from trainer.datasets.quotes import quotes_enclose
+from trainer.datasets.text.numbers import Column
+from trainer.datasets.text.quotes import quotes_enclose
 
 Fields = Sequence[Column | None]
 """The columns of a table in their order; None for one that is not read."""

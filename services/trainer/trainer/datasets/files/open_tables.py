@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import BinaryIO
 
 from marquee.domain.ids import GivenId
-from trainer.datasets.column_formats import is_converted
-from trainer.datasets.column_names import Kind
-from trainer.datasets.dialects import NAMES
-from trainer.datasets.encodings import FAULT, Decoded, decode
-from trainer.datasets.export_file import EXPORT, ExportFile, read_export_file
-from trainer.datasets.id_columns import IdColumn, IdNumbers
-from trainer.datasets.layouts import Layout
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.table_heads import TableFile
-from trainer.datasets.tables import FileReport, Tally, check_losses, read_rows
+from trainer.datasets.columns.column_formats import is_converted
+from trainer.datasets.columns.column_names import Kind
+from trainer.datasets.columns.id_columns import IdColumn, IdNumbers
+from trainer.datasets.exports.export_file import EXPORT, ExportFile, read_export_file
+from trainer.datasets.files.layouts import Layout
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.files.table_heads import TableFile
+from trainer.datasets.text.dialects import NAMES
+from trainer.datasets.text.encodings import FAULT, Decoded, decode
+from trainer.datasets.text.tables import FileReport, Tally, check_losses, read_rows
 
 
 class OpenTables:

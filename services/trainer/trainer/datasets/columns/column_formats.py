@@ -15,7 +15,7 @@ from pyarrow import csv, parquet
 from pyarrow import json as json_lines
 
 from marquee.errors import DataError
-from trainer.datasets.column_names import ROLES
+from trainer.datasets.columns.column_names import ROLES
 
 ENDINGS = (".parquet", ".jsonl", ".ndjson")
 """Endings of the files that are converted."""

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from marquee.counts import counted
 from marquee.errors import DataError
-from trainer.datasets.blocks import BlockParser, Fields
-from trainer.datasets.dialects import OpenQuoteError, split_lines, split_rows
-from trainer.datasets.numbers import Column
+from trainer.datasets.text.blocks import BlockParser, Fields
+from trainer.datasets.text.dialects import OpenQuoteError, split_lines, split_rows
+from trainer.datasets.text.numbers import Column
 
 MAX_FEW = 3
 """Rows of a file that may be lost whatever their share is."""

@@ -6,13 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from marquee.errors import DataError
-from trainer.datasets.column_formats import ENDINGS
-from trainer.datasets.column_names import COLUMNS_NEEDED, NO_COLUMN, Columns, Kind, has_links
-from trainer.datasets.export_file import EXPORT
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.packed_files import Opener
-from trainer.datasets.sources import SourceFiles, by_folder, plain_name
-from trainer.datasets.table_heads import TableFile, Unread, shared_encoding, table_of
+from trainer.datasets.columns.column_formats import ENDINGS
+from trainer.datasets.columns.column_names import (
+    COLUMNS_NEEDED,
+    NO_COLUMN,
+    Columns,
+    Kind,
+    has_links,
+)
+from trainer.datasets.exports.export_file import EXPORT
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.files.sources import SourceFiles, by_folder, plain_name
+from trainer.datasets.files.table_heads import TableFile, Unread, shared_encoding, table_of
+from trainer.datasets.text.packed_files import Opener
 
 _TABLES = (".csv", ".tsv", ".txt", ".tab", *ENDINGS)
 """Endings of files that may be tables with a header."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from charset_normalizer import from_bytes
 
 from marquee.errors import DataError
-from trainer.datasets.codec_names import is_text_codec
-from trainer.datasets.word_shapes import LATIN, by_word_shapes
+from trainer.datasets.text.codec_names import is_text_codec
+from trainer.datasets.text.word_shapes import LATIN, by_word_shapes
 
 _SAMPLE = 1 << 18
 """Bytes of lines with other than ASCII characters that are enough to tell an encoding by."""

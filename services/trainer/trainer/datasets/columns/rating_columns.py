@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from marquee.errors import DataError
-from trainer.datasets.numbers import Column, Values
-from trainer.datasets.tables import MAX_FEW
+from trainer.datasets.text.numbers import Column, Values
+from trainer.datasets.text.tables import MAX_FEW
 
 
 @dataclass(frozen=True)

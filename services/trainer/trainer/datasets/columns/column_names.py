@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from marquee.errors import DataError
-from trainer.datasets.film_details import DETAIL_ROLES
+from trainer.datasets.columns.film_details import DETAIL_ROLES
 
 Kind = Literal["ratings", "movies", "tags", "relevances", "links", "credits", "keywords"]
 """What the rows of a table are."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from marquee.errors import DataError
-from trainer.datasets.numbers import LATEST, Column, Dates, Values
+from trainer.datasets.text.numbers import LATEST, Column, Dates, Values
 
 DateOrder = Literal["day-first", "month-first"]
 """Which of two numbers before a year comes first."""

@@ -5,10 +5,10 @@ import io
 from contextlib import suppress
 from typing import BinaryIO, cast
 
-from trainer.datasets.codec_names import is_wide
-from trainer.datasets.dialects import OpenQuoteError, split_rows
-from trainer.datasets.encodings import decode
-from trainer.datasets.table_heads import TableFile
+from trainer.datasets.files.table_heads import TableFile
+from trainer.datasets.text.codec_names import is_wide
+from trainer.datasets.text.dialects import OpenQuoteError, split_rows
+from trainer.datasets.text.encodings import decode
 
 _HEAD = 1 << 16
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from marquee.errors import DataError
-from trainer.datasets.codec_names import is_wide
-from trainer.datasets.column_formats import is_converted
-from trainer.datasets.column_names import Columns, columns_of
-from trainer.datasets.dialects import NAMES, OpenQuoteError, separator_of, split_rows
-from trainer.datasets.encodings import UncertainEncoding, decode, encoding_of_all, is_known
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.packed_files import Opener
+from trainer.datasets.columns.column_formats import is_converted
+from trainer.datasets.columns.column_names import Columns, columns_of
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.text.codec_names import is_wide
+from trainer.datasets.text.dialects import NAMES, OpenQuoteError, separator_of, split_rows
+from trainer.datasets.text.encodings import UncertainEncoding, decode, encoding_of_all, is_known
+from trainer.datasets.text.packed_files import Opener
 
 _HEAD = 1 << 16
 """Bytes by which a table is known."""

@@ -62,7 +62,7 @@ class ShelfModels(FakeModels):
         out = {i for i, _ in request["ratings"]}.union(
             request["viewed"], request["dismissed"], request["exclude"]
         )
-        left = [f.movie_id for f in reversed(FILMS) if f.movie_id not in out]
+        left = [i for i in _allowed(request)[::-1] if i not in out]
         reason = Reason.POPULAR if route is Route.POPULAR else Reason.PREDICTED_FOR_YOU
         items = [Scored(i, i / N, reason) for i in left[: request["k"]]]
         return RecommendReply(tuple(items), f"{route}-1")
@@ -72,7 +72,7 @@ class ShelfModels(FakeModels):
         if service in self.down:
             return Failure(f"{service} is down")
         filters = call.body.get("films", call.body)
-        left = [f.movie_id for f in FILMS if f.movie_id not in filters["exclude"]]
+        left = [i for i in _allowed(filters) if i not in filters["exclude"]]
         if service == "content":
             lists = [
                 {"movie_id": seed, "items": _items(sorted(left, key=lambda i: abs(i - seed)), call)}
@@ -81,6 +81,15 @@ class ShelfModels(FakeModels):
             return Reply(200, {"lists": lists, "model_version": "c1"})
         items = _items([i for i in left if i % 7 == 0], call)
         return Reply(200, {"segment": 3, "items": items, "model_version": "u1"})
+
+
+def _allowed(filters: Mapping[str, Any]) -> list[int]:
+    allowed = MovieFilter(
+        tuple(filters["genres"]),
+        filters["year_from"],
+        genres_not=tuple(filters.get("genres_not", ())),
+    )
+    return [f.movie_id for f in FILMS if allowed.allows(Row.of(f))]
 
 
 def _items(movie_ids: list[int], call: Call) -> list[dict[str, Any]]:
@@ -129,7 +138,7 @@ async def test_rows_say_what_they_are_of_for_machines_and_for_people(api: ApiHar
     api.live_view.catalogue.put(
         Row.of(Movie(movie_id=29, title="Matrix, The", year=1999, genres=("Crime",)))
     )
-    api.profiles.facts[7] = Ratings(dict.fromkeys(range(5, 30, 6), 10), {30: None})
+    api.profiles.facts[7] = Ratings(dict.fromkeys(range(5, 30, 6), 8) | {29: 10}, {30: None})
     rows = (await api.get(f"{PATH}?rows=20&k=5")).json()["rows"]
     of_matrix = next(row for row in rows if row["movie"] and row["movie"]["movie_id"] == 29)
     assert of_matrix["title"] == "Because you liked The Matrix"
@@ -253,7 +262,7 @@ def test_rows_are_full_distinct_and_allowed_for_any_viewer(
     popular = PopularList(catalogue, sums)
     rules = Rules({i: MovieRules.parse(orjson.dumps({"block": {"movie_id": i}})) for i in blocked})
     ranked = [Scored(i, 1.0, Reason.PREDICTED_FOR_YOU) for i in ranking]
-    similar = {seed: ranked[::-1] for seed in seeds(facts, popular)}
+    similar = dict.fromkeys(seeds(facts, popular), ranked[::-1])
     segment = SegmentMovies(3, tuple(ranked[::2]))
     new_from = first_new_year(catalogue, allowed, k)
     new = [item for item in ranked if new_from and 1990 + item.movie_id % 30 >= new_from]

@@ -12,6 +12,7 @@ from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import readable_title
 from gateway.upstream.shelf_calls import SegmentMovies
+from marquee.domain.genres import genre_key
 from marquee.domain.likes import is_like
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
@@ -174,7 +175,7 @@ class ShelfSources:
 
     def _of_genres(self) -> Iterator[ShelfSource]:
         for genre in self._genres():
-            movies = partial(self._ranked_then_popular, MovieFilter((genre,)))
+            movies = partial(self._ranked_then_popular, genre)
             title = f"{genre} for you" if self.is_personal else f"Popular in {genre}"
             yield ShelfSource(ShelfKind.GENRE, title, movies, genre=genre)
 
@@ -184,10 +185,11 @@ class ShelfSources:
             also = MovieFilter(year_from=self.new_from)
             yield ShelfSource(ShelfKind.NEW, title, lambda: chain(self.new, self._popular(also)))
 
-    def _ranked_then_popular(self, also: MovieFilter) -> Iterator[Scored]:
-        """Yield the films of the viewer's list that pass a filter, then popular ones that do."""
-        ranked = (i for i in self.ranked if (row := self._row(i)) and also.allows(row))
-        return chain(ranked, self._popular(also))
+    def _ranked_then_popular(self, genre: str) -> Iterator[Scored]:
+        """Yield the films of the viewer's list that are of a genre, then popular ones that are."""
+        key = frozenset((genre_key(genre),))
+        ranked = (i for i in self.ranked if (row := self._row(i)) and row.is_of(key))
+        return chain(ranked, self._popular(MovieFilter((genre,))))
 
     def _popular(self, also: MovieFilter | None = None) -> Iterator[Scored]:
         return self.popular.movies(self.allowed, also or MovieFilter())

@@ -3,8 +3,8 @@
 Requests that only wait (for a token, for a bus that does not answer) cost a place and no time, so a
 number that is right for busy ones is too small for them. What shows the difference is delay: of the
 event loop, in which every request waits for its turn, and of the calls to each model service. While
-one of them is above its target the number falls by a fifth each tenth of a second, else it rises by one:
-additive increase, multiplicative decrease, as TCP does it.
+one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
+one: additive increase, multiplicative decrease, as TCP does it.
 """
 
 import asyncio

@@ -84,10 +84,10 @@ _ABOUT_OPERATE = (
 )
 _MODULES = (
     recommendations,
-    list_changes,
     batches,
     together,
     shelves,
+    list_changes,
     users,
     watchlists,
     user_exports,

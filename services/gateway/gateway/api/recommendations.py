@@ -10,7 +10,7 @@ from gateway.api.context import Context, context_of
 from gateway.api.lists.pages import ListPage
 from gateway.api.lists.viewer import viewer_query
 from gateway.api.schemas.field_types import UserId
-from gateway.api.schemas.list_requests import SessionQuery, UserQuery
+from gateway.api.schemas.list_requests import ChangesQuery, SessionQuery, UserQuery
 from gateway.api.schemas.requests import SessionBody
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
@@ -62,11 +62,12 @@ async def recommend_user(
     return await user_list(context_of(request), user_id, query)
 
 
-async def user_list(context: Context, user_id: int, query: UserQuery) -> Response:
+async def user_list(context: Context, user_id: int, query: UserQuery | ChangesQuery) -> Response:
     """Answer with a viewer's list.
 
     Raises:
-        InvalidInput: A filter has a value that no film has, or a token or cursor cannot be read.
+        InvalidFields: No film has one of the values of a filter.
+        InvalidInput: The cursor or the token is none.
     """
     page = ListPage.of(query, "viewer", int(user_id))
     list_query, fresh = await viewer_query(context, user_id, query, page.shown)

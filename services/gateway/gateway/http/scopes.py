@@ -9,10 +9,10 @@ SCOPES: Mapping[str, Scope] = {
     "recommend": Scope.READ,
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
-    "follow_user": Scope.READ,
     "recommend_batch": Scope.READ,
     "recommend_together": Scope.READ,
     "list_shelves": Scope.READ,
+    "follow_user": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -94,8 +94,8 @@ OF_ANYONE: Final = frozenset(
 OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
-        "follow_user",
         "list_shelves",
+        "follow_user",
         "get_user",
         "export_user",
         "list_ratings",

@@ -57,9 +57,10 @@ class UserQuery(ViewerListQuery):
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
-class ChangesQuery(UserQuery):
+class ChangesQuery(ViewerListQuery):
     """Parameters of a viewer's list that is followed."""
 
+    explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
     wait: Annotated[
         int | None,
         Field(

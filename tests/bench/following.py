@@ -25,10 +25,8 @@ from freshness import RatingStream
 from load import quantile
 from marquee_testing.servers.event_reader import EventReader, Message
 from replicated import kinds_of, prepared, replicated
-from users import popular_movies
+from users import new_user, popular_movies
 
-VIEWERS = 610
-"""Viewers of the bundled data."""
 LIMIT_S = 10.0
 """What is not told by then counts as never told."""
 MIB = 1 << 20
@@ -102,13 +100,12 @@ async def _share(client: httpx.AsyncClient, seconds: float) -> tuple[float, floa
 
 
 async def _opened(port: int, n: int) -> list[Page]:
-    pages = []
-    for i in range(n):
-        user_id = 1 + i % VIEWERS
+    pages, first = [], new_user()
+    for user_id in range(first, first + n):
         path = f"/v1/users/{user_id}/recommendations/changes?k=10"
         reader = await EventReader.open(port, path)
         if reader.status != 200:
-            raise SystemExit(f"follower {i + 1}: {(await reader.body()).decode()}")
+            raise SystemExit(f"follower {len(pages) + 1}: {(await reader.body()).decode()}")
         pages.append(Page(user_id, reader))
     return pages
 
@@ -121,7 +118,11 @@ async def _rated(client: httpx.AsyncClient, pages: list[Page], n: int) -> list[t
         movie_id = page.shown[0]
         sent = time.monotonic()
         path = f"/v1/users/{page.user_id}/ratings/{movie_id}"
-        (await client.put(path, json={"rating": 4.0})).raise_for_status()
+        answer = await client.put(path, json={"rating": 4.0})
+        if answer.status_code == 503:
+            print(f"refused: {answer.json()['code']}", file=sys.stderr)  # noqa: T201
+            continue
+        answer.raise_for_status()
         accepted = time.monotonic()
         at = await page.without(movie_id)
         delays.append((at - sent, max(0.0, at - accepted)))
@@ -156,7 +157,7 @@ async def _measured(url: str, asked: argparse.Namespace) -> Table:
         table.add_row("memory of 1,000 idle ones", f"{(mib - idle_mib) * per_1000:.1f} MiB")
         table.add_row("CPU of 1,000 idle ones", f"{(cpu - idle_cpu) * per_1000:.1f} % of a core")
         stream = RatingStream(client, movies, 1)
-        delays = await stream.during(_rated(client, pages[:VIEWERS], asked.samples))
+        delays = await stream.during(_rated(client, pages, asked.samples))
         for name, values in (
             ("sent → message", [sent for sent, _ in delays]),
             ("accepted → message", [accepted for _, accepted in delays]),

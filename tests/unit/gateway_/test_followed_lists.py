@@ -1,6 +1,7 @@
 """A stream of one viewer's list: what it sends, when it ends, and who may follow."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from gateway.api.schemas.list_requests import ChangesQuery
 from gateway.app import create_app
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.overload import Place
+from gateway.state import consistency_token
 from gateway.state.changes import Changes, Follower
 from marquee.access.scopes import Scope
 from marquee.domain.ratings import Ratings
@@ -30,9 +32,11 @@ USER = 7
 class Stream:
     """The messages of a follower of one viewer, over parts in memory."""
 
-    def __init__(self, heartbeat_s: float = 60.0, last: str = "", **scope: Any) -> None:
-        context, _, self.profiles, self.models, _ = parts()
-        self.limit = AdaptiveLimit(1)
+    def __init__(
+        self, heartbeat_s: float = 60.0, last: str = "", places: int = 1, **scope: Any
+    ) -> None:
+        context, self.live_view, self.profiles, self.models, _ = parts()
+        self.limit = AdaptiveLimit(places)
         self.context: Context = replace(context, changes=Changes(10))
         self.follower: Follower = self.context.changes.follow(USER)
         headers = [(b"last-event-id", last.encode()), *scope.pop("headers", [])]
@@ -96,6 +100,25 @@ async def test_silence_is_broken_by_a_comment() -> None:
         assert [await anext(sent) for _ in range(3)] == [HEARTBEAT] * 3
 
 
+async def test_a_list_that_is_behind_is_made_again_without_a_change() -> None:
+    stream = Stream()
+    stream.live_view.connected = False  # the answer is degraded
+    stream.live_view.reached = False  # and behind
+    token = consistency_token.encode(
+        {"ratings:1": 5, "ratings:0": 5, "ratings:2": 5, "ratings:3": 5}
+    )
+    stream.followed = FollowedList(
+        stream.context, stream.follower, ChangesQuery(k=3, after=token), Place(stream.limit)
+    )
+    async with begun(stream) as sent:
+        first = json.loads((await anext(sent)).partition(b"data: ")[2])
+        assert (first["fresh"], first["degraded"]) == (False, True)
+        stream.live_view.connected = stream.live_view.reached = True
+        async with asyncio.timeout(10):
+            again = json.loads((await anext(sent)).partition(b"data: ")[2])
+        assert (again["fresh"], again["degraded"]) == (True, False)
+
+
 async def test_an_idle_follower_holds_no_place_and_waits_for_one_to_make_a_list() -> None:
     stream = Stream()
     async with begun(stream) as sent:
@@ -108,6 +131,21 @@ async def test_an_idle_follower_holds_no_place_and_waits_for_one_to_make_a_list(
         stream.limit.leave()
         id_of(await waiting)
         assert stream.limit.enter()
+
+
+async def test_a_change_of_everybodys_leaves_half_of_the_places_to_requests() -> None:
+    stream = Stream(places=4)
+    async with begun(stream) as sent:
+        await anext(sent)
+        assert stream.limit.enter()
+        assert stream.limit.enter()
+        waiting = asyncio.ensure_future(anext(sent))
+        stream.profiles.facts[USER] = Ratings({40: 10})
+        stream.follower.wake(is_own=False)
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        stream.limit.leave()
+        id_of(await waiting)
 
 
 async def test_a_token_that_has_ended_ends_the_stream() -> None:

@@ -45,9 +45,13 @@ class AdaptiveLimit:
         """Whether there is no place."""
         return self._under_way >= self._limit
 
-    def enter(self) -> bool:
-        """Take a place; return whether there was one."""
-        if self.is_full:
+    def enter(self, spare: bool = False) -> bool:
+        """Take a place; return whether there was one.
+
+        Args:
+            spare: Only one of those that are free while fewer than half are taken.
+        """
+        if self.is_full or (spare and self._under_way >= max(1, self._limit // 2)):
             return False
         self._under_way += 1
         if self._under_way > self._least and not self._is_watching:

@@ -1,6 +1,7 @@
 """Limit of what the gateway takes on: requests under way."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,6 +18,8 @@ _PLACE: Final = "marquee.place"
 """Key of a scope: the place that the request has taken."""
 AGAIN_S: Final = 0.05
 """Seconds between two tries of who waits for a place."""
+SPARE_S: Final = 2.0
+"""Seconds for which who can wait lets others go first."""
 
 
 class Place:
@@ -27,10 +30,10 @@ class Place:
     def __init__(self, limit: AdaptiveLimit) -> None:
         self._limit, self._is_held = limit, False
 
-    def take(self) -> bool:
-        """Take it; return whether there was one."""
+    def take(self, spare: bool = False) -> bool:
+        """Take it, a `spare` one or any; return whether there was one."""
         if not self._is_held:
-            self._is_held = self._limit.enter()
+            self._is_held = self._limit.enter(spare)
         return self._is_held
 
     def give_back(self) -> None:
@@ -40,9 +43,14 @@ class Place:
             self._limit.leave()
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
-        """Hold the place within the block, waiting until there is one."""
-        while not self.take():
+    async def held(self, *, can_wait: bool = False) -> AsyncIterator[None]:
+        """Hold the place within the block, waiting until there is one.
+
+        Args:
+            can_wait: Whether to leave half of the places to requests for a while.
+        """
+        until = time.monotonic() + SPARE_S
+        while not self.take(can_wait and time.monotonic() < until):
             await asyncio.sleep(AGAIN_S)
         try:
             yield

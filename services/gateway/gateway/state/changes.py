@@ -21,7 +21,7 @@ from marquee.store.keys import PartitionKeys
 
 MAX_OF_ONE_VIEWER = 20
 """Followers of one viewer's list, at most: one token must not take all places."""
-CONCURRENT = 8
+CONCURRENT = 4
 """Followers whose lists are made at once after a change that concerns everybody."""
 ERASED, STOPPING = "erased", "stopping"
 """Why a follower has to end."""

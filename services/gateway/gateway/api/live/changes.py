@@ -117,7 +117,7 @@ async def _answer(
         left = until - time.monotonic()
         if left <= 0 or follower.ended:
             return Response(status_code=304, headers={**_HEADERS, "ETag": shown.tag})
-        shown = await followed.next(shown, left) or shown
+        shown = await followed.next(left) or shown
     headers = {**_HEADERS, "ETag": shown.tag}
     return Response(shown.body, 200, headers, "application/json")
 
@@ -161,7 +161,7 @@ async def messages(
                 sent = now
                 yield HEARTBEAT
             left = min(sent, confirmed) + heartbeat_s - time.monotonic()
-            shown = await followed.next(shown, max(0.0, left)) or shown
+            shown = await followed.next(max(0.0, left)) or shown
     except MarqueeError as error:
         # A filter may have lost its last film.
         yield _end(str(error))

@@ -1,6 +1,8 @@
 """A viewer's list that is followed: made again when a change may concern it."""
 
+import math
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from gateway.http.web.validators import entity_tag
 from gateway.state import consistency_token
 from gateway.state.changes import Change, Follower
 
-AGAIN_S, AGAIN_MOST_S = 1.0, 60.0
-"""Seconds after which a list that is behind or degraded is made again; doubled each time."""
+BEHIND_S, DEGRADED_S, LONGEST_S = 1.0, 10.0, 120.0
+"""Seconds after which a list that is behind, or degraded, is made again; doubled each time."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,10 @@ class ShownList:
     Attributes:
         body: JSON, as GET recommendations answers it.
         tag: Its entity tag: equal as long as nothing visible differs.
-        is_final: Whether it is fresh and whole, so that only a change makes another one.
     """
 
     body: bytes
     tag: str
-    is_final: bool
 
     @property
     def event_id(self) -> str:
@@ -55,32 +55,31 @@ class FollowedList:
         """
         self._context, self._follower, self._query = context, follower, query
         self._place = place
-        self._again_s = AGAIN_S
+        self._factor, self._due = 1.0, math.inf
 
     async def first(self) -> ShownList:
         """Return the present list; for the errors see `user_list`."""
         async with self._place.held():
             return await self._made(self._query)
 
-    async def next(self, shown: ShownList, seconds: float) -> ShownList | None:
+    async def next(self, seconds: float) -> ShownList | None:
         """Return the list after the next change that may concern it.
 
+        A list that is behind or degraded is made again after a while even without one.
+
         Args:
-            shown: The one that was made last.
             seconds: How long to wait for a change, at most.
 
         Returns:
             None where nothing happened in that time, or the follower has to end.
         """
-        again = not shown.is_final and self._again_s <= seconds
-        change = await self._follower.changed(self._again_s if again else seconds)
-        if self._follower.ended or not (change or again):
+        left = max(0.0, self._due - time.monotonic())
+        change = await self._follower.changed(min(left, seconds))
+        if self._follower.ended or (change is None and left > seconds):
             return None
-        if change is None:
-            self._again_s = min(AGAIN_MOST_S, self._again_s * random.uniform(1.8, 2.2))  # nosec B311  # no secret
-            change = Change()
-        else:
-            self._again_s = AGAIN_S
+        # Not all at the same moment.
+        self._factor = 1.0 if change else self._factor * random.uniform(1.8, 2.2)  # nosec B311  # no secret
+        change = change or Change()
         token = consistency_token.encode(change.after) if change.after else None
         query = self._query.model_copy(update={"after": token, "wait_ms": None})
         async with self._turn(change):
@@ -93,11 +92,15 @@ class FollowedList:
             async with self._place.held():
                 yield
         else:
-            async with self._context.changes.turns, self._place.held():
+            async with self._context.changes.turns, self._place.held(can_wait=True):
                 yield
 
     async def _made(self, query: ChangesQuery) -> ShownList:
         response = await user_list(self._context, self._follower.user_id, query)
         body = bytes(response.body)
         document = orjson.loads(body)
-        return ShownList(body, entity_tag(body), document["fresh"] and not document["degraded"])
+        again_s = DEGRADED_S if document["fresh"] else BEHIND_S
+        is_final = document["fresh"] and not document["degraded"]
+        wait = math.inf if is_final else min(LONGEST_S, again_s * self._factor)
+        self._due = time.monotonic() + wait
+        return ShownList(body, entity_tag(body))

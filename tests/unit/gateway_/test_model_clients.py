@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from gateway.upstream.circuit_breaker import MAX_TIMEOUTS, PAUSE_S, CircuitBreaker
-from gateway.upstream.http_client import RawReply
+from gateway.upstream.http_client import JSON, RawReply
 from gateway.upstream.model_clients import HttpModels
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply
 from marquee.domain.recommendation import Reason, Route, Scored
@@ -45,7 +45,9 @@ class Service:
         self.error: Exception | None = None
         self.hang = self.closed = False
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+    ) -> RawReply:
         self.calls.append((method, path, body))
         if self.hang:
             await asyncio.Event().wait()

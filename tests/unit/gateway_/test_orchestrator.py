@@ -61,7 +61,7 @@ class FakeModels:
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
     ) -> RecommendReply | Failure:
-        RecommendRequest.model_validate_json(orjson.dumps(request))
+        RecommendRequest.model_validate_json(orjson.dumps(dict(request)))
         self.requests.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:

@@ -20,7 +20,8 @@ from gateway.catalogue.popularity import PopularList
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
-from gateway.http.route import json_response
+from gateway.http.route import json_body_response, json_response
+from gateway.recommend.kept_lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
@@ -111,6 +112,8 @@ class Context:
     viewer_events: ViewerEvents = NO_RULE
     idempotent_request: IdempotentRequest | None = None
     """Idempotency data of the request that the context is for, None without a key."""
+    kept: KeptLists | None = None
+    """Lists that may be given again; None: each is computed."""
     limit: AdaptiveLimit | None = None
     """Limit of the requests under way; None: one of its own."""
 
@@ -138,9 +141,12 @@ class Context:
         Raises:
             InvalidInput: The token cannot be decoded.
         """
+        if not after:
+            profile = await self.profiles.read(user_id)
+            return UserSnapshot(profile, profile.known)
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
-        positions = consistency_token.decode(after) if after else {}
+        positions = consistency_token.decode(after)
         own_partition = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
         targets = consistency_token.select_topics(positions, MOVIES)
         if own_partition in positions:
@@ -238,13 +244,20 @@ class Context:
 
     async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
+        kept = self.kept if fresh and not self.is_degraded() else None
+        ticket = None if kept is None else kept.ticket(query, explain)
+        if kept is not None and ticket is not None and (body := kept.find(ticket)) is not None:
+            return json_body_response(body)
         answer = await self.orchestrator.answer(query)
         document = list_document(answer, query, self.catalogue)
         document["fresh"] = answer.fresh and fresh
         document["degraded"] |= self.is_degraded()
         if explain:
             document["explain"] = explain_document(answer.filtered, self.catalogue)
-        return json_response(document)
+        response = json_response(document)
+        if kept is not None and ticket is not None and not document["degraded"]:
+            kept.keep(ticket, answer, bytes(response.body))
+        return response
 
 
 def context_of(request: Request) -> Context:

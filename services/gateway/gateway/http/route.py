@@ -166,7 +166,11 @@ def documents(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[st
 
 def json_response(value: Any, status: int = 200) -> Response:
     """Return a JSON response that no cache may store."""
-    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return json_body_response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status)
+
+
+def json_body_response(body: bytes, status: int = 200) -> Response:
+    """Return the same of a value that is JSON already."""
     return Response(body, status, _HEADERS, "application/json")
 
 

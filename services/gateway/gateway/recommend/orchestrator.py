@@ -3,7 +3,7 @@
 import itertools
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,9 @@ from gateway.recommend.filter_stage import FilteredList, FilterStage, ListReques
 from gateway.state.consistency_token import Positions, select_topics
 from gateway.state.profiles import Profile
 from gateway.state.rules import Rules
-from gateway.upstream.models import Failure, Models, RecommendReply
+from gateway.upstream.models import Failure, Models, RecommendReply, ReplyState
 from gateway.upstream.segments import fetch_user_segment
+from gateway.upstream.user_request import UserRequest
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.recommendation import Route, Scored
 from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
@@ -31,6 +32,8 @@ OWN_VERSION = "gateway"
 MIN_CALL_S = 0.01
 """Seconds below which no service is called any more."""
 
+Clock = Callable[[], datetime]
+"""Tells the present, by which rules begin and end."""
 _TOPICS = {
     Route.POPULAR: (MOVIES, RATINGS),
     Route.SIMILAR: (MOVIES,),
@@ -74,6 +77,20 @@ class Fallback:
 
 
 @dataclass(frozen=True)
+class Source:
+    """A service's list behind an answer: what it tells of its state, and when it was asked."""
+
+    service: str
+    state: ReplyState | None
+    asked_at: float
+
+
+def new_recommendation_id() -> str:
+    """Return an id that no other answer has."""
+    return secrets.token_urlsafe(12)
+
+
+@dataclass(frozen=True)
 class RecommendationAnswer:
     """The list, the route of its first movie, and the routing decision and fallbacks behind it."""
 
@@ -83,7 +100,10 @@ class RecommendationAnswer:
     fallbacks: tuple[Fallback, ...]
     model_version: str
     fresh: bool
-    recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    recommendation_id: str = field(default_factory=new_recommendation_id)
+    sources: tuple[Source, ...] = ()
+    """The services' lists behind it, if it rests on nothing but those, the profile, the catalogue
+    and the rules: then the same answer can be given again. Empty: it does not."""
 
 
 class Orchestrator:
@@ -96,13 +116,14 @@ class Orchestrator:
         thresholds: Thresholds,
         timeouts: Timeouts | None = None,
         diversity: float = 0.0,
+        clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         """Take the parts; `diversity` is that of requests that name none."""
         self.models = models
         self.popular = popular
         self.thresholds = thresholds
         self.timeouts = timeouts or Timeouts()
-        self.diversity = diversity
+        self.diversity, self.clock = diversity, clock
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: exactly k whenever the user may be shown that many."""
@@ -128,7 +149,7 @@ class _RequestRun:
         self._default_diversity = orchestrator.diversity
         self._query = query
         self._deadline = time.monotonic() + orchestrator.timeouts.request + query.wait
-        self.now = datetime.now(UTC)
+        self.now = orchestrator.clock()
         self._stage = FilterStage(query.profile.rules, orchestrator.popular.catalogue, self.now)
         self._user = UserContext(query.profile.facts)
         self._base_request = _base_request(query, orchestrator.popular.catalogue)
@@ -137,6 +158,8 @@ class _RequestRun:
         self._fallbacks: list[Fallback] = []
         self._unresponsive: dict[str, Failure] = {}
         self._source: tuple[Route, str] | None = None
+        self._sources: list[Source] = []
+        self._is_repeatable = True
         self._fresh = True
 
     @property
@@ -146,6 +169,7 @@ class _RequestRun:
 
     async def find_segment(self) -> None:
         """Set the user's segment; without an answer, promotions for segments are left out."""
+        self._is_repeatable = False
         facts = self._query.profile.facts
         segment = await fetch_user_segment(self._models, facts, self._timeouts.call)
         if isinstance(segment, Failure):
@@ -179,11 +203,19 @@ class _RequestRun:
 
     def answer(self, decision: Decision) -> RecommendationAnswer:
         """Return the list, filled up from the gateway's own popular list where it is short."""
-        if not self._full:
+        is_own = not self._full
+        if is_own:
             self._filtered = self._filled_up()
         route, version = self._source or (Route.POPULAR, OWN_VERSION)
+        is_repeatable = self._is_repeatable and not (is_own or self._fallbacks)
         return RecommendationAnswer(
-            decision, route, self._filtered, tuple(self._fallbacks), version, self._fresh
+            decision,
+            route,
+            self._filtered,
+            tuple(self._fallbacks),
+            version,
+            self._fresh,
+            sources=tuple(self._sources) if is_repeatable else (),
         )
 
     @property
@@ -225,7 +257,7 @@ class _RequestRun:
             return Failure("no time is left for it")
         # A service waits that long for its rows; the rest of the time is for the answer itself.
         deadline = min(query.wait or seconds, seconds)
-        request = self._base_request | {
+        options = self._base_request | {
             "route": route,
             "k": k,
             "exclude": [
@@ -236,8 +268,12 @@ class _RequestRun:
             "deadline_ms": deadline * 1000,
         }
         if (diversity := self._diversity(route)) > 0:
-            request["diversity"] = diversity
-        return await self._models.recommend(route, request, seconds)
+            options["diversity"] = diversity
+        request, asked_at = UserRequest(options, query.profile.facts), time.monotonic()
+        reply = await self._models.recommend(route, request, seconds)
+        if isinstance(reply, RecommendReply):
+            self._sources.append(Source(MODEL_BY_ROUTE[route], reply.state, asked_at))
+        return reply
 
     def _diversity(self, route: Route) -> float:
         """Return the setting of the request; the default of the system where it has none.
@@ -255,13 +291,9 @@ def reserve(rules: Rules) -> int:
 
 
 def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
-    """Return the part of an internal request that is the same for every route."""
-    facts, list_request = query.profile.facts, query.list_request
+    """Return the options of an internal request that are the same for every route."""
+    list_request = query.list_request
     return {
         "user_id": query.user_id,
-        "ratings": [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()],
-        **({"rated_at": [facts.times.get(i, 0) for i in facts.rated]} if facts.times else {}),
-        "viewed": list(facts.viewed),
-        "dismissed": list(facts.dismissed),
         **candidate_filter(list_request.filter, catalogue, list_request.exclude),
     }

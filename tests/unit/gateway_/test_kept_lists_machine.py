@@ -1,8 +1,8 @@
 """Beside the cache, whatever viewers, curators, trainings and connections do: no list is stale.
 
-Real consumers' units of work write into one store; real replicas of the services follow it, each as
-slowly as the rules let it; the gateway's states follow it too. At any moment a list from the cache is
-what the gateway would compute, byte for byte but for its id.
+Real consumers' units of work write into one store; real replicas of the services follow it, each
+as slowly as the rules let it; the gateway's states follow it too. At any moment a list from the
+cache is what the gateway would compute, byte for byte but for its id.
 """
 
 import asyncio
@@ -389,6 +389,32 @@ class Keeping(RuleBasedStateMachine):
     def ask_twice(self, user: int) -> None:
         """A list that was just kept is given again, where the gateway and the services agree."""
         self.ask(user, K, False)
+        self.ask(user, K, False)
+
+    @rule(user=USERS, rated=st.booleans(), movie=MOVIE_IDS, year=st.integers(1990, 1999))
+    def ask_while_services_are_behind(self, user: int, rated: bool, movie: int, year: int) -> None:
+        """What a service that lags has answered is not kept past the change that it lacks."""
+        for service in self.services.values():
+            service.client.paused = True
+        if rated:
+            self.rate(3, movie, 10)
+        else:
+            self.change_film(movie, year)
+        self.ask(user, K, False)
+        self.go_on()
+        self.ask(user, K, False)
+
+    @rule(user=USERS, turns=st.integers(0, 8))
+    def ask_during_a_swap(self, user: int, turns: int) -> None:
+        """Nor is what a service has answered that had read of a version and did not serve it."""
+        for name, service in self.services.items():
+            self.publish(name)
+            service.rederive()
+        self._note()
+        for _ in range(turns):
+            self.loop.run_until_complete(asyncio.sleep(0))
+        self.ask(user, K, False)
+        self.run()
         self.ask(user, K, False)
 
     @invariant()

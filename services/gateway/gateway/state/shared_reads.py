@@ -28,9 +28,7 @@ class SharedReads:
         self._waiting: list[_Wanted] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def read(
-        self, key: str | None = None
-    ) -> tuple[bytes | None, Sequence[bytes | None]]:
+    async def read(self, key: str | None = None) -> tuple[bytes | None, Sequence[bytes | None]]:
         """Return the value of a key (None without one), and those of the common keys.
 
         Safe to cancel: others get their values all the same.
@@ -62,7 +60,7 @@ class SharedReads:
         keys = [wanted.key for wanted in batch if wanted.key is not None]
         try:
             values = await self._fetch(keys + self._common)
-        except Exception as error:  # noqa: BLE001 - it is each caller's
+        except Exception as error:
             for wanted in batch:
                 wanted.fail(error)
             return

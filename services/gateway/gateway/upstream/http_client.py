@@ -9,7 +9,6 @@ import aiohttp
 
 from marquee.domain.recommendation import PACKED_REQUEST
 
-
 JSON: Final = "application/json"
 _HEADERS_OF = {PACKED_REQUEST: {"Content-Type": PACKED_REQUEST}}
 """Headers of a call whose body is not JSON."""

@@ -1,9 +1,9 @@
-"""What the model services' lists rest on, followed in their update streams: is a list still right?
+"""What the model services' lists rest on, followed in their update streams.
 
-A service tells with each list which entries of the streams it had read. The gateway follows the same
-streams, so it knows which of them change lists. A list that was made after the last such entry stays
-right until the next one. Where the gateway does not know (Redis is away, a stream has a gap), no
-list is right.
+A service tells with each list which entries of the streams it had read. The gateway follows the
+same streams, so it knows which entries change lists. A list that was made after the last such entry
+stays right until the next one. Where the gateway does not know (Redis is away, a stream has a gap),
+no list is right.
 """
 
 import time

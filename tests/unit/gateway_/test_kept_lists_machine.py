@@ -83,7 +83,9 @@ GATEWAY = Keys("m", "gateway", PARTITIONS)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOVIE_IDS, USERS = st.integers(1, 9), st.integers(1, 2)
 SERVICES = st.sampled_from(sorted(MODEL_SPECS))
-HOURS = st.none() | st.integers(-2, 2)
+STEP = timedelta(seconds=9)
+"""Short against the time after which a list ends by itself."""
+STEPS = st.none() | st.integers(-2, 2)
 KNOWN = tuple(range(1, 10))
 
 
@@ -286,7 +288,7 @@ class Keeping(RuleBasedStateMachine):
 
     # --- what curators do
 
-    @rule(movie=MOVIE_IDS, until=HOURS)
+    @rule(movie=MOVIE_IDS, until=STEPS)
     def block(self, movie: int, until: int | None) -> None:
         self.send(
             MovieBlocked.model_validate({"data": {"movie_id": movie, "until": self.moment(until)}})
@@ -296,7 +298,7 @@ class Keeping(RuleBasedStateMachine):
     def take_back(self, kind: type[Event], movie: int) -> None:
         self.send(kind.model_validate({"data": {"movie_id": movie}}))
 
-    @rule(movie=MOVIE_IDS, slot=st.integers(1, K), starts=HOURS, until=HOURS, for_one=st.booleans())
+    @rule(movie=MOVIE_IDS, slot=st.integers(1, K), starts=STEPS, until=STEPS, for_one=st.booleans())
     def promote(
         self, movie: int, slot: int, starts: int | None, until: int | None, for_one: bool
     ) -> None:
@@ -315,12 +317,23 @@ class Keeping(RuleBasedStateMachine):
         self.send(MovieRemoved.model_validate({"data": {"movie_id": movie}}))
         self.catalogue.remove(movie)
 
-    @rule(hours=st.integers(-1, 2), minutes=st.integers(0, 1))
-    def let_the_clock_jump(self, hours: int, minutes: int) -> None:
-        self.now += timedelta(hours=hours, minutes=minutes)
+    @rule(steps=st.integers(-1, 3))
+    def let_the_clock_jump(self, steps: int) -> None:
+        self.now += steps * STEP
 
-    def moment(self, hours: int | None) -> datetime | None:
-        return None if hours is None else self.now + timedelta(hours=hours)
+    def moment(self, steps: int | None) -> datetime | None:
+        return None if steps is None else self.now + steps * STEP
+
+    @rule(user=USERS, movie=MOVIE_IDS, ends=st.booleans())
+    def ask_before_and_after_a_rule_changes(self, user: int, movie: int, ends: bool) -> None:
+        """What was kept ends when a rule begins or ends, though nobody writes anything."""
+        if ends:
+            self.block(movie, 2)
+        else:
+            self.promote(movie, 1, 2, None, False)
+        self.ask(user, K, False)
+        self.let_the_clock_jump(2)
+        self.ask(user, K, False)
 
     # --- what trainings do
 

@@ -59,6 +59,11 @@ class StoredRatings(Ratings):
         """The packed form, as it is stored."""
         return self.data
 
+    def __bool__(self) -> bool:
+        """Return whether there is any fact."""
+        layout = self._layout
+        return bool(layout.rated or layout.viewed or layout.dismissed)
+
     def __eq__(self, other: object) -> bool:
         """Return whether the facts are the same, in whatever form."""
         if not isinstance(other, Ratings):

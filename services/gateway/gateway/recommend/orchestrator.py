@@ -127,7 +127,9 @@ class Orchestrator:
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: exactly k whenever the user may be shown that many."""
-        decision = decide(Evidence.of(query.profile.facts, self.popular.catalogue), self.thresholds)
+        decision = decide(
+            Evidence.of(query.profile.facts, self.popular.catalogue.ids), self.thresholds
+        )
         run = _RequestRun(self, query)
         if query.profile.rules.has_segment_promotions(run.now):
             await run.find_segment()

@@ -161,9 +161,10 @@ class Checker:
                 self._compare_rated(f"{service}, viewer {user}", rated, person.rated)
                 if service == "content":
                     continue
-                marks = (found.viewed, found.dismissed) if found else ([], [])
-                if marks != (person.viewed, person.dismissed):
-                    what = f"viewed, dismissed {marks}, not {person.viewed, person.dismissed}"
+                marks = (found.viewed, found.dismissed, found.watchlist) if found else ([], [], [])
+                wanted = (person.viewed, person.dismissed, person.watchlist)
+                if marks != wanted:
+                    what = f"viewed, dismissed, listed {marks}, not {wanted}"
                     self.verdict.add("lost", f"{service}, viewer {user}: {what}")
 
     def _compare_rated(self, who: str, found: dict[int, int], wanted: dict[int, int]) -> None:

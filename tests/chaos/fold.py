@@ -7,7 +7,7 @@ from typing import Any
 
 KNOWN = (
     "rating.added", "rating.removed", "movie.viewed", "movie.dismissed", "movie.restored",
-    "user.erased", "movie.added", "movie.updated", "movie.removed", "movie.promoted",
+    "watchlist.added", "watchlist.removed", "user.erased", "movie.added", "movie.updated", "movie.removed", "movie.promoted",
     "movie.unpromoted", "movie.blocked", "movie.unblocked",
 )  # fmt: skip
 POSITIVE = 8
@@ -31,6 +31,7 @@ class Person:
     rated: dict[int, int] = field(default_factory=dict)
     viewed: list[int] = field(default_factory=list)
     dismissed: list[int] = field(default_factory=list)
+    watchlist: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -94,7 +95,7 @@ class World:
 def _tell(person: Person, name: str, data: dict[str, Any]) -> None:
     movie = data.get("movie_id", 0)
     if name == "user.erased":
-        for kept in (person.rated, person.viewed, person.dismissed):
+        for kept in (person.rated, person.viewed, person.dismissed, person.watchlist):
             kept.clear()
     elif name == "rating.added":
         person.rated[movie] = round(data["rating"] * 2)
@@ -106,6 +107,9 @@ def _tell(person: Person, name: str, data: dict[str, Any]) -> None:
         person.dismissed.append(movie)
     elif name == "movie.restored":
         person.dismissed = [i for i in person.dismissed if i != movie]
+    elif name in ("watchlist.added", "watchlist.removed"):
+        person.watchlist = [i for i in person.watchlist if i != movie]
+        person.watchlist += [movie] if name == "watchlist.added" else []
 
 
 def parsed(value: bytes) -> dict[str, Any] | None:
@@ -135,7 +139,10 @@ def person_of(packed: bytes | None) -> Person:
         columns.append(struct.unpack_from(f"<{count}{kind}", packed, at))
         at += struct.calcsize(f"<{count}{kind}")
     movies, halves, seen, unwanted = columns
-    return Person(dict(zip(movies, halves, strict=True)), list(seen), list(unwanted))
+    at += 4 * rated  # times, which are there wherever a watchlist is
+    listed = struct.unpack_from(f"<{max(0, len(packed) - at) // 4}I", packed, at)
+    rated_by_movie = dict(zip(movies, halves, strict=True))
+    return Person(rated_by_movie, list(seen), list(unwanted), list(listed))
 
 
 def sums_of(packed: bytes) -> list[int]:

@@ -231,6 +231,7 @@ def _call(operation: Operation) -> tuple[str, str, Any]:
     data |= dict.fromkeys(data.pop("cleared", ()))
     ratings = f"/v1/users/{user}/ratings/{movie}"
     dismissed = f"/v1/users/{user}/dismissed/{movie}"
+    watchlist = f"/v1/users/{user}/watchlist/{movie}"
     path, promotion, block = (f"/v1/movies/{movie}{rest}" for rest in ("", "/promotion", "/block"))
     actor = "?actor=chaos"
     return {
@@ -239,6 +240,8 @@ def _call(operation: Operation) -> tuple[str, str, Any]:
         "movie.viewed": ("POST", f"/v1/users/{user}/views", {"movie_id": movie}),
         "movie.dismissed": ("PUT", dismissed, None),
         "movie.restored": ("DELETE", dismissed, None),
+        "watchlist.added": ("PUT", watchlist, None),
+        "watchlist.removed": ("DELETE", watchlist, None),
         "user.erased": ("DELETE", f"/v1/users/{user}", None),
         "movie.added": ("POST", "/v1/movies", data | {"movie_id": movie}),
         "movie.updated": ("PATCH", path, data),

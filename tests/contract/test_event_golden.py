@@ -37,6 +37,13 @@ def start(user: object, movie: object) -> tuple[Mapping[str, Any], ...]:
 )  # fmt: skip
 
 
+def listed(user: object, movie: object) -> tuple[Mapping[str, Any], ...]:
+    """Return the events that fill a watchlist, before a golden event of watchlists alone."""
+    films = (movie, 4, movie)
+    return tuple({"type": "watchlist.added", "data": {"user_id": user, "movie_id": i}}
+                 for i in films)  # fmt: skip
+
+
 def facts_after(message: bytes, user_id: object = 1, movie_id: object = 1) -> dict[str, Any]:
     """Return what a consumer keeps of a movie and a user once it has applied an event."""
     event = decode(message)
@@ -44,7 +51,8 @@ def facts_after(message: bytes, user_id: object = 1, movie_id: object = 1) -> di
         return {"model": event.data.model_dump(mode="json")}
     store = MemoryStore()
     fixed = {"id": "start", "time": "2026-01-01T00:00:00Z"}
-    for one in start(user_id, movie_id):
+    of_watchlist = listed(user_id, movie_id) if event.type.startswith("watchlist.") else ()
+    for one in (*start(user_id, movie_id), *of_watchlist):
         apply(store, decode(json.dumps({**one, **fixed}).encode()))
     apply(store, event)
     user, movie = parse_id(user_id), parse_id(movie_id)
@@ -56,6 +64,8 @@ def facts_after(message: bytes, user_id: object = 1, movie_id: object = 1) -> di
         "rated": {str(movie): half_stars for movie, half_stars in rated.rated.items()},
         "viewed": list(rated.viewed),
         "dismissed": list(rated.dismissed),
+        # Golden files of before there were watchlists do not name them.
+        **({"watchlist": list(rated.watchlist)} if of_watchlist or rated.watchlist else {}),
     }
 
 

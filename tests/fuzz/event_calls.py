@@ -190,7 +190,7 @@ def binary_of(value: bytes) -> tuple[dict[str, str], bytes] | None:
         if not all(text and text.isprintable() for text in attributes.values()):
             return None
         headers = {
-            f"ce-{name}": quote(text, safe=" !#$&'()*+,/:;=?@[]")
+            f"ce-{name}": quote(text, safe="!#$&'()*+,/:;=?@[]")
             for name, text in attributes.items()
         }
         return headers, json.dumps(event["data"]).encode()

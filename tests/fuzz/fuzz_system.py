@@ -22,9 +22,9 @@ from marquee.settings import STATE_FILE, Settings, read
 from marquee_local import demo
 from marquee_local.demo import ONE_THREAD, Demo
 from marquee_local.servers import free_port
+from marquee_testing.small_fits import QUICK_PARAMS
 from marquee_testing.waiting import until
 
-PARAMETERS = Path(__file__).with_name("fuzz_params.yaml")
 SIZE = ("--users", "60", "--movies", "80", "--ratings", "1500", "--seed", "1")
 READY_S, ENDING_S = 600.0, 60.0
 
@@ -41,7 +41,7 @@ class FuzzedDemo(Demo):
         self.environ |= {
             "MARQUEE_AUTH": "keys",
             "MARQUEE_VIEWER_RATE": "",
-            "MARQUEE_PARAMS": str(PARAMETERS),
+            "MARQUEE_PARAMS": str(QUICK_PARAMS),
             "MARQUEE_TRAIN_AFTER_RATINGS": "0",
             "MARQUEE_TRAIN_EVERY_S": "0",
             # Slowness of a busy machine is not what is looked for.

@@ -29,6 +29,7 @@ BEYOND_THE_SCHEMA = (
     "give either",  # of two fields one
     "year_from",  # limits that contradict each other
     "replaced and cleared",
+    "a key with the scope",  # an event of another kind than the key may send
 )
 """What a document cannot say of a request, and for which a valid one is refused with 422."""
 

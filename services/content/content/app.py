@@ -5,12 +5,19 @@ from typing import Any
 from fastapi import Request
 
 from content.model import Content
-from marquee.domain.recommendation import AnyRecommendRequest, Reason, Route, Scored
+from marquee.arrays import Mask
+from marquee.domain.recommendation import (
+    AnyRecommendRequest,
+    Reason,
+    Route,
+    Scored,
+    SimilarRequest,
+)
 from marquee.errors import NotFound
 from marquee.process import serve
 from marquee.scoring.candidates import candidates, filter_mask
 from marquee.scoring.diversity import diversify, pool_size
-from marquee.serving.app import ModelService, create_app, movies_request
+from marquee.serving.app import ModelService, body, create_app, movies_request
 from marquee.serving.replica import ModelReplica, ServingState
 from marquee.settings import Settings
 
@@ -48,16 +55,36 @@ async def similar(replica: ModelReplica[Content], request: Request) -> dict[str,
     if serving.movies.index(movie_id) < 0:
         raise NotFound(f"no film {movie_id}")
     mask = filter_mask(query, serving.movies)
-    similar_movies = serving.model.similar(movie_id, serving.movies, mask, query.k)
-    items = [
-        {"movie_id": scored.movie_id, "score": scored.score, "reason": scored.reason}
-        for scored in similar_movies
-    ]
+    items = _similar_items(serving, movie_id, mask, query.k)
     return {"items": items, "model_version": serving.model.version}
 
 
+async def similar_to_each(replica: ModelReplica[Content], request: Request) -> dict[str, Any]:
+    """Answer which movies within a filter are most like each of several; none for unknown ones."""
+    serving = replica.serving
+    query: SimilarRequest = await body(request, SimilarRequest)
+    mask = filter_mask(query, serving.movies)
+    lists = [
+        {"movie_id": movie_id, "items": _similar_items(serving, movie_id, mask, query.k)}
+        for movie_id in query.movie_ids
+    ]
+    return {"lists": lists, "model_version": serving.model.version}
+
+
+def _similar_items(
+    serving: ServingState[Content], movie_id: int, mask: Mask, k: int
+) -> list[dict[str, Any]]:
+    return [
+        {"movie_id": scored.movie_id, "score": scored.score, "reason": scored.reason}
+        for scored in serving.model.similar(movie_id, serving.movies, mask, k)
+    ]
+
+
 _SIMILAR = {"/internal/films/{movie_id:id}/similar": similar}
-SERVICE = ModelService("content", Content.load, answer, gets=_SIMILAR, posts=_SIMILAR)
+_SIMILAR_TO_EACH = {"/internal/films/similar": similar_to_each}
+SERVICE = ModelService(
+    "content", Content.load, answer, gets=_SIMILAR, posts={**_SIMILAR, **_SIMILAR_TO_EACH}
+)
 
 
 def main(settings: Settings) -> None:

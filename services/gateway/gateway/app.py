@@ -34,16 +34,20 @@ from gateway.api import (
     user_exports,
     users,
     viewer_tokens,
+    watchlists,
 )
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
+from gateway.api.lists import batches, shelves, together
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
-from gateway.http.middleware import BodyMiddleware, SecurityMiddleware
+from gateway.http.middleware import BodyMiddleware, FaultMiddleware, SecurityMiddleware
 from gateway.http.overload import EarlyRefusal, OverloadMiddleware
 from gateway.http.ports import Part, PortApps
 from gateway.http.route import Allow, router
+from gateway.http.web.methods import OptionsMiddleware
+from gateway.http.web.stack import add_web_middleware
 from gateway.recommend.kept_lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.audit_log import AuditLog
@@ -79,7 +83,11 @@ _ABOUT_OPERATE = (
 )
 _MODULES = (
     recommendations,
+    batches,
+    together,
+    shelves,
     users,
+    watchlists,
     user_exports,
     predictions,
     movies,
@@ -134,10 +142,13 @@ def create_app(
     # The last one added is the first to see a request.
     limit = context.limit if part is not Part.OPERATE else None
     limit = limit or AdaptiveLimit(context.settings.max_requests)
+    app.add_middleware(FaultMiddleware)
     app.add_middleware(OverloadMiddleware, limit=limit)
     app.add_middleware(BodyMiddleware)
+    app.add_middleware(OptionsMiddleware, routes=app.router.routes)
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(EarlyRefusal, limit=limit)
+    add_web_middleware(app, context.settings, part)
     return app
 
 
@@ -255,4 +266,4 @@ def main(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     ports = ("operate_port",) if settings.operate_port else ()
-    serve(build_ports(settings), settings, "gateway", *ports)
+    serve(build_ports(settings), settings, "gateway", *ports, root_path=settings.root_path)

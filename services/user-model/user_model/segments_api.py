@@ -1,6 +1,7 @@
 """Internal routes of segments: their list, the movies that suit one, and the one of a user."""
 
 from typing import Any, Literal, cast, get_args
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from fastapi import Request
@@ -29,6 +30,8 @@ class SegmentRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ratings: tuple[tuple[Number, Stars], ...] = ()
+    films: MoviesRequest | None = None
+    """The movies for the segment that are wanted too; None: none."""
 
 
 async def user(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
@@ -45,9 +48,15 @@ async def user(replica: ModelReplica[UserModel], request: Request) -> dict[str, 
 
 
 async def segment_of(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
-    """Answer the segment of a user with these ratings."""
+    """Answer the segment of a user with these ratings, and movies for it where they are wanted."""
     history: SegmentRequest = await body(request, SegmentRequest)
-    return {"segment": replica.serving.model.segment(UserHistory.of(history.ratings).rated)}
+    serving = replica.serving
+    segment = serving.model.segment(UserHistory.of(history.ratings).rated)
+    if history.films is None:
+        return {"segment": segment}
+    items = [] if segment is None else _liked_by(serving, segment, history.films)
+    answer = recommend_answer(items, serving.model.version, replica.positions, True)
+    return answer | {"segment": segment}
 
 
 async def listed(replica: ModelReplica[UserModel], request: Request) -> dict[str, Any]:
@@ -105,6 +114,19 @@ def liked_in(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.floa
 
     The share of them who do, damped by the share of all users, times the log of 1 + its lift.
     """
+    of_model = _LIKED_IN.setdefault(model, {})
+    if segment not in of_model:
+        of_model[segment] = _computed_likes(model, segment)
+    return of_model[segment]
+
+
+_LIKED_IN: WeakKeyDictionary[UserModel, dict[int, np.ndarray[Any, np.dtype[np.float64]]]] = (
+    WeakKeyDictionary()
+)
+"""What `liked_in` has computed: it reads all ratings of the training, and never changes."""
+
+
+def _computed_likes(model: UserModel, segment: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     assert model.segments is not None
     training, n = model.training, len(model.base)
     liked = is_like(training.half_stars)

@@ -19,17 +19,18 @@ from marquee.domain.recommendation import UserHistory  # noqa: E402
 from marquee.errors import MarqueeError  # noqa: E402
 from marquee.registry.bundle import verify  # noqa: E402
 from marquee.settings import Settings  # noqa: E402
+from marquee_testing.small_fits import QUICK_PARAMS  # noqa: E402
 from neural.model import Neural  # noqa: E402
 from trainer.datasets.reader import read_dataset  # noqa: E402
 from trainer.datasets.synthetic import generate  # noqa: E402
 from trainer.history.history import History  # noqa: E402
-from trainer.models.parameters import TrainingParameters  # noqa: E402
+from trainer.models.parameters import read_parameters  # noqa: E402
 from trainer.runs.options import TrainingOptions  # noqa: E402
 from trainer.runs.run import run  # noqa: E402
 from trainer.runs.stages import STAGES  # noqa: E402
 from user_model.model import UserModel  # noqa: E402
 
-PARAMETERS = TrainingParameters(1, {"neural": {"network": {"epochs": 2}}})
+PARAMETERS = read_parameters(QUICK_PARAMS)
 MODELS: dict[str, Any] = {
     "content": Content,
     "hybrid": Hybrid,

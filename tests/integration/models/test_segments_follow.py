@@ -47,7 +47,7 @@ from marquee.settings import Settings
 from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from marquee.store.redis import RedisStore
-from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.small_fits import QUICK_PARAMS, SMALL_TASTE
 from marquee_testing.waiting import DEADLINE_S, PATIENCE
 from trainer.datasets.synthetic import generate
 from trainer.models.versions import version_of
@@ -220,6 +220,7 @@ class Operator:
 
     def marquee(self, *arguments: str) -> None:
         environ = os.environ | {
+            "MARQUEE_PARAMS": str(QUICK_PARAMS),
             "MARQUEE_STATE": str(self.state),
             "MARQUEE_REDIS_URL": self.redis_url,
         }

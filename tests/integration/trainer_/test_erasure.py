@@ -38,6 +38,7 @@ from marquee.events import (
     UserErased,
     UserMovie,
     UserRef,
+    WatchlistAdded,
 )
 from marquee.registry.bundle import seal
 from marquee.registry.registry import Registry
@@ -73,7 +74,8 @@ def life(user_id: int) -> list[Any]:
     """Return what a user did: ratings (a movie that is new to all models too), and marks."""
     pair = UserMovie(user_id=user_id, movie_id=20)
     rated = [rating(user_id, movie_id, 4.5) for movie_id in (1, 3, 5, NEW)]
-    return [*rated, MovieViewed(data=pair), MovieDismissed(data=pair)]
+    marks = (MovieViewed, MovieDismissed, WatchlistAdded)
+    return [*rated, *(kind(data=pair) for kind in marks)]
 
 
 def erased(user_id: int) -> UserErased:

@@ -30,6 +30,7 @@ from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_local.servers import free_port
 from marquee_testing import until
+from marquee_testing.small_fits import QUICK_PARAMS
 from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
@@ -49,6 +50,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environ(history: Path, redis_url: str, namespace: str, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "history").symlink_to(history)
     return {
+        "MARQUEE_PARAMS": str(QUICK_PARAMS),
         "MARQUEE_STATE": str(tmp_path),
         "MARQUEE_REDIS_URL": redis_url,
         "MARQUEE_NAMESPACE": namespace,

@@ -14,13 +14,17 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
+from marquee.audit.entries import decode_member
+from marquee.audit.operations import operations_key
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
 from marquee.events import MODELS
 from marquee.registry.registry import Registry
 from marquee_local.servers import free_port
 from marquee_testing import until
+from marquee_testing.small_fits import QUICK_PARAMS
 from trainer.datasets.reader import read_dataset
 from trainer.datasets.synthetic import generate
 from trainer.history.history import History
@@ -74,6 +78,12 @@ class Running:
         command = [sys.executable, "-m", "trainer.cli", *arguments]
         return subprocess.check_output(command, env=os.environ | self.environ, text=True)
 
+    def last_operation(self) -> dict[str, Any]:
+        """Return the newest entry of the audit of operations."""
+        with redis.Redis.from_url(self.environ["MARQUEE_REDIS_URL"]) as client:
+            [member] = client.zrange(operations_key(self.environ["MARQUEE_NAMESPACE"]), -1, -1)
+        return decode_member(member)[1]
+
     def training(self, how: str, when: str, at: str) -> int:
         """Run a training that falls; return its exit status."""
         command = [sys.executable, "-c", textwrap.dedent(TRAINING), how, when, at]
@@ -101,6 +111,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterato
     dataset, _ = read_dataset(folder / "release")
     History(folder / "history", 4).import_dataset(dataset)
     environ = {
+        "MARQUEE_PARAMS": str(QUICK_PARAMS),
         "MARQUEE_STATE": str(folder),
         "MARQUEE_REDIS_URL": redis_url,
         "MARQUEE_NAMESPACE": "untouched",
@@ -179,14 +190,21 @@ def test_after_a_killed_training_another_serves_and_one_can_go_back(running: Run
 def test_one_can_go_back_after_old_versions_have_expired(running: Running) -> None:
     running.environ["MARQUEE_KEEP_VERSIONS"] = "1"
     for seed in (11, 12, 13):
-        (parameters := running.registry.root.parent / "params.yaml").write_text(f"seed: {seed}\n")
+        parameters = running.registry.root.parent / "params.yaml"
+        parameters.write_text(QUICK_PARAMS.read_text().replace("seed: 1", f"seed: {seed}"))
         running.marquee("train", "--only", "content", "--params", str(parameters))
         running.wait_for(running.registry.versions("content")[-1])
     before, after = running.registry.versions("content")[-2:]
     running.marquee("tidy")
     assert running.registry.versions("content") == [before, after]
-    running.marquee("models", "rollback", "content", "--yes")
+    running.marquee("models", "rollback", "content", "--yes", "--reason", "bad lists")
     running.wait_for(before)
+    entry = running.last_operation()
+    assert (entry["action"], entry["subject"], entry["reason"]) == (
+        "model.rolled_back", "content", "bad lists",
+    )  # fmt: skip
+    assert (entry["before"], entry["after"]) == ({"version": after}, {"version": before})
+    assert (entry["outcome"], entry["authtype"]) == ("done", "system")
     assert "nothing to remove" in running.marquee("tidy")
     (listed,) = (
         one for one in json.loads(running.marquee("models", "list", "--json"))

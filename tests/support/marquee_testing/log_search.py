@@ -48,9 +48,8 @@ def leaks_in(paths: Iterable[Path], secrets: Mapping[str, str]) -> Iterator[Leak
 def logs_of(folder: Path) -> list[Path]:
     """Return the files to which the processes of a system write, by its state folder.
 
-    The history and the files of a broker are data: they are what erasure looks at, and no logs.
+    The segments of a history or a broker are no logs of this kind, but data.
     """
     named = [folder / "demo.txt", *folder.rglob("*.log"), *(folder / "log").rglob("*")]
-    data = {"history", "kafka"}
-    logs = {path for path in named if not data & set(path.relative_to(folder).parts[:-1])}
+    logs = {path for path in named if not path.stem.isdigit()}
     return sorted(path for path in logs if path.is_file())

@@ -1,12 +1,16 @@
 """Configurations with which models fit a few users within a moment, and weights to try on them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from marquee.scoring.evidence_weights import EvidenceWeights, Weights
 from marquee.training.scorers.als import AlsConfig
 from marquee.training.scorers.autoencoder import AutoencoderConfig
 from marquee.training.scorers.linear_autoencoder import LinearAutoencoderConfig
 from marquee.training.scorers.preference import PreferenceConfig
+
+QUICK_PARAMS = Path(__file__).with_name("quick_params.yaml")
+"""Parameters for trainings by the app and the command (`MARQUEE_PARAMS`), done within seconds."""
 
 SMALL_TASTE = PreferenceConfig(
     autoencoder=AutoencoderConfig(

@@ -117,8 +117,9 @@ def test_popular_movies_stand_by_positive_ratings_then_mean_then_id(catalogue):
     crime = list(popular.movies(MovieFilter(("Crime",))))
     assert [f.movie_id for f in crime] == [5, 6]
     assert crime[0].reason is Reason.POPULAR_IN_GENRE
-    assert popular.rank(5) == 1
-    assert popular.rank(99) == 6
+    assert sorted([99, *range(1, 7)], key=popular.key) == [1, 5, 3, 2, 4, 6, 99]
+    behind = popular.rows(MovieFilter(), after=popular.key(3))
+    assert [row.movie_id for row in behind] == [2, 4, 6]
 
 
 def test_the_popular_list_follows_movies_at_once_and_sums_within_a_second(catalogue):
@@ -127,9 +128,9 @@ def test_the_popular_list_follows_movies_at_once_and_sums_within_a_second(catalo
     assert [row.movie_id for row in popular.rows(MovieFilter())] == [1, 2, 3, 4, 5, 6]
     sums.put(0, 6, RatingSums(1, 1, 10))
     popular.update(6)
-    assert popular.rank(6) == 5
+    assert popular.key(6) > popular.key(5)
     clock.now = 1.5
-    assert popular.rank(6) == 0
+    assert popular.key(6) < popular.key(1)
     catalogue.put(Row.of(Movie(movie_id=9, title="New", genres=("Western",))))
     assert [f.movie_id for f in popular.movies(MovieFilter(("Western",)))] == [9]
     catalogue.remove(6)
@@ -139,12 +140,12 @@ def test_the_popular_list_follows_movies_at_once_and_sums_within_a_second(catalo
 def test_sums_that_came_before_their_movie_count_when_it_comes(catalogue):
     sums = MovieSums()
     popular = PopularList(catalogue, sums)
-    popular.rank(1)
+    popular.key(1)
     sums.put(0, 9, RatingSums(5, 5, 50))
     popular.update(9)
     catalogue.put(Row.of(Movie(movie_id=9, title="Awaited")))
     popular.update(9)
-    assert popular.rank(9) == 0
+    assert popular.key(9) < popular.key(1)
 
 
 def test_a_movie_without_ratings_has_the_mean_of_all(catalogue):

@@ -24,6 +24,8 @@ JSON = {"Content-Type": "application/json"}
 REMOVED = {"type": "rating.removed", "data": {"user_id": 1, "movie_id": 1}}
 BODIES: Mapping[str, Any] = {
     "recommend_session": {},
+    "recommend_batch": {"users": [1]},
+    "recommend_together": {"users": [1, 2]},
     "predict": {"user_id": 1, "movie_ids": [1]},
     "put_rating": {"rating": 4},
     "add_view": {"movie_id": 999},

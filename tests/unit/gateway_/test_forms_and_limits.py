@@ -20,8 +20,8 @@ from marquee.errors import TooDeep, UnreadableEvent
 from marquee.events import AnyEvent, decode
 from marquee.limits import MAX_DEPTH, MAX_LIST
 from marquee_testing.fakes.gateway_api import client_of, parts, problem_of
-from trainer.datasets.exported_fields import read_rest
-from trainer.datasets.genre_lists import objects_in
+from trainer.datasets.columns.genre_lists import objects_in
+from trainer.datasets.exports.exported_fields import read_rest
 
 RATING = {"type": "rating.added", "data": {"user_id": 1, "movie_id": 2, "rating": 4}}
 

@@ -24,9 +24,10 @@ from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.consumer import HANDLERS
+from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.kept_lists import KeptLists
-from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.model_states import ModelStates
@@ -390,7 +391,7 @@ class Keeping(RuleBasedStateMachine):
         self.follow()
         query = RecommendationQuery(self.profile(user), ListRequest(k), user)
         computed = self.loop.run_until_complete(self.computed(query, explain))
-        ticket = self.kept.ticket(query, explain)
+        ticket = self.kept.ticket(query, None, explain)
         assert ticket is not None
         found = self.kept.find(ticket)
         if found is not None:
@@ -438,7 +439,7 @@ class Keeping(RuleBasedStateMachine):
         for user in (1, 2):
             profile = self.profile(user)
             query = RecommendationQuery(profile, ListRequest(K), user)
-            ticket = self.kept.ticket(query, False)
+            ticket = self.kept.ticket(query, None, False)
             assert ticket is not None
             if (found := self.kept.find(ticket)) is None:
                 continue

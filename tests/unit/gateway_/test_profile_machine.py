@@ -16,6 +16,8 @@ from marquee.events import (
     RatingEvent,
     RatingRemoved,
     UserErased,
+    WatchlistAdded,
+    WatchlistRemoved,
 )
 from marquee.store.keys import Keys
 from marquee_testing.fakes.batches import BatchApplier
@@ -25,7 +27,7 @@ USERS, MOVIES = st.integers(1, 3), st.integers(1, 5)
 
 
 class Profiles(RuleBasedStateMachine):
-    """Real handlers, steps and packing on one side; three dicts a user on the other."""
+    """Real handlers, steps and packing on one side; four dicts a user on the other."""
 
     @initialize()
     def begin(self) -> None:
@@ -33,6 +35,7 @@ class Profiles(RuleBasedStateMachine):
         self.rated: dict[int, dict[int, int]] = {}
         self.viewed: dict[int, list[int]] = {}
         self.dismissed: dict[int, list[int]] = {}
+        self.watchlists: dict[int, list[int]] = {}
         self.heard_of: set[int] = set()
         self.waiting = 0
 
@@ -71,10 +74,21 @@ class Profiles(RuleBasedStateMachine):
         self.send(MovieRestored, user, movie_id=movie)
         self.dismissed[user] = [other for other in self.dismissed.get(user, []) if other != movie]
 
+    @rule(user=USERS, movie=MOVIES)
+    def list_for_later(self, user: int, movie: int) -> None:
+        self.send(WatchlistAdded, user, movie_id=movie)
+        watchlist = self.watchlists.get(user, [])
+        self.watchlists[user] = [*(other for other in watchlist if other != movie), movie]
+
+    @rule(user=USERS, movie=MOVIES)
+    def unlist(self, user: int, movie: int) -> None:
+        self.send(WatchlistRemoved, user, movie_id=movie)
+        self.watchlists[user] = [other for other in self.watchlists.get(user, []) if other != movie]
+
     @rule(user=USERS)
     def erase(self, user: int) -> None:
         self.send(UserErased, user)
-        for facts in (self.rated, self.viewed, self.dismissed):
+        for facts in (self.rated, self.viewed, self.dismissed, self.watchlists):
             facts.pop(user, None)
         self.heard_of.discard(user)
 
@@ -93,6 +107,7 @@ class Profiles(RuleBasedStateMachine):
             assert list(profile.rated.items()) == list(self.rated.get(user, {}).items())
             assert list(profile.viewed) == self.viewed.get(user, [])
             assert list(profile.dismissed) == self.dismissed.get(user, [])
+            assert list(profile.watchlist) == self.watchlists.get(user, [])
 
     @invariant()
     def an_erased_user_leaves_no_key(self) -> None:

@@ -98,6 +98,13 @@ READS = [
     "/v1/movies/shop%3A7%40x.y-z",
     "/v1/promotions",
     "/v1/blocks",
+    f"/v1/users/{USER}/export",
+]
+QUESTIONS = [
+    ("/v1/rules/preview", {"movie_id": "007", "users": [USER], "promotion": {}}),
+    ("/v1/rules/preview", {"movie_id": "tt0111161", "users": [USER], "block": {}}),
+    ("/v1/recommendations", {"viewed": ["tt0111161"], "exclude": ["007"]}),
+    ("/v1/predictions", {"user_id": USER, "movie_ids": ["007", "tt0111161", 42]}),
 ]
 
 
@@ -105,6 +112,16 @@ READS = [
 async def test_no_answer_shows_the_number_of_a_string(api: ApiHarness, path: str) -> None:
     response = await api.get(path)
     assert response.status_code == 200, response.text
+    assert not list(numbers_in(response.json())), response.text
+
+
+@pytest.mark.parametrize(("path", "body"), QUESTIONS)
+async def test_no_answer_to_a_body_shows_the_number_of_a_string(
+    api: ApiHarness, path: str, body: dict[str, Any]
+) -> None:
+    response = await api.client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    assert response.json()["items"]
     assert not list(numbers_in(response.json())), response.text
 
 

@@ -102,13 +102,19 @@ def test_what_only_resembles_a_number_is_a_string(text: str) -> None:
     assert parse_id(text) < 0
 
 
-@given(st.lists(IDS), st.lists(IDS), st.lists(IDS), st.just("") | TEXTS)
+@given(st.lists(IDS), st.lists(IDS), st.lists(IDS), st.lists(IDS), st.just("") | TEXTS)
 def test_packed_ratings_keep_ids_of_every_form(
-    rated: list[int | str], viewed: list[int | str], dismissed: list[int | str], user: str
+    rated: list[int | str],
+    viewed: list[int | str],
+    dismissed: list[int | str],
+    watchlist: list[int | str],
+    user: str,
 ) -> None:
     ratings = Ratings(user=user)
     for place, value in enumerate(rated):
         ratings.rate(parse_id(value), place % 10 + 1, place)
+    for value in watchlist:
+        ratings.list_for_later(parse_id(value))
     for value in viewed:
         ratings.view(parse_id(value))
     for value in dismissed:
@@ -116,6 +122,7 @@ def test_packed_ratings_keep_ids_of_every_form(
     again = Ratings.unpack(ratings.pack())
     assert again == ratings
     assert list(again.rated) == list(ratings.rated)
+    assert list(again.watchlist) == list(ratings.watchlist)
 
 
 def test_profiles_of_whole_numbers_are_packed_as_before() -> None:
@@ -123,6 +130,16 @@ def test_profiles_of_whole_numbers_are_packed_as_before() -> None:
     assert ratings.pack() == bytes.fromhex(
         "01020000000100000001000000" + "01000000ffffffff" + "0803" + "07000000" + "09000000"
     )
+
+
+def test_a_watchlist_stands_behind_the_times_where_earlier_releases_do_not_read() -> None:
+    ratings = Ratings({1: 8}, watchlist={6: None, 5: None})
+    before = bytes.fromhex("01010000000000000000000000" + "01000000" + "08")
+    assert ratings.pack() == before + bytes(4) + bytes.fromhex("06000000" + "05000000")
+    timed = Ratings({1: 8}, times={1: 9})
+    assert timed.pack() == before + bytes.fromhex("09000000")
+    assert Ratings.unpack(timed.pack()) == timed
+    assert Ratings(watchlist={7: None}).pack()[13:] == bytes.fromhex("07000000")
 
 
 @given(st.lists(IDS.map(parse_id)))

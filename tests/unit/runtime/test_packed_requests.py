@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.upstream.user_request import UserRequest
 from marquee.domain.packed_ratings import StoredRatings
-from marquee.domain.ratings import Ratings
+from marquee.domain.ratings import PackedLayout, Ratings
 from marquee.domain.recommendation import (
     PackedRecommendRequest,
     RecommendRequest,
@@ -28,6 +28,8 @@ def facts(draw: st.DrawFn) -> Ratings:
         made.view(movie_id)
     for movie_id in draw(st.lists(IDS, max_size=4)):
         made.dismiss(movie_id)
+    for movie_id in draw(st.lists(IDS, max_size=3)):
+        made.list_for_later(movie_id)
     return made
 
 
@@ -68,8 +70,10 @@ def test_both_forms_of_a_request_say_the_same(
 @given(facts(), st.data())
 def test_a_body_that_ends_early_is_no_request(made: Ratings, data: st.DataObject) -> None:
     body = packed_request(b'{"route":"hybrid"}', made.pack())
-    times = 4 * len(made.rated) if made.times else 0  # whoever does not know times ends before them
-    cut = data.draw(st.integers(0, len(body) - times - 1))
+    # Whoever does not know times, or the watchlist, ends before them.
+    layout = PackedLayout.of(made.pack())
+    optional = len(made.pack()) - layout.times_at
+    cut = data.draw(st.integers(0, len(body) - optional - 1))
     with pytest.raises((ValueError, StoreUnavailable)):
         PackedRecommendRequest.parse(body[:cut])
 

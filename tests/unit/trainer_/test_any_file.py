@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from marquee.domain.genres import genre_key
 from marquee.domain.ids import as_given
 from marquee.errors import DataError
+from trainer.datasets.columns.titles import split_title
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
-from trainer.datasets.titles import split_title
 
 USERS, MOVIES = 40, 60
 RATINGS = [

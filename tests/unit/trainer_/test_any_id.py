@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from marquee.domain.ids import GivenId, as_given, id_text, number_of
 from marquee.errors import DataError, IdCollision
 from marquee.features.dataset import Dataset
-from trainer.datasets import id_columns
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.columns import id_columns
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 UUIDS = [f"3f2504e0-4f89-11d3-9a0c-0305e82c{i:04x}" for i in range(40)]

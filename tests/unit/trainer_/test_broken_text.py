@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from marquee.errors import DataError
-from trainer.datasets.encodings import decode
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
+from trainer.datasets.text.encodings import decode
 from trainer.own_ratings.reader import read_export
 
 TITLES = [f"Amélie и Сталкер {i}" for i in range(1, 61)]

@@ -17,9 +17,9 @@ from marquee.domain.movies import Movie
 from marquee.errors import MarqueeError
 from marquee.features.dataset import Dataset
 from marquee_testing.damaged_files import MARKS, OPTIONS, TOKENS, Files, seeds
-from trainer.datasets.export import Form, export_dataset
+from trainer.datasets.exports.export import Form, export_dataset
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 Mutation = Callable[[bytes], bytes]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.errors import DataError
-from trainer.datasets.date_order import OrderedDates, order_of
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.columns.date_order import OrderedDates, order_of
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 FILMS = "film,title\n1,Heat\n"

@@ -17,8 +17,8 @@ from marquee.domain.ids import GivenId, as_given, id_text, parse_id_text
 from marquee.domain.movies import Movie, kept_movie_of
 from marquee.errors import Conflict, DataError
 from marquee.features.dataset import Dataset, make_dataset
-from trainer.datasets.export import Form, export_dataset
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.exports.export import Form, export_dataset
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 from trainer.history.history import History
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.errors import DataError
-from trainer.datasets.encodings import UncertainEncoding, decode, encoding_of_all
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
+from trainer.datasets.text.encodings import UncertainEncoding, decode, encoding_of_all
 
 WORDS = [
     "Брат", "Сталкер", "Зеркало", "Солярис", "Курьер", "Левиафан", "оценка", "фильм", "дата"

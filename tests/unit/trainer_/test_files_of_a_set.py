@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from marquee.errors import DataError
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 MOVIES = "movieId,title,genres\n1,One,Drama\n2,Two,War\n"

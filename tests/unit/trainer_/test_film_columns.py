@@ -8,8 +8,8 @@ import pytest
 
 from marquee.domain.movies import Movie
 from marquee.errors import DataError
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 CAST = "[{'cast_id': 1, 'character': \"Neil\", 'name': 'Robert De Niro', 'profile_path': None}]"

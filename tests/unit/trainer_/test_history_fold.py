@@ -20,6 +20,7 @@ from marquee.events import (
 )
 from marquee.events.partitioning import partition_of
 from marquee.features.dataset import Dataset, make_dataset
+from trainer.facts.fold import LISTED
 from trainer.history.history import History
 from trainer.history.log_segments import MovieRow, RatingRow, row_of
 
@@ -103,6 +104,22 @@ def test_marks_follow_their_last_event(history: History) -> None:
     history.compact()
     facts, _ = history.facts()
     assert sorted(facts.marks.movie_ids.tolist()) == [1, 3]
+
+
+def test_watchlists_have_the_order_of_their_last_events(history: History) -> None:
+    kinds = [("listed", 1), ("listed", 2), ("viewed", 2), ("listed", 3), ("listed", 1),
+             ("unlisted", 3), ("listed", 4)]  # fmt: skip
+    first, second = kinds[:4], kinds[4:]
+    rows = [of_kind(kind, offset, 1, movie) for offset, (kind, movie) in enumerate(kinds)]
+    p = partition_with(1)
+    history.append("ratings", p, 0, len(first), rows[: len(first)])
+    history.compact()
+    history.append("ratings", p, len(first), len(kinds), rows[len(first) :])
+    assert len(second) == 3
+    for _ in range(2):  # from segments, then from a snapshot
+        marks = history.facts()[0].marks
+        assert marks.movie_ids[marks.codes == LISTED].tolist() == [2, 1, 4]
+        history.compact()
 
 
 def test_ratings_of_a_removed_movie_come_back_with_the_movie(history: History) -> None:

@@ -7,8 +7,8 @@ import pytest
 from marquee.domain.ids import id_text, number_of
 from marquee.domain.movie_fields import MovieLinks
 from marquee.errors import DataError
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.links import imdb_id, read_links_at
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from marquee.domain.ids import RULE
 from marquee.errors import DataError
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 HEADERS = {

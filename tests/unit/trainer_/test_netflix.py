@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from marquee.errors import DataError
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 TITLES = (

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.quotes import quotes_enclose
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
+from trainer.datasets.text.quotes import quotes_enclose
 
 ALL = ImportOptions(max_loss=1.0)
 FIELD = st.text('12"', max_size=4)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marquee.errors import DataError
-from trainer.datasets.options import ImportOptions
+from trainer.datasets.files.options import ImportOptions
 from trainer.datasets.reader import read_dataset
 
 MOVIES = "".join(["movieId,title\n", *(f"{i},Film {i}\n" for i in range(1, 61))])

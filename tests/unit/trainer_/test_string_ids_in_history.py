@@ -33,7 +33,7 @@ from marquee.snapshots.source import StoredSnapshots
 from marquee.store.keys import Keys
 from trainer.facts.canonical import PackedFacts, digest_of
 from trainer.facts.catalogue import FoldedCatalogue
-from trainer.facts.fold import DISMISSED, VIEWED, PairRows, PartitionFacts
+from trainer.facts.fold import DISMISSED, LISTED, VIEWED, PairRows, PartitionFacts
 from trainer.facts.replay import FactStore, Replay
 from trainer.facts.restored import digest, packed
 from trainer.history.history import History
@@ -324,10 +324,16 @@ def test_whole_numbers_have_the_digests_that_they_always_had() -> None:
 
 @given(
     st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(FILMS), st.integers(1, 10))),
-    st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(FILMS), st.booleans())),
+    st.lists(
+        st.tuples(
+            st.sampled_from(USERS),
+            st.sampled_from(FILMS),
+            st.sampled_from((VIEWED, DISMISSED, LISTED)),
+        )
+    ),
 )
 def test_facts_are_packed_as_one_by_one(
-    ratings: list[tuple[Id, Id, int]], marks: list[tuple[Id, Id, bool]]
+    ratings: list[tuple[Id, Id, int]], marks: list[tuple[Id, Id, int]]
 ) -> None:
     expected: dict[int, Ratings] = {}
 
@@ -336,15 +342,17 @@ def test_facts_are_packed_as_one_by_one(
         return expected.setdefault(number_of(str(user)), Ratings(user=str(text)))
 
     kept = {(number_of(str(u)), number_of(str(m))): (u, half) for u, m, half in ratings}
-    marked = {(number_of(str(u)), number_of(str(m)), seen): u for u, m, seen in marks}
+    marked = {(number_of(str(u)), number_of(str(m)), kind): u for u, m, kind in marks}
     for (_, movie), (user, half) in kept.items():
         of(user).rate(movie, half, 1000 + half)
-    for (_, movie, seen), user in marked.items():
-        (of(user).view if seen else of(user).dismiss)(movie)
+    for (_, movie, kind), user in marked.items():
+        of_user = of(user)
+        mark = {VIEWED: of_user.view, DISMISSED: of_user.dismiss, LISTED: of_user.list_for_later}
+        mark[kind](movie)
     facts = PartitionFacts(
         0,
         ratings=rows(*((u, m, half, 1000 + half) for (u, m), (_, half) in kept.items())),
-        marks=rows(*((u, m, VIEWED if seen else DISMISSED, 0) for u, m, seen in marked)),
+        marks=rows(*((u, m, kind, 0) for u, m, kind in marked)),
         texts=IdTexts({number: one.user for number, one in expected.items() if one.user}),
     )
     made = packed(facts, FACTS_BY_SERVICE["gateway"][RATINGS]).users

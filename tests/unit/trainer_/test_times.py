@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.datasets.numbers import time_column
 from trainer.datasets.reader import read_dataset
+from trainer.datasets.text.numbers import time_column
 
 
 def times(folder: Path, *texts: str) -> tuple[list[int], list[str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.datasets.titles import split_title
+from trainer.datasets.columns.titles import split_title
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from marquee.domain.murmur2 import murmur2
 from marquee.errors import IdCollision
-from marquee.murmur2 import murmur2
 
 MAX_NUMBER: Final = 2**63 - 1
 MAX_LENGTH: Final = 64

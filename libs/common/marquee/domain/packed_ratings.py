@@ -54,6 +54,12 @@ class StoredRatings(Ratings):
         pairs = zip(self._rated_ids, times, strict=False)
         return {movie_id: time for movie_id, time in pairs if time}
 
+    @cached_property
+    def watchlist(self) -> dict[int, None]:  # type: ignore[override]
+        """Ids of movies to see later."""
+        layout = self._layout
+        return dict.fromkeys(layout.ids(self.data, layout.watchlist_at, layout.watchlist))
+
     @property
     def packed(self) -> bytes:
         """The packed form, as it is stored."""
@@ -62,13 +68,13 @@ class StoredRatings(Ratings):
     def __bool__(self) -> bool:
         """Return whether there is any fact."""
         layout = self._layout
-        return bool(layout.rated or layout.viewed or layout.dismissed)
+        return bool(layout.rated or layout.viewed or layout.dismissed or layout.watchlist)
 
     def __eq__(self, other: object) -> bool:
         """Return whether the facts are the same, in whatever form."""
         if not isinstance(other, Ratings):
             return NotImplemented
-        names = ("rated", "viewed", "dismissed", "times", "user")
+        names = ("rated", "viewed", "dismissed", "times", "user", "watchlist")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     __hash__ = None  # type: ignore[assignment]
@@ -103,10 +109,11 @@ class PackedArrays:
         layout = PackedLayout.of(data)
         n = layout.rated
         halves = np.frombuffer(data, np.uint8, n, layout.halves_at)
-        times = None
-        if layout.timed or not n:
+        times: npt.NDArray[np.int64] | None = np.zeros(0, np.int64)
+        if n:
+            # Before a watchlist there are times, known or not.
             packed = np.frombuffer(data, "<u4", n if layout.timed else 0, layout.times_at)
-            times = packed.astype(np.int64)
+            times = packed.astype(np.int64) if packed.any() else None
         rated = RatedMovies(
             _ids(data, layout, layout.ids_at, n), halves.astype(np.float32) / np.float32(2), times
         )

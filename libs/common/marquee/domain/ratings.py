@@ -1,10 +1,12 @@
-"""Facts of one user: ratings in half stars, viewed and dismissed movies, and their packed form.
+"""Facts of one user: ratings in half stars, viewed, dismissed and listed movies, packed too.
 
 Packed form, little endian: version (uint8), three counts (uint32 each), then movie ids of the
 ratings (uint32 each), their half stars (uint8 each), viewed ids, dismissed ids (uint32 each), and,
 if any is known, the times of the ratings (uint32 each, seconds since 1970, 0: unknown): 9 bytes a
-rating. Order is the order of the last change, so the newest rating stands last. A reader that does
-not know the times ends before them. That is version 1. Where an id needs more than 32 bits, or the
+rating. The movies of the watchlist come last, as ids up to the end, and the times before them are
+written, whether known or not. Order is the order of the last change, so the newest rating stands
+last. A reader that does not know the times, or the watchlist, ends before them. That is version 1.
+Where an id needs more than 32 bits, or the
 user's id is a string, it is version 2: after the counts the length of that string (uint8) and its
 text, and movie ids are int64: 13 bytes a rating.
 """
@@ -50,6 +52,7 @@ class Ratings:
         dismissed: ids of movies that are not interesting.
         times: movie id → seconds since 1970, of the ratings whose time is known.
         user: the user's id where it is a string, else empty.
+        watchlist: ids of movies to see later.
     """
 
     rated: dict[int, int] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Ratings:
     dismissed: dict[int, None] = field(default_factory=dict)
     times: dict[int, int] = field(default_factory=dict)
     user: str = ""
+    watchlist: dict[int, None] = field(default_factory=dict)
 
     def rate(self, movie_id: int, half: int, at: int = 0) -> int | None:
         """Set a rating; return the half stars that it replaces, if any.
@@ -91,6 +95,15 @@ class Ratings:
         """Take back a dismissal."""
         self.dismissed.pop(movie_id, None)
 
+    def list_for_later(self, movie_id: int) -> None:
+        """Put a movie on the watchlist, newest last."""
+        self.watchlist.pop(movie_id, None)
+        self.watchlist[movie_id] = None
+
+    def unlist(self, movie_id: int) -> None:
+        """Take a movie off the watchlist."""
+        self.watchlist.pop(movie_id, None)
+
     @property
     def positive(self) -> int:
         """Number of likes among the ratings (`marquee.domain.likes`)."""
@@ -102,7 +115,7 @@ class Ratings:
         return {*self.rated, *self.viewed, *self.dismissed}
 
     def __bool__(self) -> bool:
-        return bool(self.rated or self.viewed or self.dismissed)
+        return bool(self.rated or self.viewed or self.dismissed or self.watchlist)
 
     def pack(self) -> bytes:
         """Return the packed form."""
@@ -110,17 +123,17 @@ class Ratings:
         # Both are in the order of change, so the times are in order where none is unknown.
         known = self.times.values() if len(self.times) == n else map(self._time, self.rated)
         times = np.fromiter(known, "<u4", n)
-        parts = (self.rated, self.viewed, self.dismissed)
+        parts = (self.rated, self.viewed, self.dismissed, self.watchlist)
         narrow = not self.user and all(are_narrow(part) for part in parts)
-        rated, viewed, dismissed = (_pack_ids(part, narrow) for part in parts)
+        rated, viewed, dismissed, watchlist = (_pack_ids(part, narrow) for part in parts)
         return b"".join(
             (
-                packed_head([len(part) for part in parts], None if narrow else self.user),
+                packed_head([len(part) for part in parts[:3]], None if narrow else self.user),
                 rated,
                 bytes(self.rated.values()),
                 viewed,
                 dismissed,
-                times.tobytes() if times.any() else b"",
+                packed_tail(times, watchlist),
             )
         )
 
@@ -152,6 +165,7 @@ class Ratings:
             dict.fromkeys(layout.ids(data, layout.dismissed_at, layout.dismissed)),
             {movie_id: time for movie_id, time in zip(rated, times, strict=False) if time},
             layout.user,
+            dict.fromkeys(layout.ids(data, layout.watchlist_at, layout.watchlist)),
         )
 
 
@@ -166,6 +180,16 @@ def packed_head(counts: Sequence[int], user: str | None) -> bytes:
         return _HEADER.pack(_NARROW, *counts)
     text = user.encode()
     return _HEADER.pack(_WIDE, *counts) + bytes((len(text),)) + text
+
+
+def packed_tail(times: npt.NDArray[np.uint32], watchlist: bytes) -> bytes:
+    """Return the end of packed ratings: times, unless none is known or needed, and the watchlist.
+
+    Args:
+        times: Times of the ratings, `<u4`, 0 where unknown.
+        watchlist: Ids of the watchlist's movies, in the width of the others.
+    """
+    return times.tobytes() + watchlist if watchlist or times.any() else b""
 
 
 def _pack_ids(ids: Collection[int], narrow: bool) -> bytes:
@@ -184,6 +208,8 @@ class PackedLayout:
     ids_at: int
     timed: bool
     """Whether times follow."""
+    watchlist: int
+    """Number of movies of the watchlist, which follow the times."""
 
     @classmethod
     def of(cls, data: bytes) -> "PackedLayout":
@@ -207,8 +233,9 @@ class PackedLayout:
                 f"packed ratings have version {version}, expected {_NARROW} or {_WIDE}"
             )
         end = start + rated + width * (rated + viewed + dismissed)
+        listed = max(0, len(data) - end - 4 * rated) // width
         counts = rated, viewed, dismissed
-        return cls(user.decode(), width, *counts, start, len(data) > end)
+        return cls(user.decode(), width, *counts, start, len(data) > end, listed)
 
     @property
     def id_type(self) -> str:
@@ -235,8 +262,15 @@ class PackedLayout:
         """Offset of the times, which is the end where there are none."""
         return self.dismissed_at + self.width * self.dismissed
 
+    @property
+    def watchlist_at(self) -> int:
+        """Offset of the ids of the watchlist, if there are any."""
+        return self.times_at + 4 * self.rated
+
     def ids(self, data: bytes, at: int, n: int) -> list[int]:
-        """Return n movie ids at an offset."""
+        """Return n movie ids at an offset, which for none may be beyond the end."""
+        if not n:
+            return []
         ids: list[int] = np.frombuffer(data, self.id_type, n, at).tolist()
         return ids
 

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     LIKED_BY_SIMILAR_VIEWERS = "liked_by_similar_viewers"
     PREDICTED_FOR_YOU = "predicted_for_you"
     NEW = "new"
+    ON_YOUR_WATCHLIST = "on_your_watchlist"
     PROMOTED = "promoted"
 
 
@@ -64,6 +65,12 @@ class MoviesRequest(CandidateFilter):
     """Request of a list that is no user's: the movies like one, or those of a segment."""
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class SimilarRequest(MoviesRequest):
+    """Request of several lists at once: the movies like each of a few."""
+
+    movie_ids: Annotated[tuple[Number, ...], Field(min_length=1, max_length=20)]
 
 
 class RecommendOptions(CandidateFilter):

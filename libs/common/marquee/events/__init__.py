@@ -3,6 +3,13 @@
 `from marquee.events import RatingAdded` is stable; the modules inside are not.
 """
 
+from marquee.events.decoding import (
+    MAX_BYTES,
+    UNKNOWN_TIME,
+    decode,
+    decode_kept,
+    decode_logged,
+)
 from marquee.events.payloads import (
     Block,
     ModelVersion,
@@ -16,12 +23,10 @@ from marquee.events.payloads import (
 )
 from marquee.events.types import (
     EVENT_TYPES,
-    MAX_BYTES,
     MODELS,
     MOVIES,
     RATINGS,
     TOPICS,
-    UNKNOWN_TIME,
     AnyEvent,
     AttributedEvent,
     Event,
@@ -44,9 +49,8 @@ from marquee.events.types import (
     RatingRemoved,
     RuleEvent,
     UserErased,
-    decode,
-    decode_kept,
-    decode_logged,
+    WatchlistAdded,
+    WatchlistRemoved,
     new_id,
     now,
 )
@@ -90,6 +94,8 @@ __all__ = [
     "UserErased",
     "UserMovie",
     "UserRef",
+    "WatchlistAdded",
+    "WatchlistRemoved",
     "decode",
     "decode_kept",
     "decode_logged",

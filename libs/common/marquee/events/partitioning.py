@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.domain.ids import MURMUR2_BITS
-from marquee.murmur2 import murmur2
+from marquee.domain.murmur2 import murmur2
 
 
 def partition_of(key: int | str, partitions: int) -> int:

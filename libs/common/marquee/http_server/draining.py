@@ -28,14 +28,14 @@ _NOT_READY: Final = json.dumps(ready_document(False, draining=True)).encode()
 class Draining:
     """The ASGI app of a server that can be told to take no new work: readiness is 503 then."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Pass everything to `app` until `is_on`."""
-        self._app = app
+    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
+        """Pass everything to `app` until `is_on`; its paths may have a prefix."""
+        self._app, self._readiness = app, frozenset({READY, root_path + READY})
         self.is_on = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if not self.is_on or scope["type"] != "http" or scope["path"] != READY:
+        if not self.is_on or scope["type"] != "http" or scope["path"] not in self._readiness:
             await self._app(scope, receive, send)
             return
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]

@@ -4,6 +4,7 @@ A snapshot is a folder `snapshot-<number>` that appears complete, by a rename. F
 it contains `ratings-<p>.parquet` (user_id, movie_id, half_stars, time) and `movies-<p>.parquet`
 (movie_id, title, year, genres, tags), and where there are any, `fields-<p>.parquet` (the optional
 fields of a movie, as JSON), `marks-<p>.parquet` (viewed and dismissed movies),
+`watchlist-<p>.parquet` (movies of users' watchlists, which earlier releases do not read),
 `rules-<p>.parquet` (events of promotions and blocks in force),
 `removed-<p>.parquet` (movies removed from the catalogue), `erased-<p>.parquet` (digests
 of erased users' ids with the offsets of the erasures) and `ids-<p>.parquet` (texts of the ids in
@@ -32,8 +33,10 @@ from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
 FORMAT = 1
 MANIFEST = "manifest.json"
 
-Part = Literal["ratings", "movies", "fields", "marks", "rules", "removed", "erased", "ids"]
-_OPTIONAL = ("fields", "marks", "rules", "removed", "erased", "ids")
+Part = Literal[
+    "ratings", "movies", "fields", "marks", "watchlist", "rules", "removed", "erased", "ids"
+]
+_OPTIONAL = ("fields", "marks", "watchlist", "rules", "removed", "erased", "ids")
 
 _ATTEMPTS = 5
 _NAME = re.compile(r"snapshot-(\d{6})")
@@ -224,6 +227,7 @@ def schema_of(part: Part) -> Any:
         ],
         "fields": [("movie_id", pa.int64()), ("fields", pa.string())],
         "marks": [*pair, ("kind", pa.string()), ("time", pa.int64())],
+        "watchlist": [*pair, ("time", pa.int64())],
         "rules": [("event", pa.string())],
         "removed": [("movie_id", pa.int64())],
         "erased": [("digest", pa.binary(12)), ("offset", pa.int64())],

@@ -57,6 +57,7 @@ class StoredSnapshots:
             table = read_partition(snapshot, "ratings", partition.partition)
             users = _users(table)
             _add_marks(users, read_partition(snapshot, "marks", partition.partition))
+            _add_watchlists(users, read_partition(snapshot, "watchlist", partition.partition))
             _add_texts(users, texts)
             erased = erasures_from_table(read_partition(snapshot, "erased", partition.partition))
             return PartitionSnapshot(
@@ -106,6 +107,12 @@ def _add_marks(users: dict[int, Ratings], marks: Any) -> None:
         (ratings.view if kind == "viewed" else ratings.dismiss)(movie_id)
 
 
+def _add_watchlists(users: dict[int, Ratings], watchlist: Any) -> None:
+    columns = [watchlist[name].to_pylist() for name in ("user_id", "movie_id")]
+    for user_id, movie_id in zip(*columns, strict=True):
+        users.setdefault(user_id, Ratings()).list_for_later(movie_id)
+
+
 def _add_texts(users: dict[int, Ratings], texts: IdTexts) -> None:
     """Set the ids that are strings, also of users without facts: no other may take their place."""
     for number, text in texts.users.items():
@@ -113,11 +120,11 @@ def _add_texts(users: dict[int, Ratings], texts: IdTexts) -> None:
 
 
 def _movie_texts(users: Mapping[int, Ratings], texts: IdTexts) -> dict[int, str]:
-    """Return the texts of the movies that users have rated or marked."""
+    """Return the texts of the movies that users have rated, marked or listed."""
     if not texts.movies:
         return {}
-    seen = {i for ratings in users.values() for i in ratings.seen if i < 0}
-    return {i: text for i, text in texts.movies.items() if i in seen}
+    known = {i for r in users.values() for i in (*r.seen, *r.watchlist) if i < 0}
+    return {i: text for i, text in texts.movies.items() if i in known}
 
 
 def _column(table: Any, name: str) -> Any:

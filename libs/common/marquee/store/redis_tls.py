@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import redis
 
 from marquee.bus.redis.faults import URL, Mistake
+from marquee.tls import connected_by_tls
 
 DEFAULT_PORT = 6379
 Address = tuple[str, int]
@@ -89,10 +90,7 @@ def _refused_certificate(
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
     _load_certificate(context, options)
     try:
-        with (
-            socket.create_connection(address, timeout_s) as raw,
-            context.wrap_socket(raw, server_hostname=address[0]) as connection,
-        ):
+        with connected_by_tls(context, address, timeout_s, address[0]) as connection:
             connection.recv(1)
         return None
     except OSError as error:  # those of ssl are among them
@@ -119,11 +117,8 @@ def _speaks_tls(address: Address, timeout_s: float) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
     try:
-        with socket.create_connection(address, timeout_s) as raw:
-            # A handshake that fails within `with` leaves no open socket.
-            with context.wrap_socket(raw, do_handshake_on_connect=False) as tls:
-                tls.do_handshake()
-            return True
+        connected_by_tls(context, address, timeout_s).close()
+        return True
     except ssl.SSLError as error:
         # An alert is TLS, too: the server may want a certificate of the client.
         return "ALERT" in str(error.reason)

@@ -14,7 +14,14 @@ from typing import Final, Protocol
 from marquee.access.rates import Rate
 from marquee.domain.ids import id_text
 from marquee.errors import Conflict, MarqueeError, TooManyEvents
-from marquee.events import Event, MovieDismissed, MovieViewed, RatingAdded, UserErased
+from marquee.events import (
+    Event,
+    MovieDismissed,
+    MovieViewed,
+    RatingAdded,
+    UserErased,
+    WatchlistAdded,
+)
 from marquee.events.types import RatingEvent
 
 MAX_HISTORY_BYTES: Final = 1_000_000
@@ -23,7 +30,7 @@ MAX_VIEWERS: Final = 50_000
 """Viewers whose use is kept in memory; the one who was active longest ago is forgotten."""
 _SHARE: Final = 20
 """A replica lets one event of so many pass by itself."""
-_ADDING: Final = (RatingAdded, MovieViewed, MovieDismissed)
+_ADDING: Final = (RatingAdded, MovieViewed, MovieDismissed, WatchlistAdded)
 
 
 class Limiter(Protocol):

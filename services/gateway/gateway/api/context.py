@@ -1,5 +1,6 @@
 """Context of the API's routes: the parts of the gateway, built once with the app."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from gateway.access.attribution import Attribution
 from gateway.access.viewer_events import NO_RULE, ViewerEvents
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.api.filters import FieldNames, require_values
+from gateway.api.lists.pages import ListPage
 from gateway.api.schemas.film_filters import FilmFilters
 from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter
@@ -21,8 +23,9 @@ from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
 from gateway.http.route import json_body_response, json_response
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.kept_lists import KeptLists
-from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
 from gateway.state.consistency_token import Positions
@@ -40,6 +43,8 @@ E = TypeVar("E", bound=Event)
 
 MOVIE_PATIENCE_S = 0.3
 """Seconds that a write waits for an unknown movie: it may have been added a moment ago."""
+BATCH_AT_ONCE = 4
+"""Lists of all batches that are made at the same time."""
 STORED_S = 1.0
 """Seconds that a rule's write waits until the rule is stored."""
 
@@ -119,6 +124,10 @@ class Context:
     """Lists that may be given again; None: each is computed."""
     limit: AdaptiveLimit | None = None
     """Limit of the requests under way; None: one of its own."""
+    batch_gate: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(BATCH_AT_ONCE), compare=False
+    )
+    """Bounds the lists of batches that are made at the same time."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -246,22 +255,46 @@ class Context:
             raise StoreUnavailable("there is no store of the audit")
         return self.audit
 
-    async def recommend(self, query: RecommendationQuery, fresh: bool, explain: bool) -> Response:
+    async def recommend(
+        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
+    ) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
         kept = self.kept if fresh and not self.is_degraded() else None
-        ticket = None if kept is None else kept.ticket(query, explain)
-        if kept is not None and ticket is not None and (body := kept.find(ticket)) is not None:
+        ticket = None if kept is None else kept.ticket(query, page, explain)
+        if kept is None or ticket is None:
+            return json_response(await self.list_of(query, page, fresh, explain))
+        if (body := kept.find(ticket)) is not None:
             return json_body_response(body)
         answer = await self.orchestrator.answer(query)
+        document = self._document(answer, query, page, fresh, explain)
+        response = json_response(document)
+        if not document["degraded"]:
+            kept.keep(ticket, answer, bytes(response.body))
+        return response
+
+    async def list_of(
+        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
+    ) -> dict[str, Any]:
+        """Return the document that answers a query (see `recommend`)."""
+        answer = await self.orchestrator.answer(query)
+        return self._document(answer, query, page, fresh, explain)
+
+    def _document(
+        self,
+        answer: RecommendationAnswer,
+        query: RecommendationQuery,
+        page: ListPage,
+        fresh: bool,
+        explain: bool,
+    ) -> dict[str, Any]:
         document = list_document(answer, query, self.catalogue)
+        on_page = [item.movie_id for item in answer.filtered.items]
+        document["next_cursor"] = page.next_cursor(on_page, answer.has_more)
         document["fresh"] = answer.fresh and fresh
         document["degraded"] |= self.is_degraded()
         if explain:
             document["explain"] = explain_document(answer.filtered, self.catalogue)
-        response = json_response(document)
-        if kept is not None and ticket is not None and not document["degraded"]:
-            kept.keep(ticket, answer, bytes(response.body))
-        return response
+        return document
 
 
 def context_of(request: Request) -> Context:

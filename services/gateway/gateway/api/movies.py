@@ -1,10 +1,10 @@
 """Routes of the catalogue: list and search, a movie, similar movies, genres, and writes."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Query
 from starlette.requests import Request
@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
 from gateway.api.genres import spelled_genres
+from gateway.api.lists.pages import ListPage
 from gateway.api.schemas.field_types import MovieId
+from gateway.api.schemas.list_requests import SimilarQuery
 from gateway.api.schemas.movie_bodies import MovieBody, MoviePatch
 from gateway.api.schemas.presenters import filter_notes, item_document
-from gateway.api.schemas.requests import MoviesQuery, SimilarQuery
+from gateway.api.schemas.requests import MoviesQuery
 from gateway.api.schemas.responses import (
     AddedMovieDocument,
     GenresDocument,
@@ -25,7 +27,8 @@ from gateway.api.schemas.responses import (
     SimilarDocument,
 )
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.http.pagination import paginate
+from gateway.catalogue.popularity import PopularityKey
+from gateway.http.pagination import SortKey, key_of, paginate_by_key
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.orchestrator import OWN_VERSION
@@ -44,10 +47,11 @@ routes = router("Films")
 @routes.get("/v1/movies", responses=documents(MoviesDocument))
 async def list_movies(request: Request, query: Annotated[MoviesQuery, Query()]) -> Response:
     """Films by popularity; with `query` those whose titles have its words (or words that begin
-    so), best match first.
+    so), best match first. A cursor is a place in that order: pages neither repeat nor skip a film,
+    whatever is added or removed meanwhile.
     """
     context = context_of(request)
-    movie_ids, cursor = paginate(_matching(context, query), query.limit, query.cursor)
+    movie_ids, cursor = paginate_by_key(_matching(context, query), query.limit)
     rows = (context.catalogue.get(movie_id) for movie_id in movie_ids)
     items = [row.summary() for row in rows if row]
     degraded = context.is_degraded()
@@ -75,16 +79,19 @@ async def list_similar_movies(
     """The films most like one: in content, in who likes both, in the words of the title. Blocked
     films are left out, and those that the filters do not allow. Where the content service gives no
     answer or too few films, popular ones follow, those of the same genres first, and the answer
-    says `degraded: true`.
+    says `degraded: true`. `next_cursor` gives the next page.
     """
     context = context_of(request)
     allowed = context.movie_filter(query)
+    page = ListPage.of(query, "similar", int(movie_id))
     await context.require_movie(movie_id)
     profile = await context.profiles.read(None)
-    list_request = ListRequest(query.k, allowed, frozenset((movie_id,)))
+    list_request = ListRequest(query.k, allowed, frozenset((movie_id,)), shown=page.shown)
     wanted = ServiceList(list_request, profile.rules, context.catalogue)
     served = await wanted.served(partial(_similar, context, movie_id))
     filtered, why = wanted.filled_up(served, _popular_like(context, movie_id, allowed))
+    more = chain(served.sent, _popular_like(context, movie_id, allowed))
+    on_page = [item.movie_id for item in filtered.items]
     return json_response(
         {
             "movie_id": context.catalogue.given(movie_id),
@@ -92,6 +99,7 @@ async def list_similar_movies(
             "degraded": why is not None or context.is_degraded(profile),
             "fallbacks": [] if why is None else [{"route": Route.SIMILAR, "why": why}],
             "items": [item_document(item, False, context.catalogue) for item in filtered.items],
+            "next_cursor": page.next_cursor(on_page, wanted.has_more(filtered, more)),
             "notes": filter_notes(allowed, filtered, context.catalogue),
         }
     )
@@ -170,15 +178,24 @@ async def remove_movie(request: Request, movie_id: MovieId) -> Response:
     return await context.write(MovieRemoved(data=MovieRef(movie_id=movie_id)))
 
 
-def _matching(context: Context, query: MoviesQuery) -> Iterable[int]:
+def _matching(context: Context, query: MoviesQuery) -> Iterator[tuple[SortKey, int]]:
+    """Yield the films of a list behind its cursor, with their sort keys, in order.
+
+    Raises:
+        InvalidInput: The cursor is none of such a list.
+    """
     allowed = context.movie_filter(query)
     popular = context.live_view.popular
     if not query.query.strip():
-        return (row.movie_id for row in popular.rows(allowed))
+        after = None if query.cursor is None else key_of(query.cursor, 3)
+        rows = popular.rows(allowed, after=cast(PopularityKey | None, after))
+        return ((popular.key(row.movie_id), row.movie_id) for row in rows)
+    last = None if query.cursor is None else key_of(query.cursor, 4)
     matches = context.catalogue.search(query.query)
-    rows = {movie_id: context.catalogue.get(movie_id) for movie_id in matches}
-    allowed_ids = [movie_id for movie_id, row in rows.items() if row and allowed.allows(row)]
-    return sorted(allowed_ids, key=lambda i: (matches[i], popular.rank(i), i))
+    found = {movie_id: context.catalogue.get(movie_id) for movie_id in matches}
+    allowed_ids = [movie_id for movie_id, row in found.items() if row and allowed.allows(row)]
+    keyed = sorted(((matches[i], *popular.key(i)), i) for i in allowed_ids)
+    return (item for item in keyed if last is None or item[0] > last)
 
 
 def _free_id(context: Context) -> int:

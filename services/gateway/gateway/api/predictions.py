@@ -1,5 +1,6 @@
 """Route of predicted ratings."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from gateway.upstream.models import Call, Failure
 from gateway.upstream.replies import Predictions, read_reply
 from marquee.domain.ids import as_given
 from marquee.domain.models import NEURAL
+from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
 
 routes = router("Recommendations")
@@ -31,9 +33,8 @@ async def predict(request: Request, body: PredictionBody) -> Response:
     caller_of(request).require_viewer(body.user_id)
     context = context_of(request)
     profile, notes = await _profile(context, body)
-    ratings = [(i, half_stars / 2) for i, half_stars in profile.facts.rated.items()]
     movie_ids = list(dict.fromkeys(body.movie_ids))
-    answer = await _predict(context, {"ratings": ratings, "movie_ids": movie_ids})
+    answer = await predict_ratings(context, profile.facts, movie_ids)
     predicted, model_version, fallbacks = {}, OWN_VERSION, []
     if isinstance(answer, Failure):
         fallbacks.append({"route": Route.NEURAL, "why": answer.why})
@@ -64,8 +65,13 @@ async def _profile(context: Context, body: PredictionBody) -> tuple[Profile, tup
     return await context.profiles.read(body.user_id), ()
 
 
-async def _predict(context: Context, body: dict[str, Any]) -> Predictions | Failure:
+async def predict_ratings(
+    context: Context, facts: Ratings, movie_ids: Sequence[int]
+) -> Predictions | Failure:
+    """Return the ratings that a viewer can be expected to give some films; never raises."""
     seconds = context.settings.deadline_ms / 1000
+    ratings = [(i, half_stars / 2) for i, half_stars in facts.rated.items()]
+    body = {"ratings": ratings, "movie_ids": list(movie_ids)}
     reply = await context.models.call(NEURAL.name, Call("POST", "/internal/predict", body, seconds))
     return read_reply(NEURAL.name, reply, Predictions)
 

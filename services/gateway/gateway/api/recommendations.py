@@ -7,13 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import context_of
+from gateway.api.lists.pages import ListPage
+from gateway.api.lists.viewer import viewer_query
 from gateway.api.schemas.field_types import UserId
-from gateway.api.schemas.requests import SessionBody, SessionQuery, UserQuery
+from gateway.api.schemas.list_requests import SessionQuery, UserQuery
+from gateway.api.schemas.requests import SessionBody
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
 from gateway.http.route import documents, router
+from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import RecommendationQuery
 from gateway.state.profiles import Profile
 
 routes = router("Recommendations")
@@ -23,12 +26,13 @@ _ANSWER = documents(RecommendationsDocument)
 @routes.get("/v1/recommendations", responses=_ANSWER, summary="Recommend to anyone")
 async def recommend(request: Request, query: Annotated[SessionQuery, Query()]) -> Response:
     """Films for somebody of whom nothing is kept: the most popular ones, or, after `viewed` films,
-    those most like them. Genres are a union and a hard filter.
+    those most like them. Genres are a union and a hard filter. `next_cursor` gives the next page.
     """
     movies = context_of(request).movie_filter(query)
     history = session_history((), query.viewed)
-    list_request = ListRequest(query.k, movies, history.older, query.diversity)
-    return await _session(request, history, list_request, query.explain)
+    page = ListPage.of(query, "anyone")
+    list_request = ListRequest(query.k, movies, history.older, query.diversity, page.shown)
+    return await _session(request, history, list_request, page, query.explain)
 
 
 @routes.post("/v1/recommendations", responses=_ANSWER, summary="Recommend to a session")
@@ -40,8 +44,9 @@ async def recommend_session(request: Request, body: SessionBody) -> Response:
     movies = context_of(request).movie_filter(body)
     history = session_history(body.ratings, body.viewed)
     exclude = history.older.union(body.exclude)
-    list_request = ListRequest(body.k, movies, exclude, body.diversity)
-    return await _session(request, history, list_request, body.explain)
+    page = ListPage.of(body, "session")
+    list_request = ListRequest(body.k, movies, exclude, body.diversity, page.shown)
+    return await _session(request, history, list_request, page, body.explain)
 
 
 @routes.get(
@@ -51,22 +56,23 @@ async def recommend_user(
     request: Request, user_id: UserId, query: Annotated[UserQuery, Query()]
 ) -> Response:
     """Films for a viewer, by what is known of him; an unknown viewer is a new one. With `after`
-    (the token of a write) the list follows that write, or says `fresh: false`.
+    (the token of a write) the list follows that write, or says `fresh: false`. `next_cursor` gives
+    the next page: the best films by then that no earlier page has shown.
     """
-    movies = context_of(request).movie_filter(query)
-    snapshot = await context_of(request).read_user(user_id, query.after, query.wait_ms)
-    list_request = ListRequest(query.k, movies, frozenset(query.exclude), query.diversity)
-    list_query = RecommendationQuery(
-        snapshot.profile, list_request, user_id, snapshot.after, snapshot.wait
-    )
-    return await context_of(request).recommend(list_query, snapshot.fresh, query.explain)
+    page = ListPage.of(query, "viewer", int(user_id))
+    list_query, fresh = await viewer_query(context_of(request), user_id, query, page.shown)
+    return await context_of(request).recommend(list_query, page, fresh, query.explain)
 
 
 async def _session(
-    request: Request, history: SessionHistory, list_request: ListRequest, explain: bool
+    request: Request,
+    history: SessionHistory,
+    list_request: ListRequest,
+    page: ListPage,
+    explain: bool,
 ) -> Response:
     profile = await context_of(request).profiles.read(None)
     query = RecommendationQuery(
         Profile(history.facts, profile.rules, profile.known), list_request, notes=history.notes
     )
-    return await context_of(request).recommend(query, True, explain)
+    return await context_of(request).recommend(query, page, True, explain)

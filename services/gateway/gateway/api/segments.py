@@ -10,8 +10,10 @@ from starlette.responses import Response
 
 from gateway.api.audit.operations import fix_segments, name_segment
 from gateway.api.context import Context, context_of
+from gateway.api.lists.pages import ListPage
+from gateway.api.schemas.list_requests import SegmentQuery
 from gateway.api.schemas.presenters import filter_notes, item_document
-from gateway.api.schemas.requests import SegmentBody, SegmentQuery, SegmentsBody
+from gateway.api.schemas.requests import SegmentBody, SegmentsBody
 from gateway.api.schemas.responses import (
     SegmentDocument,
     SegmentListDocument,
@@ -72,10 +74,12 @@ async def recommend_segment(
 ) -> Response:
     """The most popular films of a segment of films, or those that a segment of viewers likes more
     than others do; within the rules and the filters, with the promotions for that segment of
-    viewers. The list ends where the segment has no further film that passes.
+    viewers. The list ends where the segment has no further film that passes; `next_cursor` gives
+    the next page.
     """
     context = context_of(request)
-    list_request = ListRequest(query.k, context.movie_filter(query))
+    page = ListPage.of(query, "segment", kind, segment_id)
+    list_request = ListRequest(query.k, context.movie_filter(query), shown=page.shown)
     profile = await context.profiles.read(None)
     user = UserContext(segments=frozenset((segment_id,) if kind == "users" else ()))
     wanted = ServiceList(list_request, profile.rules, context.catalogue, user, kind == "users")
@@ -91,6 +95,9 @@ async def recommend_segment(
             "model_version": served.model_version,
             "degraded": served.failure is not None or context.is_degraded(profile),
             "items": items,
+            "next_cursor": page.next_cursor(
+                [item.movie_id for item in filtered.items], wanted.has_more(filtered, served.sent)
+            ),
             "notes": filter_notes(list_request.filter, filtered, context.catalogue),
         }
     )

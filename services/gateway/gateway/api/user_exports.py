@@ -37,8 +37,8 @@ async def export_user(
     request: Request, user_id: UserId, query: Annotated[ExportQuery, Query()]
 ) -> Response:
     """All that is known of a viewer: ratings with films, stars and times, viewed and dismissed
-    films, counts, route, cluster and segment. As a file for Letterboxd it has the films that were
-    rated or viewed and have a title.
+    films, the watchlist, counts, route, cluster and segment. As a file for Letterboxd it has the
+    films that were rated or viewed and have a title.
     """
     context = context_of(request)
     snapshot = await context.read_user(user_id, query.after, query.wait_ms)
@@ -46,7 +46,7 @@ async def export_user(
         raise StoreUnavailable("the profile cannot be read just now, and an export must be whole")
     facts, catalogue = snapshot.profile.facts, context.catalogue
     if query.format == "json":
-        known = dict.fromkeys((*facts.rated, *facts.viewed, *facts.dismissed))
+        known = dict.fromkeys((*facts.rated, *facts.viewed, *facts.dismissed, *facts.watchlist))
         rows = await rows_of(context, user_id, list(known))
         document = {"user": await user_document(request, user_id, snapshot)}
         return json_response(document | _lists(facts, rows))
@@ -95,6 +95,7 @@ def _lists(facts: Ratings, rows: Mapping[int, Row]) -> dict[str, Any]:
         "ratings": rated,
         "viewed": [rows[movie_id].summary() for movie_id in reversed(facts.viewed)],
         "dismissed": [rows[movie_id].summary() for movie_id in reversed(facts.dismissed)],
+        "watchlist": [rows[movie_id].summary() for movie_id in reversed(facts.watchlist)],
     }
 
 

@@ -62,11 +62,11 @@ async def list_ratings(
     allowed = context.movie_filter(query)
     snapshot = await context.read_user(user_id, query.after, query.wait_ms)
     rated = snapshot.profile.facts.rated
-    passing = _allowed(reversed(rated), allowed, context.catalogue)
+    passing = allowed_movies(reversed(rated), allowed, context.catalogue)
     movie_ids, cursor = paginate(passing, query.limit, query.cursor)
     rows = await rows_of(context, user_id, movie_ids)
     items = [rows[i].summary() | {"rating": rated[i] / 2} for i in movie_ids]
-    document = {"items": items, "next_cursor": cursor, **_freshness(context, snapshot)}
+    document = {"items": items, "next_cursor": cursor, **freshness(context, snapshot)}
     return json_response(document)
 
 
@@ -134,24 +134,27 @@ async def user_document(request: Request, user_id: int, snapshot: UserSnapshot) 
     decision = decide(evidence, context.orchestrator.thresholds)
     features = await _features(request, user_id) if facts else Features()
     known = Features() if isinstance(features, Failure) else features
-    freshness = _freshness(context, snapshot)
-    freshness["degraded"] |= isinstance(features, Failure)
+    about = freshness(context, snapshot)
+    about["degraded"] |= isinstance(features, Failure)
     return {
         "user_id": as_given(user_id),
         "ratings": len(facts.rated),
         "positive": facts.positive,
         "viewed": len(facts.viewed),
         "dismissed": len(facts.dismissed),
+        "watchlist": len(facts.watchlist),
         "route": decision.route,
         "reason": decision.reason,
         "cluster": known.cluster,
         "segment": known.segment,
         "model_version": known.model_version,
-        **freshness,
+        **about,
     }
 
 
-def _allowed(movie_ids: Iterable[int], allowed: MovieFilter, catalogue: Catalogue) -> Iterable[int]:
+def allowed_movies(
+    movie_ids: Iterable[int], allowed: MovieFilter, catalogue: Catalogue
+) -> Iterable[int]:
     """Return the ids of the movies that a filter allows; one not in the catalogue passes none."""
     if allowed == MovieFilter():
         return movie_ids
@@ -162,7 +165,8 @@ def _pair(user_id: int, movie_id: int, recommendation_id: str | None = None) -> 
     return UserMovie(user_id=user_id, movie_id=movie_id, recommendation_id=recommendation_id)
 
 
-def _freshness(context: Context, snapshot: UserSnapshot) -> dict[str, Any]:
+def freshness(context: Context, snapshot: UserSnapshot) -> dict[str, Any]:
+    """Return what an answer says of the profile that it rests on."""
     return {
         "profile": "known" if snapshot.profile.known else "unavailable",
         "fresh": snapshot.fresh,

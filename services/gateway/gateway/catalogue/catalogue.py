@@ -109,6 +109,7 @@ class MovieFilter:
         runtime_max: Longest running time in minutes.
         languages: Languages of which one must be its own; empty: any.
         certificates: Certificates, likewise.
+        only: Ids of which it must have one; None: any.
     """
 
     genres: tuple[str, ...] = ()
@@ -119,6 +120,7 @@ class MovieFilter:
     runtime_max: int | None = None
     languages: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
+    only: frozenset[int] | None = None
 
     @cached_property
     def genre_keys(self) -> frozenset[str]:
@@ -142,6 +144,8 @@ class MovieFilter:
 
     def allows(self, row: Row) -> bool:
         """Return whether a movie passes the filter."""
+        if self.only is not None and row.movie_id not in self.only:
+            return False
         if row.is_of(self.genre_not_keys) or (self.has_fields and not self._allows_fields(row)):
             return False
         if self.genres and not row.is_of(self.genre_keys):
@@ -229,9 +233,9 @@ class Catalogue:
         """Return the mask of the table's rows that a filter allows, shape (n_rows,)."""
         years, mask = self.table.years, self.table.alive.copy()
         if allowed.tag is not None:
-            tagged_rows = np.zeros(len(mask), bool)
-            tagged_rows[self.table.indexes(self.tagged(allowed.tag))] = True
-            mask &= tagged_rows
+            mask &= self._listed(self.tagged(allowed.tag))
+        if allowed.only is not None:
+            mask &= self._listed(sorted(allowed.only))
         if allowed.genres:
             mask &= (self.table.genres & self.table.genre_mask(allowed.genres)) != 0
         if allowed.genres_not:
@@ -243,6 +247,12 @@ class Catalogue:
             mask &= years >= allowed.year_from
         if allowed.year_to is not None:
             mask &= (years <= allowed.year_to) & (years > 0)
+        return mask
+
+    def _listed(self, movie_ids: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Return the mask of the table's rows of some movies, shape (n_rows,)."""
+        mask = np.zeros(len(self.table.alive), bool)
+        mask[self.table.indexes(movie_ids)] = True
         return mask
 
     @property

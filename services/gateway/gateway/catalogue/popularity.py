@@ -11,6 +11,8 @@ from marquee.domain.recommendation import Reason, Scored
 from marquee.features.movie_table import MovieTable
 from marquee.features.popularity import LivePopularity, MovieSums, Popularity
 
+PopularityKey = tuple[float, float, int]
+"""What the list is sorted by, rising: popularity and mean rating, negative, and the movie's id."""
 MAX_AGE_S = 1.0
 """Seconds between two sorts: sums change with every rating."""
 
@@ -31,7 +33,6 @@ class PopularList:
         self._sorted_at: tuple[int, float]
         self._popularity: Popularity
         self._order: npt.NDArray[np.int64]
-        self._rank: npt.NDArray[np.int64]
 
     def update(self, movie_id: int) -> None:
         """Apply a change of a movie's sums or row."""
@@ -45,23 +46,41 @@ class PopularList:
         for row in self.rows(allowed, also):
             yield Scored(row.movie_id, self.score(row.movie_id), reason)
 
-    def rows(self, allowed: MovieFilter, also: MovieFilter = _ANY) -> Iterator[Row]:
-        """Yield the rows of these movies, most popular first."""
+    def rows(
+        self,
+        allowed: MovieFilter,
+        also: MovieFilter = _ANY,
+        after: PopularityKey | None = None,
+    ) -> Iterator[Row]:
+        """Yield the rows of these movies, most popular first; those behind the key `after`."""
         self._refresh()
         mask = self.catalogue.filter_mask(allowed)
         if also != _ANY:
             mask &= self.catalogue.filter_mask(also)
+        if after is not None:
+            mask &= self._behind(after)
         order = self._order[mask[self._order]]
         for movie_id in self.catalogue.table.movie_ids[order]:
             row = self.catalogue.get(int(movie_id))
             if row is not None:
                 yield row
 
-    def rank(self, movie_id: int) -> int:
-        """Return a movie's rank from 0; an unknown movie ranks last."""
+    def key(self, movie_id: int) -> PopularityKey:
+        """Return a movie's place in the order; an unknown movie comes last."""
         self._refresh()
         row = self.catalogue.table.index(movie_id)
-        return int(self._rank[row]) if row >= 0 else len(self._rank)
+        if row < 0:
+            return 0.0, 0.0, int(movie_id)
+        popularity = self._popularity
+        return -float(popularity.popularity[row]), -float(popularity.mean[row]), int(movie_id)
+
+    def _behind(self, key: PopularityKey) -> npt.NDArray[np.bool_]:
+        """Return the mask of the rows that come behind a key, shape (n_rows,)."""
+        popularity, mean, movie_id = -key[0], -key[1], key[2]
+        behind: npt.NDArray[np.bool_] = self._popularity.mean < mean
+        behind |= (self._popularity.mean == mean) & (self.catalogue.table.movie_ids > movie_id)
+        behind &= self._popularity.popularity == popularity
+        return behind | (self._popularity.popularity < popularity)
 
     def score(self, movie_id: int) -> float:
         """Return a movie's popularity, 0 for an unknown movie."""
@@ -90,5 +109,3 @@ class PopularList:
     def _sort(self, table: MovieTable) -> None:
         self._popularity = self._live.now()
         self._order = self._popularity.order(table.movie_ids, np.ones(len(table), bool), len(table))
-        self._rank = np.empty(len(table), np.int64)
-        self._rank[self._order] = np.arange(len(table))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 _WORD = re.compile(r"\w+")
 _JOINT = re.compile(r"\w[^\w\s]+\w")
 """Two words with a mark and no blank between them."""
-_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|les|la|le|l'|los|las|el|il|das|der|die|une|un)\b")
+_ARTICLE_LAST = re.compile(r"^(.*), (the|a|an|les|la|le|l'|los|las|el|il|das|der|die|une|un)(?!\w)")
 
 EXACT, BEGINNING, WORDS, PREFIXES = range(4)
 """Match of a title: equals the query; begins with it; has its words; has words that begin so."""
@@ -27,6 +27,19 @@ def fold_title(text: str) -> str:
 def spoken_title(title: str) -> str:
     """Return a title in spoken order, folded: "Matrix, The" becomes "the matrix"."""
     return fold_title(_spoken(title))
+
+
+def readable_title(title: str) -> str:
+    """Return a title in spoken order, its first part alone.
+
+    "Matrix, The" becomes "The Matrix", "Boot, Das (Boat, The)" becomes "Das Boot".
+    """
+    first = title.split(" (", 1)[0]
+    moved = _ARTICLE_LAST.match(first.casefold())
+    if moved is None or moved.end() != len(first):
+        return first
+    name, article = first[: len(moved[1])], first[len(moved[1]) + 2 :]
+    return f"{article}{name}" if article.endswith("'") else f"{article} {name}"
 
 
 def _plain(text: str) -> str:

@@ -48,6 +48,7 @@ _OWN: Final[Mapping[str, tuple[int, ...]]] = {
     "put_rating": _FILM,
     "add_view": _FILM,
     "put_dismissed": _FILM,
+    "put_watchlist": _FILM,
     "add_movie": (409,),
     "update_movie": _FILM,
     "remove_movie": _FILM,

@@ -1,11 +1,19 @@
-"""Pagination: a cursor names the last item of a page, so pages never repeat or skip."""
+"""Pagination of lists in a fixed order: a cursor names the last item of a page, or its sort key.
+
+By the item where the order is that of a store; by the key (`paginate_by_key`) where items come, go
+and change while pages are read. Ranked lists have cursors of their own (`shown_cursor`).
+"""
 
 import base64
 import binascii
+import math
 from collections.abc import Iterable
 from itertools import islice
 
 from marquee.errors import InvalidInput
+
+SortKey = tuple[float, ...]
+"""What a list is sorted by, rising; the last number is the id, so that no two items share a key."""
 
 
 def paginate(
@@ -23,6 +31,41 @@ def paginate(
             raise InvalidInput("its film is not in the list any more; begin anew", "cursor")
     page = list(islice(remaining, limit + 1))
     return page[:limit], cursor_after(page[limit - 1]) if len(page) > limit else None
+
+
+def paginate_by_key(
+    items: Iterable[tuple[SortKey, int]], limit: int
+) -> tuple[list[int], str | None]:
+    """Return the ids of one page of sorted items, and the cursor of the next page, if there is one.
+
+    Args:
+        items: Sort keys and ids of the items after the cursor, in order.
+        limit: Items of a page.
+    """
+    page = list(islice(items, limit + 1))
+    is_last = len(page) <= limit
+    cursor = None if is_last else cursor_after(":".join(map(repr, page[limit - 1][0])))
+    return [movie_id for _, movie_id in page[:limit]], cursor
+
+
+def key_of(cursor: str, length: int) -> SortKey:
+    """Return the sort key of the last item before a cursor.
+
+    Args:
+        cursor: The cursor.
+        length: Numbers of a key of this list.
+
+    Raises:
+        InvalidInput: It is no cursor of such a list.
+    """
+    texts = item_of(cursor).split(":")
+    try:
+        numbers = [*map(float, texts[:-1]), int(texts[-1])]
+    except ValueError:
+        raise not_a_cursor() from None
+    if len(numbers) != length or not all(map(math.isfinite, numbers[:-1])):
+        raise not_a_cursor()
+    return tuple(numbers)
 
 
 def cursor_after(item: object) -> str:

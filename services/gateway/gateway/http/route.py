@@ -22,6 +22,7 @@ from gateway.http.problem_details import FieldError, InvalidFields, unknown_fiel
 from gateway.http.query_parameters import EndpointParameters
 from gateway.http.reason import reason_of, takes_reason
 from gateway.http.scopes import SCOPES
+from gateway.http.web.validators import is_revalidated, validated
 from marquee import telemetry
 from marquee.access.scopes import Scope
 from marquee.domain.json_values import refuse_deep
@@ -64,10 +65,10 @@ class StrictRoute(APIRoute):
         if self._only_reads:
             handle = _stopped_with_caller(handle)
         path, scope = self.path, self.scope_needed
-        counts: dict[int, Any] = {}
-        latency = telemetry.LATENCIES.labels(path)
+        measures = _Measures(path)
         keyed = takes_key(self.name, self.methods or ())
         reasoned = takes_reason(self.name, self.methods or ())
+        is_kept = is_revalidated(self.name, self.methods or ())
         if reasoned:
             known |= {reason.NAME}
 
@@ -85,6 +86,8 @@ class StrictRoute(APIRoute):
                 response = await (
                     handle(request) if key is None else idempotent(request, key, handle)
                 )
+                if is_kept:
+                    response = validated(request, response)
                 status = response.status_code
                 if (allowance := getattr(request.state, "allowance", None)) is not None:
                     response.headers.update(allowance.headers())
@@ -93,10 +96,7 @@ class StrictRoute(APIRoute):
                 status = getattr(error, "status", getattr(error, "status_code", 500))
                 raise
             finally:
-                if (count := counts.get(status)) is None:
-                    count = counts[status] = telemetry.REQUESTS.labels(path, status)
-                count.inc()
-                latency.observe(time.perf_counter() - started)
+                measures.note(status, time.perf_counter() - started)
 
         return strict
 
@@ -136,6 +136,21 @@ class StrictRoute(APIRoute):
             else:
                 names.add(parameter.alias)
         return frozenset(names)
+
+
+class _Measures:
+    """The measures of a route, looked up once."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._counts = path, dict[int, Any]()
+        self._latency = telemetry.LATENCIES.labels(path)
+
+    def note(self, status: int, seconds: float) -> None:
+        """Count an answer."""
+        if (count := self._counts.get(status)) is None:
+            count = self._counts[status] = telemetry.REQUESTS.labels(self._path, status)
+        count.inc()
+        self._latency.observe(seconds)
 
 
 def _asgi(handle: Handler) -> ASGIApp:

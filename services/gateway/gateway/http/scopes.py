@@ -9,6 +9,9 @@ SCOPES: Mapping[str, Scope] = {
     "recommend": Scope.READ,
     "recommend_session": Scope.READ,
     "recommend_user": Scope.READ,
+    "recommend_batch": Scope.READ,
+    "recommend_together": Scope.READ,
+    "list_shelves": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -17,6 +20,9 @@ SCOPES: Mapping[str, Scope] = {
     "add_view": Scope.WRITE,
     "put_dismissed": Scope.WRITE,
     "delete_dismissed": Scope.WRITE,
+    "list_watchlist": Scope.READ,
+    "put_watchlist": Scope.WRITE,
+    "delete_watchlist": Scope.WRITE,
     "erase_user": Scope.WRITE,
     "predict": Scope.READ,
     "list_movies": Scope.READ,
@@ -61,6 +67,9 @@ SCOPES: Mapping[str, Scope] = {
 }
 """Operation → scope."""
 
+OF_OPERATORS: Final = frozenset({"metrics"})
+"""Operations that only operators call, though they need no key."""
+
 WITHOUT_EFFECT: Final = frozenset({"preview_rule"})
 """Calls that change nothing, though their method is not GET."""
 WITHOUT_IDEMPOTENCY_KEY: Final = frozenset({"issue_token"}) | WITHOUT_EFFECT
@@ -84,6 +93,7 @@ OF_ANYONE: Final = frozenset(
 OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
+        "list_shelves",
         "get_user",
         "export_user",
         "list_ratings",
@@ -92,6 +102,9 @@ OF_ONE_VIEWER: Final = frozenset(
         "add_view",
         "put_dismissed",
         "delete_dismissed",
+        "list_watchlist",
+        "put_watchlist",
+        "delete_watchlist",
     }
 )
 """Calls that a viewer's token allows where the path names that viewer. An erasure is not among

@@ -6,7 +6,8 @@ outside its filters, or not in the catalogue (if there is one); promoted movies 
 promotions are placed, heaviest first, ties by movie id. One with slots takes the first of them that
 is free and within the list. One without slots takes the first free rank of 1, 5, 9, …, so that such
 promotions never fill more than every fourth place. A promotion for genres holds when the request
-asks for one of them or for none; one for segments when the user is in one of them.
+asks for one of them or for none; one for segments when the user is in one of them. On later pages
+of a list ranks go on where the page before ended.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,12 +44,14 @@ class ListRequest:
         exclude: Ids of movies to leave out.
         diversity: Share of a movie's exposure threshold that its score loses, in 0..1; None: the
             default of the system, which the popular list, the same for all, is spared.
+        shown: Ids of the movies that earlier pages of the list have shown.
     """
 
     k: int = 10
     filter: MovieFilter = field(default_factory=MovieFilter)
     exclude: frozenset[int] = frozenset()
     diversity: float | None = None
+    shown: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,24 @@ class FilterStage:
                 break
         promoted = {p.rank: _promoted_item(p.movie_id, allowed.get(p.movie_id)) for p in placed}
         merged = tuple(_merge(promoted, iter(organic), list_request.k))
-        return FilteredList(merged, tuple(removed.values()), _with_final_ranks(placed, merged))
+        first_rank = len(list_request.shown) + 1
+        placements = _with_final_ranks(placed, merged, first_rank)
+        return FilteredList(merged, tuple(removed.values()), placements)
+
+    def has_more(
+        self,
+        page: FilteredList,
+        items: Iterable[Scored],
+        user: UserContext,
+        list_request: ListRequest,
+    ) -> bool:
+        """Return whether one of `items` may be shown that a page does not have."""
+        on_page = {item.movie_id for item in page.items}
+        return any(
+            item.movie_id not in on_page
+            and self._removal(item.movie_id, user, list_request) is None
+            for item in items
+        )
 
     def _place(
         self, user: UserContext, list_request: ListRequest, removed: dict[int, Removal]
@@ -127,7 +147,7 @@ class FilterStage:
             if removal := self._removal(promotion.movie_id, user, list_request):
                 removed[promotion.movie_id] = removal
                 continue
-            rank = next((r for r in _ranks(promotion, list_request.k) if r not in placed), None)
+            rank = next((r for r in _ranks(promotion, list_request) if r not in placed), None)
             if rank is not None:
                 placed[rank] = Placement(promotion.movie_id, rank, promotion)
         return [placed[rank] for rank in sorted(placed)]
@@ -144,6 +164,7 @@ class FilterStage:
             ("viewed", facts.viewed),
             ("dismissed", facts.dismissed),
             ("excluded", list_request.exclude),
+            ("shown", list_request.shown),
         ):
             if movie_id in movies:
                 return Removal(movie_id, rule)
@@ -167,9 +188,11 @@ def _applies(promotion: Promotion, user: UserContext, list_request: ListRequest)
     )
 
 
-def _ranks(promotion: Promotion, k: int) -> Iterator[int]:
-    ranks: Iterable[int] = promotion.slots or range(1, k + 1, PROMOTION_INTERVAL)
-    return (rank for rank in ranks if rank <= k)
+def _ranks(promotion: Promotion, list_request: ListRequest) -> Iterator[int]:
+    """Yield the ranks that a promotion may take, counted from the first one of the page."""
+    before, k = len(list_request.shown), list_request.k
+    ranks: Iterable[int] = promotion.slots or range(1, before + k + 1, PROMOTION_INTERVAL)
+    return (rank - before for rank in ranks if before < rank <= before + k)
 
 
 def _promoted_item(movie_id: int, item: Scored | None) -> Scored:
@@ -179,11 +202,13 @@ def _promoted_item(movie_id: int, item: Scored | None) -> Scored:
     return Scored(movie_id, item.score, Reason.PROMOTED, item.because)
 
 
-def _with_final_ranks(placed: list[Placement], items: tuple[Scored, ...]) -> tuple[Placement, ...]:
-    """Return the placements with the ranks in the final list."""
+def _with_final_ranks(
+    placed: list[Placement], items: tuple[Scored, ...], first_rank: int
+) -> tuple[Placement, ...]:
+    """Return the placements with the ranks in the final list, of which a page may be a part."""
     if not placed:
         return ()
-    ranks = {item.movie_id: rank for rank, item in enumerate(items, 1)}
+    ranks = {item.movie_id: rank for rank, item in enumerate(items, first_rank)}
     return tuple(replace(p, rank=ranks[p.movie_id]) for p in placed)
 
 

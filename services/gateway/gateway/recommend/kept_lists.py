@@ -14,12 +14,12 @@ from hashlib import blake2b
 from typing import Protocol
 
 from gateway.catalogue.catalogue import Catalogue
-from gateway.recommend.orchestrator import (
-    Clock,
+from gateway.recommend.answers import (
     RecommendationAnswer,
     RecommendationQuery,
     new_recommendation_id,
 )
+from gateway.recommend.orchestrator import Clock
 from gateway.recommend.result_cache import ResultCache
 from gateway.upstream.model_states import Basis
 from gateway.upstream.models import ReplyState
@@ -96,14 +96,20 @@ class KeptLists:
         self.cache: ResultCache[KeptList] = ResultCache(max_bytes)
         self._states, self._catalogue, self._clock = states, catalogue, clock
 
-    def ticket(self, query: RecommendationQuery, explain: bool) -> Ticket | None:
-        """Return the ticket of a request, taken before its list is made; None: it is not kept."""
+    def ticket(self, query: RecommendationQuery, page: Hashable, explain: bool) -> Ticket | None:
+        """Return the ticket of a request, taken before its list is made; None: it is not kept.
+
+        Args:
+            query: The request.
+            page: Which page of the list.
+            explain: Whether the answer says what rules have done.
+        """
         profile = query.profile
         if query.after or not profile.known:
             return None
         facts, now = _digest(profile.facts), self._clock()
         who = facts if query.user_id is None else as_given(query.user_id)
-        key = (who, query.list_request, explain, query.notes)
+        key = (who, query.list_request, page, explain, query.notes)
         change = profile.rules.next_change(now)
         return Ticket(key, facts, profile.rules.stamp, self._catalogue.version, now, change)
 

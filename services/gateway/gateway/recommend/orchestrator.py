@@ -1,21 +1,25 @@
 """Orchestration of one request: evidence, route, fallback chain, filter stage, answer."""
 
 import itertools
-import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.answers import (
+    Fallback,
+    RecommendationAnswer,
+    RecommendationQuery,
+    Source,
+)
 from gateway.recommend.candidate_filter import candidate_filter
-from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
-from gateway.state.consistency_token import Positions, select_topics
-from gateway.state.profiles import Profile
+from gateway.recommend.filter_stage import FilteredList, FilterStage, UserContext
+from gateway.state.consistency_token import select_topics
 from gateway.state.rules import Rules
-from gateway.upstream.models import Failure, Models, RecommendReply, ReplyState
+from gateway.upstream.models import Failure, Models, RecommendReply
 from gateway.upstream.segments import fetch_user_segment
 from gateway.upstream.user_request import UserRequest
 from marquee.domain.models import MODEL_BY_ROUTE
@@ -50,60 +54,6 @@ class Timeouts:
 
     call: float = 0.25
     request: float = 0.6
-
-
-@dataclass(frozen=True)
-class RecommendationQuery:
-    """A request for recommendations: user (no id: a session), list, and positions to wait for."""
-
-    profile: Profile
-    list_request: ListRequest
-    user_id: int | None = None
-    after: Positions = field(default_factory=dict)
-    wait: float = 0.0
-    """Seconds that a service may wait for its rows to pass `after`."""
-    notes: tuple[str, ...] = ()
-    """What of the request was left out, in words."""
-    spares: int | None = None
-    """Spare movies to request; None: as many as the rules may remove or place."""
-
-
-@dataclass(frozen=True)
-class Fallback:
-    """A route that did not fill the list, with the reason."""
-
-    route: Route
-    why: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """A service's list behind an answer: what it tells of its state, and when it was asked."""
-
-    service: str
-    state: ReplyState | None
-    asked_at: float
-
-
-def new_recommendation_id() -> str:
-    """Return an id that no other answer has."""
-    return secrets.token_urlsafe(12)
-
-
-@dataclass(frozen=True)
-class RecommendationAnswer:
-    """The list, the route of its first movie, and the routing decision and fallbacks behind it."""
-
-    decision: Decision
-    route: Route
-    filtered: FilteredList
-    fallbacks: tuple[Fallback, ...]
-    model_version: str
-    fresh: bool
-    recommendation_id: str = field(default_factory=new_recommendation_id)
-    sources: tuple[Source, ...] = ()
-    """The services' lists behind it, if it rests on nothing but those, the profile, the catalogue
-    and the rules: then the same answer can be given again. Empty: it does not."""
 
 
 class Orchestrator:
@@ -217,6 +167,7 @@ class _RequestRun:
             tuple(self._fallbacks),
             version,
             self._fresh,
+            self._has_more(),
             sources=tuple(self._sources) if is_repeatable else (),
         )
 
@@ -241,6 +192,16 @@ class _RequestRun:
     def _exhausted(self) -> bool:
         """Return whether the catalogue has no further movie that may be shown."""
         return len(self._filled_up().items) == len(self._filtered.items)
+
+    def _has_more(self) -> bool:
+        """Return whether a movie is left to show; the spares mostly tell."""
+        if not self._full:
+            return False
+        popular = self._popular.movies(self._query.list_request.filter)
+        candidates = itertools.chain(self._candidates, popular)
+        return self._stage.has_more(
+            self._filtered, candidates, self._user, self._query.list_request
+        )
 
     async def _recommend(self, route: Route, k: int) -> RecommendReply | Failure:
         """Ask a route's service, unless it did not respond in this run: one wait is enough."""
@@ -297,5 +258,7 @@ def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str,
     list_request = query.list_request
     return {
         "user_id": query.user_id,
-        **candidate_filter(list_request.filter, catalogue, list_request.exclude),
+        **candidate_filter(
+            list_request.filter, catalogue, list_request.exclude | list_request.shown
+        ),
     }

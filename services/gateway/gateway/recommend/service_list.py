@@ -50,7 +50,8 @@ class ServiceList:
     async def served(self, ask: Ask) -> ServedMovies:
         """Ask a service, and once more with `MAX_RESERVE` where rules leave too few."""
         k, served = self.list_request.k, ServedMovies(self.apply(()))
-        filters = candidate_filter(self.list_request.filter, self.catalogue)
+        shown = sorted(self.list_request.shown)
+        filters = candidate_filter(self.list_request.filter, self.catalogue, shown)
         for n in (k + reserve(self.rules), k + MAX_RESERVE):
             sent_ids = [item.movie_id for item in served.sent]
             reply = await ask(n, {**filters, "exclude": [*filters["exclude"], *sent_ids]})
@@ -61,6 +62,13 @@ class ServiceList:
             if len(served.filtered.items) >= k or len(reply.items) < n:
                 break
         return served
+
+    def has_more(self, page: FilteredList, movies: Iterable[Scored]) -> bool:
+        """Return whether one of `movies` may be shown after a full page."""
+        if len(page.items) < self.list_request.k:
+            return False
+        stage = FilterStage(self.rules, self.catalogue, self.now)
+        return stage.has_more(page, movies, self.user, self.list_request)
 
     def filled_up(
         self, served: ServedMovies, more: Iterable[Scored]

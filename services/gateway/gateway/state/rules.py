@@ -83,6 +83,11 @@ class Rules:
             changed = replace(known, block=rule)
         return Rules({**self._movies, rule.movie_id: changed})
 
+    @cached_property
+    def blocks_only(self) -> "Rules":
+        """The same without promotions."""
+        return Rules({i: replace(r, promotion=None) for i, r in self._movies.items() if r.block})
+
     def __len__(self) -> int:
         """Return the number of movies with rules, in force or not."""
         return len(self._movies)

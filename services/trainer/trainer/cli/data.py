@@ -66,7 +66,7 @@ def import_(  # noqa: PLR0913 (each is an option of the command)
 
     marquee data import newer-ratings.csv --append
     """
-    from trainer.datasets.options import ImportOptions
+    from trainer.datasets.files.options import ImportOptions
     from trainer.datasets.reader import read_dataset
     from trainer.history.base_data import check_no_loss
     from trainer.history.history import History
@@ -116,7 +116,7 @@ def check(  # noqa: PLR0913 (each is an option of the command)
     as_json: Json = False,
 ) -> None:
     """Read a data set and report on it as an import would; nothing is written."""
-    from trainer.datasets.options import ImportOptions
+    from trainer.datasets.files.options import ImportOptions
     from trainer.datasets.reader import read_dataset
 
     options = ImportOptions.parse(max_loss, encoding, separator, columns, scale, likes, date_order)
@@ -137,7 +137,7 @@ def export(
 
     marquee data export exported --format parquet
     """
-    from trainer.datasets.export import export_dataset, export_lines
+    from trainer.datasets.exports.export import export_dataset, export_lines
     from trainer.history.history import History
 
     session: Session = context.obj

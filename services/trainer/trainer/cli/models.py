@@ -1,22 +1,35 @@
 """`marquee models`: list, show, check and compare versions, and roll back."""
 
+import getpass
 import sys
-from typing import Annotated
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
+from marquee.audit.entries import REASON, AuditEntry
+from marquee.errors import InvalidInput
 from marquee.registry.bundle import Manifest
 from marquee.registry.registry import Registry
+from marquee.store.audited_command import audited_command
 from trainer.cli.terminal import Session, print_json, print_lines, print_table
 from trainer.models.artifact_check import check_artifacts
 from trainer.models.diff import Change, changes, find_version
-from trainer.models.versions import ModelVersions, list_models, read_model, roll_back
+from trainer.models.versions import (
+    ModelVersions,
+    list_models,
+    read_model,
+    roll_back,
+    rollback_target,
+)
 from trainer.tracking.mlflow import mirror_rollback
 
 app = typer.Typer(no_args_is_help=True, help="Model versions: list, show, compare, roll back.")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Name = Annotated[str, typer.Argument(help="content, hybrid, user-model or neural.")]
+Reason = Annotated[str, typer.Option(help="Why, for the audit (GET /v1/audit).")]
 Version = Annotated[str | None, typer.Argument(help="A version.")]
 
 
@@ -106,14 +119,36 @@ def rollback(
     name: Name,
     version: Version = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    reason: Reason = "",
 ) -> None:
     """Let an earlier version serve again, by default the one before the serving one."""
     session: Session = context.obj
+    if not REASON.allows(reason or "-"):
+        raise InvalidInput(f"reason: {REASON.rule}")
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Roll {name} back to {version or 'the version before'}?", abort=True)
-    data = roll_back(session.settings, name, version)
+    target = rollback_target(session.settings, name, version)
+    with _audited(session, name, reason) as outcome:
+        data = roll_back(session.settings, name, target)
+        outcome["after"] = {"version": data.version}
     mirror_rollback(session.settings, name, data.version)
     print_lines([f"{name} {data.version} serves again"])
+
+
+def _audited(session: Session, name: str, reason: str) -> AbstractContextManager[dict[str, Any]]:
+    entry = AuditEntry(
+        at=datetime.now(UTC),
+        actor=getpass.getuser(),
+        authtype="system",
+        action="model.rolled_back",
+        subject=name,
+        reason=reason,
+        before={"version": read_model(session.settings, name).serving},
+    )
+    settings = session.settings
+    return audited_command(
+        settings.redis_address, settings.namespace, settings.audit_entries, entry
+    )
 
 
 def _selected(model: ModelVersions, version: str | None) -> str:

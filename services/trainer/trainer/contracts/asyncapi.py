@@ -11,7 +11,7 @@ from marquee.events import EVENT_TYPES, MODELS, MOVIES, RATINGS, Event
 from marquee.events.payloads import Data
 from trainer.contracts.examples import EXAMPLES
 
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 """Version of the contract: a new field or type raises the minor number; old forms stay readable."""
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REQUIRED = ["specversion", "id", "source", "type", "data"]

@@ -45,6 +45,8 @@ _DATA: Mapping[str, dict[str, Any]] = {
     "user.erased": {"user_id": 4242},
     "model.published": _VERSION,
     "model.rolled_back": _VERSION,
+    "watchlist.added": _PAIR | {"recommendation_id": "r-7d1c"},
+    "watchlist.removed": _PAIR,
 }
 
 EXAMPLES: Mapping[str, dict[str, Any]] = {

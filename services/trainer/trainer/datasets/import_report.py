@@ -19,7 +19,7 @@ from marquee.features.dataset import Dataset
 from trainer.datasets.id_report import id_lines, id_warnings
 from trainer.datasets.links import Links
 from trainer.datasets.rating_scale import rating_warnings
-from trainer.datasets.tables import FileReport, Tally
+from trainer.datasets.text.tables import FileReport, Tally
 
 _SHOWN_GENRES = 20
 _SHOWN_NAMES = 5

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from marquee.domain.movie_fields import MovieLinks
 from marquee.errors import DataError
-from trainer.datasets.layouts import find_links
-from trainer.datasets.numbers import Column
-from trainer.datasets.open_tables import OpenTables
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.sources import open_sources
-from trainer.datasets.table_heads import TableFile
+from trainer.datasets.files.layouts import find_links
+from trainer.datasets.files.open_tables import OpenTables
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.files.sources import open_sources
+from trainer.datasets.files.table_heads import TableFile
+from trainer.datasets.text.numbers import Column
 
 TMDB = Column("tmdb id", "a whole number from 1", 1, 2**53)
 """The column of ids at TMDB."""

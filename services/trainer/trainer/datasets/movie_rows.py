@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from marquee.domain.ids import as_given, id_text
 from marquee.domain.movies import YEARS, Movie, kept_movie_of
-from trainer.datasets.column_names import Columns
-from trainer.datasets.exported_fields import FIELD_ROLES, read_cell, read_rest
-from trainer.datasets.film_details import DETAIL_ROLES, FilmDetails
-from trainer.datasets.genre_lists import GenreColumn, list_in
-from trainer.datasets.titles import split_title
+from trainer.datasets.columns.column_names import Columns
+from trainer.datasets.columns.film_details import DETAIL_ROLES, FilmDetails
+from trainer.datasets.columns.genre_lists import GenreColumn, list_in
+from trainer.datasets.columns.titles import split_title
+from trainer.datasets.exports.exported_fields import FIELD_ROLES, read_cell, read_rest
 
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of what follows, so that a title reads as another one."""

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.counts import counted
-from trainer.datasets.numbers import time_column
-from trainer.datasets.open_tables import OpenTables
-from trainer.datasets.rating_columns import rating_column
-from trainer.datasets.tables import FileReport, Tally, blocks_of, read_numbers
+from trainer.datasets.columns.rating_columns import rating_column
+from trainer.datasets.files.open_tables import OpenTables
+from trainer.datasets.text.numbers import time_column
+from trainer.datasets.text.tables import FileReport, Tally, blocks_of, read_numbers
 
 _SECTION = re.compile(rb"^([^,\n]*):[ \r]*$\n?", re.MULTILINE)
 _DATE = "2005-09-06"

@@ -6,14 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from marquee.arrays import Ints
-from trainer.datasets.date_order import DateOrder, DayMonths, OrderedDates, has_order, order_of
+from trainer.datasets.columns.date_order import (
+    DateOrder,
+    DayMonths,
+    OrderedDates,
+    has_order,
+    order_of,
+)
+from trainer.datasets.columns.rating_columns import rating_column
+from trainer.datasets.files.open_tables import OpenTables, how_read
+from trainer.datasets.files.row_streams import rows_of
+from trainer.datasets.files.table_heads import TableFile
 from trainer.datasets.netflix import read_sections
-from trainer.datasets.numbers import Column, time_column
-from trainer.datasets.open_tables import OpenTables, how_read
-from trainer.datasets.rating_columns import rating_column
-from trainer.datasets.row_streams import rows_of
-from trainer.datasets.table_heads import TableFile
-from trainer.datasets.tables import Tally, read_numbers
+from trainer.datasets.text.numbers import Column, time_column
+from trainer.datasets.text.tables import Tally, read_numbers
 
 _LIKE = 10
 """Half stars of a row that is a like whatever it says."""

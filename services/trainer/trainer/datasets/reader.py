@@ -12,19 +12,19 @@ from marquee.domain.ids import as_given
 from marquee.domain.movies import Movie
 from marquee.errors import DataError
 from marquee.features.dataset import Dataset, make_dataset, position_in
-from trainer.datasets.dialects import split_lines
-from trainer.datasets.encodings import decode
-from trainer.datasets.genre_lists import ML_100K_GENRES
+from trainer.datasets.columns.genre_lists import ML_100K_GENRES
+from trainer.datasets.columns.tag_relevance import Tags
+from trainer.datasets.files.layouts import TMDB_MOVIES, find_layout
+from trainer.datasets.files.open_tables import OpenTables
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.files.sources import open_sources
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.layouts import TMDB_MOVIES, find_layout
 from trainer.datasets.links import TMDB, Links, read_links
 from trainer.datasets.movie_rows import MovieRow, MovieRows, refused_cells
-from trainer.datasets.open_tables import OpenTables
-from trainer.datasets.options import ImportOptions
 from trainer.datasets.rating_tables import RatingRows, read_ratings
-from trainer.datasets.sources import open_sources
-from trainer.datasets.tag_relevance import Tags
 from trainer.datasets.tag_tables import read_tags
+from trainer.datasets.text.dialects import split_lines
+from trainer.datasets.text.encodings import decode
 from trainer.datasets.unread_files import check_named_are_read
 
 

@@ -8,14 +8,8 @@ import numpy.typing as npt
 
 from marquee.arrays import Ints
 from marquee.domain.movies import TAG
-from trainer.datasets.blocks import Fields
-from trainer.datasets.column_names import Kind
-from trainer.datasets.encodings import decode
-from trainer.datasets.layouts import GENOME
-from trainer.datasets.numbers import Column
-from trainer.datasets.open_tables import OpenTables
-from trainer.datasets.tables import read_numbers, read_rows
-from trainer.datasets.tag_relevance import (
+from trainer.datasets.columns.column_names import Kind
+from trainer.datasets.columns.tag_relevance import (
     MAX_LENGTH,
     MAX_TAGS,
     Tags,
@@ -23,6 +17,12 @@ from trainer.datasets.tag_relevance import (
     genome_tags,
     user_tags,
 )
+from trainer.datasets.files.layouts import GENOME
+from trainer.datasets.files.open_tables import OpenTables
+from trainer.datasets.text.blocks import Fields
+from trainer.datasets.text.encodings import decode
+from trainer.datasets.text.numbers import Column
+from trainer.datasets.text.tables import read_numbers, read_rows
 
 _TAG = Column("tag id", "a whole number from 1", 1, 2**31 - 1)
 _RELEVANCE = Column("relevance", "between 0 and 1", 0, 1, whole=False)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from marquee.errors import DataError
+from trainer.datasets.files.sources import Sources, plain_name
 from trainer.datasets.import_report import ImportReport
-from trainer.datasets.sources import Sources, plain_name
 
 
 def check_named_are_read(files: Sources, report: ImportReport) -> None:

@@ -92,14 +92,18 @@ def _canonical_json(value: bytes) -> bytes:
 
 
 def _canonical_ratings(value: bytes) -> bytes:
-    """Return packed ratings without times, the dismissed movies in order of their ids."""
+    """Return packed ratings without times, the dismissed movies in order of their ids.
+
+    Without a watchlist it is what it was before there were any.
+    """
     layout = _layout(value)
     if layout is None:  # damaged, hence equal to no other
         return value
-    if not layout.rated + layout.viewed + layout.dismissed:
+    if not layout.rated + layout.viewed + layout.dismissed + layout.watchlist:
         return b""
     dismissed = np.sort(np.frombuffer(value, layout.id_type, layout.dismissed, layout.dismissed_at))
-    return value[: layout.dismissed_at] + dismissed.tobytes()
+    watchlist = value[layout.watchlist_at :] if layout.watchlist else b""
+    return value[: layout.dismissed_at] + dismissed.tobytes() + watchlist
 
 
 def _layout(value: bytes) -> PackedLayout | None:

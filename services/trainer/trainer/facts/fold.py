@@ -13,9 +13,18 @@ from marquee.features.dataset import Dataset, make_dataset, position_in
 from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
 from trainer.facts.catalogue import FoldedCatalogue
 
-KINDS: tuple[str, ...] = ("added", "removed", "viewed", "dismissed", "restored", "erased")
+KINDS: tuple[str, ...] = (
+    "added",
+    "removed",
+    "viewed",
+    "dismissed",
+    "restored",
+    "erased",
+    "listed",
+    "unlisted",
+)
 """Kinds of events about a user, in the order of their codes."""
-ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED = range(len(KINDS))
+ADDED, REMOVED, VIEWED, DISMISSED, RESTORED, ERASED, LISTED, UNLISTED = range(len(KINDS))
 
 Codes = npt.NDArray[np.uint8]
 
@@ -98,7 +107,7 @@ class PartitionFacts:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All facts: ratings, marks (viewed, dismissed), and the catalogue.
+    """All facts: ratings, marks (viewed, dismissed, listed), and the catalogue.
 
     `erased` maps each partition to the digests of erased users' ids, with offsets. `texts` are
     those of ids that are strings: of all users who are known and not erased, whether they have
@@ -168,7 +177,8 @@ def fold_users(ratings: PairRows, marks: PairRows, events: UserEvents) -> tuple[
     dismissed = _fold_pairs(
         marks.take(marks.codes == DISMISSED), events, (DISMISSED, RESTORED), DISMISSED
     )
-    return ratings, PairRows.joined([viewed, dismissed])
+    listed = _fold_pairs(marks.take(marks.codes == LISTED), events, (LISTED, UNLISTED), LISTED)
+    return ratings, PairRows.joined([viewed, dismissed, listed])
 
 
 def _without_erased(

@@ -11,11 +11,11 @@ from marquee.consumer.unit_of_work import UnitOfWork
 from marquee.domain.ids import NARROW_LIMIT
 from marquee.domain.movies import Movie
 from marquee.domain.rating_sums import sums_by_movie
-from marquee.domain.ratings import LATEST, Ratings, packed_head
+from marquee.domain.ratings import LATEST, Ratings, packed_head, packed_tail
 from marquee.events import MOVIES, RuleEvent, decode_kept
 from marquee.store.keys import Keys
 from trainer.facts.canonical import PackedFacts, digest_of
-from trainer.facts.fold import VIEWED, PairRows, PartitionFacts
+from trainer.facts.fold import DISMISSED, LISTED, VIEWED, PairRows, PartitionFacts
 from trainer.facts.replay import FactStore
 
 
@@ -57,8 +57,9 @@ def _put_rules(facts: PackedFacts, rules: Mapping[tuple[int, str], str], fact_se
 
 
 def _users(ratings: PairRows, marks: PairRows, texts: Mapping[int, str]) -> dict[int, bytes]:
-    """Return packed ratings by user: counts, movies in the order of their changes, times."""
-    parts = (ratings, marks.take(marks.codes == VIEWED), marks.take(marks.codes != VIEWED))
+    """Return packed ratings by user (`marquee.domain.ratings`), as a consumer writes them."""
+    kinds = (marks.take(marks.codes == kind) for kind in (VIEWED, DISMISSED, LISTED))
+    parts = (ratings, *kinds)
     users = np.unique(np.concatenate([part.user_ids for part in parts]))
     by_user = [part.by_user() for part in parts]
     wide = _wide_users(parts, texts)
@@ -70,19 +71,17 @@ def _users(ratings: PairRows, marks: PairRows, texts: Mapping[int, str]) -> dict
     for user_id, spans in zip(users.tolist(), all_spans, strict=True):
         counts = [end - start for start, end in spans]
         if user_id in wide:
-            head = packed_head(counts, texts.get(user_id, ""))
+            head = packed_head(counts[:3], texts.get(user_id, ""))
             ids = [
                 part.movie_ids[a:b].astype("<i8").tobytes()
                 for part, (a, b) in zip(by_user, spans, strict=True)
             ]
         else:
-            head = packed_head(counts, None)
+            head = packed_head(counts[:3], None)
             ids = [part[4 * a : 4 * b] for part, (a, b) in zip(narrow_ids, spans, strict=True)]
         start, end = spans[0]
-        known = times[start:end]
-        packed_users[user_id] = b"".join(
-            (head, ids[0], halves[start:end], *ids[1:], known.tobytes() if known.any() else b"")
-        )
+        tail = packed_tail(times[start:end], ids[3])
+        packed_users[user_id] = b"".join((head, ids[0], halves[start:end], *ids[1:3], tail))
     return packed_users
 
 

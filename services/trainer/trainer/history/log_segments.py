@@ -58,6 +58,8 @@ _KIND_OF = {
     "movie.dismissed": "dismissed",
     "movie.restored": "restored",
     "user.erased": "erased",
+    "watchlist.added": "listed",
+    "watchlist.removed": "unlisted",
 }
 
 

@@ -32,7 +32,7 @@ from marquee.snapshots.format import (
 )
 from marquee.snapshots.id_texts import NO_TEXTS, IdTexts
 from trainer.facts.catalogue import BLOCK, PROMOTION, FoldedCatalogue
-from trainer.facts.fold import KINDS, Facts, PairRows, PartitionFacts
+from trainer.facts.fold import KINDS, LISTED, Facts, PairRows, PartitionFacts
 
 
 def write_snapshot(
@@ -92,9 +92,11 @@ def base_rows(snapshot: Snapshot | None, partition: int) -> tuple[PairRows, Pair
     ratings = read_partition(snapshot, "ratings", partition)
     marks = read_partition(snapshot, "marks", partition)
     codes = [KINDS.index(kind) for kind in marks["kind"].to_pylist()]
+    watchlist = read_partition(snapshot, "watchlist", partition)
+    listed = _rows(watchlist, np.full(len(watchlist), LISTED, np.uint8))
     return (
         _rows(ratings, ratings["half_stars"].to_numpy()),
-        _rows(marks, np.array(codes, np.uint8)),
+        PairRows.joined([_rows(marks, np.array(codes, np.uint8)), listed]),
     )
 
 
@@ -171,8 +173,11 @@ def _tables(facts: PartitionFacts) -> Iterator[tuple[Part, Any]]:
     yield "movies", _movies_table(movies)
     if fields := {int(m.movie_id): f for m in movies if (f := m.present_fields())}:
         yield "fields", _table("fields", [list(fields), list(map(_json, fields.values()))])
-    if len(facts.marks):
-        yield "marks", _marks_table(facts.marks)
+    is_listed = facts.marks.codes == LISTED
+    if len(marks := facts.marks.take(~is_listed)):
+        yield "marks", _marks_table(marks)
+    if len(listed := facts.marks.take(is_listed)):
+        yield "watchlist", _watchlist_table(listed)
     if catalogue.rules:
         yield "rules", _table("rules", [[text for _, text in sorted(catalogue.rules.items())]])
     if catalogue.removed:
@@ -208,6 +213,11 @@ def _marks_table(rows: PairRows) -> Any:
     rows = rows.by_user()
     kinds = np.array(KINDS)[rows.codes].tolist()
     return _table("marks", [rows.user_ids, rows.movie_ids, kinds, rows.times])
+
+
+def _watchlist_table(rows: PairRows) -> Any:
+    rows = rows.by_user()
+    return _table("watchlist", [rows.user_ids, rows.movie_ids, rows.times])
 
 
 def _movies_table(movies: list[Movie]) -> Any:

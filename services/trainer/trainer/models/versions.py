@@ -85,6 +85,15 @@ def _model(settings: Settings, name: str, serving: str | None) -> ModelVersions:
     return ModelVersions(name, serving, tuple(manifests))
 
 
+def rollback_target(settings: Settings, name: str, version: str | None) -> str:
+    """Return the version to which a model would go back; see `roll_back`."""
+    model = read_model(settings, name)
+    target = version or _before(model)
+    if target == model.serving:
+        raise Conflict(f"version {target} of {name} serves already")
+    return target
+
+
 def roll_back(settings: Settings, name: str, version: str | None = None) -> ModelVersion:
     """Make an earlier version serve again, by default the one before the serving one.
 
@@ -100,11 +109,7 @@ def roll_back(settings: Settings, name: str, version: str | None = None) -> Mode
         NotFound: There is no such version.
         Conflict: It serves already, or there is no earlier version.
     """
-    model = read_model(settings, name)
-    target = version or _before(model)
-    if target == model.serving:
-        raise Conflict(f"version {target} of {name} serves already")
-    registry = Registry(settings.registry)
+    target, registry = rollback_target(settings, name, version), Registry(settings.registry)
     with registry.locked():
         data = version_of(registry, registry.manifest(name, target))
         registry.mark_announced(name, target)

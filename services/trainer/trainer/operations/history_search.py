@@ -17,6 +17,7 @@ def files_about(directory: Path, user_id: int, partition: int) -> list[str]:
         f"{RATINGS}-{partition}/*.parquet",
         f"snapshot-*/{RATINGS}-{partition}.parquet",
         f"snapshot-*/marks-{partition}.parquet",
+        f"snapshot-*/watchlist-{partition}.parquet",
         f"snapshot-*/ids-{partition}.parquet",
     )
     paths = sorted(path for pattern in patterns for path in directory.glob(pattern))

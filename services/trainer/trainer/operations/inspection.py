@@ -134,7 +134,8 @@ class Inspection:
     def _movie_texts(self, keys: Keys, user: PartitionKeys, ratings: Ratings) -> dict[int, str]:
         """Return the ids of a user's movies that are strings, where the service knows them."""
         hashes: dict[str, list[str]] = {}
-        for name in (str(movie_id) for movie_id in ratings.seen if movie_id < 0):
+        known = (*ratings.seen, *ratings.watchlist)
+        for name in (str(movie_id) for movie_id in known if movie_id < 0):
             hashes.setdefault(keys.movie(int(name)).movies, []).append(name)
             hashes.setdefault(user.movie_texts, []).append(name)
         fields = self._store.read(ReadRequest((), hashes)).fields if hashes else {}
@@ -233,4 +234,5 @@ def _ratings_json(ratings: Ratings, texts: Mapping[int, str]) -> dict[str, Any]:
         "positive": ratings.positive,
         "viewed": [texts.get(i, i) for i in ratings.viewed],
         "dismissed": [texts.get(i, i) for i in ratings.dismissed],
+        "watchlist": [texts.get(i, i) for i in ratings.watchlist],
     }

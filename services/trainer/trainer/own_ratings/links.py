@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marquee.domain.movie_fields import MovieLinks
-from trainer.datasets.layouts import find_layout
+from trainer.datasets.columns.titles import split_title
+from trainer.datasets.files.layouts import find_layout
+from trainer.datasets.files.open_tables import OpenTables
+from trainer.datasets.files.options import ImportOptions
+from trainer.datasets.files.sources import open_sources
 from trainer.datasets.links import Links, read_links
-from trainer.datasets.open_tables import OpenTables
-from trainer.datasets.options import ImportOptions
-from trainer.datasets.sources import open_sources
-from trainer.datasets.titles import split_title
 from trainer.own_ratings.titles import title_keys
 
 BUNDLED = Path("data/ml-latest-small.zip")

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from trainer.datasets.columns.titles import split_title
 from trainer.datasets.links import imdb_id
-from trainer.datasets.titles import split_title
 from trainer.own_ratings.records import UNRATED, Export, ExportedFilm
 from trainer.own_ratings.tables import Table
 from trainer.own_ratings.values import RowFault, half_stars_of, whole_number

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from marquee.errors import DataError
-from trainer.datasets.sources import open_sources
+from trainer.datasets.files.sources import open_sources
 from trainer.own_ratings import film_table, imdb, letterboxd, movielens, trakt
 from trainer.own_ratings.records import Export
 from trainer.own_ratings.tables import ExportFile, Table, read_table

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from marquee.errors import DataError
-from trainer.datasets.dialects import OpenQuoteError, separator_of, split_rows
-from trainer.datasets.encodings import decode
+from trainer.datasets.text.dialects import OpenQuoteError, separator_of, split_rows
+from trainer.datasets.text.encodings import decode
 
 MOST_BYTES = 64 << 20
 """Bytes of a file at most, as they are unpacked: the export of a long life has a few MB."""

@@ -39,6 +39,10 @@ _WRITTEN = {"user_id": "2"}
 EXAMPLES: Mapping[str, Example] = {
     "recommend": Example(query="?viewed=2&explain=true"),
     "recommend_session": Example(body={"ratings": [{"movie_id": 2, "rating": 5}]}),
+    "recommend_batch": Example(body={"users": [1, 2], "k": 5}),
+    "recommend_together": Example(body={"users": [1, 2], "k": 5}),
+    "put_watchlist": Example(path=_WRITTEN),
+    "delete_watchlist": Example(path=_WRITTEN),
     "predict": Example(body={"user_id": 1, "movie_ids": [2, 3]}),
     "put_rating": Example(path=_WRITTEN, body={"rating": 4.0}),
     "delete_rating": Example(path=_WRITTEN),

@@ -194,7 +194,8 @@ def settings_of(redis_url: str, namespace: str, **others: Any) -> Settings:
 
 
 def _plain(health: Health) -> str | None:
-    words = [*health.stopped.values(), health.waiting_for or ""]
+    # A part that has stopped says why for good; what else is waited for depends on the moment.
+    words = list(health.stopped.values()) or [health.waiting_for or ""]
     text = re.sub(r"run the '\S+' command", "run a command", " ".join(words))
     text = re.sub(r" \([^()]*(\([^()]*\)[^()]*)*\)$", "", text)
     return re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", text).strip() or None

@@ -91,7 +91,7 @@ def compare(part: str, cause: str, seen: Mapping[str, Any]) -> None:
         if name != "calls" and _kind(name, old.get(name)) != _kind(name, new.get(name))
     ]
     message = f"{part}, {cause}: the table is not current (make causes)"
-    assert differences == [], message
+    assert not differences, "\n".join([message, *differences])
 
 
 def _kind(name: str, cell: str | None) -> str | None:

@@ -34,6 +34,8 @@ from marquee.events import (
     RatingAdded,
     RatingRemoved,
     UserErased,
+    WatchlistAdded,
+    WatchlistRemoved,
 )
 from marquee.settings import Settings
 from marquee.snapshots.partition import PartitionSnapshot
@@ -52,7 +54,7 @@ _OF_MOVIE = (
 )  # fmt: skip
 _OF_USER: dict[type[Event], int] = {
     RatingAdded: 20, RatingRemoved: 4, MovieViewed: 3, MovieDismissed: 6, MovieRestored: 2,
-    UserErased: 1,
+    WatchlistAdded: 4, WatchlistRemoved: 2, UserErased: 1,
 }  # fmt: skip
 """Events about a user, each with how often it comes."""
 

@@ -23,6 +23,7 @@ class ReferenceModel:
         self.rated: dict[int, dict[int, int]] = {}
         self.viewed: dict[int, list[int]] = {}
         self.dismissed: dict[int, list[int]] = {}
+        self.watchlists: dict[int, list[int]] = {}
         self.dead: set[int] = set()
         self._seen: set[str] = set()
         self._partitions = partitions
@@ -63,8 +64,9 @@ class ReferenceModel:
         user, movie = parse_id(data["user_id"]), parse_id(data.get("movie_id", 1))
         rated = self.rated.setdefault(user, {})
         viewed, dismissed = self.viewed.setdefault(user, []), self.dismissed.setdefault(user, [])
+        watchlist = self.watchlists.setdefault(user, [])
         if name == "user.erased":
-            for kept in (rated, viewed, dismissed):
+            for kept in (rated, viewed, dismissed, watchlist):
                 kept.clear()
         elif name == "rating.added":
             rated[movie] = round(data["rating"] * 2)
@@ -74,6 +76,9 @@ class ReferenceModel:
             viewed[:] = [*(i for i in viewed if i != movie), movie]
         elif name == "movie.dismissed":
             dismissed[:] = dismissed if movie in dismissed else [*dismissed, movie]
+        elif name in ("watchlist.added", "watchlist.removed"):
+            watchlist[:] = [i for i in watchlist if i != movie]
+            watchlist += [movie] if name == "watchlist.added" else []
         else:
             dismissed[:] = [i for i in dismissed if i != movie]
 
@@ -127,6 +132,7 @@ def _check_users(
         _equal(found.rated, expected.rated.get(user_id, {}))
         _equal(list(found.viewed), expected.viewed.get(user_id, []))
         _equal(list(found.dismissed), expected.dismissed.get(user_id, []))
+        _equal(list(found.watchlist), expected.watchlists.get(user_id, []))
 
 
 def _check_dead(simulation: Simulation, partition: TopicPartition, expected: set[int]) -> None:

@@ -46,6 +46,8 @@ class Scenario:
             "movie.viewed": lambda: both,
             "movie.dismissed": lambda: both,
             "movie.restored": lambda: both,
+            "watchlist.added": lambda: both,
+            "watchlist.removed": lambda: both,
             "user.erased": lambda: {"user_id": user},
             "movie.added": lambda: {"movie_id": movie, "title": f"T{r.randint(1, 9)}"},
             "movie.updated": lambda: {"movie_id": movie, **_change(r.randint(1990, 1999))},

@@ -23,8 +23,8 @@ from marquee_testing.exports import (
     trakt_files,
     write_zip,
 )
+from trainer.datasets.columns.titles import split_title
 from trainer.datasets.links import read_links_at
-from trainer.datasets.titles import split_title
 from trainer.own_ratings.links import bundled_links
 from trainer.own_ratings.matching import CatalogueFilm, FilmIndex, Match
 from trainer.own_ratings.reader import read_export

@@ -20,7 +20,7 @@ class FactSet:
     has_rules: bool = False
     """Whether it includes curators' rules, beside the movies."""
     has_marks: bool = False
-    """Whether it includes viewed and dismissed movies, beside the ratings."""
+    """Whether it includes viewed, dismissed and listed movies, beside the ratings."""
     has_sums: bool = False
     """Whether it includes rating sums by movie."""
     has_movie_texts: bool = False

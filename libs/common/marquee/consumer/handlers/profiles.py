@@ -1,4 +1,4 @@
-"""Event handlers of users' ratings, viewed and dismissed movies."""
+"""Event handlers of users' ratings, viewed and dismissed movies, and watchlists."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +13,8 @@ from marquee.events import (
     RatingEvent,
     RatingRemoved,
     UserErased,
+    WatchlistAdded,
+    WatchlistRemoved,
 )
 
 
@@ -42,6 +44,16 @@ def restore(unit_of_work: UnitOfWork, event: MovieRestored) -> None:
     _change(unit_of_work, event, lambda r: r.restore(event.data.movie_id))
 
 
+def list_for_later(unit_of_work: UnitOfWork, event: WatchlistAdded) -> None:
+    """Put the movie on the user's watchlist."""
+    _change(unit_of_work, event, lambda r: r.list_for_later(event.data.movie_id))
+
+
+def unlist(unit_of_work: UnitOfWork, event: WatchlistRemoved) -> None:
+    """Take the movie off the user's watchlist."""
+    _change(unit_of_work, event, lambda r: r.unlist(event.data.movie_id))
+
+
 def erase(unit_of_work: UnitOfWork, event: UserErased) -> None:
     """Forget the user."""
     unit_of_work.erase(event.data.user_id)
@@ -59,5 +71,7 @@ USER_HANDLERS: Handlers = {
     MovieViewed: view,
     MovieDismissed: dismiss,
     MovieRestored: restore,
+    WatchlistAdded: list_for_later,
+    WatchlistRemoved: unlist,
     UserErased: erase,
 }

@@ -1,10 +1,11 @@
 """Field types of requests: ids, stars, genres, years and tokens, with their limits."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gateway.catalogue.tag_index import MIN_RELEVANCE
+from gateway.http.shown_cursor import MAX_CURSOR, MAX_SHOWN
 from marquee.domain import ratings
 from marquee.domain.genres import MAX_GENRES, Genre
 from marquee.domain.ids import Id, IdText
@@ -113,3 +114,18 @@ Tagged = Annotated[
     ),
 ]
 Cursor = Annotated[str | None, Field(max_length=500, description="`next_cursor` of a page.")]
+ListCursor = Annotated[
+    str | None,
+    Field(
+        max_length=MAX_CURSOR,
+        description="`next_cursor` of a page, with the filters of that page: the best films of now"
+        f" that no earlier page has shown. The pages of one list have {MAX_SHOWN} films at most.",
+    ),
+]
+OnWatchlist = Annotated[
+    Literal["only", "exclude"] | None,
+    Field(
+        description="`only`: films of the viewer's watchlist. `exclude`: none of them. Left out:"
+        " films whether they are on it or not.",
+    ),
+]

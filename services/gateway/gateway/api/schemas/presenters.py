@@ -3,8 +3,8 @@
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import FilteredList
-from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQuery
 from marquee.domain.ids import as_given
 from marquee.domain.recommendation import Scored
 
@@ -50,6 +50,8 @@ def filter_notes(
     """Return what is to be said of a filter that leaves no movie, if anything."""
     if allowed.tag is not None and not catalogue.tagged(allowed.tag):
         return (f"no film is known to carry the tag {allowed.tag!r}",)
+    if not filtered.items and allowed.only is not None:
+        return ("no film of the watchlist is left that passes",)
     if not filtered.items and allowed.has_fields:
         return ("no film is known to have such a runtime, language or certificate",)
     return ()

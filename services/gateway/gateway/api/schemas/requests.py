@@ -11,13 +11,12 @@ from gateway.api.schemas.field_types import (
     Actor,
     After,
     Cursor,
-    Diversity,
     Genres,
     JsonDiversity,
     JsonK,
     JsonMovieId,
     JsonUserId,
-    K,
+    ListCursor,
     MovieId,
     MovieIds,
     RecommendationId,
@@ -32,38 +31,12 @@ from marquee.events.payloads import Reason, Slot, Weight
 from marquee.limits import MAX_LIST
 
 
-class SessionQuery(FilterQuery):
-    """Parameters of a list for somebody of whom nothing is kept."""
-
-    viewed: Annotated[list[MovieId], Field(description="Repeatable; the newest 1,000 count.")] = []
-    k: K = 5
-    diversity: Diversity = None
-    explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
-
-
-class UserQuery(FilterQuery):
-    """Parameters of a viewer's list."""
-
-    k: K = 10
-    exclude: Annotated[list[MovieId], Field(max_length=MAX_LIST, description="Repeatable.")] = []
-    diversity: Diversity = None
-    after: After = None
-    wait_ms: WaitMs = None
-    explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
-
-
 class MoviesQuery(FilterQuery):
     """Parameters of the catalogue's list."""
 
     query: Annotated[str, Field(max_length=200, description="Words of the title.")] = ""
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Cursor = None
-
-
-class SimilarQuery(FilterQuery):
-    """Parameters of the films like another."""
-
-    k: K = 10
 
 
 class FreshQuery(Closed):
@@ -118,6 +91,16 @@ class RatingsQuery(FreshQuery, FilterQuery):
     cursor: Cursor = None
 
 
+class WatchlistQuery(RatingsQuery):
+    """Parameters of a viewer's watchlist."""
+
+
+class ListedQuery(Closed):
+    """Parameters of a film that goes to a watchlist."""
+
+    recommendation_id: RecommendationId | None = None
+
+
 class SessionRating(Closed):
     """A rating that a session sends along."""
 
@@ -135,6 +118,7 @@ class SessionBody(FilmFilters):
     exclude: MovieIds = []
     k: JsonK = 5
     diversity: JsonDiversity = None
+    cursor: ListCursor = None
     explain: Flag = False
 
 
@@ -201,12 +185,6 @@ class EventsBody(Closed):
     """Events to publish, each a CloudEvent; they are accepted or rejected one by one."""
 
     events: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_LIST)]
-
-
-class SegmentQuery(FilterQuery):
-    """Parameters of the list for a segment."""
-
-    k: K = 10
 
 
 class SegmentsBody(Closed):

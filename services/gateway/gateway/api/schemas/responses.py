@@ -9,6 +9,10 @@ from marquee.domain.ids import Id
 from marquee.domain.movie_fields import Certificate, Language, MovieLinks, Runtime
 from marquee.domain.recommendation import Reason, Route
 
+_NEXT_CURSOR = Field(
+    description="Give it as `cursor`, with the same filters, for the next page; null where no"
+    " further film can be shown, or 500 have been."
+)
 _FILTER_NOTES = "What is to be said of filters that leave no film; mostly nothing."
 
 
@@ -90,6 +94,7 @@ class RecommendationsDocument(BaseModel):
     model_version: str
     fresh: bool = Field(description="Whether the write of `after` is part of the answer.")
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description="What of the request was not used, and why.")
     explain: dict[str, Any] | None = None
 
@@ -112,6 +117,7 @@ class UserDocument(DegradableDocument):
     positive: int
     viewed: int
     dismissed: int
+    watchlist: int
     route: Route
     reason: str
     cluster: int | None
@@ -132,6 +138,17 @@ class RatingsDocument(DegradableDocument):
     fresh: bool
 
 
+class ListedDocument(MovieSummaryDocument):
+    seen: bool = Field(description="Whether the viewer has rated or viewed it.")
+
+
+class WatchlistDocument(DegradableDocument):
+    items: list[ListedDocument]
+    next_cursor: str | None
+    profile: Literal["known", "unavailable"]
+    fresh: bool
+
+
 class ExportedRatingDocument(RatedDocument):
     rated_at: datetime | None = Field(description="Null where the time is not known.")
 
@@ -143,6 +160,7 @@ class ExportDocument(BaseModel):
     ratings: list[ExportedRatingDocument]
     viewed: list[MovieSummaryDocument]
     dismissed: list[MovieSummaryDocument]
+    watchlist: list[MovieSummaryDocument]
 
 
 class PredictionDocument(BaseModel):
@@ -175,6 +193,7 @@ class SimilarDocument(BaseModel):
     )
     fallbacks: list[FallbackDocument]
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description=_FILTER_NOTES)
 
 
@@ -240,6 +259,7 @@ class SegmentListDocument(DegradableDocument):
     segment: int
     model_version: str
     items: list[RecommendationDocument]
+    next_cursor: str | None = _NEXT_CURSOR
     notes: list[str] = Field(description=_FILTER_NOTES)
 
 

@@ -24,6 +24,7 @@ from marquee.bus.kafka.connection.frames import (
 )
 from marquee.bus.kafka.connection.login import try_login
 from marquee.bus.kafka.connection.security import KafkaSecurity
+from marquee.tls import connected_by_tls
 
 _ALERT = b"\x15\x03"
 """How an alert of TLS begins: the answer to plain text."""
@@ -45,13 +46,13 @@ def probe_server(server: str, security: KafkaSecurity, timeout_s: float) -> Kafk
     host, _, port = server.rpartition(":")
     address = host.strip("[]"), int(port)
     try:
-        with socket.create_connection(address, timeout_s) as link:
-            if not security.uses_tls:
-                return _plain_fault(link, address, server, security, timeout_s)
-            context = security.ssl_context()
-            with _wrapped(context, link, address[0]) as encrypted:
-                encrypted.do_handshake()
+        if security.uses_tls:
+            with connected_by_tls(
+                security.ssl_context(), address, timeout_s, address[0]
+            ) as encrypted:
                 return _protocol_fault(encrypted, server, security)
+        with socket.create_connection(address, timeout_s) as link:
+            return _plain_fault(link, address, server, security, timeout_s)
     except ssl.SSLCertVerificationError as error:
         return certificate_fault(server, error.verify_code, error.verify_message)
     except TimeoutError:
@@ -143,20 +144,12 @@ def _speaks_plain(address: tuple[str, int], timeout_s: float) -> bool:
         return False
 
 
-def _wrapped(
-    context: ssl.SSLContext, link: socket.socket, host: str | None = None
-) -> ssl.SSLSocket:
-    """Return a connection whose handshake is yet to come: one that fails is closed by `with`."""
-    return context.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
-
-
 def _speaks_tls(address: tuple[str, int], timeout_s: float) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
     try:
-        with socket.create_connection(address, timeout_s) as link, _wrapped(context, link) as tls:
-            tls.do_handshake()
-            return True
+        connected_by_tls(context, address, timeout_s).close()
+        return True
     except ssl.SSLError as error:
         # An alert is TLS, too: the broker may want a certificate of the client.
         return "ALERT" in str(error.reason)

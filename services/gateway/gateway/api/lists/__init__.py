@@ -1,0 +1,1 @@
+"""Lists of recommendations beyond one page of one viewer: pages, shelves, batches, groups."""

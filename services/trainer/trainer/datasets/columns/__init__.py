@@ -1,0 +1,1 @@
+"""Columns of tables: which is which, and the values of each kind."""

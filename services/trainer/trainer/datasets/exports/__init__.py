@@ -1,0 +1,1 @@
+"""Exports: a data set as tables that an import reads back as the same."""

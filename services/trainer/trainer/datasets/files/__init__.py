@@ -1,0 +1,1 @@
+"""Files of a data set: which hold what, and how their tables are opened."""

@@ -163,7 +163,7 @@ class System:
 
     async def follow(self, user_id: int, token: str) -> None:
         path = f"/v1/users/{user_id}/recommendations"
-        query = {"after": token, "wait_ms": 10_000}
+        query: dict[str, str | int] = {"after": token, "wait_ms": 10_000}
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 answer = await self.computing.get(path, params=query)
@@ -283,18 +283,17 @@ def act(draw: random.Random) -> Event:
     """Return something that a viewer or a curator does."""
     user, film = draw.choice(USERS), draw.choice(FILMS)
     pair = {"user_id": user, "movie_id": film}
-    kind, data = draw.choice(
-        [
-            (RatingAdded, {**pair, "rating": draw.randint(1, 10) / 2}),
-            (RatingAdded, {**pair, "rating": 4.5}),
-            (RatingRemoved, pair),
-            (MovieViewed, pair),
-            (MovieDismissed, pair),
-            (MovieBlocked, {"movie_id": film}),
-            (MovieUnblocked, {"movie_id": film}),
-            (MovieAdded, {"movie_id": film, "title": "New", "year": draw.randint(1990, 2020)}),
-        ]
-    )
+    choices: list[tuple[type[Event], dict[str, object]]] = [
+        (RatingAdded, {**pair, "rating": draw.randint(1, 10) / 2}),
+        (RatingAdded, {**pair, "rating": 4.5}),
+        (RatingRemoved, pair),
+        (MovieViewed, pair),
+        (MovieDismissed, pair),
+        (MovieBlocked, {"movie_id": film}),
+        (MovieUnblocked, {"movie_id": film}),
+        (MovieAdded, {"movie_id": film, "title": "New", "year": draw.randint(1990, 2020)}),
+    ]
+    kind, data = draw.choice(choices)
     return kind.model_validate({"data": data})
 
 

@@ -231,7 +231,7 @@ class Keeping(RuleBasedStateMachine):
         self.orchestrator = Orchestrator(
             self.models, popular, Thresholds(2, 4, 1), clock=lambda: self.now
         )
-        self.rules: tuple[Any, Rules] = (None, Rules())
+        self.parsed: tuple[Any, Rules] = (None, Rules())
         self.hits = 0
         self.loop.run_until_complete(self._start())
         for name in MODEL_SPECS:
@@ -471,10 +471,10 @@ class Keeping(RuleBasedStateMachine):
         """Return the facts and rules as they are stored; rules are parsed when they change."""
         packed = self.store.get(GATEWAY.user(user).user(user))
         rows = [self.store.scan(keys.rules) for keys in GATEWAY.all(MOVIES)]
-        if self.rules[0] != rows:
+        if self.parsed[0] != rows:
             parsed = [{int(i): MovieRules.parse(text) for i, text in row.items()} for row in rows]
-            self.rules = (rows, Rules.of(parsed))
-        return Profile(Ratings() if packed is None else StoredRatings(packed), self.rules[1])
+            self.parsed = (rows, Rules.of(parsed))
+        return Profile(Ratings() if packed is None else StoredRatings(packed), self.parsed[1])
 
     async def computed(self, query: RecommendationQuery, explain: bool) -> tuple[Any, bytes]:
         answer = await self.orchestrator.answer(query)

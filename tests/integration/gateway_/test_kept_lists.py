@@ -18,9 +18,10 @@ from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.live_view import LiveView
 from gateway.state.redis_profiles import RedisProfiles
-from gateway.upstream.http_client import JSON, RawReply
+from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
 from gateway.upstream.model_states import ModelStates
+from gateway.upstream.models import JSON
 from marquee.arrays import Mask, Vector, load_json, save_json
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus

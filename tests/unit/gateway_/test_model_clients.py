@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from gateway.upstream.circuit_breaker import MAX_TIMEOUTS, PAUSE_S, CircuitBreaker
-from gateway.upstream.http_client import JSON, RawReply
+from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
-from gateway.upstream.models import Call, Failure, RecommendReply, Reply
+from gateway.upstream.models import JSON, Call, Failure, RecommendReply, Reply
 from gateway.upstream.user_request import UserRequest
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import (

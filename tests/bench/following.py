@@ -100,7 +100,8 @@ async def _share(client: httpx.AsyncClient, seconds: float) -> tuple[float, floa
 
 
 async def _opened(port: int, n: int) -> list[Page]:
-    pages, first = [], new_user()
+    pages: list[Page] = []
+    first = new_user()
     for user_id in range(first, first + n):
         path = f"/v1/users/{user_id}/recommendations/changes?k=10"
         reader = await EventReader.open(port, path)

@@ -7,7 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from marquee.domain.recommendation import Reason
+from marquee.domain.recommendation import (
+    PACKED_REQUEST,
+    AnyRecommendRequest,
+    PackedRecommendRequest,
+    Reason,
+    RecommendRequest,
+)
 from marquee.health import READY
 from marquee.settings import APPS
 
@@ -45,11 +51,16 @@ class _Calls(BaseHTTPRequestHandler):
         self._answer({"ready": True, "model_version": self.server.version} if known else {}, known)
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        content = self.rfile.read(int(self.headers["content-length"]))
+        is_packed = self.headers["content-type"] == PACKED_REQUEST
+        request: AnyRecommendRequest = (
+            PackedRecommendRequest.parse(content)
+            if is_packed
+            else RecommendRequest.model_validate_json(content)
+        )
         self.server.asked += 1
-        ids = ("viewed", "dismissed", "exclude")
-        seen = {i for i, _ in request["ratings"]}.union(*(request[name] for name in ids))
-        films = [i for i in self.server.films if i not in seen][: request["k"]]
+        seen = {*request.seen, *request.exclude}
+        films = [i for i in self.server.films if i not in seen][: request.k]
         items = [{"movie_id": i, "score": float(i), "reason": Reason.POPULAR} for i in films]
         self._answer({"items": items, "model_version": self.server.version, "fresh": True}, True)
 

@@ -45,6 +45,7 @@ class ProblemProtocol(HttpToolsProtocol):
         connections: Connections | None = None,
         read_s: float = READ_S,
         write_s: float = WRITE_S,
+        links_under: str = "",
         **options: Any,
     ) -> None:
         """Know no connection yet.
@@ -54,11 +55,12 @@ class ProblemProtocol(HttpToolsProtocol):
             connections: The connections of the server.
             read_s: Seconds for a whole request.
             write_s: Seconds that an answer waits for the client to read on.
+            links_under: Prefix under which a proxy has the app.
             options: Those of uvicorn.
         """
         super().__init__(*arguments, **options)
         self._open = Connections(MAX_CONNECTIONS) if connections is None else connections
-        self._read_s, self._write_s = read_s, write_s
+        self._read_s, self._write_s, self._links_under = read_s, write_s, links_under
         self._read_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._callers: deque[Caller] = deque()
@@ -221,7 +223,7 @@ class ProblemProtocol(HttpToolsProtocol):
         if len(self._callers) == (cycle is not None and not cycle.response_complete) and not (
             cycle and cycle.response_started
         ):
-            self.transport.write(refusal.encode())
+            self.transport.write(refusal.encode(self._links_under))
         if cycle is not None and not cycle.response_complete:
             # The app reads that the client is gone.
             cycle.disconnected = True

@@ -56,7 +56,9 @@ def run(app: str, consumer: str, *, app_uses_bus: bool = False) -> None:
         sys.exit(REFUSED)
 
 
-def serve(app: ASGIApp, settings: Settings, package: str, *more_ports: str) -> None:
+def serve(
+    app: ASGIApp, settings: Settings, package: str, *more_ports: str, root_path: str = ""
+) -> None:
     """Answer HTTP until told to stop, then drain: see `marquee.http_server.draining`.
 
     Args:
@@ -64,18 +66,22 @@ def serve(app: ASGIApp, settings: Settings, package: str, *more_ports: str) -> N
         settings: The process's settings.
         package: Package of the service, whose port is taken.
         more_ports: Settings of further ports to answer on.
+        root_path: Prefix under which a proxy has the app.
 
     Raises:
         SettingsError: The port is taken, or the host is not of this machine.
     """
-    draining = Draining(app)
+    draining = Draining(app, root_path)
+    connections = Connections(settings.max_connections)
     config = uvicorn.Config(
         draining,
-        http=partial(ProblemProtocol, connections=Connections(settings.max_connections)),  # type: ignore[arg-type]
+        http=partial(ProblemProtocol, connections=connections, links_under=root_path),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nothing asks for the address of a caller or builds an absolute link: no header decides.
+        proxy_headers=False,
         timeout_graceful_shutdown=FINISH_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )

@@ -9,9 +9,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from marquee.addresses import RedisAccess, redis_address
 from marquee.errors import SettingsError
-from marquee.settings_checks import APPS, PREFIX, RATE, check_settings, split_secrets, variable_of
+from marquee.settings_checks import (
+    APPS,
+    PREFIX,
+    RATE,
+    check_settings,
+    split_list,
+    split_secrets,
+    variable_of,
+)
 
-__all__ = ["APPS", "PREFIX", "RATE", "STATE_FILE", "Settings", "read", "split_secrets"]
+__all__ = [
+    "APPS",
+    "PREFIX",
+    "RATE",
+    "STATE_FILE",
+    "Settings",
+    "read",
+    "split_list",
+    "split_secrets",
+]
 
 STATE_FILE = "marquee.env"
 
@@ -100,6 +117,13 @@ class Settings(BaseModel):
     user_model_url: str = "http://127.0.0.1:8103"
     neural_url: str = "http://127.0.0.1:8104"
     trainer_url: str = "http://127.0.0.1:8105"
+    root_path: str = ""
+    """Prefix under which a proxy has the gateway, as /marquee; it may take it off or leave it."""
+    cors_origins: str = ""
+    """Origins whose pages may call the gateway, as https://shop.example, separated by commas; `*`:
+    all. Empty: none but its own."""
+    cors_scopes: str = "read,write"
+    """Scopes of the calls that those pages may make."""
     web: Path | None = None
     """Folder of the page; None: the gateway serves the API alone."""
 
@@ -115,6 +139,8 @@ class Settings(BaseModel):
     While it or the model services are slow there are fewer, down to 32."""
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Connections that an app has open, at most; those without a request in work give way."""
+    max_followers: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """Connections that follow a viewer's list, at most, and at most half of all; 0: none."""
     viewer_events: str = "2000/h"
     """Limit of the events of one viewer, whoever sends them, as 2000/h; empty: none."""
     write_ms: Annotated[int, Field(ge=100, le=60_000)] = 1000

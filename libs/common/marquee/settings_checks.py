@@ -23,6 +23,8 @@ APPS = ("gateway", "content", "hybrid", "user_model", "neural", "trainer")
 """Packages whose app has a port of its own."""
 RATE = re.compile(r"([1-9][0-9]{0,8})/([smhd])")
 """A rate: a count, and the unit of time that it holds for."""
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 def check_settings(settings: "Settings") -> None:
@@ -34,12 +36,17 @@ def check_settings(settings: "Settings") -> None:
     _check_addresses(settings)
     _check_together(settings)
     _check_access(settings)
+    _check_web(settings)
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Return the parts of a setting that commas separate."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def split_secrets(setting: SecretStr | None) -> tuple[str, ...]:
     """Return the secrets of a setting, newest first; none where it is not set."""
-    text = "" if setting is None else setting.get_secret_value()
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+    return split_list("" if setting is None else setting.get_secret_value())
 
 
 def variable_of(name: str) -> str:
@@ -104,6 +111,23 @@ def _check_access(settings: "Settings") -> None:
         rate: str = getattr(settings, name)
         if rate and not RATE.fullmatch(rate):
             raise SettingsError(f"{variable_of(name)}: write a rate as 20/s, 600/m or 2000/h", name)
+
+
+def _check_web(settings: "Settings") -> None:
+    """Raise SettingsError for an origin or a prefix that is none."""
+    origins = split_list(settings.cors_origins)
+    if origins != ("*",) and (wrong := [o for o in origins if not _ORIGIN.fullmatch(o)]):
+        raise SettingsError(
+            f"MARQUEE_CORS_ORIGINS: {wrong[0]} is no origin: write scheme, host in lower case and"
+            " port alone, as https://shop.example or http://localhost:5173; or * for all",
+            "cors_origins",
+        )
+    if not _ROOT_PATH.fullmatch(settings.root_path):
+        raise SettingsError(
+            f"MARQUEE_ROOT_PATH={settings.root_path}: write it as /marquee, without a slash at its"
+            " end; letters, digits and . _ ~ - alone",
+            "root_path",
+        )
 
 
 def _local_ports(settings: "Settings") -> list[str]:

@@ -16,6 +16,7 @@ OVERLOADED = Counter("marquee_overloaded_total", "Requests refused, as too many 
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total", "Connections closed by the server's limits", ["why"]
 )
+FOLLOWERS = Gauge("marquee_followers", "Connections that follow a viewer's list")
 EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])

@@ -39,19 +39,24 @@ from gateway.api import (
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
 from gateway.api.lists import batches, shelves, together
+from gateway.api.live import changes as list_changes
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
-from gateway.http.middleware import BodyMiddleware, SecurityMiddleware
+from gateway.http.middleware import BodyMiddleware, FaultMiddleware, SecurityMiddleware
 from gateway.http.overload import EarlyRefusal, OverloadMiddleware
 from gateway.http.ports import Part, PortApps
 from gateway.http.route import Allow, router
+from gateway.http.web.methods import OptionsMiddleware
+from gateway.http.web.stack import add_web_middleware
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.audit_log import AuditLog
+from gateway.state.changes import Changes
 from gateway.state.dedup_lookup import RedisDedupLookup
 from gateway.state.live_view import LiveView
 from gateway.state.publisher import Publisher
 from gateway.state.redis_profiles import RedisProfiles
+from gateway.state.unannounced import Unannounced
 from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from marquee import telemetry
@@ -82,6 +87,7 @@ _MODULES = (
     batches,
     together,
     shelves,
+    list_changes,
     users,
     watchlists,
     user_exports,
@@ -138,10 +144,13 @@ def create_app(
     # The last one added is the first to see a request.
     limit = context.limit if part is not Part.OPERATE else None
     limit = limit or AdaptiveLimit(context.settings.max_requests)
+    app.add_middleware(FaultMiddleware)
     app.add_middleware(OverloadMiddleware, limit=limit)
     app.add_middleware(BodyMiddleware)
+    app.add_middleware(OptionsMiddleware, routes=app.router.routes)
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(EarlyRefusal, limit=limit)
+    add_web_middleware(app, context.settings, part)
     return app
 
 
@@ -177,7 +186,9 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
     url = settings.redis_address
     keys = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
-    live_view = LiveView(client, keys, Keys(settings.namespace, CONTENT.name, settings.partitions))
+    changes = Changes(min(settings.max_followers, settings.max_connections // 2))
+    sums_of = Keys(settings.namespace, CONTENT.name, settings.partitions)
+    live_view = LiveView(client, keys, sums_of, changes)
     headers = service_headers(settings.service_secret)
     limit = AdaptiveLimit(settings.max_requests, settings.deadline_ms / 3000)
     models = HttpModels(
@@ -205,13 +216,16 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
             keys_known.start()
         live_view.tail.start()
         publisher.start()
+        unannounced.start()
         yield
+        await unannounced.close()
         await live_view.tail.close()
         for part in (keys_known, limiter, publisher, models, profiles, dedup, idempotency, audit):
             await part.close()
         await asyncio.to_thread(bus.close)
         await client.aclose()
 
+    unannounced = Unannounced(models, profiles, changes)
     dedup = RedisDedupLookup(url, keys)
     idempotency = RedisIdempotency(url, settings.namespace)
     audit = AuditLog(url, keys, settings.audit_entries)
@@ -230,6 +244,7 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         tokens,
         audit,
         viewer_events=ViewerEvents(limiter, events_rate, profiles.history_bytes),
+        changes=changes,
         limit=limit,
     )
     rate = Rate.parse(settings.viewer_rate) if settings.viewer_rate else None
@@ -250,4 +265,4 @@ def main(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     ports = ("operate_port",) if settings.operate_port else ()
-    serve(build_ports(settings), settings, "gateway", *ports)
+    serve(build_ports(settings), settings, "gateway", *ports, root_path=settings.root_path)

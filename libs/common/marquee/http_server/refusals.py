@@ -22,10 +22,10 @@ class Refusal:
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
 
-    def encode(self) -> bytes:
-        """Return the whole answer, as it goes over the wire."""
+    def encode(self, root_path: str = "") -> bytes:
+        """Return the whole answer, as it goes over the wire; links begin with a prefix."""
         document = {
-            "type": f"/problems/{self.code}",
+            "type": f"{root_path}/problems/{self.code}",
             "title": self.title,
             "status": self.status,
             "code": self.code,

@@ -26,6 +26,7 @@ from gateway.http.route import json_response
 from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
+from gateway.state.changes import Changes
 from gateway.state.consistency_token import Positions
 from gateway.state.dedup_lookup import DedupLookup
 from gateway.state.profiles import Profile, Profiles
@@ -115,6 +116,8 @@ class Context:
     viewer_events: ViewerEvents = NO_RULE
     idempotent_request: IdempotentRequest | None = None
     """Idempotency data of the request that the context is for, None without a key."""
+    changes: Changes = field(default_factory=lambda: Changes(Settings().max_followers))
+    """Source of changes for those who follow lists."""
     limit: AdaptiveLimit | None = None
     """Limit of the requests under way; None: one of its own."""
     batch_gate: asyncio.Semaphore = field(

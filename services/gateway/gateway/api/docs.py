@@ -12,6 +12,7 @@ from gateway.api.events import event_schemas
 from gateway.http.openapi_problems import describe_problems
 from gateway.http.openapi_security import SCHEMES
 from gateway.http.route import json_response, router
+from gateway.http.web.openapi import describe_web
 
 routes = router("Description")
 
@@ -31,6 +32,9 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = SCHEMES
     components.setdefault("schemas", {}).update(event_schemas())
     describe_problems(document)
+    describe_web(document)
+    if root_path := app.state.context.settings.root_path:
+        document["servers"] = [{"url": root_path}]
     return document
 
 

@@ -3,7 +3,7 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problem_details import problem
+from gateway.http.problem_details import CODES, problem
 from marquee.limits import MAX_BODY_BYTES
 
 MAX_HELD_BYTES = 64_000_000
@@ -43,6 +43,32 @@ class SecurityMiddleware:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+class FaultMiddleware:
+    """Reports unexpected faults within the other middleware, so that their headers are on it too.
+
+    The fault is raised on: the server logs it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        has_begun = scope["type"] != "http"
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            if not has_begun:
+                await problem("internal", CODES["internal"][2])(scope, receive, send)
+            raise
 
 
 class BodyMiddleware:

@@ -5,11 +5,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.scopes import SCOPES
+from gateway.http.scopes import OF_OPERATORS, SCOPES
 from marquee.access import scopes
 
-_OF_OPERATORS: Final = frozenset({"metrics"})
-"""Operations that only operators call, though they need no key."""
 _OF_BOTH: Final = frozenset({"live", "ready", "openapi", "docs", "docs_file", "explain_problem"})
 
 
@@ -22,7 +20,7 @@ class Part(StrEnum):
 
     def has(self, operation: str) -> bool:
         """Return whether an operation belongs to the part."""
-        is_theirs = operation in _OF_OPERATORS or SCOPES[operation] is scopes.Scope.OPERATE
+        is_theirs = operation in OF_OPERATORS or SCOPES[operation] is scopes.Scope.OPERATE
         if self is Part.WHOLE or operation in _OF_BOTH:
             return True
         return is_theirs if self is Part.OPERATE else not is_theirs

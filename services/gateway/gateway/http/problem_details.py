@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 
+from gateway.http.web.methods import allowed_methods, is_head
 from marquee.errors import (
     InvalidInput,
     MarqueeError,
@@ -95,6 +95,11 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         503,
         "Too busy",
         "As many requests as the gateway takes on are under way; try again in a moment.",
+    ),
+    "too_many_followers": (
+        503,
+        "Too many followers",
+        "As many connections as may be follow lists already; connect again, or ask now and then.",
     ),
     "unavailable": (
         503,
@@ -265,19 +270,13 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     code = _STATUS_CODES.get(error.status_code, "internal")
     detail, headers = str(error.detail), error.headers
     if code == "method_not_allowed":
-        allowed = ", ".join(_methods_of(request))
-        detail = f"{request.method} is no method of this address, which has {allowed}"
+        allowed = ", ".join(allowed_methods(request.app.router.routes, request.scope))
+        method = "HEAD" if is_head(request.scope) else request.method
+        detail = f"{method} is no method of this address, which has {allowed}"
         headers = {"Allow": allowed}
     elif code == "unreadable_body" and error.__cause__ is not None:
         detail = f"The body is not valid JSON: {_fault_of_body(error.__cause__)}."
     return problem(code, detail, (), error.status_code, headers)
-
-
-def _methods_of(request: Request) -> list[str]:
-    """Return the methods of all routes of an address; each route knows its own alone."""
-    routes = request.app.router.routes
-    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for route in matching for method in getattr(route, "methods", ())})
 
 
 def _fault_of_body(cause: BaseException) -> str:

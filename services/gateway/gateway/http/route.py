@@ -19,6 +19,7 @@ from gateway.http.problem_details import FieldError, InvalidFields, unknown_fiel
 from gateway.http.query_parameters import EndpointParameters
 from gateway.http.reason import reason_of, takes_reason
 from gateway.http.scopes import SCOPES
+from gateway.http.web.validators import is_revalidated, validated
 from marquee import telemetry
 from marquee.access.scopes import Scope
 from marquee.domain.json_values import refuse_deep
@@ -61,6 +62,7 @@ class StrictRoute(APIRoute):
         path, scope = self.path, self.scope_needed
         keyed = takes_key(self.name, self.methods or ())
         reasoned = takes_reason(self.name, self.methods or ())
+        is_kept = is_revalidated(self.name, self.methods or ())
         if reasoned:
             known |= {reason.NAME}
 
@@ -78,6 +80,8 @@ class StrictRoute(APIRoute):
                 response = await (
                     handle(request) if key is None else idempotent(request, key, handle)
                 )
+                if is_kept:
+                    response = validated(request, response)
                 status = response.status_code
                 if (allowance := getattr(request.state, "allowance", None)) is not None:
                     response.headers.update(allowance.headers())

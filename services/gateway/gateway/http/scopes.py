@@ -12,6 +12,7 @@ SCOPES: Mapping[str, Scope] = {
     "recommend_batch": Scope.READ,
     "recommend_together": Scope.READ,
     "list_shelves": Scope.READ,
+    "follow_user": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -67,6 +68,9 @@ SCOPES: Mapping[str, Scope] = {
 }
 """Operation → scope."""
 
+OF_OPERATORS: Final = frozenset({"metrics"})
+"""Operations that only operators call, though they need no key."""
+
 WITHOUT_EFFECT: Final = frozenset({"preview_rule"})
 """Calls that change nothing, though their method is not GET."""
 WITHOUT_IDEMPOTENCY_KEY: Final = frozenset({"issue_token"}) | WITHOUT_EFFECT
@@ -91,6 +95,7 @@ OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
         "list_shelves",
+        "follow_user",
         "get_user",
         "export_user",
         "list_ratings",

@@ -54,7 +54,7 @@ class GatewayProcess:
 
 @contextlib.contextmanager
 def gateway_process(
-    redis_url: str, namespace: str, ports: tuple[int, int], **settings: str
+    redis_url: str, namespace: str, ports: tuple[int, int], *, ready: str = "ready", **settings: str
 ) -> Iterator[GatewayProcess]:
     """Run a gateway until the block ends.
 
@@ -62,6 +62,7 @@ def gateway_process(
         redis_url: Its store and bus.
         namespace: Its namespace.
         ports: The public port and that of the operators, both free.
+        ready: The probe to wait for; `live`: there need be no films.
         settings: Settings by their names in lower case.
     """
     port, operate_port = ports
@@ -78,14 +79,14 @@ def gateway_process(
     with subprocess.Popen(command, env=environ) as process:
         made = GatewayProcess(port, operate_port, process.pid)
         try:
-            until(lambda: process.poll() is not None or _is_ready(made))
+            until(lambda: process.poll() is not None or _is_ready(made, ready))
             yield made
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
 
 
-def _is_ready(made: GatewayProcess) -> bool:
+def _is_ready(made: GatewayProcess, probe: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"{made.operate_url}/health/ready").status_code == 200
+        return httpx.get(f"{made.operate_url}/health/{probe}").status_code == 200
     return False

@@ -82,7 +82,7 @@ class InstantModels:
         self, route: Route, request: Mapping[str, Any], _: float
     ) -> RecommendReply | Failure:
         """Return the movies that the request does not exclude."""
-        orjson.dumps(request)
+        orjson.dumps(dict(request))
         excluded = set(request["exclude"]) | {movie_id for movie_id, _ in request["ratings"]}
         items = [Scored(int(i), 1.0, Reason.POPULAR) for i in self.movies if i not in excluded]
         return RecommendReply(tuple(items), f"{route}-1")

@@ -129,6 +129,9 @@ class Settings(BaseModel):
 
     deadline_ms: Annotated[float, Field(gt=0)] = 250.0
     """How long the gateway waits for one model service before it goes down the chain."""
+    cache_mb: Annotated[int, Field(ge=0, le=65_536)] = 64
+    """Megabytes of lists that a gateway keeps to give them again while nothing that they rest on
+    has changed; 0: each list is computed."""
     wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """How long a read with `after` waits at most."""
     drain_s: Annotated[float, Field(ge=0, le=300)] = 1.0

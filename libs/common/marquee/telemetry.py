@@ -13,6 +13,13 @@ LATENCIES = Histogram(
     "marquee_request_seconds", "Time to answer a request", ["path"], buckets=LATENCY
 )
 OVERLOADED = Counter("marquee_overloaded_total", "Requests refused, as too many were under way")
+RESULT_CACHE = Counter(
+    "marquee_result_cache_total",
+    "Lists looked up in the gateway's cache: hits, or why they had to be computed",
+    ["outcome"],
+)
+RESULT_CACHE_BYTES = Gauge("marquee_result_cache_bytes", "Bytes of the lists in the cache")
+RESULT_CACHE_ENTRIES = Gauge("marquee_result_cache_entries", "Lists in the cache")
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total", "Connections closed by the server's limits", ["why"]
 )

@@ -7,12 +7,11 @@ from fastapi import Request
 from content.model import Content
 from marquee.arrays import Mask
 from marquee.domain.recommendation import (
+    AnyRecommendRequest,
     Reason,
-    RecommendRequest,
     Route,
     Scored,
     SimilarRequest,
-    UserHistory,
 )
 from marquee.errors import NotFound
 from marquee.process import serve
@@ -23,9 +22,9 @@ from marquee.serving.replica import ModelReplica, ServingState
 from marquee.settings import Settings
 
 
-def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
+def answer(serving: ServingState[Content], request: AnyRecommendRequest) -> list[Scored]:
     """Return movies like the user's history, or popular ones without a history or on that route."""
-    user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
+    user = request.history
     has_history = bool(user.rated.liked.any()) or len(user.viewed) > 0
     if request.route is Route.POPULAR or not has_history:
         return popular(serving, request)
@@ -35,7 +34,7 @@ def answer(serving: ServingState[Content], request: RecommendRequest) -> list[Sc
     )
 
 
-def popular(serving: ServingState[Content], request: RecommendRequest) -> list[Scored]:
+def popular(serving: ServingState[Content], request: AnyRecommendRequest) -> list[Scored]:
     """Return movies by popularity within the request's filters."""
     movies, popularity = serving.movies, serving.popularity.now()
     wanted = pool_size(request.k, request.diversity)

@@ -49,6 +49,7 @@ from gateway.http.ports import Part, PortApps
 from gateway.http.route import Allow, router
 from gateway.http.web.methods import OptionsMiddleware
 from gateway.http.web.stack import add_web_middleware
+from gateway.kept.lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.audit_log import AuditLog
 from gateway.state.changes import Changes
@@ -59,6 +60,7 @@ from gateway.state.redis_profiles import RedisProfiles
 from gateway.state.unannounced import Unannounced
 from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
+from gateway.upstream.model_states import ModelStates
 from marquee import telemetry
 from marquee.access.rates import Rate
 from marquee.access.service_secret import service_headers
@@ -196,6 +198,10 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         observe=limit.observe_call,
     )
     profiles = RedisProfiles(url, keys)
+    states = kept = None
+    if settings.cache_mb:
+        states = ModelStates(client, settings.namespace, settings.partitions)
+        kept = KeptLists(settings.cache_mb << 20, states, live_view.catalogue)
     bus = open_bus(settings)
     publisher = Publisher(bus.producer, settings.write_ms / 1000)
     deadline = settings.deadline_ms / 1000
@@ -215,11 +221,15 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         else:
             keys_known.start()
         live_view.tail.start()
+        if states is not None:
+            states.tail.start()
         publisher.start()
         unannounced.start()
         yield
         await unannounced.close()
         await live_view.tail.close()
+        if states is not None:
+            await states.tail.close()
         for part in (keys_known, limiter, publisher, models, profiles, dedup, idempotency, audit):
             await part.close()
         await asyncio.to_thread(bus.close)
@@ -245,6 +255,7 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         audit,
         viewer_events=ViewerEvents(limiter, events_rate, profiles.history_bytes),
         changes=changes,
+        kept=kept,
         limit=limit,
     )
     rate = Rate.parse(settings.viewer_rate) if settings.viewer_rate else None

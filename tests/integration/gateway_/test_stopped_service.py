@@ -15,13 +15,9 @@ import pytest
 
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import (
-    Orchestrator,
-    RecommendationAnswer,
-    RecommendationQuery,
-    Timeouts,
-)
+from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.profiles import Profile
 from gateway.upstream.circuit_breaker import MAX_TIMEOUTS
 from gateway.upstream.http_client import HttpClient

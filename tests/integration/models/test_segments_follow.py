@@ -196,6 +196,7 @@ async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_pat
     listed = (await system.client.get("/internal/segments/users")).json()["items"]
     names = {one["id"]: one["name"].partition(" ")[0] for one in listed}
     assert (names[comedies], names[westerns]) == ("Comedy", "Western")
+    assert westerns is not None
     await answers_with_films(system, westerns)
     system.publish([takes_back(i) for i in WESTERNS])
     await system.moves_to(lambda segment: segment is None)

@@ -9,13 +9,9 @@ import pytest
 from gateway.api.segments import routes
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import (
-    Orchestrator,
-    RecommendationAnswer,
-    RecommendationQuery,
-    Timeouts,
-)
+from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply

@@ -83,7 +83,7 @@ async def api() -> AsyncIterator[ApiHarness]:
 
 async def _pages(api: ApiHarness, path: str) -> list[list[int]]:
     pages: list[list[int]] = []
-    cursor: str | None = None
+    cursor = None
     while not pages or cursor is not None:
         response = await api.get(f"{path}&cursor={cursor}" if cursor else path)
         pages.append(movie_ids(response))
@@ -312,9 +312,11 @@ async def _read_catalogue(between: list[list[tuple[bool, int]]], limit: int, que
     cursor = None
     async with client_of(create_app(context)) as client:
         while True:
-            parameters: dict[str, Any] = {"limit": limit, "query": query} | (
-                {"cursor": cursor} if cursor else {}
-            )
+            parameters = {
+                "limit": str(limit),
+                "query": query,
+                **({"cursor": cursor} if cursor else {}),
+            }
             body = (await client.get("/v1/movies", params=parameters)).json()
             shown += [item["movie_id"] for item in body["items"]]
             assert len(shown) == len(set(shown))

@@ -9,8 +9,16 @@ import pytest
 from gateway.upstream.circuit_breaker import MAX_TIMEOUTS, PAUSE_S, CircuitBreaker
 from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
-from gateway.upstream.models import Call, Failure, RecommendReply, Reply
-from marquee.domain.recommendation import Reason, Route, Scored
+from gateway.upstream.models import JSON, Call, Failure, RecommendReply, Reply
+from gateway.upstream.user_request import UserRequest
+from marquee.domain.ratings import Ratings
+from marquee.domain.recommendation import (
+    PACKED_REQUEST,
+    Reason,
+    Route,
+    Scored,
+    packed_request,
+)
 
 ANSWER = {
     "items": [
@@ -43,10 +51,16 @@ class Service:
         self.content: bytes = orjson.dumps(ANSWER)
         self.status = 200
         self.error: Exception | None = None
-        self.hang = self.closed = False
+        self.hang = self.closed = self.json_only = False
+        self.media_types: list[str] = []
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+    ) -> RawReply:
         self.calls.append((method, path, body))
+        self.media_types.append(media_type)
+        if self.json_only and media_type != JSON:
+            return RawReply(422, b'{"detail":"not JSON"}')
         if self.hang:
             await asyncio.Event().wait()
         if self.error is not None:
@@ -84,6 +98,19 @@ async def test_an_answer_is_read() -> None:
     assert service.calls == [("POST", "/internal/recommend", b'{"k":1}')]
     await models.close()
     assert service.closed
+
+
+async def test_facts_travel_packed_and_as_json_to_a_service_of_an_earlier_release() -> None:
+    service, facts = Service(), Ratings({7: 9})
+    models, request = service.models(), UserRequest({"k": 1}, facts)
+    assert isinstance(await models.recommend(Route.HYBRID, request, 1.0), RecommendReply)
+    assert service.calls[-1][2] == packed_request(b'{"k":1}', facts.pack())
+    service.json_only = True
+    for _ in range(2):
+        assert isinstance(await models.recommend(Route.HYBRID, request, 1.0), RecommendReply)
+    assert service.media_types == [PACKED_REQUEST, PACKED_REQUEST, JSON, JSON]
+    sent = orjson.loads(service.calls[-1][2] or b"")
+    assert (sent["k"], sent["ratings"], sent["viewed"]) == (1, [[7, 4.5]], [])
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class OddService:
     def __init__(self) -> None:
         self.status, self.document = 200, None
 
-    async def send(self, _: str, __: str, ___: bytes | None = None) -> RawReply:
+    async def send(self, _: str, __: str, ___: bytes | None = None, ____: str = "") -> RawReply:
         return RawReply(self.status, orjson.dumps(self.document))
 
     async def close(self) -> None:

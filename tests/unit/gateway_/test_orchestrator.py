@@ -11,14 +11,13 @@ import pytest
 from gateway.api.schemas.presenters import list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
 from gateway.recommend.orchestrator import (
     MAX_RESERVE,
     MIN_RESERVE,
     OWN_VERSION,
     Orchestrator,
-    RecommendationAnswer,
-    RecommendationQuery,
     Timeouts,
 )
 from gateway.state.profiles import Profile
@@ -61,7 +60,7 @@ class FakeModels:
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
     ) -> RecommendReply | Failure:
-        RecommendRequest.model_validate_json(orjson.dumps(request))
+        RecommendRequest.model_validate_json(orjson.dumps(dict(request)))
         self.requests.append((route, request, seconds))
         time.sleep(self.delay)
         if route in self.down:

@@ -32,7 +32,7 @@ class StringModels:
     async def recommend(
         self, _route: Route, request: Mapping[str, Any], _seconds: float
     ) -> RecommendReply | Failure:
-        sent = orjson.loads(orjson.dumps(request))
+        sent = orjson.loads(orjson.dumps(dict(request)))
         assert sent["user_id"] in (None, N[USER])
         kept = [N[text] for text in FILMS if N[text] not in sent["exclude"]]
         because = ((N["007"], 0.5),)

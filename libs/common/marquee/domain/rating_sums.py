@@ -38,6 +38,11 @@ def period_of(time: int) -> int:
     return min(max(0, time), LATEST) // PERIOD_SECONDS
 
 
+def period_end(time: int) -> int:
+    """Return when the period of a time ends, in seconds since 1970."""
+    return (period_of(time) + 1) * PERIOD_SECONDS
+
+
 @cache
 def record_dtype(width: int) -> np.dtype[np.void]:
     """Return the dtype of the records with counts of `width` bytes: period, ratings, positive."""

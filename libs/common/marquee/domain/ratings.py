@@ -137,6 +137,11 @@ class Ratings:
             )
         )
 
+    @property
+    def packed(self) -> bytes:
+        """The packed form."""
+        return self.pack()
+
     def _time(self, movie_id: int) -> int:
         return self.times.get(movie_id, 0)
 
@@ -212,6 +217,7 @@ class PackedLayout:
 
         Raises:
             StoreUnavailable: The packed form has another version.
+            ValueError: It ends within the user's id.
         """
         version, rated, viewed, dismissed = _HEADER.unpack_from(data)
         if version == _NARROW:
@@ -219,6 +225,8 @@ class PackedLayout:
         elif version == _WIDE:
             start = _HEADER.size + 1
             user, width = data[start : start + data[start - 1]], 8
+            if len(user) < data[start - 1]:
+                raise ValueError("packed ratings end within the id of their user")
             start += len(user)
         else:
             raise StoreUnavailable(

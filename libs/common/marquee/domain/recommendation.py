@@ -1,14 +1,16 @@
 """Recommendation contracts: between gateway and model services, and of a service's model."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from marquee.domain.packed_ratings import PackedArrays
 from marquee.domain.ratings import RatedMovies, Stars
 
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -71,22 +73,89 @@ class SimilarRequest(MoviesRequest):
     movie_ids: Annotated[tuple[Number, ...], Field(min_length=1, max_length=20)]
 
 
-class RecommendRequest(CandidateFilter):
-    """Request of a list; it contains the user's state, so that any replica can answer."""
+class RecommendOptions(CandidateFilter):
+    """What both forms of a request of a list say, beside the user's facts."""
 
     route: Route
     user_id: Number | None = None
-    ratings: tuple[tuple[Number, Stars], ...] = ()
-    rated_at: tuple[int, ...] = ()
-    """Times of the ratings in seconds since 1970, 0 where unknown; empty: all are."""
-    viewed: tuple[Number, ...] = ()
-    dismissed: tuple[Number, ...] = ()
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of a movie's exposure threshold that its score loses (`marquee.scoring.diversity`)."""
     after: dict[str, int] = {}
     """Positions (`topic:partition` → next offset) that the app's rows must have reached."""
     deadline_ms: Annotated[float, Field(gt=0)] = 1000.0
+
+
+class RecommendRequest(RecommendOptions):
+    """Request of a list; it contains the user's state, so that any replica can answer."""
+
+    ratings: tuple[tuple[Number, Stars], ...] = ()
+    rated_at: tuple[int, ...] = ()
+    """Times of the ratings in seconds since 1970, 0 where unknown; empty: all are."""
+    viewed: tuple[Number, ...] = ()
+    dismissed: tuple[Number, ...] = ()
+
+    @property
+    def history(self) -> "UserHistory":
+        """The user's history."""
+        return UserHistory.of(self.ratings, self.viewed, self.rated_at)
+
+    @property
+    def seen(self) -> list[int]:
+        """Movies that the list must not contain."""
+        return [*(movie_id for movie_id, _ in self.ratings), *self.viewed, *self.dismissed]
+
+
+PACKED_REQUEST: Final = "application/vnd.marquee.recommend"
+"""Media type of a request whose facts are packed: a uint32 (little endian), the length of what
+follows; the options in JSON; then the facts in their packed form (`marquee.domain.ratings`)."""
+_LENGTH = struct.Struct("<I")
+
+
+class PackedRecommendRequest(RecommendOptions):
+    """The same request with the user's facts as they are stored."""
+
+    _facts: PackedArrays = PrivateAttr()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Return the request that a body holds.
+
+        Raises:
+            ValueError: It is not of this form, or an option is wrong (pydantic's error).
+            StoreUnavailable: The facts have another version.
+        """
+        try:
+            start = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+            facts = PackedArrays.of(content[start:])
+        except (struct.error, IndexError):
+            raise ValueError("the body ends too early") from None
+        request = cls.model_validate_json(content[_LENGTH.size : start])
+        request._facts = facts
+        return request
+
+    @property
+    def history(self) -> "UserHistory":
+        """The user's history."""
+        return UserHistory(self._facts.rated, self._facts.viewed)
+
+    @property
+    def seen(self) -> list[int]:
+        """Movies that the list must not contain."""
+        return self._facts.seen
+
+
+AnyRecommendRequest = RecommendRequest | PackedRecommendRequest
+
+
+def packed_request(options: bytes, facts: bytes) -> bytes:
+    """Return the body of a `PackedRecommendRequest`.
+
+    Args:
+        options: Its `RecommendOptions` in JSON.
+        facts: The user's facts in packed form.
+    """
+    return b"".join((_LENGTH.pack(len(options)), options, facts))
 
 
 class Because(Body):
@@ -103,6 +172,20 @@ class RecommendedItem(Body):
     because: tuple[Because, ...] = ()
 
 
+class AppState(Body):
+    """What a list was made of, for those who keep it.
+
+    Attributes:
+        settled: Whether the app follows its streams, and each entry that it has read took effect.
+        lags: Whether the popularity that it used lacks changes of the last half second.
+        entries: The last entry of each update stream that it has read, by the key of the stream.
+    """
+
+    settled: bool
+    lags: bool
+    entries: dict[str, str]
+
+
 class RecommendAnswer(Body):
     items: tuple[RecommendedItem, ...]
     model_version: str
@@ -110,6 +193,8 @@ class RecommendAnswer(Body):
     """Positions of the app's rows (`topic:partition` → next offset)."""
     fresh: bool = True
     """Whether `after` was reached before the deadline."""
+    state: AppState | None = None
+    """None: from an app of an earlier release."""
 
 
 class PredictRequest(Body):

@@ -3,6 +3,8 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
+import numpy as np
+
 from marquee.domain.likes import is_like
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
@@ -42,7 +44,8 @@ class Evidence:
         rated = [half for movie_id, half in facts.rated.items() if movie_id in catalogue]
         viewed = sum(movie_id in catalogue for movie_id in facts.viewed)
         unknown = len(facts.rated) + len(facts.viewed) - len(rated) - viewed
-        return cls(len(rated), sum(map(is_like, rated)), viewed, unknown)
+        positive = int(is_like(np.frombuffer(bytes(rated), np.uint8)).sum())
+        return cls(len(rated), positive, viewed, unknown)
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,11 @@ class LivePopularity:
         """Whether there are any sums: without them nothing can be said of popularity."""
         return bool(self._sums)
 
+    @property
+    def lags(self) -> bool:
+        """Whether changes are not in what `now` has returned last, for `max_age` at most."""
+        return self._is_stale
+
     def reload(self) -> None:
         """Read the sums of all rows again."""
         self._totals = self._sums.arrays(self._movies.movie_ids)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from marquee.arrays import Mask
-from marquee.domain.recommendation import CandidateFilter, RecommendRequest
+from marquee.domain.recommendation import AnyRecommendRequest, CandidateFilter
 from marquee.features.movie_table import MovieTable
 
 
@@ -26,13 +26,8 @@ def filter_mask(allowed: CandidateFilter, movies: MovieTable) -> Mask:
     return mask
 
 
-def candidates(request: RecommendRequest, movies: MovieTable) -> Mask:
+def candidates(request: AnyRecommendRequest, movies: MovieTable) -> Mask:
     """Return a mask of the rows that may be recommended: within the filter, and unseen."""
     mask = filter_mask(request, movies)
-    seen = (
-        *(movie_id for movie_id, _ in request.ratings),
-        *request.viewed,
-        *request.dismissed,
-    )
-    mask[movies.indexes(seen)] = False
+    mask[movies.indexes(request.seen)] = False
     return mask

@@ -19,7 +19,14 @@ from marquee import telemetry
 from marquee.access.service_secret import ServiceSecretMiddleware
 from marquee.bus.redis.faults import describe
 from marquee.domain.models import CONTENT
-from marquee.domain.recommendation import MoviesRequest, RecommendRequest, Scored, UserHistory
+from marquee.domain.recommendation import (
+    PACKED_REQUEST,
+    AnyRecommendRequest,
+    MoviesRequest,
+    PackedRecommendRequest,
+    RecommendRequest,
+    Scored,
+)
 from marquee.errors import InvalidInput, MarqueeError, StoreUnavailable
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document
 from marquee.http_server.disconnect import CALLER_GONE, CallerGone, StoppedWithCaller
@@ -33,7 +40,7 @@ from marquee.settings import Settings, split_secrets
 from marquee.store.keys import Keys
 
 M = TypeVar("M", bound=ServableModel)
-Answer = Callable[[ServingState[M], RecommendRequest], list[Scored]]
+Answer = Callable[[ServingState[M], AnyRecommendRequest], list[Scored]]
 InternalCall = Callable[[ModelReplica[M], Request], Awaitable[Any]]
 
 
@@ -103,9 +110,13 @@ async def body(request: Request, model: type[Any]) -> Any:
     try:
         return model.model_validate_json(await request.body())
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(f"{field}: {first['msg']}", field) from None
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> InvalidInput:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return InvalidInput(f"{field}: {first['msg']}", field)
 
 
 async def movies_request(request: Request) -> MoviesRequest:
@@ -145,14 +156,29 @@ def _add(app: FastAPI, path: str, method: str, call: Callable[[Request], Awaitab
     app.add_route(path, endpoint, methods=[method])
 
 
+async def _recommend_request(request: Request) -> AnyRecommendRequest:
+    """Return the request of a list, in the form that its media type names."""
+    if request.headers.get("content-type") != PACKED_REQUEST:
+        query: RecommendRequest = await body(request, RecommendRequest)
+        return query
+    try:
+        return PackedRecommendRequest.parse(await request.body())
+    except ValidationError as error:
+        raise _invalid(error) from None
+    except ValueError as error:
+        raise InvalidInput(f"body: {error}", "body") from None
+
+
 async def _recommend(
     request: Request, replica: ModelReplica[M], answer: Answer[M]
 ) -> dict[str, Any]:
-    query: RecommendRequest = await body(request, RecommendRequest)
+    query = await _recommend_request(request)
     fresh = not query.after or await replica.passed(query.after, query.deadline_ms / 1000)
-    positions, serving = replica.positions, replica.serving
+    serving = replica.serving
     items = answer(serving, query)
-    return recommend_answer(items, serving.model.version, positions, fresh)
+    document = recommend_answer(items, serving.model.version, replica.positions, fresh)
+    document["state"] = replica.state_document()
+    return document
 
 
 def recommend_answer(
@@ -190,13 +216,13 @@ async def _metrics(_: Request) -> Response:
     return metrics_response()
 
 
-def rank_candidates(serving: ServingState[Any], request: RecommendRequest) -> list[Scored]:
+def rank_candidates(serving: ServingState[Any], request: AnyRecommendRequest) -> list[Scored]:
     """Return the model's list within the request's filters, diversified: the usual answer.
 
     A model that reads the trend gets the live popularity; to others it is that of the training.
     """
     model: Ranker = serving.model
-    user = UserHistory.of(request.ratings, request.viewed, request.rated_at)
+    user = request.history
     mask, live = candidates(request, serving.movies), serving.popularity
     popularity = live.now() if serving.model.half_life is not None and live.is_known else None
     return model.recommend(

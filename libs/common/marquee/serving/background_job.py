@@ -27,6 +27,11 @@ class BackgroundJob:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run_while_requested())
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether a run is under way or requested."""
+        return self._is_requested or (self._task is not None and not self._task.done())
+
     async def close(self) -> None:
         """Begin no more runs, and wait for the present one."""
         self._is_closed = True

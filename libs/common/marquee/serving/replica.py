@@ -19,6 +19,7 @@ from marquee.features.popularity import LivePopularity, MovieSums
 from marquee.registry.registry import Registry
 from marquee.serving.background_job import BackgroundJob
 from marquee.serving.movie_rows import FoldRow, MovieTableWriter
+from marquee.serving.progress import Progress
 from marquee.serving.replica_reader import ReplicaReader, read_sums
 from marquee.serving.update_stream import Tail, Update
 from marquee.store.keys import Keys, PartitionKeys
@@ -37,8 +38,9 @@ class ServableModel(Versioned, Protocol):
         ...
 
 
-SUMS_MAX_AGE_S = 1.0
-"""For how long popularity by another service's sums may lag: they change with every rating."""
+SUMS_MAX_AGE_S = 0.5
+"""For how long popularity by another service's sums may lag: they change with every rating. With
+that of a result cache of the gateway it is one second."""
 
 M = TypeVar("M", bound=ServableModel)
 MaskUsers = Callable[[M, frozenset[bytes]], M]
@@ -141,6 +143,8 @@ class ModelReplica(Generic[M]):
         # A tail of its own, so that neither rows nor reads wait for another service.
         self._other_sums = [] if sums_of is None else sums_of.all(RATINGS)
         self._sums_tail = Tail(client, self._other_sums, self._load_sums, self._apply_sums)
+        others = [self._sums_tail] if self._other_sums else []
+        self._progress = Progress(self._row_streams, self.tail, *others)
 
     def start(self) -> None:
         """Begin to follow, in tasks of the event loop."""
@@ -166,7 +170,17 @@ class ModelReplica(Generic[M]):
     @property
     def positions(self) -> dict[str, int]:
         """Progress of the rows: `topic:partition` → next offset."""
-        return {str(keys.partition): self.tail.position(keys) for keys in self._row_streams}
+        return self._progress.positions
+
+    def state_document(self) -> dict[str, Any]:
+        """Return the fields of `AppState`, of the state that has just answered."""
+        live, half_life = self.serving.popularity, self.serving.model.half_life
+        reads_popularity = live.is_known and (not self._other_sums or half_life is not None)
+        return {
+            "settled": self._progress.is_connected and not self._swap.is_pending,
+            "lags": reads_popularity and live.lags,
+            "entries": self._progress.entries,
+        }
 
     async def passed(self, after: dict[str, int], seconds: float) -> bool:
         """Wait until the rows have passed positions, `topic:partition` → next offset."""

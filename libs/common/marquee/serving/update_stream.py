@@ -31,6 +31,7 @@ class Update:
         version: model version of its rows.
         values: changed values by name.
         since: when its oldest event happened, seconds since 1970; None without events.
+        entry: id of the entry.
     """
 
     start: int
@@ -38,6 +39,7 @@ class Update:
     version: str
     values: dict[str, bytes]
     since: float | None = None
+    entry: str = ""
 
 
 Load = Callable[[], Awaitable[None]]
@@ -81,7 +83,12 @@ class Tail:
     """Follower of the update streams of one or more services."""
 
     def __init__(
-        self, client: Any, streams: Sequence[PartitionKeys], load: Load, apply: Apply
+        self,
+        client: Any,
+        streams: Sequence[PartitionKeys],
+        load: Load,
+        apply: Apply,
+        is_measured: bool = True,
     ) -> None:
         """Follow nothing yet.
 
@@ -92,11 +99,14 @@ class Tail:
                 missed: after a lost connection, a gap in a stream, or a Redis that lost its last
                 writes.
             apply: applies one entry; must be idempotent, as `load` may have seen it already.
+            is_measured: whether the age of events is measured when their entries come.
         """
         self._redis = client
         self._streams = {keys.updates: keys for keys in streams}
-        self._load, self._apply = load, apply
+        self._load, self._apply, self._is_measured = load, apply, is_measured
         self._ids: dict[str, str] = {}
+        self.moves = 0
+        """Grows whenever `entries` or `positions` change."""
         self._positions: dict[str, int] = {}
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -114,6 +124,11 @@ class Tail:
         counts as away, though its entries go on where they ended once it answers.
         """
         return self._agrees and time.monotonic() - self.last_answer < SILENCE_S
+
+    @property
+    def entries(self) -> Mapping[str, str]:
+        """Id of the last entry of each stream that memory has, by the key of the stream."""
+        return self._ids
 
     @property
     def positions(self) -> dict[str, int]:
@@ -179,13 +194,13 @@ class Tail:
             pipe.xrevrange(key, count=1)
             pipe.get(keys.position)
         replies = iter(await pipe.execute())
-        self._ids, positions = {}, {}
+        ids, positions = {}, {}
         for key in self._streams:
             last, position = next(replies), next(replies)
-            self._ids[key] = last[0][0].decode() if last else "0-0"
+            ids[key] = last[0][0].decode() if last else "0-0"
             positions[key] = int((last[0][1][b"to"] if last else position) or 0)
         await self._load()
-        self._positions = positions
+        self._ids, self._positions, self.moves = ids, positions, self.moves + 1
         self._agrees, self.last_answer = True, time.monotonic()
         self._report(None)
         self._wake()
@@ -197,13 +212,15 @@ class Tail:
             for key, messages in _pairs(entries):
                 name = key.decode()
                 for entry_id, fields in messages:
-                    update = _update(fields)
+                    update = _update(entry_id.decode(), fields)
                     if not self._continues(name, update):
                         return
                     self._apply(self._streams[name], update)
-                    _measure(self._streams[name], update)
-                    self._ids[name] = entry_id.decode()
+                    if self._is_measured:
+                        _measure(self._streams[name], update)
+                    self._ids[name] = update.entry
                     self._positions[name] = max(self._positions.get(name, 0), update.end)
+                    self.moves += 1
             if entries:
                 self._wake()
 
@@ -241,9 +258,9 @@ def _pairs(entries: Any) -> Any:
     return entries.items() if isinstance(entries, dict) else entries
 
 
-def _update(fields: Mapping[bytes, bytes]) -> Update:
+def _update(entry: str, fields: Mapping[bytes, bytes]) -> Update:
     values = {name.decode(): value for name, value in fields.items()}
     start, end = int(values.pop("from")), int(values.pop("to"))
     since = values.pop("since", None)
     version = values.pop("version").decode()
-    return Update(start, end, version, values, None if since is None else float(since))
+    return Update(start, end, version, values, None if since is None else float(since), entry)

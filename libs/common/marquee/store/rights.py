@@ -168,8 +168,18 @@ def _sums(store: StoreKeys) -> tuple[str, ...]:
     return store.rows(CONTENT.name, RATINGS, "sums", "updates", "position")
 
 
+def _changes_of_models(store: StoreKeys) -> tuple[str, ...]:
+    """Return the keys by which the gateway follows what changes the services' lists."""
+    names = "updates", "position"
+    return tuple(
+        key for name in MODEL_NAMES for topic in TOPICS for key in store.rows(name, topic, *names)
+    )
+
+
 def _gateway_app(store: StoreKeys) -> list[Grant]:
-    followed = (*store.all(GATEWAY), *_sums(store))
+    followed = tuple(
+        dict.fromkeys((*store.all(GATEWAY), *_sums(store), *_changes_of_models(store)))
+    )
     idempotency = (
         *("evalsha", "get", "set", "del", "zrange", "zadd", "zrem", "decrby", "incrby"),
         *("hget", "hset", "hdel", "hincrby"),

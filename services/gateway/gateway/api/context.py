@@ -22,8 +22,10 @@ from gateway.catalogue.popularity import PopularList
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
-from gateway.http.route import json_response
-from gateway.recommend.orchestrator import Orchestrator, RecommendationQuery
+from gateway.http.route import json_body_response, json_response
+from gateway.kept.lists import KeptLists
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
 from gateway.state.changes import Changes
@@ -46,6 +48,9 @@ BATCH_AT_ONCE = 4
 """Lists of all batches that are made at the same time."""
 STORED_S = 1.0
 """Seconds that a rule's write waits until the rule is stored."""
+
+
+_ANY = MovieFilter()
 
 
 class EventPublisher(Protocol):
@@ -118,6 +123,8 @@ class Context:
     """Idempotency data of the request that the context is for, None without a key."""
     changes: Changes = field(default_factory=lambda: Changes(Settings().max_followers))
     """Source of changes for those who follow lists."""
+    kept: KeptLists | None = None
+    """Lists that may be given again; None: each is computed."""
     limit: AdaptiveLimit | None = None
     """Limit of the requests under way; None: one of its own."""
     batch_gate: asyncio.Semaphore = field(
@@ -149,9 +156,12 @@ class Context:
         Raises:
             InvalidInput: The token cannot be decoded.
         """
+        if not after:
+            profile = await self.profiles.read(user_id)
+            return UserSnapshot(profile, profile.known)
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
-        positions = consistency_token.decode(after) if after else {}
+        positions = consistency_token.decode(after)
         own_partition = f"{RATINGS}:{partition_of(user_id, self.settings.partitions)}"
         targets = consistency_token.select_topics(positions, MOVIES)
         if own_partition in positions:
@@ -167,9 +177,10 @@ class Context:
         Raises:
             InvalidFields: No film has one of the values.
         """
+        if (allowed := filters.movie_filter()) == _ANY:
+            return allowed
         fields = ("genres", "genres_not", "languages", "certificates")
         names = FieldNames(*map(filters.public_name, fields))
-        allowed = filters.movie_filter()
         require_values(self.catalogue, allowed, names)
         return allowed
 
@@ -251,13 +262,34 @@ class Context:
         self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
     ) -> Response:
         """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
-        return json_response(await self.list_of(query, page, fresh, explain))
+        kept = self.kept if fresh and not self.is_degraded() else None
+        ticket = None if kept is None else kept.ticket(query, page, explain)
+        if kept is None or ticket is None:
+            return json_response(await self.list_of(query, page, fresh, explain))
+        if (body := kept.find(ticket)) is not None:
+            return json_body_response(body)
+        answer = await self.orchestrator.answer(query)
+        document = self._document(answer, query, page, fresh, explain)
+        response = json_response(document)
+        if not document["degraded"]:
+            kept.keep(ticket, answer, bytes(response.body))
+        return response
 
     async def list_of(
         self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
     ) -> dict[str, Any]:
         """Return the document that answers a query (see `recommend`)."""
         answer = await self.orchestrator.answer(query)
+        return self._document(answer, query, page, fresh, explain)
+
+    def _document(
+        self,
+        answer: RecommendationAnswer,
+        query: RecommendationQuery,
+        page: ListPage,
+        fresh: bool,
+        explain: bool,
+    ) -> dict[str, Any]:
         document = list_document(answer, query, self.catalogue)
         on_page = [item.movie_id for item in answer.filtered.items]
         document["next_cursor"] = page.next_cursor(on_page, answer.has_more)

@@ -15,8 +15,8 @@ from gateway.api.schemas.requests import SessionBody
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
 from gateway.http.route import documents, router
+from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import RecommendationQuery
 from gateway.state.profiles import Profile
 
 routes = router("Recommendations")

@@ -15,8 +15,9 @@ from gateway.api.schemas.requests import PreviewBody
 from gateway.catalogue.catalogue import Catalogue
 from gateway.http.problem_details import FieldError, InvalidFields
 from gateway.http.route import documents, json_response, router
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import FilteredList, ListRequest
-from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQuery, reserve
+from gateway.recommend.orchestrator import reserve
 from marquee.domain.ids import as_given
 from marquee.errors import StoreUnavailable
 from marquee.events import Block, Promotion

@@ -1,6 +1,6 @@
 """The catalogue in memory: rows, filters and search."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -182,6 +182,11 @@ class Catalogue:
 
     def __contains__(self, movie_id: object) -> bool:
         return movie_id in self._rows
+
+    @property
+    def ids(self) -> KeysView[int]:
+        """The ids of the movies."""
+        return self._rows.keys()
 
     def get(self, movie_id: int) -> Row | None:
         """Return a movie's row, None when there is no such movie."""

@@ -1,6 +1,5 @@
 """Middleware of every request: security headers of the response, and the limits of its body."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.problem_details import CODES, problem
@@ -21,6 +20,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-cache",
 }
 """Headers of every response that does not set its own."""
+_ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class SecurityMiddleware:
@@ -37,9 +37,9 @@ class SecurityMiddleware:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.setdefault("headers", [])
+                present = {name for name, _ in headers}
+                message["headers"] = [*headers, *(h for h in _ENCODED if h[0] not in present)]
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -9,6 +9,7 @@ an endpoint with any other kind of parameter falls back to FastAPI.
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi.exceptions import RequestValidationError
@@ -49,6 +50,11 @@ class EndpointParameters:
                 return None
         return cls(adapters, request, query)
 
+    @cached_property
+    def _defaults(self) -> BaseModel | None:
+        """The query of a request without one; models are frozen, so all may have the same."""
+        return None if self.query is None else self.query[1].model_validate({})
+
     def read(self, request: Request) -> dict[str, Any]:
         """Return the arguments of the endpoint for a request.
 
@@ -67,7 +73,10 @@ class EndpointParameters:
         if self.query is not None:
             name, model, lists = self.query
             try:
-                values[name] = model.model_validate(_values(request.query_params, lists))
+                if request.scope["query_string"]:
+                    values[name] = model.model_validate(_values(request.query_params, lists))
+                else:
+                    values[name] = self._defaults
             except ValidationError as error:
                 errors += _located(error, "query")
         if errors:

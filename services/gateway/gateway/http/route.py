@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -10,6 +11,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from gateway.http import reason
 from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
@@ -44,6 +47,8 @@ class StrictRoute(APIRoute):
         if parameters:
             extra["parameters"] = parameters
         self.openapi_extra = extra | security_of(self.scope_needed)
+        if self._skips_fastapi is not None:
+            self.app = _asgi(self.get_route_handler())
 
     @property
     def scope_needed(self) -> Scope:
@@ -60,6 +65,7 @@ class StrictRoute(APIRoute):
         if self._only_reads:
             handle = _stopped_with_caller(handle)
         path, scope = self.path, self.scope_needed
+        measures = _Measures(path)
         keyed = takes_key(self.name, self.methods or ())
         reasoned = takes_reason(self.name, self.methods or ())
         is_kept = is_revalidated(self.name, self.methods or ())
@@ -90,8 +96,7 @@ class StrictRoute(APIRoute):
                 status = getattr(error, "status", getattr(error, "status_code", 500))
                 raise
             finally:
-                telemetry.REQUESTS.labels(path, status).inc()
-                telemetry.LATENCIES.labels(path).observe(time.perf_counter() - started)
+                measures.note(status, time.perf_counter() - started)
 
         return strict
 
@@ -102,9 +107,7 @@ class StrictRoute(APIRoute):
 
     def _handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the function that parses a request and calls the endpoint; reads skip FastAPI."""
-        endpoint, parameters = self.endpoint, None
-        if self.methods == {"GET"}:
-            parameters = EndpointParameters.of(endpoint, frozenset(self.param_convertors))
+        endpoint, parameters = self.endpoint, self._skips_fastapi
         if parameters is None and self.body_field is None:
             return super().get_route_handler()
         if parameters is None:
@@ -117,6 +120,13 @@ class StrictRoute(APIRoute):
 
         return handle
 
+    @cached_property
+    def _skips_fastapi(self) -> EndpointParameters | None:
+        """The parameters of an endpoint that needs nothing of FastAPI to be called."""
+        if self.methods != {"GET"}:
+            return None
+        return EndpointParameters.of(self.endpoint, frozenset(self.param_convertors))
+
     def _parameters(self) -> frozenset[str]:
         names: set[str] = set()
         for parameter in self.dependant.query_params:
@@ -126,6 +136,34 @@ class StrictRoute(APIRoute):
             else:
                 names.add(parameter.alias)
         return frozenset(names)
+
+
+class _Measures:
+    """The measures of a route, looked up once."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._counts = path, dict[int, Any]()
+        self._latency = telemetry.LATENCIES.labels(path)
+
+    def note(self, status: int, seconds: float) -> None:
+        """Count an answer."""
+        if (count := self._counts.get(status)) is None:
+            count = self._counts[status] = telemetry.REQUESTS.labels(self._path, status)
+        count.inc()
+        self._latency.observe(seconds)
+
+
+def _asgi(handle: Handler) -> ASGIApp:
+    """Return the ASGI app of a handler without what FastAPI keeps open for a request.
+
+    What a handler raises is answered by the app's `ExceptionMiddleware`.
+    """
+
+    async def app(scope: ASGIScope, receive: Receive, send: Send) -> None:
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _with_json(handle: Handler) -> Handler:
@@ -170,11 +208,25 @@ def documents(model: type[BaseModel], *statuses: int) -> dict[int | str, dict[st
 
 def json_response(value: Any, status: int = 200) -> Response:
     """Return a JSON response that no cache may store."""
-    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(body, status, _HEADERS, "application/json")
+    return json_body_response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status)
 
 
-_HEADERS = {"Cache-Control": "no-store"}
+def json_body_response(body: bytes, status: int = 200) -> Response:
+    """Return the same of a value that is JSON already."""
+    return JsonResponse(body, status)
+
+
+class JsonResponse(Response):
+    """A response of JSON that is rendered already; its few headers are set at once."""
+
+    def __init__(self, body: bytes, status: int = 200) -> None:
+        """Take the body."""
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
 
 
 def _refuse_too_many(query: bytes) -> None:

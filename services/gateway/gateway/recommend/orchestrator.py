@@ -1,22 +1,27 @@
 """Orchestration of one request: evidence, route, fallback chain, filter stage, answer."""
 
 import itertools
-import secrets
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue
 from gateway.catalogue.popularity import PopularList
+from gateway.recommend.answers import (
+    Fallback,
+    RecommendationAnswer,
+    RecommendationQuery,
+    Source,
+)
 from gateway.recommend.candidate_filter import candidate_filter
-from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
-from gateway.state.consistency_token import Positions, select_topics
-from gateway.state.profiles import Profile
+from gateway.recommend.filter_stage import FilteredList, FilterStage, UserContext
+from gateway.state.consistency_token import select_topics
 from gateway.state.rules import Rules
 from gateway.upstream.models import Failure, Models, RecommendReply
 from gateway.upstream.segments import fetch_user_segment
+from gateway.upstream.user_request import UserRequest
 from marquee.domain.models import MODEL_BY_ROUTE
 from marquee.domain.recommendation import Route, Scored
 from marquee.domain.routing import Decision, Evidence, Thresholds, chain, decide
@@ -31,6 +36,8 @@ OWN_VERSION = "gateway"
 MIN_CALL_S = 0.01
 """Seconds below which no service is called any more."""
 
+Clock = Callable[[], datetime]
+"""Tells the present, by which rules begin and end."""
 _TOPICS = {
     Route.POPULAR: (MOVIES, RATINGS),
     Route.SIMILAR: (MOVIES,),
@@ -49,45 +56,6 @@ class Timeouts:
     request: float = 0.6
 
 
-@dataclass(frozen=True)
-class RecommendationQuery:
-    """A request for recommendations: user (no id: a session), list, and positions to wait for."""
-
-    profile: Profile
-    list_request: ListRequest
-    user_id: int | None = None
-    after: Positions = field(default_factory=dict)
-    wait: float = 0.0
-    """Seconds that a service may wait for its rows to pass `after`."""
-    notes: tuple[str, ...] = ()
-    """What of the request was left out, in words."""
-    spares: int | None = None
-    """Spare movies to request; None: as many as the rules may remove or place."""
-
-
-@dataclass(frozen=True)
-class Fallback:
-    """A route that did not fill the list, with the reason."""
-
-    route: Route
-    why: str
-
-
-@dataclass(frozen=True)
-class RecommendationAnswer:
-    """The list, the route of its first movie, and the routing decision and fallbacks behind it."""
-
-    decision: Decision
-    route: Route
-    filtered: FilteredList
-    fallbacks: tuple[Fallback, ...]
-    model_version: str
-    fresh: bool
-    has_more: bool = False
-    """Whether a further movie could be shown after these."""
-    recommendation_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-
-
 class Orchestrator:
     """Answers queries by the model services, and in the end by the gateway's own popular list."""
 
@@ -98,17 +66,20 @@ class Orchestrator:
         thresholds: Thresholds,
         timeouts: Timeouts | None = None,
         diversity: float = 0.0,
+        clock: Clock = lambda: datetime.now(UTC),
     ) -> None:
         """Take the parts; `diversity` is that of requests that name none."""
         self.models = models
         self.popular = popular
         self.thresholds = thresholds
         self.timeouts = timeouts or Timeouts()
-        self.diversity = diversity
+        self.diversity, self.clock = diversity, clock
 
     async def answer(self, query: RecommendationQuery) -> RecommendationAnswer:
         """Return up to k movies: exactly k whenever the user may be shown that many."""
-        decision = decide(Evidence.of(query.profile.facts, self.popular.catalogue), self.thresholds)
+        decision = decide(
+            Evidence.of(query.profile.facts, self.popular.catalogue.ids), self.thresholds
+        )
         run = _RequestRun(self, query)
         if query.profile.rules.has_segment_promotions(run.now):
             await run.find_segment()
@@ -130,7 +101,7 @@ class _RequestRun:
         self._default_diversity = orchestrator.diversity
         self._query = query
         self._deadline = time.monotonic() + orchestrator.timeouts.request + query.wait
-        self.now = datetime.now(UTC)
+        self.now = orchestrator.clock()
         self._stage = FilterStage(query.profile.rules, orchestrator.popular.catalogue, self.now)
         self._user = UserContext(query.profile.facts)
         self._base_request = _base_request(query, orchestrator.popular.catalogue)
@@ -139,6 +110,8 @@ class _RequestRun:
         self._fallbacks: list[Fallback] = []
         self._unresponsive: dict[str, Failure] = {}
         self._source: tuple[Route, str] | None = None
+        self._sources: list[Source] = []
+        self._is_repeatable = True
         self._fresh = True
 
     @property
@@ -148,6 +121,7 @@ class _RequestRun:
 
     async def find_segment(self) -> None:
         """Set the user's segment; without an answer, promotions for segments are left out."""
+        self._is_repeatable = False
         facts = self._query.profile.facts
         segment = await fetch_user_segment(self._models, facts, self._timeouts.call)
         if isinstance(segment, Failure):
@@ -181,9 +155,11 @@ class _RequestRun:
 
     def answer(self, decision: Decision) -> RecommendationAnswer:
         """Return the list, filled up from the gateway's own popular list where it is short."""
-        if not self._full:
+        is_own = not self._full
+        if is_own:
             self._filtered = self._filled_up()
         route, version = self._source or (Route.POPULAR, OWN_VERSION)
+        is_repeatable = self._is_repeatable and not (is_own or self._fallbacks)
         return RecommendationAnswer(
             decision,
             route,
@@ -192,6 +168,7 @@ class _RequestRun:
             version,
             self._fresh,
             self._has_more(),
+            sources=tuple(self._sources) if is_repeatable else (),
         )
 
     @property
@@ -243,7 +220,7 @@ class _RequestRun:
             return Failure("no time is left for it")
         # A service waits that long for its rows; the rest of the time is for the answer itself.
         deadline = min(query.wait or seconds, seconds)
-        request = self._base_request | {
+        options = self._base_request | {
             "route": route,
             "k": k,
             "exclude": [
@@ -254,8 +231,12 @@ class _RequestRun:
             "deadline_ms": deadline * 1000,
         }
         if (diversity := self._diversity(route)) > 0:
-            request["diversity"] = diversity
-        return await self._models.recommend(route, request, seconds)
+            options["diversity"] = diversity
+        request, asked_at = UserRequest(options, query.profile.facts), time.monotonic()
+        reply = await self._models.recommend(route, request, seconds)
+        if isinstance(reply, RecommendReply):
+            self._sources.append(Source(MODEL_BY_ROUTE[route], reply.state, asked_at))
+        return reply
 
     def _diversity(self, route: Route) -> float:
         """Return the setting of the request; the default of the system where it has none.
@@ -273,14 +254,10 @@ def reserve(rules: Rules) -> int:
 
 
 def _base_request(query: RecommendationQuery, catalogue: Catalogue) -> dict[str, Any]:
-    """Return the part of an internal request that is the same for every route."""
-    facts, list_request = query.profile.facts, query.list_request
+    """Return the options of an internal request that are the same for every route."""
+    list_request = query.list_request
     return {
         "user_id": query.user_id,
-        "ratings": [(movie_id, half_stars / 2) for movie_id, half_stars in facts.rated.items()],
-        **({"rated_at": [facts.times.get(i, 0) for i in facts.rated]} if facts.times else {}),
-        "viewed": list(facts.viewed),
-        "dismissed": list(facts.dismissed),
         **candidate_filter(
             list_request.filter, catalogue, list_request.exclude | list_request.shown
         ),

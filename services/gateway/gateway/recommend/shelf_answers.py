@@ -12,14 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from gateway.recommend.answers import Fallback, RecommendationAnswer, RecommendationQuery
 from gateway.recommend.candidate_filter import candidate_filter
 from gateway.recommend.filter_stage import FilterStage, UserContext
-from gateway.recommend.orchestrator import (
-    Fallback,
-    Orchestrator,
-    RecommendationAnswer,
-    RecommendationQuery,
-)
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.recommend.shelf_sources import ShelfSources, first_new_year, seeds
 from gateway.recommend.shelves import Shelf, ShelfMaker
 from gateway.upstream.models import Failure

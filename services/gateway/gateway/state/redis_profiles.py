@@ -1,4 +1,4 @@
-"""Profiles and rules in Redis: one round trip a request."""
+"""Profiles and rules in Redis: one round trip a request, which concurrent requests share."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,10 @@ import redis
 
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
+from gateway.state.shared_reads import SharedReads
 from gateway.upstream.circuit_breaker import CircuitBreaker
 from marquee.bus.redis.faults import describe
+from marquee.domain.packed_ratings import StoredRatings
 from marquee.domain.ratings import Ratings
 from marquee.errors import StoreUnavailable
 from marquee.events import MOVIES
@@ -33,13 +35,13 @@ class RedisProfiles:
         ]
         self._rules = Rules()
         self._loading = asyncio.Lock()
+        self._reads = SharedReads(self._read_values, self._versions)
 
     async def read(self, user_id: int | None) -> Profile:
         """Return the facts of a user (None: nobody) and the rules; never raises."""
         try:
             facts, versions = await self._fetch(user_id)
-            cached_versions = [version for version, _ in self._cache]
-            if cached_versions != list(versions):
+            if any(known != now for (known, _), now in zip(self._cache, versions, strict=True)):
                 await self._reload(versions)
         except StoreUnavailable:
             return Profile(rules=self._rules, known=False)
@@ -65,11 +67,13 @@ class RedisProfiles:
             return 0
 
     async def _fetch(self, user_id: int | None) -> tuple[Ratings, Sequence[bytes | None]]:
-        if user_id is None:
-            return Ratings(), await self._guarded(self._redis.mget(self._versions))
-        names = [self._keys.user(user_id).user(user_id), *self._versions]
-        packed, *versions = await self._guarded(self._redis.mget(names))
-        return Ratings.unpack(packed), versions
+        key = None if user_id is None else self._keys.user(user_id).user(user_id)
+        packed, versions = await self._reads.read(key)
+        return Ratings() if packed is None else StoredRatings(packed), versions
+
+    async def _read_values(self, keys: list[str]) -> Sequence[bytes | None]:
+        values: Sequence[bytes | None] = await self._guarded(self._redis.mget(keys))
+        return values
 
     async def _reload(self, versions: Sequence[bytes | None]) -> None:
         async with self._loading:
@@ -110,4 +114,5 @@ class RedisProfiles:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._reads.close()
         await self._redis.aclose()

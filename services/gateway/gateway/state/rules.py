@@ -1,5 +1,7 @@
 """Curation rules: promotions and blocks of movies, and their periods of validity."""
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,6 +53,9 @@ def block_holds(block: Block, now: datetime) -> bool:
     return block.until is None or now < block.until
 
 
+_STAMPS = itertools.count(1)
+
+
 class Rules:
     """The rules of all movies, immutable; promotions are in the order of placing."""
 
@@ -61,6 +66,8 @@ class Rules:
         self._promotions = tuple(sorted(promotions, key=lambda p: (-p.weight, p.movie_id)))
         self._movies = movies
         self._segment_promotions = tuple(p for p in self._promotions if p.segments)
+        self.stamp = next(_STAMPS)
+        """A number that no other rules of this process have."""
 
     @classmethod
     def of(cls, parts: Iterable[Mapping[int, MovieRules]]) -> "Rules":
@@ -93,6 +100,17 @@ class Rules:
     def promotions(self, now: datetime) -> list[Promotion]:
         """Return the promotions in force, heaviest first, ties by movie id."""
         return [p for p in self._promotions if promotion_holds(p, now)]
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """Return when the next rule begins or ends, after `now`; None: none does."""
+        at = bisect_right(self._changes, now)
+        return self._changes[at] if at < len(self._changes) else None
+
+    @cached_property
+    def _changes(self) -> list[datetime]:
+        ends = [block.until for block in self._blocks.values()]
+        times = [time for p in self._promotions for time in (p.starts, p.until)]
+        return sorted(time for time in (*ends, *times) if time is not None)
 
     def has_segment_promotions(self, now: datetime) -> bool:
         """Return whether a promotion in force is limited to segments of users."""

@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
+
+from gateway.upstream.models import JSON
+from marquee.domain.recommendation import PACKED_REQUEST
+
+_HEADERS_OF = {PACKED_REQUEST: {"Content-Type": PACKED_REQUEST}}
+"""Headers of a call whose body is not JSON."""
 
 
 class ConnectionLost(ConnectionError):
@@ -32,7 +39,9 @@ class HttpClient:
         self._url, self._headers = url.rstrip("/"), dict(headers or {})
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+    ) -> RawReply:
         """Send one call and return its reply; safe to cancel.
 
         Raises:
@@ -41,7 +50,8 @@ class HttpClient:
         if self._session is None:
             self._session = _session(self._headers)
         try:
-            async with await self._start(self._session, method, path, body) as response:
+            call = {"data": body, "headers": _HEADERS_OF.get(media_type)}
+            async with await self._start(self._session, method, path, call) as response:
                 return RawReply(response.status, await response.read())
         except aiohttp.ClientError as error:
             if isinstance(error, OSError):
@@ -54,7 +64,7 @@ class HttpClient:
             await self._session.close()
 
     async def _start(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None
+        self, session: aiohttp.ClientSession, method: str, path: str, call: dict[str, Any]
     ) -> aiohttp.ClientResponse:
         """Send a call and return its reply as soon as the headers are there.
 
@@ -64,12 +74,12 @@ class HttpClient:
         trace, url = _CallTrace(), self._url + path
         try:
             return await session.request(
-                method, url, data=body, allow_redirects=False, trace_request_ctx=trace
+                method, url, allow_redirects=False, trace_request_ctx=trace, **call
             )
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             if method != "POST" or not trace.reused or _reply_had_begun(error):
                 raise
-        return await session.request(method, url, data=body, allow_redirects=False)
+        return await session.request(method, url, allow_redirects=False, **call)
 
 
 @dataclass
@@ -86,7 +96,7 @@ def _session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Content-Type": "application/json", **headers},
+        headers={"Content-Type": JSON, **headers},
         timeout=aiohttp.ClientTimeout(),
         trace_configs=[trace],
     )

@@ -5,6 +5,7 @@ While the circuits of all replicas of a service are open no request waits for it
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,8 +14,14 @@ from gateway.upstream.circuit_breaker import PAUSE_S
 from gateway.upstream.http_client import RawReply
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply, read_recommended
 from gateway.upstream.replica import Replica, Transport
+from gateway.upstream.user_request import UserRequest
 from marquee.domain.models import MODEL_BY_ROUTE
-from marquee.domain.recommendation import Route
+from marquee.domain.recommendation import PACKED_REQUEST, Route
+
+RELEASE_S = 60.0
+"""For how long a service that does not read packed facts is asked in JSON alone."""
+_RECOMMEND = "/internal/recommend"
+_NOT_UNDERSTOOD = (400, 415, 422)
 
 
 class HttpModels:
@@ -39,18 +46,34 @@ class HttpModels:
             for name, several in transports.items()
         }
         self._turns = dict.fromkeys(transports, 0)
+        self._json_until: dict[str, float] = {}
 
     async def recommend(
         self, route: Route, request: Mapping[str, Any], seconds: float
     ) -> RecommendReply | Failure:
         """Ask the service of a route, waiting at most `seconds`; never raises."""
         service = MODEL_BY_ROUTE[route]
-        waits = bool(request.get("after"))
-        call = Call("POST", "/internal/recommend", request, seconds, waits)
-        reply = await self.call(service, call)
+        reply = await self._ask(service, request, seconds)
         if isinstance(reply, Failure):
             return reply
         return read_recommended(reply.body) if reply.ok else reply.failure(service)
+
+    async def _ask(
+        self, service: str, request: Mapping[str, Any], seconds: float
+    ) -> Reply | Failure:
+        """Ask with packed facts; a service of an earlier release refuses them, and gets JSON."""
+        call = Call("POST", _RECOMMEND, request, seconds, bool(request.get("after")))
+        if not isinstance(request, UserRequest):
+            return await self.call(service, call)
+        now = time.monotonic()
+        if now >= self._json_until.get(service, now):
+            body = request.packed()
+            reply = await self.call(service, replace(call, body=body, media_type=PACKED_REQUEST))
+            if isinstance(reply, Failure) or reply.status not in _NOT_UNDERSTOOD:
+                return reply
+            self._json_until[service] = now + RELEASE_S
+        left = seconds - (time.monotonic() - now)
+        return await self.call(service, replace(call, body=request.json(), seconds=left))
 
     async def call(self, service: str, call: Call) -> Reply | Failure:
         """Return a service's reply to any internal call; never raises.

@@ -2,10 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import orjson
 
 from marquee.domain.recommendation import Reason, Route, Scored
 from marquee.errors import NotFound
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class ReplyState:
+    """What a service's list was made of (`marquee.domain.recommendation.AppState`)."""
+
+    settled: bool
+    lags: bool
+    entries: Mapping[str, str]
+
+    @classmethod
+    def read(cls, state: Any) -> "ReplyState | None":
+        """Return the state in a reply; None where there is none, or none of this form."""
+        if not isinstance(state, dict) or not isinstance(state.get("entries"), dict):
+            return None
+        return cls(state.get("settled") is True, state.get("lags") is not False, state["entries"])
 
 
 @dataclass(frozen=True)
@@ -15,6 +35,8 @@ class RecommendReply:
     items: tuple[Scored, ...]
     model_version: str
     fresh: bool = True
+    state: ReplyState | None = field(default=None, compare=False)
+    """What the list was made of; None: the service does not say."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +55,7 @@ class Call:
     """An internal call with its time limit in seconds; without a body when that is None.
 
     `waits`: the service may wait before it answers, so that its time tells nothing of the load.
+    `media_type`: that of a body of bytes, which is sent as it is; any other is sent as JSON.
     """
 
     method: str
@@ -40,6 +63,14 @@ class Call:
     body: Any = None
     seconds: float = 1.0
     waits: bool = False
+    media_type: str = JSON
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it is sent."""
+        if self.body is None or isinstance(self.body, bytes):
+            return self.body
+        return orjson.dumps(self.body)
 
 
 def movies_call(path: str, k: int, filters: Mapping[str, Any], seconds: float) -> Call:
@@ -109,7 +140,8 @@ def read_recommended(body: Any) -> RecommendReply | Failure:
         items = tuple(map(_scored, body["items"]))
         if not isinstance(version := body["model_version"], str):
             raise TypeError("model_version is no text")
-        return RecommendReply(items, version, body.get("fresh", True) is True)
+        fresh, state = body.get("fresh", True) is True, ReplyState.read(body.get("state"))
+        return RecommendReply(items, version, fresh, state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return Failure(f"the answer cannot be read: {error!r}")
 

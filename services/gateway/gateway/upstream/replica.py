@@ -3,11 +3,9 @@
 import asyncio
 from typing import Protocol
 
-import orjson
-
 from gateway.upstream.circuit_breaker import CircuitBreaker
 from gateway.upstream.http_client import RawReply
-from gateway.upstream.models import Call, Failure
+from gateway.upstream.models import JSON, Call, Failure
 
 ALIVE_S = 1.0
 """A call that may take longer is sent once the replica has answered a probe within this time."""
@@ -18,7 +16,9 @@ _PROBE = Call("GET", "/health/live", None, ALIVE_S)
 class Transport(Protocol):
     """HTTP transport to one address."""
 
-    async def send(self, method: str, path: str, body: bytes | None = None) -> RawReply:
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = JSON
+    ) -> RawReply:
         """Send one call and return its reply.
 
         Raises:
@@ -78,10 +78,11 @@ class Replica:
         return await self._send(call, seconds)
 
     async def _send(self, call: Call, seconds: float) -> RawReply | Failure:
-        content = None if call.body is None else orjson.dumps(call.body)
         try:
             async with asyncio.timeout(seconds):
-                return await self._transport.send(call.method, call.path, content)
+                return await self._transport.send(
+                    call.method, call.path, call.content, call.media_type
+                )
         except TimeoutError:
             self._breaker.timed_out()
             why = f"{self._service} did not answer within {call.seconds * 1000:.0f} ms"

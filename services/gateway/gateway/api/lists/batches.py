@@ -15,8 +15,8 @@ from gateway.api.schemas.batch_documents import BatchDocument
 from gateway.api.schemas.list_requests import BatchBody
 from gateway.catalogue.catalogue import MovieFilter
 from gateway.http.route import documents, json_response, router
+from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import RecommendationQuery
 from marquee.domain.ids import Id
 from marquee.errors import InvalidInput, MarqueeError, ModelUnavailable
 

@@ -15,8 +15,8 @@ from gateway.api.schemas.presenters import item_document, list_document
 from gateway.api.schemas.shelf_documents import ShelvesDocument
 from gateway.catalogue.catalogue import Catalogue
 from gateway.http.route import documents, json_response, router
+from gateway.recommend.answers import RecommendationAnswer
 from gateway.recommend.filter_stage import FilteredList
-from gateway.recommend.orchestrator import RecommendationAnswer
 from gateway.recommend.shelf_answers import make_shelves
 from gateway.recommend.shelves import Shelf
 

@@ -16,13 +16,9 @@ from gateway.api.schemas.list_requests import TogetherBody
 from gateway.api.schemas.presenters import filter_notes
 from gateway.catalogue.catalogue import MovieFilter, Row
 from gateway.http.route import documents, json_response, router
+from gateway.recommend.answers import Fallback, RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import FilteredList, FilterStage, ListRequest, UserContext
-from gateway.recommend.orchestrator import (
-    OWN_VERSION,
-    Fallback,
-    RecommendationAnswer,
-    RecommendationQuery,
-)
+from gateway.recommend.orchestrator import OWN_VERSION
 from gateway.recommend.together import (
     ExpectedRating,
     Member,

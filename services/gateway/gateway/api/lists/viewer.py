@@ -5,8 +5,8 @@ from dataclasses import replace
 from gateway.api.context import Context
 from gateway.api.schemas.list_requests import ViewerListQuery
 from gateway.catalogue.catalogue import MovieFilter
+from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.orchestrator import RecommendationQuery
 from marquee.domain.ratings import Ratings
 
 

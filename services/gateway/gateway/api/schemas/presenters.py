@@ -3,8 +3,8 @@
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
+from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.filter_stage import FilteredList
-from gateway.recommend.orchestrator import RecommendationAnswer, RecommendationQuery
 from marquee.domain.ids import as_given
 from marquee.domain.recommendation import Scored
 

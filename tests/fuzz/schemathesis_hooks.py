@@ -25,6 +25,7 @@ BEYOND_THE_SCHEMA = (
     "it was used for another request",  # an Idempotency-Key that was sent before
     "not a token that a write",  # a token of a write, and a cursor: texts that the API has made
     "not a cursor",
+    "is of another list",
     "not in the list any more",
     "give either",  # of two fields one
     "year_from",  # limits that contradict each other

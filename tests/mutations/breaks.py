@@ -12,6 +12,8 @@ ODD = "tests/integration/runtime/test_odd_events.py"
 PROFILE = "tests/unit/gateway_/test_profile_machine.py"
 SUMS = "tests/unit/runtime/test_sums_machine.py"
 FILTER = "tests/unit/gateway_/test_filter_machine.py"
+PAGES = "tests/unit/gateway_/test_list_pages.py"
+SHELVES = "tests/unit/gateway_/test_shelves.py"
 OVERLAY = "tests/unit/runtime/test_replica_machine.py"
 SLICES = "tests/unit/evaluation/test_slices.py"
 
@@ -152,4 +154,13 @@ BREAKS = (
           "tests/unit/evaluation/test_times.py"),
     Break("a rating that was taken back stays in its period", COUNTED,
           "sums.added(half, time, -1)", "sums.added(half, 0, -1)", SUMS),
+    # --- pages, rows and watchlists
+    Break("a page shows what the one before it showed", f"{GATEWAY}/recommend/filter_stage.py",
+          '            ("shown", list_request.shown),\n', "", PAGES),
+    Break("a list ends before all films were shown", f"{GATEWAY}/recommend/filter_stage.py",
+          "item.movie_id not in on_page", "item.movie_id in on_page", PAGES),
+    Break("a film stands in two rows", f"{GATEWAY}/recommend/shelves.py",
+          "taken = taken.union(", "taken = frozenset(", SHELVES),
+    Break("a film cannot leave a watchlist", f"{COMMON}/consumer/handlers/profiles.py",
+          "lambda r: r.unlist(event.data.movie_id)", "lambda r: None", PROFILE),
 )  # fmt: skip

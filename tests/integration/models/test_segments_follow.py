@@ -205,7 +205,7 @@ async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_pat
     assert system.registry.versions("user-model") == [manifest.version]
 
 
-async def answers_with_films(system: System, segment: int) -> None:
+async def answers_with_films(system: System, segment: int | None) -> None:
     """Check that a viewer's segment comes with its films in one call, within a filter."""
     ratings = [(movie_id, 5.0) for movie_id in WESTERNS]
     films = {"k": 4, "exclude": list(WESTERNS[:1])}

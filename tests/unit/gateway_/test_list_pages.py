@@ -87,6 +87,7 @@ async def _pages(api: ApiHarness, path: str) -> list[list[int]]:
     while not pages or cursor is not None:
         response = await api.get(f"{path}&cursor={cursor}" if cursor else path)
         pages.append(movie_ids(response))
+        assert len(pages) <= MAX_SHOWN, "the list has no end"
         cursor = response.json()["next_cursor"]
     return pages
 

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.api.watchlists import MAX_WATCHLIST
 from gateway.app import create_app
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
+from gateway.http.pagination import paginate
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import Ratings
 from marquee.events import WatchlistAdded, WatchlistRemoved
@@ -99,6 +102,28 @@ async def test_an_export_has_the_watchlist(api: ApiHarness) -> None:
     api.profiles.facts[7] = Ratings(watchlist={5: None, 6: None})
     body = (await api.get(f"{VIEWER}/export")).json()
     assert [film["title"] for film in body["watchlist"]] == ["Film 6", "Film 5"]
+
+
+CHANGES = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 40)), max_size=1)
+
+
+@settings(max_examples=300)
+@given(st.lists(CHANGES, max_size=7), st.integers(1, 9))
+def test_pages_of_the_newest_first_skip_and_repeat_nothing_that_stayed(
+    between: list[list[tuple[str, int]]], limit: int
+) -> None:
+    facts = Ratings(watchlist=dict.fromkeys(range(30)))
+    stayed, shown, cursor = set(range(30)), [], None
+    while True:
+        page, cursor = paginate(reversed(facts.watchlist), limit, cursor)
+        shown += page
+        if cursor is None:
+            break
+        for change, movie_id in between.pop() if between else ():
+            stayed.discard(movie_id)
+            (facts.list_for_later if change == "add" else facts.unlist)(movie_id)
+    assert len(shown) == len(set(shown))
+    assert stayed <= set(shown)
 
 
 def test_films_of_a_filter_by_ids_are_found_in_rows_and_in_the_table() -> None:

@@ -1,17 +1,19 @@
-"""Pagination of lists in a fixed order: a cursor names the last item of a page, or its sort key.
+"""Pagination of lists in a fixed order: a cursor names the end of a page.
 
-By the item where the order is that of a store; by the key (`paginate_by_key`) where items come, go
-and change while pages are read. Ranked lists have cursors of their own (`shown_cursor`).
+By its last items where the order is that of the last change; by a sort key (`paginate_by_key`)
+where items come and go anywhere. Ranked lists have cursors of their own (`shown_cursor`).
 """
 
 import base64
 import binascii
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from marquee.errors import InvalidInput
 
+_ANCHORS = 8
+"""Items at the end of what was shown that a cursor names."""
 SortKey = tuple[float, ...]
 """What a list is sorted by, rising; the last number is the id, so that no two items share a key."""
 
@@ -21,16 +23,23 @@ def paginate(
 ) -> tuple[list[int], str | None]:
     """Return one page of ids and the cursor of the next page, None after the last.
 
+    The list may lose ids between two pages, and ids may move to its front (what is changed is the
+    newest): the page begins behind the last of a few ids that has stayed.
+
     Raises:
-        InvalidInput: The cursor is not one, or its movie is not in the list any more.
+        InvalidInput: The cursor is not one, or none of its movies is in the list any more.
     """
-    remaining = iter(movie_ids)
+    listed, start = list(movie_ids), 0
+    last: Sequence[int] = ()
     if cursor is not None:
-        last = _movie_id(cursor)
-        if not any(movie_id == last for movie_id in remaining):
-            raise InvalidInput("its film is not in the list any more; begin anew", "cursor")
-    page = list(islice(remaining, limit + 1))
-    return page[:limit], cursor_after(page[limit - 1]) if len(page) > limit else None
+        last = _movie_ids(cursor)
+        start = max((place for place, i in enumerate(listed, 1) if i in last), default=0)
+        if not start:
+            raise InvalidInput("its films are not in the list any more; begin anew", "cursor")
+    page = listed[start : start + limit]
+    is_last = start + limit >= len(listed)
+    anchors = [*last, *page][-_ANCHORS:]
+    return page, None if is_last else cursor_after(",".join(map(str, anchors)))
 
 
 def paginate_by_key(
@@ -94,8 +103,8 @@ def not_a_cursor() -> InvalidInput:
     return InvalidInput("not a cursor that a page has given", "cursor")
 
 
-def _movie_id(cursor: str) -> int:
+def _movie_ids(cursor: str) -> list[int]:
     try:
-        return int(item_of(cursor))
+        return list(map(int, item_of(cursor).split(",")))
     except ValueError:
         raise not_a_cursor() from None

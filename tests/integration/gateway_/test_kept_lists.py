@@ -282,7 +282,7 @@ async def system(settings: Settings, redis_url: str, tmp_path: Path) -> AsyncIte
 def act(draw: random.Random) -> Event:
     """Return something that a viewer or a curator does."""
     user, film = draw.choice(USERS), draw.choice(FILMS)
-    pair = {"user_id": user, "movie_id": film}
+    pair: dict[str, object] = {"user_id": user, "movie_id": film}
     choices: list[tuple[type[Event], dict[str, object]]] = [
         (RatingAdded, {**pair, "rating": draw.randint(1, 10) / 2}),
         (RatingAdded, {**pair, "rating": 4.5}),

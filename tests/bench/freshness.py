@@ -6,11 +6,14 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
 from load import quantile
 from users import STARS, new_user, rating
+
+T = TypeVar("T")
 
 CALLS_A_SECOND = 50
 LIMIT_S = 10.0
@@ -68,7 +71,7 @@ async def freshness(
             ("new film", others, probe.new_movie),
             ("block", others, probe.block),
         ):
-            stream = _Stream(writer, movies, in_call)
+            stream = RatingStream(writer, movies, in_call)
             samples = await stream.during(_repeated(sample, n))
             results.append(_summary(bus, write, samples, stream.per_second))
         return results
@@ -78,7 +81,7 @@ async def _repeated(sample: Callable[[], Awaitable[Sample]], n: int) -> list[Sam
     return [await sample() for _ in range(n)]
 
 
-class _Stream:
+class RatingStream:
     """Ratings of other users at a steady rate, whatever the time that each takes."""
 
     def __init__(self, client: httpx.AsyncClient, movies: Sequence[int], in_call: int) -> None:
@@ -87,7 +90,7 @@ class _Stream:
         self._first, self._draw = new_user(), random.Random(5)
         self.per_second = 0.0
 
-    async def during(self, work: Awaitable[list[Sample]]) -> list[Sample]:
+    async def during(self, work: Awaitable[T]) -> T:
         """Write while the work runs; return what it returns."""
         started = time.perf_counter()
         writing = asyncio.create_task(self._write(started))

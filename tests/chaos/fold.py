@@ -7,8 +7,8 @@ from typing import Any
 
 KNOWN = (
     "rating.added", "rating.removed", "movie.viewed", "movie.dismissed", "movie.restored",
-    "watchlist.added", "watchlist.removed", "user.erased", "movie.added", "movie.updated", "movie.removed", "movie.promoted",
-    "movie.unpromoted", "movie.blocked", "movie.unblocked",
+    "watchlist.added", "watchlist.removed", "user.erased", "movie.added", "movie.updated",
+    "movie.removed", "movie.promoted", "movie.unpromoted", "movie.blocked", "movie.unblocked",
 )  # fmt: skip
 POSITIVE = 8
 """Half stars."""

@@ -11,9 +11,9 @@ USERS, MOVIES = 6, 3
 GENRES = ("Action", "Comedy", "Drama", "Horror", "Romance", "Sci-Fi", "Thriller")
 _WEIGHTS = {
     "rating.added": 60, "rating.removed": 8, "movie.viewed": 8, "movie.dismissed": 5,
-    "movie.restored": 3, "watchlist.added": 5, "watchlist.removed": 2, "user.erased": 1, "movie.added": 4, "movie.updated": 4,
-    "movie.removed": 1, "movie.blocked": 2, "movie.unblocked": 2, "movie.promoted": 2,
-    "movie.unpromoted": 1,
+    "movie.restored": 3, "watchlist.added": 5, "watchlist.removed": 2, "user.erased": 1,
+    "movie.added": 4, "movie.updated": 4, "movie.removed": 1, "movie.blocked": 2,
+    "movie.unblocked": 2, "movie.promoted": 2, "movie.unpromoted": 1,
 }  # fmt: skip
 
 

@@ -17,7 +17,8 @@ MarqueeError
 └── Unavailable           503  a dependency does not answer
     ├── BusUnavailable
     ├── StoreUnavailable
-    └── ModelUnavailable
+    ├── ModelUnavailable
+    └── TooManyFollowers       as many connections follow lists as may
 FenceLost                  internal: the stored position is not the one that a step started from
 PositionLost               internal: the log does not hold the stored position
 └── LogChanged             internal: the topic is not the one that the stored position counts in
@@ -163,6 +164,12 @@ class ModelUnavailable(Unavailable):
     """No fitted model is loaded yet."""
 
     code = "model_unavailable"
+
+
+class TooManyFollowers(Unavailable):
+    """As many connections as may be follow lists already; another gateway may have a place."""
+
+    code = "too_many_followers"
 
 
 class FenceLost(MarqueeError):

@@ -142,6 +142,8 @@ class Settings(BaseModel):
     While it or the model services are slow there are fewer, down to 32."""
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Connections that an app has open, at most; those without a request in work give way."""
+    max_followers: Annotated[int, Field(ge=0, le=100_000)] = 500
+    """Connections that follow a viewer's list, at most, and at most half of all; 0: none."""
     viewer_events: str = "2000/h"
     """Limit of the events of one viewer, whoever sends them, as 2000/h; empty: none."""
     write_ms: Annotated[int, Field(ge=100, le=60_000)] = 1000

@@ -23,6 +23,7 @@ RESULT_CACHE_ENTRIES = Gauge("marquee_result_cache_entries", "Lists in the cache
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total", "Connections closed by the server's limits", ["why"]
 )
+FOLLOWERS = Gauge("marquee_followers", "Connections that follow a viewer's list")
 EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])

@@ -39,6 +39,7 @@ from gateway.api import (
 from gateway.api.audit import entries, erasures
 from gateway.api.context import Context
 from gateway.api.lists import batches, shelves, together
+from gateway.api.live import changes as list_changes
 from gateway.http import problem_details
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
@@ -48,13 +49,15 @@ from gateway.http.ports import Part, PortApps
 from gateway.http.route import Allow, router
 from gateway.http.web.methods import OptionsMiddleware
 from gateway.http.web.stack import add_web_middleware
-from gateway.recommend.kept_lists import KeptLists
+from gateway.kept.lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.audit_log import AuditLog
+from gateway.state.changes import Changes
 from gateway.state.dedup_lookup import RedisDedupLookup
 from gateway.state.live_view import LiveView
 from gateway.state.publisher import Publisher
 from gateway.state.redis_profiles import RedisProfiles
+from gateway.state.unannounced import Unannounced
 from gateway.upstream.http_client import HttpClient
 from gateway.upstream.model_clients import HttpModels
 from gateway.upstream.model_states import ModelStates
@@ -86,6 +89,7 @@ _MODULES = (
     batches,
     together,
     shelves,
+    list_changes,
     users,
     watchlists,
     user_exports,
@@ -184,7 +188,9 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
     url = settings.redis_address
     keys = Keys(settings.namespace, "gateway", settings.partitions)
     client = connect(url)
-    live_view = LiveView(client, keys, Keys(settings.namespace, CONTENT.name, settings.partitions))
+    changes = Changes(min(settings.max_followers, settings.max_connections // 2))
+    sums_of = Keys(settings.namespace, CONTENT.name, settings.partitions)
+    live_view = LiveView(client, keys, sums_of, changes)
     headers = service_headers(settings.service_secret)
     limit = AdaptiveLimit(settings.max_requests, settings.deadline_ms / 3000)
     models = HttpModels(
@@ -218,7 +224,9 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         if states is not None:
             states.tail.start()
         publisher.start()
+        unannounced.start()
         yield
+        await unannounced.close()
         await live_view.tail.close()
         if states is not None:
             await states.tail.close()
@@ -227,6 +235,7 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         await asyncio.to_thread(bus.close)
         await client.aclose()
 
+    unannounced = Unannounced(models, profiles, changes)
     dedup = RedisDedupLookup(url, keys)
     idempotency = RedisIdempotency(url, settings.namespace)
     audit = AuditLog(url, keys, settings.audit_entries)
@@ -245,6 +254,7 @@ def _parts(settings: Settings) -> tuple[Context, Lifespan, Allow]:
         tokens,
         audit,
         viewer_events=ViewerEvents(limiter, events_rate, profiles.history_bytes),
+        changes=changes,
         kept=kept,
         limit=limit,
     )

@@ -11,6 +11,7 @@ from marquee.consumer.process import consume
 from marquee.consumer.unit_of_work import Handlers, UnitOfWork
 from marquee.consumer.worker import Worker
 from marquee.events import MOVIES, RATINGS
+from marquee.events.user_buckets import BUCKETS, pack_buckets
 from marquee.settings import Settings
 from marquee.snapshots.partition import PartitionSnapshot
 from marquee.snapshots.source import StoredSnapshots
@@ -31,7 +32,9 @@ class GatewayProjection:
         self._audit_entries = audit_entries
 
     def derive_rows(self, unit_of_work: UnitOfWork) -> str | None:
-        """Derive nothing; remove the audit entries that are too many."""
+        """Derive nothing; tell whose facts changed, and remove audit entries that are too many."""
+        if unit_of_work.users:
+            unit_of_work.announce(BUCKETS, pack_buckets(unit_of_work.users))
         for key in unit_of_work.audit_keys:
             unit_of_work.write("ZREMRANGEBYRANK", key, 0, -self._audit_entries - 1)
         return None

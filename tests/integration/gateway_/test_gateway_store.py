@@ -31,6 +31,7 @@ from marquee.events import (
     MovieUpdated,
     RatingAdded,
     UserErased,
+    WatchlistAdded,
 )
 from marquee.serving.update_stream import connect
 from marquee.snapshots.partition import PartitionSnapshot
@@ -119,11 +120,17 @@ def rating(user_id: int, movie_id: int, stars: float = 4.0) -> RatingAdded:
     return RatingAdded.model_validate({"data": data})
 
 
+def listed(user_id: int, movie_id: int) -> WatchlistAdded:
+    return WatchlistAdded.model_validate({"data": {"user_id": user_id, "movie_id": movie_id}})
+
+
 async def test_a_write_is_in_the_profile_once_its_token_is_passed(system: System) -> None:
     for user_id in range(1, 9):
         await system.write(rating(user_id, 5), rating(user_id, 6, 1.5))
+        await system.write(listed(user_id, 8), listed(user_id, 7), listed(user_id, 8))
         facts = (await system.profiles.read(user_id)).facts
         assert facts.rated == {5: 8, 6: 3}
+        assert list(facts.watchlist) == [7, 8]
     await system.write(UserErased.model_validate({"data": {"user_id": 3}}))
     assert not (await system.profiles.read(3)).facts
     assert (await system.profiles.read(4)).facts

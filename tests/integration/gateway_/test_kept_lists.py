@@ -13,14 +13,15 @@ import pytest
 
 from gateway.app import create_app
 from gateway.consumer import GatewayProjection
-from gateway.recommend.kept_lists import KeptLists
+from gateway.kept.lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.live_view import LiveView
 from gateway.state.redis_profiles import RedisProfiles
-from gateway.upstream.http_client import JSON, RawReply
+from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
 from gateway.upstream.model_states import ModelStates
+from gateway.upstream.models import JSON
 from marquee.arrays import Mask, Vector, load_json, save_json
 from marquee.bus.api import TopicPartition
 from marquee.bus.redis.bus import RedisBus
@@ -282,8 +283,8 @@ async def system(settings: Settings, redis_url: str, tmp_path: Path) -> AsyncIte
 def act(draw: random.Random) -> Event:
     """Return something that a viewer or a curator does."""
     user, film = draw.choice(USERS), draw.choice(FILMS)
-    pair: dict[str, object] = {"user_id": user, "movie_id": film}
-    choices: list[tuple[type[Event], dict[str, object]]] = [
+    pair = {"user_id": user, "movie_id": film}
+    choices: list[tuple[type[Event], Mapping[str, object]]] = [
         (RatingAdded, {**pair, "rating": draw.randint(1, 10) / 2}),
         (RatingAdded, {**pair, "rating": 4.5}),
         (RatingRemoved, pair),

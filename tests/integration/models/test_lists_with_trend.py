@@ -263,6 +263,19 @@ def test_the_lists_depend_on_the_present_trend(facts: Facts) -> None:
             ), name
 
 
+async def similar_films_of_several_are_those_of_each(content: httpx.AsyncClient) -> None:
+    films, wanted = [11, 14, 10**6], {"k": 6, "exclude": [12]}
+    each = []
+    for movie_id in films[:2]:
+        path = f"/internal/films/{movie_id}/similar"
+        items = (await content.post(path, json=wanted)).json()["items"]
+        assert items
+        each.append({"movie_id": movie_id, "items": items})
+    several = await content.post("/internal/films/similar", json=wanted | {"movie_ids": films})
+    # One that nobody knows costs the others nothing.
+    assert several.json()["lists"] == [*each, {"movie_id": 10**6, "items": []}]
+
+
 async def test_services_and_evaluation_give_the_same_lists_and_a_rating_changes_them_at_once(
     system: System, facts: Facts, tmp_path: Path
 ) -> None:
@@ -271,6 +284,7 @@ async def test_services_and_evaluation_give_the_same_lists_and_a_rating_changes_
     async with services.serving() as clients:
         await asyncio.to_thread(services.wait, services.publish(facts.events))
         await Lists(clients).become_those_of(facts)
+        await similar_films_of_several_are_those_of_each(clients["content"])
         more, event = facts.with_a_like()
         services.publish([event])
         await Lists(clients).become_those_of(more, AT_ONCE_S)

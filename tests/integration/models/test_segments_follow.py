@@ -196,11 +196,28 @@ async def test_a_user_moves_to_another_segment_by_events(system: System, tmp_pat
     listed = (await system.client.get("/internal/segments/users")).json()["items"]
     names = {one["id"]: one["name"].partition(" ")[0] for one in listed}
     assert (names[comedies], names[westerns]) == ("Comedy", "Western")
+    assert westerns is not None
+    await answers_with_films(system, westerns)
     system.publish([takes_back(i) for i in WESTERNS])
     await system.moves_to(lambda segment: segment is None)
     # Nothing was fitted for it.
     assert (await system.user())["model_version"] == manifest.version
     assert system.registry.versions("user-model") == [manifest.version]
+
+
+async def answers_with_films(system: System, segment: int) -> None:
+    """Check that a viewer's segment comes with its films in one call, within a filter."""
+    ratings = [(movie_id, 5.0) for movie_id in WESTERNS]
+    films = {"k": 4, "exclude": list(WESTERNS[:1])}
+    post = system.client.post
+    both = (await post("/internal/segment", json={"ratings": ratings, "films": films})).json()
+    path = f"/internal/segments/users/{segment}/films"
+    assert both["segment"] == segment
+    assert both["items"] == (await post(path, json=films)).json()["items"] != []
+    alone = (await post("/internal/segment", json={"ratings": ratings})).json()
+    assert alone == {"segment": segment}
+    nobody = (await post("/internal/segment", json={"films": films})).json()
+    assert (nobody["segment"], nobody["items"]) == (None, [])
 
 
 def loves(movie_id: int) -> RatingAdded:

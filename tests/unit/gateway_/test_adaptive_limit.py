@@ -20,21 +20,31 @@ CALL_S = 0.08
 def test_slow_calls_take_places_away_down_to_the_least() -> None:
     limit = AdaptiveLimit(MOST, CALL_S)
     seen = []
-    for _ in range(20):
-        limit.observe_call(2 * CALL_S)
+    for _ in range(30):
+        limit.observe_call("neural", 2 * CALL_S)
         limit.adjust()
         seen.append(limit.limit)
     assert seen == sorted(seen, reverse=True)
     assert (seen[0] < MOST, seen[-1]) == (True, LEAST)
 
 
+def test_one_slow_service_is_not_hidden_by_quick_ones() -> None:
+    limit = AdaptiveLimit(MOST, CALL_S)
+    for _ in range(30):
+        limit.observe_call("neural", 2 * CALL_S)
+        for _ in range(9):
+            limit.observe_call("content", CALL_S / 100)
+        limit.adjust()
+    assert limit.limit == LEAST
+
+
 def test_places_come_back_one_by_one_once_calls_are_quick() -> None:
     limit = AdaptiveLimit(MOST, CALL_S)
-    for _ in range(20):
-        limit.observe_call(2 * CALL_S)
+    for _ in range(30):
+        limit.observe_call("neural", 2 * CALL_S)
         limit.adjust()
     for more in range(1, 11):
-        limit.observe_call(CALL_S / 2)
+        limit.observe_call("neural", CALL_S / 2)
         limit.adjust()
         assert limit.limit == LEAST + more
     for _ in range(2 * MOST):
@@ -48,7 +58,7 @@ def test_the_limit_stays_within_its_bounds_and_no_place_is_given_twice(
 ) -> None:
     limit, taken = AdaptiveLimit(most, CALL_S), 0
     for seconds in calls:
-        limit.observe_call(seconds)
+        limit.observe_call("neural", seconds)
         limit.adjust()
         assert min(LEAST, most) <= limit.limit <= most
         if taken < min(LEAST, most) and limit.enter():

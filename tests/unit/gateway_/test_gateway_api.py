@@ -576,7 +576,7 @@ FILM_LISTS = [
     ("get", "/v1/movies"), ("get", "/v1/movies/{movie_id}/similar"),
     ("get", "/v1/recommendations"), ("get", "/v1/users/{user_id}/recommendations"),
     ("get", "/v1/users/{user_id}/ratings"), ("get", "/v1/users/{user_id}/watchlist"),
-    ("get", "/v1/users/{user_id}/shelves"),
+    ("get", "/v1/users/{user_id}/shelves"), ("get", "/v1/users/{user_id}/recommendations/changes"),
     ("get", "/v1/segments/{kind}/{segment_id}/recommendations"),
 ]  # fmt: skip
 PARAMETERS = {

@@ -24,9 +24,9 @@ from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.consumer import HANDLERS
+from gateway.kept.lists import KeptLists
 from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
-from gateway.recommend.kept_lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules

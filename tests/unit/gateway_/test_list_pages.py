@@ -82,7 +82,8 @@ async def api() -> AsyncIterator[ApiHarness]:
 
 
 async def _pages(api: ApiHarness, path: str) -> list[list[int]]:
-    pages, cursor = [], None
+    pages: list[list[int]] = []
+    cursor = None
     while not pages or cursor is not None:
         response = await api.get(f"{path}&cursor={cursor}" if cursor else path)
         pages.append(movie_ids(response))
@@ -150,7 +151,12 @@ async def test_a_list_has_five_hundred_films_at_most(api: ApiHarness) -> None:
 
 
 async def test_promotions_take_ranks_of_the_whole_list(api: ApiHarness) -> None:
-    promoted = {1: {"slots": [2]}, 2: {"slots": [7]}, 3: {}, 4: {"weight": 0.5}}
+    promoted: dict[int, dict[str, Any]] = {
+        1: {"slots": [2]},
+        2: {"slots": [7]},
+        3: {},
+        4: {"weight": 0.5},
+    }
     rules = {i: MovieRules.parse(_promotion(i, fields)) for i, fields in promoted.items()}
     api.profiles.rules = Rules.of([rules])
     pages = await _pages(api, f"{VIEWER}?k=5")
@@ -305,7 +311,11 @@ async def _read_catalogue(between: list[list[tuple[bool, int]]], limit: int, que
     cursor = None
     async with client_of(create_app(context)) as client:
         while True:
-            parameters = {"limit": limit, "query": query} | ({"cursor": cursor} if cursor else {})
+            parameters = {
+                "limit": str(limit),
+                "query": query,
+                **({"cursor": cursor} if cursor else {}),
+            }
             body = (await client.get("/v1/movies", params=parameters)).json()
             shown += [item["movie_id"] for item in body["items"]]
             assert len(shown) == len(set(shown))

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from gateway.upstream.circuit_breaker import MAX_TIMEOUTS, PAUSE_S, CircuitBreaker
-from gateway.upstream.http_client import JSON, RawReply
+from gateway.upstream.http_client import RawReply
 from gateway.upstream.model_clients import HttpModels
-from gateway.upstream.models import Call, Failure, RecommendReply, Reply
+from gateway.upstream.models import JSON, Call, Failure, RecommendReply, Reply
 from gateway.upstream.user_request import UserRequest
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import (
@@ -287,8 +287,8 @@ async def test_a_service_none_of_whose_replicas_is_reached_fails_once_for_each()
 
 
 async def test_the_time_of_a_call_is_told_unless_it_was_to_wait_or_was_not_reached() -> None:
-    service, told = Service(), list[float]()
-    models = HttpModels({"hybrid": [service]}, pause=60, observe=told.append)
+    service, told = Service(), list[tuple[str, float]]()
+    models = HttpModels({"hybrid": [service]}, pause=60, observe=lambda *call: told.append(call))
     await ask(models)
     assert len(told) == 1
     await models.recommend(Route.HYBRID, {"k": 1, "after": {"movies:0": 7}}, 1.0)
@@ -296,7 +296,7 @@ async def test_the_time_of_a_call_is_told_unless_it_was_to_wait_or_was_not_reach
     service.hang = True
     await ask(models, 0.02)
     assert len(told) == 2
-    assert told[1] > 0.01
+    assert (told[1][0], told[1][1] > 0.01) == ("hybrid", True)
     service.hang, service.error = False, ConnectionRefusedError("refused")
     await ask(models)
     await ask(models)

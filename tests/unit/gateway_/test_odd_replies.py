@@ -24,7 +24,7 @@ SERVICES = ("content", "hybrid", "user-model", "neural", "trainer")
 NAMES = (
     "items", "model_version", "movie_id", "score", "reason", "because", "weight", "segment", "id",
     "name", "typical", "choice", "cluster", "rating", "confidence", "k", "names", "kept", "detail",
-    "code", "fresh",
+    "code", "fresh", "lists",
 )  # fmt: skip
 VALUES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5)
 JSON = st.recursive(

@@ -14,7 +14,7 @@ from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import readable_title
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.shelf_sources import ShelfSources, seeds
+from gateway.recommend.shelf_sources import ShelfSources, first_new_year, seeds
 from gateway.recommend.shelves import MIN_ROW, ShelfMaker
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply
@@ -62,7 +62,7 @@ class ShelfModels(FakeModels):
         out = {i for i, _ in request["ratings"]}.union(
             request["viewed"], request["dismissed"], request["exclude"]
         )
-        left = [f.movie_id for f in reversed(FILMS) if f.movie_id not in out]
+        left = [i for i in _allowed(request)[::-1] if i not in out]
         reason = Reason.POPULAR if route is Route.POPULAR else Reason.PREDICTED_FOR_YOU
         items = [Scored(i, i / N, reason) for i in left[: request["k"]]]
         return RecommendReply(tuple(items), f"{route}-1")
@@ -72,7 +72,7 @@ class ShelfModels(FakeModels):
         if service in self.down:
             return Failure(f"{service} is down")
         filters = call.body.get("films", call.body)
-        left = [f.movie_id for f in FILMS if f.movie_id not in filters["exclude"]]
+        left = [i for i in _allowed(filters) if i not in filters["exclude"]]
         if service == "content":
             lists = [
                 {"movie_id": seed, "items": _items(sorted(left, key=lambda i: abs(i - seed)), call)}
@@ -81,6 +81,15 @@ class ShelfModels(FakeModels):
             return Reply(200, {"lists": lists, "model_version": "c1"})
         items = _items([i for i in left if i % 7 == 0], call)
         return Reply(200, {"segment": 3, "items": items, "model_version": "u1"})
+
+
+def _allowed(filters: Mapping[str, Any]) -> list[int]:
+    allowed = MovieFilter(
+        tuple(filters["genres"]),
+        filters["year_from"],
+        genres_not=tuple(filters.get("genres_not", ())),
+    )
+    return [f.movie_id for f in FILMS if allowed.allows(Row.of(f))]
 
 
 def _items(movie_ids: list[int], call: Call) -> list[dict[str, Any]]:
@@ -107,7 +116,7 @@ def rows_of(body: dict[str, Any]) -> dict[str, list[list[int]]]:
 
 
 async def test_a_viewer_gets_rows_of_many_kinds_with_one_call_of_each(api: ApiHarness) -> None:
-    rated = dict.fromkeys(range(10, 250, 40), 10)
+    rated = dict.fromkeys(range(10, 250, 12), 10)
     api.profiles.facts[7] = Ratings(rated, watchlist=dict.fromkeys((280, 53, 51, 52)))
     body = (await api.get(f"{PATH}?rows=20&k=6")).json()
     rows = rows_of(body)
@@ -121,7 +130,7 @@ async def test_a_viewer_gets_rows_of_many_kinds_with_one_call_of_each(api: ApiHa
     shown = [i for kind in rows.values() for row in kind for i in row]
     assert len(shown) == len(set(shown))
     assert not set(shown) & set(rated)
-    assert [name for name, _ in api.models.calls] == ["neural", "content", "user-model"]
+    assert [name for name, _ in api.models.calls] == ["neural", "neural", "content", "user-model"]
     assert not body["degraded"]
 
 
@@ -129,7 +138,7 @@ async def test_rows_say_what_they_are_of_for_machines_and_for_people(api: ApiHar
     api.live_view.catalogue.put(
         Row.of(Movie(movie_id=29, title="Matrix, The", year=1999, genres=("Crime",)))
     )
-    api.profiles.facts[7] = Ratings(dict.fromkeys(range(5, 30, 6), 10), {30: None})
+    api.profiles.facts[7] = Ratings(dict.fromkeys(range(5, 30, 6), 8) | {29: 10}, {30: None})
     rows = (await api.get(f"{PATH}?rows=20&k=5")).json()["rows"]
     of_matrix = next(row for row in rows if row["movie"] and row["movie"]["movie_id"] == 29)
     assert of_matrix["title"] == "Because you liked The Matrix"
@@ -158,7 +167,7 @@ async def test_a_viewer_of_whom_nothing_is_known_gets_popular_rows_by_one_call(
 ) -> None:
     body = (await api.get(f"{PATH}?k=5")).json()
     kinds = [row["kind"] for row in body["rows"]]
-    assert set(kinds) == {"popular", "genre", "new"}
+    assert (kinds[0], set(kinds)) == ("popular", {"popular", "genre", "new"})
     assert all(len(row["items"]) == 5 for row in body["rows"])
     assert next(r for r in body["rows"] if r["kind"] == "genre")["title"].startswith("Popular in ")
     assert [name for name, _ in api.models.calls] == ["popular"]
@@ -253,12 +262,16 @@ def test_rows_are_full_distinct_and_allowed_for_any_viewer(
     popular = PopularList(catalogue, sums)
     rules = Rules({i: MovieRules.parse(orjson.dumps({"block": {"movie_id": i}})) for i in blocked})
     ranked = [Scored(i, 1.0, Reason.PREDICTED_FOR_YOU) for i in ranking]
-    similar = dict.fromkeys(seeds(facts, catalogue), ranked[::-1])
+    similar = dict.fromkeys(seeds(facts, popular), ranked[::-1])
     segment = SegmentMovies(3, tuple(ranked[::2]))
-    sources = ShelfSources(facts, popular, allowed, ranked, similar, segment, bool(rated))
+    new_from = first_new_year(catalogue, allowed, k)
+    new = [item for item in ranked if new_from and 1990 + item.movie_id % 30 >= new_from]
+    sources = ShelfSources(
+        facts, popular, allowed, ranked, similar, segment, bool(rated), new, new_from
+    )
     stage = FilterStage(rules, catalogue, now())
     maker = ShelfMaker(stage, UserContext(facts), ListRequest(k, allowed), ranked)
-    shelves = maker.shelves(sources.all(k), rows)
+    shelves = maker.shelves(sources.all(), rows)
     shown = [item.movie_id for shelf in shelves for item in shelf.filtered.items]
     assert len(shown) == len(set(shown))
     assert not set(shown) & (facts.seen | blocked)

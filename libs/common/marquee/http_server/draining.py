@@ -2,8 +2,9 @@
 
 Order of a stop (SIGTERM, or Ctrl-C):
 
-1. Readiness turns 503, and every answer says `Connection: close`. The server still accepts: a proxy
-   that has not asked for the readiness yet goes on sending. This pause is a setting.
+1. Readiness turns 503, and every answer says `Connection: close`. Streams end, so that their
+   callers connect elsewhere (`Stop`). The server still accepts: a proxy that has not asked for the
+   readiness yet goes on sending. This pause is a setting.
 2. The server stops accepting, closes idle connections and finishes the requests under way.
 3. The parts of the app are closed.
 """
@@ -12,17 +13,45 @@ import asyncio
 import json
 import socket
 import time
+from collections.abc import Callable, MutableMapping
 from types import FrameType
-from typing import Final
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from marquee.health import READY, ready_document
 
+STOP: Final = "marquee.stop"
+"""Key of a request's scope: the server's `Stop`."""
 _CLOSE: Final = (b"connection", b"close")
 _TICK_S = 0.02
 _NOT_READY: Final = json.dumps(ready_document(False, draining=True)).encode()
+
+
+class Stop:
+    """The end of a server, for requests that would not end by themselves."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._told: dict[Callable[[], None], None] = {}
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        """Call a callback when the stop begins, once however often it is named; at once after."""
+        if self._is_on:
+            callback()
+        self._told[callback] = None
+
+    def begin(self) -> None:
+        """Tell all callbacks."""
+        self._is_on = True
+        for callback in self._told:
+            callback()
+
+
+def stop_in(scope: MutableMapping[str, Any]) -> Stop | None:
+    """Return the stop of the server that a request came to, None where it tells none."""
+    return cast("Stop | None", scope.get(STOP))
 
 
 class Draining:
@@ -32,9 +61,16 @@ class Draining:
         """Pass everything to `app` until `is_on`; its paths may have a prefix."""
         self._app, self._readiness = app, frozenset({READY, root_path + READY})
         self.is_on = False
+        self._stop = Stop()
+
+    def begin(self) -> None:
+        """Be not ready from now on, and tell the requests that would not end by themselves."""
+        self.is_on = True
+        self._stop.begin()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
+        scope[STOP] = self._stop
         if not self.is_on or scope["type"] != "http" or scope["path"] not in self._readiness:
             await self._app(scope, receive, send)
             return
@@ -66,7 +102,7 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop accepting and finish what is under way."""
-        self._draining.is_on = True
+        self._draining.begin()
         self.config.encoded_headers.append(_CLOSE)
         # Requests under way hold this list; later ones get those of the configuration.
         self.server_state.default_headers.append(_CLOSE)

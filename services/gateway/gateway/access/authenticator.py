@@ -63,6 +63,16 @@ class Authenticator:
         if caller.rate is not None:
             request.state.allowance = await self._limiter.take(caller.bucket, caller.rate)
 
+    def confirm(self, request: Request, scope: Scope) -> None:
+        """Check that the caller of a long call may still make it; it counts against no rate.
+
+        Raises:
+            Unauthorized: Its key or token is not valid any more.
+            Forbidden: Its key lacks the scope now.
+            Unavailable: No key was read from Redis yet.
+        """
+        _check(self._caller(_credential(request)), request, scope)
+
     def _caller(self, credential: str) -> Caller:
         if not credential.startswith(PREFIX):
             if not self._tokens:
@@ -77,6 +87,19 @@ class Authenticator:
         if (refusal := key.refusal(self._now())) is not None:
             raise Unauthorized(f"the key {key.name} is {refusal}")
         return Caller(key.name, frozenset(key.scopes), f"key {key.id}", key.rate)
+
+
+def is_still_allowed(request: Request, scope: Scope) -> bool:
+    """Return whether the caller of a long call may still make it."""
+    allow = request.app.state.allow
+    try:
+        if isinstance(allow, Authenticator):
+            allow.confirm(request, scope)
+    except (Unauthorized, Forbidden):
+        return False
+    except Unavailable:
+        return True
+    return True
 
 
 def _credential(request: Request) -> str:

@@ -23,11 +23,12 @@ from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
 from gateway.http.route import json_body_response, json_response
+from gateway.kept.lists import KeptLists
 from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
-from gateway.recommend.kept_lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
+from gateway.state.changes import Changes
 from gateway.state.consistency_token import Positions
 from gateway.state.dedup_lookup import DedupLookup
 from gateway.state.profiles import Profile, Profiles
@@ -120,6 +121,8 @@ class Context:
     viewer_events: ViewerEvents = NO_RULE
     idempotent_request: IdempotentRequest | None = None
     """Idempotency data of the request that the context is for, None without a key."""
+    changes: Changes = field(default_factory=lambda: Changes(Settings().max_followers))
+    """Source of changes for those who follow lists."""
     kept: KeptLists | None = None
     """Lists that may be given again; None: each is computed."""
     limit: AdaptiveLimit | None = None

@@ -6,11 +6,11 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api.context import context_of
+from gateway.api.context import Context, context_of
 from gateway.api.lists.pages import ListPage
 from gateway.api.lists.viewer import viewer_query
 from gateway.api.schemas.field_types import UserId
-from gateway.api.schemas.list_requests import SessionQuery, UserQuery
+from gateway.api.schemas.list_requests import ChangesQuery, SessionQuery, UserQuery
 from gateway.api.schemas.requests import SessionBody
 from gateway.api.schemas.responses import RecommendationsDocument
 from gateway.api.session import SessionHistory, session_history
@@ -59,9 +59,19 @@ async def recommend_user(
     (the token of a write) the list follows that write, or says `fresh: false`. `next_cursor` gives
     the next page: the best films by then that no earlier page has shown.
     """
+    return await user_list(context_of(request), user_id, query)
+
+
+async def user_list(context: Context, user_id: int, query: UserQuery | ChangesQuery) -> Response:
+    """Answer with a viewer's list.
+
+    Raises:
+        InvalidFields: No film has one of the values of a filter.
+        InvalidInput: The cursor or the token is none.
+    """
     page = ListPage.of(query, "viewer", int(user_id))
-    list_query, fresh = await viewer_query(context_of(request), user_id, query, page.shown)
-    return await context_of(request).recommend(list_query, page, fresh, query.explain)
+    list_query, fresh = await viewer_query(context, user_id, query, page.shown)
+    return await context.recommend(list_query, page, fresh, query.explain)
 
 
 async def _session(

@@ -2,15 +2,15 @@
 
 Requests that only wait (for a token, for a bus that does not answer) cost a place and no time, so a
 number that is right for busy ones is too small for them. What shows the difference is delay: of the
-event loop, in which every request waits for its turn, and of the calls to the model services. While
-either is above its target the number falls by a fifth each tenth of a second, else it rises by one:
-additive increase, multiplicative decrease, as TCP does it.
+event loop, in which every request waits for its turn, and of the calls to each model service. While
+one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
+one: additive increase, multiplicative decrease, as TCP does it.
 """
 
 import asyncio
 
-LEAST = 32
-"""Places that stay, however slow everything is."""
+LEAST = 8
+"""Places that stay, however slow everything is: enough to keep a few cores at work."""
 LAG_S = 0.01
 """Target of the mean delay of the event loop."""
 DECREASE = 0.8
@@ -25,13 +25,14 @@ class AdaptiveLimit:
 
         Args:
             most: The upper bound.
-            call_s: Target of the mean time of a call to a model service, in seconds.
+            call_s: Target of the mean time of a call to the slowest model service, in seconds.
         """
         self._most, self._call_s = most, call_s
         self._least = min(LEAST, most)
         self._limit = most
         self._under_way = 0
-        self._lag, self._calls = _Mean(), _Mean()
+        self._lag = _Mean()
+        self._calls: dict[str, _Mean] = {}
         self._is_watching = False
 
     @property
@@ -58,13 +59,14 @@ class AdaptiveLimit:
         """Give a place back."""
         self._under_way -= 1
 
-    def observe_call(self, seconds: float) -> None:
+    def observe_call(self, service: str, seconds: float) -> None:
         """Take note of how long a model service took for a call."""
-        self._calls.add(seconds)
+        self._calls.setdefault(service, _Mean()).add(seconds)
 
     def adjust(self) -> None:
         """Set the limit for the next moment, by the delays of the last one."""
-        is_slow = self._lag.take() > LAG_S or self._calls.take() > self._call_s
+        slowest = max((mean.take() for mean in self._calls.values()), default=0.0)
+        is_slow = self._lag.take() > LAG_S or slowest > self._call_s
         wanted = int(self._limit * DECREASE) if is_slow else self._limit + 1
         self._limit = max(self._least, min(self._most, wanted))
 

@@ -1,5 +1,10 @@
 """Limit of what the gateway takes on: requests under way."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.concurrency import AdaptiveLimit
@@ -7,6 +12,48 @@ from gateway.http.middleware import SECURITY_HEADERS
 from gateway.http.problem_details import problem
 from marquee import telemetry
 from marquee.health import PROBES
+
+_PLACE: Final = "marquee.place"
+"""Key of a scope: the place that the request has taken."""
+AGAIN_S: Final = 0.05
+"""Seconds between two tries of who waits for a place."""
+
+
+class Place:
+    """The place of one request among those under way; it may be given back, and taken again."""
+
+    __slots__ = ("_is_held", "_limit")
+
+    def __init__(self, limit: AdaptiveLimit) -> None:
+        self._limit, self._is_held = limit, False
+
+    def take(self) -> bool:
+        """Take it; return whether there was one."""
+        if not self._is_held:
+            self._is_held = self._limit.enter()
+        return self._is_held
+
+    def give_back(self) -> None:
+        """Give it back: the request has nothing to do for a while."""
+        if self._is_held:
+            self._is_held = False
+            self._limit.leave()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold the place within the block, waiting until there is one."""
+        while not self.take():
+            await asyncio.sleep(AGAIN_S)
+        try:
+            yield
+        finally:
+            self.give_back()
+
+
+def place_of(scope: Scope) -> Place:
+    """Return the place of a request."""
+    place: Place = scope[_PLACE]
+    return place
 
 
 class OverloadMiddleware:
@@ -32,13 +79,14 @@ class OverloadMiddleware:
         if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
-        if not self._limit.enter():
+        scope[_PLACE] = place = Place(self._limit)
+        if not place.take():
             await _refuse(send)
             return
         try:
             await self._app(scope, receive, send)
         finally:
-            self._limit.leave()
+            place.give_back()
 
 
 class EarlyRefusal:

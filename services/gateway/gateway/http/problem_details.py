@@ -96,6 +96,11 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         "Too busy",
         "As many requests as the gateway takes on are under way; try again in a moment.",
     ),
+    "too_many_followers": (
+        503,
+        "Too many followers",
+        "As many connections as may be follow lists already; connect again, or ask now and then.",
+    ),
     "unavailable": (
         503,
         "Not available",

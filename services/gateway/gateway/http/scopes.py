@@ -12,6 +12,7 @@ SCOPES: Mapping[str, Scope] = {
     "recommend_batch": Scope.READ,
     "recommend_together": Scope.READ,
     "list_shelves": Scope.READ,
+    "follow_user": Scope.READ,
     "get_user": Scope.READ,
     "export_user": Scope.READ,
     "list_ratings": Scope.READ,
@@ -94,6 +95,7 @@ OF_ONE_VIEWER: Final = frozenset(
     {
         "recommend_user",
         "list_shelves",
+        "follow_user",
         "get_user",
         "export_user",
         "list_ratings",

@@ -1,8 +1,9 @@
 """Answer to a request for shelves: all lists are asked for at once, then the rows are made.
 
-Three calls leave together, whatever the number of rows: the viewer's own list (by its route, with
-the fallbacks of any list), the films like some that the viewer liked, and the viewer's segment with
-films for it. A row whose call fails is left out, and the answer says so.
+Four calls leave together, whatever the number of rows: the viewer's own list and the one of new
+films (by the viewer's route, with the fallbacks of any list), the films like some that the viewer
+liked, and the viewer's segment with films for it. A row whose call fails is left out, or has
+popular films, and the answer says so.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from gateway.recommend.answers import Fallback, RecommendationAnswer, Recommenda
 from gateway.recommend.candidate_filter import candidate_filter
 from gateway.recommend.filter_stage import FilterStage, UserContext
 from gateway.recommend.orchestrator import Orchestrator
-from gateway.recommend.shelf_sources import ShelfSources, seeds
+from gateway.recommend.shelf_sources import ShelfSources, first_new_year, seeds
 from gateway.recommend.shelves import Shelf, ShelfMaker
 from gateway.upstream.models import Failure
 from gateway.upstream.shelf_calls import SegmentMovies, fetch_segment_of, fetch_similar_to_each
@@ -53,8 +54,10 @@ async def make_shelves(
         profile=replace(query.profile, rules=query.profile.rules.blocks_only),
         list_request=replace(query.list_request, k=min(MAX_RANKED, max(rows, _DEEPER) * k)),
     )
-    answer, similar, segment = await asyncio.gather(
+    new_from = first_new_year(popular.catalogue, query.list_request.filter, k)
+    answer, new, similar, segment = await asyncio.gather(
         orchestrator.answer(ranked_query),
+        _new(orchestrator, ranked_query, new_from, 2 * k),
         _similar(orchestrator, query),
         _segment(orchestrator, query),
     )
@@ -68,18 +71,41 @@ async def make_shelves(
     ranked = answer.filtered.items
     is_personal = answer.route is not Route.POPULAR
     sources = ShelfSources(
-        facts, popular, query.list_request.filter, ranked, similar, segment, is_personal
+        facts,
+        popular,
+        query.list_request.filter,
+        ranked,
+        similar,
+        segment,
+        is_personal,
+        new if is_personal else (),
+        new_from,
     )
     stage = FilterStage(query.profile.rules, popular.catalogue, datetime.now(UTC))
     segments = frozenset(() if segment.segment is None else (segment.segment,))
     maker = ShelfMaker(stage, UserContext(facts, segments), query.list_request, ranked)
-    return ShelvesAnswer(answer, maker.shelves(sources.all(k), rows), tuple(fallbacks))
+    return ShelvesAnswer(answer, maker.shelves(sources.all(), rows), tuple(fallbacks))
+
+
+async def _new(
+    orchestrator: Orchestrator, query: RecommendationQuery, new_from: int | None, k: int
+) -> Sequence[Scored]:
+    """Return the viewer's list of new films; none for a viewer of whom nothing is known.
+
+    What fails here fails for the viewer's own list too, which says so.
+    """
+    if new_from is None or not query.profile.facts:
+        return ()
+    wanted = query.list_request
+    movies = replace(wanted.filter, year_from=new_from)
+    new_query = replace(query, list_request=replace(wanted, k=k, filter=movies))
+    return (await orchestrator.answer(new_query)).filtered.items
 
 
 async def _similar(
     orchestrator: Orchestrator, query: RecommendationQuery
 ) -> Mapping[int, Sequence[Scored]] | Failure:
-    movie_ids = seeds(query.profile.facts, orchestrator.popular.catalogue)
+    movie_ids = seeds(query.profile.facts, orchestrator.popular)
     if not movie_ids:
         return {}
     filters, seconds = _filters(orchestrator, query), orchestrator.timeouts.call

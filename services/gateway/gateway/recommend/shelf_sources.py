@@ -12,6 +12,7 @@ from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import readable_title
 from gateway.upstream.shelf_calls import SegmentMovies
+from marquee.domain.genres import genre_key
 from marquee.domain.likes import is_like
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Reason, Scored
@@ -72,13 +73,15 @@ def _fixed(items: Sequence[Scored]) -> Movies:
     return lambda: items
 
 
-def seeds(facts: Ratings, catalogue: Catalogue) -> list[int]:
+def seeds(facts: Ratings, popular: PopularList) -> list[int]:
     """Return the films that rows rest on: the best liked of the newest likes, then viewed ones.
 
-    Those of other genres than the ones before them are preferred, so that rows differ.
+    Of equally liked ones the best known come first: more is known of what is like them. Those of
+    other genres than the ones before them are preferred, so that rows differ.
     """
+    catalogue = popular.catalogue
     likes = [i for i, half in reversed(facts.rated.items()) if is_like(half) and i in catalogue]
-    liked = sorted(likes[:_RECENT], key=lambda i: -facts.rated[i])
+    liked = sorted(likes[:_RECENT], key=lambda i: (-facts.rated[i], popular.key(i)))
     viewed = [i for i in reversed(facts.viewed) if i in catalogue and i not in facts.rated]
     chosen: list[int] = []
     known: list[frozenset[str]] = []
@@ -92,6 +95,20 @@ def seeds(facts: Ratings, catalogue: Catalogue) -> list[int]:
     return [*chosen, *others][:MAX_SEEDS]
 
 
+def first_new_year(catalogue: Catalogue, allowed: MovieFilter, k: int) -> int | None:
+    """Return the first year of new films: the newest year, or so many as fill rows of k films.
+
+    None where no film that the filter allows has a year.
+    """
+    years = catalogue.table.years[catalogue.filter_mask(allowed)]
+    years = years[years > 0]
+    if not len(years):
+        return None
+    newest = int(years.max())
+    spans = (newest - n for n in range(NEW_YEARS))
+    return next((year for year in spans if (years >= year).sum() >= 4 * k), newest - NEW_YEARS)
+
+
 @dataclass(frozen=True)
 class ShelfSources:
     """The sources of a viewer's rows, from the lists that services gave.
@@ -103,6 +120,8 @@ class ShelfSources:
         ranked: The viewer's list, longer than a row, best first.
         similar: Films like each seed.
         segment: The viewer's segment, with films for it.
+        new: The viewer's list of new films; empty where it is not asked for.
+        new_from: First year of new films; None where there are none.
         is_personal: Whether `ranked` rests on what is known of the viewer.
     """
 
@@ -113,16 +132,18 @@ class ShelfSources:
     similar: Mapping[int, Sequence[Scored]]
     segment: SegmentMovies
     is_personal: bool
+    new: Sequence[Scored] = ()
+    new_from: int | None = None
 
-    def all(self, k: int) -> Iterator[ShelfSource]:
-        """Yield the sources for rows of k films; the viewer's own list first."""
+    def all(self) -> Iterator[ShelfSource]:
+        """Yield the sources of rows; the viewer's own list first."""
         if self.is_personal:
             yield ShelfSource(ShelfKind.FOR_YOU, "Top picks for you", _fixed(self.ranked))
         yield from self._from_watchlist()
         yield from self._like_seeds()
         yield from self._of_segment()
         yield from self._of_genres()
-        yield from self._new(k)
+        yield from self._new()
         yield ShelfSource(ShelfKind.POPULAR, "Popular now", self._popular)
 
     def _from_watchlist(self) -> Iterator[ShelfSource]:
@@ -154,20 +175,21 @@ class ShelfSources:
 
     def _of_genres(self) -> Iterator[ShelfSource]:
         for genre in self._genres():
-            movies = partial(self._ranked_then_popular, MovieFilter((genre,)))
+            movies = partial(self._ranked_then_popular, genre)
             title = f"{genre} for you" if self.is_personal else f"Popular in {genre}"
             yield ShelfSource(ShelfKind.GENRE, title, movies, genre=genre)
 
-    def _new(self, k: int) -> Iterator[ShelfSource]:
-        if (since := self._new_since(k)) is not None:
-            title = "New for you" if self.is_personal else "New films"
-            movies = partial(self._ranked_then_popular, MovieFilter(year_from=since))
-            yield ShelfSource(ShelfKind.NEW, title, movies)
+    def _new(self) -> Iterator[ShelfSource]:
+        if self.new_from is not None:
+            title = "New for you" if self.new else "New films"
+            also = MovieFilter(year_from=self.new_from)
+            yield ShelfSource(ShelfKind.NEW, title, lambda: chain(self.new, self._popular(also)))
 
-    def _ranked_then_popular(self, also: MovieFilter) -> Iterator[Scored]:
-        """Yield the films of the viewer's list that pass a filter, then popular ones that do."""
-        ranked = (i for i in self.ranked if (row := self._row(i)) and also.allows(row))
-        return chain(ranked, self._popular(also))
+    def _ranked_then_popular(self, genre: str) -> Iterator[Scored]:
+        """Yield the films of the viewer's list that are of a genre, then popular ones that are."""
+        key = frozenset((genre_key(genre),))
+        ranked = (i for i in self.ranked if (row := self._row(i)) and row.is_of(key))
+        return chain(ranked, self._popular(MovieFilter((genre,))))
 
     def _popular(self, also: MovieFilter | None = None) -> Iterator[Scored]:
         return self.popular.movies(self.allowed, also or MovieFilter())
@@ -196,14 +218,3 @@ class ShelfSources:
 
         frequent = [genre for genre, n in counts.items() if n >= min(_MIN_COUNT, len(rows))]
         return sorted(frequent, key=lambda genre: (-weight(genre), genre))[:MAX_GENRES]
-
-    def _new_since(self, k: int) -> int | None:
-        """Return the first year of new films: the newest year or so, by what fills a few rows."""
-        table = self.popular.catalogue.table
-        years = table.years[self.popular.catalogue.filter_mask(self.allowed)]
-        years = years[years > 0]
-        if not len(years):
-            return None
-        newest = int(years.max())
-        spans = (newest - n for n in range(NEW_YEARS))
-        return next((year for year in spans if (years >= year).sum() >= 4 * k), newest - NEW_YEARS)

@@ -4,8 +4,8 @@ Rows are ordered by what the viewer's own list thinks of their first films: the 
 1 / log2(1 + rank) over a row, as in a discounted cumulative gain, with films that the list does not
 have at the rank after its end. Each further row of a kind counts less, so that kinds take turns.
 Then rows are filled in that order, each with the best films that no row above has; films of the
-watchlist are in its row alone, if there is one. The viewer's own list stays first; a row that is
-left with too few films is dropped.
+watchlist are in its row alone, if there is one. The viewer's own list stays first, without one what
+is popular; a row that is left with too few films is dropped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,9 +68,11 @@ class ShelfMaker:
 
     def _ordered(self, sources: list[ShelfSource]) -> list[ShelfSource]:
         """Return the sources in the order of their rows."""
-        own = [source for source in sources if source.kind is ShelfKind.FOR_YOU]
-        gains = {id(source): self._gain(source) for source in sources}
-        left = [source for source in sources if source.kind is not ShelfKind.FOR_YOU]
+        kinds = {source.kind for source in sources}
+        first = ShelfKind.FOR_YOU if ShelfKind.FOR_YOU in kinds else ShelfKind.POPULAR
+        own = [source for source in sources if source.kind is first]
+        left = [source for source in sources if source.kind is not first]
+        gains = {id(source): self._gain(source) for source in left}
         ordered: list[ShelfSource] = []
         while left:
             best = max(left, key=lambda source: gains[id(source)] * _turn(source, ordered))

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, Row
 from gateway.catalogue.popularity import PopularList
+from gateway.state.changes import Changes
 from gateway.state.consistency_token import Positions
 from marquee.domain.rating_sums import RatingSums
 from marquee.events import MOVIES, RATINGS
@@ -18,8 +19,12 @@ from marquee.store.keys import Keys, PartitionKeys
 class LiveView:
     """Follows the gateway's own movies and positions, and the content service's rating sums."""
 
-    def __init__(self, client: Any, own: Keys, content: Keys) -> None:
-        self._redis = client
+    def __init__(
+        self, client: Any, own: Keys, content: Keys, changes: Changes | None = None
+    ) -> None:
+        """Connect nothing yet; `changes` are told of what the gateway's own streams have."""
+        self._redis, self._changes = client, changes
+        self._own = {keys.updates for keys in (*own.all(MOVIES), *own.all(RATINGS))}
         self._movies, self._users = own.all(MOVIES), own.all(RATINGS)
         self._sums_of = content.all(RATINGS)
         self._sums = MovieSums()
@@ -57,6 +62,8 @@ class LiveView:
         await read_sums(self._redis, self._sums_of, self._sums)
         self.catalogue.replace(rows)
         self._wake()
+        if self._changes is not None:
+            self._changes.missed()
 
     def _apply(self, keys: PartitionKeys, update: Update) -> None:
         for name, value in update.values.items():
@@ -66,6 +73,8 @@ class LiveView:
             elif kind == "sums":
                 self._sums.put(keys.partition.partition, int(entity), RatingSums.unpack(value))
                 self.popular.update(int(entity))
+        if self._changes is not None and keys.updates in self._own:
+            self._changes.apply(keys, update)
 
     def _put(self, movie_id: int, value: bytes) -> None:
         if value:

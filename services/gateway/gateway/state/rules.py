@@ -116,6 +116,12 @@ class Rules:
         """Return whether a promotion in force is limited to segments of users."""
         return any(promotion_holds(p, now) for p in self._segment_promotions)
 
+    def in_force(self, now: datetime) -> frozenset[tuple[str, int]]:
+        """Return the kind and movie of each rule that holds: they change by time alone, too."""
+        blocked = [i for i, block in self._blocks.items() if block_holds(block, now)]
+        promoted = [promotion.movie_id for promotion in self.promotions(now)]
+        return frozenset([("block", i) for i in blocked] + [("promotion", i) for i in promoted])
+
     def rows(self, kind: str) -> dict[int, dict[str, Any]]:
         """Return all stored rules of a kind (`promotion`, `block`) by movie, ended ones too."""
         stored = (

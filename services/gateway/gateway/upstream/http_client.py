@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 
+from gateway.upstream.models import JSON
 from marquee.domain.recommendation import PACKED_REQUEST
 
-JSON: Final = "application/json"
 _HEADERS_OF = {PACKED_REQUEST: {"Content-Type": PACKED_REQUEST}}
 """Headers of a call whose body is not JSON."""
 

@@ -31,14 +31,14 @@ class HttpModels:
         self,
         transports: Mapping[str, Sequence[Transport]],
         pause: float = PAUSE_S,
-        observe: Callable[[float], None] = lambda _: None,
+        observe: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         """Connect to nothing yet.
 
         Args:
             transports: For each service those of its replicas.
             pause: Seconds between two probes of a replica that failed.
-            observe: Is told the seconds of each call that was answered, or that timed out.
+            observe: Is told service and seconds of each call that was answered, or timed out.
         """
         self._observe = observe
         self._replicas = {
@@ -88,7 +88,7 @@ class HttpModels:
             raw = await replica.send(call, began + call.seconds - time.monotonic())
             if isinstance(raw, RawReply) or not raw.unreached:
                 if not call.waits:
-                    self._observe(time.monotonic() - began)
+                    self._observe(service, time.monotonic() - began)
                 break
         if isinstance(raw, Failure):
             return raw

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
-from gateway.upstream.http_client import JSON
 from marquee.domain.recommendation import Reason, Route, Scored
 from marquee.errors import NotFound
+
+JSON: Final = "application/json"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import asyncio
 from typing import Protocol
 
 from gateway.upstream.circuit_breaker import CircuitBreaker
-from gateway.upstream.http_client import JSON, RawReply
-from gateway.upstream.models import Call, Failure
+from gateway.upstream.http_client import RawReply
+from gateway.upstream.models import JSON, Call, Failure
 
 ALIVE_S = 1.0
 """A call that may take longer is sent once the replica has answered a probe within this time."""

@@ -55,4 +55,4 @@ async def fetch_segment_of(
     if isinstance(read, Failure):
         return read
     segment = reply.body.get("segment")
-    return SegmentMovies(segment if isinstance(segment, int) else None, read.items)
+    return SegmentMovies(segment if type(segment) is int else None, read.items)

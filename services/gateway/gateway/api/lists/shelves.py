@@ -1,5 +1,6 @@
 """Route of shelves: the rows of a viewer's page, in one call."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -14,6 +15,8 @@ from gateway.api.schemas.presenters import item_document, list_document
 from gateway.api.schemas.shelf_documents import ShelvesDocument
 from gateway.catalogue.catalogue import Catalogue
 from gateway.http.route import documents, json_response, router
+from gateway.recommend.answers import RecommendationAnswer
+from gateway.recommend.filter_stage import FilteredList
 from gateway.recommend.shelf_answers import make_shelves
 from gateway.recommend.shelves import Shelf
 
@@ -35,7 +38,7 @@ async def list_shelves(
     context = context_of(request)
     list_query, fresh = await viewer_query(context, user_id, query)
     made = await make_shelves(context.orchestrator, list_query, query.rows)
-    document = list_document(made.answer, list_query, context.catalogue)
+    document = list_document(_first_of(made.answer), list_query, context.catalogue)
     del document["items"]
     fallbacks = [{"route": f.route, "why": f.why} for f in made.fallbacks]
     degraded = bool(fallbacks) or context.is_degraded(list_query.profile)
@@ -48,6 +51,11 @@ async def list_shelves(
             "rows": [_shelf_document(shelf, context.catalogue) for shelf in made.shelves],
         }
     )
+
+
+def _first_of(answer: RecommendationAnswer) -> RecommendationAnswer:
+    """Return the answer with the first film of its long list, whose documents nobody needs."""
+    return replace(answer, filtered=FilteredList(answer.filtered.items[:1]))
 
 
 def _shelf_document(shelf: Shelf, catalogue: Catalogue) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from marquee.domain.recommendation import Reason, Route
 
 routes = router("Recommendations")
 
-LIST_LENGTH: Final = 200
+LIST_LENGTH: Final = 100
 """Films of each viewer's own list that are considered."""
 _MARGIN: Final = 3
 """Films whose ratings are predicted, for each one of the list: some are below the threshold."""

@@ -57,6 +57,21 @@ class UserQuery(ViewerListQuery):
     explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
 
 
+class ChangesQuery(ViewerListQuery):
+    """Parameters of a viewer's list that is followed."""
+
+    explain: Annotated[bool, Field(description="Say what the rules removed and placed.")] = False
+    wait: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=60,
+            description="How many seconds an answer in JSON waits for a change, at most; 25 where"
+            " it is left out. With it the answer is JSON.",
+        ),
+    ] = None
+
+
 class SimilarQuery(FilterQuery):
     """Parameters of the films like another."""
 

@@ -14,8 +14,8 @@ from marquee.access.scopes import Scope
 
 CACHE_CONTROL: Final = "private, no-cache"
 """The caller may keep the answer, for itself, and asks each time whether it still holds."""
-_NEVER_KEPT: Final = frozenset({"export_user"})
-"""Reads of all that is known of a viewer: no copy of it is to stay with the caller unasked."""
+_NEVER_KEPT: Final = frozenset({"export_user", "follow_user"})
+"""Reads that no cache may keep: all that is known of a viewer, and what waits for a change."""
 _KEPT_TOO: Final = frozenset({"list_promotions", "list_blocks", "openapi"})
 """Calls of other scopes whose answers may be kept."""
 # In JSON text a quote within a string is escaped: this is a key, wherever it stands.

@@ -14,13 +14,13 @@ from hashlib import blake2b
 from typing import Protocol
 
 from gateway.catalogue.catalogue import Catalogue
+from gateway.kept.result_cache import ResultCache
 from gateway.recommend.answers import (
     RecommendationAnswer,
     RecommendationQuery,
     new_recommendation_id,
 )
 from gateway.recommend.orchestrator import Clock
-from gateway.recommend.result_cache import ResultCache
 from gateway.upstream.model_states import Basis
 from gateway.upstream.models import ReplyState
 from marquee import telemetry

@@ -4,12 +4,12 @@ SYSTEM_PYTHON ?= python3
 UV := .venv/bin/uv
 MODEL_SERVICES := content hybrid user-model neural
 SERVICES := $(MODEL_SERVICES) gateway trainer
-DISTRIBUTIONS := libs/common $(SERVICES:%=services/%) deploy/local tests/support
-PACKAGES := libs services tests deploy docs
+DISTRIBUTIONS := libs/common $(SERVICES:%=services/%) clients/python deploy/local tests/support
+PACKAGES := libs services clients tests deploy docs
 LOCAL := -e libs/common $(SERVICES:%=-e services/%)
 # For development alone: what runs the system on one machine, and what tests share.
-DEVELOPMENT := -e deploy/local -e tests/support
-LOCAL_NAMES := common content hybrid neural user-model local testing
+DEVELOPMENT := -e clients/python -e deploy/local -e tests/support
+LOCAL_NAMES := client common content hybrid neural user-model local testing
 COMPILE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(LOCAL_NAMES:%=--no-emit-package marquee-%)
 EXTRA_INDEX ?=
@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: causes help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
+.PHONY: causes clients help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,7 +35,7 @@ install-trainer: .venv-trainer/READY ## .venv-trainer: the same with torch and M
 	.venv/bin/python -m pip install -q --require-hashes -r requirements-bootstrap.txt
 	@touch $@
 
-.venv/READY: .venv/bin/uv requirements-dev.txt libs/common/pyproject.toml deploy/local/pyproject.toml tests/support/pyproject.toml $(wildcard services/*/pyproject.toml)
+.venv/READY: .venv/bin/uv requirements-dev.txt libs/common/pyproject.toml clients/python/pyproject.toml deploy/local/pyproject.toml tests/support/pyproject.toml $(wildcard services/*/pyproject.toml)
 	$(UV) pip install -q -p .venv --require-hashes --compile-bytecode -r requirements-dev.txt
 	$(UV) pip install -q -p .venv --no-deps --no-build-isolation $(LOCAL) $(DEVELOPMENT)
 	@touch $@
@@ -61,7 +61,7 @@ install-pipeline: .venv-pipeline/READY .venv-airflow/READY ## DVC and Airflow, a
 
 lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer versions)
 	$(COMPILE) $(UPGRADE) libs/common/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) \
-		requirements-dev.in -o requirements-dev.txt
+		clients/python/pyproject.toml requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) requirements-bootstrap.in -c requirements-dev.txt -o requirements-bootstrap.txt
 	$(COMPILE) $(UPGRADE) --extra neural services/trainer/pyproject.toml \
 		services/gateway/pyproject.toml requirements-dev.in -c requirements-dev.txt \
@@ -70,7 +70,7 @@ lock: .venv/bin/uv ## resolve the requirements files anew (UPGRADE=-U for newer 
 	$(COMPILE) services/gateway/pyproject.toml -c requirements-dev.txt -o services/gateway/requirements.txt
 	$(COMPILE) services/trainer/pyproject.toml services/gateway/pyproject.toml requirements-docs.in \
 		-c requirements-dev.txt -o requirements-docs.txt
-	for d in libs/common deploy/local; do $(COMPILE) $$d/pyproject.toml -c requirements-dev.txt \
+	for d in libs/common clients/python deploy/local; do $(COMPILE) $$d/pyproject.toml -c requirements-dev.txt \
 		-o $$d/requirements.txt || exit; done
 	for e in pipeline airflow fuzz audit; do $(COMPILE) $(UPGRADE) requirements-$$e.in \
 		-o requirements-$$e.txt || exit; done
@@ -95,6 +95,10 @@ redis-users: .venv/READY ## write the ACL files of deploy/redis and the page abo
 
 docs: .venv-docs/READY ## build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv-docs/bin/mkdocs build --strict --quiet
+
+clients: .venv/READY ## make the client libraries from the OpenAPI document, and their wheels in dist/
+	.venv/bin/python -m marquee_testing.clients
+	cd clients/python && $(CURDIR)/.venv/bin/hatchling build -t wheel -d $(CURDIR)/dist
 
 causes: .venv/READY kafka-jars ## bring servers into every state anew, and write docs/reference/causes.md
 	rm -f tests/integration/causes/cells.json

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from locks import AuditError
 
-CODE = ("libs", "services", "deploy")
+CODE = ("libs", "services", "clients", "deploy")
 
 
 def unsafe_code(root: Path) -> list[str]:

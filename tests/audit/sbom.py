@@ -27,6 +27,7 @@ LOCKS: Mapping[str, str] = {
     "services/neural": MODEL_LOCK,
     "services/gateway": "services/gateway/requirements.txt",
     "services/trainer": "services/trainer/requirements.txt",
+    "clients/python": "clients/python/requirements.txt",
     "deploy/local": "deploy/local/requirements.txt",
 }
 """Folder of a distribution → the lock by which it is installed."""

@@ -153,7 +153,7 @@ def test_a_bill_has_every_package_of_the_lock_with_its_licence(repository: Path)
     )
     assert set(folders) == {
         str(path.parent.relative_to(ROOT))
-        for pattern in ("libs/*", "services/*", "deploy/*")
+        for pattern in ("libs/*", "services/*", "clients/*", "deploy/*")
         for path in ROOT.glob(f"{pattern}/pyproject.toml")
     }
     write(repository, "libs/common/marquee/__init__.py", '__version__ = "7.8.9"\n')

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TEXTS = ("LICENSE", "NOTICE")
 DISTRIBUTIONS = sorted(
     str(path.parent.relative_to(ROOT))
-    for pattern in ("libs/*", "services/*", "deploy/*")
+    for pattern in ("libs/*", "services/*", "clients/*", "deploy/*")
     for path in ROOT.glob(f"{pattern}/pyproject.toml")
 )
 

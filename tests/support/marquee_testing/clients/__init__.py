@@ -1,0 +1,1 @@
+"""Source of the client libraries, made from the gateway's OpenAPI document: `make clients`."""

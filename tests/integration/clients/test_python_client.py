@@ -29,6 +29,7 @@ from marquee_client import (
     Retries,
     Unauthorized,
 )
+from marquee_client.options import SessionOptions
 from marquee_local.servers import free_port
 from marquee_testing.servers.gateway_process import gateway_process
 from marquee_testing.servers.ranking_service import ranking_service
@@ -142,7 +143,7 @@ def test_pages_show_every_film_once(marquee: Marquee, user: int) -> None:
     assert {film.movie_id for film in found} >= set(range(1, FILMS + 1))
     nearly = [id_ for page in marquee.similar_pages(1, k=25) for id_ in ids(page)]
     assert len(set(nearly)) == len(nearly) >= 25
-    asked = {"ratings": [{"movie_id": 5, "rating": 4.5}], "viewed": [6], "k": 25}
+    asked: SessionOptions = {"ratings": [{"movie_id": 5, "rating": 4.5}], "viewed": [6], "k": 25}
     session = [id_ for page in marquee.session_pages(**asked) for id_ in ids(page)]
     assert sorted(session) == [i for i in range(1, FILMS + 1) if i not in (5, 6)]
 

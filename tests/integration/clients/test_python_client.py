@@ -31,6 +31,7 @@ from marquee_client import (
 )
 from marquee_client.options import SessionOptions
 from marquee_local.servers import free_port
+from marquee_testing.servers.fault_proxy import Link, fault_proxy
 from marquee_testing.servers.gateway_process import gateway_process
 from marquee_testing.servers.ranking_service import ranking_service
 from marquee_testing.servers.system import System, running
@@ -38,6 +39,7 @@ from marquee_testing.servers.system import System, running
 README = Path(__file__).resolve().parents[3] / "clients/python/README.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FILMS = 60
+QUICK = Retries(first_s=0.01)
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def test_refusals_are_exceptions(shop: Shop, marquee: Marquee, user: int) -> Non
         marquee.rate(user, 10**6, 5)
     with Marquee(shop.url) as nobody, pytest.raises(Unauthorized):
         nobody.recommend(user)
-    nowhere = Marquee(f"http://127.0.0.1:{free_port()}", retries=Retries(first_s=0.01))
+    nowhere = Marquee(f"http://127.0.0.1:{free_port()}", retries=QUICK)
     with nowhere, pytest.raises(NoAnswer):
         nowhere.recommend(user)
 
@@ -202,6 +204,45 @@ def test_a_rate_that_is_used_up_is_told_at_once(shop: Shop) -> None:
         with pytest.raises(RateLimited) as limited:
             slow.genres()
         assert (limited.value.retry_after or 0) > 30
+
+
+@pytest.fixture
+def link(shop: Shop) -> Iterator[Link]:
+    """A network on the way to the gateway."""
+    with fault_proxy() as proxy:
+        yield proxy.link(shop.url.removeprefix("http://"))
+
+
+def test_a_write_whose_answer_is_lost_takes_effect_once(
+    shop: Shop, marquee: Marquee, link: Link
+) -> None:
+    title = f"Stalker {secrets.token_hex(4)}"
+    link.lose_replies(2, b"POST /v1/movies")
+    with Marquee(f"http://{link.address}", key=shop.key, retries=QUICK) as client:
+        added = client.add_movie(title=title)
+    assert link.lost_replies == 2
+    marquee.user(1, after=added.token, wait_ms=10_000)
+    assert ids(marquee.search(title)) == [added.movie_id]
+    marquee.remove_movie(added.movie_id)
+
+
+async def test_a_read_whose_connection_breaks_is_sent_again(
+    shop: Shop, link: Link, user: int
+) -> None:
+    async with AsyncMarquee(f"http://{link.address}", key=shop.key, retries=QUICK) as client:
+        await client.genres()
+        link.reset()  # the connection that the client keeps
+        link.lose_replies(1, b"GET")
+        assert (await client.recommend(user, k=3)).items
+    assert link.lost_replies == 1
+
+
+def test_a_call_that_takes_no_key_is_sent_once(shop: Shop, link: Link, user: int) -> None:
+    link.lose_replies(5, b"/tokens")
+    client = Marquee(f"http://{link.address}", key=shop.key, retries=QUICK)
+    with client, pytest.raises(NoAnswer):
+        client.viewer_token(user)
+    assert link.lost_replies == 1
 
 
 def test_a_viewers_token_is_for_that_viewer(shop: Shop, marquee: Marquee, user: int) -> None:

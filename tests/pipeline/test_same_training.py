@@ -16,13 +16,12 @@ from marquee.registry.bundle import verify
 from marquee.registry.registry import Registry
 from marquee_local import servers
 from marquee_testing import Restartable
+from marquee_testing.small_fits import QUICK_PARAMS
 from trainer.datasets.synthetic import generate
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = tuple(MODEL_NAMES)
-PARAMETERS = (
-    "seed: 3\ncontent: {}\nhybrid: {}\nuser-model: {}\nneural: {network: {epochs: 2, hidden: 8}}\n"
-)
+PARAMETERS = QUICK_PARAMS.read_text()
 SERVICES = ("content", "hybrid", "user-model", "neural", "gateway", "trainer")
 
 

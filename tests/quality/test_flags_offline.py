@@ -14,10 +14,12 @@ from marquee.domain import recommendation
 from marquee.domain.ratings import Ratings
 from marquee.events import Block, Promotion
 from marquee.training.ranking_metrics import ndcg_at_k
+from marquee_testing.small_fits import QUICK_PARAMS
 from trainer.datasets.reader import read_dataset
 from trainer.evaluation.protocols.cases import draw_slice
 from trainer.evaluation.protocols.slices import SLICES
 from trainer.evaluation.protocols.splits import split_by_user
+from trainer.models.parameters import read_parameters
 
 pytestmark = [pytest.mark.trainer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -31,7 +33,9 @@ class Offline:
 
     def __init__(self) -> None:
         split = split_by_user(read_dataset(DATA)[0], 0)
-        model = fit(split.train, ContentConfig(), 0)
+        # What rules do to lists does not depend on how well the model is trained.
+        config = read_parameters(QUICK_PARAMS).config("content", ContentConfig)
+        model = fit(split.train, config, 0)
         movies = model.movies()
         one = next(found for found in SLICES if found.name == "3 viewed")
         self.cases = draw_slice(split.test, one)

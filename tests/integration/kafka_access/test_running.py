@@ -46,9 +46,18 @@ class Member:
         return ""
 
 
-def told(ask: Callable[[], str], words: str) -> None:
-    """Wait until something is told in these words."""
-    until(lambda: words in ask())
+def told(ask: Callable[[], str], *words: str) -> None:
+    """Wait until something is told that has all these words."""
+    answers: list[str] = []
+
+    def is_told() -> bool:
+        answers.append(ask())
+        return all(word in answers[-1] for word in words)
+
+    try:
+        until(is_told)
+    except AssertionError:
+        pytest.fail(f"{words} not in the last of {len(answers)} answers: {answers[-5:]}")
 
 
 @contextmanager
@@ -87,8 +96,7 @@ def test_a_consumer_says_which_right_it_waits_for_and_goes_on_when_it_has_it(
             take(secure_kafka, user, kind, name, *rights)
             before = len(member.values)
             producer.publish([Outgoing("movies", b"1", b"after")])
-            told(member.waits_for, words)
-            told(member.waits_for, "marquee kafka acls")
+            told(member.waits_for, words, "marquee kafka acls")
             secure_kafka.grant(granted)
             until(lambda n=before: member.waits_for() == "" and len(member.values) > n)  # type: ignore[misc]
         member.subscription.close()

@@ -157,7 +157,7 @@ class Context:
             InvalidInput: The token cannot be decoded.
         """
         if not after:
-            profile = await self.profiles.read(user_id)
+            profile = await self._read_profile(user_id)
             return UserSnapshot(profile, profile.known)
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
@@ -167,9 +167,15 @@ class Context:
         if own_partition in positions:
             targets[own_partition] = positions[own_partition]
         fresh = not targets or await self.live_view.passed(targets, wait)
-        profile = await self.profiles.read(user_id)
+        profile = await self._read_profile(user_id)
         wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
         return UserSnapshot(profile, fresh and profile.known, positions, wait_left)
+
+    async def _read_profile(self, user_id: int) -> Profile:
+        """Return the profile of a viewer; of another one with the same number it is refused."""
+        profile = await self.profiles.read(user_id)
+        refuse_collision("user_id", user_id, profile.facts.user)
+        return profile
 
     def movie_filter(self, filters: FilmFilters) -> MovieFilter:
         """Return the filter of a request, whose values films of the catalogue have.

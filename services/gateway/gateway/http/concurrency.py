@@ -9,7 +9,7 @@ one: additive increase, multiplicative decrease, as TCP does it.
 
 import asyncio
 
-LEAST = 8
+LEAST = 16
 """Places that stay, however slow everything is: enough to keep a few cores at work."""
 LAG_S = 0.01
 """Target of the mean delay of the event loop."""

@@ -148,6 +148,9 @@ _STATUS_CODES = {
 _NO_OBJECT = frozenset({"dict_type", "model_type", "model_attributes_type"})
 """Types of the error that a body is no JSON object."""
 
+MAX_TOLD = 20
+"""Faults of one request that an answer names: the first ones are enough to mend it."""
+
 
 @dataclass(frozen=True)
 class FieldError:
@@ -260,7 +263,7 @@ async def on_invalid_request(_: Request, error: Exception) -> Response:
             return problem("unreadable_body", f"The body is not valid JSON: {_reason(fault)}.")
     # Of a value that may be absent, pydantic also tells that it is not null.
     told = [fault for fault in faults if fault["type"] != "none_required"]
-    errors = [_field_error(fault) for fault in told or faults]
+    errors = [_field_error(fault) for fault in (told or faults)[:MAX_TOLD]]
     return problem("invalid_input", "; ".join(f"{e.field}: {e.detail}" for e in errors), errors)
 
 

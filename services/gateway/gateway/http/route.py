@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from gateway.http import reason
 from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
 from gateway.http.json_body import require_json
 from gateway.http.openapi_security import security_of
-from gateway.http.problem_details import FieldError, InvalidFields, unknown_field
+from gateway.http.problem_details import MAX_TOLD, FieldError, InvalidFields, unknown_field
 from gateway.http.query_parameters import EndpointParameters
 from gateway.http.reason import reason_of, takes_reason
 from gateway.http.scopes import SCOPES
@@ -236,8 +237,7 @@ def _refuse_too_many(query: bytes) -> None:
 
 
 def _refuse_unknown(names: Iterable[str], known: frozenset[str]) -> None:
-    errors: list[FieldError] = [
-        unknown_field(name, known, "parameter") for name in names if name not in known
-    ]
+    unknown = islice((name for name in names if name not in known), MAX_TOLD)
+    errors: list[FieldError] = [unknown_field(name, known, "parameter") for name in unknown]
     if errors:
         raise InvalidFields(errors)

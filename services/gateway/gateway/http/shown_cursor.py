@@ -25,6 +25,7 @@ _VERSION: Final = 1
 _DIGEST: Final = 6
 _HEAD: Final = 1 + 2 * _DIGEST
 _LOWEST: Final = -(2**63)
+_HIGHEST: Final = 2**63 - 1
 
 
 def list_digest(*parts: object) -> bytes:
@@ -57,8 +58,11 @@ def shown_of(cursor: str, digest: bytes) -> frozenset[int]:
     if head[1:] != digest:
         detail = "is of another list: give it with the address and the filters of its first page"
         raise InvalidInput(detail, "cursor")
-    numbers = _numbers(ids)
-    return frozenset(number + _LOWEST for number in accumulate(numbers))
+    shown = frozenset(number + _LOWEST for number in accumulate(_numbers(ids)))
+    # The checksum is no secret: what no page can have given is not believed.
+    if len(shown) > MAX_SHOWN or max(shown, default=0) > _HIGHEST:
+        raise InvalidInput("not a cursor that a page has given", "cursor")
+    return shown
 
 
 def _digest(data: bytes) -> bytes:

@@ -48,6 +48,10 @@ class States(Protocol):
         ...
 
 
+ID_BYTES = 150
+"""Bytes that an id of a film takes in the sets of a key, about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A request for a list: its key, and what the list will rest on."""
@@ -58,6 +62,8 @@ class Ticket:
     catalogue: int
     now: datetime
     rules_change: datetime | None
+    n_ids: int = 0
+    """Ids of films in the key, which take memory as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class KeptList:
     @property
     def n_bytes(self) -> int:
         """Length in bytes."""
-        return len(self.rest)
+        return len(self.rest) + ID_BYTES * self.ticket.n_ids
 
 
 class KeptLists:
@@ -111,7 +117,10 @@ class KeptLists:
         who = facts if query.user_id is None else as_given(query.user_id)
         key = (who, query.list_request, page, explain, query.notes)
         change = profile.rules.next_change(now)
-        return Ticket(key, facts, profile.rules.stamp, self._catalogue.version, now, change)
+        wanted = query.list_request
+        n_ids = len(wanted.exclude) + len(wanted.shown) + len(wanted.filter.only or ())
+        version = self._catalogue.version
+        return Ticket(key, facts, profile.rules.stamp, version, now, change, n_ids)
 
     def find(self, ticket: Ticket) -> bytes | None:
         """Return the body of an answer; None: it has to be made."""

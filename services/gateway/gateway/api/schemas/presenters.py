@@ -1,5 +1,6 @@
 """Presenters: answers as JSON documents, movies with titles and explanations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
@@ -61,7 +62,7 @@ def explain_document(filtered: FilteredList, catalogue: Catalogue) -> dict[str, 
     """Return the rules' removals and placements, for `explain=true`."""
     return {
         "removed": [
-            {"movie_id": catalogue.given(r.movie_id), "rule": r.rule, "detail": r.detail}
+            {"movie_id": catalogue.given(r.movie_id), "rule": r.rule, "detail": _for_all(r.detail)}
             for r in filtered.removed
         ],
         "placed": [
@@ -69,11 +70,18 @@ def explain_document(filtered: FilteredList, catalogue: Catalogue) -> dict[str, 
                 "movie_id": catalogue.given(p.movie_id),
                 "rank": p.rank,
                 "rule": "promoted",
-                "detail": p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"}),
+                "detail": _for_all(
+                    p.promotion.model_dump(mode="json", by_alias=True, exclude={"movie_id"})
+                ),
             }
             for p in filtered.placed
         ],
     }
+
+
+def _for_all(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what viewers may know of a rule: who made it, and why, is for curators."""
+    return {name: value for name, value in detail.items() if name not in ("actor", "reason")}
 
 
 def item_document(item: Scored, promoted: bool, catalogue: Catalogue) -> dict[str, Any]:

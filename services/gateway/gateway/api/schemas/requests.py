@@ -30,6 +30,9 @@ from marquee.domain.texts import Text
 from marquee.events.payloads import Reason, Slot, Weight
 from marquee.limits import MAX_LIST
 
+MAX_SESSION = 10_000
+"""Films that a session may name as viewed or rated: each wrong one takes memory until refused."""
+
 
 class MoviesQuery(FilterQuery):
     """Parameters of the catalogue's list."""
@@ -113,8 +116,12 @@ class SessionRating(Closed):
 class SessionBody(FilmFilters):
     """A session that is not a user: what it has seen and rated travels with the request."""
 
-    viewed: Annotated[list[JsonMovieId], Field(description="The newest 1,000 count.")] = []
-    ratings: Annotated[list[SessionRating], Field(description="The newest 1,000 count.")] = []
+    viewed: Annotated[
+        list[JsonMovieId], Field(max_length=MAX_SESSION, description="The newest 1,000 count.")
+    ] = []
+    ratings: Annotated[
+        list[SessionRating], Field(max_length=MAX_SESSION, description="The newest 1,000 count.")
+    ] = []
     exclude: MovieIds = []
     k: JsonK = 5
     diversity: JsonDiversity = None
@@ -140,7 +147,7 @@ class PredictionBody(Closed):
     """Films, and a viewer (or a session's ratings) whose rating of each is asked for."""
 
     user_id: JsonUserId | None = None
-    ratings: list[SessionRating] | None = None
+    ratings: Annotated[list[SessionRating], Field(max_length=MAX_SESSION)] | None = None
     movie_ids: Annotated[list[JsonMovieId], Field(min_length=1, max_length=MAX_LIST)]
 
 

@@ -1,15 +1,22 @@
 """The bus on Kafka keeps the contract, on a real broker."""
 
+import contextlib
 import gc
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import kafka
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+from kafka.producer.sender import Sender
 
+from marquee.bus.api import Outgoing
 from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.kafka.client import KafkaNames
+from marquee.bus.kafka.producer import KafkaProducer
 from marquee.events import MODELS
 from marquee_testing import (
     GROUP,
@@ -26,7 +33,7 @@ from marquee_testing.waiting import PATIENCE
 # The client leaves sockets of refused connections to the garbage collector.
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),
 ]
 
 SESSION_S = 6.0
@@ -34,6 +41,8 @@ SESSION_S = 6.0
 MEMBER = """
 import sys
 from marquee.bus.kafka.bus import KafkaBus
+from marquee.bus.kafka.client import KafkaNames
+from marquee.bus.kafka.producer import KafkaProducer
 bus = KafkaBus(sys.argv[1], sys.argv[2], session_s=float(sys.argv[3]), member=sys.argv[6])
 subscription = bus.subscribe(sys.argv[4], [sys.argv[5]], lambda _: 0, lambda _: None)
 while True:
@@ -103,6 +112,26 @@ class TestKafkaBus(BusContract):
         for reader, bus in ((first, other), (second, again)):
             reader.subscription.close()
             bus.close()
+
+    def test_messages_given_up_are_not_sent_later(self, topic: KafkaBus) -> None:
+        def lingering() -> kafka.KafkaProducer:
+            """Return a producer of the client that sends after a minute, or when it is flushed."""
+            return kafka.KafkaProducer(bootstrap_servers=self.server.address, linger_ms=60_000)
+
+        def senders() -> set[threading.Thread]:
+            return {thread for thread in threading.enumerate() if isinstance(thread, Sender)}
+
+        others, names = senders(), KafkaNames(self.namespace)
+        slow = KafkaProducer(lingering, names, topic.partitions, 1.0, contextlib.nullcontext)
+        with pytest.raises(KafkaError):
+            slow.publish([Outgoing(TOPIC, b"1", b"given up")])
+        assert not senders() - others
+        producer, reader = topic.producer(), Reader(topic)
+        producer.publish([Outgoing(TOPIC, b"1", b"after")])
+        until(lambda: bool(reader.read), self.patience, reader.step)
+        assert [message.value for _, message in reader.read] == [b"after"]
+        producer.close()
+        reader.subscription.close()
 
     def test_topics_keep_their_messages_as_long_as_is_stated(self, bus: KafkaBus) -> None:
         bus.create_topics({TOPIC: 1, MODELS: 1})

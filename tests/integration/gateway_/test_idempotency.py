@@ -28,7 +28,7 @@ from marquee.events import MOVIES, RATINGS, Event, MovieAdded
 from marquee.settings import Settings
 from marquee_testing.servers.system import PARTITIONS, System, running
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 
 KEY = {"Idempotency-Key": "k-1"}
 RATING = {"type": "rating.added", "data": {"user_id": 1, "movie_id": 2, "rating": 4.0}}

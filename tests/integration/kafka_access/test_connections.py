@@ -20,7 +20,7 @@ from marquee_testing.servers.secure_kafka import SecureKafka
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),
 ]
 FOREIGN = {"KAFKA_CA": "foreign/ca.pem"}
 CLIENT = {"KAFKA_CERTIFICATE": "client.pem"}

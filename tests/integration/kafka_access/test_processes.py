@@ -25,7 +25,7 @@ from trainer.cli.main import app
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.timeout(300),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),
 ]
 PARTITIONS = 4
 

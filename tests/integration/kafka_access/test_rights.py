@@ -19,7 +19,7 @@ from marquee_testing.waiting import until
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),
 ]
 ALL = (*TOPICS, *DEAD)
 GROUPS = sorted(rights.group for rights in KAFKA_RIGHTS.values() if rights.group)

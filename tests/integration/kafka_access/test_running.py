@@ -24,7 +24,7 @@ from marquee_testing.waiting import until
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.timeout(200),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning"),
 ]
 READ, WRITE, DESCRIBE = ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE
 

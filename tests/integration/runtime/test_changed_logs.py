@@ -30,7 +30,7 @@ from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until
 
 # The client leaves sockets of refused connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 
 USER = 1
 WHERE = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))

@@ -26,7 +26,7 @@ from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until
 from trainer.cli.main import app
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "how-to" / "send-events.md").read_text()
 LIB = BROKER.parent / "lib"

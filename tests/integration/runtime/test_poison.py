@@ -17,7 +17,7 @@ from marquee_testing.servers.raw_producers import RawProducer, RawRedisProducer
 from marquee_testing.servers.system import PARTITIONS, System, running
 from marquee_testing.waiting import until
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 
 USER = 1
 HOME = TopicPartition(RATINGS, partition_of(USER, PARTITIONS))

@@ -19,7 +19,7 @@ from marquee_local.servers import free_port
 from marquee_testing.servers.raw_producers import RawProducer
 from trainer.cli.main import app
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <(socket|ssl):ResourceWarning")
 
 PARTITIONS = 4
 PIPED = [sys.executable, "-m", "trainer.cli", "publish", "-"]

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
 
 from marquee.bus.api import Outgoing, Published, TopicPartition
 from marquee.bus.kafka.client import KafkaNames
 from marquee.errors import InvalidInput
 from marquee.events.partitioning import partition_of_bytes
+
+_ABANDON_S = 2.0
+"""Wait for the client's thread to end, in seconds; it ends by itself after that, sending nothing."""
 
 
 class KafkaProducer:
@@ -66,9 +69,13 @@ class KafkaProducer:
 
     def close(self) -> None:
         """See `Producer.close`."""
-        with self._lock, contextlib.suppress(KafkaError):
-            if self._producer is not None:
+        with self._lock:
+            if self._producer is None:
+                return
+            try:
                 self._producer.close(self._timeout_s)
+            except KafkaError:
+                _abandon(self._producer)
 
     def _connected(self) -> Any:
         with self._lock:
@@ -90,5 +97,18 @@ class KafkaProducer:
         with self._lock:
             if self._producer is producer:
                 self._producer = None
-        with contextlib.suppress(KafkaError):
-            producer.close(0)
+        _abandon(producer)
+
+
+def _abandon(producer: Any) -> None:
+    """Close a producer of the client without sending what still waits in it.
+
+    The client's own `close(0)` flushes first: with messages that wait it raises at once, and the
+    producer goes on to send them.
+    """
+    producer._sender.force_close()
+    with contextlib.suppress(KafkaError):  # of a batch that just ended by itself
+        producer._accumulator.abort_undrained_batches(IllegalStateError("given up"))
+    producer._sender.join(_ABANDON_S)
+    with contextlib.suppress(KafkaError):
+        producer.close(0)

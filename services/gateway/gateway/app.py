@@ -41,12 +41,13 @@ from gateway.api.context import Context
 from gateway.api.lists import batches, shelves, together
 from gateway.api.live import changes as list_changes
 from gateway.http import problem_details
+from gateway.http.admission import Allow
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
 from gateway.http.middleware import BodyMiddleware, FaultMiddleware, SecurityMiddleware
 from gateway.http.overload import EarlyRefusal, OverloadMiddleware
 from gateway.http.ports import Part, PortApps
-from gateway.http.route import Allow, router
+from gateway.http.route import router
 from gateway.http.web.methods import OptionsMiddleware
 from gateway.http.web.stack import add_web_middleware
 from gateway.kept.lists import KeptLists

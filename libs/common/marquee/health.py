@@ -3,7 +3,9 @@
 from typing import Any
 
 from fastapi import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+
+from marquee.app_worker import this_worker
 
 LIVE, READY, METRICS = "/health/live", "/health/ready", "/metrics"
 """Paths of the probes."""
@@ -22,5 +24,15 @@ def ready_document(ready: bool = True, **details: Any) -> dict[str, Any]:
 
 
 def metrics_response() -> Response:
-    """Return the measures of the process in the text form of Prometheus."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    """Return the measures of the process, or of all workers, in the text form of Prometheus."""
+    registry = REGISTRY if this_worker() is None else _of_all_workers()
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _of_all_workers() -> CollectorRegistry:
+    # Loaded for workers alone.
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry

@@ -142,6 +142,9 @@ class Settings(BaseModel):
     While it or the model services are slow there are fewer, down to 32."""
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Connections that an app has open, at most; those without a request in work give way."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that share the port of an app of the gateway or of a model service; what is bounded
+    for each of them stands in docs/how-to/operate.md."""
     max_followers: Annotated[int, Field(ge=0, le=100_000)] = 500
     """Connections that follow a viewer's list, at most, and at most half of all; 0: none."""
     viewer_events: str = "2000/h"
@@ -210,6 +213,11 @@ class Settings(BaseModel):
         """Return the port at which the service of a package listens."""
         port: int = getattr(self, f"{package}_port")
         return port
+
+    def ports_of(self, package: str) -> tuple[str, ...]:
+        """Return the settings of the ports at which an app answers."""
+        has_two = package == "gateway" and self.operate_port
+        return (f"{package}_port", *(("operate_port",) if has_two else ()))
 
     def urls_of(self, package: str) -> tuple[str, ...]:
         """Return the addresses of the service of a package, one for each replica or proxy."""

@@ -4,7 +4,14 @@ import logging
 import sys
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from marquee.app_worker import this_worker
+
+if (_worker := this_worker()) is not None:
+    # Decided before the first measure is made. Files have the number of the worker, not its
+    # process: the one that takes its place counts on, and there are never more of them.
+    values.ValueClass = values.MultiProcessValue(lambda: _worker.number)
 
 LATENCY = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -18,12 +25,23 @@ RESULT_CACHE = Counter(
     "Lists looked up in the gateway's cache: hits, or why they had to be computed",
     ["outcome"],
 )
-RESULT_CACHE_BYTES = Gauge("marquee_result_cache_bytes", "Bytes of the lists in the cache")
-RESULT_CACHE_ENTRIES = Gauge("marquee_result_cache_entries", "Lists in the cache")
+RESULT_CACHE_BYTES = Gauge(
+    "marquee_result_cache_bytes", "Bytes of the lists in the cache", multiprocess_mode="livesum"
+)
+RESULT_CACHE_ENTRIES = Gauge(
+    "marquee_result_cache_entries", "Lists in the cache", multiprocess_mode="livesum"
+)
 CONNECTIONS_CLOSED = Counter(
     "marquee_connections_closed_total", "Connections closed by the server's limits", ["why"]
 )
-FOLLOWERS = Gauge("marquee_followers", "Connections that follow a viewer's list")
+FOLLOWERS = Gauge(
+    "marquee_followers",
+    "Connections that follow a viewer's list",
+    multiprocess_mode="livesum",
+)
+WORKER_STARTS = Counter(
+    "marquee_worker_starts_total", "Starts of workers that share a port, the first ones included"
+)
 EVENTS = Counter("marquee_events_total", "Events handled", ["group", "topic", "type"])
 DUPLICATES = Counter("marquee_duplicates_total", "Late duplicates dropped", ["group", "topic"])
 DEAD = Counter("marquee_dead_letters_total", "Messages put aside", ["group", "topic"])
@@ -55,7 +73,24 @@ VISIBLE = Histogram(
     buckets=_AGES,
 )
 STEPS = Histogram("marquee_step_seconds", "Time of one atomic step", ["group"], buckets=LATENCY)
-MODEL = Gauge("marquee_model_info", "The model version that serves", ["service", "version"])
+MODEL = Gauge(
+    "marquee_model_info",
+    "The model version that serves",
+    ["service", "version"],
+    multiprocess_mode="livemax",
+)
+
+
+def show_model(service: str, former: str | None, version: str) -> None:
+    """Export the version that serves, and the former one no more.
+
+    Among workers a series cannot be taken away: the former one is 0 once none of them serves it.
+    """
+    if _worker is None:
+        MODEL.clear()
+    elif former is not None:
+        MODEL.labels(service, former).set(0)
+    MODEL.labels(service, version).set(1)
 
 
 def configure_logging(process: str, level: str) -> None:
@@ -73,6 +108,8 @@ def configure_logging(process: str, level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
     )
     structlog.contextvars.bind_contextvars(process=process)
+    if _worker is not None:
+        structlog.contextvars.bind_contextvars(worker=_worker.number)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processor=_json, foreign_pre_chain=shared)

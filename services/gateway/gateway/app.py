@@ -276,5 +276,4 @@ def main(settings: Settings) -> None:
     # A call with 1,000 events makes thousands of objects without cycles: collect rarely.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    ports = ("operate_port",) if settings.operate_port else ()
-    serve(build_ports(settings), settings, "gateway", *ports, root_path=settings.root_path)
+    serve(build_ports(settings), settings, "gateway", settings.root_path)

@@ -225,9 +225,9 @@ class ModelReplica(Generic[M]):
         except ArtifactError as error:
             telemetry.log.error("published version refused", detail=str(error))
             return
+        former = self._serving and self._serving.model.version
         self._serving = await self._read_table(model, published)
-        telemetry.MODEL.clear()
-        telemetry.MODEL.labels(self._service, published.version).set(1)
+        telemetry.show_model(self._service, former, published.version)
         telemetry.log.info("model serves", version=published.version)
 
     def _open(self, published: ModelVersion) -> M:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -18,6 +19,10 @@ VARIABLE: Final = "_MARQUEE_WORKER"
 """Environment variable in which a supervisor tells it; no setting."""
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable by which prometheus_client finds the files of several processes."""
+
+STOP_FILE: Final = "stop"
+"""File in the workers' folder that tells them that all of them stop."""
+_REFUSAL_FILE: Final = "refusal"
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class AppWorker:
         """Whether the supervisor has ended before this process."""
         return os.getppid() != self.parent
 
+    @property
+    def stops_alone(self) -> bool:
+        """Whether the others go on when this one stops."""
+        return not (Path(self.folder) / STOP_FILE).exists() and not self.is_orphan
+
     def follow_parent(self) -> None:
         """Be told to stop when the supervisor ends; end at once where it has ended already."""
         die_with_parent(signal.SIGTERM)
@@ -86,7 +96,7 @@ class AppWorker:
         if not self.is_first:
             return True
         try:
-            (Path(self.folder) / "refusal").touch(exist_ok=False)
+            (Path(self.folder) / _REFUSAL_FILE).touch(exist_ok=False)
         except FileExistsError:
             return False
         return True
@@ -95,10 +105,10 @@ class AppWorker:
         """Remove its files where no supervisor will, and the folder with the last of them."""
         if self.is_orphan:
             folder = Path(self.folder)
-            for file in (*folder.glob(f"*_{self.number}.db"), self.beat_file):
+            for file in folder.glob(f"*_{self.number}.db"):
                 file.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+            if not any(folder.glob("*.db")):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache

@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
 from marquee import telemetry
-from marquee.app_worker import AppWorker
+from marquee.app_worker import STOP_FILE, AppWorker
 
 SETTLED_S = 10.0
 """A worker that has lived for so long is started again at once."""
@@ -75,6 +76,7 @@ class Supervisor:
     def _end(self) -> None:
         """Let all workers drain and end."""
         self._stop.set()
+        (Path(self._folder) / STOP_FILE).touch()
         # With the last worker that closes them nobody listens any more.
         for each in self._sockets:
             each.close()

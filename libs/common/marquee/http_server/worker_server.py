@@ -36,7 +36,14 @@ class WorkerServer(DrainingServer):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain and finish; from here on no sign of life is waited for."""
+        """Drain and finish; from here on no sign of life is waited for.
+
+        Where the others go on, it accepts no more at once: they do, and nobody who connects could
+        know that this one is about to end. It answers on what it has accepted as long as it drains.
+        """
         self._worker.beat_file.unlink(missing_ok=True)
+        if self._worker.stops_alone:
+            for server in self.servers:
+                server.close()
         await super().shutdown(sockets)
         self._worker.clean_up()

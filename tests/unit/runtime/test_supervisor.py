@@ -1,0 +1,206 @@
+"""The supervisor of an app's workers, with workers of a few lines: starts, pauses, ends."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from marquee.app_worker import VARIABLE, AppWorker
+from marquee.http_server.supervisor import PAUSES_S, Supervisor
+from marquee_testing.waiting import until_async
+
+TOLD = """
+import json, os, signal, sys, time
+from pathlib import Path
+told = json.loads(os.environ["_MARQUEE_WORKER"])
+log = Path(sys.argv[1])
+def say(word):
+    with log.open("a") as file:
+        print(word, told["number"], told["is_first"], told["ready_within_s"], file=file, flush=True)
+say("starts")
+"""
+LASTS = TOLD + """
+signal.signal(signal.SIGTERM, lambda *_: (say("stops"), sys.exit(0)))
+while True:
+    time.sleep(60)
+"""
+DIES = TOLD + "sys.exit(1)"
+REFUSES = """
+if told["number"] == 2:
+    say("refuses")
+    sys.exit(2)
+"""
+STANDS = TOLD + """
+Path(told["folder"], f"beat_{told['number']}").touch()
+while True:
+    time.sleep(60)
+"""
+DEAF = TOLD + """
+signals = []
+def on_signal(number, _):
+    say(signal.Signals(number).name)
+    signals.append(number)
+    if len(signals) == 2:
+        sys.exit(0)
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, on_signal)
+say("listens")
+while True:
+    time.sleep(60)
+"""
+
+
+class Log:
+    """What workers have said."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def lines(self, word: str = "") -> list[str]:
+        text = self.file.read_text() if self.file.exists() else ""
+        return [line for line in text.splitlines() if line.startswith(word)]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Log:
+    return Log(tmp_path / "log")
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, log: Log) -> Callable[..., Supervisor]:
+    def make(code: str, workers: int = 2, **options: float) -> Supervisor:
+        (folder := tmp_path / "shared").mkdir()
+        command = [sys.executable, "-S", "-c", code, str(log.file)]
+        return Supervisor(command, [], workers, str(folder), (2, 3), **options)
+
+    return make
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def test_workers_end_by_one_signal(supervisor: Callable[..., Supervisor], log: Log) -> None:
+    made = supervisor(LASTS)
+    running = asyncio.create_task(made.run())
+    await until_async(lambda: len(log.lines("starts")) == 2)
+    await asyncio.sleep(0.2)  # either has set its handler, or ends by the signal itself
+    stop()
+    await running
+    assert (made.signal, made.status) == (signal.SIGTERM, 0)
+    assert sorted(log.lines("starts")) == ["starts 1 True 0.0", "starts 2 True 0.0"]
+
+
+async def test_a_second_signal_is_passed_on_as_it_is(
+    supervisor: Callable[..., Supervisor], log: Log
+) -> None:
+    made = supervisor(DEAF)
+    running = asyncio.create_task(made.run())
+    await until_async(lambda: len(log.lines("listens")) == 2)
+    os.kill(os.getpid(), signal.SIGINT)
+    await until_async(lambda: len(log.lines("SIGTERM")) == 2)
+    os.kill(os.getpid(), signal.SIGINT)
+    await running
+    assert len(log.lines("SIGINT")) == 2
+    assert made.signal == signal.SIGINT
+
+
+async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
+    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = asyncio.create_task(supervisor(DIES, 1).run())
+    times: list[float] = []
+
+    def look() -> bool:
+        if len(log.lines("starts")) > len(times):
+            times.append(time.monotonic())
+        return len(times) == 3
+
+    await until_async(look)
+    stop()
+    await running
+    assert times[1] - times[0] > 0.9 * PAUSES_S[0]
+    assert times[2] - times[1] > 0.9 * 2 * PAUSES_S[0]
+    said = capsys.readouterr().out
+    assert "a worker has ended, and is started again" in said
+    assert "status 1" in said
+
+
+async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_runs(
+    supervisor: Callable[..., Supervisor], log: Log
+) -> None:
+    dies_once = LASTS.replace("while True", "if told['is_first'] and told['number'] == 1:\n"
+                              "    sys.exit(1)\nwhile True")  # fmt: skip
+    running = asyncio.create_task(supervisor(dies_once).run())
+    await until_async(lambda: len(log.lines("starts")) == 3)
+    stop()
+    await running
+    assert log.lines("starts")[2] == "starts 1 False 20.0"
+
+
+async def test_alone_it_does_not_wait(supervisor: Callable[..., Supervisor], log: Log) -> None:
+    running = asyncio.create_task(supervisor(DIES, 1).run())
+    await until_async(lambda: len(log.lines("starts")) == 2)
+    stop()
+    await running
+    assert log.lines("starts")[1] == "starts 1 False 0.0"
+
+
+async def test_a_worker_that_refuses_to_start_ends_all_with_its_status(
+    supervisor: Callable[..., Supervisor], log: Log
+) -> None:
+    made = supervisor(TOLD + REFUSES + LASTS.removeprefix(TOLD), 3)
+    async with asyncio.timeout(60):
+        await made.run()
+    assert (made.signal, made.status) == (None, 2)
+    assert log.lines("refuses") == ["refuses 2 True 0.0"]
+
+
+async def test_a_worker_without_a_sign_of_life_is_killed(
+    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = asyncio.create_task(supervisor(STANDS, 1, stuck_s=0.6).run())
+    await until_async(lambda: len(log.lines("starts")) == 2)
+    stop()
+    await running
+    said = capsys.readouterr().out
+    assert "a worker gives no sign of life, and is killed" in said
+    assert "by SIGKILL" in said
+
+
+def worker(folder: Path, **changes: object) -> AppWorker:
+    told = {"number": 1, "parent": os.getppid(), "sockets": (5, 6), "folder": str(folder)}
+    return AppWorker(**{**told, "is_first": True, "ready_within_s": 0.0, **changes})  # type: ignore[arg-type]
+
+
+def test_a_worker_reads_what_its_supervisor_tells(tmp_path: Path) -> None:
+    made = worker(tmp_path)
+    assert AppWorker.read(made.environment()) == made
+    assert AppWorker.read({}) is None
+    assert made.environment()[VARIABLE]
+
+
+def test_one_of_the_first_workers_tells_why_all_refuse(tmp_path: Path) -> None:
+    assert [worker(tmp_path, number=n).is_to_tell() for n in (1, 2, 3)] == [True, False, False]
+    assert worker(tmp_path, is_first=False).is_to_tell()
+
+
+def test_an_orphan_ends_at_once_and_the_last_one_removes_the_folder(tmp_path: Path) -> None:
+    (folder := tmp_path / "shared").mkdir()
+    for number in (1, 2):
+        (folder / f"counter_{number}.db").touch()
+        worker(folder, number=number).beat()
+    with pytest.raises(SystemExit):
+        worker(folder, parent=1 if os.getppid() != 1 else 2).follow_parent()
+    worker(folder).clean_up()
+    assert (folder / "counter_1.db").exists()
+    orphans = [worker(folder, number=number, parent=-1) for number in (1, 2)]
+    orphans[0].clean_up()
+    assert [file.name for file in folder.glob("*.db")] == ["counter_2.db"]
+    orphans[1].clean_up()
+    assert not folder.exists()

@@ -73,6 +73,14 @@ class AppWorker:
         """Whether the others go on when this one stops."""
         return not (Path(self.folder) / STOP_FILE).exists() and not self.is_orphan
 
+    def processes(self) -> list[int]:
+        """Return the supervisor's process and those of all workers; none where nothing tells."""
+        try:
+            children = Path(f"/proc/{self.parent}/task/{self.parent}/children").read_text()
+        except OSError:
+            return []
+        return [self.parent, *map(int, children.split())]
+
     def follow_parent(self) -> None:
         """Be told to stop when the supervisor ends; end at once where it has ended already."""
         die_with_parent(signal.SIGTERM)

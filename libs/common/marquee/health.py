@@ -1,9 +1,14 @@
 """Health endpoints of every process: liveness, readiness, and metrics."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from marquee.app_worker import this_worker
 
@@ -35,4 +40,25 @@ def _of_all_workers() -> CollectorRegistry:
 
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
+    registry.register(_Memory())
     return registry
+
+
+class _Memory(Collector):
+    """Memory of a supervisor and its workers: the measures of a process are those of one alone."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the sum, on systems that tell it."""
+        worker = this_worker()
+        pids = [] if worker is None else worker.processes()
+        if resident := sum(map(_resident_bytes, pids)):
+            text = "Resident memory of the supervisor and all workers"
+            yield GaugeMetricFamily("process_resident_memory_bytes", text, resident)
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:  # it has ended
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -93,14 +93,21 @@ def test_a_process_ends_with_one_line_where_it_would_lose_facts(
 
 
 @pytest.mark.parametrize(
-    ("role", "variable"), [("app", "GATEWAY_PORT"), ("consumer", "CONSUMER_PORT")]
+    ("role", "variable", "workers"),
+    [
+        ("app", "GATEWAY_PORT", "1"),
+        ("app", "GATEWAY_PORT", "2"),
+        ("app", "OPERATE_PORT", "2"),
+        ("consumer", "CONSUMER_PORT", "2"),
+    ],
 )
 def test_a_port_that_is_taken_ends_a_process_with_one_line(
-    redis_url: str, namespace: str, role: str, variable: str, tmp_path: Path
+    redis_url: str, namespace: str, role: str, variable: str, workers: str, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        variables = {variable: str(port), "STATE": str(tmp_path), "NAMESPACE": namespace}
+        variables = {"STATE": str(tmp_path), "NAMESPACE": namespace, "WORKERS": workers}
+        variables |= {"GATEWAY_PORT": str(free_port()), variable: str(port)}
         process = start(redis_url, "gateway", role, **variables)
         output, errors = process.communicate(timeout=120)
     assert process.returncode == 2, errors
@@ -109,6 +116,25 @@ def test_a_port_that_is_taken_ends_a_process_with_one_line(
         " listens there, or set another port\n"
     )
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        # Known to the supervisor, and to the workers alone.
+        ({"WORKERS": "0"}, "MARQUEE_WORKERS: Input should be greater than or equal to 1"),
+        ({"WORKERS": "2", "DRAIN_S": "-1"}, "MARQUEE_DRAIN_S: Input should be greater than or"),
+        ({"WORKERS": "3", "CORS_SCOPES": "read,fly"}, "MARQUEE_CORS_SCOPES: fly is no scope;"),
+    ],
+)
+def test_a_wrong_setting_ends_an_app_of_several_workers_with_one_line(
+    redis_url: str, namespace: str, variables: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    values = {"STATE": str(tmp_path), "NAMESPACE": namespace, "GATEWAY_PORT": str(free_port())}
+    process = start(redis_url, "gateway", "app", **values | variables)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors.count("\n")) == (2, 1), errors
+    assert errors.startswith(f"gateway app: {line}")
 
 
 def test_a_state_folder_that_is_a_file_ends_processes_and_commands_with_one_line(

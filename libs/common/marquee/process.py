@@ -37,7 +37,9 @@ FAILED_START = 3
 """Exit status of an app whose parts fail to start; its log has the reason."""
 
 
-def run(app: str, consumer: str, *, app_uses_bus: bool = False, app_has_workers: bool = True) -> None:
+def run(
+    app: str, consumer: str, *, app_uses_bus: bool = False, app_has_workers: bool = True
+) -> None:
     """Run the role that the command line names: `app` or `consumer`, each given as a module.
 
     Only the module of that role is imported; its `main` gets the settings. A setting or a server

@@ -141,8 +141,8 @@ class Settings(BaseModel):
     """Requests that a gateway has under way, at most; further ones are refused with 503 at once.
     While it or the model services are slow there are fewer, down to 32."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Processes that share the port of an app, but for the trainer's. Limits of requests, connections
-    and followers and the cache are those of each of them; rates hold over all."""
+    """Processes that share the port of an app, but for the trainer's. Limits of requests,
+    connections and followers and the cache are those of each of them; rates hold over all."""
     max_connections: Annotated[int, Field(ge=10, le=100_000)] = 1000
     """Connections that an app has open, at most; those without a request in work give way."""
     max_followers: Annotated[int, Field(ge=0, le=100_000)] = 500

@@ -11,7 +11,9 @@ from marquee.app_worker import this_worker
 if (_worker := this_worker()) is not None:
     # Decided before the first measure is made. Files have the number of the worker, not its
     # process: the one that takes its place counts on, and there are never more of them.
-    values.ValueClass = values.MultiProcessValue(lambda: _worker.number)
+    values.ValueClass = values.MultiProcessValue(  # type: ignore[no-untyped-call]
+        lambda: _worker.number
+    )
 
 LATENCY = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 

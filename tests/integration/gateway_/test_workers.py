@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -85,7 +85,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(settings: Settings, values: dict[str, str]) -> "Iterator[GatewayProcess]":
+@contextmanager
+def workers(settings: Settings, values: dict[str, str]) -> Iterator[GatewayProcess]:
+    """Run a gateway until the block ends; yield it once each worker is ready."""
     url, ports = settings.redis_url.get_secret_value(), (free_port(), free_port())
     with gateway_process(url, settings.namespace, ports, **values) as made:
         until(lambda: started(made) == WORKERS)
@@ -94,14 +96,19 @@ def run(settings: Settings, values: dict[str, str]) -> "Iterator[GatewayProcess]
 
 
 @pytest.fixture
-def gateway(settings: Settings, values: dict[str, str], folder: Path) -> Iterator[GatewayProcess]:
-    yield from run(settings, values)
+def gateway(
+    request: pytest.FixtureRequest, settings: Settings, values: dict[str, str]
+) -> Iterator[GatewayProcess]:
+    request.getfixturevalue("folder")
+    with workers(settings, values) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def lasting(settings: Settings, values: dict[str, str]) -> Iterator[GatewayProcess]:
     """A gateway whose workers no test ends."""
-    yield from run(settings, values)
+    with workers(settings, values) as made:
+        yield made
 
 
 def started(gateway: GatewayProcess) -> int:
@@ -169,7 +176,7 @@ def test_a_write_to_one_worker_is_seen_by_the_other_that_is_given_its_token(
 
 
 def test_the_workers_together_keep_the_rate_of_a_key(
-    settings: Settings, values: dict[str, str], folder: Path
+    settings: Settings, values: dict[str, str]
 ) -> None:
     key, text = create_key("shop", (Scope.READ,), rate=RATE)
     url = settings.redis_url.get_secret_value()
@@ -224,7 +231,7 @@ def test_a_killed_worker_comes_back_and_no_request_fails_once_it_is_gone(
 
 
 def test_a_worker_that_is_not_ready_accepts_nothing_while_another_one_is(
-    redis_server: Restartable, settings: Settings, gateway: GatewayProcess
+    redis_server: Restartable, gateway: GatewayProcess
 ) -> None:
     killed, other = worker_pids(gateway.pid)
     with redis_server.outage():
@@ -281,10 +288,8 @@ def test_a_stop_under_load_loses_no_request_and_leaves_nothing(
         assert list(folder.iterdir()) == []
 
 
-def test_a_second_signal_ends_the_pause(
-    settings: Settings, values: dict[str, str], folder: Path
-) -> None:
-    for made in run(settings, values | {"drain_s": "60"}):
+def test_a_second_signal_ends_the_pause(settings: Settings, values: dict[str, str]) -> None:
+    with workers(settings, values | {"drain_s": "60"}) as made:
         pids = worker_pids(made.pid)
         os.kill(made.pid, signal.SIGTERM)
         until(lambda: ask(made, "/health/ready").status == 503)

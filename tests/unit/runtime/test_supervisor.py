@@ -25,23 +25,23 @@ def say(word):
         print(word, told["number"], told["is_first"], told["ready_within_s"], file=file, flush=True)
 say("starts")
 """
-LASTS = TOLD + """
+LASTS = """
 signal.signal(signal.SIGTERM, lambda *_: (say("stops"), sys.exit(0)))
 while True:
     time.sleep(60)
 """
-DIES = TOLD + "sys.exit(1)"
+DIES = "sys.exit(1)"
 REFUSES = """
 if told["number"] == 2:
     say("refuses")
     sys.exit(2)
 """
-STANDS = TOLD + """
+STANDS = """
 Path(told["folder"], f"beat_{told['number']}").touch()
 while True:
     time.sleep(60)
 """
-DEAF = TOLD + """
+DEAF = """
 signals = []
 def on_signal(number, _):
     say(signal.Signals(number).name)
@@ -76,7 +76,7 @@ def log(tmp_path: Path) -> Log:
 def supervisor(tmp_path: Path, log: Log) -> Callable[..., Supervisor]:
     def make(code: str, workers: int = 2, **options: float) -> Supervisor:
         (folder := tmp_path / "shared").mkdir()
-        command = [sys.executable, "-S", "-c", code, str(log.file)]
+        command = [sys.executable, "-S", "-c", TOLD + code, str(log.file)]
         return Supervisor(command, [], workers, str(folder), (2, 3), **options)
 
     return make
@@ -134,9 +134,8 @@ async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
 async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_runs(
     supervisor: Callable[..., Supervisor], log: Log
 ) -> None:
-    dies_once = LASTS.replace("while True", "if told['is_first'] and told['number'] == 1:\n"
-                              "    sys.exit(1)\nwhile True")  # fmt: skip
-    running = asyncio.create_task(supervisor(dies_once).run())
+    dies_once = "if told['is_first'] and told['number'] == 1:\n    sys.exit(1)\n"
+    running = asyncio.create_task(supervisor(dies_once + LASTS).run())
     await until_async(lambda: len(log.lines("starts")) == 3)
     stop()
     await running
@@ -154,7 +153,7 @@ async def test_alone_it_does_not_wait(supervisor: Callable[..., Supervisor], log
 async def test_a_worker_that_refuses_to_start_ends_all_with_its_status(
     supervisor: Callable[..., Supervisor], log: Log
 ) -> None:
-    made = supervisor(TOLD + REFUSES + LASTS.removeprefix(TOLD), 3)
+    made = supervisor(REFUSES + LASTS, 3)
     async with asyncio.timeout(60):
         await made.run()
     assert (made.signal, made.status) == (None, 2)

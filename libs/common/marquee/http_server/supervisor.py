@@ -126,7 +126,7 @@ class Supervisor:
         watch.cancel()
         del self._running[number]
         # Its gauges of now are gone with it; what it counted stays, and its successor counts on.
-        mark_process_dead(number, self._folder)
+        mark_process_dead(number, self._folder)  # type: ignore[no-untyped-call]
         worker.beat_file.unlink(missing_ok=True)
         return status
 

@@ -225,7 +225,7 @@ class ModelReplica(Generic[M]):
         except ArtifactError as error:
             telemetry.log.error("published version refused", detail=str(error))
             return
-        former = self._serving and self._serving.model.version
+        former = None if self._serving is None else self._serving.model.version
         self._serving = await self._read_table(model, published)
         telemetry.show_model(self._service, former, published.version)
         telemetry.log.info("model serves", version=published.version)

@@ -20,7 +20,7 @@ from marquee.http_protocol import ProblemProtocol
 from marquee.http_server.connections import Connections
 from marquee.http_server.draining import Draining, DrainingServer
 from marquee.http_server.ready_first import ReadyFirst
-from marquee.http_server.supervisor import supervise
+from marquee.http_server.several_workers import supervise
 from marquee.http_server.worker_server import WorkerServer
 from marquee.ports import listen, refused
 from marquee.requirements.start import check_start
@@ -126,7 +126,7 @@ def _run_workers(settings: Settings, package: str) -> int:
     """Look after the workers of an app until told to stop; return the status to end with."""
     with contextlib.ExitStack() as stack:
         bound = _bind(settings, package, stack)
-        return supervise(bound, settings.workers, (REFUSED, FAILED_START))
+        return supervise(bound, settings.workers)
 
 
 def _worker_server(

@@ -30,11 +30,11 @@ signal.signal(signal.SIGTERM, lambda *_: (say("stops"), sys.exit(0)))
 while True:
     time.sleep(60)
 """
-DIES = "sys.exit(1)"
+DIES = "os.kill(os.getpid(), signal.SIGKILL)"
 REFUSES = """
 if told["number"] == 2:
     say("refuses")
-    sys.exit(2)
+    sys.exit(STATUS)
 """
 STANDS = """
 Path(told["folder"], f"beat_{told['number']}").touch()
@@ -77,7 +77,7 @@ def supervisor(tmp_path: Path, log: Log) -> Callable[..., Supervisor]:
     def make(code: str, workers: int = 2, **options: float) -> Supervisor:
         (folder := tmp_path / "shared").mkdir()
         command = [sys.executable, "-S", "-c", TOLD + code, str(log.file)]
-        return Supervisor(command, [], workers, str(folder), (2, 3), **options)
+        return Supervisor(command, [], workers, str(folder), **options)
 
     return make
 
@@ -128,13 +128,13 @@ async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
     assert times[2] - times[1] > 0.9 * 2 * PAUSES_S[0]
     said = capsys.readouterr().out
     assert "a worker has ended, and is started again" in said
-    assert "status 1" in said
+    assert "by SIGKILL" in said
 
 
 async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_runs(
     supervisor: Callable[..., Supervisor], log: Log
 ) -> None:
-    dies_once = "if told['is_first'] and told['number'] == 1:\n    sys.exit(1)\n"
+    dies_once = "if told['is_first'] and told['number'] == 1:\n    os.kill(os.getpid(), 9)\n"
     running = asyncio.create_task(supervisor(dies_once + LASTS).run())
     await until_async(lambda: len(log.lines("starts")) == 3)
     stop()
@@ -150,20 +150,39 @@ async def test_alone_it_does_not_wait(supervisor: Callable[..., Supervisor], log
     assert log.lines("starts")[1] == "starts 1 False 0.0"
 
 
-async def test_a_worker_that_refuses_to_start_ends_all_with_its_status(
-    supervisor: Callable[..., Supervisor], log: Log
+@pytest.mark.parametrize("status", [1, 2, 3])
+async def test_a_worker_that_does_not_start_with_the_app_ends_all_with_its_status(
+    supervisor: Callable[..., Supervisor], log: Log, status: int
 ) -> None:
-    made = supervisor(REFUSES + LASTS, 3)
+    made = supervisor(REFUSES.replace("STATUS", str(status)) + LASTS, 3)
     async with asyncio.timeout(60):
         await made.run()
-    assert (made.signal, made.status) == (None, 2)
+    assert (made.signal, made.status) == (None, status)
     assert log.lines("refuses") == ["refuses 2 True 0.0"]
+
+
+async def test_a_worker_that_has_served_is_started_again_whatever_its_status(
+    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serves = STANDS.replace("while True", "sys.exit(4)\nwhile True")
+    running = asyncio.create_task(supervisor(serves, 1).run())
+    await until_async(lambda: len(log.lines("starts")) == 2)
+    stop()
+    await running
+    assert "status 4" in capsys.readouterr().out
+
+
+async def test_a_program_that_cannot_be_started_ends_the_app(tmp_path: Path) -> None:
+    made = Supervisor([str(tmp_path / "none")], [], 2, str(tmp_path))
+    async with asyncio.timeout(60):
+        await made.run()
+    assert made.status == os.EX_OSERR
 
 
 async def test_a_worker_without_a_sign_of_life_is_killed(
     supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running = asyncio.create_task(supervisor(STANDS, 1, stuck_s=0.6).run())
+    running = asyncio.create_task(supervisor(STANDS, 1, silent_s=0.6).run())
     await until_async(lambda: len(log.lines("starts")) == 2)
     stop()
     await running

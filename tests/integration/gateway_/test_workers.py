@@ -43,6 +43,7 @@ REQUESTS = "marquee_requests_total"
 FAR = consistency_token.encode({f"{RATINGS}:{i}": 10**9 for i in range(PARTITIONS)})
 """A token that no consumer reaches."""
 WAITING_MS = 2500
+FOLLOW = "/v1/users/1/recommendations/changes?k=5"
 RATE = Rate(60, 60)
 
 pytestmark = [
@@ -151,11 +152,10 @@ def test_each_worker_answers_and_all_are_measured_as_one(lasting: GatewayProcess
 
 
 def test_followers_of_all_workers_are_counted(lasting: GatewayProcess) -> None:
-    follow = "/v1/users/1/recommendations/changes?k=5"
     with ExitStack() as stack:
         for pid in worker_pids(lasting.pid):
             made = stack.enter_context(connection_to(pid, lasting.pid, lasting.port))
-            made.begin(follow, {"accept": "text/event-stream"})
+            made.begin(FOLLOW, {"accept": "text/event-stream"})
         until(lambda: lasting.measure("marquee_followers") == WORKERS)
     until(lambda: lasting.measure("marquee_followers") == 0)
 
@@ -206,7 +206,9 @@ def test_a_killed_worker_comes_back_and_no_request_fails_once_it_is_gone(
     with connection_to(killed, gateway.pid, gateway.port) as connection:
         for _ in range(10):
             connection.ask("/v1/genres")
-    os.kill(killed, signal.SIGKILL)
+        connection.begin(FOLLOW, {"accept": "text/event-stream"})
+        until(lambda: gateway.measure("marquee_followers") == 1)
+        os.kill(killed, signal.SIGKILL)
     until(lambda: killed not in worker_pids(gateway.pid))
     asked, seen = 10, 0.0
 
@@ -220,6 +222,7 @@ def test_a_killed_worker_comes_back_and_no_request_fails_once_it_is_gone(
         seen = counted
 
     until(lambda: started(gateway) == WORKERS + 1, step=step)
+    assert gateway.measure("marquee_followers") == 0
     [back] = set(worker_pids(gateway.pid)) - {other}
 
     def has_taken_one() -> bool:
@@ -309,16 +312,26 @@ def test_workers_end_with_a_supervisor_that_is_killed(
 
 
 def test_a_worker_that_is_told_to_stop_drains_and_another_takes_its_place(
-    gateway: GatewayProcess,
+    settings: Settings, values: dict[str, str]
 ) -> None:
-    first = worker_pids(gateway.pid)[0]
     path = f"/v1/users/1/recommendations?after={FAR}&wait_ms={WAITING_MS}"
-    with connection_to(first, gateway.pid, gateway.port) as connection:
-        connection.begin(path)
+    with workers(settings, values | {"drain_s": "5"}) as made, ExitStack() as stack:
+        first, other = worker_pids(made.pid)
+        busy, idle, probe = (
+            stack.enter_context(connection_to(first, made.pid, made.port)) for _ in range(3)
+        )
+        busy.begin(path)
         os.kill(first, signal.SIGTERM)
-        until(lambda: first not in worker_pids(gateway.pid), step=lambda: whole(gateway))
-        assert connection.answer().status == 200
-    until(lambda: started(gateway) == WORKERS + 1, step=lambda: whole(gateway))
+        until(lambda: probe.ask("/health/ready").status == 503)
+        takers = set()
+        for _ in range(40):
+            with closing(Connection(made.port)) as connection:
+                assert len(connection.ask("/v1/recommendations?k=5").data["items"]) == 5
+                takers.add(connection.worker(made.pid))
+        assert takers == {other}
+        for answer in (idle.ask("/v1/genres"), busy.answer()):
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+        until(lambda: started(made) == WORKERS + 1, step=lambda: whole(made))
 
 
 def whole(gateway: GatewayProcess) -> None:

@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 
-from marquee.http_server.supervisor import Supervisor
+from marquee.http_server.worker_supervisor import WorkerSupervisor
 
 
 def supervise(sockets: list[socket.socket], workers: int) -> int:
@@ -25,7 +25,7 @@ def supervise(sockets: list[socket.socket], workers: int) -> int:
     with tempfile.TemporaryDirectory(
         prefix="marquee-workers-", ignore_cleanup_errors=True
     ) as folder:
-        supervisor = Supervisor(command, sockets, workers, folder)
+        supervisor = WorkerSupervisor(command, sockets, workers, folder)
         asyncio.run(supervisor.run())
     if supervisor.signal == signal.SIGTERM and not supervisor.status:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from marquee.app_worker import VARIABLE, AppWorker
-from marquee.http_server.supervisor import PAUSES_S, Supervisor
+from marquee.http_server.worker_supervisor import PAUSES_S, WorkerSupervisor
 from marquee_testing.waiting import until_async
 
 TOLD = """
@@ -73,11 +73,11 @@ def log(tmp_path: Path) -> Log:
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, log: Log) -> Callable[..., Supervisor]:
-    def make(code: str, workers: int = 2, **options: float) -> Supervisor:
+def supervisor(tmp_path: Path, log: Log) -> Callable[..., WorkerSupervisor]:
+    def make(code: str, workers: int = 2, **options: float) -> WorkerSupervisor:
         (folder := tmp_path / "shared").mkdir()
         command = [sys.executable, "-S", "-c", TOLD + code, str(log.file)]
-        return Supervisor(command, [], workers, str(folder), **options)
+        return WorkerSupervisor(command, [], workers, str(folder), **options)
 
     return make
 
@@ -86,7 +86,9 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-async def test_workers_end_by_one_signal(supervisor: Callable[..., Supervisor], log: Log) -> None:
+async def test_workers_end_by_one_signal(
+    supervisor: Callable[..., WorkerSupervisor], log: Log
+) -> None:
     made = supervisor(LASTS)
     running = asyncio.create_task(made.run())
     await until_async(lambda: len(log.lines("starts")) == 2)
@@ -97,7 +99,7 @@ async def test_workers_end_by_one_signal(supervisor: Callable[..., Supervisor], 
 
 
 async def test_a_second_signal_is_passed_on_as_it_is(
-    supervisor: Callable[..., Supervisor], log: Log
+    supervisor: Callable[..., WorkerSupervisor], log: Log
 ) -> None:
     made = supervisor(DEAF)
     running = asyncio.create_task(made.run())
@@ -111,7 +113,7 @@ async def test_a_second_signal_is_passed_on_as_it_is(
 
 
 async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
-    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = asyncio.create_task(supervisor(DIES, 1).run())
     times: list[float] = []
@@ -132,7 +134,7 @@ async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
 
 
 async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_runs(
-    supervisor: Callable[..., Supervisor], log: Log
+    supervisor: Callable[..., WorkerSupervisor], log: Log
 ) -> None:
     dies_once = "if told['is_first'] and told['number'] == 1:\n    os.kill(os.getpid(), 9)\n"
     running = asyncio.create_task(supervisor(dies_once + LASTS).run())
@@ -142,7 +144,9 @@ async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_
     assert log.lines("starts")[2] == "starts 1 False 20.0"
 
 
-async def test_alone_it_does_not_wait(supervisor: Callable[..., Supervisor], log: Log) -> None:
+async def test_alone_it_does_not_wait(
+    supervisor: Callable[..., WorkerSupervisor], log: Log
+) -> None:
     running = asyncio.create_task(supervisor(DIES, 1).run())
     await until_async(lambda: len(log.lines("starts")) == 2)
     stop()
@@ -152,7 +156,7 @@ async def test_alone_it_does_not_wait(supervisor: Callable[..., Supervisor], log
 
 @pytest.mark.parametrize("status", [1, 2, 3])
 async def test_a_worker_that_does_not_start_with_the_app_ends_all_with_its_status(
-    supervisor: Callable[..., Supervisor], log: Log, status: int
+    supervisor: Callable[..., WorkerSupervisor], log: Log, status: int
 ) -> None:
     made = supervisor(REFUSES.replace("STATUS", str(status)) + LASTS, 3)
     async with asyncio.timeout(60):
@@ -162,7 +166,7 @@ async def test_a_worker_that_does_not_start_with_the_app_ends_all_with_its_statu
 
 
 async def test_a_worker_that_has_served_is_started_again_whatever_its_status(
-    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     serves = STANDS.replace("while True", "sys.exit(4)\nwhile True")
     running = asyncio.create_task(supervisor(serves, 1).run())
@@ -173,14 +177,14 @@ async def test_a_worker_that_has_served_is_started_again_whatever_its_status(
 
 
 async def test_a_program_that_cannot_be_started_ends_the_app(tmp_path: Path) -> None:
-    made = Supervisor([str(tmp_path / "none")], [], 2, str(tmp_path))
+    made = WorkerSupervisor([str(tmp_path / "none")], [], 2, str(tmp_path))
     async with asyncio.timeout(60):
         await made.run()
     assert made.status == os.EX_OSERR
 
 
 async def test_a_worker_without_a_sign_of_life_is_killed(
-    supervisor: Callable[..., Supervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = asyncio.create_task(supervisor(STANDS, 1, silent_s=0.6).run())
     await until_async(lambda: len(log.lines("starts")) == 2)

@@ -30,7 +30,7 @@ SILENT_S = 60.0
 """Seconds without a sign of life after which a worker is killed."""
 
 
-class Supervisor:
+class WorkerSupervisor:
     """Keeps a number of workers running until it is told to stop."""
 
     def __init__(

@@ -1,12 +1,16 @@
 """An app of several workers, from its start to its end."""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 import tempfile
+from typing import Final
 
 from marquee.http_server.worker_supervisor import WorkerSupervisor
+
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - a folder of its own is made there
 
 
 def supervise(sockets: list[socket.socket], workers: int) -> int:
@@ -23,7 +27,7 @@ def supervise(sockets: list[socket.socket], workers: int) -> int:
     """
     command = [sys.executable, *sys.orig_argv[1:]]
     with tempfile.TemporaryDirectory(
-        prefix="marquee-workers-", ignore_cleanup_errors=True
+        prefix="marquee-workers-", dir=_folder_in_memory(), ignore_cleanup_errors=True
     ) as folder:
         supervisor = WorkerSupervisor(command, sockets, workers, folder)
         asyncio.run(supervisor.run())
@@ -31,3 +35,12 @@ def supervise(sockets: list[socket.socket], workers: int) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
     return supervisor.status
+
+
+def _folder_in_memory() -> str | None:
+    """Return the folder for files in memory; None: that for temporary files, as `TMPDIR` says.
+
+    Workers write there with each request, and a disk that is busy would hold up their event loops.
+    """
+    is_there = os.access(_IN_MEMORY, os.W_OK | os.X_OK)
+    return _IN_MEMORY if is_there and "TMPDIR" not in os.environ else None

@@ -22,6 +22,8 @@ METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 STOP_FILE: Final = "stop"
 """File in the workers' folder that tells them that all of them stop."""
+COUNTS_FILE: Final = "connections"
+"""File in the workers' folder with the number of connections that each has open."""
 _REFUSAL_FILE: Final = "refusal"
 
 
@@ -62,6 +64,11 @@ class AppWorker:
     def beat_file(self) -> Path:
         """The file whose time of change tells that the event loop turns."""
         return Path(self.folder) / f"beat_{self.number}"
+
+    @property
+    def counts_file(self) -> Path:
+        """The file behind the numbers of open connections of all workers."""
+        return Path(self.folder) / COUNTS_FILE
 
     @property
     def is_orphan(self) -> bool:

@@ -13,13 +13,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from marquee import telemetry
-from marquee.app_worker import AppWorker, this_worker
+from marquee.app_worker import this_worker
 from marquee.domain.likes import use_likes
 from marquee.errors import SettingsError
 from marquee.http_protocol import ProblemProtocol
 from marquee.http_server.connections import Connections
 from marquee.http_server.draining import Draining, DrainingServer
-from marquee.http_server.ready_first import ReadyFirst
+from marquee.http_server.open_counts import OpenCount
 from marquee.http_server.several_workers import supervise
 from marquee.http_server.worker_server import WorkerServer
 from marquee.ports import listen, refused
@@ -90,7 +90,8 @@ def serve(app: ASGIApp, settings: Settings, package: str, root_path: str = "") -
         SettingsError: A port is taken, or the host is not of this machine.
     """
     draining, worker = Draining(app, root_path), this_worker()
-    connections = Connections(settings.max_connections)
+    count = None if worker is None else OpenCount(worker.counts_file, worker.number)
+    connections = Connections(settings.max_connections, None if count is None else count.tell)
     config = uvicorn.Config(
         draining,
         http=partial(ProblemProtocol, connections=connections, links_under=root_path),  # type: ignore[arg-type]
@@ -105,12 +106,12 @@ def serve(app: ASGIApp, settings: Settings, package: str, root_path: str = "") -
     )
     make_room_for_connections()
     with contextlib.ExitStack() as stack:
-        if worker is None:
+        if worker is None or count is None:
             server = DrainingServer(config, draining, settings.drain_s)
             # Bound before the app starts: a taken port is told before it follows any stream.
             bound = _bind(settings, package, stack)
         else:
-            server = _worker_server(config, draining, settings.drain_s, worker)
+            server = WorkerServer(config, draining, settings.drain_s, worker, connections, count)
             bound = [stack.enter_context(each) for each in worker.open_sockets()]
         try:
             _run(server, bound)
@@ -127,17 +128,6 @@ def _run_workers(settings: Settings, package: str) -> int:
     with contextlib.ExitStack() as stack:
         bound = _bind(settings, package, stack)
         return supervise(bound, settings.workers)
-
-
-def _worker_server(
-    config: uvicorn.Config, draining: Draining, pause_s: float, worker: AppWorker
-) -> DrainingServer:
-    """Return the server of a worker, which may have to be ready before it accepts."""
-    server = WorkerServer(config, draining, pause_s, worker)
-    if worker.ready_within_s:
-        config.app = ReadyFirst(draining, worker.ready_within_s, lambda: server.should_exit)
-    telemetry.WORKER_STARTS.inc()
-    return server
 
 
 def _bind(settings: Settings, package: str, stack: contextlib.ExitStack) -> list[socket.socket]:

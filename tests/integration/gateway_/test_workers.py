@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -149,6 +150,15 @@ def test_each_worker_answers_and_all_are_measured_as_one(lasting: GatewayProcess
                 assert connection.ask("/v1/genres").status == 200
     assert lasting.measure(REQUESTS, path="/v1/genres") - before == 12
     assert lasting.measure("marquee_request_seconds_count", path="/v1/genres") - before == 12
+
+
+def test_connections_that_come_at_once_are_shared(lasting: GatewayProcess) -> None:
+    with ExitStack() as stack:
+        burst = [stack.enter_context(closing(Connection(lasting.port))) for _ in range(40)]
+        until(lambda: all(connection.worker(lasting.pid) for connection in burst))
+        counts = Counter(connection.worker(lasting.pid) for connection in burst)
+    assert len(counts) == WORKERS
+    assert min(counts.values()) >= 10
 
 
 def test_followers_of_all_workers_are_counted(lasting: GatewayProcess) -> None:

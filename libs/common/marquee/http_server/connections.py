@@ -1,6 +1,7 @@
 """Open connections of a server: a bounded number, of which those that owe bytes give way first."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -19,13 +20,14 @@ class Connections:
     one that waits longest first; a connection whose request is in work never is.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, observe: Callable[[int], None] | None = None) -> None:
         """Know none yet.
 
         Args:
             limit: Connections that are open at once, at most.
+            observe: Is told how many are open when that has changed.
         """
-        self._limit = limit
+        self._limit, self._observe = limit, observe
         self._open: set[Connection] = set()
         self._waiting: OrderedDict[Connection, None] = OrderedDict()
 
@@ -42,6 +44,7 @@ class Connections:
             oldest.give_way()
         self._open.add(connection)
         self._waiting[connection] = None
+        self._tell()
         return True
 
     def waits(self, connection: Connection) -> None:
@@ -57,3 +60,8 @@ class Connections:
         """Forget a connection."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._observe is not None:
+            self._observe(len(self._open))

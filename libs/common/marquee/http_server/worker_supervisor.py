@@ -17,7 +17,8 @@ from pathlib import Path
 from prometheus_client.multiprocess import mark_process_dead
 
 from marquee import telemetry
-from marquee.app_worker import STOP_FILE, AppWorker
+from marquee.app_worker import COUNTS_FILE, STOP_FILE, AppWorker
+from marquee.http_server.open_counts import OpenCount, create_counts
 from marquee.http_server.signs_of_life import until_silent
 
 SETTLED_S = 10.0
@@ -52,6 +53,7 @@ class WorkerSupervisor:
         """
         self._command, self._sockets, self._workers = command, sockets, workers
         self._folder, self._silent_s = folder, silent_s
+        create_counts(Path(folder) / COUNTS_FILE, workers)
         self._running: dict[int, asyncio.subprocess.Process] = {}
         self._stop = asyncio.Event()
         self.signal: int | None = None
@@ -124,6 +126,7 @@ class WorkerSupervisor:
         del self._running[number]
         # Its gauges of now are gone with it; what it counted stays, and its successor counts on.
         mark_process_dead(number, self._folder)  # type: ignore[no-untyped-call]
+        OpenCount(worker.counts_file, number).withdraw()
         has_served = worker.beat_file.exists()
         worker.beat_file.unlink(missing_ok=True)
         return status, has_served

@@ -11,9 +11,12 @@ _WORDS = (
     (r"\baclose\b", "close"),
     (r"\bimport asyncio\b", "import time"),
     (r"\basyncio\.sleep\b", "time.sleep"),
+    (r"\bAbstractAsyncContextManager\b", "AbstractContextManager"),
+    (r"\baread\b", "read"),
+    (r"\baiter_bytes\b", "iter_bytes"),
     (r"\bAsyncClient\b", "Client"),
     (r"\bAsyncBaseTransport\b", "BaseTransport"),
-    (r"\bAsync(?=Marquee|Lists|Viewers|Catalogue|Transport)", ""),
+    (r"\bAsync(?=Marquee|Lists|Following|Viewers|Catalogue|Transport)", ""),
     (r"\bmarquee_client\.aio\b", "marquee_client.sync"),
 )
 _HEAD = "# Made by `make clients` from marquee_client/aio; do not edit.\n"

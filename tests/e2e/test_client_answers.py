@@ -1,6 +1,6 @@
 """Python's client reads what a whole running system answers, with models, call by call."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -123,15 +123,19 @@ def test_the_catalogue(marquee: Marquee) -> None:
 
 def test_a_list_is_followed(marquee: Marquee, viewer: int) -> None:
     with closing(marquee.follow(viewer, k=5)) as lists:
-        first = next(lists)
-        marquee.dismiss(viewer, first.items[0].movie_id)
-        assert first.items[0].movie_id not in ids(next(lists))
+        film = next(lists).items[0].movie_id
+        marquee.dismiss(viewer, film)
+        # Services may still be catching up with the ratings: then lists with the film come first.
+        while film in (shown := ids(next(lists))):
+            pass
+        assert len(shown) == 5
 
 
-def test_what_holds_still_is_not_sent_again(marquee_url: str, viewer: int) -> None:
+def test_what_holds_still_is_not_sent_again(
+    marquee_url: str, viewer: int, wait_until: Callable[..., float]
+) -> None:
     with Marquee(marquee_url, timeout=60, kept_answers=100) as client:
-        first = client.shelves(viewer)
-        again = client.shelves(viewer)
-        assert again.rows == first.rows
         # The same object: the gateway answered 304.
         assert client.movie(1) is client.movie(1)
+        wait_until(lambda: client.shelves(viewer) is client.shelves(viewer))
+        wait_until(lambda: client.recommend(viewer) is client.recommend(viewer))

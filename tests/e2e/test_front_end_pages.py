@@ -147,7 +147,8 @@ def test_a_call_is_sent_again_with_a_new_token_or_after_a_break(
 
     page.route(re.compile(r"/ratings/\d+$"), trouble)
     body = f"""
-    const write = call("/v1/users/{new_user}/ratings/1", {{ method: "PUT", body: {{ rating: 4 }} }});
+    const options = {{ method: "PUT", body: {{ rating: 4 }} }};
+    const write = call("/v1/users/{new_user}/ratings/1", options);
     return write.then(() => "done", (problem) => problem.code);
     """
     source = f"async () => {{ {script('front-ends/single-page-app.md')} {CALLS} {body} }}"

@@ -46,7 +46,7 @@ def write(page: Page, path: str, body: object = None) -> str:
 def kept(page: Page, after: str | None = None) -> list[str]:
     """Return the viewer's watchlist as the gateway has it."""
     viewer = page.locator("#viewer-id").inner_text()
-    options = {"after": after} if after else {}
+    options: dict[str, str | float | bool] = {"after": after} if after else {}
     answer = page.request.get(f"/v1/users/{viewer}/watchlist", params=options)
     return [str(film["movie_id"]) for film in answer.json()["items"]]
 
@@ -57,7 +57,7 @@ def known(page: Page, later: int = 0) -> Page:
     for movie_id, stars in LIKED.items():
         token = write(page, f"ratings/{movie_id}", {"rating": stars})
     viewer = page.locator("#viewer-id").inner_text()
-    query = {"k": 40, "after": token}
+    query: dict[str, str | float | bool] = {"k": 40, "after": token}
     answer = page.request.get(f"/v1/users/{viewer}/recommendations", params=query).json()
     # Films that come right after those of the list, so that their row is a good one.
     for film in answer["items"][10 : 10 + later]:
@@ -194,7 +194,7 @@ def test_rows_are_of_the_chosen_genre(visit):
     page.get_by_role("checkbox", name="Western", exact=True).check()
     expect(page.locator("#films-title")).to_contain_text("Western")
     viewer = page.locator("#viewer-id").inner_text()
-    query = {"genre": "Western", "rows": 7, "k": 10}
+    query: dict[str, str | float | bool] = {"genre": "Western", "rows": 7, "k": 10}
     answer = page.request.get(f"/v1/users/{viewer}/shelves", params=query)
     rows = answer.json()["rows"][1:]
     expect(page.locator("#browse .tile")).to_have_count(sum(len(row["items"]) for row in rows))

@@ -1,7 +1,7 @@
 """Lists that are followed: each that differs from the one before."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Unpack
 
@@ -27,7 +27,7 @@ class AsyncFollowing(AsyncTransport):
 
     async def follow(
         self, user_id: UserId, **options: Unpack[FollowOptions]
-    ) -> AsyncIterator[answers.Recommendations]:
+    ) -> AsyncGenerator[answers.Recommendations, None]:
         """Yield a viewer's list: the present one first, then each that differs from the last.
 
         A broken connection is made again, and goes on after the last list. Each follower has a

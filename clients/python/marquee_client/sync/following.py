@@ -2,7 +2,7 @@
 """Lists that are followed: each that differs from the one before."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from typing import Final, Unpack
 
@@ -28,7 +28,7 @@ class Following(Transport):
 
     def follow(
         self, user_id: UserId, **options: Unpack[FollowOptions]
-    ) -> Iterator[answers.Recommendations]:
+    ) -> Generator[answers.Recommendations, None, None]:
         """Yield a viewer's list: the present one first, then each that differs from the last.
 
         A broken connection is made again, and goes on after the last list. Each follower has a

@@ -88,5 +88,10 @@ class Acceptor:
         work = self._loop.connect_accepted_socket(self._make_protocol, connection)
         task: asyncio.Task[object] = self._loop.create_task(work)
         self._handing_over.add(task)
-        task.add_done_callback(self._handing_over.discard)
+        task.add_done_callback(self._handed_over)
         self._accepted(len(self._handing_over))
+
+    def _handed_over(self, task: asyncio.Task[object]) -> None:
+        self._handing_over.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            telemetry.log.warning("a connection was lost at once", detail=str(error))

@@ -3,21 +3,11 @@
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.consumer import GatewayProjection
-from marquee.access.api_keys import create_key
-from marquee.access.key_store import KeyStore, Who
-from marquee.access.rates import Rate
-from marquee.access.scopes import Scope
-from marquee.bus.factory import open_bus
-from marquee.events import MovieAdded
-from marquee.settings import Settings
 from marquee_client import (
     AsyncMarquee,
     Forbidden,
@@ -32,9 +22,7 @@ from marquee_client import (
 from marquee_client.options import SessionOptions
 from marquee_local.servers import free_port
 from marquee_testing.servers.fault_proxy import Link, fault_proxy
-from marquee_testing.servers.gateway_process import gateway_process
-from marquee_testing.servers.ranking_service import ranking_service
-from marquee_testing.servers.system import System, running
+from marquee_testing.servers.shop import Shop, running_shop
 
 README = Path(__file__).resolve().parents[3] / "clients/python/README.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -42,56 +30,10 @@ FILMS = 60
 QUICK = Retries(first_s=0.01)
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A gateway with keys.
-
-    Attributes:
-        url: Its address.
-        key: A key with all that a shop does.
-        slow_key: One that may call once a minute.
-        system: The consumer behind it.
-    """
-
-    url: str
-    key: str
-    slow_key: str
-    system: System
-
-
 @pytest.fixture(scope="module")
-def settings(redis_url: str) -> Settings:
-    values = {"redis_url": redis_url, "namespace": f"test-{secrets.token_hex(4)}"}
-    return Settings.model_validate(values)
-
-
-@pytest.fixture(scope="module")
-def consumer(settings: Settings) -> Iterator[System]:
-    url = settings.redis_url.get_secret_value()
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        films = (
-            {"movie_id": i, "title": f"Film {i}", "year": 1980 + i % 40, "genres": ["Drama"]}
-            for i in range(1, FILMS + 1)
-        )
-        group.wait(group.publish(*(MovieAdded.model_validate({"data": film}) for film in films)))
-        yield group
-
-
-@pytest.fixture(scope="module")
-def shop(settings: Settings, consumer: System) -> Iterator[Shop]:
-    url = settings.redis_url.get_secret_value()
-    granted = (Scope.READ, Scope.WRITE, Scope.CURATE)
-    key, text = create_key("shop", granted)
-    slow, slow_text = create_key("slow", (Scope.READ,), rate=Rate.parse("1/m"))
-    with closing(KeyStore(url, settings.namespace, Who("tester"))) as keys:
-        keys.add(key)
-        keys.add(slow)
-    ports = free_port(), free_port()
-    with ranking_service(FILMS) as models:
-        values = {**models.urls, "auth": "keys", "token_secrets": secrets.token_hex(32)}
-        with gateway_process(url, settings.namespace, ports, deadline_ms="5000", **values) as made:
-            yield Shop(made.url, text, slow_text, consumer)
+def shop(redis_url: str) -> Iterator[Shop]:
+    with running_shop(redis_url, FILMS) as made:
+        yield made
 
 
 @pytest.fixture

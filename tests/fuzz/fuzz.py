@@ -23,7 +23,7 @@ from rich.table import Table
 
 from api_fuzz import OFF, PROGRAM, ApiFuzz, ApiResult, table_of
 from event_calls import EventCalls
-from event_fuzz import EventFuzz, EventResult, disagreements
+from event_fuzz import TOPICS, EventFuzz, EventResult, disagreements
 from fuzz_system import System, started
 from marquee_local.servers import kafka_lacks
 from marquee_testing.servers.raw_producers import RawKafkaProducer, RawProducer, RawRedisProducer
@@ -171,7 +171,10 @@ class Run:
 def _raw_producer(system: System) -> RawProducer:
     settings = system.settings
     if settings.bus == "kafka":
-        return RawKafkaProducer(settings.kafka_servers, settings.namespace)
+        producer = RawKafkaProducer(settings.kafka_servers, settings.namespace)
+        for topic in TOPICS:
+            producer.allow_large(topic)
+        return producer
     return RawRedisProducer(settings.redis_url.get_secret_value(), settings.namespace)
 
 

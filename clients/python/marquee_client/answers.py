@@ -42,10 +42,10 @@ class BatchItem(Document):
     """A viewer's list, or why there is none.
 
     Attributes:
-        user_id: The viewer, as the request names them.
+        user_id: The viewer, as the request names them; null where that is no name.
     """
 
-    user_id: Any
+    user_id: str | int | None
     list: Recommendations | None
     problem: OwnProblem | None
 

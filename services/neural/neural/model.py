@@ -182,8 +182,8 @@ class Neural:
         popularity: Popularity | None = None,
     ) -> dict[str, Vector]:
         """Return the signals of m chosen movies by name, as of `NeuralScorers`."""
-        user_rows = self.base.vectors[user_movies]
-        return self.scorers.signals(user_movies, half_stars, user_rows, chosen, popularity)
+        base = self.base.vectors
+        return self.scorers.signals(user_movies, half_stars, base, chosen, popularity)
 
     def rating_signal(self, user_movies: Ints, half_stars: Integer, rows: Matrix) -> Vector:
         """Return the z-scores of the ratings predicted of m movie rows."""

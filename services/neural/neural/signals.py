@@ -52,7 +52,7 @@ class NeuralScorers:
         self,
         user_movies: Ints,
         half_stars: Integer,
-        user_rows: Matrix,
+        base: Matrix,
         chosen: RowSelection,
         popularity: Popularity | None,
     ) -> dict[str, Vector]:
@@ -61,7 +61,7 @@ class NeuralScorers:
         Args:
             user_movies: Base rows of the movies that the user rated, n.
             half_stars: The ratings, n, in half stars.
-            user_rows: What the base table has of these movies, n × size.
+            base: Rows of the base table, i × size.
             chosen: The movies to score.
             popularity: The live popularity; None: as at the training.
         """
@@ -80,10 +80,12 @@ class NeuralScorers:
         if self.factors is None:
             signals["many"] = log_share(long_history, _FLOOR)
         else:
-            factor = self.factors.fold_in(layout.factor(user_rows), half_stars)
+            factor = self.factors.fold_in(layout.factor(base)[user_movies], half_stars)
             signals["als"] = log_share(layout.factor(rows) @ factor, ALS_FLOOR)
         if layout.codes:
-            similarity = likeness(layout.code(rows), layout.code(user_rows[is_like(half_stars)]))
+            # Columns before rows: a row of a table that is stored by column lies all over it.
+            liked = layout.code(base)[user_movies[is_like(half_stars)]]
+            similarity = likeness(layout.code(rows), liked)
             signals["content"] = np.float32(np.log1p(len(user_movies))) * similarity
         return signals
 

@@ -180,8 +180,9 @@ class UserModel:
             log_popularity = np.where(coldness > 0, np.maximum(live, base_popularity), live)
         imputer = ColdStartImputer(self.cold_start, base_popularity, coldness)
         preference = self.preference.signals(user_movies, half_stars, table, imputer, code, chosen)
-        liked = table[user_movies[is_like(half_stars)]]
-        similarity = likeness(layout.codes(rows), layout.codes(liked))
+        # Columns before rows: a row of a table that is stored by column lies all over it.
+        liked = layout.codes(table)[user_movies[is_like(half_stars)]]
+        similarity = likeness(layout.codes(rows), liked)
         rates = neighbourhood.rates(chosen.n)[chosen.rows]
         return preference | {
             "content": np.float32(np.log1p(len(user_movies))) * similarity,
@@ -217,7 +218,7 @@ class UserModel:
         if not len(liked):
             return [()] * len(rows)
         co_likes = neighbourhood.co_likes(rows, liked, len(movies))
-        outputs = unit(self._layout.outputs(movies.vectors[np.concatenate([rows, liked])]))
+        outputs = unit(self._layout.outputs(movies.vectors)[np.concatenate([rows, liked])])
         cosines = np.maximum(outputs[: len(rows)] @ outputs[len(rows) :].T, 0)
         parts = np.where(co_likes.sum(axis=1, keepdims=True) > 0, co_likes, cosines)
         ids = movies.movie_ids[liked].tolist()

@@ -11,6 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.access.authenticator import Authenticator
+from gateway.access.key_ring import KeyRing
+from gateway.access.rate_limiter import RateLimiter
+from gateway.access.viewer_tokens import ViewerTokens
 from gateway.app import build
 from gateway.consumer import GatewayProjection
 from gateway.http.idempotency_store import (
@@ -187,6 +191,22 @@ async def test_calls_with_one_key_at_the_same_time_are_answered_alike(pair: Pair
     answers = await asyncio.gather(*calls)
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
+
+
+async def test_each_caller_has_keys_of_its_own(pair: Pair) -> None:
+    tokens = ViewerTokens(("s" * 32,))
+    limiter = RateLimiter("redis://127.0.0.1:1/0", "n")  # not asked: tokens have no rate here
+    for app in pair.apps:
+        app.state.allow = Authenticator(KeyRing(None, "n"), tokens, limiter)
+    before = pair.count()
+    for user_id in (1, 2):
+        path = f"/v1/users/{user_id}/ratings/2"
+        headers = {"Authorization": f"Bearer {tokens.sign(user_id, 900)}", **KEY}
+        for client, replayed in ((pair.one, None), (pair.other, "true")):
+            answer = await client.put(path, json={"rating": 4.0}, headers=headers)
+            assert answer.status_code == 202
+            assert answer.headers.get("Idempotency-Replayed") == replayed
+    assert pair.count() == before + 2
 
 
 async def test_a_refused_request_may_be_mended_under_its_key(pair: Pair) -> None:

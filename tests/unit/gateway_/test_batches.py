@@ -79,11 +79,26 @@ async def test_an_id_that_is_none_costs_no_other_viewer_the_list(
     first, second, third = body["items"]
     assert first["list"]
     assert third["list"]
-    assert second["user_id"] == wrong
+    assert second["user_id"] == (wrong if isinstance(wrong, str) else None)
     assert second["list"] is None
     assert second["problem"]["code"] == "invalid_input"
     assert second["problem"]["status"] == 422
     assert second["problem"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["-17872618005301783356973894356913094656", '"\\ud800"', '"\\u0000"', '{"\\udfff": 1e400}'],
+)
+async def test_a_name_that_no_answer_can_repeat_is_told_as_none(
+    api: ApiHarness, wrong: str
+) -> None:
+    text = '{"users": [1, %s, [%s]]}' % (wrong, wrong)  # noqa: UP031 - braces of JSON
+    headers = {"content-type": "application/json"}
+    response = await api.client.post(PATH, content=text, headers=headers)
+    assert response.status_code == 200, response.text
+    assert [item["user_id"] for item in response.json()["items"]] == [1, None, None]
+    assert response.json()["problems"] == 2
 
 
 async def test_few_lists_are_made_at_once_over_all_batches(api: ApiHarness) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import Mount
 
 from gateway.app import create_app
 from gateway.catalogue.catalogue import Row
+from gateway.http.admission import OPEN_TO_ALL, Admission
 from gateway.http.problem_details import CODES
 from gateway.http.route import StrictRoute
 from gateway.http.scopes import SCOPES
@@ -781,9 +782,10 @@ async def test_a_caller_without_the_scope_is_refused_before_anything_is_done() -
     class Forbidden(MarqueeError):
         status, code = 403, "forbidden"
 
-    async def only_read(_: Request, scope: Scope) -> None:
+    async def only_read(_: Request, scope: Scope) -> Admission:
         if scope is not Scope.READ:
             raise Forbidden(f"the scope {scope} is needed")
+        return OPEN_TO_ALL
 
     context, *_, publisher = parts()
     async with client_of(create_app(context, allow=only_read)) as client:

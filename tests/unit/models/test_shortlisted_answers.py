@@ -15,6 +15,7 @@ from content.fit import ContentConfig
 from hybrid.fit import HybridConfig
 from marquee.domain.recommendation import UserHistory
 from marquee.features.movie_table import MovieTable
+from marquee.features.shortlist import MAX_CANDIDATES
 from marquee_testing import checkerboard
 from marquee_testing.small_fits import SMALL_TASTE
 from user_model.fit import UserModelConfig
@@ -90,7 +91,7 @@ def test_a_list_is_the_best_of_the_shortlist_as_all_rows_score_them(name: str) -
     movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())
     mask = ~np.isin(movies.movie_ids, [10, 11, 12])
     chosen = movies.select_rows(mask, 10)
-    assert len(chosen.vectors) == 10_000
+    assert len(chosen.vectors) == MAX_CANDIDATES
     listed = np.zeros(len(movies), bool)
     listed[chosen.rows] = True
     assert lists(model, movies, mask, 10) == lists(model, every, mask & listed, 10)
@@ -119,6 +120,6 @@ def test_a_new_movie_stands_where_all_rows_would_place_it(name: str) -> None:
     assert mask[-1]
     mask[: model.base.index(14) + 1] = False
     wanted = int(mask.sum()) // 10
-    assert wanted == 999
+    assert wanted == MAX_CANDIDATES // 10 - 1
     assert movies.select_rows(mask, wanted).n == len(movies)
     check_equal_but_for_rounding(model, (movies, every), mask, wanted)

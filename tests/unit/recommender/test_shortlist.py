@@ -3,7 +3,7 @@
 import numpy as np
 
 from marquee.features.movie_table import MovieTable
-from marquee.features.shortlist import all_rows, candidate_rows
+from marquee.features.shortlist import MAX_CANDIDATES, all_rows, candidate_rows
 
 D = 3
 
@@ -57,7 +57,7 @@ def test_the_selection_holds_rows_of_the_table_with_the_most_liked_among_them() 
     assert len(selection.rows) < 15_000
     assert (np.diff(selection.rows) > 0).all()
     assert np.array_equal(selection.vectors, movies.vectors[selection.rows])
-    assert set(np.argsort(-sums[:, 1])[:5_000]) <= set(selection.rows.tolist())
+    assert set(np.argsort(-sums[:, 1])[: MAX_CANDIDATES // 2]) <= set(selection.rows.tolist())
     assert set(np.flatnonzero(sums[:, 0] == 0)) <= set(selection.rows.tolist())
     assert selection.table_rows(np.array([0, 7])).tolist() == selection.rows[[0, 7]].tolist()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from marquee.arrays import Floating, Ints, Mask, Matrix, Vector, lengthened
 
-MAX_CANDIDATES = 10_000
+MAX_CANDIDATES = 4_000
 """Movies, the most liked ones, that are candidates."""
 
 _MIN_LEFT = 500

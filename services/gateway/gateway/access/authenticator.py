@@ -8,7 +8,9 @@ from starlette.requests import Request
 from gateway.access.caller import ANYONE, Caller, viewer
 from gateway.access.key_ring import KeyRing
 from gateway.access.rate_limiter import RateLimiter
+from gateway.access.viewer_calls import ViewerCalls
 from gateway.access.viewer_tokens import ViewerTokens
+from gateway.http.admission import OPEN_TO_ALL, Admission
 from gateway.http.scopes import OF_ANYONE, OF_ONE_VIEWER, OF_VIEWER_IN_BODY
 from marquee.access.api_keys import PREFIX, split_key
 from marquee.access.rates import Rate
@@ -20,9 +22,10 @@ _HOW = "send a key or a viewer's token as `Authorization: Bearer …`"
 _USER = "user_id"
 
 
-async def open_access(request: Request, _: Scope) -> None:
+async def open_access(request: Request, _: Scope) -> Admission:
     """Allow every call to everyone: for a single machine; the app logs a warning at the start."""
     request.state.caller = ANYONE
+    return OPEN_TO_ALL
 
 
 class Authenticator:
@@ -47,9 +50,10 @@ class Authenticator:
         """
         self._keys, self._tokens, self._limiter = keys, tokens, limiter
         self._viewer_rate, self._now = viewer_rate, now
+        self._viewer_calls = ViewerCalls()
 
-    async def __call__(self, request: Request, scope: Scope) -> None:
-        """Set the request's caller.
+    async def __call__(self, request: Request, scope: Scope) -> Admission:
+        """Set the request's caller, and let it in.
 
         Raises:
             Unauthorized: There is no valid key or token.
@@ -62,6 +66,7 @@ class Authenticator:
         request.state.caller = caller
         if caller.rate is not None:
             request.state.allowance = await self._limiter.take(caller.bucket, caller.rate)
+        return Admission(caller.name, self._viewer_calls.one_more(caller))
 
     def confirm(self, request: Request, scope: Scope) -> None:
         """Check that the caller of a long call may still make it; it counts against no rate.

@@ -70,7 +70,7 @@ def idempotent_request_of(request: Request) -> IdempotentRequest | None:
 async def idempotent(
     request: Request, key: str, handle: Callable[[Request], Awaitable[Response]]
 ) -> Response:
-    """Handle a request with a key, or repeat the stored response of the first one."""
+    """Handle a request with a key of its caller, or repeat the first one's stored response."""
     store: Idempotency = request.app.state.context.idempotency
     scope, body = request.scope, await request.body()
     fingerprint = fingerprint_of(request.method, scope["path"], scope["query_string"], body)

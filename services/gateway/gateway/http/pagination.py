@@ -33,13 +33,14 @@ def paginate(
     last: Sequence[int] = ()
     if cursor is not None:
         last = _movie_ids(cursor)
-        start = max((place for place, i in enumerate(listed, 1) if i in last), default=0)
+        anchors = frozenset(last)
+        start = max((place for place, i in enumerate(listed, 1) if i in anchors), default=0)
         if not start:
             raise InvalidInput("its films are not in the list any more; begin anew", "cursor")
     page = listed[start : start + limit]
     is_last = start + limit >= len(listed)
-    anchors = [*last, *page][-_ANCHORS:]
-    return page, None if is_last else cursor_after(",".join(map(str, anchors)))
+    ends = [*last, *page][-_ANCHORS:]
+    return page, None if is_last else cursor_after(",".join(map(str, ends)))
 
 
 def paginate_by_key(

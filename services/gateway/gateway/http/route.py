@@ -1,7 +1,7 @@
 """Routes: each has a scope and a stable operation id, and refuses unknown parameters."""
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from gateway.http import reason
+from gateway.http.admission import OPEN_TO_ALL
 from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
 from gateway.http.json_body import require_json
 from gateway.http.openapi_security import security_of
@@ -30,8 +31,6 @@ from marquee.domain.json_values import refuse_deep
 from marquee.http_server.disconnect import CALLER_GONE, CallerGone, StoppedWithCaller
 from marquee.limits import MAX_PARAMETERS
 
-Allow = Callable[[Request, Scope], Awaitable[None]]
-"""Raises when the caller of a request lacks a scope."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 """Answers a request."""
 
@@ -79,14 +78,18 @@ class StrictRoute(APIRoute):
                 if request.scope["query_string"]:
                     _refuse_too_many(request.scope["query_string"])
                     _refuse_unknown(request.query_params.keys(), known)
+                admission = OPEN_TO_ALL
                 if scope is not Scope.OPEN:
-                    await request.app.state.allow(request, scope)
+                    admission = await request.app.state.allow(request, scope)
                 if reasoned:
                     request.state.reason = reason_of(request)
                 key = key_of(request, keyed)
-                response = await (
-                    handle(request) if key is None else idempotent(request, key, handle)
-                )
+                with admission.under_way:
+                    response = await (
+                        handle(request)
+                        if key is None
+                        else idempotent(request, admission.own(key), handle)
+                    )
                 if is_kept:
                     response = validated(request, response)
                 status = response.status_code

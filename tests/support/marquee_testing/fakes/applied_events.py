@@ -11,6 +11,7 @@ from fastapi import Request
 from gateway.access.caller import Caller
 from gateway.app import create_app
 from gateway.consumer import AUDITED, GatewayProjection
+from gateway.http.admission import OPEN_TO_ALL, Admission
 from gateway.state.profiles import Profile
 from gateway.state.rules import MovieRules, Rules
 from marquee.access.scopes import GRANTED, Scope
@@ -84,9 +85,10 @@ class AppliedApi:
         self.client = client_of(create_app(context, allow=self._allow))
         self.last_ms = 0
 
-    async def _allow(self, request: Request, scope: Scope) -> None:
+    async def _allow(self, request: Request, scope: Scope) -> Admission:
         self.caller.require(scope)
         request.state.caller = self.caller
+        return OPEN_TO_ALL
 
     async def call(
         self, method: str, path: str, body: Any = None, status: int | None = None

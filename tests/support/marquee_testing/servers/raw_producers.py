@@ -1,6 +1,7 @@
 """Producers that put any bytes on any partition, to write invalid messages."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,36 +65,40 @@ class RawKafkaProducer:
 
     def put(self, at: TopicPartition, key: bytes, value: bytes, **headers: bytes) -> None:
         """Put a message where it is told to; wait until a limit just raised is in force."""
-        producer = kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
-        topic, sent = f"{self._namespace}.{at.topic}", list(headers.items())
-
-        def is_taken() -> bool:
-            try:
-                producer.send(topic, value, key, partition=at.partition, headers=sent).get(60)
-            except kafka.errors.MessageSizeTooLargeError:
-                # The broker answers a change of a topic's settings before it follows it.
-                return False
-            return True
-
-        until(is_taken)
-        producer.close()
+        self.put_many([RawMessage(at, key, value, headers)])
 
     def put_many(self, messages: Sequence[RawMessage]) -> list[Published]:
-        """Put messages where they are told to; return where they are."""
-        producer = kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
-        sent = [
-            producer.send(
-                f"{self._namespace}.{m.at.topic}",
-                m.value,
-                m.key,
-                partition=m.at.partition,
-                headers=list(m.headers.items()),
-            )
-            for m in messages
-        ]
-        offsets = [future.get(60).offset for future in sent]
-        producer.close()
-        return [Published(m.at, offset) for m, offset in zip(messages, offsets, strict=True)]
+        """Put messages where they are told to; return where they are.
+
+        A broker answers a change of a topic's settings before it follows it, so what it refuses as
+        too large is sent again.
+        """
+        with closing(
+            kafka.KafkaProducer(bootstrap_servers=self._servers, max_request_size=4_000_000)
+        ) as producer:
+            waits = dict(enumerate(self._send(producer, message) for message in messages))
+            offsets: dict[int, int] = {}
+
+            def are_taken() -> bool:
+                for place in list(waits):
+                    try:
+                        offsets[place] = waits[place].get(60).offset
+                        del waits[place]
+                    except kafka.errors.MessageSizeTooLargeError:
+                        waits[place] = self._send(producer, messages[place])
+                return not waits
+
+            until(are_taken)
+        return [Published(message.at, offsets[i]) for i, message in enumerate(messages)]
+
+    def _send(self, producer: Any, message: RawMessage) -> Any:
+        return producer.send(
+            f"{self._namespace}.{message.at.topic}",
+            message.value,
+            message.key,
+            partition=message.at.partition,
+            headers=list(message.headers.items()),
+        )
 
     def allow_large(self, topic: str) -> None:
         """Let a topic take more than brokers do by default."""

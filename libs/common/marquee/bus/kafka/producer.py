@@ -15,7 +15,7 @@ from marquee.errors import InvalidInput
 from marquee.events.partitioning import partition_of_bytes
 
 _ABANDON_S = 2.0
-"""Wait for the client's thread to end, in seconds; it ends by itself after that, sending nothing."""
+"""Seconds to wait for the end of the client's thread; it ends later too, and sends nothing more."""
 
 
 class KafkaProducer:

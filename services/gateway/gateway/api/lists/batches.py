@@ -52,9 +52,17 @@ async def recommend_batch(request: Request, body: BatchBody) -> Response:
             return {"list": None, "problem": problem | error.document()}
 
     made = await asyncio.gather(*map(one, body.users))
-    items = [{"user_id": user} | item for user, item in zip(body.users, made, strict=True)]
+    items = [{"user_id": _named(user)} | item for user, item in zip(body.users, made, strict=True)]
     lists = sum(item["list"] is not None for item in items)
     return json_response({"lists": lists, "problems": len(items) - lists, "items": items})
+
+
+def _named(user: Any) -> str | int | None:
+    """Return a viewer as the request names them, None for what JSON in UTF-8 cannot name one by."""
+    if isinstance(user, str):
+        return user if user.isprintable() else None
+    is_whole = isinstance(user, int) and not isinstance(user, bool)
+    return user if is_whole and abs(user) < 2**63 else None
 
 
 def _id_of(user: Any) -> int:

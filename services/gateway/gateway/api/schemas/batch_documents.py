@@ -1,6 +1,6 @@
 """Models of the responses for several viewers, for the OpenAPI document alone."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -25,7 +25,9 @@ class OwnProblemDocument(BaseModel):
 class BatchItemDocument(BaseModel):
     """A viewer's list, or why there is none."""
 
-    user_id: Any = Field(description="The viewer, as the request names them.")
+    user_id: str | int | None = Field(
+        description="The viewer, as the request names them; null where that is no name."
+    )
     list: RecommendationsDocument | None
     problem: OwnProblemDocument | None
 

@@ -10,6 +10,7 @@ p { margin: 0; overflow-wrap: anywhere; }
 .title { font-weight: 650; }
 .year { font-weight: 400; }
 .reason { font-size: .9em; }
+.notice { margin-bottom: .5rem; }
 .notice:empty { display: none; }
 .outcome { margin-top: .5rem; display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; min-height: 2.25rem; }
 button { min-height: 2rem; padding: .25rem .75rem; border: 1px solid currentcolor; border-radius: .4rem; background: none; color: inherit; font: inherit; cursor: pointer; }

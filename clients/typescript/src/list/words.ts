@@ -1,7 +1,7 @@
 /** Everything that the list says, in one place, so that a page can translate it. */
 
-import type { MarqueeError } from "../errors.js";
-import type { RecommendationDocument } from "../schema.js";
+import { Refused, type MarqueeError } from "../errors.js";
+import type { Reason, RecommendationDocument } from "../schema.js";
 
 type Film = Pick<RecommendationDocument, "title" | "year">;
 
@@ -29,6 +29,8 @@ export interface Words {
 }
 
 const WHOLE = ["", "one", "two", "three", "four", "five"];
+// Codes are for programs.
+const told = (error: MarqueeError): string => (error instanceof Refused ? error.detail : error.message).replace(/\.?$/, ".");
 const both = (films: string[]): string => new Intl.ListFormat("en").format(films);
 
 export const ENGLISH: Words = {
@@ -41,7 +43,7 @@ export const ENGLISH: Words = {
   title: (film) => film.title ?? "Untitled film",
   reason(film) {
     const named = both(film.because.flatMap((ground) => ground.title ?? []).slice(0, 2));
-    const reasons: Partial<Record<string, string>> = {
+    const reasons: Record<Reason, string> = {
       popular: "Loved by many viewers",
       popular_in_genre: "A favourite of its genre",
       popular_in_your_genres: "Popular in the genres of what you have seen",
@@ -53,7 +55,8 @@ export const ENGLISH: Words = {
       on_your_watchlist: "On your watchlist",
       promoted: "Featured",
     };
-    return reasons[film.reason] ?? "Chosen for you";
+    // A later gateway may know more of them.
+    return (reasons as Partial<typeof reasons>)[film.reason] ?? "Chosen for you";
   },
   rate: (film) => `Your rating of ${ENGLISH.title(film)}${film.year ? ` (${film.year})` : ""}`,
   stars(value) {
@@ -64,6 +67,6 @@ export const ENGLISH: Words = {
   },
   rated: (film, value) => `Rated ${ENGLISH.title(film)}: ${ENGLISH.stars(value)}.`,
   takenBack: (film) => `Took back your rating of ${ENGLISH.title(film)}.`,
-  notSaved: (film, error) => `Your rating of ${ENGLISH.title(film)} is not saved: ${error.message}.`,
-  ended: (error) => `This list does not go on: ${error.message}.`,
+  notSaved: (film, error) => `Your rating of ${ENGLISH.title(film)} is not saved: ${told(error)}`,
+  ended: (error) => `This list does not go on: ${told(error)}`,
 };

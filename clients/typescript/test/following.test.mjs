@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 import * as marquee from "../dist/index.js";
 import { EventParser } from "../dist/event-stream.js";
-import { gateway, LIST, listed, problem, RECEIPT, silence, stream } from "./gateway.mjs";
+import { gateway, LIST, listed, problem, RECEIPT, stream } from "./gateway.mjs";
 
-const STREAM = "retry: 10\r\n\r\n:\n\nid: a\nevent: list\ndata: {\ndata:1}\n\nid\ndata\n\nevent: end\rdata: x\r\rdata: lost";
+const STREAM = "retry: 10\r\n\r\n:\n\nid: a\r\nevent: list\r\ndata: {\r\ndata:1}\r\n\r\nid\ndata\n\nevent: end\rdata: x\r\rdata: lost";
 const SAID = [
   { retryMs: 10 },
   { alive: true },
@@ -115,17 +115,18 @@ test("a refusal that does not pass ends it, and so does an answer that is no str
 
 test("silence counts as a break, but not the time that the caller takes", async () => {
   const one = stream(`retry: 1\n\n${listed("a", 1)}`);
-  const two = stream(listed("b", 2));
-  const { client, requests } = await gateway(one, two, silence);
+  const two = stream(listed("c", 3));
+  const { client, requests } = await gateway(one, two);
   const seen = [];
-  const stop = new AbortController();
-  for await (const list of client().follow(42, {}, { silenceMs: 200, signal: stop.signal, onBreak: (error) => seen.push(error.name) })) {
+  for await (const list of client().follow(42, {}, { silenceMs: 600, onBreak: (error) => seen.push(error.name) })) {
     seen.push(list.items[0]);
-    if (list.items[0] === 1) await new Promise((resolve) => setTimeout(resolve, 500));
-    else stop.abort();
+    if (list.items[0] === 3) break;
+    if (list.items[0] === 2) continue;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    one.say(listed("b", 2));
   }
-  assert.deepEqual(seen, [1, "TimedOut", 2]);
-  assert.equal(requests[1].headers["last-event-id"], "a");
+  assert.deepEqual(seen, [1, 2, "TimedOut", 3]);
+  assert.deepEqual(requests.map(({ headers }) => headers["last-event-id"]), [undefined, "b"]);
 });
 
 test("an id that is none is refused before anything is sent", async () => {

@@ -50,7 +50,7 @@ test("a key of the caller's choice is sent", async () => {
 
 test("a try that takes too long is given up, the next one may do", async () => {
   const { client, requests } = await gateway(silence, LIST, silence, silence);
-  await client({ timeoutMs: 100 }).recommend(1);
+  await client({ timeoutMs: 500 }).recommend(1);
   assert.equal(requests.length, 2);
   const once = client({ retries: { attempts: 1 } });
   await assert.rejects(once.recommend(1, {}, { timeoutMs: 50 }), marquee.TimedOut);

@@ -11,14 +11,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from marquee_local.servers import free_port
-from marquee_testing.servers.shop import Shop, running_shop
+from marquee_testing.servers.shop import Shop, open_shop
 from marquee_testing.servers.shop_site import ShopSite, running_site
 from marquee_testing.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-FILMS = 60
 DEADLINE = 30_000
 SHOTS = ROOT / "reports/screenshots"
 PAGE = (ROOT / "docs/how-to/call-from-typescript.md").read_text()
@@ -55,7 +54,7 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def shop(redis_url: str, port: int) -> Iterator[Shop]:
-    with running_shop(redis_url, FILMS, cors_origins=f"http://127.0.0.1:{port}") as made:
+    with open_shop(redis_url, cors_origins=f"http://127.0.0.1:{port}") as made:
         yield made
 
 

@@ -5,7 +5,7 @@ import { operations } from "./operations.js";
 import type { Call, CallOptions, UserId } from "./operation.js";
 import type { RecommendationsDocument } from "./schema.js";
 import type { Prepared } from "./transport.js";
-import type { Answer, Body, Query } from "./types.js";
+import type { Answer, Body, Query, SegmentKind } from "./types.js";
 import { readOf, Viewers } from "./viewers.js";
 
 /** A client of Marquee's HTTP API. */
@@ -61,10 +61,29 @@ export class Marquee extends Viewers {
     return this.send({ operation: operations.recommend_together, body: request, options });
   }
 
+  /** The segments of films or of viewers, and what sets each apart. */
+  segments(kind: SegmentKind, options: CallOptions = {}): Promise<Answer<"list_segments">> {
+    return this.send({ operation: operations.list_segments, path: { kind }, options });
+  }
+
+  /** Films of a segment of films, or for a segment of viewers. */
+  recommendSegment(kind: SegmentKind, id: number, query: Query<"recommend_segment"> = {}, options: CallOptions = {}): Promise<Answer<"recommend_segment">> {
+    return this.send(segmentOf(kind, id, query, options));
+  }
+
+  /** The pages of a segment's films; no film comes twice. */
+  segmentPages(kind: SegmentKind, id: number, query: Query<"recommend_segment"> = {}, options: CallOptions = {}): AsyncGenerator<Answer<"recommend_segment">> {
+    return this.pages(segmentOf(kind, id, query, options));
+  }
+
   /** The rating of each film that a viewer, or a session by its ratings, would give. */
   predict(request: Body<"predict">, options: CallOptions = {}): Promise<Answer<"predict">> {
     return this.send({ operation: operations.predict, body: request, options });
   }
+}
+
+function segmentOf(kind: SegmentKind, id: number, query: object, options: CallOptions): Call {
+  return { operation: operations.recommend_segment, path: { kind, segment_id: id }, query, options };
 }
 
 function sessionOf(session: object, options: CallOptions): Call {

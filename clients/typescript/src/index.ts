@@ -10,4 +10,4 @@ export type { Retries } from "./retries.js";
 export { WriteTokens } from "./write-tokens.js";
 export * from "./errors.js";
 export type * from "./schema.js";
-export type { Answer, Body, Query } from "./types.js";
+export type { Answer, Body, Query, SegmentKind } from "./types.js";

@@ -12,6 +12,9 @@ export type Name = keyof typeof table;
 /** Parameters of an operation: `after` is the token of the viewer's last write, unless it is given; null: none. */
 export type Query<N extends Name> = NonNullable<described[N]["parameters"]["query"]>;
 
+/** What segments are of. */
+export type SegmentKind = described["list_segments"]["parameters"]["path"]["kind"];
+
 /** The JSON body of an operation. */
 export type Body<N extends Name> =
   NonNullable<described[N]["requestBody"]> extends { content: Record<Json, infer B> } ? B : never;

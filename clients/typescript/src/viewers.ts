@@ -76,6 +76,11 @@ export class Viewers extends Catalogue {
     return this.send(readOf(operations.get_user, userId, query, options));
   }
 
+  /** All that is known of a viewer: ratings with times, views, dismissals, the watchlist. */
+  export(userId: UserId, query: Omit<Query<"export_user">, "format"> = {}, options: CallOptions = {}): Promise<Answer<"export_user">> {
+    return this.send(readOf(operations.export_user, userId, query, options));
+  }
+
   /** Forget a viewer for good. */
   erase(userId: UserId, options: WriteOptions = {}): Promise<Answer<"erase_user">> {
     return this.send({ operation: operations.erase_user, path: { user_id: userId }, writers: [userId], options });

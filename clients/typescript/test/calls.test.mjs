@@ -27,6 +27,14 @@ test("bodies are sent as they are: null clears a field", async () => {
   assert.equal(requests[1].headers["content-type"], "application/json");
 });
 
+test("segments are asked for by kind and id, their pages by cursor", async () => {
+  const { client, requests } = await gateway({ items: [] }, { ...LIST, next_cursor: "a" }, LIST);
+  await client().segments("movies");
+  for await (const _ of client().segmentPages("viewers", 3, { k: 2 }));
+  const begin = "/films/v1/segments";
+  assert.deepEqual(requests.map(({ url }) => url), [`${begin}/movies`, `${begin}/viewers/3/recommendations?k=2`, `${begin}/viewers/3/recommendations?k=2&cursor=a`]);
+});
+
 test("an id is one part of the address, whatever its letters", () => {
   const letters = ["a/b", "%2F", "?x#y", "é", "a.b", ".a", "...", " ", "a:b@c", "\u{1F3AC}"];
   for (const id of letters) {

@@ -43,6 +43,7 @@ test("ratings and watchlist are what was written", async () => {
   assert.equal((await client.recommend(user, { watchlist: "only", k: 20 })).items.length, 6);
   const { ratings, watchlist, fresh } = await client.user(user);
   assert.deepEqual([ratings, watchlist, fresh], [6, 6, true]);
+  assert.deepEqual((await client.export(user)).ratings.map((rated) => rated.movie_id).sort(), [1, 2, 3, 5, 6, 7]);
   assert.ok((await client.erase(user)).receipt.stores.length);
   assert.equal((await client.user(user)).ratings, 0);
 });

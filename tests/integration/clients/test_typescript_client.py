@@ -4,17 +4,15 @@ import json
 import re
 import secrets
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from marquee_testing.clients.node import ROOT, node_environ, run
-from marquee_testing.servers.fault_proxy import Link, fault_proxy
-from marquee_testing.servers.shop import Shop, running_shop
+from marquee_testing.servers.fault_proxy import Link
+from marquee_testing.servers.shop import FILMS, Shop
 
-FILMS = 60
 SCRIPTS = Path(__file__).parent
 PAGES = ("clients/typescript/README.md", "docs/how-to/call-from-typescript.md")
 BLOCK = re.compile(r"^```ts\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -30,12 +28,6 @@ COMPILED = {
 }
 
 
-@pytest.fixture(scope="module")
-def shop(redis_url: str) -> Iterator[Shop]:
-    with running_shop(redis_url, FILMS) as made:
-        yield made
-
-
 @pytest.fixture
 def environ(shop: Shop, typescript_client: Path) -> dict[str, str]:
     return {
@@ -46,13 +38,6 @@ def environ(shop: Shop, typescript_client: Path) -> dict[str, str]:
         "FILMS": str(FILMS),
         "USER_ID": str(secrets.randbelow(2**40) + 1),
     }
-
-
-@pytest.fixture
-def link(shop: Shop) -> Iterator[Link]:
-    """A network on the way to the gateway."""
-    with fault_proxy() as proxy:
-        yield proxy.link(shop.url.removeprefix("http://"))
 
 
 def test_calls_do_what_they_say(environ: dict[str, str]) -> None:

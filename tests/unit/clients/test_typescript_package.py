@@ -10,7 +10,7 @@ import pytest
 
 import marquee
 from marquee_testing.clients.files import (
-    FOR_PAGES,
+    OPERATIONS,
     ROOT,
     TYPES,
     TYPESCRIPT,
@@ -49,12 +49,12 @@ def test_the_types_are_what_the_generator_makes(
 
 def test_a_change_of_what_is_called_changes_the_digest_and_another_one_does_not() -> None:
     document = gateway_document()
-    before = digest_of(part_of(document, FOR_PAGES))
+    before = digest_of(part_of(document, OPERATIONS))
     document["paths"]["/v1/trainings"]["get"]["summary"] = "Another"
-    assert digest_of(part_of(document, FOR_PAGES)) == before
+    assert digest_of(part_of(document, OPERATIONS)) == before
     fields = document["components"]["schemas"]["EvidenceDocument"]["properties"]
     fields["pattern"] = {"type": "string", "pattern": "x"}
-    after = part_of(document, FOR_PAGES)
+    after = part_of(document, OPERATIONS)
     assert digest_of(after) != before
     kept = after["components"]["schemas"]["EvidenceDocument"]["properties"]
     assert kept["pattern"] == {"type": "string"}
@@ -64,7 +64,7 @@ def test_every_call_of_the_gateway_that_a_client_makes_has_a_method() -> None:
     calls = set()
     for path in TYPESCRIPT.glob("src/*.ts"):
         calls |= set(re.findall(r"\boperations\.(?!js\b)(\w+)", path.read_text()))
-    assert calls == FOR_PAGES
+    assert calls == OPERATIONS
 
 
 def test_the_version_is_that_of_all_distributions() -> None:

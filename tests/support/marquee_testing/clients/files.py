@@ -27,12 +27,15 @@ OPERATIONS: Final = frozenset(
         "delete_rating",
         "delete_watchlist",
         "erase_user",
+        "export_user",
+        "follow_user",
         "get_movie",
         "get_user",
         "issue_token",
         "list_genres",
         "list_movies",
         "list_ratings",
+        "list_segments",
         "list_shelves",
         "list_similar_movies",
         "list_watchlist",
@@ -42,6 +45,7 @@ OPERATIONS: Final = frozenset(
         "put_rating",
         "put_watchlist",
         "recommend_batch",
+        "recommend_segment",
         "recommend_session",
         "recommend_together",
         "recommend_user",
@@ -50,8 +54,6 @@ OPERATIONS: Final = frozenset(
     }
 )
 """What a shop calls: neither curation nor operation."""
-FOR_PAGES: Final = OPERATIONS | {"follow_user"}
-"""What the TypeScript client calls: it follows lists, too."""
 _BODIES = ("MovieBody", "MoviePatch")
 
 
@@ -62,13 +64,13 @@ def gateway_document() -> dict[str, Any]:
 
 def typescript_files() -> dict[Path, str]:
     """Return the modules of the TypeScript client that are made without Node, as they must be."""
-    chosen = [one for one in described(gateway_document()) if one.name in FOR_PAGES]
+    chosen = [one for one in described(gateway_document()) if one.name in OPERATIONS]
     return {TYPESCRIPT / "src/operations.ts": typescript_operations(chosen)}
 
 
 def typescript_part() -> dict[str, Any]:
     """Return the part of the OpenAPI document that the types for TypeScript are made of."""
-    return part_of(gateway_document(), FOR_PAGES)
+    return part_of(gateway_document(), OPERATIONS)
 
 
 def python_files() -> dict[Path, str]:

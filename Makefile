@@ -13,13 +13,14 @@ LOCAL_NAMES := client common content hybrid neural user-model local testing
 COMPILE := $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links $(LOCAL_NAMES:%=--no-emit-package marquee-%)
 EXTRA_INDEX ?=
+DIST ?= $(CURDIR)/dist
 
 export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: causes clients help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
+.PHONY: causes clients node-tools npm-package help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -96,19 +97,37 @@ redis-users: .venv/READY ## write the ACL files of deploy/redis and the page abo
 docs: .venv-docs/READY ## build the documentation into site/, strictly
 	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore .venv-docs/bin/mkdocs build --strict --quiet
 
-clients: .venv/READY ## make the client libraries from the OpenAPI document, and their wheels in dist/
+clients: .venv/READY node-tools ## make the client libraries from the OpenAPI document; in dist/ the wheel, the npm package, <marquee-list>
 	.venv/bin/python -m marquee_testing.clients
 	cd clients/python && $(CURDIR)/.venv/bin/hatchling build -t wheel -d $(CURDIR)/dist
+	@if command -v npm >/dev/null; then $(MAKE) -s npm-package; else echo "npm is not installed: no npm package" >&2; fi
+
+npm-package: clients/typescript/node_modules/BUILT
+	mkdir -p $(DIST)
+	cd clients/typescript && npm pack --silent --pack-destination $(DIST)
+	cp clients/typescript/dist/marquee-list.js $(DIST)
+
+clients/typescript/node_modules/READY: clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --silent
+	@touch $@
+
+clients/typescript/node_modules/BUILT: clients/typescript/node_modules/READY $(wildcard clients/typescript/*.json clients/typescript/src/*.ts clients/typescript/src/list/*.ts)
+	rm -rf clients/typescript/dist
+	cd clients/typescript && npm run --silent build
+	@touch $@
+
+node-tools:
+	@if command -v npm >/dev/null; then $(MAKE) -s clients/typescript/node_modules/READY; fi
 
 causes: .venv/READY kafka-jars ## bring servers into every state anew, and write docs/reference/causes.md
 	rm -f tests/integration/causes/cells.json
 	MARQUEE_TEST_WRITE_CAUSES=1 .venv/bin/pytest -q tests/integration/causes
 	.venv/bin/python -m marquee_testing.causes.table
 
-test: check audit-offline .venv-trainer/READY install-pipeline .venv-fuzz/READY kafka-jars ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
+test: check audit-offline .venv-trainer/READY install-pipeline .venv-fuzz/READY kafka-jars node-tools ## the whole test suite, and what it needs (KINDS="unit e2e" for some)
 	$(PYTHON) tests/run.py $(KINDS)
 
-coverage: .venv/READY .venv-trainer/READY kafka-jars ## the tests that run the code in their own process, with coverage and its floor
+coverage: .venv/READY .venv-trainer/READY kafka-jars node-tools ## the tests that run the code in their own process, with coverage and its floor
 	$(PYTHON) tests/run.py --coverage unit contract simulation
 
 kafka-jars:
@@ -170,4 +189,4 @@ evaluate: .venv-trainer/READY ## print the quality of the newest models
 	.venv-trainer/bin/marquee evaluate
 
 clean: ## remove the environments, reports and caches (not var/)
-	rm -rf .venv .venv-docs .venv-trainer .venv-pipeline .venv-airflow .venv-fuzz .venv-audit reports site deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-docs .venv-trainer .venv-pipeline .venv-airflow .venv-fuzz .venv-audit reports site clients/typescript/dist clients/typescript/node_modules deploy/kafka/lib .mypy_cache .ruff_cache .pytest_cache

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from marquee.domain.likes import use_likes
 from marquee_local import servers
 from marquee_testing import Restartable
+from marquee_testing.clients.node import built_typescript, node_lacks
 from marquee_testing.servers.secure_kafka import SecureKafka, run_secure_kafka
 from marquee_testing.servers.shared import shared_server
 from marquee_testing.waiting import PATIENCE
@@ -122,6 +124,15 @@ def secure_kafka(
     folder = base / "secure-kafka"
     with shared_server(folder, lambda: run_secure_kafka(folder)) as addresses:
         yield SecureKafka.parse(addresses, folder)
+
+
+@pytest.fixture(scope="session")
+def typescript_client() -> Path:
+    """The folder of the TypeScript client, built; skipped where there is no Node, but not in CI."""
+    lacks = node_lacks()
+    if lacks:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lacks)
+    return built_typescript()
 
 
 @pytest.fixture

@@ -182,7 +182,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def missing_programs() -> list[str]:
     """Name the programs without which tests are skipped."""
-    wanted = {"Java": ["java"], "Chromium": ["chromium", "chromium-browser", "google-chrome"]}
+    wanted = {
+        "Java": ["java"],
+        "Chromium": ["chromium", "chromium-browser", "google-chrome"],
+        "Node with npm": ["npm"],
+    }
     return [name for name, programs in wanted.items() if not any(map(shutil.which, programs))]
 
 

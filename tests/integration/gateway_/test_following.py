@@ -228,7 +228,7 @@ async def test_an_erasure_ends_the_stream_of_its_viewer_alone(
         (await api.delete(f"/v1/users/{user}")).raise_for_status()
         end = await erased.next()
         assert end is not None
-        assert (end.event, end.data) == ("end", {"reason": "erased"})
+        assert (end.event, end.data) == ("end", {"code": "erased", "reason": "erased"})
         assert await erased.next() is None
         (await api.put(f"/v1/users/{user + 1}/ratings/60", json={"rating": 1})).raise_for_status()
         assert 60 not in films(await list_of(other))

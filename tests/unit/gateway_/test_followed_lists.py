@@ -164,7 +164,8 @@ async def test_a_token_that_has_ended_ends_the_stream() -> None:
         assert await anext(sent) == HEARTBEAT
         async with asyncio.timeout(10):
             last = [part async for part in sent]
-    assert last[-1] == message("end", b'{"reason":"the key or token does not hold any more"}')
+    told = b'{"code":"unauthorized","reason":"the key or token does not hold any more"}'
+    assert last[-1] == message("end", told)
 
 
 async def test_only_the_viewer_of_a_token_may_be_followed() -> None:

@@ -29,6 +29,7 @@ MADE = {
     "segments.json",
     "topics.json",
     "manifest.json",
+    "marquee-list.js",
 }
 """Files of the running system or of other programs, not of the repository."""
 

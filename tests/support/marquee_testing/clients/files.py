@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gateway.api.docs import openapi_document
 from gateway.app import build
@@ -11,9 +11,13 @@ from marquee.settings import Settings
 from marquee_testing.clients.models import answers_module, requests_module
 from marquee_testing.clients.operations import described, operations_module
 from marquee_testing.clients.synchronous import synchronous
+from marquee_testing.clients.typescript import operations_module as typescript_operations
+from marquee_testing.clients.typescript import part_of
 
 ROOT = Path(__file__).resolve().parents[4]
 PYTHON = ROOT / "clients/python/marquee_client"
+TYPESCRIPT = ROOT / "clients/typescript"
+TYPES = TYPESCRIPT / "src/schema.ts"
 NOWHERE = {"redis_url": "redis://127.0.0.1:1"}
 OPERATIONS: Final = frozenset(
     {
@@ -53,9 +57,25 @@ OPERATIONS: Final = frozenset(
 _BODIES = ("MovieBody", "MoviePatch")
 
 
+def gateway_document() -> dict[str, Any]:
+    """Return the OpenAPI document of this gateway."""
+    return openapi_document(build(Settings.model_validate(NOWHERE)))
+
+
+def typescript_files() -> dict[Path, str]:
+    """Return the modules of the TypeScript client that are made without Node, as they must be."""
+    chosen = [one for one in described(gateway_document()) if one.name in OPERATIONS]
+    return {TYPESCRIPT / "src/operations.ts": typescript_operations(chosen)}
+
+
+def typescript_part() -> dict[str, Any]:
+    """Return the part of the OpenAPI document that the types for TypeScript are made of."""
+    return part_of(gateway_document(), OPERATIONS)
+
+
 def python_files() -> dict[Path, str]:
     """Return the made modules of the Python client by path, as they must be."""
-    document = openapi_document(build(Settings.model_validate(NOWHERE)))
+    document = gateway_document()
     schemas = document["components"]["schemas"]
     chosen = [operation for operation in described(document) if operation.name in OPERATIONS]
     sources = {

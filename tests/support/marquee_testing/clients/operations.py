@@ -8,7 +8,7 @@ from gateway.http.scopes import SCOPES
 from marquee.access.scopes import Scope
 from marquee_testing.clients.annotations import Schema, class_name, name_of
 
-_KEY = "Idempotency-Key"
+KEY = "Idempotency-Key"
 _HEAD = '''"""Operations of the API: made by `make clients` from OpenAPI; do not edit."""
 
 from marquee_client import answers
@@ -75,7 +75,7 @@ def operations_module(chosen: Iterable[Described]) -> str:
 
 
 def _constant(of: Described) -> str:
-    takes_key = _KEY in of.parameters("header")
+    takes_key = KEY in of.parameters("header")
     repeatable = takes_key or SCOPES[of.name] is Scope.READ
     return f"""
 {of.name.upper()} = Operation(

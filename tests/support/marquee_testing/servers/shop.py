@@ -14,7 +14,7 @@ from marquee.bus.factory import open_bus
 from marquee.events import MovieAdded
 from marquee.settings import Settings
 from marquee_local.servers import free_port
-from marquee_testing.servers.gateway_process import gateway_process
+from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
 from marquee_testing.servers.ranking_service import ranking_service
 from marquee_testing.servers.system import System, running
 
@@ -26,21 +26,31 @@ class Shop:
     """A gateway with keys.
 
     Attributes:
-        url: Its address.
+        gateway: Its process.
         key: A key with all that a shop does.
         slow_key: One that may call once a minute.
         system: The consumer behind it.
     """
 
-    url: str
+    gateway: GatewayProcess
     key: str
     slow_key: str
     system: System
 
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        return self.gateway.url
+
 
 @contextmanager
-def open_shop(redis_url: str) -> Iterator[Shop]:
-    """Run a consumer, model services that rank by number, and the gateway, until the block ends."""
+def open_shop(redis_url: str, **values: str) -> Iterator[Shop]:
+    """Run a consumer, model services that rank by number, and the gateway, until the block ends.
+
+    Args:
+        redis_url: Its store and bus.
+        values: Further settings of the gateway by their names in lower case.
+    """
     namespace = f"test-{secrets.token_hex(4)}"
     settings = Settings.model_validate({"redis_url": redis_url, "namespace": namespace})
     with running(open_bus(settings), redis_url, namespace) as group:
@@ -56,7 +66,8 @@ def open_shop(redis_url: str) -> Iterator[Shop]:
             keys.add(key)
             keys.add(slow)
         with ranking_service(FILMS) as models:
-            values = {**models.urls, "auth": "keys", "token_secrets": secrets.token_hex(32)}
+            access = {"auth": "keys", "token_secrets": secrets.token_hex(32)}
+            values = {**models.urls, **access, "deadline_ms": "5000", **values}
             ports = free_port(), free_port()
-            with gateway_process(redis_url, namespace, ports, deadline_ms="5000", **values) as made:
-                yield Shop(made.url, text, slow_text, group)
+            with gateway_process(redis_url, namespace, ports, **values) as made:
+                yield Shop(made, text, slow_text, group)

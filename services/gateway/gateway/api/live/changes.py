@@ -29,7 +29,7 @@ from gateway.http.route import router
 from gateway.http.web.validators import has_tag
 from gateway.state.changes import ERASED, Follower
 from marquee.access.scopes import Scope
-from marquee.errors import MarqueeError
+from marquee.errors import MarqueeError, Unauthorized
 from marquee.http_server.draining import stop_in
 
 routes = router("Recommendations")
@@ -45,7 +45,7 @@ _HEADERS: Final = {"Cache-Control": "no-store"}
 
 _EVENTS: Final = (
     "Messages `list`, whose data is the list and whose id is that of its content; `end` with a"
-    " `reason` where the stream does not go on. Comments are signs of life."
+    " `code` and a `reason` where the stream does not go on. Comments are signs of life."
 )
 _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -151,7 +151,7 @@ async def messages(
             now = time.monotonic()
             if now - confirmed >= heartbeat_s:
                 if not is_still_allowed(request, Scope.READ):
-                    yield _end("the key or token does not hold any more")
+                    yield _end(Unauthorized.code, "the key or token does not hold any more")
                     return
                 confirmed = now
             if shown.event_id != told:
@@ -164,14 +164,14 @@ async def messages(
             shown = await followed.next(max(0.0, left)) or shown
     except MarqueeError as error:
         # A filter may have lost its last film.
-        yield _end(str(error))
+        yield _end(error.code, str(error))
         return
     if follower.ended == ERASED:
-        yield _end(ERASED)
+        yield _end(ERASED, ERASED)
     else:
         # Not all at once, and at another gateway, if the proxy knows one.
         yield reconnection(random.randint(1, RETRY_MS))  # nosec B311  # no secret
 
 
-def _end(reason: str) -> bytes:
-    return message("end", orjson.dumps({"reason": reason}))
+def _end(code: str, reason: str) -> bytes:
+    return message("end", orjson.dumps({"code": code, "reason": reason}))

@@ -22,6 +22,7 @@ from gateway.catalogue.popularity import PopularList
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
+from gateway.http.overload import place_free
 from gateway.http.route import json_body_response, json_response
 from gateway.kept.lists import KeptLists
 from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
@@ -166,7 +167,8 @@ class Context:
         targets = consistency_token.select_topics(positions, MOVIES)
         if own_partition in positions:
             targets[own_partition] = positions[own_partition]
-        fresh = not targets or await self.live_view.passed(targets, wait)
+        async with place_free():
+            fresh = not targets or await self.live_view.passed(targets, wait)
         profile = await self._read_profile(user_id)
         wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
         return UserSnapshot(profile, fresh and profile.known, positions, wait_left)

@@ -14,6 +14,7 @@ from gateway.api.lists.viewer import on_watchlist
 from gateway.api.schemas.batch_documents import BatchDocument
 from gateway.api.schemas.list_requests import BatchBody
 from gateway.catalogue.catalogue import MovieFilter
+from gateway.http.overload import place_of
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
@@ -38,6 +39,8 @@ async def recommend_batch(request: Request, body: BatchBody) -> Response:
     (`model_unavailable`) for its viewer.
     """
     context = context_of(request)
+    # The gate bounds what batches do; waiting for it they would hold the places of other calls.
+    place_of(request.scope).give_back()
     movies, until = context.movie_filter(body), time.monotonic() + LONGEST_S
 
     async def one(user: Any) -> dict[str, Any]:

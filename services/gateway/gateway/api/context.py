@@ -200,7 +200,8 @@ class Context:
             IdCollision: The catalogue has another movie of the same number.
         """
         if self.catalogue.get(movie_id) is None and self.live_view.connected:
-            await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S)
+            async with place_free():
+                await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S)
         row = self.catalogue.get(movie_id)
         if row is None and self.live_view.connected:
             raise NotFound(f"there is no film {id_text(movie_id)}")

@@ -149,7 +149,7 @@ async def test_batches_hold_no_place_of_other_calls(api: ApiHarness) -> None:
         await go.wait()
         return Failure("no")
 
-    api.models.recommend = recommend  # type: ignore[method-assign]
+    api.models.recommend = recommend  # type: ignore[assignment]
     app = create_app(replace(context, limit=AdaptiveLimit(2)))
     async with client_of(app) as client:
         body = {"users": [1, 2, 3]}

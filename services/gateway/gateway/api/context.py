@@ -158,7 +158,7 @@ class Context:
             InvalidInput: The token cannot be decoded.
         """
         if not after:
-            profile = await self._read_profile(user_id)
+            profile = await self.read_profile(user_id)
             return UserSnapshot(profile, profile.known)
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
@@ -169,12 +169,16 @@ class Context:
             targets[own_partition] = positions[own_partition]
         async with place_free():
             fresh = not targets or await self.live_view.passed(targets, wait)
-        profile = await self._read_profile(user_id)
+        profile = await self.read_profile(user_id)
         wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
         return UserSnapshot(profile, fresh and profile.known, positions, wait_left)
 
-    async def _read_profile(self, user_id: int) -> Profile:
-        """Return the profile of a viewer; of another one with the same number it is refused."""
+    async def read_profile(self, user_id: int) -> Profile:
+        """Return the profile of a viewer.
+
+        Raises:
+            IdCollision: The number of the id belongs to another viewer.
+        """
         profile = await self.profiles.read(user_id)
         refuse_collision("user_id", user_id, profile.facts.user)
         return profile

@@ -17,9 +17,7 @@ routes = router("Operations")
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,100}$", description="A model's name.")]
 # Not of dots alone: in the trainer's address they would name another place.
-TrainingId = Annotated[
-    str, Path(max_length=100, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")
-]
+TrainingId = Annotated[str, Path(max_length=100, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 
 @routes.get("/v1/models")

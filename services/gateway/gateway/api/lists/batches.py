@@ -80,7 +80,7 @@ def _id_of(user: Any) -> int:
 async def _list_of(
     context: Context, user_id: int, body: BatchBody, movies: MovieFilter
 ) -> dict[str, Any]:
-    profile = await context.profiles.read(user_id)
+    profile = await context.read_profile(user_id)
     list_request = ListRequest(body.k, movies, frozenset(body.exclude), body.diversity)
     list_request = on_watchlist(list_request, body.watchlist, profile.facts)
     page = ListPage.of(body, "viewer", int(user_id))

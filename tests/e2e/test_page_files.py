@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.recommend.shelf_sources import ShelfKind
+from marquee.domain.recommendation import Reason, Route
+
 STATIC = Path(__file__).parents[2] / "services" / "web" / "static"
 FILES = sorted(path for path in STATIC.iterdir() if path.is_file())
 NAMES = [path.name for path in FILES]
@@ -40,3 +43,15 @@ def test_everything_that_the_files_load_exists():
         loaded |= set(re.findall(r"from \"\./([\w.-]+)\"", path.read_text(encoding="utf-8")))
     assert loaded <= set(NAMES)
     assert {name for name in NAMES if name.endswith((".js", ".css"))} <= loaded
+
+
+@pytest.mark.parametrize("code", [*Reason, *ShelfKind])
+def test_every_reason_and_kind_of_row_has_words(code):
+    words = (STATIC / "words.js").read_text(encoding="utf-8")
+    assert re.search(rf"^    {code.value}: ", words, re.MULTILINE)
+
+
+@pytest.mark.parametrize("route", Route)
+def test_every_route_has_words(route):
+    words = (STATIC / "words.js").read_text(encoding="utf-8")
+    assert f'{{ name: "{route.value}", title: ' in words

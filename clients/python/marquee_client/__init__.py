@@ -4,6 +4,7 @@ from marquee_client.aio.client import AsyncMarquee
 from marquee_client.errors import (
     BadRequest,
     Conflict,
+    FollowingEnded,
     Forbidden,
     InvalidInput,
     MarqueeError,
@@ -26,6 +27,7 @@ __all__ = [
     "AsyncMarquee",
     "BadRequest",
     "Conflict",
+    "FollowingEnded",
     "Forbidden",
     "InvalidInput",
     "Marquee",

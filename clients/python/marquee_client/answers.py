@@ -145,6 +145,35 @@ class ExpectedRating(Document):
     rated: bool
 
 
+class Export(Document):
+    """All that is known of a viewer, the newest first in each list."""
+
+    user: User
+    ratings: list[ExportedRating]
+    viewed: list[MovieSummary]
+    dismissed: list[MovieSummary]
+    watchlist: list[MovieSummary]
+
+
+class ExportedRating(Document):
+    """Fields of ExportedRating.
+
+    Attributes:
+        rated_at: Null where the time is not known.
+    """
+
+    movie_id: int | str
+    title: str | None
+    year: int | None
+    genres: list[str]
+    runtime: int | None = None
+    language: str | None = None
+    certificate: str | None = None
+    poster_url: str | None = None
+    rating: float
+    rated_at: datetime | None
+
+
 class Fallback(Document):
     """Fields of Fallback.
 
@@ -408,6 +437,63 @@ class Recommendations(Document):
     next_cursor: str | None
     notes: list[str]
     explain: dict[str, Any] | None = None
+
+
+class Segment(Document):
+    """Films that are alike, or viewers whose likes are.
+
+    Attributes:
+        named: Whether an operator gave the name.
+        kept: Whether the next trainings make it again.
+        size: Films, or viewers at the training; 5 viewers at least.
+        genres: Share of its films or likes in each genre.
+        apart: What is more frequent in it than elsewhere.
+    """
+
+    id: int
+    name: str
+    named: bool
+    kept: bool
+    size: int
+    genres: dict[str, float]
+    apart: dict[str, list[str]]
+    typical: list[MovieSummary]
+
+
+class SegmentList(Document):
+    """Fields of SegmentList.
+
+    Attributes:
+        degraded: Whether something that the answer comes from is away: it may be behind.
+        kind: Now one of `movies`, `users`.
+        next_cursor: Give it as `cursor`, with the same filters, for the next page; null where no
+            further film can be shown, or 500 have been.
+        notes: What is to be said of filters that leave no film; mostly nothing.
+    """
+
+    degraded: bool
+    kind: str
+    segment: int
+    model_version: str
+    items: list[Recommendation]
+    next_cursor: str | None
+    notes: list[str]
+
+
+class Segments(Document):
+    """Fields of Segments.
+
+    Attributes:
+        kind: Now one of `movies`, `users`.
+        wanted: The number that the next training makes; null: any.
+        choice: How their number was chosen: votes and curves.
+    """
+
+    kind: str
+    model_version: str
+    wanted: int | None
+    choice: dict[str, Any]
+    items: list[Segment]
 
 
 class Shelf(Document):

@@ -1,7 +1,7 @@
 """Exceptions of the client: refusals with their problem document, and answers that do not come."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,31 @@ class TimedOut(NoAnswer):
 
 class UnreadableAnswer(MarqueeError):
     """The answer is not one of this API; mostly the address is that of something else."""
+
+
+class FollowingEnded(MarqueeError):
+    """The gateway ended a list that was followed; the same call would end again.
+
+    Attributes:
+        reason: Why, in words.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    @classmethod
+    def told_by(cls, data: str) -> Self:
+        """Return the exception of the data of a last message.
+
+        Raises:
+            ValidationError: They are not of this API.
+        """
+        return cls(_End.model_validate_json(data).reason)
+
+
+class _End(BaseModel):
+    reason: str
 
 
 class Field(BaseModel):

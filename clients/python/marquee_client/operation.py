@@ -1,6 +1,6 @@
 """Calls of the API: an operation, and what it is called with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
@@ -81,6 +81,12 @@ class Call(Generic[Answer]):
         if self.body is not None:
             return replace(self, body={**self.body, "cursor": cursor})
         return self.asking(cursor=cursor)
+
+    @property
+    def asked(self) -> Hashable:
+        """What is asked, whichever write the answer is to follow."""
+        query = {**self.query, "after": None, "wait_ms": None}
+        return self.operation.name, self.address, repr(sorted(_given(query).items()))
 
     def parameters(self, tokens: WriteTokens) -> dict[str, Any]:
         """Return the parameters to send; `after` is that of the viewer's last write by default."""

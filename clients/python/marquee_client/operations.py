@@ -48,6 +48,15 @@ LIST_SHELVES = Operation(
     repeatable=True,
 )
 
+FOLLOW_USER = Operation(
+    name="follow_user",
+    method="GET",
+    path="/v1/users/{user_id}/recommendations/changes",
+    answer=answers.Recommendations,
+    takes_key=False,
+    repeatable=True,
+)
+
 GET_USER = Operation(
     name="get_user",
     method="GET",
@@ -147,6 +156,15 @@ DELETE_WATCHLIST = Operation(
     repeatable=True,
 )
 
+EXPORT_USER = Operation(
+    name="export_user",
+    method="GET",
+    path="/v1/users/{user_id}/export",
+    answer=answers.Export,
+    takes_key=False,
+    repeatable=True,
+)
+
 PREDICT = Operation(
     name="predict",
     method="POST",
@@ -215,6 +233,24 @@ LIST_GENRES = Operation(
     method="GET",
     path="/v1/genres",
     answer=answers.Genres,
+    takes_key=False,
+    repeatable=True,
+)
+
+LIST_SEGMENTS = Operation(
+    name="list_segments",
+    method="GET",
+    path="/v1/segments/{kind}",
+    answer=answers.Segments,
+    takes_key=False,
+    repeatable=True,
+)
+
+RECOMMEND_SEGMENT = Operation(
+    name="recommend_segment",
+    method="GET",
+    path="/v1/segments/{kind}/{segment_id}/recommendations",
+    answer=answers.SegmentList,
     takes_key=False,
     repeatable=True,
 )

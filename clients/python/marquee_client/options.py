@@ -7,6 +7,7 @@ from typing import Final, Literal, NotRequired, Required, TypedDict
 
 UserId = int | str
 MovieId = int | str
+SegmentKind = Literal["movies", "users"]
 
 
 class LastWrite(Enum):
@@ -80,6 +81,16 @@ class ViewerListOptions(PageOptions, Freshness, total=False):
         explain: Whether to say what rules removed and placed.
     """
 
+    exclude: Sequence[MovieId]
+    watchlist: Literal["only", "exclude"] | None
+    diversity: float | None
+    explain: bool
+
+
+class FollowOptions(Filters, Freshness, total=False):
+    """A viewer's list that is followed; see `ViewerListOptions`."""
+
+    k: int
     exclude: Sequence[MovieId]
     watchlist: Literal["only", "exclude"] | None
     diversity: float | None

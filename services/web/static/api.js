@@ -65,6 +65,10 @@ export const unrate = (id, movie) => call("DELETE", user(id, `/ratings/${encodeU
 export const view = (id, movie) => call("POST", user(id, "/views"), { body: { movie_id: movie } });
 export const dismiss = (id, movie) => call("PUT", user(id, `/dismissed/${encodeURIComponent(movie)}`));
 export const restore = (id, movie) => call("DELETE", user(id, `/dismissed/${encodeURIComponent(movie)}`));
+export const shelves = (id, { genre, rows, k, after }) => call("GET", user(id, "/shelves"), { query: { genre, rows, k, after } });
+export const watchlist = (id) => call("GET", user(id, "/watchlist"), { query: { limit: 1000 } });
+export const list = (id, movie) => call("PUT", user(id, `/watchlist/${encodeURIComponent(movie)}`));
+export const unlist = (id, movie) => call("DELETE", user(id, `/watchlist/${encodeURIComponent(movie)}`));
 export const films = (query, cursor) => call("GET", "movies", { query: { query, limit: 6, cursor } });
 export const predictions = (id, movies) =>
   call("POST", "predictions", { body: { user_id: id, movie_ids: movies } });

@@ -1,6 +1,7 @@
 /** Puts the page together: who listens to whom. */
 
 import * as api from "./api.js";
+import { createBrowse } from "./browse.js";
 import { byId, h } from "./dom.js";
 import { createGenres } from "./genres.js";
 import { createRatings } from "./ratings.js";
@@ -8,6 +9,7 @@ import { createSearch } from "./search.js";
 import { Session } from "./session.js";
 import { createShelf } from "./shelf.js";
 import { createStrip, difference } from "./strip.js";
+import { createWatchlist } from "./watchlist.js";
 import { deed, effect, listTitle, route, SLOW, SLOW_LIST } from "./words.js";
 
 const SKELETON_MS = 400;
@@ -19,6 +21,8 @@ const shelf = createShelf(byId("shelf"), session);
 const strip = createStrip(byId("strip"));
 const search = createSearch(byId("search"), session);
 const ratings = createRatings(byId("ratings"), session);
+const watchlist = createWatchlist(byId("watchlist"), session);
+const browse = createBrowse(byId("browse"), session, { inHand, inPlace: (change) => keepingInPlace(inFocus(), change) });
 const genres = createGenres(byId("genres"), (chosen) => {
   shelf.release();
   session.pick(chosen);
@@ -50,7 +54,14 @@ function trouble(place, words, again) {
 }
 
 /** The film that the viewer works on: where the focus is, or where the pointer last went down. */
-const inHand = () => document.activeElement?.closest("[data-movie]") ?? pointed;
+function inHand() {
+  return document.activeElement?.closest("[data-movie]") ?? pointed;
+}
+
+/** What must not move while rows above it come or go. */
+function inFocus() {
+  return inHand() ?? document.activeElement?.closest("input, button, a");
+}
 
 function keepingInPlace(element, change) {
   const from = element?.getBoundingClientRect().top;
@@ -60,9 +71,12 @@ function keepingInPlace(element, change) {
   if (Math.abs(shift) >= 1) window.scrollBy({ top: shift, behavior: "instant" });
 }
 
-document.addEventListener("pointerdown", (event) => {
-  pointed = event.target.closest("[data-movie]");
-});
+for (const taken of ["pointerdown", "focusin"]) {
+  document.addEventListener(taken, (event) => {
+    pointed = event.target.closest("[data-movie]");
+    browse.resume();
+  });
+}
 
 session.addEventListener("asking", () => {
   timers.forEach(clearTimeout);
@@ -86,6 +100,7 @@ session.addEventListener("answer", ({ detail }) => {
     byId("films-title").textContent = listTitle(answer, session.chosen);
     byId("films-note").textContent = answer.items.length ? "" : "No film is left for this choice. Pick another genre.";
   });
+  if (!behind) browse.load();
   if (!before) return;
   const turned = before.route === answer.route ? "" : ` Now answering: ${route(answer.route).title}.`;
   if (behind) say(`${deed[cause.kind]?.(cause.film, cause.value) ?? ""} The list is still catching up.`);
@@ -99,10 +114,14 @@ session.addEventListener("failed", ({ detail: { error, again } }) => {
   trouble(notice, `${error.message}${shelf.empty() ? "" : " The list below is the last one that came."}`, () => again());
 });
 
-session.addEventListener("rated", () => {
-  shelf.sync();
-  search.sync();
-  ratings.sync();
+for (const noted of ["rated", "listed"]) {
+  session.addEventListener(noted, () => [shelf, search, ratings, watchlist, browse].forEach((part) => part.sync()));
+}
+
+session.addEventListener("listed", ({ detail: { cause } }) => {
+  if (!cause) return;
+  say(deed[cause.kind](cause.film));
+  browse.load();
 });
 
 session.addEventListener("known", () => ratings.sync());
@@ -112,6 +131,8 @@ session.addEventListener("restart", () => {
   shelf.clear();
   search.reset();
   ratings.reset();
+  watchlist.reset();
+  browse.clear();
 });
 
 byId("start-over").addEventListener("click", () => {

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { poster } from "./poster.js";
 import { createRater, refuse } from "./rater.js";
+import { createWatchToggle } from "./watch_toggle.js";
 import { readable, STAYS, why } from "./words.js";
 
 const UNMARKED = { text: "", aloud: "" };
@@ -20,6 +21,7 @@ export function createCard(item, session, acted) {
     acted(card);
   };
   const rater = createRater(item, session, { acted: touch });
+  const watch = createWatchToggle(item, session, rater.outcome);
   const element = h(
     "li",
     { class: "card", "data-movie": item.movie_id, "aria-labelledby": heading },
@@ -31,7 +33,7 @@ export function createCard(item, session, acted) {
       h("p", { class: "kinds" }, item.genres.join(" · ") || "No genre listed"),
       reason,
       rater.element,
-      h("div", { class: "acts" }, seenButton(), dismissButton()),
+      h("div", { class: "acts" }, seenButton(), dismissButton(), watch.element),
     ),
   );
 
@@ -70,7 +72,10 @@ export function createCard(item, session, acted) {
   const card = {
     element,
     item,
-    sync: rater.sync,
+    sync: () => {
+      rater.sync();
+      watch.sync();
+    },
     held: () => touched || rater.stars.staged() || element.contains(document.activeElement),
     release: () => {
       touched = false;

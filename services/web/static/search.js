@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { h, rested, whileWaiting } from "./dom.js";
 import { poster } from "./poster.js";
 import { createRater } from "./rater.js";
+import { createWatchToggle } from "./watch_toggle.js";
 import { readable } from "./words.js";
 
 const REST_MS = 220;
@@ -15,7 +16,7 @@ export function createSearch(panel, session) {
   const list = h("ul", { class: "rows", role: "list", "aria-label": "Films found" });
   const more = h("button", { type: "button", class: "button" }, "More films");
   let question = 0;
-  let raters = [];
+  let parts = [];
   let cursor = null;
   more.hidden = true;
 
@@ -35,7 +36,7 @@ export function createSearch(panel, session) {
 
   function clear() {
     list.replaceChildren();
-    raters = [];
+    parts = [];
     note.textContent = "";
     more.hidden = true;
   }
@@ -48,15 +49,16 @@ export function createSearch(panel, session) {
     if (further) rows[0]?.querySelector("input").focus();
     cursor = answer.next_cursor;
     more.hidden = !cursor;
-    note.textContent = raters.length ? `${raters.length}${cursor ? " or more" : ""} found for “${query}”` : `No film is called “${query}”. Part of a title is enough.`;
+    note.textContent = list.childElementCount ? `${list.childElementCount}${cursor ? " or more" : ""} found for “${query}”` : `No film is called “${query}”. Part of a title is enough.`;
     session.foresee(answer.items);
   }
 
   function rowOf(film) {
     const rater = createRater(film, session);
-    raters.push(rater);
+    const watch = createWatchToggle(film, session, rater.outcome);
+    parts.push(rater, watch);
     const facts = [film.year, ...film.genres].filter(Boolean).join(" · ");
-    return h("li", { class: "row", "data-movie": film.movie_id }, h("div", { class: "poster tiny" }, poster(film)), h("div", { class: "row-words" }, h("h3", {}, readable(film.title)), h("p", { class: "kinds" }, facts), rater.element));
+    return h("li", { class: "row", "data-movie": film.movie_id }, h("div", { class: "poster tiny" }, poster(film)), h("div", { class: "row-words" }, h("h3", {}, readable(film.title)), h("p", { class: "kinds" }, facts), rater.element, watch.element));
   }
 
   box.addEventListener("input", () => lookSoon());
@@ -70,7 +72,7 @@ export function createSearch(panel, session) {
   panel.append(form, note, list, more);
 
   return {
-    sync: () => raters.forEach((rater) => rater.sync()),
+    sync: () => parts.forEach((part) => part.sync()),
     reset: () => {
       box.value = "";
       clear();

@@ -5,13 +5,17 @@ import * as api from "./api.js";
 const STORED = "marquee-viewer";
 const SHORT_LIST = 5;
 const LIST = 10;
+const ROWS = 7;
 const CATCH_UPS = 4;
 const PAGES = 5;
+/** Writes that change no list, so that none is asked for. */
+const ASIDE = ["listed", "unlisted"];
 
 const newId = () => 1_000_000_000 + (crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000_000);
 
 /**
- * Tells `asking`, `answer` {answer, before, cause, ms, behind}, `failed` {error}, `rated`, `known` and `restart` to its listeners.
+ * Tells `asking`, `answer` {answer, before, cause, ms, behind}, `failed` {error}, `rated`, `listed` {cause}, `known` and `restart`
+ * to its listeners.
  *
  * Writes go one after the other, so that the newest token covers all of them; an answer that a newer question has
  * overtaken is dropped.
@@ -21,6 +25,7 @@ export class Session extends EventTarget {
   chosen = [];
   answer = null;
   ratings = new Map();
+  watchlist = new Map();
   #guesses = new Map();
   #token = null;
   #known = false;
@@ -36,15 +41,16 @@ export class Session extends EventTarget {
     this.#tell("restart");
     try {
       const who = await api.viewer(stored);
-      this.#know(who.ratings + who.viewed + who.dismissed > 0);
+      this.#know(who.ratings + who.viewed + who.dismissed + who.watchlist > 0);
       if (who.ratings) await this.#sync();
+      if (who.watchlist) await this.#syncWatchlist();
     } catch (error) {
       return this.#tell("failed", { error, again: () => this.start() });
     }
     return this.refresh();
   }
 
-  /** Whether anything is known of the viewer: a rating, a film seen, or one that is not for them. */
+  /** Whether anything is known of the viewer: a rating, a film seen, kept for later, or not for them. */
   get known() {
     return this.#known;
   }
@@ -55,6 +61,7 @@ export class Session extends EventTarget {
     this.answer = this.#token = null;
     this.#know(false);
     this.ratings.clear();
+    this.watchlist.clear();
     this.#guesses.clear();
     this.#tell("restart");
     return this.refresh();
@@ -108,6 +115,20 @@ export class Session extends EventTarget {
     return this.#write(() => api.restore(this.id, film.movie_id), { kind: "restored", film });
   }
 
+  list(film) {
+    return this.#write(() => api.list(this.id, film.movie_id), { kind: "listed", film });
+  }
+
+  unlist(film) {
+    return this.#write(() => api.unlist(this.id, film.movie_id), { kind: "unlisted", film });
+  }
+
+  /** The rows of the viewer's page but for the first, which is the beginning of the list itself. */
+  async shelves() {
+    const { rows } = await api.shelves(this.id, { genre: this.chosen, rows: ROWS, k: LIST, after: this.#token });
+    return rows.slice(1);
+  }
+
   /** What was expected before the viewer rated it; people rate towards a number they have seen, so it is shown after. */
   guess(film) {
     return this.#guesses.get(film.movie_id) ?? null;
@@ -137,13 +158,16 @@ export class Session extends EventTarget {
     } finally {
       this.#pending -= 1;
     }
-    this.refresh({ ...cause, began });
+    if (ASIDE.includes(cause.kind)) this.#tell("listed", { cause });
+    else this.refresh({ ...cause, began });
   }
 
   #note({ kind, film, value }) {
     if (kind === "rated") this.ratings.set(film.movie_id, { ...film, rating: value });
     else if (kind === "unrated") this.ratings.delete(film.movie_id);
-    else return;
+    else if (kind === "listed") this.watchlist.set(film.movie_id, film);
+    else if (kind === "unlisted") this.watchlist.delete(film.movie_id);
+    if (!kind.endsWith("rated")) return;
     this.#tell("rated", { film });
   }
 
@@ -162,6 +186,15 @@ export class Session extends EventTarget {
     for (const film of this.ratings.keys()) if (!kept.has(film)) this.ratings.delete(film);
     for (const [film, one] of kept) this.ratings.set(film, { ...this.ratings.get(film), ...one });
     this.#tell("rated", {});
+  }
+
+  /** Takes the watchlist as the gateway keeps it, the oldest film first. */
+  async #syncWatchlist() {
+    const id = this.id;
+    const { items } = await api.watchlist(id);
+    if (id !== this.id) return;
+    this.watchlist = new Map(items.reverse().map((film) => [film.movie_id, film]));
+    this.#tell("listed");
   }
 
   async #guess(films) {

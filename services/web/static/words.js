@@ -54,9 +54,25 @@ export function why(item, chosen) {
     liked_by_similar_viewers: named ? `Viewers like you, who also liked ${named}, loved it` : "Loved by viewers with your taste",
     predicted_for_you: named ? `Predicted for you, most of all from ${named}` : "Predicted from everything you rated",
     new: "New in the catalogue",
+    on_your_watchlist: "On your watchlist",
     promoted: "Featured",
   };
   return reasons[item.reason] ?? "Chosen for you";
+}
+
+/** What a row of films is of, from its kind and the film or genre that it rests on. */
+export function rowTitle({ kind, title, movie, genre }) {
+  const titles = {
+    for_you: "Top picks for you",
+    because_you_liked: movie && `Because you liked ${readable(movie.title)}`,
+    because_you_viewed: movie && `Because you have seen ${readable(movie.title)}`,
+    genre: genre && `More ${genre} for you`,
+    new: "New in the catalogue",
+    segment: "Loved by viewers with your taste",
+    watchlist: "From your watchlist",
+    popular: "Popular now",
+  };
+  return titles[kind] || title;
 }
 
 /** What the next route needs: `{route, needs, done, of}`, or null at the most personal one. */
@@ -102,7 +118,27 @@ export const listTitle = (answer, chosen) => {
 };
 
 export const NOTHING = "Nothing yet. What you rate is kept here, and can be changed or taken back.";
-export const NO_RATING = "No rating yet. What you have seen, or do not want, is known and counts. What you rate is kept here, and can be changed or taken back.";
+export const NO_RATING = "No rating yet. What you have seen, do not want, or keep for later is remembered. What you rate is kept here, and can be changed or taken back.";
+
+/** The films to see later: their panel, the toggle on every film, and the rows to browse. */
+export const WATCHLIST = {
+  title: "Your watchlist",
+  counted: (n) => (n ? `Your watchlist (${number.format(n)})` : "Your watchlist"),
+  empty: "Nothing yet. “Watchlist” on a film keeps it here for later.",
+  toggle: "Watchlist",
+  toggleAloud: (title) => `Watchlist: ${title}`,
+  seen: "Seen",
+  takeOff: "Take off",
+  takeOffAloud: (title) => `Take ${title} off your watchlist`,
+  tookOff: (title) => `Took ${title} off. `,
+  undo: "Undo",
+};
+export const BROWSE = {
+  title: "More to browse",
+  skip: "Skip these rows",
+  failed: "These rows could not be brought up to date.",
+  again: "Try again",
+};
 
 export const SLOW = "This takes longer than usual.";
 export const SLOW_LIST = `${SLOW} The list stays as it was until the new one is here.`;
@@ -114,6 +150,8 @@ export const deed = {
   seen: (film) => `Noted: you have seen ${readable(film.title)}.`,
   dismissed: (film) => `${readable(film.title)} is out of your lists.`,
   restored: (film) => `${readable(film.title)} may come back.`,
+  listed: (film) => `${readable(film.title)} is on your watchlist.`,
+  unlisted: (film) => `${readable(film.title)} is off your watchlist.`,
 };
 
 /** The card of the film acted on last, which stays in view though the list has gone on without it. */

@@ -1,23 +1,11 @@
 """Python's client at a gateway process on a real Valkey, with keys; the blocks of its README."""
 
-import re
 import secrets
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.consumer import GatewayProjection
-from marquee.access.api_keys import create_key
-from marquee.access.key_store import KeyStore, Who
-from marquee.access.rates import Rate
-from marquee.access.scopes import Scope
-from marquee.bus.factory import open_bus
-from marquee.events import MovieAdded
-from marquee.settings import Settings
 from marquee_client import (
     AsyncMarquee,
     Forbidden,
@@ -31,78 +19,13 @@ from marquee_client import (
 )
 from marquee_client.options import SessionOptions
 from marquee_local.servers import free_port
-from marquee_testing.servers.fault_proxy import Link, fault_proxy
-from marquee_testing.servers.gateway_process import gateway_process
-from marquee_testing.servers.ranking_service import ranking_service
-from marquee_testing.servers.system import System, running
+from marquee_testing.document_steps import blocks
+from marquee_testing.servers.fault_proxy import Link
+from marquee_testing.servers.shop import FILMS, Shop
 
-README = Path(__file__).resolve().parents[3] / "clients/python/README.md"
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-FILMS = 60
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENTS = (ROOT / "clients/python/README.md", ROOT / "docs/how-to/call-from-python.md")
 QUICK = Retries(first_s=0.01)
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A gateway with keys.
-
-    Attributes:
-        url: Its address.
-        key: A key with all that a shop does.
-        slow_key: One that may call once a minute.
-        system: The consumer behind it.
-    """
-
-    url: str
-    key: str
-    slow_key: str
-    system: System
-
-
-@pytest.fixture(scope="module")
-def settings(redis_url: str) -> Settings:
-    values = {"redis_url": redis_url, "namespace": f"test-{secrets.token_hex(4)}"}
-    return Settings.model_validate(values)
-
-
-@pytest.fixture(scope="module")
-def consumer(settings: Settings) -> Iterator[System]:
-    url = settings.redis_url.get_secret_value()
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        films = (
-            {"movie_id": i, "title": f"Film {i}", "year": 1980 + i % 40, "genres": ["Drama"]}
-            for i in range(1, FILMS + 1)
-        )
-        group.wait(group.publish(*(MovieAdded.model_validate({"data": film}) for film in films)))
-        yield group
-
-
-@pytest.fixture(scope="module")
-def shop(settings: Settings, consumer: System) -> Iterator[Shop]:
-    url = settings.redis_url.get_secret_value()
-    granted = (Scope.READ, Scope.WRITE, Scope.CURATE)
-    key, text = create_key("shop", granted)
-    slow, slow_text = create_key("slow", (Scope.READ,), rate=Rate.parse("1/m"))
-    with closing(KeyStore(url, settings.namespace, Who("tester"))) as keys:
-        keys.add(key)
-        keys.add(slow)
-    ports = free_port(), free_port()
-    with ranking_service(FILMS) as models:
-        values = {**models.urls, "auth": "keys", "token_secrets": secrets.token_hex(32)}
-        with gateway_process(url, settings.namespace, ports, deadline_ms="5000", **values) as made:
-            yield Shop(made.url, text, slow_text, consumer)
-
-
-@pytest.fixture
-def marquee(shop: Shop) -> Iterator[Marquee]:
-    with Marquee(shop.url, key=shop.key) as client:
-        yield client
-
-
-@pytest.fixture
-def user() -> int:
-    return secrets.randbelow(2**40) + 1
 
 
 def ids(answer: Any) -> list[Any]:
@@ -206,13 +129,6 @@ def test_a_rate_that_is_used_up_is_told_at_once(shop: Shop) -> None:
         assert (limited.value.retry_after or 0) > 30
 
 
-@pytest.fixture
-def link(shop: Shop) -> Iterator[Link]:
-    """A network on the way to the gateway."""
-    with fault_proxy() as proxy:
-        yield proxy.link(shop.url.removeprefix("http://"))
-
-
 def test_a_write_whose_answer_is_lost_takes_effect_once(
     shop: Shop, marquee: Marquee, link: Link
 ) -> None:
@@ -262,13 +178,19 @@ async def test_coroutines_do_the_same(shop: Shop, user: int) -> None:
         assert [len(page) for page in pages] == [40, FILMS - 41]
 
 
-def test_the_blocks_of_the_readme_run(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    blocks = BLOCK.findall(README.read_text())
-    assert len(blocks) >= 6
-    names: dict[str, Any] = {"__name__": "readme"}
-    for block in blocks:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_blocks_of_the_documents_run(
+    shop: Shop, document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = blocks(document, "python")
+    assert len(found) >= 4
+    names: dict[str, Any] = {"__name__": "document"}
+    for block in found:
         assert "http://127.0.0.1:8080" in block or "Marquee(" not in block
         code = block.replace("http://127.0.0.1:8080", shop.url).replace("marquee_…", shop.key)
-        exec(compile(code, str(README), "exec"), names)
-    names["marquee"].close()
-    assert "invalid_input" in capsys.readouterr().out
+        exec(compile(code, str(document), "exec"), names)
+    for client in names.values():
+        if isinstance(client, Marquee):
+            client.close()
+    if document.name == "README.md":
+        assert "invalid_input" in capsys.readouterr().out

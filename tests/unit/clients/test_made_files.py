@@ -17,6 +17,9 @@ from marquee_testing.clients.synchronous import synchronous
 OPTIONS: dict[str, tuple[type, set[str]]] = {
     "recommend_user": (options.ViewerListOptions, set()),
     "recommend_session": (options.SessionOptions, set()),
+    "follow_user": (options.FollowOptions, {"wait"}),
+    "recommend_segment": (options.PageOptions, set()),
+    "export_user": (options.Freshness, {"format"}),
     "list_shelves": (options.ShelvesOptions, set()),
     "recommend_batch": (options.BatchOptions, {"users"}),
     "recommend_together": (options.TogetherOptions, {"users"}),

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.concurrency import LAG_S, LEAST, TICK_S, WINDOW_S, AdaptiveLimit
+from gateway.http.concurrency import (
+    LAG_S,
+    LEAST,
+    LEAST_OF_LOOP,
+    TICK_S,
+    WINDOW_S,
+    AdaptiveLimit,
+)
 from gateway.http.overload import EarlyRefusal, OverloadMiddleware
 from marquee.health import READY
 
@@ -70,16 +77,19 @@ def test_the_limit_stays_within_its_bounds_and_no_place_is_given_twice(
 
 
 async def test_a_busy_event_loop_takes_places_away_and_an_idle_one_gives_them_back() -> None:
-    limit = AdaptiveLimit(2 * LEAST)
-    for _ in range(LEAST + 1):
+    limit = AdaptiveLimit(2 * LEAST_OF_LOOP)
+    for _ in range(LEAST_OF_LOOP + 1):
         assert limit.enter()
     until = time.monotonic() + 60
-    while limit.limit > LEAST and time.monotonic() < until:
+    while limit.limit > LEAST_OF_LOOP and time.monotonic() < until:
         time.sleep(5 * LAG_S)  # noqa: ASYNC251 - the loop is to be late
         await asyncio.sleep(TICK_S)
-    assert limit.limit == LEAST
+    for _ in range(30):  # no fewer, however late it is
+        time.sleep(5 * LAG_S)  # noqa: ASYNC251
+        await asyncio.sleep(TICK_S)
+        assert limit.limit >= LEAST_OF_LOOP
     async with asyncio.timeout(120):
-        while limit.limit == LEAST:
+        while limit.limit <= LEAST_OF_LOOP + 1:
             await asyncio.sleep(WINDOW_S)
 
 

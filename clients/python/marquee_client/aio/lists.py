@@ -10,6 +10,7 @@ from marquee_client.options import (
     BatchOptions,
     MovieId,
     PageOptions,
+    SegmentKind,
     SessionOptions,
     SessionRating,
     ShelvesOptions,
@@ -74,6 +75,22 @@ class AsyncLists(AsyncTransport):
         """Yield the pages of films like one; no film comes twice."""
         return self._pages(_similar(movie_id, options))
 
+    async def segments(self, kind: SegmentKind) -> answers.Segments:
+        """Return the segments of films or of viewers, and what sets each apart."""
+        return await self._send(Call(operations.LIST_SEGMENTS, {"kind": kind}))
+
+    async def recommend_segment(
+        self, kind: SegmentKind, segment_id: int, **options: Unpack[PageOptions]
+    ) -> answers.SegmentList:
+        """Return films of a segment of films, or for a segment of viewers."""
+        return await self._send(_recommend_segment(kind, segment_id, options))
+
+    def segment_pages(
+        self, kind: SegmentKind, segment_id: int, **options: Unpack[PageOptions]
+    ) -> AsyncIterator[answers.SegmentList]:
+        """Yield the pages of a segment's films; no film comes twice."""
+        return self._pages(_recommend_segment(kind, segment_id, options))
+
     async def predict(
         self,
         movie_ids: Sequence[MovieId],
@@ -93,6 +110,13 @@ def _recommend(user_id: UserId, options: ViewerListOptions) -> Call[answers.Reco
 
 def _recommend_session(options: SessionOptions) -> Call[answers.Recommendations]:
     return Call(operations.RECOMMEND_SESSION, body=as_body(options))
+
+
+def _recommend_segment(
+    kind: SegmentKind, segment_id: int, options: PageOptions
+) -> Call[answers.SegmentList]:
+    path = {"kind": kind, "segment_id": segment_id}
+    return Call(operations.RECOMMEND_SEGMENT, path, as_query(options))
 
 
 def _similar(movie_id: MovieId, options: PageOptions) -> Call[answers.Similar]:

@@ -3,12 +3,13 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from marquee_client.errors import UnreadableAnswer, failure_of, refusal_of
+from marquee_client.kept_answers import KeptAnswers
 from marquee_client.operation import Call, Page
 from marquee_client.retries import RETRIED_STATUSES, Attempts, Retries
 from marquee_client.retry_after import retry_after_s
@@ -31,6 +32,7 @@ class AsyncTransport:
         retries: Retries | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         write_tokens: WriteTokens | None = None,
+        kept_answers: int = 0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Prepare a client; nothing connects before the first call.
@@ -42,6 +44,8 @@ class AsyncTransport:
             timeout: Seconds until a try fails, or the time limits of its parts.
             write_tokens: Where viewers' last writes are remembered; by default those of 10,000
                 viewers, for a minute. `WriteTokens(0, 0)` remembers none.
+            kept_answers: How many answers of reads are kept, so that the gateway need not send
+                those again that still hold; by default none.
             transport: What sends requests, instead of connections of its own.
 
         Raises:
@@ -54,6 +58,7 @@ class AsyncTransport:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         self._tokens = WriteTokens(10_000, 60.0) if write_tokens is None else write_tokens
+        self._kept = KeptAnswers(kept_answers)
         self._retries = retries or Retries()
         self._http = httpx.AsyncClient(
             base_url=address, headers=headers, timeout=timeout, transport=transport
@@ -75,13 +80,19 @@ class AsyncTransport:
         Raises:
             MarqueeError: It is refused, has no answer, or one that is not of this API.
         """
-        response = await self._response(call)
+        kept = self._kept.get(call.asked)
+        response = await self._response(call, kept and kept[0])
+        if response.status_code == 304 and kept is not None:
+            return cast(Answer, kept[1])
         if not response.is_success:
             raise refusal_of(response)
         try:
             answer = call.operation.answer.model_validate_json(response.content)
         except ValidationError as error:
             raise UnreadableAnswer(f"{call.operation.name}: {error}") from error
+        tag = response.headers.get("ETag")
+        if tag is not None and call.operation.method == "GET":
+            self._kept.keep(call.asked, tag, answer)
         token = getattr(answer, "token", None)
         if token is not None:
             for viewer in call.writers:
@@ -98,10 +109,15 @@ class AsyncTransport:
                 return
             call = call.at(cursor)
 
-    async def _response(self, call: Call[Answer]) -> httpx.Response:
-        """Send a request until it has an answer that is not to be asked for again."""
+    async def _response(self, call: Call[Answer], tag: str | None) -> httpx.Response:
+        """Send a request until it has an answer that is not to be asked for again.
+
+        Args:
+            call: What is asked.
+            tag: Entity tag of the answer that is kept, if there is one.
+        """
         attempts = Attempts(self._retries, call.operation.repeatable)
-        query, headers = call.parameters(self._tokens), _headers_of(call)
+        query, headers = call.parameters(self._tokens), _headers_of(call, tag)
         while True:
             try:
                 response = await self._http.request(
@@ -124,8 +140,10 @@ class AsyncTransport:
             await asyncio.sleep(pause)
 
 
-def _headers_of(call: Call[Any]) -> Mapping[str, str]:
+def _headers_of(call: Call[Any], tag: str | None) -> Mapping[str, str]:
     """Return the headers of a call: all its tries have the same key, so one takes effect."""
+    if tag is not None:
+        return {"If-None-Match": tag}
     if not call.operation.takes_key:
         return {}
     return {"Idempotency-Key": call.key or uuid.uuid4().hex}

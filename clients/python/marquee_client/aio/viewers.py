@@ -119,6 +119,10 @@ class AsyncViewers(AsyncTransport):
         """Return what is known of a viewer, in numbers, and the route of the viewer's lists."""
         return await self._send(_read(operations.GET_USER, user_id, options))
 
+    async def export(self, user_id: UserId, **options: Unpack[Freshness]) -> answers.Export:
+        """Return all that is known of a viewer, the newest first in each list."""
+        return await self._send(_read(operations.EXPORT_USER, user_id, options))
+
     async def erase(self, user_id: UserId, *, idempotency_key: str | None = None) -> answers.Erased:
         """Forget a viewer for good."""
         path, writers = {"user_id": user_id}, (user_id,)

@@ -118,6 +118,10 @@ class Viewers(Transport):
         """Return what is known of a viewer, in numbers, and the route of the viewer's lists."""
         return self._send(_read(operations.GET_USER, user_id, options))
 
+    def export(self, user_id: UserId, **options: Unpack[Freshness]) -> answers.Export:
+        """Return all that is known of a viewer, the newest first in each list."""
+        return self._send(_read(operations.EXPORT_USER, user_id, options))
+
     def erase(self, user_id: UserId, *, idempotency_key: str | None = None) -> answers.Erased:
         """Forget a viewer for good."""
         path, writers = {"user_id": user_id}, (user_id,)

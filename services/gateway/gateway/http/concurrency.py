@@ -4,13 +4,16 @@ Requests that only wait (for a token, for a bus that does not answer) cost a pla
 number that is right for busy ones is too small for them. What shows the difference is delay: of the
 event loop, in which every request waits for its turn, and of the calls to each model service. While
 one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
-one: additive increase, multiplicative decrease, as TCP does it.
+one: additive increase, multiplicative decrease, as TCP does it. It falls further for slow services,
+which then answer in time again, than for a late loop, which answers that refuse make later still.
 """
 
 import asyncio
 
 LEAST = 16
-"""Places that stay, however slow everything is: enough to keep a few cores at work."""
+"""Places that stay, however slow the services are: enough to keep a few cores at work."""
+LEAST_OF_LOOP = 32
+"""Places that stay, however late the event loop is."""
 LAG_S = 0.01
 """Target of the mean delay of the event loop."""
 DECREASE = 0.8
@@ -70,9 +73,13 @@ class AdaptiveLimit:
     def adjust(self) -> None:
         """Set the limit for the next moment, by the delays of the last one."""
         slowest = max((mean.take() for mean in self._calls.values()), default=0.0)
-        is_slow = self._lag.take() > LAG_S or slowest > self._call_s
-        wanted = int(self._limit * DECREASE) if is_slow else self._limit + 1
-        self._limit = max(self._least, min(self._most, wanted))
+        is_late, less = self._lag.take() > LAG_S, int(self._limit * DECREASE)
+        if slowest > self._call_s:
+            self._limit = max(self._least, less)
+        elif is_late and self._limit > LEAST_OF_LOOP:
+            self._limit = max(LEAST_OF_LOOP, less)
+        else:
+            self._limit = min(self._most, self._limit + 1)
 
     def _tick_after(self, loop: asyncio.AbstractEventLoop, adjusted: float | None = None) -> None:
         due = loop.time() + TICK_S

@@ -153,10 +153,6 @@ async def test_a_key_that_comes_with_another_request_is_refused(
     assert pair.count() == before
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [("PUT", PUT, {"rating": 4.0}), ("POST", "/v1/events", {"events": [RATING]})],
-)
 async def test_attributes_in_headers_are_part_of_what_a_key_stands_for(pair: Pair) -> None:
     event = {"ce-specversion": "1.0", "ce-id": "e1", "ce-source": "shop", "ce-type": "movie.viewed"}
     data = {"user_id": 9, "movie_id": 2}
@@ -170,6 +166,10 @@ async def test_attributes_in_headers_are_part_of_what_a_key_stands_for(pair: Pai
         assert other.json()["code"] == "idempotency_key_reused"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("PUT", PUT, {"rating": 4.0}), ("POST", "/v1/events", {"events": [RATING]})],
+)
 async def test_a_gateway_that_dies_between_publishing_and_answering_leaves_one_effect(
     pair: Pair, method: str, path: str, body: Any
 ) -> None:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from marquee import telemetry
 from marquee.http_server.connections import Connections
 from marquee.http_server.disconnect import EXTENSION, Caller
+from marquee.http_server.parser import Parser
 from marquee.http_server.refusals import (
     ADDRESS_TOO_LONG,
     HEADERS_TOO_LARGE,
@@ -59,6 +60,7 @@ class ProblemProtocol(HttpToolsProtocol):
             options: Those of uvicorn.
         """
         super().__init__(*arguments, **options)
+        self.parser: Any = Parser(self)
         self._open = Connections(MAX_CONNECTIONS) if connections is None else connections
         self._read_s, self._write_s, self._links_under = read_s, write_s, links_under
         self._read_timer: asyncio.TimerHandle | None = None
@@ -134,12 +136,16 @@ class ProblemProtocol(HttpToolsProtocol):
         """Start the app."""
         caller = Caller()
         self.scope["extensions"] = {EXTENSION: caller}  # type: ignore[dict-item]
+        # It raises where the address has no path: then no app has begun, and the parser's end is
+        # answered.
+        super().on_headers_complete()
         self._head_is_read = True
         self._callers.append(caller)
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Note that nothing of the request is missing."""
+        if self.parser.body_follows:
+            return
         super().on_message_complete()
         self._in_message = False
 

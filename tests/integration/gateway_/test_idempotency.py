@@ -153,6 +153,19 @@ async def test_a_key_that_comes_with_another_request_is_refused(
     assert pair.count() == before
 
 
+async def test_attributes_in_headers_are_part_of_what_a_key_stands_for(pair: Pair) -> None:
+    event = {"ce-specversion": "1.0", "ce-id": "e1", "ce-source": "shop", "ce-type": "movie.viewed"}
+    data = {"user_id": 9, "movie_id": 2}
+    first = await pair.one.post("/v1/events", json=data, headers=KEY | event)
+    assert first.status_code == 202
+    again = await pair.other.post("/v1/events", json=data, headers=KEY | event)
+    assert (again.json(), again.headers["idempotency-replayed"]) == (first.json(), "true")
+    for name, value in (("ce-type", "watchlist.added"), ("ce-id", "e2")):
+        other = await pair.one.post("/v1/events", json=data, headers=KEY | event | {name: value})
+        assert other.status_code == 422
+        assert other.json()["code"] == "idempotency_key_reused"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [("PUT", PUT, {"rating": 4.0}), ("POST", "/v1/events", {"events": [RATING]})],

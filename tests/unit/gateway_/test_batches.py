@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from gateway.api.context import BATCH_AT_ONCE
 from gateway.api.lists import batches
 from gateway.app import create_app
+from gateway.http.concurrency import AdaptiveLimit
 from gateway.upstream.models import Failure, RecommendReply
 from marquee.domain.ratings import Ratings
 from marquee.domain.recommendation import Route
@@ -137,3 +138,23 @@ async def test_what_is_wrong_for_all_is_refused_as_a_whole(api: ApiHarness) -> N
         ({"users": [1], "limit": 3}, "limit"),
     ):
         assert name in fields_of(await api.client.post(PATH, json=body))
+
+
+async def test_batches_hold_no_place_of_other_calls(api: ApiHarness) -> None:
+    context = api.app.state.context
+    go, begun = asyncio.Event(), asyncio.Event()
+
+    async def recommend(*_: Any) -> Failure:
+        begun.set()
+        await go.wait()
+        return Failure("no")
+
+    api.models.recommend = recommend  # type: ignore[assignment]
+    app = create_app(replace(context, limit=AdaptiveLimit(2)))
+    async with client_of(app) as client:
+        body = {"users": [1, 2, 3]}
+        held = [asyncio.create_task(client.post(PATH, json=body)) for _ in range(5)]
+        await begun.wait()
+        assert (await client.get("/v1/movies")).status_code == 200
+        go.set()
+        assert {(await one).status_code for one in held} == {200}

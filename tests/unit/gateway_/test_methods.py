@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 from gateway.api.docs import openapi_document
 from gateway.app import create_app
@@ -83,6 +84,15 @@ async def test_files_are_read_alone(api: ApiHarness) -> None:
     assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
     head = await api.client.head(path)
     assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_an_address_with_a_line_break_behind_it_is_another_one(api: ApiHarness) -> None:
+    routes = {route.name: route.path for route in api.app.routes if isinstance(route, APIRoute)}
+    fixed = [name for name in READS if not routes[name].endswith("}")]
+    assert {"metrics", "list_movies", "list_ratings"} <= {*fixed}
+    for name in fixed:
+        path = CALLS[name][1].partition("?")[0]
+        assert (await api.client.get(f"{path}%0A")).status_code == 404, name
 
 
 async def test_what_is_not_there_has_no_methods(api: ApiHarness) -> None:

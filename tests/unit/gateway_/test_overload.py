@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.app import create_app
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.middleware import BodyMiddleware
-from gateway.http.overload import OverloadMiddleware
+from gateway.http.overload import OverloadMiddleware, place_free
 from marquee.health import LIVE, METRICS, READY
 from marquee_testing.fakes.gateway_api import parts
 
@@ -139,3 +139,69 @@ def test_the_limit_is_a_setting() -> None:
     [limit] = [m.kwargs["limit"] for m in app.user_middleware if m.cls in classes]
     assert isinstance(limit, AdaptiveLimit)
     assert limit.limit == 7
+
+
+async def test_a_call_that_only_waits_leaves_its_place_to_others() -> None:
+    limit, passed, working = AdaptiveLimit(2), asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == "/waits":
+            async with place_free():
+                await passed.wait()
+        if scope["path"] == "/works":
+            await working.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async with client_on(OverloadMiddleware(app, limit)) as client:
+        waiting = [asyncio.create_task(client.get("/waits")) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        assert (await client.get("/else")).status_code == 200
+        busy = [asyncio.create_task(client.get("/works")) for _ in range(2)]
+        while not limit.is_full:
+            await asyncio.sleep(0)
+        passed.set()
+        # Whoever has waited needs a place again.
+        done, _ = await asyncio.wait(waiting, timeout=0.2)
+        assert not done
+        working.set()
+        assert {(await one).status_code for one in (*waiting, *busy)} == {200}
+    assert not limit.is_full
+
+
+async def test_a_wait_whose_caller_leaves_gives_nothing_back_twice() -> None:
+    limit, begun = AdaptiveLimit(1), asyncio.Event()
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        async with place_free():
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def drop(_: Message) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "path": "/a", "headers": [], "method": "GET"}
+    call = asyncio.create_task(OverloadMiddleware(app, limit)(scope, nothing, drop))
+    await begun.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert limit.enter()
+    assert limit.is_full
+
+
+async def test_a_caller_who_left_before_the_body_came_begins_nothing() -> None:
+    async def app(*_: Any) -> None:
+        raise AssertionError
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def drop(_: Message) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "path": "/a", "headers": [], "method": "PUT"}
+    await BodyMiddleware(app)(scope, gone, drop)

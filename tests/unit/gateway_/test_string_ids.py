@@ -206,3 +206,29 @@ async def test_a_wrong_id_is_named_with_the_rule(api: ApiHarness) -> None:
 async def test_an_unknown_film_is_named_by_its_text(api: ApiHarness) -> None:
     response = await api.get("/v1/movies/tt404")
     assert problem_of(response, 404, "not_found")["detail"] == "there is no film tt404"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"/v1/users/{USER}/recommendations", None),
+        ("GET", f"/v1/users/{USER}/shelves", None),
+        ("GET", f"/v1/users/{USER}/watchlist", None),
+        ("PUT", f"/v1/users/{USER}/watchlist/42", None),
+        ("POST", "/v1/recommendations/together", {"users": [USER, 7]}),
+        ("POST", "/v1/predictions", {"user_id": USER, "movie_ids": [42]}),
+    ],
+)
+async def test_nobody_reads_a_viewer_whose_id_has_the_same_number(
+    api: ApiHarness, method: str, path: str, body: Any
+) -> None:
+    api.profiles.facts[N[USER]] = Ratings({N["007"]: 10}, user="another")
+    response = await api.client.request(method, path, json=body)
+    problem_of(response, 409, "id_collision")
+
+
+async def test_a_batch_has_a_problem_for_a_viewer_whose_number_is_anothers(api: ApiHarness) -> None:
+    api.profiles.facts[N[USER]] = Ratings({N["007"]: 10}, user="another")
+    response = await api.client.post("/v1/recommendations/batch", json={"users": [USER]})
+    [item] = response.json()["items"]
+    assert (item["list"], item["problem"]["code"]) == (None, "id_collision")

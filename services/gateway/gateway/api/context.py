@@ -22,6 +22,7 @@ from gateway.catalogue.popularity import PopularList
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
+from gateway.http.overload import place_free
 from gateway.http.route import json_body_response, json_response
 from gateway.kept.lists import KeptLists
 from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
@@ -157,7 +158,7 @@ class Context:
             InvalidInput: The token cannot be decoded.
         """
         if not after:
-            profile = await self._read_profile(user_id)
+            profile = await self.read_profile(user_id)
             return UserSnapshot(profile, profile.known)
         wait = self.settings.wait_ms / 1000 if wait_ms is None else wait_ms / 1000
         until = time.monotonic() + wait
@@ -166,13 +167,18 @@ class Context:
         targets = consistency_token.select_topics(positions, MOVIES)
         if own_partition in positions:
             targets[own_partition] = positions[own_partition]
-        fresh = not targets or await self.live_view.passed(targets, wait)
-        profile = await self._read_profile(user_id)
+        async with place_free():
+            fresh = not targets or await self.live_view.passed(targets, wait)
+        profile = await self.read_profile(user_id)
         wait_left = max(0.0, until - time.monotonic()) if positions else 0.0
         return UserSnapshot(profile, fresh and profile.known, positions, wait_left)
 
-    async def _read_profile(self, user_id: int) -> Profile:
-        """Return the profile of a viewer; of another one with the same number it is refused."""
+    async def read_profile(self, user_id: int) -> Profile:
+        """Return the profile of a viewer.
+
+        Raises:
+            IdCollision: The number of the id belongs to another viewer.
+        """
         profile = await self.profiles.read(user_id)
         refuse_collision("user_id", user_id, profile.facts.user)
         return profile
@@ -198,7 +204,8 @@ class Context:
             IdCollision: The catalogue has another movie of the same number.
         """
         if self.catalogue.get(movie_id) is None and self.live_view.connected:
-            await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S)
+            async with place_free():
+                await self.live_view.wait_for_movie(movie_id, MOVIE_PATIENCE_S)
         row = self.catalogue.get(movie_id)
         if row is None and self.live_view.connected:
             raise NotFound(f"there is no film {id_text(movie_id)}")

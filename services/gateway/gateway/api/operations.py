@@ -16,7 +16,8 @@ from gateway.upstream.models import Reply
 routes = router("Operations")
 
 Name = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,100}$", description="A model's name.")]
-TrainingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+# Not of dots alone: in the trainer's address they would name another place.
+TrainingId = Annotated[str, Path(max_length=100, pattern=r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 
 @routes.get("/v1/models")

@@ -57,12 +57,12 @@ async def predict(request: Request, body: PredictionBody) -> Response:
 
 async def _profile(context: Context, body: PredictionBody) -> tuple[Profile, tuple[str, ...]]:
     """Return the facts of the user or the session, with notes on what was left out."""
-    if (body.user_id is None) == (body.ratings is None):
-        raise InvalidFields([FieldError("user_id", "give either user_id or ratings")])
-    if body.ratings is not None:
+    if body.user_id is not None and body.ratings is None:
+        return await context.read_profile(body.user_id), ()
+    if body.ratings is not None and body.user_id is None:
         history = session_history(body.ratings)
         return Profile(history.facts), history.notes
-    return await context.profiles.read(body.user_id), ()
+    raise InvalidFields([FieldError("user_id", "give either user_id or ratings")])
 
 
 async def predict_ratings(

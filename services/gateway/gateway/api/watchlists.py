@@ -48,7 +48,7 @@ async def put_watchlist(
     """Put a film on a viewer's watchlist, as the newest one; 1,000 films at most."""
     context = context_of(request)
     await context.require_movie(movie_id)
-    watchlist = (await context.profiles.read(user_id)).facts.watchlist
+    watchlist = (await context.read_profile(user_id)).facts.watchlist
     if len(watchlist) >= MAX_WATCHLIST and movie_id not in watchlist:
         raise Conflict(f"the watchlist has {MAX_WATCHLIST:,} films: take one off first")
     data = UserMovie(user_id=user_id, movie_id=movie_id, recommendation_id=query.recommendation_id)

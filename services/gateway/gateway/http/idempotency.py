@@ -14,6 +14,7 @@ from gateway.http.idempotency_store import (
     StoredResponse,
     fingerprint_of,
 )
+from gateway.http.json_body import JSON, media_type
 from gateway.http.scopes import SCOPES, WITHOUT_IDEMPOTENCY_KEY
 from marquee.access.scopes import Scope
 from marquee.errors import InvalidInput, MarqueeError
@@ -73,7 +74,8 @@ async def idempotent(
     """Handle a request with a key of its caller, or repeat the first one's stored response."""
     store: Idempotency = request.app.state.context.idempotency
     scope, body = request.scope, await request.body()
-    fingerprint = fingerprint_of(request.method, scope["path"], scope["query_string"], body)
+    query, form = scope["query_string"], form_of(request)
+    fingerprint = fingerprint_of(request.method, scope["path"], query, body, form)
     idempotent_request = await store.begin(key, fingerprint)
     if isinstance(idempotent_request, StoredResponse):
         return _replayed(idempotent_request)
@@ -87,6 +89,18 @@ async def idempotent(
     own = StoredResponse(response.status_code, bytes(response.body))
     stored = await store.finish(idempotent_request, own)
     return response if stored is own else _replayed(stored)
+
+
+def form_of(request: Request) -> bytes:
+    """Return what the headers of a request say of its body, nothing where it is plain JSON.
+
+    Attributes of an event may be headers: with another type the same body is another event.
+    """
+    given = ((name, value) for name, value in request.headers.raw if name.startswith(b"ce-"))
+    lines = [b"%s: %s" % header for header in sorted(given)]
+    if (kind := media_type(request)) not in ("", JSON):
+        lines.append(kind.encode())
+    return b"\n".join(lines)
 
 
 def _had_no_effect(error: Exception) -> bool:

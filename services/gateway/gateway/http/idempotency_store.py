@@ -204,9 +204,18 @@ class RedisIdempotency:
             return None
 
 
-def fingerprint_of(method: str, path: str, query: bytes, body: bytes) -> str:
-    """Return the digest that identifies a request."""
-    return _digest(b"\0".join((method.encode(), path.encode(), query, body)))
+def fingerprint_of(method: str, path: str, query: bytes, body: bytes, form: bytes = b"") -> str:
+    """Return the digest that identifies a request.
+
+    Args:
+        method: Its method.
+        path: Its path.
+        query: Its query.
+        body: Its body.
+        form: What its headers say of the body, if they say more than that it is JSON.
+    """
+    parts = (method.encode(), path.encode(), query, body)
+    return _digest(b"\0".join((*parts, form) if form else parts))
 
 
 def _digest(text: bytes) -> str:

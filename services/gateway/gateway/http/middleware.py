@@ -97,6 +97,8 @@ class BodyMiddleware:
             await problem("too_large", _TOO_LARGE)(scope, receive, send)
             return
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         if message.get("more_body", False):
             body = await self._rest(scope, receive, send, message["body"])
             if body is None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -58,6 +59,26 @@ class Place:
             self.give_back()
 
 
+_OWN: ContextVar[Place | None] = ContextVar("place", default=None)
+"""The place of the request in work."""
+
+
+@asynccontextmanager
+async def place_free() -> AsyncIterator[None]:
+    """Leave the place of the request to others within the block, in which it only waits.
+
+    Otherwise those who name a change that is far ahead would hold every place for seconds.
+    """
+    place = _OWN.get()
+    if place is None:
+        yield
+        return
+    place.give_back()
+    yield
+    while not place.take():
+        await asyncio.sleep(AGAIN_S)
+
+
 def place_of(scope: Scope) -> Place:
     """Return the place of a request."""
     place: Place = scope[_PLACE]
@@ -91,6 +112,7 @@ class OverloadMiddleware:
         if not place.take():
             await _refuse(send)
             return
+        _OWN.set(place)
         try:
             await self._app(scope, receive, send)
         finally:

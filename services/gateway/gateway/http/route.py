@@ -1,5 +1,6 @@
 """Routes: each has a scope and a stable operation id, and refuses unknown parameters."""
 
+import re
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
@@ -40,6 +41,8 @@ class StrictRoute(APIRoute):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # Starlette ends a pattern by `$`, before which a line break may stand: another address.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
         extra: dict[str, Any] = dict(self.openapi_extra or {})
         methods = self.methods or ()
         parameters = [KEY_PARAMETER] if takes_key(self.name, methods) else []

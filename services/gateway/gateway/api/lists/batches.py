@@ -14,6 +14,7 @@ from gateway.api.lists.viewer import on_watchlist
 from gateway.api.schemas.batch_documents import BatchDocument
 from gateway.api.schemas.list_requests import BatchBody
 from gateway.catalogue.catalogue import MovieFilter
+from gateway.http.overload import place_of
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
@@ -38,6 +39,8 @@ async def recommend_batch(request: Request, body: BatchBody) -> Response:
     (`model_unavailable`) for its viewer.
     """
     context = context_of(request)
+    # The gate bounds what batches do; waiting for it they would hold the places of other calls.
+    place_of(request.scope).give_back()
     movies, until = context.movie_filter(body), time.monotonic() + LONGEST_S
 
     async def one(user: Any) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def _id_of(user: Any) -> int:
 async def _list_of(
     context: Context, user_id: int, body: BatchBody, movies: MovieFilter
 ) -> dict[str, Any]:
-    profile = await context.profiles.read(user_id)
+    profile = await context.read_profile(user_id)
     list_request = ListRequest(body.k, movies, frozenset(body.exclude), body.diversity)
     list_request = on_watchlist(list_request, body.watchlist, profile.facts)
     page = ListPage.of(body, "viewer", int(user_id))

@@ -101,7 +101,7 @@ async def recommend_together(request: Request, body: TogetherBody) -> Response:
 async def _group(context: Context, body: TogetherBody, movies: MovieFilter) -> _Group:
     """Return the viewers with their own lists, which leave out what nobody may see."""
     user_ids = list(dict.fromkeys(body.users))
-    profiles = await asyncio.gather(*map(context.profiles.read, user_ids))
+    profiles = await asyncio.gather(*map(context.read_profile, user_ids))
     facts = joined_facts([Member(profile.facts, ()) for profile in profiles], body.allow_seen)
     exclude = frozenset(facts.seen.union(body.exclude))
     list_request = ListRequest(LIST_LENGTH, movies, exclude, body.diversity)

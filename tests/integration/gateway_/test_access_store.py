@@ -149,6 +149,23 @@ async def test_callers_have_limits_of_their_own(redis_url: str, namespace: str) 
     await limiter.close()
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_dear_call_counts_as_several_or_as_none(
+    redis_url: str, namespace: str, is_away: bool
+) -> None:
+    limiter, rate = RateLimiter(NOWHERE if is_away else redis_url, namespace), Rate(10, 3600)
+    assert (await limiter.take("a", rate, 4)).left == 6
+    assert (await limiter.take("a", rate, 4)).left == 2
+    with pytest.raises(TooManyRequests) as refused:
+        await limiter.take("a", rate, 4)
+    assert 360 < refused.value.retry_after_s <= 720
+    assert [(await limiter.take("a", rate)).left for _ in range(2)] == [1, 0]
+    with pytest.raises(TooManyRequests):
+        await limiter.take("a", rate)
+    assert (await limiter.take("b", rate, 100)).left == 0  # all of the rate, at most
+    await limiter.close()
+
+
 async def test_without_redis_each_replica_keeps_the_rate_by_itself(namespace: str) -> None:
     limiter, rate = RateLimiter(NOWHERE, namespace), Rate(50, 3600)
     lefts = [(await limiter.take("caller", rate)).left for _ in range(50)]

@@ -226,11 +226,17 @@ async def test_a_limit_is_told_and_kept_by_key_and_by_viewer(api: Harness) -> No
     assert taken.headers["ratelimit"].endswith(";t=2")
     token = ViewerTokens(SECRETS).sign(7, 900)
     await api.call("list_movies", token)
-    assert api.limiter.buckets == [f"key {text.split('_')[1]}", "viewer 7"]
+    assert api.limiter.buckets == ["key shop", "viewer 7"]
     api.limiter.left = 0
     refused = await api.call("list_movies", text)
     assert code_of(refused) == "429 rate_limited"
     assert refused.headers["retry-after"] == "3"
+    api.limiter.left = 2
+    missing = await api.client.get("/v1/movies/999", headers={"Authorization": f"Bearer {text}"})
+    assert code_of(missing) == "404 not_found"
+    assert missing.headers["ratelimit"] == '"caller";r=1;t=2'
+    assert api.limiter.left == 1
+    assert code_of(await api.call("list_shelves", text)) == "429 rate_limited"
     unlimited = await api.key(Scope.READ, name="other")
     assert "ratelimit" not in (await api.call("list_movies", unlimited)).headers
 

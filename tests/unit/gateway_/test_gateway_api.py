@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from gateway.app import create_app
 from gateway.catalogue.catalogue import Row
 from gateway.http.admission import OPEN_TO_ALL, Admission
-from gateway.http.problem_details import CODES
+from gateway.http.problem_codes import CODES
 from gateway.http.route import StrictRoute
 from gateway.http.scopes import SCOPES
 from gateway.recommend.orchestrator import Orchestrator

@@ -11,7 +11,7 @@ from gateway.access.rate_limiter import RateLimiter
 from gateway.access.viewer_calls import ViewerCalls
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.http.admission import OPEN_TO_ALL, Admission
-from gateway.http.scopes import OF_ANYONE, OF_ONE_VIEWER, OF_VIEWER_IN_BODY
+from gateway.http.scopes import COSTS, OF_ANYONE, OF_ONE_VIEWER, OF_VIEWER_IN_BODY
 from marquee.access.api_keys import PREFIX, split_key
 from marquee.access.rates import Rate
 from marquee.access.scopes import Scope
@@ -65,7 +65,9 @@ class Authenticator:
         _check(caller, request, scope)
         request.state.caller = caller
         if caller.rate is not None:
-            request.state.allowance = await self._limiter.take(caller.bucket, caller.rate)
+            cost = COSTS.get(request.scope["route"].name, 1)
+            allowance = await self._limiter.take(caller.bucket, caller.rate, cost)
+            request.state.allowance = allowance
         return Admission(caller.name, self._viewer_calls.one_more(caller))
 
     def confirm(self, request: Request, scope: Scope) -> None:
@@ -91,7 +93,7 @@ class Authenticator:
             raise Unauthorized("the key is unknown")
         if (refusal := key.refusal(self._now())) is not None:
             raise Unauthorized(f"the key {key.name} is {refusal}")
-        return Caller(key.name, frozenset(key.scopes), f"key {key.id}", key.rate)
+        return Caller(key.name, frozenset(key.scopes), f"key {key.name}", key.rate)
 
 
 def is_still_allowed(request: Request, scope: Scope) -> bool:

@@ -28,13 +28,15 @@ MAX_CALLERS = 50_000
 """Callers whose use is kept in memory; the one that called longest ago is forgotten."""
 
 _TAKE = """
-local burst, per_ms, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local burst, per_ms = tonumber(ARGV[1]), tonumber(ARGV[2])
+local want, least = tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local held = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens = tonumber(held[1] or burst)
 tokens = math.min(burst, tokens + math.max(0, now - tonumber(held[2] or now)) * per_ms)
 local given = math.min(want, math.floor(tokens))
+if given < least then given = 0 end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens - given), 'at', string.format('%.3f', now))
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / per_ms) + 1000)
 return {given, tostring(tokens - given)}
@@ -87,18 +89,23 @@ class RateLimiter:
         self._prefix, self._clock = f"{namespace}:access:rate:", clock
         self._uses: OrderedDict[str, _Use] = OrderedDict()
 
-    async def take(self, bucket: str, rate: Rate) -> Allowance:
+    async def take(self, bucket: str, rate: Rate, cost: int = 1) -> Allowance:
         """Count a request.
 
         Args:
             bucket: Name of the caller.
             rate: Its limit.
+            cost: Requests that it counts as; the whole rate at most.
 
         Raises:
-            TooManyRequests: The caller is above the limit.
+            TooManyRequests: The caller is above the limit; nothing is counted.
         """
         use = self._use(bucket, rate)
-        if not self._spend(use):
+        if (cost := min(cost, rate.count)) > 1:
+            given, wait = await self.grant(bucket, rate, cost, least=cost)
+            if not given:
+                raise _above(rate, wait)
+        elif not self._spend(use):
             async with use.lock:
                 # Another request may have got a lease while this one waited.
                 if not self._spend(use):
@@ -107,26 +114,28 @@ class RateLimiter:
         left = use.tokens + int(use.in_bucket)
         return Allowance(rate, left, max(0.0, rate.count - left) / rate.per_second)
 
-    async def grant(self, bucket: str, rate: Rate, n: int) -> tuple[int, float]:
+    async def grant(self, bucket: str, rate: Rate, n: int, least: int = 1) -> tuple[int, float]:
         """Take up to a number at once, without a lease: for what comes seldom, or many at a time.
 
         Args:
             bucket: Name of the bucket.
             rate: Its limit.
             n: How many are wanted.
+            least: With fewer nothing is taken.
 
         Returns:
-            How many are given, and the seconds until there is one more.
+            How many are given, and the seconds until there are `least` more.
         """
         use = self._use(bucket, rate)
         try:
-            arguments = [rate.count, rate.per_second / 1000, n]
+            arguments = [rate.count, rate.per_second / 1000, n, least]
             given, left = await self._take([self._prefix + bucket], arguments)
             given, left = int(given), float(left)
+            use.in_bucket = left
         except (redis.RedisError, OSError, TimeoutError):
-            self._lease_locally(use, rate, n, self._clock())
+            self._lease_locally(use, rate, n, self._clock(), least)
             given, left, use.tokens = use.tokens, use.in_bucket, 0
-        return given, max(0.001, (1 - left) / rate.per_second)
+        return given, max(0.001, (least - left) / rate.per_second)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -151,10 +160,7 @@ class RateLimiter:
 
     def _spend_or_refuse(self, use: _Use, rate: Rate) -> None:
         if not self._spend(use):
-            wait = max(0.001, use.refused_until - self._clock())
-            allowance = Allowance(rate, 0, wait)
-            text = f"more than {rate}: try again in {wait:.1f} s"
-            raise TooManyRequests(text, wait, allowance.headers())
+            raise _above(rate, max(0.001, use.refused_until - self._clock()))
 
     async def _lease(self, use: _Use, bucket: str, rate: Rate) -> None:
         """Take tokens for the next moment: as many as the last moment has spent, at least one."""
@@ -164,7 +170,7 @@ class RateLimiter:
         age = now - (use.ends - LEASE_S)
         recent = use.spent if age < 2 * LEASE_S else 0
         want = max(1, min(rate.count, math.ceil(recent * LEASE_S / max(age, LEASE_S / 10))))
-        arguments = [rate.count, rate.per_second / 1000, want]
+        arguments = [rate.count, rate.per_second / 1000, want, 1]
         # One wait for a silent Redis in a while is enough: the callers of a key lease in turn.
         taken = await self._taken(bucket, arguments) if self._breaker.allows() else None
         if taken is None:
@@ -186,9 +192,16 @@ class RateLimiter:
         return int(given), float(left)
 
     @staticmethod
-    def _lease_locally(use: _Use, rate: Rate, want: int, now: float) -> None:
+    def _lease_locally(use: _Use, rate: Rate, want: int, now: float, least: int = 1) -> None:
         use.local = min(rate.count, use.local + (now - use.local_at) * rate.per_second)
         use.local_at = now
-        use.tokens = min(want, int(use.local))
+        given = min(want, int(use.local))
+        use.tokens = given if given >= least else 0
         use.local -= use.tokens
         use.in_bucket = use.local
+
+
+def _above(rate: Rate, wait: float) -> TooManyRequests:
+    """Return the refusal of a caller above its rate, for so many seconds."""
+    headers = Allowance(rate, 0, wait).headers()
+    return TooManyRequests(f"more than {rate}: try again in {wait:.1f} s", wait, headers)

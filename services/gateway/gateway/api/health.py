@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from gateway.api.context import context_of
 from gateway.http.ports import Part
-from gateway.http.problem_details import CODES
+from gateway.http.problem_codes import CODES
 from gateway.http.route import json_response, router
 from marquee.errors import NotFound
 from marquee.health import LIVE, METRICS, READY, live_document, metrics_response, ready_document

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from gateway.api.audit.operations import audited_call, call_trainer, operation
 from gateway.api.context import context_of
 from gateway.api.schemas.requests import RollbackBody, TrainingBody
-from gateway.http.problem_details import CODES, FieldError, problem
+from gateway.http.problem_codes import CODES
+from gateway.http.problem_details import FieldError, problem
 from gateway.http.route import json_response, router
 from gateway.upstream.models import Reply
 

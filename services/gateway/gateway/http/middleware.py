@@ -2,7 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.problem_details import CODES, problem
+from gateway.http.problem_codes import CODES
+from gateway.http.problem_details import problem
 from marquee.limits import MAX_BODY_BYTES
 
 MAX_HELD_BYTES = 64_000_000

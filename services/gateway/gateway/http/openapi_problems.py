@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from gateway.http.problem_details import CODES, MEDIA_TYPE
+from gateway.http.problem_codes import CODES
+from gateway.http.problem_details import MEDIA_TYPE
 from gateway.http.scopes import SCOPES
 from marquee.access.scopes import Scope
 
@@ -49,6 +50,10 @@ _OWN: Final[Mapping[str, tuple[int, ...]]] = {
     "add_view": _FILM,
     "put_dismissed": _FILM,
     "put_watchlist": _FILM,
+    **dict.fromkeys(
+        ("recommend_user", "recommend_together", "list_shelves", "follow_user", "predict"), (409,)
+    ),
+    **dict.fromkeys(("get_user", "export_user", "list_ratings", "list_watchlist"), (409,)),
     "add_movie": (409,),
     "update_movie": _FILM,
     "remove_movie": _FILM,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.http.problem_codes import CODE_OF_STATUS, CODES
 from gateway.http.web.methods import allowed_methods, is_head
 from marquee.errors import (
     InvalidInput,
@@ -24,127 +25,8 @@ from marquee.errors import (
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 
-CODES: Mapping[str, tuple[int, str, str]] = {
-    "invalid_input": (
-        422,
-        "The request is not valid",
-        "A value is missing, wrong or unknown; `errors` names each.",
-    ),
-    "unreadable_body": (
-        400,
-        "The body is not JSON",
-        "The request's body cannot be read as JSON.",
-    ),
-    "unreadable_request": (
-        400,
-        "The request is not HTTP",
-        "The request line or a header cannot be read.",
-    ),
-    "address_too_long": (
-        414,
-        "The address is too long",
-        "The address with its query is longer than the limit; send lists in the body of a POST.",
-    ),
-    "headers_too_large": (
-        431,
-        "The headers are too large",
-        "There are more headers, or larger ones, than the limit.",
-    ),
-    "unsupported_media_type": (
-        415,
-        "The body is of another type",
-        "The call takes bodies of other types; `errors` names them.",
-    ),
-    "unreadable_event": (422, "Not an event", "The message is none of the published events."),
-    "not_found": (404, "Not found", "What the address names does not exist."),
-    "method_not_allowed": (405, "Method not allowed", "The address has other methods."),
-    "idempotency_key_reused": (
-        422,
-        "The key was used before",
-        "The Idempotency-Key came with another request before; a new request needs a new key.",
-    ),
-    "conflict": (409, "Conflict", "The request contradicts the present state."),
-    "id_collision": (
-        409,
-        "The id cannot be told from another",
-        "The id has the same number inside as another one; give it another text.",
-    ),
-    "too_large": (413, "Too large", "The body is larger than the limit."),
-    "unauthorized": (
-        401,
-        "No valid key",
-        "The call needs a key or a viewer's token that is valid, in the header Authorization.",
-    ),
-    "rate_limited": (
-        429,
-        "Too many requests",
-        "The caller is above its rate; `Retry-After` says when the next request is taken.",
-    ),
-    "too_many_events": (
-        429,
-        "Too many events of one viewer",
-        "One viewer has more events than the rule allows; `Retry-After` says when to send again.",
-    ),
-    "forbidden": (403, "Forbidden", "The caller lacks the scope that this call needs."),
-    "too_slow": (
-        408,
-        "Too slow",
-        "The request did not arrive in time; send it again.",
-    ),
-    "overloaded": (
-        503,
-        "Too busy",
-        "As many requests as the gateway takes on are under way; try again in a moment.",
-    ),
-    "too_many_followers": (
-        503,
-        "Too many followers",
-        "As many connections as may be follow lists already; connect again, or ask now and then.",
-    ),
-    "unavailable": (
-        503,
-        "Not available",
-        "Something that the call needs does not answer; try again later.",
-    ),
-    "bus_unavailable": (
-        503,
-        "Event bus not available",
-        "The write was not acknowledged; send it again later.",
-    ),
-    "store_unavailable": (
-        503,
-        "Store not available",
-        "The store does not answer; try again later.",
-    ),
-    "model_unavailable": (
-        503,
-        "Model not available",
-        "No model answers this call now; try again later.",
-    ),
-    "internal": (
-        500,
-        "Internal error",
-        "The fault is the server's; its log has the details.",
-    ),
-}
-"""Code → status, title and meaning."""
-
-_STATUS_CODES = {
-    400: "unreadable_body",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    408: "too_slow",
-    409: "conflict",
-    413: "too_large",
-    415: "unsupported_media_type",
-    422: "invalid_input",
-    429: "rate_limited",
-    503: "unavailable",
-}
-
-
+_MAX_TEXT, _MAX_DETAIL = 300, 4000
+"""Letters of a field's name or fault, and of the detail, that an answer repeats of a request."""
 _NO_OBJECT = frozenset({"dict_type", "model_type", "model_attributes_type"})
 """Types of the error that a body is no JSON object."""
 
@@ -162,7 +44,7 @@ class FieldError:
 
     def document(self) -> dict[str, Any]:
         """Return the error as the API shows it."""
-        document: dict[str, Any] = {"field": self.field, "detail": self.detail}
+        document: dict[str, Any] = {"field": told(self.field), "detail": told(self.detail)}
         return document | ({"allowed": list(self.allowed)} if self.allowed is not None else {})
 
 
@@ -197,6 +79,12 @@ def unknown_field(name: str, known: Iterable[str], what: str) -> FieldError:
     return FieldError(name or '""', f"unknown {what}{hint}", names)
 
 
+def told(text: str, most: int = _MAX_TEXT) -> str:
+    """Return what may repeat a part of a request: cut, and half of a surrogate pair escaped."""
+    text = text if len(text) <= most else f"{text[:most]}…"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def problem(
     code: str,
     detail: str,
@@ -208,14 +96,12 @@ def problem(
     """Return the response that reports a problem, of several items too."""
     default_status, title, _ = CODES[code]
     status = status or default_status
-    # What a request has may be repeated in it, half of a surrogate pair too.
-    detail = detail.encode("utf-8", "backslashreplace").decode()
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": title,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": told(detail, _MAX_DETAIL),
     }
     if errors:
         body["errors"] = [error.document() for error in errors]
@@ -227,9 +113,20 @@ def problem(
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 
-async def on_marquee_error(_: Request, error: Exception) -> Response:
+async def on_marquee_error(request: Request, error: Exception) -> Response:
     """Report a `MarqueeError`."""
     assert isinstance(error, MarqueeError)
+    return with_allowance(request, _problem_of(error))
+
+
+def with_allowance(request: Request, response: Response) -> Response:
+    """Return a response that tells what is left of the caller's rate, if it has one."""
+    if (allowance := getattr(request.state, "allowance", None)) is not None:
+        response.headers.update(allowance.headers())
+    return response
+
+
+def _problem_of(error: MarqueeError) -> Response:
     if isinstance(error, InvalidFields):
         return problem(error.code, str(error), error.errors)
     if isinstance(error, NothingAccepted):
@@ -254,10 +151,13 @@ def _headers_of(error: MarqueeError) -> dict[str, str]:
     return {}
 
 
-async def on_invalid_request(_: Request, error: Exception) -> Response:
+async def on_invalid_request(request: Request, error: Exception) -> Response:
     """Report parameters or a body that do not validate."""
     assert isinstance(error, RequestValidationError)
-    faults = error.errors()
+    return with_allowance(request, _problem_of_faults(error.errors()))
+
+
+def _problem_of_faults(faults: Sequence[Any]) -> Response:
     for fault in faults:
         if fault["type"] == "json_invalid":
             return problem("unreadable_body", f"The body is not valid JSON: {_reason(fault)}.")
@@ -270,7 +170,7 @@ async def on_invalid_request(_: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Report a refusal of the framework: unknown address, wrong method, unreadable body."""
     assert isinstance(error, HTTPException)
-    code = _STATUS_CODES.get(error.status_code, "internal")
+    code = CODE_OF_STATUS.get(error.status_code, "internal")
     detail, headers = str(error.detail), error.headers
     if code == "method_not_allowed":
         allowed = ", ".join(allowed_methods(request.app.router.routes, request.scope))
@@ -279,7 +179,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         headers = {"Allow": allowed}
     elif code == "unreadable_body" and error.__cause__ is not None:
         detail = f"The body is not valid JSON: {_fault_of_body(error.__cause__)}."
-    return problem(code, detail, (), error.status_code, headers)
+    return with_allowance(request, problem(code, detail, (), error.status_code, headers))
 
 
 def _fault_of_body(cause: BaseException) -> str:

@@ -21,7 +21,13 @@ from gateway.http.admission import OPEN_TO_ALL
 from gateway.http.idempotency import KEY_PARAMETER, idempotent, key_of, takes_key
 from gateway.http.json_body import require_json
 from gateway.http.openapi_security import security_of
-from gateway.http.problem_details import MAX_TOLD, FieldError, InvalidFields, unknown_field
+from gateway.http.problem_details import (
+    MAX_TOLD,
+    FieldError,
+    InvalidFields,
+    unknown_field,
+    with_allowance,
+)
 from gateway.http.query_parameters import EndpointParameters
 from gateway.http.reason import reason_of, takes_reason
 from gateway.http.scopes import SCOPES
@@ -96,9 +102,7 @@ class StrictRoute(APIRoute):
                 if is_kept:
                     response = validated(request, response)
                 status = response.status_code
-                if (allowance := getattr(request.state, "allowance", None)) is not None:
-                    response.headers.update(allowance.headers())
-                return response
+                return with_allowance(request, response)
             except Exception as error:
                 status = getattr(error, "status", getattr(error, "status_code", 500))
                 raise

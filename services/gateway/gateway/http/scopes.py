@@ -68,6 +68,15 @@ SCOPES: Mapping[str, Scope] = {
 }
 """Operation → scope."""
 
+COSTS: Mapping[str, int] = {
+    "list_shelves": 4,
+    "recommend_together": 4,
+    "preview_rule": 10,
+    "recommend_batch": 20,
+}
+"""Operation → calls that it counts as against a rate, by the work of the longest it may be asked
+for; all others count as one."""
+
 OF_OPERATORS: Final = frozenset({"metrics"})
 """Operations that only operators call, though they need no key."""
 

@@ -44,9 +44,9 @@ class Counting:
         self.left = 10**9
         self.buckets: list[str] = []
 
-    async def take(self, bucket: str, rate: Rate) -> Allowance:
+    async def take(self, bucket: str, rate: Rate, cost: int = 1) -> Allowance:
         self.buckets.append(bucket)
-        self.left -= 1
+        self.left -= cost
         if self.left < 0:
             headers = Allowance(rate, 0, 2.5).headers()
             raise TooManyRequests(f"more than {rate}: try again in 2.5 s", 2.5, headers)

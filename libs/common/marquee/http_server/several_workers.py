@@ -10,7 +10,7 @@ from typing import Final
 
 from marquee.http_server.worker_supervisor import WorkerSupervisor
 
-_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - a folder of its own is made there
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108  # nosec B108  # a folder of its own is made there
 
 
 def supervise(sockets: list[socket.socket], workers: int) -> int:

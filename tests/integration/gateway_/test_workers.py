@@ -206,7 +206,8 @@ def test_the_workers_together_keep_the_rate_of_a_key(
             seconds = time.monotonic() - began
     assert set(statuses) == {200, 429}
     taken = statuses.count(200)
-    assert RATE.count <= taken <= RATE.count + RATE.per_second * (seconds + LEASE_S)
+    # A worker drops what it has leased and not spent in time.
+    assert 0.8 * RATE.count <= taken <= RATE.count + RATE.per_second * (seconds + LEASE_S)
 
 
 def test_a_killed_worker_comes_back_and_no_request_fails_once_it_is_gone(

@@ -125,7 +125,7 @@ class TestKafkaBus(BusContract):
         slow = KafkaProducer(lingering, names, topic.partitions, 1.0, contextlib.nullcontext)
         with pytest.raises(KafkaError):
             slow.publish([Outgoing(TOPIC, b"1", b"given up")])
-        assert not senders() - others
+        until(lambda: not senders() - others)
         producer, reader = topic.producer(), Reader(topic)
         producer.publish([Outgoing(TOPIC, b"1", b"after")])
         until(lambda: bool(reader.read), self.patience, reader.step)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from marquee.app_worker import VARIABLE, AppWorker
 from marquee.http_server.worker_supervisor import PAUSES_S, WorkerSupervisor
@@ -113,24 +114,19 @@ async def test_a_second_signal_is_passed_on_as_it_is(
 
 
 async def test_a_worker_that_dies_at_once_is_started_again_after_growing_pauses(
-    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log
 ) -> None:
-    running = asyncio.create_task(supervisor(DIES, 1).run())
-    times: list[float] = []
-
-    def look() -> bool:
-        if len(log.lines("starts")) > len(times):
-            times.append(time.monotonic())
-        return len(times) == 3
-
-    await until_async(look)
-    stop()
-    await running
-    assert times[1] - times[0] > 0.9 * PAUSES_S[0]
-    assert times[2] - times[1] > 0.9 * 2 * PAUSES_S[0]
-    said = capsys.readouterr().out
-    assert "a worker has ended, and is started again" in said
-    assert "by SIGKILL" in said
+    began = time.monotonic()
+    with capture_logs() as said:
+        running = asyncio.create_task(supervisor(DIES, 1).run())
+        await until_async(lambda: len(log.lines("starts")) == 3)
+        lasted = time.monotonic() - began
+        stop()
+        await running
+    ends = [line for line in said if line["event"] == "a worker has ended, and is started again"]
+    assert [line["after_s"] for line in ends[:2]] == [PAUSES_S[0], 2 * PAUSES_S[0]]
+    assert {line["how"] for line in ends} == {"by SIGKILL"}
+    assert lasted > 0.9 * 3 * PAUSES_S[0]
 
 
 async def test_a_worker_started_again_waits_for_its_readiness_where_another_one_runs(
@@ -166,14 +162,15 @@ async def test_a_worker_that_does_not_start_with_the_app_ends_all_with_its_statu
 
 
 async def test_a_worker_that_has_served_is_started_again_whatever_its_status(
-    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log
 ) -> None:
     serves = STANDS.replace("while True", "sys.exit(4)\nwhile True")
-    running = asyncio.create_task(supervisor(serves, 1).run())
-    await until_async(lambda: len(log.lines("starts")) == 2)
-    stop()
-    await running
-    assert "status 4" in capsys.readouterr().out
+    with capture_logs() as said:
+        running = asyncio.create_task(supervisor(serves, 1).run())
+        await until_async(lambda: len(log.lines("starts")) == 2)
+        stop()
+        await running
+    assert said[0]["how"] == "status 4"
 
 
 async def test_a_program_that_cannot_be_started_ends_the_app(tmp_path: Path) -> None:
@@ -184,15 +181,15 @@ async def test_a_program_that_cannot_be_started_ends_the_app(tmp_path: Path) -> 
 
 
 async def test_a_worker_without_a_sign_of_life_is_killed(
-    supervisor: Callable[..., WorkerSupervisor], log: Log, capsys: pytest.CaptureFixture[str]
+    supervisor: Callable[..., WorkerSupervisor], log: Log
 ) -> None:
-    running = asyncio.create_task(supervisor(STANDS, 1, silent_s=0.6).run())
-    await until_async(lambda: len(log.lines("starts")) == 2)
-    stop()
-    await running
-    said = capsys.readouterr().out
-    assert "a worker gives no sign of life, and is killed" in said
-    assert "by SIGKILL" in said
+    with capture_logs() as said:
+        running = asyncio.create_task(supervisor(STANDS, 1, silent_s=0.6).run())
+        await until_async(lambda: len(log.lines("starts")) == 2)
+        stop()
+        await running
+    assert said[0]["event"] == "a worker gives no sign of life, and is killed"
+    assert said[1]["how"] == "by SIGKILL"
 
 
 def worker(folder: Path, **changes: object) -> AppWorker:

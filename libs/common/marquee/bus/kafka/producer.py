@@ -15,7 +15,7 @@ from marquee.errors import InvalidInput
 from marquee.events.partitioning import partition_of_bytes
 
 _ABANDON_S = 2.0
-"""Seconds to wait for the end of the client's thread; it ends later too, and sends nothing more."""
+"""Seconds that the end of a process waits for a producer that is given up."""
 
 
 class KafkaProducer:
@@ -75,7 +75,7 @@ class KafkaProducer:
             try:
                 self._producer.close(self._timeout_s)
             except KafkaError:
-                _abandon(self._producer)
+                _abandon(self._producer).join(_ABANDON_S)
 
     def _connected(self) -> Any:
         with self._lock:
@@ -100,15 +100,22 @@ class KafkaProducer:
         _abandon(producer)
 
 
-def _abandon(producer: Any) -> None:
-    """Close a producer of the client without sending what still waits in it.
+def _abandon(producer: Any) -> threading.Thread:
+    """Give up what waits in a producer of the client; return the thread that closes the rest.
 
     The client's own `close(0)` flushes first: with messages that wait it raises at once, and the
-    producer goes on to send them.
+    producer goes on to send them. Its connections end later, beside the next call: a broker that
+    does not answer would hold it up.
     """
     producer._sender.force_close()
     with contextlib.suppress(KafkaError):  # of a batch that just ended by itself
         producer._accumulator.abort_undrained_batches(IllegalStateError("given up"))
-    producer._sender.join(_ABANDON_S)
+    closing = threading.Thread(target=_close_after_end, args=(producer,), daemon=True)
+    closing.start()
+    return closing
+
+
+def _close_after_end(producer: Any) -> None:
+    producer._sender.join()
     with contextlib.suppress(KafkaError):
         producer.close(0)

@@ -1,5 +1,6 @@
 """A curator's day: find a film, see what a rule would change, make it, and take it back."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,11 +64,26 @@ def shown(items: list[dict[str, Any]], when: str) -> list[list[int]]:
     return [[film["movie_id"] for film in item[when]] for item in items]
 
 
+def settled(desk: Desk, **query: str) -> list[list[int]]:
+    """Return the lists once they have not changed for as long as popularity may be old."""
+    lists: list[list[int]] = []
+    since = time.monotonic()
+
+    def is_settled() -> bool:
+        nonlocal since
+        now = [desk.ids(viewer, **query) for viewer in VIEWERS]
+        if now != lists:
+            lists[:], since = now, time.monotonic()
+        return time.monotonic() - since > 2.0
+
+    desk.wait(is_settled)
+    return lists
+
+
 def test_a_curator_s_day(system: Any, desk: Desk) -> None:
-    before = []
     for viewer, liked in zip(VIEWERS, ([260, 1196, 1210], [318, 527, 858]), strict=True):
         token = system.rate(viewer, dict.fromkeys(liked, 5.0))
-        before.append(desk.ids(viewer, after=token))
+    before = settled(desk, after=token)
     # Search a film that is in no list, and see what its promotion would change.
     found = desk.call("GET", "/v1/movies", query="cutthroat island")["items"]
     film = found[0]["movie_id"]

@@ -1,6 +1,8 @@
 """What the gateway does not take on: too many requests at once, and bodies that are not whole."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +11,16 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.http import overload
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.middleware import BodyMiddleware
 from gateway.http.overload import OverloadMiddleware, place_free
+from gateway.state.publisher import Publisher
+from marquee.bus.api import Outgoing, Published, TopicPartition
+from marquee.events import Event
 from marquee.health import LIVE, METRICS, READY
 from marquee_testing.fakes.gateway_api import parts
+from marquee_testing.waiting import until_async
 
 
 class Held:
@@ -166,6 +173,67 @@ async def test_a_call_that_only_waits_leaves_its_place_to_others() -> None:
         assert not done
         working.set()
         assert {(await one).status_code for one in (*waiting, *busy)} == {200}
+    assert not limit.is_full
+
+
+async def test_who_has_waited_goes_on_in_the_end_though_no_place_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overload, "SPARE_S", 0.1)
+    limit = AdaptiveLimit(1)
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        async with place_free():
+            assert limit.enter()  # by another one, who keeps it
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async with client_on(OverloadMiddleware(app, limit)) as client:
+        assert (await client.get("/a")).status_code == 200
+    assert limit.is_full
+    limit.leave()
+    assert not limit.is_full
+
+
+class Silent:
+    """A producer whose bus does not answer for a while."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def publish(self, messages: Sequence[Outgoing]) -> list[Published]:
+        if messages:
+            self.answers.wait(60)
+        return [Published(TopicPartition(m.topic, 0), at) for at, m in enumerate(messages)]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Counted(Publisher):
+    """A publisher that counts its calls."""
+
+    calls = 0
+
+    async def publish(self, events: Sequence[Event]) -> list[Published]:
+        self.calls += 1
+        return await super().publish(events)
+
+
+async def test_writes_that_wait_for_the_bus_hold_no_place() -> None:
+    context, *_ = parts()
+    producer, limit = Silent(), AdaptiveLimit(2)
+    publisher = Counted(lambda: producer, 60.0)
+    async with client_on(create_app(replace(context, publisher=publisher, limit=limit))) as client:
+        writes = []
+        for user in range(1, 6):  # more than there are places
+            path = f"/v1/users/{user}/ratings/1"
+            writes.append(asyncio.create_task(client.put(path, json={"rating": 4.0})))
+            await until_async(lambda n=user: publisher.calls == n)  # type: ignore[misc]
+        assert (await client.get("/v1/users/1/recommendations")).status_code == 200
+        producer.answers.set()
+        assert {(await write).status_code for write in writes} == {202}
+    await publisher.close()
     assert not limit.is_full
 
 

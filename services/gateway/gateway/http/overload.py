@@ -75,8 +75,20 @@ async def place_free() -> AsyncIterator[None]:
         return
     place.give_back()
     yield
-    while not place.take():
+    # Under lasting overload new requests would take each place: whoever waits goes on in the end.
+    until = time.monotonic() + SPARE_S
+    while not place.take() and time.monotonic() < until:
         await asyncio.sleep(AGAIN_S)
+
+
+def leave_place() -> None:
+    """Leave the place of the request to others: all that it has to do yet is to wait, and answer.
+
+    A bus that does not answer would hold all places by writes that wait for it, and lists need it
+    for nothing.
+    """
+    if (place := _OWN.get()) is not None:
+        place.give_back()
 
 
 def place_of(scope: Scope) -> Place:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from gateway.http.overload import leave_place
 from marquee.bus.api import Outgoing, Producer, Published
 from marquee.errors import BusUnavailable, InvalidInput, MarqueeError, NotFound
 from marquee.events import Event
@@ -46,6 +47,7 @@ class Publisher:
             raise BusUnavailable("too many events wait to be published")
         future = asyncio.get_running_loop().create_future()
         waiting = [Outgoing.of(event) for event in events], future
+        leave_place()
         self._waiting.append(waiting)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 import httpx
@@ -29,7 +29,7 @@ def good_per_second(measured: Measured) -> float:
     return good / measured.seconds
 
 
-def requests(url: str, users: Sequence[int]) -> itertools.cycle[bytes]:
+def requests(url: str, users: Sequence[int]) -> Iterator[bytes]:
     """Return requests for the lists of users in turn, without end."""
     order = list(users)
     random.Random(1).shuffle(order)
@@ -89,7 +89,7 @@ def main() -> None:
     columns = ("before → after, ratio", "p50, ms", "p99, ms", "good answers a second")
     title = f"Lists from two gateways, {asked.pairs} pairs of {asked.seconds:g} s"
     table = Table(title, (*columns, "refused or degraded"), rows)
-    Console().print(table.rich())
+    Console(width=130).print(table.rich())
     print(table.markdown())  # noqa: T201 - for the page of figures
 
 

@@ -27,6 +27,7 @@ from rich.table import Table
 
 from load import load, rendered
 from marquee_testing.servers.replicas import Replicas, replicas
+from marquee_testing.waiting import until
 from replicated import System, kinds_of, prepared, replicated
 from users import popular_movies
 
@@ -141,6 +142,7 @@ def _requests(side: Side) -> list[bytes]:
     with httpx.Client(
         base_url=side.url, headers=dict(side.headers), timeout=30.0, trust_env=False
     ) as client:
+        until(lambda: client.get("/v1/genres").status_code == 200)  # a new key is known soon
         movies = popular_movies(client, 200)
     draw = random.Random(5)
     return [_request(side, draw, movies) for _ in range(2000)]

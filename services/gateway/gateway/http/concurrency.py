@@ -6,7 +6,7 @@ event loop, in which every request waits for its turn, and of the calls to each 
 one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
 one: additive increase, multiplicative decrease, as TCP does it. It falls further for slow services,
 which then answer in time again, than for a late loop, which answers that refuse make later still.
-It falls only once that has lasted: a process that starts beside the others slows them for a moment,
+It begins to fall only once that has lasted: a process that starts beside the others slows them for a moment,
 and what is refused in it would have been answered.
 """
 
@@ -21,7 +21,7 @@ LAG_S = 0.01
 DECREASE = 0.8
 TICK_S, WINDOW_S = 0.01, 0.1
 PATIENCE = 40
-"""Windows in a row above the target before the number falls: 4 s, as long as a process starts."""
+"""Windows in a row above the target before the number begins to fall: 4 s, as a process starts."""
 
 
 class AdaptiveLimit:
@@ -83,7 +83,7 @@ class AdaptiveLimit:
         less = int(self._limit * DECREASE)
         if not self._slow:
             self._limit = min(self._most, self._limit + 1)
-        elif self._slow <= PATIENCE:
+        elif self._limit == self._most and self._slow <= PATIENCE:
             return
         elif is_slow:
             self._limit = max(self._least, less)

@@ -6,8 +6,8 @@ event loop, in which every request waits for its turn, and of the calls to each 
 one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
 one: additive increase, multiplicative decrease, as TCP does it. It falls further for slow services,
 which then answer in time again, than for a late loop, which answers that refuse make later still.
-It begins to fall only once that has lasted: a process that starts beside the others slows them for a moment,
-and what is refused in it would have been answered.
+It begins to fall only once that has lasted: a process that starts beside the others slows them for
+a moment, and what is refused in it would have been answered.
 """
 
 import asyncio
@@ -20,8 +20,9 @@ LAG_S = 0.01
 """Target of the mean delay of the event loop."""
 DECREASE = 0.8
 TICK_S, WINDOW_S = 0.01, 0.1
-PATIENCE = 40
-"""Windows in a row above the target before the number begins to fall: 4 s, as a process starts."""
+PATIENCE = 15
+"""Windows in a row above the target before the number begins to fall: 1.5 s, as a process starts.
+Longer, and the refusals of a real overload would come late."""
 
 
 class AdaptiveLimit:

@@ -13,7 +13,6 @@ from gateway.http.concurrency import (
     LAG_S,
     LEAST,
     LEAST_OF_LOOP,
-    PATIENCE,
     TICK_S,
     WINDOW_S,
     AdaptiveLimit,
@@ -28,18 +27,17 @@ CALL_S = 0.08
 def test_slow_calls_take_places_away_down_to_the_least() -> None:
     limit = AdaptiveLimit(MOST, CALL_S)
     seen = []
-    for _ in range(PATIENCE + 30):
+    for _ in range(30):
         limit.observe_call("neural", 2 * CALL_S)
         limit.adjust()
         seen.append(limit.limit)
     assert seen == sorted(seen, reverse=True)
-    assert seen[:PATIENCE] == [MOST] * PATIENCE  # a moment takes none away
-    assert (seen[PATIENCE] < MOST, seen[-1]) == (True, LEAST)
+    assert (seen[0] < MOST, seen[-1]) == (True, LEAST)
 
 
 def test_one_slow_service_is_not_hidden_by_quick_ones() -> None:
     limit = AdaptiveLimit(MOST, CALL_S)
-    for _ in range(PATIENCE + 30):
+    for _ in range(30):
         limit.observe_call("neural", 2 * CALL_S)
         for _ in range(9):
             limit.observe_call("content", CALL_S / 100)
@@ -49,7 +47,7 @@ def test_one_slow_service_is_not_hidden_by_quick_ones() -> None:
 
 def test_places_come_back_one_by_one_once_calls_are_quick() -> None:
     limit = AdaptiveLimit(MOST, CALL_S)
-    for _ in range(PATIENCE + 30):
+    for _ in range(30):
         limit.observe_call("neural", 2 * CALL_S)
         limit.adjust()
     for more in range(1, 11):
@@ -86,7 +84,7 @@ async def test_a_busy_event_loop_takes_places_away_and_an_idle_one_gives_them_ba
     while limit.limit > LEAST_OF_LOOP and time.monotonic() < until:
         time.sleep(5 * LAG_S)  # noqa: ASYNC251 - the loop is to be late
         await asyncio.sleep(TICK_S)
-    for _ in range(5):  # no fewer, however late it is
+    for _ in range(30):  # no fewer, however late it is
         time.sleep(5 * LAG_S)  # noqa: ASYNC251
         await asyncio.sleep(TICK_S)
         assert limit.limit >= LEAST_OF_LOOP

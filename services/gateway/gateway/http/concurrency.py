@@ -6,8 +6,6 @@ event loop, in which every request waits for its turn, and of the calls to each 
 one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
 one: additive increase, multiplicative decrease, as TCP does it. It falls further for slow services,
 which then answer in time again, than for a late loop, which answers that refuse make later still.
-It begins to fall only once that has lasted: a process that starts beside the others slows them for
-a moment, and what is refused in it would have been answered.
 """
 
 import asyncio
@@ -20,9 +18,6 @@ LAG_S = 0.01
 """Target of the mean delay of the event loop."""
 DECREASE = 0.8
 TICK_S, WINDOW_S = 0.01, 0.1
-PATIENCE = 15
-"""Windows in a row above the target before the number begins to fall: 1.5 s, as a process starts.
-Longer, and the refusals of a real overload would come late."""
 
 
 class AdaptiveLimit:
@@ -42,7 +37,6 @@ class AdaptiveLimit:
         self._lag = _Mean()
         self._calls: dict[str, _Mean] = {}
         self._is_watching = False
-        self._slow = 0
 
     @property
     def limit(self) -> int:
@@ -64,7 +58,7 @@ class AdaptiveLimit:
             return False
         self._under_way += 1
         if self._under_way > self._least and not self._is_watching:
-            self._is_watching, self._slow = True, 0
+            self._is_watching = True
             self._tick_after(asyncio.get_running_loop())
         return True
 
@@ -79,17 +73,13 @@ class AdaptiveLimit:
     def adjust(self) -> None:
         """Set the limit for the next moment, by the delays of the last one."""
         slowest = max((mean.take() for mean in self._calls.values()), default=0.0)
-        is_late, is_slow = self._lag.take() > LAG_S, slowest > self._call_s
-        self._slow = self._slow + 1 if is_late or is_slow else 0
-        less = int(self._limit * DECREASE)
-        if not self._slow:
-            self._limit = min(self._most, self._limit + 1)
-        elif self._limit == self._most and self._slow <= PATIENCE:
-            return
-        elif is_slow:
+        is_late, less = self._lag.take() > LAG_S, int(self._limit * DECREASE)
+        if slowest > self._call_s:
             self._limit = max(self._least, less)
-        elif self._limit > LEAST_OF_LOOP:
+        elif is_late and self._limit > LEAST_OF_LOOP:
             self._limit = max(LEAST_OF_LOOP, less)
+        else:
+            self._limit = min(self._most, self._limit + 1)
 
     def _tick_after(self, loop: asyncio.AbstractEventLoop, adjusted: float | None = None) -> None:
         due = loop.time() + TICK_S

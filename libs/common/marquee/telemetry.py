@@ -22,6 +22,10 @@ LATENCIES = Histogram(
     "marquee_request_seconds", "Time to answer a request", ["path"], buckets=LATENCY
 )
 OVERLOADED = Counter("marquee_overloaded_total", "Requests refused, as too many were under way")
+SPARED = Counter(
+    "marquee_spared_total",
+    "Requests answered without model services, as many were under way, but only for a moment",
+)
 RESULT_CACHE = Counter(
     "marquee_result_cache_total",
     "Lists looked up in the gateway's cache: hits, or why they had to be computed",

@@ -18,6 +18,7 @@ from gateway.api.context import Context
 from gateway.http.admission import Allow
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
+from gateway.http.overload import spares_models
 from gateway.kept.lists import KeptLists
 from gateway.recommend.orchestrator import Orchestrator, Timeouts
 from gateway.state.audit_log import AuditLog
@@ -166,7 +167,7 @@ def _models(settings: Settings, limit: AdaptiveLimit) -> HttpModels:
         name: [HttpClient(address, headers) for address in addresses]
         for name, addresses in _addresses(settings)
     }
-    return HttpModels(transports, observe=limit.observe_call)
+    return HttpModels(transports, observe=limit.observe_call, spares_models=spares_models)
 
 
 def _addresses(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:

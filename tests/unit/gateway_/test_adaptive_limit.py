@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
+from gateway.http import concurrency
 from gateway.http.concurrency import (
     LAG_S,
     LEAST,
     LEAST_OF_LOOP,
+    RESERVE,
+    RESERVE_PER_S,
     TICK_S,
     WINDOW_S,
     AdaptiveLimit,
@@ -91,6 +94,49 @@ async def test_a_busy_event_loop_takes_places_away_and_an_idle_one_gives_them_ba
     async with asyncio.timeout(120):
         while limit.limit <= LEAST_OF_LOOP + 1:
             await asyncio.sleep(WINDOW_S)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def slowed(most: int = MOST) -> AdaptiveLimit:
+    """Return a limit that slow calls have brought down to the least."""
+    limit = AdaptiveLimit(most, CALL_S)
+    for _ in range(30):
+        limit.observe_call("neural", 2 * CALL_S)
+        limit.adjust()
+    return limit
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.integers(0, 400)), max_size=20))
+def test_the_reserve_is_used_up_and_fills_up_at_its_rate(moments: list[tuple[float, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock()
+        patch.setattr(concurrency, "time", clock)
+        limit, taken, passed = slowed(), 0, 0.0
+        for seconds, wanted in moments:
+            clock.now += seconds
+            passed += seconds
+            for _ in range(wanted):
+                if limit.enter_reserve():
+                    taken += 1
+                    limit.leave()
+            assert taken <= RESERVE + RESERVE_PER_S * passed + 1e-6
+        clock.now += RESERVE / RESERVE_PER_S
+        assert all(limit.enter_reserve() for _ in range(MOST))
+
+
+def test_the_reserve_gives_no_more_places_than_there_are_at_most() -> None:
+    limit = slowed(LEAST + 4)
+    assert [limit.enter() for _ in range(LEAST + 1)] == [True] * LEAST + [False]
+    assert [limit.enter_reserve() for _ in range(5)] == [True] * 4 + [False]
+    limit.leave()
+    assert limit.enter_reserve()
 
 
 async def test_what_waits_without_work_takes_no_place_away() -> None:

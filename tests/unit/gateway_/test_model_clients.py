@@ -302,3 +302,13 @@ async def test_the_time_of_a_call_is_told_unless_it_was_to_wait_or_was_not_reach
     await ask(models)
     assert len(told) == 2
     await models.close()
+
+
+async def test_a_request_beyond_the_limit_asks_no_service() -> None:
+    service, beyond = Service(), [True]
+    models = HttpModels({"neural": [service]}, spares_models=lambda: beyond[0])
+    refused = await models.call("neural", Call("GET", "/internal/anything"))
+    assert isinstance(refused, Failure)
+    assert (refused.unresponsive, service.calls) == (True, [])
+    beyond[0] = False
+    assert isinstance(await models.call("neural", Call("GET", "/internal/anything")), Reply)

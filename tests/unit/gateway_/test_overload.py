@@ -7,16 +7,29 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.http import overload
-from gateway.http.concurrency import AdaptiveLimit
+from gateway.http import concurrency, overload
+from gateway.http.concurrency import RESERVE, AdaptiveLimit
 from gateway.http.middleware import BodyMiddleware
-from gateway.http.overload import OverloadMiddleware, place_free
+from gateway.http.overload import (
+    BATCH,
+    EarlyRefusal,
+    OverloadMiddleware,
+    place_free,
+    spares_models,
+)
+from gateway.recommend.orchestrator import Orchestrator
 from gateway.state.publisher import Publisher
+from gateway.upstream.http_client import RawReply
+from gateway.upstream.model_clients import HttpModels
+from gateway.upstream.models import JSON
 from marquee.bus.api import Outgoing, Published, TopicPartition
+from marquee.domain.models import MODEL_NAMES
+from marquee.domain.routing import Thresholds
 from marquee.events import Event
 from marquee.health import LIVE, METRICS, READY
 from marquee_testing.fakes.gateway_api import parts
@@ -146,6 +159,69 @@ def test_the_limit_is_a_setting() -> None:
     [limit] = [m.kwargs["limit"] for m in app.user_middleware if m.cls in classes]
     assert isinstance(limit, AdaptiveLimit)
     assert limit.limit == 7
+
+
+def slowed() -> AdaptiveLimit:
+    """Return a limit whose places are all taken, after calls that were slow."""
+    limit = AdaptiveLimit(128)
+    for _ in range(30):
+        limit.observe_call("neural", 1.0)
+        limit.adjust()
+    while limit.enter():
+        pass
+    return limit
+
+
+async def test_in_trouble_of_a_moment_requests_do_without_the_models_and_in_lasting_one_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(concurrency, "RESERVE_PER_S", 0.0)
+    limit, spared = slowed(), []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        spared.append(spares_models())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async with client_on(EarlyRefusal(OverloadMiddleware(app, limit), limit)) as client:
+        assert (await client.post(BATCH)).status_code == 503  # mails are better sent later
+        statuses = [(await client.get("/a")).status_code for _ in range(int(RESERVE) + 5)]
+        assert statuses == [200] * int(RESERVE) + [503] * 5
+        limit.leave()
+        assert (await client.get("/a")).status_code == 200
+    assert spared == [True] * int(RESERVE) + [False]
+
+
+class Service:
+    """A model service that recommends one film, and counts its calls."""
+
+    calls = 0
+
+    async def send(
+        self, _method: str, _path: str, _body: bytes | None = None, _media_type: str = JSON
+    ) -> RawReply:
+        self.calls += 1
+        item = {"movie_id": 5, "score": 0.5, "reason": "popular", "because": []}
+        answer = {"items": [item], "model_version": "v1", "positions": {}, "fresh": True}
+        return RawReply(200, orjson.dumps(answer))
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_lists_beyond_the_limit_are_of_popular_films_and_say_so() -> None:
+    context, live_view, *_ = parts()
+    service, limit = Service(), slowed()
+    models = HttpModels({name: [service] for name in MODEL_NAMES}, spares_models=spares_models)
+    orchestrator = Orchestrator(models, live_view.popular, Thresholds())
+    context = replace(context, orchestrator=orchestrator, models=models, limit=limit)
+    async with client_on(create_app(context)) as client:
+        answer = (await client.get("/v1/users/1/recommendations?k=1")).json()
+        assert (answer["degraded"], len(answer["items"]), service.calls) == (True, 1, 0)
+        limit.leave()
+        answer = (await client.get("/v1/users/1/recommendations?k=1")).json()
+        assert answer["items"][0]["movie_id"] == 5
+        assert (answer["degraded"], service.calls) == (False, 1)
 
 
 async def test_a_call_that_only_waits_leaves_its_place_to_others() -> None:

@@ -6,9 +6,13 @@ event loop, in which every request waits for its turn, and of the calls to each 
 one of them is above its target the number falls by a fifth each tenth of a second, else it rises by
 one: additive increase, multiplicative decrease, as TCP does it. It falls further for slow services,
 which then answer in time again, than for a late loop, which answers that refuse make later still.
+
+Trouble of a moment, such as a process that starts beside the others, is not refused: a reserve of
+places beyond the limit is there for requests that ask no model service, and it fills up slowly.
 """
 
 import asyncio
+import time
 
 LEAST = 16
 """Places that stay, however slow the services are: enough to keep a few cores at work."""
@@ -16,6 +20,10 @@ LEAST_OF_LOOP = 32
 """Places that stay, however late the event loop is."""
 LAG_S = 0.01
 """Target of the mean delay of the event loop."""
+RESERVE = 200.0
+"""Requests that may be taken on beyond the limit at once: a few seconds' worth."""
+RESERVE_PER_S = 2.0
+"""How fast the reserve fills up: under lasting overload it takes nothing from good answers."""
 DECREASE = 0.8
 TICK_S, WINDOW_S = 0.01, 0.1
 
@@ -34,6 +42,7 @@ class AdaptiveLimit:
         self._least = min(LEAST, most)
         self._limit = most
         self._under_way = 0
+        self._reserve, self._filled = RESERVE, time.monotonic()
         self._lag = _Mean()
         self._calls: dict[str, _Mean] = {}
         self._is_watching = False
@@ -60,6 +69,24 @@ class AdaptiveLimit:
         if self._under_way > self._least and not self._is_watching:
             self._is_watching = True
             self._tick_after(asyncio.get_running_loop())
+        return True
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether a place beyond the limit may be taken."""
+        if self._under_way >= self._most:
+            return False
+        now = time.monotonic()
+        filled = self._reserve + RESERVE_PER_S * (now - self._filled)
+        self._reserve, self._filled = min(RESERVE, filled), now
+        return self._reserve >= 1.0
+
+    def enter_reserve(self) -> bool:
+        """Take a place beyond the limit; return whether there was one."""
+        if not self.has_reserve:
+            return False
+        self._reserve -= 1.0
+        self._under_way += 1
         return True
 
     def leave(self) -> None:

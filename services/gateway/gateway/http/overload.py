@@ -15,6 +15,8 @@ from gateway.http.problem_details import problem
 from marquee import telemetry
 from marquee.health import PROBES
 
+BATCH: Final = "/v1/recommendations/batch"
+"""Path of lists for mails, which are better made later than made of popular films."""
 _PLACE: Final = "marquee.place"
 """Key of a scope: the place that the request has taken."""
 AGAIN_S: Final = 0.05
@@ -26,10 +28,10 @@ SPARE_S: Final = 2.0
 class Place:
     """The place of one request among those under way; it may be given back, and taken again."""
 
-    __slots__ = ("_is_held", "_limit")
+    __slots__ = ("_is_held", "_limit", "is_of_reserve")
 
     def __init__(self, limit: AdaptiveLimit) -> None:
-        self._limit, self._is_held = limit, False
+        self._limit, self._is_held, self.is_of_reserve = limit, False, False
 
     def take(self, spare: bool = False) -> bool:
         """Take it, a `spare` one or any; return whether there was one."""
@@ -37,10 +39,15 @@ class Place:
             self._is_held = self._limit.enter(spare)
         return self._is_held
 
+    def take_of_reserve(self) -> bool:
+        """Take one beyond the limit, of a request that asks no model service."""
+        self._is_held = self.is_of_reserve = self._limit.enter_reserve()
+        return self._is_held
+
     def give_back(self) -> None:
         """Give it back: the request has nothing to do for a while."""
         if self._is_held:
-            self._is_held = False
+            self._is_held = self.is_of_reserve = False
             self._limit.leave()
 
     @asynccontextmanager
@@ -91,6 +98,15 @@ def leave_place() -> None:
         place.give_back()
 
 
+def spares_models() -> bool:
+    """Return whether the request in work is one beyond the limit: it asks no model service.
+
+    Its list is one of popular films, which costs little, and says so.
+    """
+    place = _OWN.get()
+    return place is not None and place.is_of_reserve
+
+
 def place_of(scope: Scope) -> Place:
     """Return the place of a request."""
     place: Place = scope[_PLACE]
@@ -100,9 +116,10 @@ def place_of(scope: Scope) -> Place:
 class OverloadMiddleware:
     """Refuses requests beyond a number under way with 503, at once.
 
-    Beyond it more requests would only wait longer, until none is answered in time. Probes and
-    metrics are never refused: a busy process is not a dead one. Only requests that have arrived
-    as a whole come here, so that slow senders cannot hold the places of others.
+    Beyond it more requests would only wait longer, until none is answered in time. In trouble of a
+    moment a reserve of them is answered without the model services instead. Probes and metrics
+    are never refused: a busy process is not a dead one. Only requests that have arrived as a whole
+    come here, so that slow senders cannot hold the places of others.
     """
 
     def __init__(self, app: ASGIApp, limit: int | AdaptiveLimit) -> None:
@@ -121,9 +138,11 @@ class OverloadMiddleware:
             await self._app(scope, receive, send)
             return
         scope[_PLACE] = place = Place(self._limit)
-        if not place.take():
+        if not (place.take() or (scope["path"] != BATCH and place.take_of_reserve())):
             await _refuse(send)
             return
+        if place.is_of_reserve:
+            telemetry.SPARED.inc()
         _OWN.set(place)
         try:
             await self._app(scope, receive, send)
@@ -142,7 +161,8 @@ class EarlyRefusal:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if self._limit.is_full and scope["type"] == "http" and scope["path"] not in PROBES:
+        is_full = self._limit.is_full and not self._limit.has_reserve
+        if is_full and scope["type"] == "http" and scope["path"] not in PROBES:
             await _refuse(send)
         else:
             await self._app(scope, receive, send)

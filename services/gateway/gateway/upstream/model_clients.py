@@ -32,6 +32,7 @@ class HttpModels:
         transports: Mapping[str, Sequence[Transport]],
         pause: float = PAUSE_S,
         observe: Callable[[str, float], None] = lambda *_: None,
+        spares_models: Callable[[], bool] = lambda: False,
     ) -> None:
         """Connect to nothing yet.
 
@@ -39,8 +40,9 @@ class HttpModels:
             transports: For each service those of its replicas.
             pause: Seconds between two probes of a replica that failed.
             observe: Is told service and seconds of each call that was answered, or timed out.
+            spares_models: Tells whether the request in work has to do without the services.
         """
-        self._observe = observe
+        self._observe, self._spares_models = observe, spares_models
         self._replicas = {
             name: [Replica(name, transport, pause) for transport in several]
             for name, several in transports.items()
@@ -80,6 +82,10 @@ class HttpModels:
 
         Where a replica is not reached, the next one is asked: every internal call may be repeated.
         """
+        if self._spares_models():
+            return Failure(
+                f"{service} is not asked: many requests are under way", unresponsive=True
+            )
         began = time.monotonic()
         raw: RawReply | Failure = Failure(
             f"{service} is left alone for a moment after failed calls", unresponsive=True

@@ -18,8 +18,9 @@ from marquee_local.servers import free_port
 from marquee_testing.servers.round_robin import BACKENDS
 from marquee_testing.waiting import PATIENCE, until
 
-INTERVAL_S = 0.1
-"""Seconds between two health checks of the proxy."""
+INTERVAL_S = 0.25
+"""Seconds between two health checks, of the proxy and of who waits for a start: a check takes a
+millisecond or two of the machine that is measured."""
 DRAIN_S = 1.0
 START_S, STOP_S = 300.0, 60.0
 
@@ -49,7 +50,7 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """Wait until it says that it is ready; its end is an AssertionError with its last words."""
-        until(self._is_ready, START_S)
+        until(self._is_ready, START_S, lambda: time.sleep(INTERVAL_S))
 
     def stop(self) -> None:
         """End it by SIGTERM, and wait until it has ended."""
@@ -103,7 +104,7 @@ class Replicas:
         process.start()
         process.wait_until_ready()
         if process in self.of("gateway app"):
-            until(lambda: process.port in self._sent_to(), START_S)
+            until(lambda: process.port in self._sent_to(), START_S, lambda: time.sleep(INTERVAL_S))
         return ended - began, time.monotonic() - ended
 
     def _sent_to(self) -> list[int]:

@@ -38,15 +38,6 @@ from marquee_testing.fakes.gateway_api import (
     problem_of,
 )
 
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
-
-
 # --- recommendations
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from marquee.settings import STATE_FILE
 from marquee_local.servers import free_port
+from marquee_testing.browser import arrive, blank_pages, running_chromium
 from marquee_testing.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,16 +26,6 @@ READY_SECONDS = 900.0
 NEURAL_SECONDS = 1200.0
 PARAMETERS = Path(__file__).with_name("params.yaml")
 """Of models that are as good as any to be asked, and trained in a fifth of the time."""
-# They only keep Chromium itself from calling out.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -272,11 +263,21 @@ def marquee_url(full_system: System) -> str:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser for the tests of a file."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture
+def blank(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
+    """Opens a blank page that knows the address, with the given settings of the browser."""
+    with blank_pages(chromium, reduced_motion="reduce", base_url=marquee_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def visit(blank: Callable[..., Page]) -> Callable[..., Page]:
+    """Opens the page as an unknown viewer, with the given settings of the browser."""
+    return lambda **settings: arrive(blank(**settings))
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """A user's way through the page in Chromium, against a whole running system."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
@@ -12,24 +10,6 @@ DEADLINE = 60_000
 UNRATED = '#shelf .stars[data-state="unrated"] input'
 
 expect.set_options(timeout=DEADLINE)
-
-
-@pytest.fixture
-def visit(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page as an unknown user."""
-    contexts: list[BrowserContext] = []
-
-    def opened() -> Page:
-        context = chromium.new_context(reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(marquee_url)
-        expect(page.locator("#shelf .card[data-movie]")).to_have_count(5)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 def title_of(card: Locator) -> str:

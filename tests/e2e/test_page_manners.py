@@ -1,54 +1,23 @@
 """The page by keyboard alone, in trouble, on small screens, and towards other hosts."""
 
 import re
-from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import expect
+
+from marquee_testing.browser import arrive, assert_fits, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 DEADLINE = 60_000
 STARS = "#shelf .stars input"
-# Enough for every genre and every movie before it.
-TABS = 80
 
 expect.set_options(timeout=DEADLINE)
 
 
-@pytest.fixture
-def visit(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
-    """A blank page with the given settings, and the address still to be opened."""
-    contexts: list[BrowserContext] = []
-
-    def opened(**settings) -> Page:
-        context = chromium.new_context(reduced_motion="reduce", base_url=marquee_url, **settings)
-        contexts.append(context)
-        return context.new_page()
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-def arrive(page: Page) -> Page:
-    page.goto("/")
-    expect(page.locator("#shelf .card[data-movie]")).to_have_count(5)
-    return page
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what the selector means."""
-    for _ in range(TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(f"{TABS} tabs never reached {selector}")
-
-
-def test_no_other_host_is_asked_and_the_console_stays_silent(visit, marquee_url):
-    page = visit()
+def test_no_other_host_is_asked_and_the_console_stays_silent(blank, marquee_url):
+    page = blank()
     hosts: set[str] = set()
     complaints: list[str] = []
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
@@ -70,14 +39,14 @@ def test_no_other_host_is_asked_and_the_console_stays_silent(visit, marquee_url)
     assert complaints == []
 
 
-def test_the_page_forbids_everything_from_elsewhere(visit):
-    answer = visit().goto("/")
+def test_the_page_forbids_everything_from_elsewhere(blank):
+    answer = blank().goto("/")
     assert answer
     assert "default-src 'self'" in answer.headers.get("content-security-policy", "")
 
 
 def test_a_user_with_only_a_keyboard_picks_rates_and_undoes(visit):
-    page = arrive(visit())
+    page = visit()
     tab_to(page, 'input[name="genre"][value="Comedy"]')
     page.keyboard.press("Space")
     expect(page.locator("#films-title")).to_contain_text("Comedy")
@@ -96,8 +65,8 @@ def test_a_user_with_only_a_keyboard_picks_rates_and_undoes(visit):
     assert page.evaluate("document.activeElement.type") == "range"
 
 
-def test_steps_on_the_way_are_not_sent_and_escape_takes_them_back(visit):
-    page = visit()
+def test_steps_on_the_way_are_not_sent_and_escape_takes_them_back(blank):
+    page = blank()
     writes: list[str] = []
     page.on(
         "request", lambda request: writes.append(request.url) if request.method == "PUT" else None
@@ -119,7 +88,7 @@ def test_steps_on_the_way_are_not_sent_and_escape_takes_them_back(visit):
 
 
 def test_a_rating_that_is_refused_is_said_in_words_and_can_be_tried_again(visit):
-    page = arrive(visit())
+    page = visit()
     problem = '{"title":"Unavailable","status":503,"detail":"no log","code":"unavailable"}'
     ratings = re.compile(r"/v1/users/\d+/ratings/\d+")
     page.route(
@@ -138,8 +107,8 @@ def test_a_rating_that_is_refused_is_said_in_words_and_can_be_tried_again(visit)
     expect(page.locator("#shelf .refused")).to_have_count(0)
 
 
-def test_a_list_that_cannot_be_had_is_said_in_words_and_can_be_tried_again(visit):
-    page = visit()
+def test_a_list_that_cannot_be_had_is_said_in_words_and_can_be_tried_again(blank):
+    page = blank()
     lists = re.compile(r"/v1/recommendations")
     page.route(lists, lambda route: route.abort())
     page.goto("/")
@@ -169,8 +138,8 @@ def test_a_list_that_cannot_be_had_is_said_in_words_and_can_be_tried_again(visit
         ({"route": "popular", "why": "3 of 5 films found"}, "few films for this choice"),
     ],
 )
-def test_a_list_that_is_not_the_usual_one_says_why(visit, fallback, words):
-    page = visit()
+def test_a_list_that_is_not_the_usual_one_says_why(blank, fallback, words):
+    page = blank()
 
     def degrade(route):
         answer = route.fetch()
@@ -185,18 +154,11 @@ def test_a_list_that_is_not_the_usual_one_says_why(visit, fallback, words):
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_the_page_fits_and_its_targets_are_large_enough(visit, width, scheme):
-    page = visit(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    arrive(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    small = page.locator("button:visible, .chip, .stars-face").evaluate_all(
-        """all => all.map(one => one.getBoundingClientRect())
-            .filter(box => box.width < 24 || box.height < 24).length"""
-    )
-    assert small == 0
+    assert_fits(visit(viewport={"width": width, "height": 800}, color_scheme=scheme))
 
 
 def test_the_same_movie_has_the_same_poster_twice(visit):
-    page = arrive(visit())
+    page = visit()
     drawn = "art => art.innerHTML.replace(/ink-\\d+/g, '')"
     first = page.locator("#shelf .poster-art").evaluate_all(f"all => all.map({drawn})")
     page.reload()

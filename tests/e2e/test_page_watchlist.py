@@ -1,38 +1,20 @@
 """The watchlist and the rows to browse on the page, against a whole running system."""
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
+
+from marquee_testing.browser import assert_fits, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
 DEADLINE = 60_000
-TABS = 80
 LIKED = {1: 5, 260: 5, 1196: 4.5, 480: 4, 589: 4, 1210: 4.5}
 """Films of ml-latest-small with stars: enough for rows of the viewer's own."""
 PROBLEM = '{"title":"Unavailable","status":503,"detail":"no log","code":"unavailable"}'
 
 expect.set_options(timeout=DEADLINE)
-
-
-@pytest.fixture
-def visit(chromium: Browser, marquee_url: str) -> Iterator[Callable[..., Page]]:
-    """Opens the page as an unknown viewer, with the given settings of the browser."""
-    contexts: list[BrowserContext] = []
-
-    def opened(**settings) -> Page:
-        context = chromium.new_context(reduced_motion="reduce", base_url=marquee_url, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto("/")
-        expect(page.locator("#shelf .card[data-movie]")).to_have_count(5)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 def write(page: Page, path: str, body: object = None) -> str:
@@ -71,15 +53,6 @@ def known(page: Page, later: int = 0) -> Page:
 def films(place: Locator) -> list[str]:
     shown: list[str] = place.evaluate_all("all => all.map(one => one.dataset.movie)")
     return shown
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what the selector means."""
-    for _ in range(TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(f"{TABS} tabs never reached {selector}")
 
 
 def test_a_film_goes_to_the_watchlist_and_is_there_after_a_reload(visit):
@@ -243,10 +216,4 @@ def test_starting_over_forgets_rows_and_watchlist(visit):
 @pytest.mark.parametrize("width", [320, 768, 1280])
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_rows_and_watchlist_fit_and_their_targets_are_large_enough(visit, width, scheme):
-    page = known(visit(viewport={"width": width, "height": 800}, color_scheme=scheme), 5)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    small = page.locator("button:visible, .chip, .stars-face").evaluate_all(
-        """all => all.map(one => one.getBoundingClientRect())
-            .filter(box => box.width < 24 || box.height < 24).length"""
-    )
-    assert small == 0
+    assert_fits(known(visit(viewport={"width": width, "height": 800}, color_scheme=scheme), 5))

@@ -31,3 +31,27 @@ def connected_by_tls(
             link.close()
             failed = error
     raise failed
+
+
+def speaks_tls(address: tuple[str, int], timeout_s: float) -> bool:
+    """Return whether a server answers by TLS, whatever its certificate.
+
+    Args:
+        address: Host and port.
+        timeout_s: Limit of each step, in seconds.
+    """
+    try:
+        connected_by_tls(unverified_context(), address, timeout_s).close()
+        return True
+    except ssl.SSLError as error:
+        # An alert is TLS, too: the server may want a certificate of the client.
+        return "ALERT" in str(error.reason)
+    except OSError:
+        return False
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate: for probes, which send nothing secret."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context

@@ -104,16 +104,29 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.context, app.state.allow, app.state.part = context, allow, part
+    _add_routes(app, context.settings, part)
+    _add_problems(app)
+    _add_middleware(app, context, part)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings, part: Part) -> None:
     for module in _MODULES:
         app.router.routes.extend(
             route for route in module.routes.routes if part.has(getattr(route, "name", ""))
         )
-    if context.settings.web is not None and part is not Part.OPERATE:
-        _add_page(app, context.settings.web)
+    if settings.web is not None and part is not Part.OPERATE:
+        _add_page(app, settings.web)
+
+
+def _add_problems(app: FastAPI) -> None:
     app.add_exception_handler(MarqueeError, problem_details.on_marquee_error)
     app.add_exception_handler(RequestValidationError, problem_details.on_invalid_request)
     app.add_exception_handler(HTTPException, problem_details.on_http_error)
     app.add_exception_handler(Exception, problem_details.on_fault)
+
+
+def _add_middleware(app: FastAPI, context: Context, part: Part) -> None:
     # The last one added is the first to see a request.
     limit = context.limit if part is not Part.OPERATE else None
     limit = limit or AdaptiveLimit(context.settings.max_requests)
@@ -124,7 +137,6 @@ def create_app(
     app.add_middleware(SecurityMiddleware)
     app.add_middleware(EarlyRefusal, limit=limit)
     add_web_middleware(app, context.settings, part)
-    return app
 
 
 def _add_page(app: FastAPI, folder: Path) -> None:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from fastapi import FastAPI
 
@@ -15,6 +15,7 @@ from gateway.access.rate_limiter import RateLimiter
 from gateway.access.viewer_events import ViewerEvents
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.api.context import Context
+from gateway.catalogue.catalogue import Catalogue
 from gateway.http.admission import Allow
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency_store import RedisIdempotency
@@ -104,57 +105,98 @@ class Parts:
         await asyncio.to_thread(self.bus.close)
 
 
+@dataclass(frozen=True)
+class _Stores:
+    """What of one process holds connections of its own to Redis.
+
+    Attributes:
+        limiter: Counts the requests of callers, and the events of viewers.
+        profiles: What is known of viewers.
+        dedup: Finds events that were there before.
+        idempotency: Answers by their keys.
+        audit: Who changed what.
+    """
+
+    limiter: RateLimiter
+    profiles: RedisProfiles
+    dedup: RedisDedupLookup
+    idempotency: RedisIdempotency
+    audit: AuditLog
+
+    @classmethod
+    def of(cls, settings: Settings, keys: Keys) -> Self:
+        """Return those that the settings ask for."""
+        url, namespace = settings.redis_address, settings.namespace
+        return cls(
+            RateLimiter(url, namespace),
+            RedisProfiles(url, keys),
+            RedisDedupLookup(url, keys),
+            RedisIdempotency(url, namespace),
+            AuditLog(url, keys, settings.audit_entries),
+        )
+
+    @property
+    def all(self) -> list[Closed]:
+        """All of them, to be closed."""
+        return [self.limiter, self.profiles, self.dedup, self.idempotency, self.audit]
+
+
 def parts_of(settings: Settings) -> Parts:
     """Return the parts that the settings ask for; nothing is connected yet."""
-    url, client, bus = settings.redis_address, connect(settings.redis_address), open_bus(settings)
+    client, bus = connect(settings.redis_address), open_bus(settings)
     keys = Keys(settings.namespace, "gateway", settings.partitions)
     changes = Changes(min(settings.max_followers, settings.max_connections // 2))
     sums_of = Keys(settings.namespace, CONTENT.name, settings.partitions)
     live_view = LiveView(client, keys, sums_of, changes)
-    states = kept = None
-    if settings.cache_mb:
-        states = ModelStates(client, settings.namespace, settings.partitions)
-        kept = KeptLists(settings.cache_mb << 20, states, live_view.catalogue)
+    kept, tails = _kept(settings, client, live_view.catalogue)
     limit = AdaptiveLimit(settings.max_requests, settings.deadline_ms / 3000)
-    models, profiles = _models(settings, limit), RedisProfiles(url, keys)
+    models, stores = _models(settings, limit), _Stores.of(settings, keys)
     publisher = Publisher(bus.producer, settings.write_ms / 1000)
-    callers, limiter = KeyRing(client, settings.namespace), RateLimiter(url, settings.namespace)
-    dedup = RedisDedupLookup(url, keys)
-    idempotency = RedisIdempotency(url, settings.namespace)
-    tokens = ViewerTokens(split_secrets(settings.token_secrets))
-    audit = AuditLog(url, keys, settings.audit_entries)
-    events_rate = _rate(settings.viewer_events)
     context = Context(
         settings,
         live_view,
-        profiles,
+        stores.profiles,
         models,
         _orchestrator(settings, models, live_view),
         publisher,
-        dedup,
-        idempotency,
-        tokens,
-        audit,
-        viewer_events=ViewerEvents(limiter, events_rate, profiles.history_bytes),
+        stores.dedup,
+        stores.idempotency,
+        ViewerTokens(split_secrets(settings.token_secrets)),
+        stores.audit,
+        viewer_events=_viewer_events(settings, stores),
         changes=changes,
         kept=kept,
         limit=limit,
     )
-    is_open = settings.is_open
-    allow = Authenticator(callers, tokens, limiter, _rate(settings.viewer_rate))
-    tails = [live_view.tail] if states is None else [live_view.tail, states.tail]
-    return Parts(
-        context,
-        open_access if is_open else allow,
-        [
-            *([] if is_open else [callers]),
-            *tails,
-            publisher,
-            Unannounced(models, profiles, changes),
-        ],
-        [limiter, models, profiles, dedup, idempotency, audit, Connection(client)],
-        bus,
-    )
+    callers, allow = _access(settings, client, context.tokens, stores.limiter)
+    unannounced = Unannounced(models, stores.profiles, changes)
+    running = [*callers, live_view.tail, *tails, publisher, unannounced]
+    return Parts(context, allow, running, [models, *stores.all, Connection(client)], bus)
+
+
+def _kept(
+    settings: Settings, client: Any, catalogue: Catalogue
+) -> tuple[KeptLists | None, list[Running]]:
+    """Return the lists that may be given again, if any, and what tells that they may not."""
+    if not settings.cache_mb:
+        return None, []
+    states = ModelStates(client, settings.namespace, settings.partitions)
+    return KeptLists(settings.cache_mb << 20, states, catalogue), [states.tail]
+
+
+def _access(
+    settings: Settings, client: Any, tokens: ViewerTokens, limiter: RateLimiter
+) -> tuple[list[Running], Allow]:
+    """Return the check of callers, and the keys that it knows where it asks for them."""
+    if settings.is_open:
+        return [], open_access
+    keys = KeyRing(client, settings.namespace)
+    return [keys], Authenticator(keys, tokens, limiter, _rate(settings.viewer_rate))
+
+
+def _viewer_events(settings: Settings, stores: _Stores) -> ViewerEvents:
+    rate = _rate(settings.viewer_events)
+    return ViewerEvents(stores.limiter, rate, stores.profiles.history_bytes)
 
 
 def _rate(text: str | None) -> Rate | None:

@@ -3,26 +3,22 @@
 import { exportAddress } from "./api.js";
 import { h } from "./dom.js";
 import { createRater, refuse } from "./rater.js";
+import { createRows } from "./rows.js";
 import { NO_RATING, NOTHING, readable } from "./words.js";
 
 export function createRatings(panel, session) {
   const heading = h("h2", { id: "ratings-title", tabindex: "-1" }, "Your ratings");
   const note = h("p", { class: "quiet" });
-  const list = h("ul", { class: "rows", role: "list", "aria-labelledby": "ratings-title" });
+  const rows = createRows(heading);
   const gone = h("p", { class: "gone" });
   const csv = h("a", { download: "" }, "for Letterboxd");
   const json = h("a", { download: "marquee.json" }, "all that is known of you");
   const away = h("p", { class: "quiet", hidden: true }, "Take them with you: ", csv, ", or ", json, ".");
-  const rows = new Map();
-  panel.append(heading, note, gone, list, away);
+  panel.append(heading, note, gone, rows.element, away);
 
   function sync() {
     const ratings = session.ratings;
-    for (const [id, row] of rows) {
-      if (ratings.has(id)) row.rater.sync();
-      else remove(id, row);
-    }
-    for (const [id, film] of ratings) if (!rows.has(id)) add(id, film);
+    rows.sync(ratings, rowOf);
     heading.textContent = ratings.size ? `Your ratings (${ratings.size})` : "Your ratings";
     away.hidden = !session.known;
     csv.href = exportAddress(session.id, "letterboxd");
@@ -30,21 +26,12 @@ export function createRatings(panel, session) {
     note.textContent = ratings.size ? "" : session.known ? NO_RATING : NOTHING;
   }
 
-  function add(id, film) {
+  function rowOf(film) {
     const title = readable(film.title);
     const rater = createRater(film, session);
     const withdraw = h("button", { type: "button", class: "button small", "aria-label": `Take back ${title}`, onclick: () => takeBack(film, rater.outcome) }, "Take back");
-    const element = h("li", { class: "row rated", "data-movie": id }, h("div", { class: "row-words" }, h("h3", {}, title, " ", film.year ? h("span", { class: "year" }, String(film.year)) : null), rater.element), withdraw);
-    rows.set(id, { element, rater });
-    list.prepend(element);
-  }
-
-  function remove(id, row) {
-    const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
-    const focused = row.element.contains(document.activeElement);
-    row.element.remove();
-    rows.delete(id);
-    if (focused) (neighbour?.querySelector("button.button") ?? heading).focus();
+    const element = h("li", { class: "row rated", "data-movie": film.movie_id }, h("div", { class: "row-words" }, h("h3", {}, title, " ", film.year ? h("span", { class: "year" }, String(film.year)) : null), rater.element), withdraw);
+    return { element, show: rater.sync };
   }
 
   async function takeBack(film, outcome) {

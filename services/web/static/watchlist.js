@@ -3,26 +3,24 @@
 import { h } from "./dom.js";
 import { poster } from "./poster.js";
 import { createRater, refuse } from "./rater.js";
+import { createRows } from "./rows.js";
 import { readable, WATCHLIST } from "./words.js";
 
 export function createWatchlist(panel, session) {
   const heading = h("h2", { id: "watchlist-title", tabindex: "-1" }, WATCHLIST.title);
   const note = h("p", { class: "quiet" }, WATCHLIST.empty);
   const gone = h("div", { class: "gone" });
-  const list = h("ul", { class: "rows", role: "list", "aria-labelledby": "watchlist-title" });
-  const rows = new Map();
-  panel.append(heading, note, gone, list);
+  const rows = createRows(heading);
+  panel.append(heading, note, gone, rows.element);
 
   function sync() {
     const films = session.watchlist;
-    for (const [id, row] of rows) if (!films.has(id)) remove(id, row);
-    for (const [id, film] of films) if (!rows.has(id)) add(id, film);
-    for (const [id, row] of rows) row.show(films.get(id));
+    rows.sync(films, rowOf);
     heading.textContent = WATCHLIST.counted(films.size);
     note.hidden = films.size > 0;
   }
 
-  function add(id, film) {
+  function rowOf(film) {
     const title = readable(film.title);
     const rater = createRater(film, session);
     const seen = h("span", { class: "tag" }, WATCHLIST.seen);
@@ -30,24 +28,15 @@ export function createWatchlist(panel, session) {
     const name = h("h3", {}, title, " ", film.year ? h("span", { class: "year" }, String(film.year)) : null, " ", seen);
     const element = h(
       "li",
-      { class: "row listed", "data-movie": id },
+      { class: "row listed", "data-movie": film.movie_id },
       h("div", { class: "poster tiny" }, poster(film)),
       h("div", { class: "row-words" }, name, h("p", { class: "kinds" }, film.genres.join(" · ")), rater.element, off),
     );
     const show = (now) => {
       rater.sync();
-      seen.hidden = !now.seen && !session.ratings.has(id);
+      seen.hidden = !now.seen && !session.ratings.has(film.movie_id);
     };
-    rows.set(id, { element, show });
-    list.prepend(element);
-  }
-
-  function remove(id, row) {
-    const neighbour = row.element.nextElementSibling ?? row.element.previousElementSibling;
-    const focused = row.element.contains(document.activeElement);
-    row.element.remove();
-    rows.delete(id);
-    if (focused) (neighbour?.querySelector("button.button") ?? heading).focus();
+    return { element, show };
   }
 
   async function takeOff(film, outcome) {

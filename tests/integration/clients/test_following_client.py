@@ -20,7 +20,8 @@ from marquee_client import (
 )
 from marquee_local.servers import free_port
 from marquee_testing.servers.fault_proxy import Link
-from marquee_testing.servers.shop import FILMS, Shop
+from marquee_testing.servers.ranked_films import FILMS
+from marquee_testing.servers.shop import Shop
 from marquee_testing.waiting import DEADLINE_S, PATIENCE
 
 SECONDS = DEADLINE_S * PATIENCE

@@ -21,7 +21,8 @@ from marquee_client.options import SessionOptions
 from marquee_local.servers import free_port
 from marquee_testing.document_steps import blocks
 from marquee_testing.servers.fault_proxy import Link
-from marquee_testing.servers.shop import FILMS, Shop
+from marquee_testing.servers.ranked_films import FILMS
+from marquee_testing.servers.shop import Shop
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = (ROOT / "clients/python/README.md", ROOT / "docs/how-to/call-from-python.md")

@@ -11,7 +11,8 @@ import pytest
 
 from marquee_testing.clients.node import ROOT, node_environ, run
 from marquee_testing.servers.fault_proxy import Link
-from marquee_testing.servers.shop import FILMS, Shop
+from marquee_testing.servers.ranked_films import FILMS
+from marquee_testing.servers.shop import Shop
 
 SCRIPTS = Path(__file__).parent
 PAGES = ("clients/typescript/README.md", "docs/how-to/call-from-typescript.md")

@@ -8,19 +8,17 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.consumer import GatewayProjection
 from gateway.http.scopes import SCOPES
 from gateway.state import consistency_token
 from marquee.access.scopes import Scope
-from marquee.bus.factory import open_bus
 from marquee.bus.log import closing_log, open_log
-from marquee.events import MOVIES, RATINGS, MovieAdded
+from marquee.events import MOVIES, RATINGS
 from marquee.limits import (
     MAX_ADDRESS_BYTES,
     MAX_BODY_BYTES,
@@ -33,7 +31,7 @@ from marquee.settings import Settings
 from marquee.store.keys import Keys
 from marquee_local.servers import free_port
 from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
-from marquee_testing.servers.system import running
+from marquee_testing.servers.ranked_films import known_films
 from marquee_testing.waiting import PATIENCE, until
 
 PARTITIONS = 4
@@ -42,18 +40,6 @@ FAR = consistency_token.encode({f"{RATINGS}:{i}": 10**9 for i in range(PARTITION
 """A token that no consumer reaches."""
 WAITING = f"/v1/users/1/recommendations?after={FAR}&wait_ms=10000"
 GOOD = b"GET /v1/movies HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@contextmanager
-def films(settings: Settings) -> Iterator[None]:
-    """Keep the gateway's facts up to date, with one film."""
-    url = settings.redis_url.get_secret_value()
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        group.wait(
-            group.publish(MovieAdded.model_validate({"data": {"movie_id": 2, "title": "F"}}))
-        )
-        yield
 
 
 class Upstream(socketserver.ThreadingTCPServer):
@@ -124,7 +110,11 @@ def gateway(settings: Settings, upstream: Upstream) -> Iterator[GatewayProcess]:
     }
     url = settings.redis_url.get_secret_value()
     ports = free_port(), free_port()
-    with films(settings), gateway_process(url, settings.namespace, ports, **values) as made:
+    films = [{"movie_id": 2, "title": "F"}]
+    with (
+        known_films(settings, films),
+        gateway_process(url, settings.namespace, ports, **values) as made,
+    ):
         yield made
 
 

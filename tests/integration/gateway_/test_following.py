@@ -10,63 +10,23 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.consumer import GatewayProjection
-from marquee.bus.factory import open_bus
-from marquee.events import MovieAdded
-from marquee.settings import Settings
-from marquee_local.servers import free_port
 from marquee_testing.servers.event_reader import EventReader, Message
-from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
-from marquee_testing.servers.ranking_service import RankingService, ranking_service
-from marquee_testing.servers.system import running
+from marquee_testing.servers.gateway_process import GatewayProcess
+from marquee_testing.servers.ranked_films import RankedFilms
 from marquee_testing.waiting import DEADLINE_S, PATIENCE, until_async
 
-FILMS = 60
 FOLLOWERS = 250
 MANY = 210
 PLACES = 40
 """Requests under way that the gateway takes: fewer than there are followers."""
 SOON_S = 1.0
 """The second within which a list follows."""
+VALUES = {"max_followers": str(FOLLOWERS), "max_requests": str(PLACES), "drain_s": "0.3"}
 
 
 @pytest.fixture(scope="module")
-def settings(redis_url: str) -> Settings:
-    values = {"redis_url": redis_url, "namespace": f"test-{secrets.token_hex(4)}"}
-    return Settings.model_validate(values)
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[RankingService]:
-    with ranking_service(FILMS) as service:
-        yield service
-
-
-@pytest.fixture(scope="module", autouse=True)
-def consumer(settings: Settings) -> Iterator[None]:
-    url = settings.redis_url.get_secret_value()
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        films = ({"movie_id": i, "title": f"Film {i}"} for i in range(1, FILMS + 1))
-        group.wait(group.publish(*(MovieAdded.model_validate({"data": film}) for film in films)))
-        yield
-
-
-@pytest.fixture(scope="module")
-def values(models: RankingService) -> dict[str, str]:
-    return {
-        **models.urls,
-        "max_followers": str(FOLLOWERS),
-        "max_requests": str(PLACES),
-        "drain_s": "0.3",
-        "deadline_ms": "5000",
-    }
-
-
-@pytest.fixture(scope="module")
-def gateway(settings: Settings, values: dict[str, str]) -> Iterator[GatewayProcess]:
-    url, ports = settings.redis_url.get_secret_value(), (free_port(), free_port())
-    with gateway_process(url, settings.namespace, ports, **values) as made:
+def gateway(ranked: RankedFilms) -> Iterator[GatewayProcess]:
+    with ranked.gateway(**VALUES) as made:
         yield made
 
 
@@ -161,17 +121,17 @@ async def test_a_rule_a_film_and_a_period_reach_every_page(
 
 
 async def test_a_published_version_reaches_every_page(
-    gateway: GatewayProcess, models: RankingService, user: int
+    gateway: GatewayProcess, ranked: RankedFilms, user: int
 ) -> None:
     async with following(gateway, user) as reader:
         before = await list_of(reader)
-        models.version = secrets.token_hex(4)
+        ranked.models.version = secrets.token_hex(4)
         after = await list_of(reader)
         assert (before.data["model_version"], after.data["model_version"]) != (
-            models.version,
+            ranked.models.version,
             before.data["model_version"],
         )
-        assert after.data["model_version"] == models.version
+        assert after.data["model_version"] == ranked.models.version
 
 
 async def test_who_comes_back_gets_what_is_new_alone(
@@ -236,19 +196,19 @@ async def test_an_erasure_ends_the_stream_of_its_viewer_alone(
 
 @pytest.mark.timeout(120)
 async def test_many_followers_cost_no_place_and_each_gets_its_own_changes(
-    gateway: GatewayProcess, api: httpx.AsyncClient, models: RankingService, user: int
+    gateway: GatewayProcess, api: httpx.AsyncClient, ranked: RankedFilms, user: int
 ) -> None:
     readers = [await EventReader.open(gateway.port, path_of(user + i)) for i in range(MANY)]
     await asyncio.gather(*map(list_of, readers))
     assert gateway.measure("marquee_followers") == MANY
-    asked = models.asked
+    asked = ranked.models.asked
     refused = gateway.measure("marquee_overloaded_total")
     # Far more followers than places: a call is answered all the same.
     (await api.get("/v1/recommendations")).raise_for_status()
     began = time.monotonic()
     (await api.put(f"/v1/users/{user}/ratings/60", json={"rating": 1})).raise_for_status()
     assert 60 not in films(await list_of(readers[0]))
-    assert models.asked - asked <= 5  # nobody else's list was made
+    assert ranked.models.asked - asked <= 5  # nobody else's list was made
     (await api.put("/v1/movies/59/block", json={})).raise_for_status()
     messages = await asyncio.gather(*map(list_of, readers))
     assert all(59 not in films(message) for message in messages)
@@ -277,11 +237,10 @@ async def test_beyond_the_bound_of_all_and_of_one_viewer_there_is_a_refusal(
 
 @pytest.mark.timeout(120)
 async def test_a_stop_ends_streams_at_once_and_waits_for_none(
-    settings: Settings, values: dict[str, str], user: int
+    ranked: RankedFilms, user: int
 ) -> None:
-    url, ports = settings.redis_url.get_secret_value(), (free_port(), free_port())
     readers = []
-    with gateway_process(url, settings.namespace, ports, **values) as gateway:
+    with ranked.gateway(**VALUES) as gateway:
         for i in range(50):
             readers.append(await EventReader.open(gateway.port, path_of(user + i)))
             await list_of(readers[-1])

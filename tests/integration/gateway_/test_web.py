@@ -12,14 +12,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from gateway.consumer import GatewayProjection
-from marquee.bus.factory import open_bus
-from marquee.events import MovieAdded
 from marquee.settings import Settings
 from marquee_local.servers import free_port
 from marquee_testing.fakes.keyed_api import CALLS
 from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
-from marquee_testing.servers.system import running
+from marquee_testing.servers.ranked_films import known_films
 
 PREFIX = "/films"
 SHOP = "https://shop.example"
@@ -37,14 +34,15 @@ def settings(redis_url: str) -> Settings:
 def gateway(settings: Settings) -> Iterator[GatewayProcess]:
     url = settings.redis_url.get_secret_value()
     values = {"root_path": PREFIX, "cors_origins": SHOP}
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        for i in range(1, FILMS + 1):
-            movie = {"movie_id": i, "title": f"A film of many words, number {i}"}
-            group.wait(group.publish(MovieAdded.model_validate({"data": movie})))
-        ports = free_port(), free_port()
-        with gateway_process(url, settings.namespace, ports, **values) as made:
-            yield made
+    films = (
+        {"movie_id": i, "title": f"A film of many words, number {i}"} for i in range(1, FILMS + 1)
+    )
+    ports = free_port(), free_port()
+    with (
+        known_films(settings, films),
+        gateway_process(url, settings.namespace, ports, **values) as made,
+    ):
+        yield made
 
 
 @pytest.fixture(scope="module")

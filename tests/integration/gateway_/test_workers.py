@@ -14,20 +14,16 @@ from pathlib import Path
 import pytest
 
 from gateway.access.rate_limiter import LEASE_S
-from gateway.consumer import GatewayProjection
 from gateway.state import consistency_token
 from marquee.access.api_keys import create_key
 from marquee.access.key_store import KeyStore, Who
 from marquee.access.rates import Rate
 from marquee.access.scopes import Scope
-from marquee.bus.factory import open_bus
-from marquee.events import RATINGS, MovieAdded
-from marquee.settings import Settings
-from marquee_local.servers import free_port
+from marquee.events import RATINGS
 from marquee_testing import Restartable
-from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
-from marquee_testing.servers.ranking_service import RankingService, ranking_service
-from marquee_testing.servers.system import PARTITIONS, running
+from marquee_testing.servers.gateway_process import GatewayProcess
+from marquee_testing.servers.ranked_films import FILMS, RankedFilms
+from marquee_testing.servers.system import PARTITIONS
 from marquee_testing.servers.worker_processes import (
     Answer,
     Connection,
@@ -37,7 +33,6 @@ from marquee_testing.servers.worker_processes import (
 )
 from marquee_testing.waiting import until
 
-FILMS = 60
 WORKERS = 2
 STARTS = "marquee_worker_starts_total"
 REQUESTS = "marquee_requests_total"
@@ -53,33 +48,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def settings(redis_url: str) -> Settings:
-    values = {"redis_url": redis_url, "namespace": f"test-{secrets.token_hex(4)}"}
-    return Settings.model_validate(values)
-
-
-@pytest.fixture(scope="module")
-def models() -> Iterator[RankingService]:
-    with ranking_service(FILMS) as service:
-        yield service
-
-
-@pytest.fixture(scope="module", autouse=True)
-def consumer(settings: Settings) -> Iterator[None]:
-    url = settings.redis_url.get_secret_value()
-    with running(open_bus(settings), url, settings.namespace) as group:
-        group.start(GatewayProjection())
-        films = ({"movie_id": i, "title": f"Film {i}"} for i in range(1, FILMS + 1))
-        group.wait(group.publish(*(MovieAdded.model_validate({"data": film}) for film in films)))
-        yield
-
-
-@pytest.fixture(scope="module")
-def values(models: RankingService) -> dict[str, str]:
-    return {**models.urls, "workers": str(WORKERS), "drain_s": "1", "deadline_ms": "5000"}
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for temporary files of the processes of a test."""
@@ -88,28 +56,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def workers(settings: Settings, values: dict[str, str]) -> Iterator[GatewayProcess]:
+def workers(ranked: RankedFilms, drain_s: float = 1) -> Iterator[GatewayProcess]:
     """Run a gateway until the block ends; yield it once each worker is ready."""
-    url, ports = settings.redis_url.get_secret_value(), (free_port(), free_port())
-    with gateway_process(url, settings.namespace, ports, **values) as made:
+    with ranked.gateway(workers=str(WORKERS), drain_s=str(drain_s)) as made:
         until(lambda: started(made) == WORKERS)
         until(lambda: all_answer(made))
         yield made
 
 
 @pytest.fixture
-def gateway(
-    request: pytest.FixtureRequest, settings: Settings, values: dict[str, str]
-) -> Iterator[GatewayProcess]:
+def gateway(request: pytest.FixtureRequest, ranked: RankedFilms) -> Iterator[GatewayProcess]:
     request.getfixturevalue("folder")
-    with workers(settings, values) as made:
+    with workers(ranked) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def lasting(settings: Settings, values: dict[str, str]) -> Iterator[GatewayProcess]:
+def lasting(ranked: RankedFilms) -> Iterator[GatewayProcess]:
     """A gateway whose workers no test ends."""
-    with workers(settings, values) as made:
+    with workers(ranked) as made:
         yield made
 
 
@@ -185,16 +150,12 @@ def test_a_write_to_one_worker_is_seen_by_the_other_that_is_given_its_token(
                 assert movie not in [item["movie_id"] for item in read["items"]]
 
 
-def test_the_workers_together_keep_the_rate_of_a_key(
-    settings: Settings, values: dict[str, str]
-) -> None:
+def test_the_workers_together_keep_the_rate_of_a_key(ranked: RankedFilms) -> None:
     key, text = create_key("shop", (Scope.READ,), rate=RATE)
-    url = settings.redis_url.get_secret_value()
-    with closing(KeyStore(url, settings.namespace, Who("tester"))) as keys:
+    with closing(KeyStore(ranked.redis_url, ranked.namespace, Who("tester"))) as keys:
         keys.add(key)
     headers = {"authorization": f"Bearer {text}"}
-    ports = free_port(), free_port()
-    with gateway_process(url, settings.namespace, ports, **values | {"auth": "keys"}) as made:
+    with ranked.gateway(workers=str(WORKERS), drain_s="1", auth="keys") as made:
         until(lambda: len(worker_pids(made.pid)) == WORKERS and all_answer(made))
         with ExitStack() as stack:
             both = [
@@ -302,8 +263,8 @@ def test_a_stop_under_load_loses_no_request_and_leaves_nothing(
         assert list(folder.iterdir()) == []
 
 
-def test_a_second_signal_ends_the_pause(settings: Settings, values: dict[str, str]) -> None:
-    with workers(settings, values | {"drain_s": "60"}) as made:
+def test_a_second_signal_ends_the_pause(ranked: RankedFilms) -> None:
+    with workers(ranked, drain_s=60) as made:
         pids = worker_pids(made.pid)
         os.kill(made.pid, signal.SIGTERM)
         until(lambda: ask(made, "/health/ready").status == 503)
@@ -323,10 +284,10 @@ def test_workers_end_with_a_supervisor_that_is_killed(
 
 
 def test_a_worker_that_is_told_to_stop_drains_and_another_takes_its_place(
-    settings: Settings, values: dict[str, str]
+    ranked: RankedFilms,
 ) -> None:
     path = f"/v1/users/1/recommendations?after={FAR}&wait_ms={WAITING_MS}"
-    with workers(settings, values | {"drain_s": "5"}) as made, ExitStack() as stack:
+    with workers(ranked, drain_s=5) as made, ExitStack() as stack:
         first, other = worker_pids(made.pid)
         busy, idle, probe = (
             stack.enter_context(connection_to(first, made.pid, made.port)) for _ in range(3)

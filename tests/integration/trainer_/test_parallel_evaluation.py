@@ -9,39 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from marquee.domain.recommendation import Route
-from marquee.domain.routing import Thresholds
-from marquee_testing import checkerboard
-from marquee_testing.small_fits import SMALL_TASTE
-from trainer.evaluation.baselines.families import EASE, EASE_OF_BOTH
-from trainer.evaluation.cache import EvaluationCache
+from marquee_testing.trainings.small_evaluation import PLAN, work
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.parallel import EvaluationJob, fill_cache
-from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.protocols.slices import Slice
+from trainer.evaluation.parallel import fill_cache
 from trainer.models.parameters import TrainingParameters
 from trainer.report.model import TWO_CHANNEL_EASE
 
 pytestmark = pytest.mark.timeout(900)
-
-SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
-SMALL = {
-    "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
-}  # fmt: skip
-PLAN = EvaluationPlan(
-    (8, 9),
-    SLICES,
-    ("content",),
-    (EASE, EASE_OF_BOTH),
-    diversities=(0.5,),
-)
-
-
-def work(folder: Path) -> EvaluationJob:
-    cache = EvaluationCache(folder)
-    return EvaluationJob(
-        checkerboard(120, 40), PLAN, TrainingParameters(1, SMALL), Thresholds(), cache
-    )
 
 
 def test_processes_leave_in_the_cache_what_one_process_would_compute(tmp_path: Path) -> None:

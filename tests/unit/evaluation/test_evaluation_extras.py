@@ -8,41 +8,17 @@ from pydantic import BaseModel
 
 from content.fit import ContentConfig
 from content.model import Content
-from marquee.domain.recommendation import Route
-from marquee.domain.routing import Thresholds
 from marquee.errors import InvalidInput
 from marquee_testing import checkerboard
-from marquee_testing.small_fits import SMALL_TASTE
+from marquee_testing.trainings.small_evaluation import PLAN, work
 from trainer.evaluation.ablation import AblationRun, parts_of
-from trainer.evaluation.baselines.families import EASE, EASE_OF_BOTH
-from trainer.evaluation.cache import EvaluationCache
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.parallel import EvaluationJob, fill_cache, tasks_of
+from trainer.evaluation.parallel import fill_cache, tasks_of
 from trainer.evaluation.plan import EvaluationPlan
-from trainer.evaluation.protocols.slices import Slice
 from trainer.models.fitting import ModelFit
-from trainer.models.parameters import TrainingParameters
 from trainer.report.model import TWO_CHANNEL_EASE, Protocol
 
-SLICES = (Slice("3 viewed", Route.SIMILAR, given=3, viewed=True),)
-SMALL = {
-    "content": {"dimensions": 6, "clusters": 4, "taste": SMALL_TASTE.model_dump()}
-}  # fmt: skip
-PLAN = EvaluationPlan(
-    (8, 9),
-    SLICES,
-    ("content",),
-    (EASE, EASE_OF_BOTH),
-    diversities=(0.5,),
-)
 EXTRAS = replace(PLAN, folds=(8,), extras=True)
-
-
-def work(folder: Path | None, plan: EvaluationPlan = PLAN) -> EvaluationJob:
-    cache = EvaluationCache(folder)
-    return EvaluationJob(
-        checkerboard(120, 40), plan, TrainingParameters(1, SMALL), Thresholds(), cache
-    )
 
 
 def test_one_process_or_no_place_to_keep_things_is_no_work_for_others(tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """Requests with thousands of faults: the first ones are told, and nothing waits for the rest."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
 import pytest
 
-from gateway.app import create_app
 from gateway.http.problem_details import MAX_TOLD
 from gateway.http.shown_cursor import MAX_SHOWN, cursor_of, list_digest, shown_of
 from gateway.state.rules import MovieRules, Rules
 from marquee.errors import InvalidInput
-from marquee_testing.fakes.gateway_api import ApiHarness, client_of, parts
+from marquee_testing.fakes.gateway_api import ApiHarness
 
 BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/recommendations", {"viewed": [0] * 9_000}),
@@ -19,14 +17,6 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/recommendations", {"viewed": [1] * 10_001}),
     ("/v1/predictions", {"movie_ids": [1], "ratings": [{}] * 9_000}),
 ]
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 @pytest.mark.parametrize(("path", "body"), BODIES)

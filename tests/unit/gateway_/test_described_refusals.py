@@ -1,27 +1,17 @@
 """Refusals are as the OpenAPI document describes them, and say what helps."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.app import create_app
 from marquee.domain.models import MODEL_NAMES
 from marquee.events import EVENT_TYPES, MODELS
-from marquee_testing.fakes.gateway_api import ApiHarness, client_of, parts, problem_of
+from marquee_testing.fakes.gateway_api import ApiHarness, problem_of
 from trainer.contracts.examples import EXAMPLES
 
 PREVIEW = b'{"movie_id": 999, "block": {}, "users": [1]}'
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 @pytest.fixture

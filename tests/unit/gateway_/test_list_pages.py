@@ -1,7 +1,7 @@
 """Pages of ranked lists: no film twice, none that may not be shown, none skipped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,14 +71,6 @@ def test_a_cursor_is_of_one_list() -> None:
 
 
 # --- pages of each call
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 async def _pages(api: ApiHarness, path: str) -> list[list[int]]:

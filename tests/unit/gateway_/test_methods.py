@@ -1,6 +1,5 @@
 """HEAD, OPTIONS and Allow at every address of the API."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,14 +15,6 @@ from marquee_testing.fakes.gateway_api import ApiHarness, FakeProfiles, client_o
 from marquee_testing.fakes.keyed_api import CALLS, Harness
 
 READS = sorted(name for name, (method, _) in CALLS.items() if method == "GET")
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 def methods_by_path(document: dict[str, Any]) -> dict[str, set[str]]:

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -11,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.api.docs import openapi_document
-from gateway.app import create_app
 from gateway.http.scopes import SCOPES
 from gateway.http.web.validators import CACHE_CONTROL, entity_tag, has_tag
 from marquee.access.scopes import GRANTED, Scope
 from marquee.domain.ratings import Ratings
-from marquee_testing.fakes.gateway_api import ApiHarness, client_of, parts
+from marquee_testing.fakes.gateway_api import ApiHarness
 from marquee_testing.fakes.keyed_api import CALLS, Harness
 
 LISTS = {
@@ -32,14 +30,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 @pytest.mark.parametrize("path", sorted(LISTS))

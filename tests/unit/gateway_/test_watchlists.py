@@ -1,13 +1,9 @@
 """Watchlists: written as events, read in pages, and a filter of a viewer's list."""
 
-from collections.abc import AsyncIterator
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.api.watchlists import MAX_WATCHLIST
-from gateway.app import create_app
 from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.http.pagination import paginate
@@ -18,22 +14,12 @@ from marquee.features.popularity import MovieSums
 from marquee_testing.fakes.gateway_api import (
     MOVIES,
     ApiHarness,
-    client_of,
     fields_of,
     movie_ids,
-    parts,
     problem_of,
 )
 
 VIEWER = "/v1/users/7"
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ApiHarness]:
-    context, live_view, profiles, models, publisher = parts()
-    app = create_app(context)
-    async with client_of(app) as client:
-        yield ApiHarness(app, client, live_view, profiles, models, publisher)
 
 
 async def test_a_film_is_put_on_a_watchlist_and_taken_off(api: ApiHarness) -> None:

@@ -4,17 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict
 
-from marquee.bus.api import TopicPartition
-from marquee.domain.movies import Movie
 from marquee.errors import DataError
-from marquee.events import MODELS, ModelPublished, decode
-from marquee.features.dataset import Dataset, make_dataset
 from marquee.registry.bundle import add_metrics
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
+from marquee_testing.trainings.toy_model import (
+    TOY_METRICS,
+    Toy,
+    ToyConfig,
+    failing_stage,
+    publish_to,
+    published,
+    toy_settings,
+    toy_stage,
+)
 from trainer.history.history import History
 from trainer.history.log_segments import RatingRow
 from trainer.models.fitting import ModelFit
@@ -26,48 +31,9 @@ from trainer.runs.run import run
 from trainer.runs.stages import Stage, data_stage, evaluate_stage, model_stage, publish_stage
 
 
-class ToyConfig(BaseModel):
-    """Parameters of the toy model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 3
-
-
-class Toy:
-    """A model whose one file holds what it was fitted with."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def save(self, directory: Path) -> None:
-        (directory / "toy.txt").write_text(self.text)
-
-
-def fit_toy(dataset: Dataset, config: ToyConfig, seed: int) -> Toy:
-    return Toy(f"{len(dataset)} ratings, size {config.size}, seed {seed}")
-
-
-def toy_stage(name: str) -> Stage:
-    return model_stage(name, lambda: ModelFit(ToyConfig, fit_toy))
-
-
-def failing_stage(name: str) -> Stage:
-    def fit(_dataset: Dataset, _config: ToyConfig, _seed: int) -> Toy:
-        raise DataError("too few ratings")
-
-    return model_stage(name, lambda: ModelFit(ToyConfig, fit))
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings with a history of four ratings."""
-    settings = Settings(state=tmp_path / "state")
-    movies = [Movie(movie_id=i, title=f"Film {i}") for i in (1, 2)]
-    users, movie_ids = np.array([1, 1, 2, 3]), np.array([1, 2, 1, 2])
-    dataset = make_dataset(users, movie_ids, np.array([8, 9, 3, 10], np.uint8), users * 10, movies)
-    History(settings.history, settings.partitions).import_dataset(dataset)
-    return settings
+    return toy_settings(tmp_path / "state")
 
 
 @pytest.fixture
@@ -77,13 +43,7 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 def publish(bus: MemoryBus) -> Stage:
-    return publish_stage(ModelPublisher(lambda _: bus, lambda _settings, _name: None))
-
-
-def published(bus: MemoryBus) -> list[ModelPublished]:
-    messages = bus.slice(TopicPartition(MODELS, 0), 0, 100)
-    events = [decode(message.value) for message in messages]
-    return [event for event in events if isinstance(event, ModelPublished)]
+    return publish_to(bus)
 
 
 def measured_stage(seen: list[list[str]], registry: Registry) -> Stage:
@@ -112,7 +72,7 @@ def test_the_first_versions_are_published_before_they_are_measured_and_later_one
     assert seen == [["content"], []]
     for event, record in zip(published(bus), (first, second), strict=True):
         manifest = registry.manifest("content", record.versions["content"])
-        assert manifest.metrics == {"ndcg@10": 0.5}
+        assert manifest.metrics == TOY_METRICS | {"ndcg@10": 0.5}
         assert manifest.digest == event.data.sha256
         registry.open(event.data.address, event.data.sha256)
 
@@ -125,7 +85,7 @@ def test_figures_of_the_first_evaluation_are_added_to_the_versions_that_serve(
     publish = publish_stage(ModelPublisher(lambda _: bus, lambda *_: None))
     record = run([data_stage(), toy_stage("content"), evaluate_stage(), publish], settings)
     manifest = Registry(settings.registry).manifest("content", record.versions["content"])
-    assert manifest.metrics == {"ndcg@10": 0.5}
+    assert manifest.metrics == TOY_METRICS | {"ndcg@10": 0.5}
 
 
 def test_a_training_that_fails_in_its_first_evaluation_has_published_its_models(

@@ -1,7 +1,6 @@
 """The history keeps every event once, whatever dies when, and refuses what would lose one."""
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,50 +10,22 @@ import pytest
 from marquee.domain.movies import Movie
 from marquee.errors import Conflict, DataError
 from marquee.events.partitioning import partition_of
-from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.dataset import make_dataset
 from marquee.snapshots.format import (
     movies_from_table,
     newest_snapshot,
     read_movies,
     read_partition,
 )
+from marquee_testing.trainings.small_history import MOVIES, added, imported, of_kind, rated
 from trainer.history.history import History
-from trainer.history.log_segments import RatingRow
 
 P = 2
-MOVIES = [
-    Movie(movie_id=i, title=f"Film {i}", year=2000 + i, genres=("Drama",), tags={"slow": 0.5})
-    for i in range(1, 6)
-]
-
-
-def dataset(rows: Sequence[tuple[int, int, int, int]]) -> Dataset:
-    columns = np.array(rows, np.int64).reshape(-1, 4).T
-    return make_dataset(columns[0], columns[1], columns[2].astype(np.uint8), columns[3], MOVIES)
-
-
-def rated(data: Dataset) -> dict[tuple[int, int], int]:
-    pairs = zip(data.user_ids.tolist(), data.movie_ids.tolist(), strict=True)
-    return dict(zip(pairs, data.half_stars.tolist(), strict=True))
-
-
-def added(offset: int, user_id: int, movie_id: int, half_stars: int = 8) -> RatingRow:
-    return RatingRow(offset, "added", user_id, movie_id, half_stars, 1000 + offset)
-
-
-def of_kind(kind: str, offset: int, user_id: int, movie_id: int = 0) -> RatingRow:
-    return RatingRow(offset, kind, user_id, movie_id, 0, 1000 + offset)
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     return History(tmp_path / "history", P)
-
-
-def imported(history: History) -> Dataset:
-    data = dataset([(1, 1, 10, 5), (1, 2, 3, 6), (2, 1, 8, 7), (3, 5, 1, 8)])
-    history.import_dataset(data)
-    return data
 
 
 def test_an_import_comes_back_with_the_same_version_and_positions_of_zero(

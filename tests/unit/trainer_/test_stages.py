@@ -8,19 +8,23 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict
 
-from marquee.bus.api import TopicPartition
-from marquee.domain.movies import Movie
 from marquee.errors import DataError, InvalidInput, SettingsError
-from marquee.events import MODELS, ModelPublished, decode
-from marquee.features.dataset import Dataset, make_dataset
+from marquee.features.dataset import Dataset
 from marquee.registry.registry import Registry
 from marquee.settings import Settings
 from marquee_testing.fakes.bus import MemoryBus
-from trainer.history.history import History
+from marquee_testing.trainings.toy_model import (
+    TOY_FIT,
+    Toy,
+    ToyConfig,
+    failing_stage,
+    publish_to,
+    published,
+    toy_settings,
+    toy_stage,
+)
 from trainer.models.fitting import ModelFit
 from trainer.models.parameters import TrainingParameters, read_parameters
 from trainer.runs.context import TrainingContext
@@ -30,40 +34,6 @@ from trainer.runs.records import TrainingRecords
 from trainer.runs.run import run, select
 from trainer.runs.stages import STAGES, Stage, data_stage, model_stage, publish_stage
 from trainer.runs.training_lock import TrainingInProgress
-
-
-class ToyConfig(BaseModel):
-    """Parameters of the toy model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = 3
-
-
-class Toy:
-    """A model whose one file holds what it was fitted with."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def save(self, directory: Path) -> None:
-        (directory / "toy.txt").write_text(self.text)
-
-
-def fit_toy(dataset: Dataset, config: ToyConfig, seed: int, on_epoch: Callable[..., None]) -> Toy:
-    on_epoch(0, {"loss": 0.25})
-    return Toy(f"{len(dataset)} ratings, size {config.size}, seed {seed}")
-
-
-def toy_stage(name: str) -> Stage:
-    return model_stage(name, lambda: ModelFit(ToyConfig, fit_toy, lambda _config: 1))
-
-
-def failing_stage(name: str) -> Stage:
-    def fit(_dataset: Dataset, _config: ToyConfig, _seed: int) -> Toy:
-        raise DataError("too few ratings")
-
-    return model_stage(name, lambda: ModelFit(ToyConfig, fit))
 
 
 def noted_stage(ran: list[str]) -> Stage:
@@ -78,13 +48,7 @@ def noted_stage(ran: list[str]) -> Stage:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings with a history of four ratings."""
-    settings = Settings(state=tmp_path / "state")
-    movies = [Movie(movie_id=i, title=f"Film {i}") for i in (1, 2)]
-    users, movie_ids = np.array([1, 1, 2, 3]), np.array([1, 2, 1, 2])
-    dataset = make_dataset(users, movie_ids, np.array([8, 9, 3, 10], np.uint8), users * 10, movies)
-    History(settings.history, settings.partitions).import_dataset(dataset)
-    return settings
+    return toy_settings(tmp_path / "state")
 
 
 @pytest.fixture
@@ -94,13 +58,7 @@ def bus() -> MemoryBus:
 
 @pytest.fixture
 def publish(bus: MemoryBus) -> Stage:
-    return publish_stage(ModelPublisher(lambda _: bus, lambda _settings, _name: None))
-
-
-def published(bus: MemoryBus) -> list[ModelPublished]:
-    messages = bus.slice(TopicPartition(MODELS, 0), 0, 100)
-    events = [decode(message.value) for message in messages]
-    return [event for event in events if isinstance(event, ModelPublished)]
+    return publish_to(bus)
 
 
 def test_stages_run_in_the_order_of_the_list(settings: Settings, publish: Stage) -> None:
@@ -130,9 +88,7 @@ def test_an_unknown_stage_is_refused_with_the_nearest_name() -> None:
 def test_a_stage_that_cannot_run_here_is_left_out_unless_it_is_asked_for() -> None:
     stages = [
         data_stage(),
-        model_stage(
-            "neural", lambda: ModelFit(ToyConfig, fit_toy, lambda _config: 1), lambda: "none"
-        ),
+        model_stage("neural", lambda: TOY_FIT, lambda: "none"),
     ]
     chosen, skipped = select(stages, [], publish=False)
     assert [stage.name for stage in chosen] == ["data"]

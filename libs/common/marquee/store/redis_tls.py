@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import redis
 
 from marquee.bus.redis.faults import URL, Mistake
-from marquee.tls import connected_by_tls
+from marquee.tls import connected_by_tls, speaks_tls, unverified_context
 
 DEFAULT_PORT = 6379
 Address = tuple[str, int]
@@ -29,7 +29,7 @@ def tls_mistake_of(error: Exception, url: str, timeout_s: float) -> Mistake | No
     address = parts.hostname or "localhost", parts.port or DEFAULT_PORT
     if parts.scheme != "rediss":
         # A server that speaks TLS answers what it cannot read by an alert, or hangs up: at once.
-        if not isinstance(error, redis.TimeoutError) and _speaks_tls(address, timeout_s):
+        if not isinstance(error, redis.TimeoutError) and speaks_tls(address, timeout_s):
             return Mistake(
                 f"{URL} begins with redis://, and its port speaks TLS", "write rediss://"
             )
@@ -86,8 +86,7 @@ def _refused_certificate(
     may lose while it writes. A server that takes the client is silent, and one that hangs up may
     be a proxy of a server that is away, which is waited for.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
+    context = unverified_context()
     _load_certificate(context, options)
     try:
         with connected_by_tls(context, address, timeout_s, address[0]) as connection:
@@ -109,18 +108,5 @@ def _speaks_plain(address: Address, timeout_s: float) -> bool:
         with socket.create_connection(address, timeout_s) as plain:
             plain.sendall(b"PING\r\n")
             return plain.recv(1) in (b"+", b"-")
-    except OSError:
-        return False
-
-
-def _speaks_tls(address: Address, timeout_s: float) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
-    try:
-        connected_by_tls(context, address, timeout_s).close()
-        return True
-    except ssl.SSLError as error:
-        # An alert is TLS, too: the server may want a certificate of the client.
-        return "ALERT" in str(error.reason)
     except OSError:
         return False

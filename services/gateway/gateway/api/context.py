@@ -14,18 +14,15 @@ from gateway.access.attribution import Attribution
 from gateway.access.viewer_events import NO_RULE, ViewerEvents
 from gateway.access.viewer_tokens import ViewerTokens
 from gateway.api.filters import FieldNames, require_values
-from gateway.api.lists.pages import ListPage
 from gateway.api.schemas.film_filters import FilmFilters
-from gateway.api.schemas.presenters import explain_document, list_document
 from gateway.catalogue.catalogue import Catalogue, MovieFilter
 from gateway.catalogue.popularity import PopularList
 from gateway.http.concurrency import AdaptiveLimit
 from gateway.http.idempotency import idempotent_request_of
 from gateway.http.idempotency_store import Idempotency, IdempotentRequest
 from gateway.http.overload import place_free
-from gateway.http.route import json_body_response, json_response
+from gateway.http.route import json_response
 from gateway.kept.lists import KeptLists
-from gateway.recommend.answers import RecommendationAnswer, RecommendationQuery
 from gateway.recommend.orchestrator import Orchestrator
 from gateway.state import consistency_token
 from gateway.state.audit_log import AuditLog
@@ -270,47 +267,6 @@ class Context:
         if self.audit is None:
             raise StoreUnavailable("there is no store of the audit")
         return self.audit
-
-    async def recommend(
-        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
-    ) -> Response:
-        """Answer a query; `fresh`: whether profile and rules have passed its `after`."""
-        kept = self.kept if fresh and not self.is_degraded() else None
-        ticket = None if kept is None else kept.ticket(query, page, explain)
-        if kept is None or ticket is None:
-            return json_response(await self.list_of(query, page, fresh, explain))
-        if (body := kept.find(ticket)) is not None:
-            return json_body_response(body)
-        answer = await self.orchestrator.answer(query)
-        document = self._document(answer, query, page, fresh, explain)
-        response = json_response(document)
-        if not document["degraded"]:
-            kept.keep(ticket, answer, bytes(response.body))
-        return response
-
-    async def list_of(
-        self, query: RecommendationQuery, page: ListPage, fresh: bool, explain: bool
-    ) -> dict[str, Any]:
-        """Return the document that answers a query (see `recommend`)."""
-        answer = await self.orchestrator.answer(query)
-        return self._document(answer, query, page, fresh, explain)
-
-    def _document(
-        self,
-        answer: RecommendationAnswer,
-        query: RecommendationQuery,
-        page: ListPage,
-        fresh: bool,
-        explain: bool,
-    ) -> dict[str, Any]:
-        document = list_document(answer, query, self.catalogue)
-        on_page = [item.movie_id for item in answer.filtered.items]
-        document["next_cursor"] = page.next_cursor(on_page, answer.has_more)
-        document["fresh"] = answer.fresh and fresh
-        document["degraded"] |= self.is_degraded()
-        if explain:
-            document["explain"] = explain_document(answer.filtered, self.catalogue)
-        return document
 
 
 def context_of(request: Request) -> Context:

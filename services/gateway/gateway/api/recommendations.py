@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
+from gateway.api.lists import list_answers
 from gateway.api.lists.pages import ListPage
 from gateway.api.lists.viewer import viewer_query
 from gateway.api.schemas.field_types import UserId
@@ -71,7 +72,7 @@ async def user_list(context: Context, user_id: int, query: UserQuery | ChangesQu
     """
     page = ListPage.of(query, "viewer", int(user_id))
     list_query, fresh = await viewer_query(context, user_id, query, page.shown)
-    return await context.recommend(list_query, page, fresh, query.explain)
+    return await list_answers.recommend(context, list_query, page, fresh, query.explain)
 
 
 async def _session(
@@ -81,8 +82,9 @@ async def _session(
     page: ListPage,
     explain: bool,
 ) -> Response:
-    profile = await context_of(request).profiles.read(None)
+    context = context_of(request)
+    profile = await context.profiles.read(None)
     query = RecommendationQuery(
         Profile(history.facts, profile.rules, profile.known), list_request, notes=history.notes
     )
-    return await context_of(request).recommend(query, page, True, explain)
+    return await list_answers.recommend(context, query, page, True, explain)

@@ -1,6 +1,6 @@
-"""Python's types for the schemas of an OpenAPI document."""
+"""The schemas of an OpenAPI document: their names, what they consist of, and Python's types."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -33,6 +33,18 @@ def references(schema: object) -> Iterator[str]:
     elif isinstance(schema, list):
         for part in schema:
             yield from references(part)
+
+
+def closure(names: Iterable[str], schemas: Mapping[str, Schema]) -> set[str]:
+    """Return the names of schemas with those of all that they consist of."""
+    found: set[str] = set()
+    open_names = list(names)
+    while open_names:
+        name = open_names.pop()
+        if name not in found:
+            found.add(name)
+            open_names += references(schemas[name])
+    return found
 
 
 def annotation(schema: Schema, schemas: Mapping[str, Schema]) -> str:

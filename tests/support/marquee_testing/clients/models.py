@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from marquee_testing.clients.annotations import Schema, annotation, class_name, references
+from marquee_testing.clients.annotations import Schema, annotation, class_name, closure, references
 
 _MADE = "made by `make clients` from the gateway's OpenAPI document; do not edit."
 _ANSWERS = f'''"""Answers of the API: {_MADE}
@@ -37,27 +37,16 @@ def answers_module(names: Iterable[str], schemas: Mapping[str, Schema]) -> str:
         names: Schemas of answers.
         schemas: All schemas of the document by name.
     """
-    needed = sorted(_closure(names, schemas), key=class_name)
+    needed = sorted(closure(names, schemas), key=class_name)
     models = [name for name in needed if "enum" not in schemas[name]]
     return _ANSWERS + "".join(_model(name, schemas) for name in models)
 
 
 def requests_module(names: Iterable[str], schemas: Mapping[str, Schema]) -> str:
     """Return the module of bodies, those that they consist of first."""
-    needed = _closure(names, schemas)
+    needed = closure(names, schemas)
     ordered = sorted(needed, key=lambda name: (name not in _inner(needed, schemas), name))
     return _REQUESTS + "".join(_dictionary(name, schemas) for name in ordered)
-
-
-def _closure(names: Iterable[str], schemas: Mapping[str, Schema]) -> set[str]:
-    found: set[str] = set()
-    open_names = list(names)
-    while open_names:
-        name = open_names.pop()
-        if name not in found:
-            found.add(name)
-            open_names += references(schemas[name])
-    return found
 
 
 def _inner(names: Iterable[str], schemas: Mapping[str, Schema]) -> set[str]:

@@ -45,6 +45,16 @@ class Described:
         )
         return name_of(content["application/json"]["schema"]["$ref"])
 
+    @property
+    def takes_key(self) -> bool:
+        """Whether it takes an idempotency key."""
+        return KEY in self.parameters("header")
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent again when no answer came."""
+        return self.takes_key or SCOPES[self.name] is Scope.READ
+
     def parameters(self, place: str) -> list[str]:
         """Return the names of parameters in a place, such as `query`."""
         parameters = self.operation.get("parameters", ())
@@ -75,15 +85,13 @@ def operations_module(chosen: Iterable[Described]) -> str:
 
 
 def _constant(of: Described) -> str:
-    takes_key = KEY in of.parameters("header")
-    repeatable = takes_key or SCOPES[of.name] is Scope.READ
     return f"""
 {of.name.upper()} = Operation(
     name="{of.name}",
     method="{of.method}",
     path="{of.path}",
     answer=answers.{class_name(of.answer)},
-    takes_key={takes_key},
-    repeatable={repeatable},
+    takes_key={of.takes_key},
+    repeatable={of.repeatable},
 )
 """

@@ -11,10 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.http.scopes import SCOPES
-from marquee.access.scopes import Scope
-from marquee_testing.clients.annotations import Schema, references
-from marquee_testing.clients.operations import KEY, Described, described
+from marquee_testing.clients.annotations import closure, references
+from marquee_testing.clients.operations import Described, described
 
 JSON: Final = "application/json"
 PROBLEM: Final = "Problem"
@@ -48,7 +46,7 @@ def part_of(document: Mapping[str, Any], names: Collection[str]) -> dict[str, An
         if one.name in names:
             paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
     schemas = document["components"]["schemas"]
-    needed = _closure([*references(list(paths.values())), PROBLEM], schemas)
+    needed = closure([*references(list(paths.values())), PROBLEM], schemas)
     kept = {name: schema for name, schema in schemas.items() if name in needed}
     part = {"paths": paths, "components": {"schemas": kept}}
     head = {"openapi": document["openapi"], "info": {"title": "Marquee", "version": "1"}}
@@ -103,15 +101,13 @@ def operations_module(chosen: Iterable[Described]) -> str:
 
 
 def _entry(of: Described) -> str:
-    takes_key = KEY in of.parameters("header")
-    repeatable = takes_key or SCOPES[of.name] is Scope.READ
     return (
         f"  {of.name}: {{\n"
         f'    name: "{of.name}",\n'
         f'    method: "{of.method}",\n'
         f'    path: "{of.path}",\n'
-        f"    takesKey: {json.dumps(takes_key)},\n"
-        f"    repeatable: {json.dumps(repeatable)},\n"
+        f"    takesKey: {json.dumps(of.takes_key)},\n"
+        f"    repeatable: {json.dumps(of.repeatable)},\n"
         "  },\n"
     )
 
@@ -154,14 +150,3 @@ def _typed(value: Any, of_schema: bool = True) -> Any:
 def _in_json(message: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request or a response without its other media types."""
     return {**message, "content": {JSON: message["content"][JSON]}}
-
-
-def _closure(names: Iterable[str], schemas: Mapping[str, Schema]) -> set[str]:
-    found: set[str] = set()
-    open_names = list(names)
-    while open_names:
-        name = open_names.pop()
-        if name not in found:
-            found.add(name)
-            open_names += references(schemas[name])
-    return found

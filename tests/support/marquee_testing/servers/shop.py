@@ -5,20 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from gateway.consumer import GatewayProjection
 from marquee.access.api_keys import create_key
 from marquee.access.key_store import KeyStore, Who
 from marquee.access.rates import Rate
 from marquee.access.scopes import Scope
-from marquee.bus.factory import open_bus
-from marquee.events import MovieAdded
-from marquee.settings import Settings
-from marquee_local.servers import free_port
-from marquee_testing.servers.gateway_process import GatewayProcess, gateway_process
-from marquee_testing.servers.ranking_service import ranking_service
-from marquee_testing.servers.system import System, running
-
-FILMS = 60
+from marquee_testing.servers.gateway_process import GatewayProcess
+from marquee_testing.servers.ranked_films import ranked_films
+from marquee_testing.servers.system import System
 
 
 @dataclass(frozen=True)
@@ -51,23 +44,12 @@ def open_shop(redis_url: str, **values: str) -> Iterator[Shop]:
         redis_url: Its store and bus.
         values: Further settings of the gateway by their names in lower case.
     """
-    namespace = f"test-{secrets.token_hex(4)}"
-    settings = Settings.model_validate({"redis_url": redis_url, "namespace": namespace})
-    with running(open_bus(settings), redis_url, namespace) as group:
-        group.start(GatewayProjection())
-        films = (
-            {"movie_id": i, "title": f"Film {i}", "year": 1980 + i % 40, "genres": ["Drama"]}
-            for i in range(1, FILMS + 1)
-        )
-        group.wait(group.publish(*(MovieAdded.model_validate({"data": film}) for film in films)))
+    with ranked_films(redis_url) as films:
         key, text = create_key("shop", (Scope.READ, Scope.WRITE, Scope.CURATE))
         slow, slow_text = create_key("slow", (Scope.READ,), rate=Rate.parse("1/m"))
-        with closing(KeyStore(redis_url, namespace, Who("tester"))) as keys:
+        with closing(KeyStore(redis_url, films.namespace, Who("tester"))) as keys:
             keys.add(key)
             keys.add(slow)
-        with ranking_service(FILMS) as models:
-            access = {"auth": "keys", "token_secrets": secrets.token_hex(32)}
-            values = {**models.urls, **access, "deadline_ms": "5000", **values}
-            ports = free_port(), free_port()
-            with gateway_process(redis_url, namespace, ports, **values) as made:
-                yield Shop(made, text, slow_text, group)
+        access = {"auth": "keys", "token_secrets": secrets.token_hex(32)}
+        with films.gateway(**access, **values) as made:
+            yield Shop(made, text, slow_text, films.system)

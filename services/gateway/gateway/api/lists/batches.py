@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import Context, context_of
+from gateway.api.lists.list_answers import list_of
 from gateway.api.lists.pages import ListPage
 from gateway.api.lists.viewer import on_watchlist
 from gateway.api.schemas.batch_documents import BatchDocument
@@ -85,4 +86,4 @@ async def _list_of(
     list_request = on_watchlist(list_request, body.watchlist, profile.facts)
     page = ListPage.of(body, "viewer", int(user_id))
     query = RecommendationQuery(profile, list_request, user_id)
-    return await context.list_of(query, page, True, False)
+    return await list_of(context, query, page, True, False)

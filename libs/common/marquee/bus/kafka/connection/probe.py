@@ -24,7 +24,7 @@ from marquee.bus.kafka.connection.frames import (
 )
 from marquee.bus.kafka.connection.login import try_login
 from marquee.bus.kafka.connection.security import KafkaSecurity
-from marquee.tls import connected_by_tls
+from marquee.tls import connected_by_tls, speaks_tls
 
 _ALERT = b"\x15\x03"
 """How an alert of TLS begins: the answer to plain text."""
@@ -100,7 +100,7 @@ def _plain_fault(
             if not read_answer(link):
                 return _other_protocol(server)
             return _protocol_fault(link, server, security)
-    if _speaks_tls(address, timeout_s):
+    if speaks_tls(address, timeout_s):
         remedy = f"set MARQUEE_KAFKA_SECURITY_PROTOCOL={security.with_tls}"
         return KafkaFault(f"{server} speaks TLS", remedy, passes=False)
     return _away(server)
@@ -140,18 +140,5 @@ def _speaks_plain(address: tuple[str, int], timeout_s: float) -> bool:
         with socket.create_connection(address, timeout_s) as link:
             link.sendall(request(API_VERSIONS, 0))
             return read(link, 4)[:2] == b"\x00\x00"
-    except OSError:
-        return False
-
-
-def _speaks_tls(address: tuple[str, int], timeout_s: float) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent to it
-    try:
-        connected_by_tls(context, address, timeout_s).close()
-        return True
-    except ssl.SSLError as error:
-        # An alert is TLS, too: the broker may want a certificate of the client.
-        return "ALERT" in str(error.reason)
     except OSError:
         return False

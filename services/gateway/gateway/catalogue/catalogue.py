@@ -60,7 +60,7 @@ class Row:
 
     def is_of(self, keys: frozenset[str]) -> bool:
         """Return whether the movie is of any of these genres (`genre_key`)."""
-        return any(genre_key(name) in keys for name in self.genres)
+        return bool(keys) and any(genre_key(name) in keys for name in self.genres)
 
     @property
     def all_tags(self) -> dict[str, float]:

@@ -122,6 +122,10 @@ class FilterStage:
         placements = _with_final_ranks(placed, merged, first_rank)
         return FilteredList(merged, tuple(removed.values()), placements)
 
+    def allows(self, movie_id: int, user: UserContext, list_request: ListRequest) -> bool:
+        """Return whether a movie may be shown."""
+        return self._removal(movie_id, user, list_request) is None
+
     def has_more(
         self,
         page: FilteredList,

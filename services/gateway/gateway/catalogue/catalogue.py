@@ -132,6 +132,11 @@ class MovieFilter:
         """The genres that are not wanted, likewise."""
         return frozenset(map(genre_key, self.genres_not))
 
+    @cached_property
+    def is_any(self) -> bool:
+        """Whether every movie passes."""
+        return self == MovieFilter()
+
     @property
     def by_catalogue(self) -> "MovieFilter":
         """The part that only the catalogue knows: models' rows have genres and years alone."""

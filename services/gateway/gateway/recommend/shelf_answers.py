@@ -55,11 +55,12 @@ async def make_shelves(
         list_request=replace(query.list_request, k=min(MAX_RANKED, max(rows, _DEEPER) * k)),
     )
     new_from = first_new_year(popular.catalogue, query.list_request.filter, k)
+    filters = _filters(orchestrator, query) if facts else {}
     answer, new, similar, segment = await asyncio.gather(
         orchestrator.answer(ranked_query),
         _new(orchestrator, ranked_query, new_from, 2 * k),
-        _similar(orchestrator, query),
-        _segment(orchestrator, query),
+        _similar(orchestrator, query, filters),
+        _segment(orchestrator, query, filters),
     )
     fallbacks = list(answer.fallbacks)
     if isinstance(similar, Failure):
@@ -103,24 +104,22 @@ async def _new(
 
 
 async def _similar(
-    orchestrator: Orchestrator, query: RecommendationQuery
+    orchestrator: Orchestrator, query: RecommendationQuery, filters: Mapping[str, Any]
 ) -> Mapping[int, Sequence[Scored]] | Failure:
     movie_ids = seeds(query.profile.facts, orchestrator.popular)
     if not movie_ids:
         return {}
-    filters, seconds = _filters(orchestrator, query), orchestrator.timeouts.call
-    n = _DEEPER * query.list_request.k
+    n, seconds = _DEEPER * query.list_request.k, orchestrator.timeouts.call
     return await fetch_similar_to_each(orchestrator.models, movie_ids, n, filters, seconds)
 
 
 async def _segment(
-    orchestrator: Orchestrator, query: RecommendationQuery
+    orchestrator: Orchestrator, query: RecommendationQuery, filters: Mapping[str, Any]
 ) -> SegmentMovies | Failure:
     facts = query.profile.facts
     if not facts.positive:
         return SegmentMovies(None)
-    filters, seconds = _filters(orchestrator, query), orchestrator.timeouts.call
-    n = _DEEPER * query.list_request.k
+    n, seconds = _DEEPER * query.list_request.k, orchestrator.timeouts.call
     return await fetch_segment_of(orchestrator.models, facts, n, filters, seconds)
 
 

@@ -101,6 +101,8 @@ def seeds(facts: Ratings, popular: PopularList) -> list[int]:
         if all(len(genres & other) * 2 <= len(genres | other) for other in known):
             chosen.append(movie_id)
             known.append(genres)
+        if len(chosen) == MAX_SEEDS:
+            break
     others = (i for i in (*liked, *viewed) if i not in chosen)
     return [*chosen, *others][:MAX_SEEDS]
 

@@ -1,5 +1,6 @@
 """Shelves: ranked rows without a film in two of them, behind rules, for anyone."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,6 +138,23 @@ async def test_a_viewer_gets_rows_of_many_kinds_with_one_call_of_each(api: ApiHa
     assert not set(shown) & set(rated)
     assert [name for name, _ in api.models.calls] == ["neural", "neural", "content", "user-model"]
     assert not body["degraded"]
+
+
+async def test_the_viewers_own_list_is_asked_for_before_other_lists_are_prepared(
+    api: ApiHarness,
+) -> None:
+    class SentInTheNextTurn(ShelfModels):
+        async def recommend(
+            self, route: Route, request: Mapping[str, Any], seconds: float
+        ) -> RecommendReply | Failure:
+            await asyncio.sleep(0)
+            return await super().recommend(route, request, seconds)
+
+    models = api.app.state.context.orchestrator.models = SentInTheNextTurn()
+    api.profiles.facts[7] = Ratings(dict.fromkeys(range(10, 250, 12), 10))
+    await api.get(PATH)
+    assert sorted(name for name, _ in models.calls) == ["content", "neural", "neural", "user-model"]
+    assert models.calls[0][0] == "neural"
 
 
 async def test_rows_say_what_they_are_of_for_machines_and_for_people(api: ApiHarness) -> None:

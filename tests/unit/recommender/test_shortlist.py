@@ -86,8 +86,8 @@ def test_of_few_rows_that_filters_leave_no_others_are_scored() -> None:
         assert selection.rows.tolist() == [*range(5, n, 300)]
         assert np.array_equal(selection.vectors, movies.vectors[5::300])
         assert selection.n == n
-        mask[: n // 4 + 1] = True
-        mask[n // 4 + 1 :] = False
+        mask[: n // 10 + 1] = True
+        mask[n // 10 + 1 :] = False
         assert movies.select_rows(mask, n).rows == slice(None)
 
 

@@ -20,7 +20,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: causes clients node-tools npm-package help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following bench-pairs chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
+.PHONY: causes clients node-tools npm-package help install install-trainer install-pipeline lock format check docs test coverage kafka-jars demo bench bench-events bench-train bench-rolling bench-overload bench-access bench-following bench-pairs bench-lists chaos soak fuzz evaluate mutations redis-users audit audit-offline licences repro train clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -169,6 +169,9 @@ bench-pairs: .venv/READY ## compare lists of two running gateways in turn (ARGS=
 
 bench-following: .venv/READY .venv-trainer/READY ## measure pages that follow lists: delay, memory, CPU (ARGS="--followers 1000", ARGS=--help)
 	$(PYTHON) tests/bench/following.py $(ARGS)
+
+bench-lists: .venv/READY .venv-trainer/READY ## measure kept and computed lists, shelves, several workers (ARGS="--workers 2 4", ARGS=--help)
+	$(PYTHON) tests/bench/lists.py $(ARGS)
 
 bench-access: .venv/READY .venv-trainer/READY ## measure what keys, limits and secrets cost, in pairs (ARGS=--help)
 	$(PYTHON) tests/bench/access.py $(ARGS)

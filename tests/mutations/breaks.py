@@ -132,7 +132,7 @@ BREAKS = (
           "            if removal := self._removal(promotion.movie_id, user, list_request):",
           "            if removal := None:", FILTER),
     Break("dismissed movies are shown", f"{GATEWAY}/recommend/filter_stage.py",
-          '            ("dismissed", facts.dismissed),\n', "", FILTER),
+          "if movie_id in facts.dismissed:", "if False:", FILTER),
     Break("a block never ends", f"{GATEWAY}/state/rules.py",
           "return block.until is None or now < block.until", "return True", FILTER),
     Break("a promotion speaks to every segment", f"{GATEWAY}/recommend/filter_stage.py",
@@ -156,7 +156,7 @@ BREAKS = (
           "sums.added(half, time, -1)", "sums.added(half, 0, -1)", SUMS),
     # --- pages, rows and watchlists
     Break("a page shows what the one before it showed", f"{GATEWAY}/recommend/filter_stage.py",
-          '            ("shown", list_request.shown),\n', "", PAGES),
+          "if movie_id in list_request.shown", "if False", PAGES),
     Break("a list ends before all films were shown", f"{GATEWAY}/recommend/filter_stage.py",
           "item.movie_id not in on_page", "item.movie_id in on_page", PAGES),
     Break("a film stands in two rows", f"{GATEWAY}/recommend/shelves.py",

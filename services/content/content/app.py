@@ -1,11 +1,11 @@
 """The content service: popular movies, and movies similar to those liked or viewed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
 
 from content.model import Content
-from marquee.arrays import Mask
 from marquee.domain.recommendation import (
     AnyRecommendRequest,
     Reason,
@@ -55,7 +55,7 @@ async def similar(replica: ModelReplica[Content], request: Request) -> dict[str,
     if serving.movies.index(movie_id) < 0:
         raise NotFound(f"no film {movie_id}")
     mask = filter_mask(query, serving.movies)
-    items = _similar_items(serving, movie_id, mask, query.k)
+    items = _items(serving.model.similar(movie_id, serving.movies, mask, query.k))
     return {"items": items, "model_version": serving.model.version}
 
 
@@ -64,19 +64,18 @@ async def similar_to_each(replica: ModelReplica[Content], request: Request) -> d
     serving = replica.serving
     query: SimilarRequest = await body(request, SimilarRequest)
     mask = filter_mask(query, serving.movies)
+    found = serving.model.similar_to_each(query.movie_ids, serving.movies, mask, query.k)
     lists = [
-        {"movie_id": movie_id, "items": _similar_items(serving, movie_id, mask, query.k)}
-        for movie_id in query.movie_ids
+        {"movie_id": movie_id, "items": _items(items)}
+        for movie_id, items in zip(query.movie_ids, found, strict=True)
     ]
     return {"lists": lists, "model_version": serving.model.version}
 
 
-def _similar_items(
-    serving: ServingState[Content], movie_id: int, mask: Mask, k: int
-) -> list[dict[str, Any]]:
+def _items(items: Sequence[Scored]) -> list[dict[str, Any]]:
     return [
         {"movie_id": scored.movie_id, "score": scored.score, "reason": scored.reason}
-        for scored in serving.model.similar(movie_id, serving.movies, mask, k)
+        for scored in items
     ]
 
 

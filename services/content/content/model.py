@@ -99,17 +99,23 @@ class Content(BlendedModel[Ints]):
 
         The score is the likeness.
         """
-        source = movies.index(movie_id)
-        if source < 0:
-            return []
-        scores = self._likeness_to(source, movies)
-        others = mask.copy()
-        others[source] = False
-        because = ((movie_id, 1.0),)
-        return [
-            Scored(int(movies.movie_ids[row]), float(scores[row]), self.reason, because)
-            for row in top(scores, others, k)
-        ]
+        return self.similar_to_each([movie_id], movies, mask, k)[0]
+
+    def similar_to_each(
+        self, movie_ids: Sequence[int], movies: MovieTable, mask: Mask, k: int
+    ) -> list[list[Scored]]:
+        """Return the movies like each of some movies, as `similar` does; the table is read once."""
+        sources = movies.positions(movie_ids)
+        known = np.flatnonzero(sources >= 0)
+        likenesses = self._likenesses_to(sources[known], movies)
+        lists: list[list[Scored]] = [[] for _ in movie_ids]
+        for place, scores in zip(known.tolist(), likenesses, strict=True):
+            others, because = mask.copy(), ((movie_ids[place], 1.0),)
+            others[sources[place]] = False
+            rows = top(scores, others, k)
+            alike = zip(movies.movie_ids[rows].tolist(), scores[rows].tolist(), strict=True)
+            lists[place] = [Scored(i, score, self.reason, because) for i, score in alike]
+        return lists
 
     def explain(self, history: Ints, movies: MovieTable, rows: Ints) -> list[Explanation]:
         """Return the reason of each of k recommended rows and the movies that it rests on.
@@ -212,15 +218,18 @@ class Content(BlendedModel[Ints]):
             return movies.contiguous(block, by_column=name == "title")
         return selection.vectors[:, block]
 
-    def _likeness_to(self, source: int, movies: MovieTable) -> Vector:
+    def _likenesses_to(self, sources: Ints, movies: MovieTable) -> Matrix:
+        """Return the likenesses of all movies to those of m rows, m × n."""
         vectors = self._columns("vector", movies)
-        products: Vector = vectors @ vectors[source]
-        if self.likeness is None:
+        # One product at a time: BLAS is faster so, for a few rows against very many.
+        products = np.empty((len(sources), len(vectors)), np.float32)
+        for product, source in zip(products, sources.tolist(), strict=True):
+            product[:] = vectors @ vectors[source]
+        if self.likeness is None or not len(sources):
             return products
-        row = self.layout.block(movies.vectors[source], "likeness")[None]
+        rows = self.layout.block(movies.vectors[sources], "likeness")
         titles = self._columns("title", movies)
-        likenesses: Vector = self.likeness.to_parts(row, vectors, titles, products[None])[0]
-        return likenesses
+        return self.likeness.to_parts(rows, vectors, titles, products)
 
     def _likeness_row(self, likeness: Likeness, movie: Movie) -> Matrix:
         """Return the likeness row of a movie, 1 × width; a cold one's co-liking is predicted."""

@@ -1,6 +1,7 @@
 """Shelves: ranked rows without a film in two of them, behind rules, for anyone."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,12 @@ from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import readable_title
 from gateway.recommend.filter_stage import FilterStage, ListRequest, UserContext
-from gateway.recommend.shelf_sources import ShelfSources, first_new_year, seeds
+from gateway.recommend.shelf_sources import (
+    RememberedMovies,
+    ShelfSources,
+    first_new_year,
+    seeds,
+)
 from gateway.recommend.shelves import MIN_ROW, ShelfMaker
 from gateway.state.rules import MovieRules, Rules
 from gateway.upstream.models import Call, Failure, RecommendReply, Reply
@@ -134,6 +140,23 @@ async def test_a_viewer_gets_rows_of_many_kinds_with_one_call_of_each(api: ApiHa
     assert not body["degraded"]
 
 
+async def test_the_viewers_own_list_is_asked_for_before_other_lists_are_prepared(
+    api: ApiHarness,
+) -> None:
+    class SentInTheNextTurn(ShelfModels):
+        async def recommend(
+            self, route: Route, request: Mapping[str, Any], seconds: float
+        ) -> RecommendReply | Failure:
+            await asyncio.sleep(0)
+            return await super().recommend(route, request, seconds)
+
+    models = api.app.state.context.orchestrator.models = SentInTheNextTurn()
+    api.profiles.facts[7] = Ratings(dict.fromkeys(range(10, 250, 12), 10))
+    await api.get(PATH)
+    assert sorted(name for name, _ in models.calls) == ["content", "neural", "neural", "user-model"]
+    assert models.calls[0][0] == "neural"
+
+
 async def test_rows_say_what_they_are_of_for_machines_and_for_people(api: ApiHarness) -> None:
     api.live_view.catalogue.put(
         Row.of(Movie(movie_id=29, title="Matrix, The", year=1999, genres=("Crime",)))
@@ -227,6 +250,23 @@ async def test_there_are_no_more_rows_than_asked_for(api: ApiHarness, rows: int)
 )  # fmt: skip
 def test_titles_are_written_as_they_are_spoken(title: str, readable: str) -> None:
     assert readable_title(title) == readable
+
+
+def test_films_of_a_source_are_made_once_however_many_read_them() -> None:
+    made: list[int] = []
+
+    def films() -> Iterator[Scored]:
+        for i in range(1, 5):
+            made.append(i)
+            yield Scored(i, 0.5, Reason.POPULAR)
+
+    movies = RememberedMovies(films())
+    first, second = iter(movies), iter(movies)
+    assert [next(first).movie_id, next(first).movie_id, next(second).movie_id] == [1, 2, 1]
+    assert made == [1, 2]
+    assert [item.movie_id for item in second] == [2, 3, 4]
+    assert [item.movie_id for item in first] == [3, 4]
+    assert [item.movie_id for item in movies] == made == [1, 2, 3, 4]
 
 
 # --- whatever is known of a viewer

@@ -206,6 +206,20 @@ def test_movies_similar_to_an_unknown_one_are_none(content: Content) -> None:
     assert content.similar(77777, movies, movies.alive, 5) == []
 
 
+def test_lists_of_movies_like_each_of_several_are_those_of_each_alone(content: Content) -> None:
+    older = replace(content, likeness=None)
+    for model in (content, older):
+        movies = model.movies()
+        mask = movies.alive.copy()
+        mask[movies.index(12)] = False
+        asked = [11, 77777, 14, 11]
+        several = model.similar_to_each(asked, movies, mask, 6)
+        assert several == [model.similar(movie_id, movies, mask, 6) for movie_id in asked]
+        assert [len(items) for items in several] == [6, 0, 6, 6]
+        assert several[0] != several[2]
+        assert model.similar_to_each([77777], movies, mask, 6) == [[]]
+
+
 def test_live_popularity_changes_the_order(content: Content) -> None:
     movies = content.movies()
     sums = np.array([content.sums(int(i)) for i in movies.movie_ids], np.int64)

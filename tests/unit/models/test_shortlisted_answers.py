@@ -109,6 +109,24 @@ def test_a_mask_of_movies_that_are_not_on_the_shortlist_is_filled_all_the_same(n
 
 
 @pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
+@pytest.mark.parametrize("step", [30, 3_000])
+def test_few_movies_that_filters_leave_are_ranked_as_among_all(name: str, step: int) -> None:
+    model = fitted(name)
+    movies = model.movies()
+    mask = np.zeros(len(movies), bool)
+    mask[20::step] = True
+    [few] = np.nonzero(mask)
+    found = model.recommend(USER, movies, mask, 10)
+    assert len(movies.select_rows(mask, 10).vectors) == len(few)
+    assert len(found) == min(10, len(few))
+    elsewhere = np.setdiff1d(np.arange(len(movies)), few)
+    mask[elsewhere[: len(movies) // 10]] = True
+    assert movies.select_rows(mask, len(movies)).rows == slice(None)
+    every = {s.movie_id: s.score for s in model.recommend(USER, movies, mask, len(movies))}
+    assert [s.score for s in found] == pytest.approx([every[s.movie_id] for s in found], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["content", "hybrid", "user-model"])
 def test_a_new_movie_stands_where_all_rows_would_place_it(name: str) -> None:
     model = fitted(name)
     movies, every = model.movies(), MovieTable.from_arrays(model.base.arrays())

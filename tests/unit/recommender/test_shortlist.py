@@ -76,6 +76,21 @@ def test_all_rows_are_scored_where_a_mask_leaves_few_or_many_are_requested() -> 
     assert movies.select_rows(movies.alive, len(listed) // 10 + 1).rows == slice(None)
 
 
+def test_of_few_rows_that_filters_leave_no_others_are_scored() -> None:
+    for movies in (large()[0], table(4_000).for_scoring(sums_of([3] * 4_000))):
+        mask, n = np.zeros(len(movies), bool), len(movies)
+        assert movies.select_rows(mask, 10).rows == slice(None)
+        mask[5::300] = True
+        selection = movies.select_rows(mask, 10)
+        assert isinstance(selection.rows, np.ndarray)
+        assert selection.rows.tolist() == [*range(5, n, 300)]
+        assert np.array_equal(selection.vectors, movies.vectors[5::300])
+        assert selection.n == n
+        mask[: n // 10 + 1] = True
+        mask[n // 10 + 1 :] = False
+        assert movies.select_rows(mask, n).rows == slice(None)
+
+
 def test_a_new_movie_is_on_the_list_at_once_and_changed_rows_change_in_it() -> None:
     movies, _ = large()
     before = movies.select_rows(movies.alive, 10).rows

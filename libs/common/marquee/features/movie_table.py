@@ -11,7 +11,7 @@ from marquee.arrays import Ints, Mask, Matrix, Vector, lengthened
 from marquee.domain.genres import GENRES, GenreVocabulary, Masks, catalogue_genres
 from marquee.domain.movies import Movie
 from marquee.domain.ratings import RatedMovies
-from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows
+from marquee.features.shortlist import RowSelection, Shortlist, all_rows, candidate_rows, few_rows
 
 _STORED = {
     "movie_ids": "movie_ids",
@@ -174,10 +174,11 @@ class MovieTable:
     def select_rows(self, mask: Mask, k: int) -> RowSelection:
         """Return the rows to score for the k best where `mask` holds.
 
-        The shortlist if there is one and the mask leaves enough of it, else all rows.
+        The shortlist if there is one and the mask leaves enough of it, else the rows of the mask
+        where these are few, else all.
         """
         selection = None if self._shortlist is None else self._shortlist.select(mask, k)
-        return all_rows(self.vectors) if selection is None else selection
+        return selection or few_rows(self.vectors, mask) or all_rows(self.vectors)
 
     def contiguous(self, columns: slice, by_column: bool = False) -> Matrix:
         """Return a block of columns of all rows where nothing else lies between them.

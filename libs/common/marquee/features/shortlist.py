@@ -20,6 +20,10 @@ _MIN_LEFT = 500
 _MIN_LEFT_PER_PLACE = 10
 """Candidates that must be left for each place of the list asked for."""
 
+_FEW = 0.1
+"""Share of a table's rows whose copies are made in less time than all are scored, however large the
+table: a copy reads and writes all columns of a row, a score reads some."""
+
 
 @dataclass(frozen=True, eq=False)
 class RowSelection:
@@ -56,6 +60,14 @@ class RowSelection:
 def all_rows(vectors: Matrix) -> RowSelection:
     """Return the selection of all rows of a table."""
     return RowSelection(slice(None), vectors, len(vectors))
+
+
+def few_rows(vectors: Matrix, mask: Mask) -> RowSelection | None:
+    """Return copies of the rows where `mask` holds; None where there are many, or none at all."""
+    rows = np.flatnonzero(mask)
+    if not 0 < len(rows) <= _FEW * len(mask):
+        return None
+    return RowSelection(rows, vectors[rows], len(mask))
 
 
 def candidate_rows(sums: Ints, limit: int = MAX_CANDIDATES) -> Ints | None:

@@ -60,7 +60,7 @@ class Row:
 
     def is_of(self, keys: frozenset[str]) -> bool:
         """Return whether the movie is of any of these genres (`genre_key`)."""
-        return any(genre_key(name) in keys for name in self.genres)
+        return bool(keys) and any(genre_key(name) in keys for name in self.genres)
 
     @property
     def all_tags(self) -> dict[str, float]:
@@ -131,6 +131,11 @@ class MovieFilter:
     def genre_not_keys(self) -> frozenset[str]:
         """The genres that are not wanted, likewise."""
         return frozenset(map(genre_key, self.genres_not))
+
+    @cached_property
+    def is_any(self) -> bool:
+        """Whether every movie passes."""
+        return self == MovieFilter()
 
     @property
     def by_catalogue(self) -> "MovieFilter":

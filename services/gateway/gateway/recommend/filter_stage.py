@@ -122,6 +122,10 @@ class FilterStage:
         placements = _with_final_ranks(placed, merged, first_rank)
         return FilteredList(merged, tuple(removed.values()), placements)
 
+    def allows(self, movie_id: int, user: UserContext, list_request: ListRequest) -> bool:
+        """Return whether a movie may be shown."""
+        return self._removal(movie_id, user, list_request) is None
+
     def has_more(
         self,
         page: FilteredList,
@@ -158,16 +162,8 @@ class FilterStage:
         block = self._rules.block(movie_id, self._now)
         if block is not None:
             return Removal(movie_id, "blocked", block.model_dump(mode="json", exclude={"movie_id"}))
-        facts = user.facts
-        for rule, movies in (
-            ("rated", facts.rated),
-            ("viewed", facts.viewed),
-            ("dismissed", facts.dismissed),
-            ("excluded", list_request.exclude),
-            ("shown", list_request.shown),
-        ):
-            if movie_id in movies:
-                return Removal(movie_id, rule)
+        if rule := _seen_or_left_out(movie_id, user.facts, list_request):
+            return Removal(movie_id, rule)
         return self._outside(movie_id, list_request)
 
     def _outside(self, movie_id: int, list_request: ListRequest) -> Removal | None:
@@ -175,7 +171,21 @@ class FilterStage:
         if row is None:
             # Started without the store: the model service has applied the filters.
             return Removal(movie_id, "not_in_catalogue") if len(self._catalogue) else None
-        return None if list_request.filter.allows(row) else Removal(movie_id, "outside_filter")
+        wanted = list_request.filter
+        return None if wanted.is_any or wanted.allows(row) else Removal(movie_id, "outside_filter")
+
+
+def _seen_or_left_out(movie_id: int, facts: Ratings, list_request: ListRequest) -> str | None:
+    """Return why a movie is no candidate of a list, whatever it is like; None where it is one."""
+    if movie_id in facts.rated:
+        return "rated"
+    if movie_id in facts.viewed:
+        return "viewed"
+    if movie_id in facts.dismissed:
+        return "dismissed"
+    if movie_id in list_request.exclude:
+        return "excluded"
+    return "shown" if movie_id in list_request.shown else None
 
 
 def _applies(promotion: Promotion, user: UserContext, list_request: ListRequest) -> bool:

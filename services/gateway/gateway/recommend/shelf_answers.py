@@ -54,12 +54,8 @@ async def make_shelves(
         profile=replace(query.profile, rules=query.profile.rules.blocks_only),
         list_request=replace(query.list_request, k=min(MAX_RANKED, max(rows, _DEEPER) * k)),
     )
-    new_from = first_new_year(popular.catalogue, query.list_request.filter, k)
-    answer, new, similar, segment = await asyncio.gather(
-        orchestrator.answer(ranked_query),
-        _new(orchestrator, ranked_query, new_from, 2 * k),
-        _similar(orchestrator, query),
-        _segment(orchestrator, query),
+    answer, (new, similar, segment) = await asyncio.gather(
+        orchestrator.answer(ranked_query), _other_lists(orchestrator, query, ranked_query)
     )
     fallbacks = list(answer.fallbacks)
     if isinstance(similar, Failure):
@@ -78,8 +74,8 @@ async def make_shelves(
         similar,
         segment,
         is_personal,
-        new if is_personal else (),
-        new_from,
+        new.items if is_personal else (),
+        new.first_year,
     )
     stage = FilterStage(query.profile.rules, popular.catalogue, datetime.now(UTC))
     segments = frozenset(() if segment.segment is None else (segment.segment,))
@@ -87,40 +83,61 @@ async def make_shelves(
     return ShelvesAnswer(answer, maker.shelves(sources.all(), rows), tuple(fallbacks))
 
 
-async def _new(
-    orchestrator: Orchestrator, query: RecommendationQuery, new_from: int | None, k: int
-) -> Sequence[Scored]:
-    """Return the viewer's list of new films; none for a viewer of whom nothing is known.
+@dataclass(frozen=True)
+class _NewMovies:
+    """The first year of new films, None where there are none, and the viewer's list of them."""
+
+    first_year: int | None
+    items: Sequence[Scored] = ()
+
+
+async def _other_lists(
+    orchestrator: Orchestrator, query: RecommendationQuery, ranked_query: RecommendationQuery
+) -> tuple[_NewMovies, Mapping[int, Sequence[Scored]] | Failure, SegmentMovies | Failure]:
+    """Return the new films, those like each seed, and the segment with its films.
+
+    They are tasks of their own, begun in the next turn of the event loop: the call for the viewer's
+    own list, which takes longest, is on its way by then, and its service works meanwhile.
+    """
+    filters = _filters(orchestrator, query) if query.profile.facts else {}
+    return await asyncio.gather(
+        _new(orchestrator, ranked_query, query.list_request.k),
+        _similar(orchestrator, query, filters),
+        _segment(orchestrator, query, filters),
+    )
+
+
+async def _new(orchestrator: Orchestrator, query: RecommendationQuery, k: int) -> _NewMovies:
+    """Return the new films for rows of k; no list for a viewer of whom nothing is known.
 
     What fails here fails for the viewer's own list too, which says so.
     """
-    if new_from is None or not query.profile.facts:
-        return ()
     wanted = query.list_request
-    movies = replace(wanted.filter, year_from=new_from)
-    new_query = replace(query, list_request=replace(wanted, k=k, filter=movies))
-    return (await orchestrator.answer(new_query)).filtered.items
+    first_year = first_new_year(orchestrator.popular.catalogue, wanted.filter, k)
+    if first_year is None or not query.profile.facts:
+        return _NewMovies(first_year)
+    movies = replace(wanted.filter, year_from=first_year)
+    new_query = replace(query, list_request=replace(wanted, k=2 * k, filter=movies))
+    return _NewMovies(first_year, (await orchestrator.answer(new_query)).filtered.items)
 
 
 async def _similar(
-    orchestrator: Orchestrator, query: RecommendationQuery
+    orchestrator: Orchestrator, query: RecommendationQuery, filters: Mapping[str, Any]
 ) -> Mapping[int, Sequence[Scored]] | Failure:
     movie_ids = seeds(query.profile.facts, orchestrator.popular)
     if not movie_ids:
         return {}
-    filters, seconds = _filters(orchestrator, query), orchestrator.timeouts.call
-    n = _DEEPER * query.list_request.k
+    n, seconds = _DEEPER * query.list_request.k, orchestrator.timeouts.call
     return await fetch_similar_to_each(orchestrator.models, movie_ids, n, filters, seconds)
 
 
 async def _segment(
-    orchestrator: Orchestrator, query: RecommendationQuery
+    orchestrator: Orchestrator, query: RecommendationQuery, filters: Mapping[str, Any]
 ) -> SegmentMovies | Failure:
     facts = query.profile.facts
     if not facts.positive:
         return SegmentMovies(None)
-    filters, seconds = _filters(orchestrator, query), orchestrator.timeouts.call
-    n = _DEEPER * query.list_request.k
+    n, seconds = _DEEPER * query.list_request.k, orchestrator.timeouts.call
     return await fetch_segment_of(orchestrator.models, facts, n, filters, seconds)
 
 

@@ -1,14 +1,14 @@
 """Sources of a viewer's shelves: what each row is of, and the films that it may have."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
-from itertools import chain, islice
+from functools import cached_property
+from itertools import chain, count, islice
 from math import log1p
 
-from gateway.catalogue.catalogue import Catalogue, MovieFilter, Row
+from gateway.catalogue.catalogue import Catalogue, MovieFilter
 from gateway.catalogue.popularity import PopularList
 from gateway.catalogue.title_index import readable_title
 from gateway.upstream.shelf_calls import SegmentMovies
@@ -44,8 +44,22 @@ class ShelfKind(StrEnum):
     POPULAR = "popular"
 
 
-Movies = Callable[[], Iterable[Scored]]
-"""Gives films anew each time, best first; mostly only the first ones are read."""
+class RememberedMovies(Iterable[Scored]):
+    """Films, best first, made when the first reader comes to them; each reader begins anew."""
+
+    def __init__(self, movies: Iterable[Scored]) -> None:
+        """Take the films, of which mostly only the first ones are read."""
+        self._left, self._made = iter(movies), list[Scored]()
+
+    def __iter__(self) -> Iterator[Scored]:
+        made = self._made
+        for at in count():
+            if at == len(made):
+                movie = next(self._left, None)
+                if movie is None:
+                    return
+                made.append(movie)
+            yield made[at]
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,7 @@ class ShelfSource:
     Attributes:
         kind: Kind of row.
         title: In plain English.
-        movies: Films that it may have.
+        movies: Films that it may have, best first.
         movie_id: The film that it rests on.
         genre: The genre that it is of.
         segment: The viewers' segment that it is of.
@@ -63,14 +77,10 @@ class ShelfSource:
 
     kind: ShelfKind
     title: str
-    movies: Movies
+    movies: Iterable[Scored]
     movie_id: int | None = None
     genre: str | None = None
     segment: int | None = None
-
-
-def _fixed(items: Sequence[Scored]) -> Movies:
-    return lambda: items
 
 
 def seeds(facts: Ratings, popular: PopularList) -> list[int]:
@@ -80,8 +90,8 @@ def seeds(facts: Ratings, popular: PopularList) -> list[int]:
     other genres than the ones before them are preferred, so that rows differ.
     """
     catalogue = popular.catalogue
-    likes = [i for i, half in reversed(facts.rated.items()) if is_like(half) and i in catalogue]
-    liked = sorted(likes[:_RECENT], key=lambda i: (-facts.rated[i], popular.key(i)))
+    likes = (i for i, half in reversed(facts.rated.items()) if is_like(half) and i in catalogue)
+    liked = sorted(islice(likes, _RECENT), key=lambda i: (-facts.rated[i], popular.key(i)))
     viewed = [i for i in reversed(facts.viewed) if i in catalogue and i not in facts.rated]
     chosen: list[int] = []
     known: list[frozenset[str]] = []
@@ -91,6 +101,8 @@ def seeds(facts: Ratings, popular: PopularList) -> list[int]:
         if all(len(genres & other) * 2 <= len(genres | other) for other in known):
             chosen.append(movie_id)
             known.append(genres)
+        if len(chosen) == MAX_SEEDS:
+            break
     others = (i for i in (*liked, *viewed) if i not in chosen)
     return [*chosen, *others][:MAX_SEEDS]
 
@@ -138,21 +150,23 @@ class ShelfSources:
     def all(self) -> Iterator[ShelfSource]:
         """Yield the sources of rows; the viewer's own list first."""
         if self.is_personal:
-            yield ShelfSource(ShelfKind.FOR_YOU, "Top picks for you", _fixed(self.ranked))
+            yield ShelfSource(ShelfKind.FOR_YOU, "Top picks for you", self.ranked)
         yield from self._from_watchlist()
         yield from self._like_seeds()
         yield from self._of_segment()
         yield from self._of_genres()
         yield from self._new()
-        yield ShelfSource(ShelfKind.POPULAR, "Popular now", self._popular)
+        popular = RememberedMovies(self._popular())
+        yield ShelfSource(ShelfKind.POPULAR, "Popular now", popular)
 
     def _from_watchlist(self) -> Iterator[ShelfSource]:
-        places = {item.movie_id: item.score for item in self.ranked}
         listed = [i for i in reversed(self.facts.watchlist) if i in self.popular.catalogue]
+        if not listed:
+            return
+        places = {item.movie_id: item.score for item in self.ranked}
         ordered = sorted(listed, key=lambda i: -places.get(i, float("-inf")))
         items = [Scored(i, places.get(i, 0.0), Reason.ON_YOUR_WATCHLIST) for i in ordered]
-        if items:
-            yield ShelfSource(ShelfKind.WATCHLIST, "From your watchlist", _fixed(items))
+        yield ShelfSource(ShelfKind.WATCHLIST, "From your watchlist", items)
 
     def _like_seeds(self) -> Iterator[ShelfSource]:
         for movie_id, items in self.similar.items():
@@ -162,40 +176,45 @@ class ShelfSources:
             is_rated = movie_id in self.facts.rated
             kind = ShelfKind.BECAUSE_YOU_LIKED if is_rated else ShelfKind.BECAUSE_YOU_VIEWED
             reason = Reason.BECAUSE_YOU_LIKED if is_rated else Reason.SIMILAR_TO_VIEWED
-            because = ((movie_id, 1.0),)
-            movies = [replace(item, reason=reason, because=because) for item in items]
+            movies = RememberedMovies(_because_of(movie_id, reason, items))
             verb = "liked" if is_rated else "watched"
             title = f"Because you {verb} {readable_title(row.title or 'it')}"
-            yield ShelfSource(kind, title, _fixed(movies), movie_id=movie_id)
+            yield ShelfSource(kind, title, movies, movie_id=movie_id)
 
     def _of_segment(self) -> Iterator[ShelfSource]:
         if self.segment.segment is not None and self.segment.items:
-            items, segment = _fixed(self.segment.items), self.segment.segment
+            items, segment = self.segment.items, self.segment.segment
             yield ShelfSource(ShelfKind.SEGMENT, "Viewers like you enjoyed", items, segment=segment)
 
     def _of_genres(self) -> Iterator[ShelfSource]:
         for genre in self._genres():
-            movies = partial(self._ranked_then_popular, genre)
+            movies = RememberedMovies(self._ranked_then_popular(genre))
             title = f"{genre} for you" if self.is_personal else f"Popular in {genre}"
             yield ShelfSource(ShelfKind.GENRE, title, movies, genre=genre)
 
     def _new(self) -> Iterator[ShelfSource]:
         if self.new_from is not None:
             title = "New for you" if self.new else "New films"
-            also = MovieFilter(year_from=self.new_from)
-            yield ShelfSource(ShelfKind.NEW, title, lambda: chain(self.new, self._popular(also)))
+            popular = self._popular(MovieFilter(year_from=self.new_from))
+            yield ShelfSource(ShelfKind.NEW, title, RememberedMovies(chain(self.new, popular)))
 
     def _ranked_then_popular(self, genre: str) -> Iterator[Scored]:
         """Yield the films of the viewer's list that are of a genre, then popular ones that are."""
-        key = frozenset((genre_key(genre),))
-        ranked = (i for i in self.ranked if (row := self._row(i)) and row.is_of(key))
+        ranked = self._ranked_by_genre.get(genre_key(genre), ())
         return chain(ranked, self._popular(MovieFilter((genre,))))
+
+    @cached_property
+    def _ranked_by_genre(self) -> Mapping[str, Sequence[Scored]]:
+        """The films of the viewer's list by `genre_key`."""
+        by_genre: defaultdict[str, list[Scored]] = defaultdict(list)
+        for item in self.ranked:
+            if (row := self.popular.catalogue.get(item.movie_id)) is not None:
+                for key in set(map(genre_key, row.genres)):
+                    by_genre[key].append(item)
+        return by_genre
 
     def _popular(self, also: MovieFilter | None = None) -> Iterator[Scored]:
         return self.popular.movies(self.allowed, also or MovieFilter())
-
-    def _row(self, item: Scored) -> Row | None:
-        return self.popular.catalogue.get(item.movie_id)
 
     def _genres(self) -> list[str]:
         """Return the genres of which the viewer likes more than others do, the most telling first.
@@ -209,8 +228,10 @@ class ShelfSources:
         rows = list(islice((row for row in known if row is not None), _TASTE))
         if len(rows) < _MIN_COUNT:
             rows = list(islice(self.popular.rows(self.allowed), _TASTE))
-        spelled = (catalogue.genres.spelling(name) for row in rows for name in row.genres)
-        counts, everywhere = Counter(filter(None, spelled)), catalogue.genres.counts()
+        counts, everywhere = Counter[str](), catalogue.genres.counts()
+        for name, n in Counter(chain.from_iterable(row.genres for row in rows)).items():
+            if spelled := catalogue.genres.spelling(name):
+                counts[spelled] += n
 
         def weight(genre: str) -> float:
             share, usual = counts[genre] / len(rows), everywhere[genre] / len(catalogue)
@@ -218,3 +239,9 @@ class ShelfSources:
 
         frequent = [genre for genre, n in counts.items() if n >= min(_MIN_COUNT, len(rows))]
         return sorted(frequent, key=lambda genre: (-weight(genre), genre))[:MAX_GENRES]
+
+
+def _because_of(movie_id: int, reason: Reason, items: Iterable[Scored]) -> Iterator[Scored]:
+    """Yield films as recommended because of one film."""
+    because = ((movie_id, 1.0),)
+    return (Scored(item.movie_id, item.score, reason, because) for item in items)

@@ -9,7 +9,8 @@ is popular; a row that is left with too few films is dropped.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from math import log2
 from typing import Final
@@ -49,6 +50,8 @@ class ShelfMaker:
     user: UserContext
     list_request: ListRequest
     ranked: Sequence[Scored]
+    _allowed: dict[int, bool] = field(default_factory=dict, init=False, repr=False)
+    """Whether films that were asked about may be shown: most of them stand in several sources."""
 
     def shelves(self, sources: Iterable[ShelfSource], rows: int) -> list[Shelf]:
         """Return at most so many rows."""
@@ -82,12 +85,19 @@ class ShelfMaker:
 
     def _gain(self, source: ShelfSource) -> float:
         """Return what the viewer's own list thinks of the first films of a source."""
-        k = self.list_request.k
-        own = {item.movie_id for item in self.ranked[:k]}
-        ranks = {item.movie_id: rank for rank, item in enumerate(self.ranked, 1)}
-        first = islice((item for item in source.movies() if item.movie_id not in own), k)
-        last = len(self.ranked) + 1
-        return sum(1 / log2(1 + ranks.get(item.movie_id, last)) for item in first)
+        own, discounts, last = self._own, self._discounts, 1 / log2(2 + len(self.ranked))
+        others = (item.movie_id for item in source.movies if item.movie_id not in own)
+        return sum(discounts.get(i, last) for i in islice(others, self.list_request.k))
+
+    @cached_property
+    def _own(self) -> frozenset[int]:
+        """The first films of the viewer's own list."""
+        return frozenset(item.movie_id for item in self.ranked[: self.list_request.k])
+
+    @cached_property
+    def _discounts(self) -> dict[int, float]:
+        """What each film of the viewer's own list adds to a gain."""
+        return {item.movie_id: 1 / log2(1 + rank) for rank, item in enumerate(self.ranked, 1)}
 
     def _reserved(self, sources: Sequence[ShelfSource]) -> frozenset[int]:
         """Return the films of the watchlist's row, where there will be one."""
@@ -101,7 +111,17 @@ class ShelfMaker:
     def _filled(self, source: ShelfSource, taken: frozenset[int]) -> FilteredList:
         wanted = replace(self.list_request, exclude=self.list_request.exclude | taken)
         promote = source.kind in _PROMOTING
-        return self.stage.apply(source.movies(), self.user, wanted, promote)
+        # The stage says why it removes each film, and nobody asks that of rows.
+        left = (i for i in source.movies if i.movie_id not in taken and self._is_allowed(i))
+        return self.stage.apply(left, self.user, wanted, promote)
+
+    def _is_allowed(self, item: Scored) -> bool:
+        """Return whether a film may be shown in some row."""
+        is_allowed = self._allowed.get(item.movie_id)
+        if is_allowed is None:
+            is_allowed = self.stage.allows(item.movie_id, self.user, self.list_request)
+            self._allowed[item.movie_id] = is_allowed
+        return is_allowed
 
     def _whatever_there_is(self, sources: Iterable[ShelfSource]) -> list[Shelf]:
         """Return the longest row where none has enough films; no row where there are no films."""

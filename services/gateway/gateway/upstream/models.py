@@ -147,9 +147,9 @@ def read_recommended(body: Any) -> RecommendReply | Failure:
 
 
 def _scored(item: Mapping[str, Any]) -> Scored:
-    because = tuple(
-        [(int(movie["movie_id"]), float(movie["weight"])) for movie in item.get("because", ())]
-    )
+    because: tuple[tuple[int, float], ...] = ()
+    if sources := item.get("because"):
+        because = tuple([(int(movie["movie_id"]), float(movie["weight"])) for movie in sources])
     if type(movie_id := item["movie_id"]) is not int:
         raise TypeError("movie_id is no whole number")
     return Scored(movie_id, float(item["score"]), _REASONS[item["reason"]], because)

@@ -5,7 +5,6 @@ import os
 import secrets
 import shlex
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -37,8 +36,8 @@ STOP_SECONDS = 9.0
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Processes share the cores; threads within one would only wait for each other."""
 START_SECONDS = 120.0
-
-
+STOPPED = 128 + signal.SIGTERM
+"""Status of a command that is not run, as the demo is to stop."""
 DEFAULT_STATE = ROOT / "var"
 NARRATOR = narration.Narrator()
 say = NARRATOR.say
@@ -103,10 +102,12 @@ class Demo:
 
     def run_marquee(self, *arguments: str) -> int:
         """Run the command `marquee` with the system's settings; return its status."""
+        if self.stop.is_set():
+            return STOPPED
         command = [str(BIN / "marquee"), "--no-hints", *arguments]
         environ = {**os.environ, **self.environ}
         if arguments[0] == "train" and NARRATOR.on_terminal:
-            return subprocess.call(command, env=environ)  # it shows bars of its own
+            return NARRATOR.call(command, environ)  # it shows bars of its own
         words = " ".join(word for word in arguments[:2] if not word.startswith("-"))
         return NARRATOR.run(words, command, environ)
 
@@ -218,7 +219,7 @@ class Demo:
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop.set())
+            signal.signal(number, self._on_signal)
         self.import_data()
         watch = threading.Thread(target=self._watch)
         try:
@@ -256,6 +257,12 @@ class Demo:
             self.supervisor.stop(STOP_SECONDS, self.servers)
             if asked:
                 self.say_stopped()
+
+    def _on_signal(self, number: int, _: object) -> None:
+        """Stop; a command that is running would otherwise be waited for, for minutes."""
+        self.stop.set()
+        if number == signal.SIGTERM:  # a terminal's Ctrl-C reaches the command by itself
+            NARRATOR.end_command()
 
     def say_stopped(self) -> None:
         say(narration.stop_line(self.port, self.state, DEFAULT_STATE))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 from urllib.parse import quote
 
 SILENCE_SECONDS = 4.0
@@ -57,6 +57,7 @@ class Narrator:
         self._lock = threading.Lock()
         self._last = time.monotonic()
         self._is_status = False
+        self._process: subprocess.Popen[Any] | None = None
 
     @property
     def on_terminal(self) -> bool:
@@ -87,6 +88,7 @@ class Narrator:
         with (
             self.going_on(words),
             subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as process,
+            self._under_way(process),
         ):
             assert process.stdout is not None
             assert process.stderr is not None
@@ -96,6 +98,24 @@ class Narrator:
                 self.say(f"  {line.rstrip()}")
             errors.join()
         return process.returncode
+
+    def call(self, command: Sequence[str], environ: Mapping[str, str]) -> int:
+        """Run a command that writes to the terminal itself; return its status."""
+        with subprocess.Popen(command, env=environ) as process, self._under_way(process):
+            return process.wait()
+
+    def end_command(self) -> None:
+        """End the command that is running, if there is one; safe to call in a signal handler."""
+        if (process := self._process) is not None:
+            process.terminate()
+
+    @contextmanager
+    def _under_way(self, process: subprocess.Popen[Any]) -> Iterator[None]:
+        self._process = process
+        try:
+            yield
+        finally:
+            self._process = None
 
     def _pass_errors_on(self, errors: TextIO) -> None:
         """Write lines to stderr, which may be the same terminal: never behind a sign of life."""

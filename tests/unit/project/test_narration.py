@@ -4,6 +4,7 @@ import io
 import os
 import re
 import shlex
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from marquee_local.narration import Narrator, ask_line, stop_line
+from marquee_testing.waiting import PATIENCE, until
 
 
 class Terminal(io.StringIO):
@@ -44,6 +46,30 @@ def test_what_a_command_prints_is_passed_on_line_by_line_with_its_status(
     assert status == 3
     assert out.getvalue().splitlines() == ["  one", "  two"]
     assert capfd.readouterr().err == "wrong\n"
+
+
+@pytest.mark.parametrize("method", ["run", "call"])
+def test_a_command_is_ended_when_the_demo_is_told_to_stop(method: str, tmp_path: Path) -> None:
+    narrator, begun = Narrator(io.StringIO()), tmp_path / "begun"
+    code = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(600)"
+    command = [sys.executable, "-c", code]
+    ended: list[int] = []
+
+    def work() -> None:
+        ended.append(
+            narrator.run("train", command, os.environ)
+            if method == "run"
+            else narrator.call(command, os.environ)
+        )
+
+    narrator.end_command()  # nothing is running yet
+    running = threading.Thread(target=work)
+    running.start()
+    until(begun.exists)
+    narrator.end_command()
+    running.join(60 * PATIENCE)
+    assert ended == [-signal.SIGTERM]
+    narrator.end_command()
 
 
 def test_an_error_is_not_written_behind_a_sign_of_life(

@@ -21,7 +21,7 @@ from marquee_testing.waiting import PATIENCE, until
 INTERVAL_S = 0.25
 """Seconds between two health checks, of the proxy and of who waits for a start: a check takes a
 millisecond or two of the machine that is measured."""
-DRAIN_S = 1.0
+DRAIN_S = 2.0
 START_S, STOP_S = 300.0, 60.0
 
 

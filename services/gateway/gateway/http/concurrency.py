@@ -23,7 +23,7 @@ LAG_S = 0.01
 RESERVE = 500.0
 """Requests that may be taken on beyond the limit at once: a few seconds of them."""
 RESERVE_PER_S = 10.0
-"""How fast the reserve fills up: under lasting overload it takes nothing from good answers."""
+"""How fast the reserve fills up: under lasting overload it takes little from good answers."""
 DECREASE = 0.8
 TICK_S, WINDOW_S = 0.01, 0.1
 

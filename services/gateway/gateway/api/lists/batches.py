@@ -15,7 +15,7 @@ from gateway.api.lists.viewer import on_watchlist
 from gateway.api.schemas.batch_documents import BatchDocument
 from gateway.api.schemas.list_requests import BatchBody
 from gateway.catalogue.catalogue import MovieFilter
-from gateway.http.overload import place_of
+from gateway.http.overload import BATCH, place_of
 from gateway.http.route import documents, json_response, router
 from gateway.recommend.answers import RecommendationQuery
 from gateway.recommend.filter_stage import ListRequest
@@ -29,9 +29,7 @@ LONGEST_S: Final = 10.0
 _ID: TypeAdapter[Any] = TypeAdapter(Id)
 
 
-@routes.post(
-    "/v1/recommendations/batch", responses=documents(BatchDocument), summary="Recommend to many"
-)
+@routes.post(BATCH, responses=documents(BatchDocument), summary="Recommend to many")
 async def recommend_batch(request: Request, body: BatchBody) -> Response:
     """Lists for up to 100 viewers, with the same filters for all, in the order of `users`. Each
     viewer has a list or a problem of their own: an id that cannot be read costs no other viewer the
